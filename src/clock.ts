@@ -1,0 +1,30 @@
+/** Where time comes from. Handed over at the top, so that tests and the demo can own it. */
+export interface Clock {
+  now(): Date;
+}
+
+export const systemClock: Clock = { now: () => new Date() };
+
+export const MINUTE_MS = 60_000;
+export const HOUR_MS = 3_600_000;
+export const DAY_MS = 86_400_000;
+
+/** Start of the UTC hour that holds `instant`. */
+export function floorToHour(instant: Date): Date {
+  return new Date(Math.floor(instant.getTime() / HOUR_MS) * HOUR_MS);
+}
+
+/** Start of the UTC minute that holds `instant`. */
+export function floorToMinute(instant: Date): Date {
+  return new Date(Math.floor(instant.getTime() / MINUTE_MS) * MINUTE_MS);
+}
+
+export function addMs(instant: Date, milliseconds: number): Date {
+  return new Date(instant.getTime() + milliseconds);
+}
+
+/** A half-open UTC interval `[start, end)`. */
+export interface TimeWindow {
+  start: Date;
+  end: Date;
+}

@@ -1,0 +1,131 @@
+import { z } from 'zod';
+import { TallystickError } from './errors.ts';
+
+const LOOPBACK_HOSTS = new Set(['127.0.0.1', 'localhost', '[::1]']);
+
+const url = z.string().refine(
+  (text) => {
+    if (!URL.canParse(text)) return false;
+    const parsed = new URL(text);
+    return (
+      parsed.protocol === 'https:' || (parsed.protocol === 'http:' && LOOPBACK_HOSTS.has(parsed.hostname))
+    );
+  },
+  { error: 'must be an https address (plain http is accepted for loopback only)' },
+);
+const scheme = (...schemes: string[]) =>
+  z.string().refine((text) => URL.canParse(text) && schemes.includes(new URL(text).protocol.slice(0, -1)), {
+    error: `must be an address that begins with ${schemes.map((name) => `${name}://`).join(' or ')}`,
+  });
+const integer = (low: number, high: number) =>
+  z
+    .string()
+    .regex(/^\d+$/, { error: 'must be a whole number' })
+    .transform(Number)
+    .refine((value) => value >= low && value <= high, { error: `must be between ${low} and ${high}` });
+const minutesAsMs = (low: number, high: number) => integer(low, high).transform((value) => value * 60_000);
+const dimension = z
+  .string()
+  .min(1)
+  .max(256)
+  .refine((name) => !/[\p{Cc}]/u.test(name), { error: 'must not hold control characters' });
+
+/** Every environment variable Tallystick reads. An absent one takes the default given here. */
+const environmentSchema = z.object({
+  DATABASE_URL: scheme('postgres', 'postgresql').optional(),
+  DATABASE_POOL_SIZE: integer(1, 200).default(10),
+  REDIS_URL: scheme('redis', 'rediss').optional(),
+  TALLYSTICK_DATA_DIR: z.string().min(1).default('./.tallystick'),
+  PORT: integer(0, 65_535).default(8787),
+  HOST: z.string().min(1).default('127.0.0.1'),
+  LOG_LEVEL: z.enum(['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent']).default('info'),
+  AZURE_LOGS_WORKSPACE_ID: z.guid({ error: 'must be the workspace id, a GUID' }).optional(),
+  AZURE_LOGS_RESOURCE_ID: z
+    .string()
+    .startsWith('/subscriptions/', { error: 'must be an ARM resource id that begins with /subscriptions/' })
+    .optional(),
+  AZURE_LOGS_ENDPOINT: url.default('https://api.loganalytics.io'),
+  AZURE_LOGS_AUDIENCE: url.optional(),
+  METRIC_NAMESPACE: z.string().max(256).optional(),
+  DIMENSION_SUBJECT: dimension.default('userId'),
+  DIMENSION_CUSTOMER: dimension.default('tenantId'),
+  DIMENSION_FEATURE: dimension.default('featureArea'),
+  DIMENSION_MODEL: dimension.default('model'),
+  DIMENSION_DEPLOYMENT: dimension.default('deployment'),
+  OPENMETER_URL: url.optional(),
+  OPENMETER_API_KEY: z.string().min(1).optional(),
+  STRIPE_API_KEY: z.string().min(1).optional(),
+  STRIPE_API_BASE: url.default('https://api.stripe.com'),
+  STRIPE_WEBHOOK_SECRET: z.string().startsWith('whsec_', { error: 'must begin with whsec_' }).optional(),
+  STRIPE_THIN_WEBHOOK_SECRET: z.string().startsWith('whsec_', { error: 'must begin with whsec_' }).optional(),
+  STRIPE_TENANT_METADATA_KEY: z.string().min(1).max(40).default('tenant_id'),
+  STRIPE_CALLS_PER_SECOND: integer(1, 1_000).default(800),
+  COLLECT_LAG_MINUTES: minutesAsMs(0, 1_440).default(10 * 60_000),
+  COLLECT_START: z.iso
+    .datetime({ offset: true, error: 'must be an ISO instant such as 2026-11-01T00:00:00Z' })
+    .transform((text) => new Date(text))
+    .optional(),
+  SETTLE_LAG_MINUTES: minutesAsMs(0, 1_440).default(5 * 60_000),
+  HOUR_CLOSE_LAG_MINUTES: minutesAsMs(0, 1_440).default(20 * 60_000),
+});
+
+export type Environment = z.output<typeof environmentSchema>;
+
+/** The one configuration object. Secrets are in it; print it only through `describeConfig`. */
+export type Config = Readonly<Environment>;
+
+/**
+ * Reads and validates the environment.
+ * @throws TallystickError CONFIG whose message lists every problem, one a line, without any value of a secret
+ */
+export function loadConfig(environment: Record<string, string | undefined>): Config {
+  const present = Object.fromEntries(
+    Object.entries(environment).filter(([, value]) => value !== undefined && value !== ''),
+  );
+  const parsed = environmentSchema.safeParse(present);
+  if (parsed.success) return Object.freeze(parsed.data);
+  const problems = parsed.error.issues.map((issue) => `${issue.path.join('.')}: ${issue.message}`);
+  throw configError(problems);
+}
+
+/** What the pipeline cannot do without; each missing one becomes a line of the same report. */
+export type OutsideConfig = Config & { OPENMETER_URL: string; STRIPE_API_KEY: string };
+
+/** @throws TallystickError CONFIG naming every missing outside setting */
+export function requireOutside(config: Config): OutsideConfig {
+  const problems: string[] = [];
+  if (config.AZURE_LOGS_WORKSPACE_ID === undefined && config.AZURE_LOGS_RESOURCE_ID === undefined) {
+    problems.push(
+      'AZURE_LOGS_WORKSPACE_ID: is missing (or set AZURE_LOGS_RESOURCE_ID for a classic resource)',
+    );
+  }
+  if (config.OPENMETER_URL === undefined) problems.push('OPENMETER_URL: is missing');
+  if (config.STRIPE_API_KEY === undefined) problems.push('STRIPE_API_KEY: is missing');
+  if (problems.length > 0) throw configError(problems);
+  return config as OutsideConfig;
+}
+
+function configError(problems: string[]): TallystickError {
+  return new TallystickError(
+    `The environment has ${problems.length} problem(s):\n${problems.map((line) => `  - ${line}`).join('\n')}`,
+    {
+      code: 'CONFIG',
+      retry: false,
+      context: { problems },
+      fix: 'Set or correct the variables named above; the README lists all of them.',
+    },
+  );
+}
+
+const SECRET_NAMES = /KEY|SECRET|PASSWORD|_URL$/;
+
+/** The configuration with secrets reduced to whether they are set, and addresses to their hosts. */
+export function describeConfig(config: Config): Record<string, string> {
+  return Object.fromEntries(
+    Object.entries(config).map(([name, value]) => {
+      if (name.endsWith('_URL') && typeof value === 'string') return [name, new URL(value).host];
+      if (SECRET_NAMES.test(name) && name !== 'STRIPE_TENANT_METADATA_KEY') return [name, 'set'];
+      return [name, value instanceof Date ? value.toISOString() : String(value)];
+    }),
+  );
+}

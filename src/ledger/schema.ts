@@ -1,0 +1,227 @@
+import type { ColumnType, Generated } from 'kysely';
+
+/** Column types of the ledger. Counts are bigint, instants Date (UTC); see migrations for meaning. */
+type Json = ColumnType<unknown, string, string>;
+
+export interface Ledger {
+  watermarks: { source: string; position: Date; updated_at: Date };
+  collection_windows: {
+    collection_window_id: Generated<bigint>;
+    source: string;
+    cursor_kind: 'ingestion' | 'event';
+    window_start: Date;
+    window_end: Date;
+    row_count: number;
+    new_row_count: number;
+    usage_event_count: number;
+    query_text: string;
+    collected_at: Date;
+  };
+  source_items: {
+    event_day: string;
+    source_item_id: string;
+    metric_name: string;
+    event_time: Date | null;
+    ingested_at: Date;
+    subject: string;
+    tenant_key: string;
+    feature: string;
+    model: string;
+    deployment: string;
+    token_kind: string;
+    token_count: bigint;
+    request_count: bigint;
+    usage_event_id: string | null;
+    quarantine_reason: string | null;
+    raw: Json | null;
+    collection_window_id: bigint;
+  };
+  usage_events: {
+    usage_event_id: string;
+    window_start: Date;
+    event_time: Date;
+    subject: string;
+    feature: string;
+    model: string;
+    deployment: string;
+    prompt_token_count: bigint;
+    cached_prompt_token_count: bigint;
+    completion_token_count: bigint;
+    reasoning_token_count: bigint;
+    total_token_count: bigint;
+    request_count: bigint;
+    body: string;
+    status: Generated<'pending' | 'sent' | 'confirmed' | 'quarantined'>;
+    quarantine_reason: string | null;
+    attempt_count: Generated<number>;
+    claimed_until: Date | null;
+    sent_at: Date | null;
+    created_at: Date;
+  };
+  settlements: {
+    window_start: Date;
+    status: Generated<'open' | 'settled'>;
+    event_version: Generated<bigint>;
+    settled_version: bigint | null;
+    attempt_count: Generated<number>;
+    next_attempt_at: Date | null;
+    settled_at: Date | null;
+  };
+  hourly_usage: {
+    hourly_usage_id: Generated<bigint>;
+    window_start: Date;
+    subject: string;
+    feature: string;
+    model: string;
+    deployment: string;
+    token_type: TokenType;
+    revision: number;
+    token_count: bigint;
+    delta_token_count: bigint;
+    customer_id: string | null;
+    meter_push_id: bigint | null;
+    quarantine_reason: string | null;
+    created_at: Date;
+  };
+  hourly_activity: {
+    window_start: Date;
+    subject: string;
+    feature: string;
+    model: string;
+    deployment: string;
+    reasoning_token_count: bigint;
+    request_count: bigint;
+    updated_at: Date;
+  };
+  drifts: {
+    window_start: Date;
+    meter_slug: string;
+    subject: string;
+    feature: string;
+    model: string;
+    deployment: string;
+    ledger_value: bigint;
+    metered_value: bigint;
+    first_seen_at: Date;
+    last_seen_at: Date;
+    resolved_at: Date | null;
+  };
+  customers: {
+    customer_id: string;
+    stripe_customer_id: string | null;
+    tenant_key: string | null;
+    name: string;
+    currency: string | null;
+    deleted_at: Date | null;
+    synced_at: Date;
+  };
+  subjects: {
+    subject: string;
+    tenant_key: string;
+    customer_id: string | null;
+    assigned_by: 'tenant' | 'person' | null;
+    first_seen_at: Date;
+    updated_at: Date;
+  };
+  stripe_meters: {
+    stripe_meter_id: string;
+    event_name: string;
+    display_name: string;
+    aggregation: string;
+    event_time_window: 'hour' | 'day' | null;
+    status: string;
+    synced_at: Date;
+  };
+  subscription_items: {
+    subscription_item_id: string;
+    subscription_id: string;
+    subscription_status: string;
+    customer_id: string;
+    price_id: string;
+    product_name: string;
+    currency: string;
+    unit_amount_decimal: string | null;
+    stripe_meter_id: string | null;
+    current_period_start: Date;
+    current_period_end: Date;
+    active: boolean;
+    synced_at: Date;
+  };
+  meter_bindings: {
+    model: string;
+    token_type: TokenType;
+    feature: string;
+    stripe_meter_id: string;
+    synced_at: Date;
+  };
+  invoices: {
+    invoice_id: string;
+    customer_id: string;
+    subscription_id: string | null;
+    status: string;
+    number: string | null;
+    currency: string;
+    total_minor: bigint;
+    period_start: Date;
+    period_end: Date;
+    synced_at: Date;
+  };
+  meter_pushes: {
+    meter_push_id: Generated<bigint>;
+    customer_id: string;
+    stripe_customer_id: string;
+    stripe_meter_id: string;
+    event_name: string;
+    window_start: Date;
+    revision: number;
+    delta_token_count: bigint;
+    total_token_count: bigint;
+    sent_value: bigint;
+    event_timestamp: Date;
+    identifier: string;
+    status: Generated<'pending' | 'delivered' | 'refused'>;
+    attempt_count: Generated<number>;
+    first_attempt_at: Date | null;
+    last_error: string | null;
+    created_at: Date;
+    delivered_at: Date | null;
+  };
+  api_keys: {
+    api_key_id: string;
+    key_hash: string;
+    name: string;
+    scopes: string[];
+    created_at: Date;
+    last_used_at: Date | null;
+    revoked_at: Date | null;
+  };
+  quotes: {
+    quote_id: string;
+    request: Json;
+    result: Json;
+    price_book_version: string;
+    created_by: string;
+    created_at: Date;
+  };
+  webhook_events: {
+    webhook_event_id: string;
+    provider: string;
+    event_type: string;
+    related_object_id: string | null;
+    payload: Json;
+    received_at: Date;
+    processed_at: Date | null;
+  };
+  step_leases: { step: string; lease_token: string; expires_at: Date };
+  audit_log: {
+    audit_id: Generated<bigint>;
+    actor: string;
+    action: string;
+    target: string;
+    details: Json;
+    created_at: Date;
+  };
+}
+
+/** Disjoint buckets of billed tokens: `prompt` is the uncached part. */
+export type TokenType = 'prompt' | 'prompt_cached' | 'completion';

@@ -1,0 +1,75 @@
+import type { TimeWindow } from '../clock.ts';
+
+/** OpenMeter as the jobs see it. */
+export interface MeteringSystem {
+  /**
+   * Sends stored event bodies (each the final JSON text of one CloudEvent) as one batch.
+   * Resolves when OpenMeter said 204, which means queued and no more.
+   * @throws UpstreamError UPSTREAM_REJECTED (400: at least one event is bad; bisect), UPSTREAM_THROTTLED,
+   *   UPSTREAM_UNAVAILABLE (`outcomeUnknown` when the batch may have been queued)
+   */
+  ingestEvents(eventBodies: readonly string[], signal?: AbortSignal): Promise<void>;
+  /** Hourly totals of one meter in `[start, end)`, by subject, model, feature and deployment. Unsorted. */
+  queryHourly(meter: MeterSlug, window: TimeWindow, signal?: AbortSignal): Promise<MeterHour[]>;
+  /** Creates the meters that are missing; answers what it made, and which existing ones differ from ours. */
+  ensureMeters(signal?: AbortSignal): Promise<{ created: MeterSlug[]; different: MeterSlug[] }>;
+  /** Creates or updates customers so that each holds exactly these subject keys. */
+  upsertCustomers(customers: readonly MeteringCustomer[], signal?: AbortSignal): Promise<void>;
+  /** Which of these event ids are stored, and how many times each (2 and more: counted twice). */
+  findEvents(
+    query: { eventIds: readonly string[]; window: TimeWindow },
+    signal?: AbortSignal,
+  ): Promise<Map<string, number>>;
+  /** For `doctor`: reachable, permitted, and the meters it holds. */
+  describe(signal?: AbortSignal): Promise<{ meterSlugs: string[] }>;
+}
+
+/** Slugs of the meters Tallystick keeps in OpenMeter; each sums one property of the usage event's data. */
+export const METER_SLUGS = [
+  'tallystick_prompt_tokens',
+  'tallystick_cached_prompt_tokens',
+  'tallystick_completion_tokens',
+  'tallystick_reasoning_tokens',
+  'tallystick_total_tokens',
+  'tallystick_requests',
+] as const;
+export type MeterSlug = (typeof METER_SLUGS)[number];
+
+/** CloudEvents `type` of every usage event. */
+export const USAGE_EVENT_TYPE = 'tallystick.usage';
+/** CloudEvents `source` of every usage event: fixed and free of '-', which OpenMeter joins its key with. */
+export const USAGE_EVENT_SOURCE = 'tallystick';
+
+/**
+ * `data` of a usage event. Numbers travel as strings, because OpenMeter re-marshals JSON numbers as float64.
+ * As at the source, `prompt_tokens` includes cached and `completion_tokens` includes reasoning.
+ */
+export interface UsageEventData {
+  model: string;
+  feature: string;
+  deployment: string;
+  prompt_tokens: string;
+  cached_prompt_tokens: string;
+  completion_tokens: string;
+  reasoning_tokens: string;
+  total_tokens: string;
+  requests: string;
+}
+
+export interface MeterHour {
+  windowStart: Date;
+  subject: string;
+  model: string;
+  feature: string;
+  deployment: string;
+  /** An integer; a value that is not a safe integer is an UPSTREAM_REJECTED error, never rounded. */
+  value: bigint;
+}
+
+export interface MeteringCustomer {
+  /** Our customer id, OpenMeter's `key`. */
+  customerId: string;
+  name: string;
+  stripeCustomerId: string | null;
+  subjectKeys: readonly string[];
+}

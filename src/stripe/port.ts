@@ -1,0 +1,107 @@
+import type { TimeWindow } from '../clock.ts';
+
+/** Stripe as the jobs and the API see it. */
+export interface BillingSystem {
+  /** Customers, active subscription items, their prices and meters, and invoices since `invoicesSince`. */
+  readCatalog(options: { invoicesSince: Date }, signal?: AbortSignal): Promise<BillingCatalog>;
+  /**
+   * Sends one meter event. A duplicate identifier is success (`duplicate`).
+   * The caller keeps one call in flight per (customer, event name).
+   * @throws UpstreamError UPSTREAM_REJECTED (for good), UPSTREAM_THROTTLED, UPSTREAM_UNAVAILABLE
+   */
+  sendMeterEvent(event: BillingMeterEvent, signal?: AbortSignal): Promise<'delivered' | 'duplicate'>;
+  /** Stripe's own sum of a customer's meter events, per hour. Rationed by Stripe: ask seldom. */
+  readEventSummaries(
+    query: { stripeMeterId: string; stripeCustomerId: string; window: TimeWindow },
+    signal?: AbortSignal,
+  ): Promise<{ windowStart: Date; value: bigint }[]>;
+  /** Stripe's preview of the next invoice of one subscription. */
+  previewInvoice(
+    query: { stripeCustomerId: string; subscriptionId: string },
+    signal?: AbortSignal,
+  ): Promise<BillingInvoice>;
+  /** For `doctor`: reachable and permitted, live or test mode. */
+  describe(signal?: AbortSignal): Promise<{ livemode: boolean; apiVersion: string }>;
+}
+
+export interface BillingMeterEvent {
+  eventName: string;
+  stripeCustomerId: string;
+  /** Integer of at most 15 digits. */
+  value: bigint;
+  /** Unique for good on our side; Stripe enforces it for 24 hours or longer. At most 100 characters. */
+  identifier: string;
+  timestamp: Date;
+}
+
+export interface BillingCatalog {
+  customers: BillingCustomer[];
+  meters: BillingMeter[];
+  subscriptionItems: BillingSubscriptionItem[];
+  invoices: BillingInvoiceHeader[];
+}
+
+export interface BillingCustomer {
+  stripeCustomerId: string;
+  name: string;
+  email: string | null;
+  currency: string | null;
+  metadata: Record<string, string>;
+  deleted: boolean;
+}
+
+export interface BillingMeter {
+  stripeMeterId: string;
+  eventName: string;
+  displayName: string;
+  aggregation: 'sum' | 'count' | 'last';
+  eventTimeWindow: 'hour' | 'day' | null;
+  status: 'active' | 'inactive';
+}
+
+export interface BillingSubscriptionItem {
+  subscriptionItemId: string;
+  subscriptionId: string;
+  subscriptionStatus: string;
+  stripeCustomerId: string;
+  priceId: string;
+  priceMetadata: Record<string, string>;
+  productName: string;
+  currency: string;
+  /** Decimal text, in the currency's minor unit per token; null for tiered prices. */
+  unitAmountDecimal: string | null;
+  /** Null: a metered item without a meter (legacy usage records), which we refuse to bill through. */
+  stripeMeterId: string | null;
+  currentPeriodStart: Date;
+  currentPeriodEnd: Date;
+}
+
+export interface BillingInvoiceHeader {
+  invoiceId: string;
+  stripeCustomerId: string;
+  subscriptionId: string | null;
+  status: string;
+  number: string | null;
+  currency: string;
+  /** Minor units. */
+  totalMinor: bigint;
+  /** Service period of the metered lines, when the invoice has any. */
+  periodStart: Date;
+  periodEnd: Date;
+}
+
+export interface BillingInvoice extends BillingInvoiceHeader {
+  lines: BillingInvoiceLine[];
+}
+
+export interface BillingInvoiceLine {
+  lineId: string;
+  description: string;
+  subscriptionItemId: string | null;
+  priceId: string | null;
+  quantity: bigint | null;
+  amountMinor: bigint;
+  unitAmountDecimal: string | null;
+  periodStart: Date;
+  periodEnd: Date;
+}
