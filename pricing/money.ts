@@ -1,0 +1,70 @@
+/**
+ * Exact money. Inside, an amount is a BigInt of pico units (10^-12 of the currency's unit or minor unit, as
+ * the name says); at the edges it is decimal text. Nothing here ever becomes a binary float, and rounding
+ * happens in exactly one function.
+ */
+export const PICO_DIGITS = 12;
+
+const DECIMAL = /^-?\d+(?:\.\d+)?$/;
+/** Longest decimal text accepted: no price or amount needs more, and BigInt parsing is quadratic. */
+const MAX_TEXT_LENGTH = 60;
+
+/**
+ * Reads decimal text as a whole number of `10^-digits`.
+ * @param digits decimals kept; trailing zeros beyond them are allowed, other digits are not
+ * @throws RangeError when the text is not plain decimal notation or would lose a digit
+ */
+export function parseDecimal(text: string, digits: number): bigint {
+  if (text.length > MAX_TEXT_LENGTH || !DECIMAL.test(text)) {
+    throw new RangeError(`not a decimal number: ${text.slice(0, MAX_TEXT_LENGTH)}`);
+  }
+  const [whole = '0', fraction = ''] = text.split('.');
+  const kept = fraction.slice(0, digits).padEnd(digits, '0');
+  if (/[1-9]/.test(fraction.slice(digits))) {
+    throw new RangeError(`${text} has more than ${digits} decimals`);
+  }
+  const magnitude = BigInt(whole.replace('-', '') + kept);
+  return text.startsWith('-') ? -magnitude : magnitude;
+}
+
+/**
+ * Writes a whole number of `10^-digits` as decimal text, without trailing zeros beyond `minimumFractionDigits`.
+ * The inverse of `parseDecimal`.
+ */
+export function formatDecimal(value: bigint, digits: number, minimumFractionDigits = 0): string {
+  const text = (value < 0n ? -value : value).toString().padStart(digits + 1, '0');
+  const whole = text.slice(0, text.length - digits);
+  const fraction = text
+    .slice(text.length - digits)
+    .replace(/0+$/, '')
+    .padEnd(minimumFractionDigits, '0');
+  return `${value < 0n ? '-' : ''}${whole}${fraction === '' ? '' : `.${fraction}`}`;
+}
+
+/**
+ * The one rounding rule of the house: to the nearest whole number, halves away from zero.
+ * @throws RangeError when the denominator is not positive
+ */
+export function divideHalfUp(numerator: bigint, denominator: bigint): bigint {
+  if (denominator <= 0n) throw new RangeError('the denominator must be positive');
+  const magnitude = numerator < 0n ? -numerator : numerator;
+  const rounded = (2n * magnitude + denominator) / (2n * denominator);
+  return numerator < 0n ? -rounded : rounded;
+}
+
+/** Currencies that Stripe counts without, or with three, decimals (docs.stripe.com/currencies). */
+const ZERO_DECIMAL = new Set('bif clp djf gnf jpy kmf krw mga pyg rwf ugx vnd vuv xaf xof xpf'.split(' '));
+const THREE_DECIMAL = new Set('bhd jod kwd omr tnd'.split(' '));
+
+/** How many decimals the currency's minor unit has: 2 for usd, 0 for jpy, 3 for kwd. */
+export function minorUnitDigits(currency: string): number {
+  const code = currency.toLowerCase();
+  if (ZERO_DECIMAL.has(code)) return 0;
+  return THREE_DECIMAL.has(code) ? 3 : 2;
+}
+
+/** Minor units as decimal text of the currency: 1234 usd is `12.34`. */
+export function formatMinor(amountMinor: bigint, currency: string): string {
+  const digits = minorUnitDigits(currency);
+  return formatDecimal(amountMinor, digits, digits);
+}

@@ -1,0 +1,86 @@
+import { OpenAPIHono } from '@hono/zod-openapi';
+import { bodyLimit } from 'hono/body-limit';
+import { HTTPException } from 'hono/http-exception';
+import { methodNotAllowed } from 'hono/method-not-allowed';
+import { toTallystickError } from '../errors.ts';
+import type { Api, ApiDependencies, ApiEnvironment } from './dependencies.ts';
+import { addHealthRoutes } from './health.ts';
+import { addOpenApiDocument } from './openapi-document.ts';
+import { errorFromZod, problemFromError, problemResponse } from './problem.ts';
+import { requestIds } from './request-id.ts';
+import { addStatusRoutes } from './status.ts';
+
+export type { ApiDependencies } from './dependencies.ts';
+
+/** The largest body any route of the API needs is a quote of 500 lines, well below this. */
+export const MAX_BODY_BYTES = 256 * 1024;
+/** Stripe's events are larger than our own bodies; the largest seen are a few hundred kilobytes. */
+export const MAX_WEBHOOK_BODY_BYTES = 1024 * 1024;
+
+/**
+ * The whole API over what it is given. It holds no state but a short cache of Stripe's previews, opens
+ * nothing and starts nothing, so the same function serves Node, a Worker and a test.
+ */
+export function createApp(dependencies: ApiDependencies): Api {
+  const app = new OpenAPIHono<ApiEnvironment>({
+    defaultHook: (result) => {
+      if (!result.success) throw errorFromZod(result.target, result.error);
+    },
+  });
+
+  app.use(requestIds);
+  app.use(async (context, next) => {
+    await next();
+    context.res.headers.set('X-Content-Type-Options', 'nosniff');
+    if (context.req.path.startsWith('/v1/')) context.res.headers.set('Cache-Control', 'no-store');
+  });
+  app.use(
+    methodNotAllowed({
+      app,
+      onMethodNotAllowed: (context, methods) =>
+        problemResponse(
+          context,
+          'METHOD_NOT_ALLOWED',
+          `${context.req.method} is not offered here; ${methods.join(', ')} is.`,
+          { headers: { Allow: methods.join(', ') } },
+        ),
+    }),
+  );
+  app.use('/v1/*', limitBody(MAX_BODY_BYTES));
+  app.use('/webhooks/*', limitBody(MAX_WEBHOOK_BODY_BYTES));
+
+  addHealthRoutes(app, dependencies);
+  addStatusRoutes(app, dependencies);
+  addOpenApiDocument(app, dependencies);
+  if (dependencies.webhooks !== undefined) app.route('/webhooks', dependencies.webhooks);
+
+  app.notFound((context) =>
+    problemResponse(context, 'NOT_FOUND', `${context.req.path} is not here; /docs lists what is.`),
+  );
+  app.onError((error, context) => {
+    if (error instanceof HTTPException && error.status < 500) {
+      const detail = error.status === 400 ? 'The body is not well-formed JSON.' : error.message;
+      return problemResponse(context, 'VALIDATION', detail, {
+        errors: [{ field: 'body', message: detail, fix: 'Send JSON with Content-Type: application/json.' }],
+      });
+    }
+    const known = toTallystickError(error);
+    const response = problemFromError(context, known);
+    if (response.status >= 500) {
+      const fields = { error, code: known.code, context: known.context, requestId: context.get('requestId') };
+      dependencies.log?.error(fields, 'a request failed');
+    }
+    return response;
+  });
+  return app;
+}
+
+function limitBody(maxSize: number) {
+  return bodyLimit({
+    maxSize,
+    onError: (context) =>
+      problemResponse(context, 'PAYLOAD_TOO_LARGE', `The body may have at most ${maxSize} bytes.`, {
+        headers: { Connection: 'close' },
+      }),
+  });
+}

@@ -1,0 +1,38 @@
+import type { OpenAPIHono } from '@hono/zod-openapi';
+import type { Hono } from 'hono';
+import type { Clock } from '../clock.ts';
+import type { ApiKey } from '../ledger/api-keys.ts';
+import type { LedgerDatabase } from '../ledger/database.ts';
+import type { BillingInvoice, BillingSystem } from '../stripe/port.ts';
+
+/** Reads one file of the reference page by its bare name; null when there is none. */
+export type AssetReader = (name: string) => Promise<Uint8Array<ArrayBuffer> | string | null>;
+
+/** What the API logs through; pino satisfies it. */
+export interface ApiLog {
+  info(fields: Record<string, unknown>, message: string): void;
+  warn(fields: Record<string, unknown>, message: string): void;
+  error(fields: Record<string, unknown>, message: string): void;
+}
+
+/** Stripe's previews of the last moments, by subscription. Plain data, so it may outlive a request. */
+export type PreviewCache = Map<string, { invoice: BillingInvoice; readAt: Date }>;
+
+/** Everything the API needs, made once at the top. */
+export interface ApiDependencies {
+  database: LedgerDatabase;
+  clock: Clock;
+  billing: BillingSystem;
+  version: string;
+  log?: ApiLog;
+  /** Routes of the webhooks, relative to `/webhooks`. */
+  webhooks?: Hono;
+  /** Files of `swagger-ui-dist` for `/docs`; without it `/docs` answers 404. */
+  assets?: AssetReader;
+  /** Where Stripe's previews are kept for a few seconds; a fresh one for each app unless given. */
+  previewCache?: PreviewCache;
+}
+
+export type ApiEnvironment = { Variables: { requestId: string; apiKey: ApiKey } };
+
+export type Api = OpenAPIHono<ApiEnvironment>;

@@ -1,0 +1,69 @@
+import { z } from '@hono/zod-openapi';
+import { ProblemSchema } from './problem.ts';
+
+/** Schemas that several resources share. Counts and amounts are decimal text: JSON numbers are floats. */
+export const TokenCountSchema = z
+  .string()
+  .regex(/^-?\d+$/)
+  .openapi('TokenCount', { description: 'A count of tokens as decimal text.', example: '1250000' });
+
+export const AmountSchema = z
+  .string()
+  .regex(/^-?\d+(\.\d+)?$/)
+  .openapi('Amount', {
+    description: 'Exact decimal text in the currency named beside it.',
+    example: '12.34',
+  });
+
+export const InstantSchema = z.iso
+  .datetime()
+  .openapi('Instant', { description: 'UTC.', example: '2026-11-21T10:00:00.000Z' });
+
+export const CurrencySchema = z
+  .string()
+  .regex(/^[a-z]{3}$/, { error: 'must be a three-letter currency code in lower case, e.g. usd' })
+  .openapi('Currency', { example: 'usd' });
+
+/** Subjects and customer ids come from outside: any text without control characters, at most 512 characters. */
+export const IdentifierSchema = z
+  .string()
+  .min(1, { error: 'must not be empty' })
+  .max(512, { error: 'must have at most 512 characters' })
+  .refine((text) => !/[\p{Cc}\p{Cs}]/u.test(text), { error: 'must not hold control characters' });
+
+export const PageLimitSchema = z
+  .string()
+  .regex(/^\d{1,4}$/, { error: 'must be a whole number' })
+  .transform(Number)
+  .refine((limit) => limit >= 1 && limit <= 1_000, { error: 'must be between 1 and 1000' })
+  .default(100)
+  .openapi({ type: 'integer', minimum: 1, maximum: 1_000, default: 100 });
+
+export const CursorSchema = z
+  .string()
+  .max(8_192)
+  .openapi({ description: '`nextCursor` of the page before; opaque.' });
+
+/** A JSON answer of this shape. */
+export function jsonContent<Schema extends z.ZodType>(schema: Schema, description: string) {
+  return { description, content: { 'application/json': { schema } } };
+}
+
+const problem = (description: string) => ({
+  description,
+  content: { 'application/problem+json': { schema: ProblemSchema } },
+});
+
+/** Answers that any route behind a key may give; spread into `responses`. */
+export const keyedProblems = {
+  400: problem('The request is not valid; `errors` names the fields.'),
+  401: problem('No valid API key.'),
+  403: problem('The key lacks the scope.'),
+  500: problem('Something went wrong on our side.'),
+};
+
+export const notFoundProblem = { 404: problem('No such thing.') };
+export const conflictProblem = { 409: problem('It conflicts with what is stored.') };
+export const tooLargeProblem = { 413: problem('The body is over the limit.') };
+export const unknownModelProblem = { 422: problem('No price is known; the detail lists near names.') };
+export const upstreamProblem = { 503: problem('A system this needs does not answer.') };

@@ -1,0 +1,10 @@
+/**
+ * The migrations this version needs, in order. Readiness compares them with the ledger; a Worker has no
+ * directory to list. A test holds that they are the files in `migrations/`.
+ */
+export const LEDGER_MIGRATION_NAMES: readonly string[] = [
+  '0001_collection.sql',
+  '0002_metering.sql',
+  '0003_billing.sql',
+  '0004_service.sql',
+];
