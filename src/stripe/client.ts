@@ -1,0 +1,46 @@
+import { readCatalog } from './catalog.ts';
+import { readEventSummaries } from './event-summaries.ts';
+import { previewInvoice } from './invoices.ts';
+import { sendMeterEvent } from './meter-events.ts';
+import type { BillingSystem } from './port.ts';
+import type { RateLimiter } from './rate-limiter.ts';
+import { DEFAULT_RETRY_POLICY, type RetryPolicy, withRetry } from './retry.ts';
+import { createStripeSdk, STRIPE_API_VERSION } from './sdk.ts';
+
+export interface StripeConfig {
+  STRIPE_API_KEY: string;
+  STRIPE_API_BASE: string;
+}
+
+export interface StripeOptions {
+  retryPolicy?: Partial<RetryPolicy>;
+  /** Time after which an attempt counts as lost. */
+  timeoutMs?: number;
+  /** Every attempt to send a meter event, retries included, takes a turn here first. */
+  meterEventLimiter?: RateLimiter;
+}
+
+const DEFAULT_TIMEOUT_MS = 30_000;
+
+/** Stripe over its own SDK. All money and counts leave as bigint or decimal text. */
+export function createStripe(config: StripeConfig, options: StripeOptions = {}): BillingSystem {
+  const stripe = createStripeSdk({
+    apiKey: config.STRIPE_API_KEY,
+    apiBase: config.STRIPE_API_BASE,
+    timeoutMs: options.timeoutMs ?? DEFAULT_TIMEOUT_MS,
+  });
+  const policy: RetryPolicy = { ...DEFAULT_RETRY_POLICY, ...options.retryPolicy };
+  const sender = { stripe, policy, limiter: options.meterEventLimiter };
+  return {
+    readCatalog: (query, signal) => readCatalog(stripe, policy, query, signal),
+    sendMeterEvent: (event, signal) => sendMeterEvent(sender, event, signal),
+    readEventSummaries: (query, signal) => readEventSummaries(stripe, policy, query, signal),
+    previewInvoice: (query, signal) => previewInvoice(stripe, policy, query, signal),
+    async describe(signal) {
+      const call = { action: 'read the list of meters', writes: false };
+      await withRetry(policy, call, () => stripe.billing.meters.list({ limit: 1 }), signal);
+      // The key says it itself, and needs no permission to be asked.
+      return { livemode: /^(sk|rk)_live_/.test(config.STRIPE_API_KEY), apiVersion: STRIPE_API_VERSION };
+    },
+  };
+}
