@@ -1,1 +1,34 @@
-export default async function setup() {}
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
+import pg from 'pg';
+import type { TestProject } from 'vitest/node';
+import { startEmbeddedPostgres } from '../../src/embedded/postgres.ts';
+import { migrateLedger } from '../../src/ledger/migrate.ts';
+
+declare module 'vitest' {
+  export interface ProvidedContext {
+    postgresUrl: string;
+  }
+}
+
+/** One real Postgres for the whole run, and a migrated template that each test's ledger is copied from. */
+export default async function setup(project: TestProject) {
+  const directory = mkdtempSync(path.join(tmpdir(), 'tallystick-test-'));
+  const server = await startEmbeddedPostgres({
+    dataDirectory: directory,
+    durable: false,
+    maxConnectionCount: 200,
+  });
+  const template = server.databaseUrl.replace(/\/tallystick$/, '/ledger_template');
+  const client = new pg.Client({ connectionString: server.databaseUrl });
+  await client.connect();
+  await client.query('create database ledger_template');
+  await client.end();
+  await migrateLedger(template);
+  project.provide('postgresUrl', server.databaseUrl);
+  return async () => {
+    await server.stop();
+    rmSync(directory, { recursive: true, force: true });
+  };
+}

@@ -1,0 +1,32 @@
+import { randomBytes } from 'node:crypto';
+import pg from 'pg';
+import { inject } from 'vitest';
+import { type LedgerDatabase, openLedger } from '../../src/ledger/database.ts';
+
+export interface TestLedger {
+  databaseUrl: string;
+  database: LedgerDatabase;
+  close(): Promise<void>;
+}
+
+/** A migrated ledger of its own on the run's real Postgres. */
+export async function createTestLedger(): Promise<TestLedger> {
+  const serverUrl = inject('postgresUrl');
+  const name = `ledger_${randomBytes(6).toString('hex')}`;
+  const administer = async (statement: string) => {
+    const client = new pg.Client({ connectionString: serverUrl });
+    await client.connect();
+    await client.query(statement).finally(() => client.end());
+  };
+  await administer(`create database ${name} template ledger_template`);
+  const databaseUrl = serverUrl.replace(/\/tallystick$/, `/${name}`);
+  const database = openLedger({ databaseUrl, maxConnectionCount: 10 });
+  return {
+    databaseUrl,
+    database,
+    close: async () => {
+      await database.destroy();
+      await administer(`drop database ${name} with (force)`);
+    },
+  };
+}
