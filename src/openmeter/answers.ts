@@ -1,0 +1,43 @@
+import type { RequestOptions } from '@openmeter/sdk';
+import type { z } from 'zod';
+import { errorOfAnswer } from './failures.ts';
+
+/**
+ * Options that the SDK hands on to openapi-fetch but does not declare. With `parseAs: 'text'` the SDK gets the
+ * answer as one text and gives it back untouched. Its own parsing turns every string that looks like an ISO
+ * date into a `Date`, also in subjects, models and event data, where a user's text must stay the user's text.
+ */
+export interface SdkCallOptions extends RequestOptions {
+  parseAs?: 'text';
+  bodySerializer?: () => string;
+  params?: { query: Record<string, string | number> };
+}
+
+/** For the SDK's methods that declare no query parameters although the API has them. */
+export function withQuery(options: SdkCallOptions, query: Record<string, string | number>): SdkCallOptions {
+  return { ...options, params: { query } };
+}
+
+/**
+ * Runs one SDK call, parses its answer ourselves and checks its shape.
+ * @throws UpstreamError UPSTREAM_REJECTED when the answer is not JSON of that shape
+ */
+export async function callForJson<Schema extends z.ZodType>(
+  call: string,
+  schema: Schema,
+  signal: AbortSignal | undefined,
+  run: (options: SdkCallOptions) => Promise<unknown>,
+): Promise<z.output<Schema>> {
+  const text = await run({ parseAs: 'text', ...(signal === undefined ? {} : { signal }) });
+  if (typeof text !== 'string') throw errorOfAnswer(call, 'it has no body');
+  let json: unknown;
+  try {
+    json = JSON.parse(text);
+  } catch {
+    throw errorOfAnswer(call, 'it is not JSON; is OPENMETER_URL the address of an OpenMeter API?');
+  }
+  const parsed = schema.safeParse(json);
+  if (parsed.success) return parsed.data;
+  const issue = parsed.error.issues[0];
+  throw errorOfAnswer(call, `${issue?.path.join('.') ?? ''}: ${issue?.message ?? 'unknown shape'}`);
+}

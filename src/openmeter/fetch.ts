@@ -1,0 +1,164 @@
+import { detailOfProblem, errorOfNetwork, errorOfStatus, type FailedCall } from './failures.ts';
+
+/** How patiently OpenMeter is called. Defaults suit a job; an API route hands in shorter ones. */
+export interface OpenMeterCallOptions {
+  /** Milliseconds one attempt may take, body included. Default 30,000: a big meter query takes seconds. */
+  timeoutMs?: number;
+  /** Attempts in all, the first included. Default 4. */
+  attemptCount?: number;
+  /** Wait before the second attempt; doubled for each later one, with full jitter. Default 250. */
+  baseDelayMs?: number;
+  /** No wait inside one call is longer; a longer `Retry-After` ends the call as throttled. Default 10,000. */
+  maxDelayMs?: number;
+  /** What really sends; the runtime's own by default. */
+  fetch?: (input: string, init: RequestInit) => Promise<Response>;
+  /** Jitter source in [0, 1). */
+  random?: () => number;
+}
+
+/** Node's codes for a connection that was never made: the request cannot have taken effect. */
+const NOT_SENT_CODES = new Set(['ECONNREFUSED', 'ENOTFOUND', 'EAI_AGAIN', 'UND_ERR_CONNECT_TIMEOUT']);
+
+/**
+ * The fetch given to the SDK, which itself has no timeout, no retry and no Retry-After. Each attempt sends the
+ * request's bytes as they are and reads the answer to its end, so a body cut short is a failure here and not a
+ * parse error later. Refusals are thrown as UpstreamError and never reach the SDK's own error class.
+ *
+ * A call that may have taken effect is repeated only where that is harmless: reads, replacements, and events
+ * (their ids are fixed, so a repeat is the same event). Creations are repeated only when surely not performed.
+ */
+export function createRetryingFetch(
+  options: OpenMeterCallOptions = {},
+): (request: Request) => Promise<Response> {
+  const attemptCount = options.attemptCount ?? 4;
+  const maxDelayMs = options.maxDelayMs ?? 10_000;
+  const random = options.random ?? Math.random;
+
+  return async (request) => {
+    const { pathname } = new URL(request.url);
+    const failed: FailedCall = { call: `${request.method} ${pathname}`, outcomeUnknown: false };
+    const changesState = request.method !== 'GET' && !pathname.endsWith('/query');
+    const repeatable = !changesState || request.method !== 'POST' || pathname.endsWith('/events');
+    const body = request.body === null ? null : await request.arrayBuffer();
+
+    for (let attempt = 1; ; attempt += 1) {
+      const outcome = await attemptOnce(request, body, pathname, options);
+      if (outcome.kind === 'answer') return outcome.response;
+      // Once one attempt may have taken effect, no later refusal can take that back.
+      failed.outcomeUnknown ||= changesState && outcome.mayHaveTakenEffect;
+      const mayRepeat = outcome.transient && (repeatable || !outcome.mayHaveTakenEffect);
+      const waitMs =
+        outcome.retryAfterMs ??
+        random() * Math.min(maxDelayMs, (options.baseDelayMs ?? 250) * 2 ** (attempt - 1));
+      if (!mayRepeat || attempt >= attemptCount || waitMs > maxDelayMs || request.signal.aborted) {
+        throw outcome.toError(failed);
+      }
+      await sleep(waitMs, request.signal);
+      if (request.signal.aborted) throw outcome.toError(failed);
+    }
+  };
+}
+
+type Outcome =
+  | { kind: 'answer'; response: Response }
+  | {
+      kind: 'failure';
+      transient: boolean;
+      mayHaveTakenEffect: boolean;
+      retryAfterMs?: number | undefined;
+      toError: (failed: FailedCall) => Error;
+    };
+
+async function attemptOnce(
+  request: Request,
+  body: ArrayBuffer | null,
+  pathname: string,
+  options: OpenMeterCallOptions,
+): Promise<Outcome> {
+  const send = options.fetch ?? fetch;
+  const deadline = new AbortController();
+  const giveUp = () => deadline.abort(request.signal.reason);
+  request.signal.addEventListener('abort', giveUp, { once: true });
+  if (request.signal.aborted) giveUp();
+  const timer = setTimeout(() => deadline.abort(new Error('timed out')), options.timeoutMs ?? 30_000);
+  try {
+    const response = await send(request.url, {
+      method: request.method,
+      headers: request.headers,
+      body,
+      signal: deadline.signal,
+      // Following a redirect would turn a POST of events into a GET that succeeds.
+      redirect: 'manual',
+    });
+    const text = response.status === 204 ? null : await response.text();
+    const expected =
+      pathname.endsWith('/events') && request.method === 'POST' ? response.status === 204 : response.ok;
+    if (expected)
+      return {
+        kind: 'answer',
+        response: new Response(text, { status: response.status, headers: plainHeaders(response) }),
+      };
+    const retryAfterMs = readRetryAfter(response.headers.get('retry-after'));
+    const { status } = response;
+    return {
+      kind: 'failure',
+      transient: status === 429 || status === 408 || status >= 500,
+      // A 5xx can come after some events of the batch were queued already; a 2xx that is not ours, who knows.
+      mayHaveTakenEffect: status === 408 || status >= 500 || status < 300,
+      retryAfterMs,
+      toError: (failed) =>
+        errorOfStatus(failed, { statusCode: status, detail: detailOfProblem(text ?? ''), retryAfterMs }),
+    };
+  } catch (cause) {
+    const reason = deadline.signal.aborted
+      ? request.signal.aborted
+        ? 'the caller gave up'
+        : `no whole answer within ${options.timeoutMs ?? 30_000} ms`
+      : reasonOf(cause);
+    return {
+      kind: 'failure',
+      transient: !request.signal.aborted,
+      mayHaveTakenEffect: !NOT_SENT_CODES.has(reason),
+      toError: (failed) => errorOfNetwork(failed, cause, reason),
+    };
+  } finally {
+    clearTimeout(timer);
+    request.signal.removeEventListener('abort', giveUp);
+  }
+}
+
+/** The answer's body is decoded text by now, so headers about its bytes no longer hold. */
+function plainHeaders(response: Response): Headers {
+  const headers = new Headers(response.headers);
+  for (const name of ['content-length', 'content-encoding', 'transfer-encoding']) headers.delete(name);
+  return headers;
+}
+
+/** `Retry-After` in seconds or as an HTTP date, in milliseconds from now; undefined when absent or unreadable. */
+function readRetryAfter(header: string | null): number | undefined {
+  if (header === null || header.trim() === '') return undefined;
+  const seconds = Number(header);
+  if (Number.isFinite(seconds) && seconds >= 0) return seconds * 1000;
+  const instant = Date.parse(header);
+  return Number.isNaN(instant) ? undefined : Math.max(0, instant - Date.now());
+}
+
+/** The network's own code where there is one: the runtime wraps it in a plain TypeError. */
+function reasonOf(error: unknown): string {
+  for (let current = error; current instanceof Error; current = current.cause) {
+    if ('code' in current && typeof current.code === 'string') return current.code;
+  }
+  return error instanceof Error ? error.message : String(error);
+}
+
+function sleep(milliseconds: number, signal: AbortSignal): Promise<void> {
+  return new Promise((resolve) => {
+    const done = () => {
+      clearTimeout(timer);
+      signal.removeEventListener('abort', done);
+      resolve();
+    };
+    const timer = setTimeout(done, milliseconds);
+    signal.addEventListener('abort', done, { once: true });
+  });
+}
