@@ -1,0 +1,83 @@
+import type { Random } from '../random.ts';
+
+/** What can go wrong with one query, apart from the query itself. */
+export const AZURE_FAULTS = [
+  /** 200 with half of the rows and `error.code` PartialError. */
+  'partial',
+  /** 504 GatewayTimeout. */
+  'timeout',
+  /** 429 without, and with, a Retry-After header of one second. */
+  'throttled',
+  'throttled_with_retry_after',
+  /** 503 ServiceUnavailable. */
+  'unavailable',
+  /** 200 without a body; 204. */
+  'empty',
+  'no_content',
+  /** 400 whose inner error says that the result set is too large. */
+  'too_large',
+  'unauthenticated',
+  'forbidden',
+  'not_found',
+  /** The connection is cut before an answer. */
+  'reset',
+] as const;
+
+export type AzureFault = (typeof AZURE_FAULTS)[number];
+
+/** Faults to play; a field left out keeps its present value. */
+export interface AzureFaultSettings {
+  /** Played once each, one for every query, in this order; null lets one query pass. */
+  next?: (AzureFault | null)[];
+  /** Played for every query once `next` is used up. */
+  always?: AzureFault | null;
+  /** Chance in percent of each fault for a query that nothing above spoils. */
+  percent?: Partial<Record<AzureFault, number>>;
+  /** Chance in percent that a row stands in the answer twice. */
+  duplicatePercent?: number;
+  /** More rows than this and the answer is cut there, with PartialError. The service's own limit is 500,000. */
+  rowCeiling?: number;
+}
+
+export class FaultPlan {
+  readonly #random: Random;
+  #settings: Required<AzureFaultSettings> = {
+    next: [],
+    always: null,
+    percent: {},
+    duplicatePercent: 0,
+    rowCeiling: 500_000,
+  };
+
+  constructor(random: Random) {
+    this.#random = random;
+  }
+
+  set(settings: AzureFaultSettings): void {
+    this.#settings = { ...this.#settings, ...settings };
+    this.#settings.next = [...this.#settings.next];
+  }
+
+  get rowCeiling(): number {
+    return this.#settings.rowCeiling;
+  }
+
+  /** The fault of the query at hand; null for none. */
+  draw(): AzureFault | null {
+    const queued = this.#settings.next.shift();
+    if (queued !== undefined) return queued;
+    if (this.#settings.always !== null) return this.#settings.always;
+    for (const fault of AZURE_FAULTS) {
+      const chance = this.#settings.percent[fault] ?? 0;
+      if (chance > 0 && this.#random() * 100 < chance) return fault;
+    }
+    return null;
+  }
+
+  /** Repeats some rows right after themselves. */
+  duplicate<Row>(rows: Row[]): Row[] {
+    const percent = this.#settings.duplicatePercent;
+    if (percent === 0) return rows;
+    return rows.flatMap((row) => (this.#random() * 100 < percent ? [row, row] : [row]));
+  }
+}

@@ -1,0 +1,44 @@
+import type { KqlType, KqlValue } from './value.ts';
+
+export type BinaryOperator =
+  | 'or'
+  | 'and'
+  | '=='
+  | '!='
+  | '=~'
+  | '<'
+  | '<='
+  | '>'
+  | '>='
+  | 'endswith'
+  | 'startswith'
+  | 'contains'
+  | '+'
+  | '-'
+  | '*'
+  | '/';
+
+export type Expression =
+  | { kind: 'literal'; type: KqlType; value: KqlValue }
+  | { kind: 'column'; name: string }
+  | { kind: 'call'; name: string; arguments: Expression[] }
+  | { kind: 'member'; object: Expression; key: string }
+  | { kind: 'binary'; operator: BinaryOperator; left: Expression; right: Expression };
+
+export interface NamedExpression {
+  /** The given name; null when the query gave none. */
+  name: string | null;
+  expression: Expression;
+}
+
+export type Operator =
+  | { kind: 'where'; condition: Expression }
+  | { kind: 'project' | 'extend'; columns: NamedExpression[] }
+  | { kind: 'summarize'; aggregates: NamedExpression[]; groups: NamedExpression[] }
+  | { kind: 'order'; keys: { expression: Expression; descending: boolean }[] }
+  | { kind: 'take'; count: number };
+
+export interface Query {
+  table: string;
+  operators: Operator[];
+}
