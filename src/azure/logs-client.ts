@@ -75,6 +75,9 @@ export function createLogsClient(options: LogsClientOptions): LogsClient {
     const timeout = AbortSignal.timeout(Math.max(1, Math.ceil(timeoutMs)));
     const settings = {
       serverTimeoutInSeconds: SERVER_TIMEOUT_SECONDS,
+      // The SDK's mappers walk over every character of every cell (measured: 100 ms for 1,000 rows, against
+      // 3 ms without) and then parse the body a second time for the tables. Errors keep their mappers.
+      requestOptions: { shouldDeserialize: (response: { status: number }) => response.status !== 200 },
       abortSignal: signal === undefined ? timeout : AbortSignal.any([signal, timeout]),
     };
     try {

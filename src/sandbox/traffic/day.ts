@@ -58,9 +58,10 @@ export function playDay(options: DayOptions): void {
           for (const row of aggregateCalls(calls)) {
             const ingestedMs = eventMs + MINUTE_MS + delayMs + drawBetween(random, 0, 1500);
             const ingestedTicks = drawBetween(random, 0, 9999);
-            const itemId = createItemId(scenario.options.seed, dayIndex, sequence);
             sequence += 1;
-            options.onRow?.({ itemId, eventMs, ingestedMs, ingestedTicks, ...row, properties });
+            if (options.onRow === undefined) continue;
+            const itemId = createItemId(scenario.options.seed, dayIndex, sequence);
+            options.onRow({ itemId, eventMs, ingestedMs, ingestedTicks, ...row, properties });
           }
         }
       }

@@ -13,11 +13,10 @@ export function createItemId(seed: number, dayIndex: number, sequence: number): 
   }
   const third = scramble(left ^ 0x5bd1e995);
   const fourth = scramble(right ^ third);
-  const high = hex(left);
-  const middle = hex(right);
-  const low = hex(third);
-  const variant = (((third >>> 12) & 0x3) | 0x8).toString(16);
-  return `${high}-${middle.slice(0, 4)}-4${middle.slice(5)}-${variant}${middle.slice(4, 5)}${low.slice(0, 2)}-${low.slice(2, 6)}${hex(fourth)}`;
+  // All 64 bits of the two halves stay; the version (4) and the variant (8 to b) take six of the others.
+  const version = 0x4000 | (third & 0x0fff);
+  const variant = 0x8000 | ((third >>> 12) & 0x3fff);
+  return `${quad(left >>> 16)}${quad(left)}-${quad(right >>> 16)}-${quad(version)}-${quad(variant)}-${quad(right)}${quad(fourth >>> 16)}${quad(fourth)}`;
 }
 
 /** The finaliser of MurmurHash3: spreads every input bit over all output bits. */
@@ -28,6 +27,9 @@ function scramble(value: number): number {
   return (mixed ^ (mixed >>> 16)) >>> 0;
 }
 
-function hex(value: number): string {
-  return value.toString(16).padStart(8, '0');
+const QUADS = Array.from({ length: 65_536 }, (_, value) => value.toString(16).padStart(4, '0'));
+
+/** The low 16 bits as four hexadecimal digits. */
+function quad(value: number): string {
+  return QUADS[value & 0xffff] ?? '';
 }
