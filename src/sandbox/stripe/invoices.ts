@@ -1,0 +1,219 @@
+import { priceLine } from './money.ts';
+import type { Invoice, StripeState, Subscription } from './state.ts';
+import { toSeconds, type WireInvoice, type WireInvoiceLine, type WireSubscriptionItem } from './wire.ts';
+
+/** Lines that travel inside an invoice; the rest is paged. */
+const EMBEDDED_LINE_COUNT = 10;
+
+export interface LineInput {
+  state: StripeState;
+  subscription: Subscription;
+  periodStartMs: number;
+  periodEndMs: number;
+  /** Usage received later than this is not in yet. */
+  receivedUntilMs: number;
+  /** Null for previews. */
+  invoiceId: string | null;
+  linePrefix: string;
+}
+
+/** One line per metered item of the subscription, those with nothing used included, as Stripe does. */
+export function computeLines(input: LineInput): WireInvoiceLine[] {
+  return input.subscription.items.map((item, index) => computeLine(input, item, index));
+}
+
+function computeLine(input: LineInput, item: WireSubscriptionItem, index: number): WireInvoiceLine {
+  const { state, subscription } = input;
+  const start = toSeconds(input.periodStartMs);
+  const end = toSeconds(input.periodEndMs);
+  const meterId = item.price.recurring?.meter ?? null;
+  const meter = meterId === null ? undefined : state.meters.get(meterId);
+  const used =
+    meter === undefined
+      ? 0n
+      : state.usage.aggregate(subscription.customerId, meter, {
+          startSeconds: start,
+          endSeconds: end,
+          receivedUntilMs: input.receivedUntilMs,
+        });
+  // Corrections may outweigh the usage they correct; Stripe then bills nothing, and pays nothing back.
+  const quantity = used < 0n ? 0n : used;
+  const unitAmountDecimal = item.price.unit_amount_decimal ?? '0';
+  const amount = Number(priceLine(quantity, unitAmountDecimal));
+  const productId = String(item.price.product);
+  const productName = state.products.get(productId)?.name ?? productId;
+  return {
+    id: `${input.linePrefix}${index}`,
+    object: 'line_item',
+    amount,
+    currency: item.price.currency,
+    description: `${quantity} × ${productName}`,
+    discount_amounts: [],
+    discountable: true,
+    discounts: [],
+    invoice: input.invoiceId,
+    livemode: false,
+    metadata: {},
+    parent: {
+      invoice_item_details: null,
+      subscription_item_details: {
+        invoice_item: null,
+        proration: false,
+        proration_details: null,
+        subscription: subscription.wire.id,
+        subscription_item: item.id,
+      },
+      type: 'subscription_item_details',
+    },
+    period: { end, start },
+    pretax_credit_amounts: [],
+    pricing: {
+      price_details: { price: item.price.id, product: productId },
+      type: 'price_details',
+      unit_amount_decimal: unitAmountDecimal,
+    },
+    quantity: Number(quantity),
+    quantity_decimal: quantity.toString(),
+    subscription: subscription.wire.id,
+    subtotal: amount,
+    taxes: [],
+  };
+}
+
+export interface NewInvoice {
+  id: string;
+  customerId: string;
+  subscription: Subscription;
+  billingReason: 'subscription_cycle' | 'upcoming';
+  createdMs: number;
+  periodStartMs: number;
+  periodEndMs: number;
+  finalizesAtMs: number | null;
+}
+
+/** A draft without lines. */
+export function newInvoiceWire(state: StripeState, input: NewInvoice): Omit<WireInvoice, 'lines'> {
+  const customer = state.customers.get(input.customerId);
+  return {
+    id: input.id,
+    object: 'invoice',
+    account_country: 'US',
+    account_name: 'Tallystick sandbox',
+    account_tax_ids: null,
+    amount_due: 0,
+    amount_overpaid: 0,
+    amount_paid: 0,
+    amount_remaining: 0,
+    amount_shipping: 0,
+    application: null,
+    attempt_count: 0,
+    attempted: false,
+    auto_advance: input.billingReason === 'subscription_cycle',
+    automatic_tax: { disabled_reason: null, enabled: false, liability: null, provider: null, status: null },
+    automatically_finalizes_at: input.finalizesAtMs === null ? null : toSeconds(input.finalizesAtMs),
+    billing_reason: input.billingReason,
+    collection_method: 'charge_automatically',
+    created: toSeconds(input.createdMs),
+    currency: input.subscription.wire.currency,
+    custom_fields: null,
+    customer: input.customerId,
+    customer_account: null,
+    customer_address: null,
+    customer_email: customer?.email ?? null,
+    customer_name: customer?.name ?? null,
+    customer_phone: null,
+    customer_shipping: null,
+    customer_tax_exempt: 'none',
+    default_payment_method: null,
+    default_source: null,
+    default_tax_rates: [],
+    description: null,
+    discounts: [],
+    due_date: null,
+    effective_at: null,
+    ending_balance: null,
+    footer: null,
+    from_invoice: null,
+    issuer: { type: 'self' },
+    last_finalization_error: null,
+    latest_revision: null,
+    livemode: false,
+    metadata: {},
+    next_payment_attempt: null,
+    number: null,
+    on_behalf_of: null,
+    parent: {
+      quote_details: null,
+      subscription_details: { metadata: {}, subscription: input.subscription.wire.id },
+      type: 'subscription_details',
+    },
+    payment_settings: { default_mandate: null, payment_method_options: null, payment_method_types: null },
+    period_end: toSeconds(input.periodEndMs),
+    period_start: toSeconds(input.periodStartMs),
+    post_payment_credit_notes_amount: 0,
+    pre_payment_credit_notes_amount: 0,
+    receipt_number: null,
+    rendering: null,
+    shipping_cost: null,
+    shipping_details: null,
+    starting_balance: 0,
+    statement_descriptor: null,
+    status: 'draft',
+    status_transitions: {
+      finalized_at: null,
+      marked_uncollectible_at: null,
+      paid_at: null,
+      voided_at: null,
+    },
+    subtotal: 0,
+    subtotal_excluding_tax: 0,
+    test_clock: null,
+    total: 0,
+    total_discount_amounts: [],
+    total_excluding_tax: 0,
+    total_pretax_credit_amounts: [],
+    total_taxes: [],
+    webhooks_delivered_at: null,
+  };
+}
+
+/** The invoice as it travels: its sums taken from the lines, and the first page of these. */
+export function renderInvoice(
+  wire: Omit<WireInvoice, 'lines'>,
+  lines: readonly WireInvoiceLine[],
+): WireInvoice {
+  const total = lines.reduce((sum, line) => sum + line.amount, 0);
+  const paid = wire.status === 'paid';
+  return {
+    ...wire,
+    amount_due: total,
+    amount_paid: paid ? total : 0,
+    amount_remaining: paid ? 0 : total,
+    lines: {
+      object: 'list',
+      data: lines.slice(0, EMBEDDED_LINE_COUNT),
+      has_more: lines.length > EMBEDDED_LINE_COUNT,
+      url: `/v1/invoices/${wire.id}/lines`,
+    },
+    subtotal: total,
+    subtotal_excluding_tax: total,
+    total,
+    total_excluding_tax: total,
+  };
+}
+
+/** Lines of an invoice: frozen once finalized, else by the usage received until `receivedUntilMs`. */
+export function linesOf(state: StripeState, invoice: Invoice, receivedUntilMs: number): WireInvoiceLine[] {
+  if (invoice.frozenLines !== null) return invoice.frozenLines;
+  const subscription = state.subscriptions.get(invoice.subscriptionId);
+  if (subscription === undefined) return [];
+  return computeLines({
+    state,
+    subscription,
+    periodStartMs: invoice.periodStartMs,
+    periodEndMs: invoice.periodEndMs,
+    receivedUntilMs,
+    invoiceId: invoice.wire.id,
+    linePrefix: `il_${invoice.wire.id.slice(3)}`,
+  });
+}

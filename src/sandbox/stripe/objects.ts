@@ -1,0 +1,285 @@
+import type { StripeState, Subscription } from './state.ts';
+import {
+  toSeconds,
+  type WireCustomer,
+  type WireMeter,
+  type WirePlan,
+  type WirePrice,
+  type WireProduct,
+  type WireSubscriptionItem,
+} from './wire.ts';
+
+/** Makers of the account's objects; each puts what it makes into the state. `created` is in seconds. */
+
+export function newProduct(state: StripeState, input: { name: string; created: number }): WireProduct {
+  const product: WireProduct = {
+    id: state.nextId('prod'),
+    object: 'product',
+    active: true,
+    created: input.created,
+    default_price: null,
+    description: null,
+    images: [],
+    livemode: false,
+    marketing_features: [],
+    metadata: {},
+    name: input.name,
+    package_dimensions: null,
+    shippable: null,
+    statement_descriptor: null,
+    tax_code: null,
+    tax_details: null,
+    type: 'service',
+    unit_label: null,
+    updated: input.created,
+    url: null,
+  };
+  state.products.set(product.id, product);
+  return product;
+}
+
+export interface NewMeter {
+  eventName: string;
+  displayName: string;
+  formula: string;
+  eventTimeWindow: string | null;
+  customerKey?: string;
+  valueKey?: string;
+  created: number;
+}
+
+export function newMeter(state: StripeState, input: NewMeter): WireMeter {
+  const meter: WireMeter = {
+    id: state.nextId('mtr_test'),
+    object: 'billing.meter',
+    created: input.created,
+    customer_mapping: { event_payload_key: input.customerKey ?? 'stripe_customer_id', type: 'by_id' },
+    default_aggregation: { formula: input.formula },
+    display_name: input.displayName,
+    event_name: input.eventName,
+    event_time_window: input.eventTimeWindow,
+    livemode: false,
+    status: 'active',
+    status_transitions: { deactivated_at: null },
+    updated: input.created,
+    value_settings: { event_payload_key: input.valueKey ?? 'value' },
+  };
+  state.meters.set(meter.id, meter);
+  state.activeMeters.set(meter.event_name, meter);
+  if (meter.event_name.endsWith('_tokens')) state.tokenMeterIds.add(meter.id);
+  return meter;
+}
+
+export interface NewPrice {
+  productId: string;
+  /** Null: legacy usage records. */
+  meterId: string | null;
+  currency: string;
+  unitAmountDecimal: string;
+  nickname: string | null;
+  metadata: Record<string, string>;
+  created: number;
+}
+
+export function newPrice(state: StripeState, input: NewPrice): WirePrice {
+  const whole = /^\d+$/.test(input.unitAmountDecimal);
+  const price: WirePrice = {
+    id: state.nextId('price'),
+    object: 'price',
+    active: true,
+    billing_scheme: 'per_unit',
+    created: input.created,
+    currency: input.currency,
+    custom_unit_amount: null,
+    livemode: false,
+    lookup_key: null,
+    metadata: input.metadata,
+    nickname: input.nickname,
+    product: input.productId,
+    recurring: {
+      interval: 'month',
+      interval_count: 1,
+      meter: input.meterId,
+      trial_period_days: null,
+      usage_type: 'metered',
+    },
+    tax_behavior: 'unspecified',
+    tiers_mode: null,
+    transform_quantity: null,
+    type: 'recurring',
+    unit_amount: whole ? Number(input.unitAmountDecimal) : null,
+    unit_amount_decimal: input.unitAmountDecimal,
+  };
+  state.prices.set(price.id, price);
+  return price;
+}
+
+export interface NewCustomer {
+  name: string | null;
+  email: string | null;
+  currency: string | null;
+  metadata: Record<string, string>;
+  created: number;
+}
+
+export function newCustomer(state: StripeState, input: NewCustomer): WireCustomer {
+  const id = state.nextId('cus');
+  const customer: WireCustomer = {
+    id,
+    object: 'customer',
+    address: null,
+    balance: 0,
+    created: input.created,
+    currency: input.currency,
+    customer_account: null,
+    default_source: null,
+    delinquent: false,
+    description: null,
+    email: input.email,
+    invoice_prefix: id.slice(-8).toUpperCase(),
+    invoice_settings: {
+      custom_fields: null,
+      default_payment_method: null,
+      footer: null,
+      rendering_options: null,
+    },
+    livemode: false,
+    metadata: input.metadata,
+    name: input.name,
+    next_invoice_sequence: 1,
+    phone: null,
+    preferred_locales: [],
+    shipping: null,
+    tax_exempt: 'none',
+    test_clock: null,
+  };
+  state.customers.set(id, customer);
+  return customer;
+}
+
+export interface NewSubscription {
+  customerId: string;
+  currency: string;
+  startMs: number;
+  /** End of the first period. */
+  anchorMs: number;
+}
+
+export function newSubscription(state: StripeState, input: NewSubscription): Subscription {
+  const start = toSeconds(input.startMs);
+  const subscription: Subscription = {
+    customerId: input.customerId,
+    anchorMs: input.anchorMs,
+    periodStartMs: input.startMs,
+    periodEndMs: input.anchorMs,
+    items: [],
+    wire: {
+      id: state.nextId('sub'),
+      object: 'subscription',
+      application: null,
+      application_fee_percent: null,
+      automatic_tax: { disabled_reason: null, enabled: false, liability: null },
+      billing_cycle_anchor: toSeconds(input.anchorMs),
+      billing_cycle_anchor_config: null,
+      billing_mode: { flexible: { proration_discounts: 'included' }, type: 'flexible' },
+      billing_schedules: [],
+      billing_thresholds: null,
+      cancel_at: null,
+      cancel_at_period_end: false,
+      canceled_at: null,
+      cancellation_details: null,
+      collection_method: 'charge_automatically',
+      created: start,
+      currency: input.currency,
+      customer: input.customerId,
+      customer_account: null,
+      days_until_due: null,
+      default_payment_method: null,
+      default_source: null,
+      default_tax_rates: [],
+      description: null,
+      discounts: [],
+      ended_at: null,
+      invoice_settings: {
+        account_tax_ids: null,
+        custom_fields: null,
+        description: null,
+        footer: null,
+        issuer: { type: 'self' },
+      },
+      latest_invoice: null,
+      livemode: false,
+      managed_payments: null,
+      metadata: {},
+      next_pending_invoice_item_invoice: null,
+      on_behalf_of: null,
+      pause_collection: null,
+      payment_settings: null,
+      pending_invoice_item_interval: null,
+      pending_setup_intent: null,
+      pending_update: null,
+      schedule: null,
+      start_date: start,
+      status: 'active',
+      test_clock: null,
+      transfer_data: null,
+      trial_end: null,
+      trial_settings: null,
+      trial_start: null,
+    },
+  };
+  state.subscriptions.set(subscription.wire.id, subscription);
+  return subscription;
+}
+
+export function newSubscriptionItem(
+  state: StripeState,
+  subscription: Subscription,
+  priceId: string,
+): WireSubscriptionItem {
+  const price = state.prices.get(priceId);
+  if (price === undefined) throw new RangeError(`no price ${priceId}`);
+  const item: WireSubscriptionItem = {
+    id: state.nextId('si'),
+    object: 'subscription_item',
+    billing_thresholds: null,
+    created: subscription.wire.created,
+    current_period_end: toSeconds(subscription.periodEndMs),
+    current_period_start: toSeconds(subscription.periodStartMs),
+    current_trial: null,
+    discounts: [],
+    metadata: {},
+    plan: toPlan(price),
+    price,
+    subscription: subscription.wire.id,
+    tax_rates: [],
+  };
+  subscription.items.push(item);
+  state.items.set(item.id, item);
+  return item;
+}
+
+/** The older face of a price, which items still carry. */
+function toPlan(price: WirePrice): WirePlan {
+  return {
+    id: price.id,
+    object: 'plan',
+    active: price.active,
+    amount: price.unit_amount,
+    amount_decimal: price.unit_amount_decimal,
+    billing_scheme: price.billing_scheme,
+    created: price.created,
+    currency: price.currency,
+    interval: 'month',
+    interval_count: 1,
+    livemode: false,
+    metadata: price.metadata,
+    meter: price.recurring?.meter ?? null,
+    nickname: price.nickname,
+    product: price.product,
+    tiers_mode: null,
+    transform_usage: null,
+    trial_period_days: null,
+    usage_type: 'metered',
+  };
+}

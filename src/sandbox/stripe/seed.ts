@@ -1,0 +1,119 @@
+import type { Scenario, ScenarioCustomer, ScenarioModel } from '../scenario.ts';
+import { formatDecimal, parseDecimal } from './money.ts';
+import {
+  newCustomer,
+  newMeter,
+  newPrice,
+  newProduct,
+  newSubscription,
+  newSubscriptionItem,
+} from './objects.ts';
+import type { StripeState } from './state.ts';
+import { toSeconds } from './wire.ts';
+
+export interface SeedOptions {
+  /** Event names of meters that get `event_time_window: 'hour'`; the others are raw. */
+  hourWindowMeters: (eventName: string) => boolean;
+  /** Tenants whose subscription also has a metered item without a meter, as from before Basil. */
+  legacyItemTenantKeys: readonly string[];
+}
+
+type TokenType = ScenarioModel['tokenTypes'][number];
+
+const TOKEN_TYPE_NAMES: Record<TokenType, string> = {
+  prompt: 'prompt tokens',
+  prompt_cached: 'cached prompt tokens',
+  completion: 'completion tokens',
+};
+
+/** Euro prices of the sandbox, as a fixed share of the dollar price in thousandths. */
+const EUR_PER_USD_THOUSANDTHS = 920n;
+
+/** `gpt-4o` and `prompt` give `gpt_4o_prompt_tokens`. */
+export function meterEventName(model: string, tokenType: string): string {
+  return `${model.toLowerCase().replaceAll(/[^a-z0-9]+/g, '_')}_${tokenType}_tokens`;
+}
+
+/** Fills an empty account with the scenario's catalog: what a person would set up by hand, see docs/stripe.md. */
+export function seedState(state: StripeState, scenario: Scenario, options: SeedOptions): void {
+  const created = toSeconds(scenario.options.startMs);
+  const currencies = [...new Set(scenario.customers.map((customer) => customer.currency))];
+  const priceIds = new Map<string, string[]>(currencies.map((currency) => [currency, []]));
+  for (const model of scenario.models) {
+    for (const tokenType of model.tokenTypes) {
+      const name = `${model.displayName} ${TOKEN_TYPE_NAMES[tokenType]}`;
+      const eventName = meterEventName(model.model, tokenType);
+      const product = newProduct(state, { name, created });
+      const meter = newMeter(state, {
+        eventName,
+        displayName: name,
+        formula: 'sum',
+        eventTimeWindow: options.hourWindowMeters(eventName) ? 'hour' : null,
+        created,
+      });
+      for (const currency of currencies) {
+        const price = newPrice(state, {
+          productId: product.id,
+          meterId: meter.id,
+          currency,
+          unitAmountDecimal: sellPrice(model, tokenType, currency),
+          nickname: name,
+          metadata: {
+            tallystick_model: model.model,
+            tallystick_token_type: tokenType,
+            tallystick_feature: '*',
+          },
+          created,
+        });
+        priceIds.get(currency)?.push(price.id);
+      }
+    }
+  }
+  for (const customer of scenario.customers) {
+    seedCustomer(state, customer, priceIds.get(customer.currency) ?? [], scenario.options.startMs, options);
+  }
+}
+
+function seedCustomer(
+  state: StripeState,
+  customer: ScenarioCustomer,
+  priceIds: readonly string[],
+  startMs: number,
+  options: SeedOptions,
+): void {
+  const created = toSeconds(startMs);
+  const { id } = newCustomer(state, {
+    name: customer.name,
+    email: customer.email,
+    currency: customer.currency,
+    metadata: { tenant_id: customer.tenantKey },
+    created,
+  });
+  const subscription = newSubscription(state, {
+    customerId: id,
+    currency: customer.currency,
+    startMs,
+    anchorMs: customer.billingAnchorMs,
+  });
+  for (const priceId of priceIds) newSubscriptionItem(state, subscription, priceId);
+  if (options.legacyItemTenantKeys.includes(customer.tenantKey)) {
+    const product = newProduct(state, { name: 'Legacy tokens', created });
+    const price = newPrice(state, {
+      productId: product.id,
+      meterId: null,
+      currency: customer.currency,
+      unitAmountDecimal: '0.001',
+      nickname: null,
+      metadata: {},
+      created,
+    });
+    newSubscriptionItem(state, subscription, price.id);
+  }
+}
+
+function sellPrice(model: ScenarioModel, tokenType: TokenType, currency: string): string {
+  const cents = model.sellPriceCents[tokenType];
+  if (cents === undefined) throw new RangeError(`the scenario has no price for ${model.model} ${tokenType}`);
+  if (currency === 'usd') return cents;
+  return formatDecimal((parseDecimal(cents) * EUR_PER_USD_THOUSANDTHS) / 1_000n);
+}

@@ -1,0 +1,122 @@
+import type { Scenario } from '../scenario.ts';
+import type { StandIn, StandInContext } from '../stand-in.ts';
+import { StripeCore } from './core.ts';
+import { StripeFaults } from './faults.ts';
+import { StripeHttp } from './http.ts';
+import { toMajorUnits } from './money.ts';
+import { type StripeStandInOptions, withDefaults } from './options.ts';
+
+/**
+ * A model of Stripe's metered billing, for the demo, tests and benchmarks. It is no Stripe.
+ *
+ * It models: API keys; form calls with unknown parameters refused; cursors and `has_more`; expansion of four
+ * levels; idempotency keys (24 hours, stored 500s repeated); meter events with identifiers unique for 24
+ * hours, 35 days back and 5 minutes ahead, whole values of at most 15 digits, one call in flight per
+ * customer and event name, a rate in real time, events lost after a 2xx when the meter or customer does not
+ * exist (told by thin events with at most five samples); `sum`, `count` and `last` meters and event time
+ * windows, where the event received last counts; hourly and daily summaries; an aggregation delay; renewals,
+ * drafts, grace, finalization with numbers, previews; signed webhooks. Answers are typed by the SDK.
+ *
+ * It does not model: payments (a finalized invoice is paid at once), tax, discounts, credits, tiers, flat
+ * fees, prorations, invoice items, the invoice of zero at a subscription's start, test clocks, the v2 meter
+ * event stream, API versions other than the SDK's, permissions of restricted keys. Where Stripe's behaviour
+ * is unknown (docs/stripe.md lists it), it takes the harsher reading.
+ *
+ * Time is the virtual clock's, but the rate, the latency and webhook signatures are real. Every effect is in
+ * the journal before its answer leaves; the state is rebuilt from scenario and journal.
+ */
+export function createStripeStandIn(
+  context: StandInContext,
+  scenario: Scenario,
+  options: StripeStandInOptions = {},
+): StripeStandIn {
+  const settings = withDefaults(options);
+  const core = new StripeCore(context, scenario, settings);
+  const faults = new StripeFaults(context.seed);
+  const http = new StripeHttp({
+    core,
+    faults,
+    apiKey: settings.apiKey,
+    latencyMs: context.latencyMs,
+    callsPerSecond: settings.callsPerSecond,
+    otherCallsPerSecond: settings.otherCallsPerSecond,
+  });
+  const { state } = core;
+  const tokensOf = (customerId: string): bigint => {
+    let total = 0n;
+    for (const meterId of state.tokenMeterIds) {
+      const meter = state.meters.get(meterId);
+      if (meter !== undefined) total += state.usage.aggregate(customerId, meter);
+    }
+    return total;
+  };
+  const tenantOf = (customerId: string) => state.customers.get(customerId)?.metadata.tenant_id ?? customerId;
+
+  return {
+    app: http.app,
+    apiKey: settings.apiKey,
+    faults,
+    tokenTotal: () => [...state.customers.keys()].reduce((sum, id) => sum + tokensOf(id), 0n),
+    tokenTotalByCustomer: () =>
+      new Map([...state.customers.keys()].map((id) => [tenantOf(id), tokensOf(id)] as const)),
+    advance: (nowMs) => core.catchUp(nowMs),
+    invoiceReport() {
+      const nowMs = context.clock.nowMs();
+      core.catchUp(nowMs);
+      return [...state.invoices.values()].map((invoice) => {
+        const rendered = core.cycle.render(invoice, nowMs);
+        return {
+          invoiceId: rendered.id,
+          number: rendered.number,
+          customer: tenantOf(invoice.customerId),
+          period: {
+            start: new Date(invoice.periodStartMs).toISOString(),
+            end: new Date(invoice.periodEndMs).toISOString(),
+          },
+          currency: rendered.currency,
+          total: toMajorUnits(BigInt(rendered.total)),
+          status: rendered.status ?? 'draft',
+          lines: core.cycle.lines(invoice, nowMs).map((line) => ({
+            description: line.description ?? '',
+            quantity: line.quantity_decimal ?? '0',
+            amount: toMajorUnits(BigInt(line.amount)),
+          })),
+        };
+      });
+    },
+    thinEventIds: () => [...state.events.values()].filter((event) => event.thin).map((event) => event.id),
+    webhooksIdle: () => core.sender.idle(),
+    close() {
+      http.close();
+      core.close();
+    },
+  };
+}
+
+export interface StripeStandIn extends StandIn {
+  /** The key it accepts. */
+  apiKey: string;
+  faults: StripeFaults;
+  /** Token meter values per tenant key, for all customers that exist. */
+  tokenTotalByCustomer(): Map<string, bigint>;
+  /** All invoices, oldest first, drafts included, each as it stands now. */
+  invoiceReport(): StripeInvoiceReport[];
+  /** Thin events have no list endpoint; a real account only sends them. */
+  thinEventIds(): string[];
+  /** Resolves when every webhook recorded so far was sent or given up. */
+  webhooksIdle(): Promise<void>;
+}
+
+export interface StripeInvoiceReport {
+  invoiceId: string;
+  number: string | null;
+  /** Tenant key. */
+  customer: string;
+  /** Service period, ISO instants, half-open. */
+  period: { start: string; end: string };
+  currency: string;
+  /** Decimal text in major units. */
+  total: string;
+  status: string;
+  lines: { description: string; quantity: string; amount: string }[];
+}

@@ -1,0 +1,76 @@
+import { createRandom, deriveSeed } from '../random.ts';
+import { UsageStore } from './usage.ts';
+import type {
+  WireCustomer,
+  WireInvoice,
+  WireInvoiceLine,
+  WireMeter,
+  WirePrice,
+  WireProduct,
+  WireSubscription,
+  WireSubscriptionItem,
+  WireWebhookEndpoint,
+} from './wire.ts';
+
+export interface Subscription {
+  wire: Omit<WireSubscription, 'items'>;
+  items: WireSubscriptionItem[];
+  customerId: string;
+  /** Period boundaries fall on this instant plus whole months. */
+  anchorMs: number;
+  periodStartMs: number;
+  periodEndMs: number;
+}
+
+export interface Invoice {
+  wire: Omit<WireInvoice, 'lines'>;
+  subscriptionId: string;
+  customerId: string;
+  periodStartMs: number;
+  periodEndMs: number;
+  /** Null while a draft: lines then follow the usage. */
+  frozenLines: WireInvoiceLine[] | null;
+}
+
+/** What `GET /v1/events` and `GET /v2/core/events` hold; thin ones are told by their `object`. */
+export interface StripeEvent {
+  id: string;
+  type: string;
+  thin: boolean;
+  body: Record<string, unknown>;
+}
+
+/** Everything the stand-in knows. Rebuilt from the scenario and the journal at every start. */
+export class StripeState {
+  readonly seed: number;
+  readonly products = new Map<string, WireProduct>();
+  readonly prices = new Map<string, WirePrice>();
+  readonly meters = new Map<string, WireMeter>();
+  /** At most one active meter has an event name. */
+  readonly activeMeters = new Map<string, WireMeter>();
+  readonly customers = new Map<string, WireCustomer>();
+  readonly subscriptions = new Map<string, Subscription>();
+  readonly items = new Map<string, WireSubscriptionItem>();
+  readonly invoices = new Map<string, Invoice>();
+  readonly events = new Map<string, StripeEvent>();
+  readonly webhookEndpoints = new Map<string, WireWebhookEndpoint>();
+  readonly usage = new UsageStore();
+  /** Meters whose values are tokens, for the stand-in's own total. */
+  readonly tokenMeterIds = new Set<string>();
+  readonly #idCounts = new Map<string, number>();
+
+  constructor(seed: number) {
+    this.seed = seed;
+  }
+
+  /** The next id of a kind: equal seeds and equal histories give equal ids. */
+  nextId(prefix: string): string {
+    const count = (this.#idCounts.get(prefix) ?? 0) + 1;
+    this.#idCounts.set(prefix, count);
+    const random = createRandom(deriveSeed(this.seed, prefix, count));
+    const alphabet = 'ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789';
+    let text = '';
+    for (let index = 0; index < 10; index += 1) text += alphabet[Math.floor(random() * alphabet.length)];
+    return `${prefix}_1T${text}${count.toString(36).padStart(4, '0')}`;
+  }
+}

@@ -1,0 +1,38 @@
+import type Stripe from 'stripe';
+
+/**
+ * A Stripe object as it travels: the SDK's own type with `Decimal` as text. Handlers build these, so that a
+ * field that Stripe renames or adds stops the build when the SDK is updated.
+ */
+export type Wire<Type> = Type extends Stripe.Decimal
+  ? string
+  : Type extends string | number | boolean | null | undefined
+    ? Type
+    : Type extends (infer Item)[]
+      ? Wire<Item>[]
+      : Type extends object
+        ? { [Key in keyof Type]: Wire<Type[Key]> }
+        : Type;
+
+export interface WireList<Item> {
+  object: 'list';
+  data: Item[];
+  has_more: boolean;
+  url: string;
+}
+
+export type WireProduct = Wire<Stripe.Product>;
+export type WirePrice = Wire<Stripe.Price>;
+export type WirePlan = Wire<Stripe.Plan>;
+export type WireCustomer = Wire<Stripe.Customer>;
+export type WireMeter = Wire<Stripe.Billing.Meter>;
+export type WireSubscription = Wire<Stripe.Subscription>;
+export type WireSubscriptionItem = Wire<Stripe.SubscriptionItem>;
+export type WireInvoice = Wire<Stripe.Invoice>;
+export type WireInvoiceLine = Wire<Stripe.InvoiceLineItem>;
+export type WireWebhookEndpoint = Wire<Stripe.WebhookEndpoint>;
+
+/** Stripe counts in whole seconds. */
+export function toSeconds(milliseconds: number): number {
+  return Math.floor(milliseconds / 1_000);
+}
