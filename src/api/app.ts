@@ -3,12 +3,19 @@ import { bodyLimit } from 'hono/body-limit';
 import { HTTPException } from 'hono/http-exception';
 import { methodNotAllowed } from 'hono/method-not-allowed';
 import { toTallystickError } from '../errors.ts';
+import { addCustomerRoutes } from './customers.ts';
 import type { Api, ApiDependencies, ApiEnvironment } from './dependencies.ts';
 import { addHealthRoutes } from './health.ts';
+import { addInvoicePreviewRoutes } from './invoice-preview.ts';
 import { addOpenApiDocument } from './openapi-document.ts';
 import { errorFromZod, problemFromError, problemResponse } from './problem.ts';
+import { addQuarantineRoutes } from './quarantine.ts';
+import { addQuoteRoutes } from './quotes.ts';
+import { addReferencePage } from './reference-page.ts';
 import { requestIds } from './request-id.ts';
 import { addStatusRoutes } from './status.ts';
+import { addSubjectRoutes } from './subjects.ts';
+import { addUsageRoutes } from './usage.ts';
 
 export type { ApiDependencies } from './dependencies.ts';
 
@@ -49,9 +56,19 @@ export function createApp(dependencies: ApiDependencies): Api {
   app.use('/v1/*', limitBody(MAX_BODY_BYTES));
   app.use('/webhooks/*', limitBody(MAX_WEBHOOK_BODY_BYTES));
 
-  addHealthRoutes(app, dependencies);
+  addCustomerRoutes(app, dependencies);
+  addSubjectRoutes(app, dependencies);
+  addUsageRoutes(app, dependencies);
+  addInvoicePreviewRoutes(app, {
+    ...dependencies,
+    previewCache: dependencies.previewCache ?? new Map(),
+  });
+  addQuoteRoutes(app, dependencies);
   addStatusRoutes(app, dependencies);
+  addQuarantineRoutes(app, dependencies);
+  addHealthRoutes(app, dependencies);
   addOpenApiDocument(app, dependencies);
+  addReferencePage(app, dependencies);
   if (dependencies.webhooks !== undefined) app.route('/webhooks', dependencies.webhooks);
 
   app.notFound((context) =>

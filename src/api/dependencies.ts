@@ -1,5 +1,5 @@
 import type { OpenAPIHono } from '@hono/zod-openapi';
-import type { Hono } from 'hono';
+import type { Context, Hono } from 'hono';
 import type { Clock } from '../clock.ts';
 import type { ApiKey } from '../ledger/api-keys.ts';
 import type { LedgerDatabase } from '../ledger/database.ts';
@@ -29,6 +29,8 @@ export interface ApiDependencies {
   webhooks?: Hono;
   /** Files of `swagger-ui-dist` for `/docs`; without it `/docs` answers 404. */
   assets?: AssetReader;
+  /** Moves usage whose reason to wait is gone out of quarantine; answers how many rows. */
+  releaseQuarantine?: (database: LedgerDatabase, now: Date) => Promise<bigint>;
   /** Where Stripe's previews are kept for a few seconds; a fresh one for each app unless given. */
   previewCache?: PreviewCache;
 }
@@ -36,3 +38,9 @@ export interface ApiDependencies {
 export type ApiEnvironment = { Variables: { requestId: string; apiKey: ApiKey } };
 
 export type Api = OpenAPIHono<ApiEnvironment>;
+
+/** Who makes the request, as the audit log and quotes name them. */
+export function actorOf(context: Context<ApiEnvironment>): string {
+  const key = context.get('apiKey');
+  return `key:${key.name} (${key.apiKeyId})`;
+}

@@ -1,0 +1,32 @@
+import { normalizeModelName, type PriceBook } from './price-book.ts';
+
+/** Names longer than this are no slip of the pen, and the distance costs time in both lengths. */
+const MAX_NAME_LENGTH = 64;
+
+/** Models whose name is close to the given one, the closest first; may be empty. For error messages. */
+export function nearNames(book: PriceBook, name: string, count = 5): string[] {
+  const wanted = normalizeModelName(name).slice(0, MAX_NAME_LENGTH);
+  const farthest = Math.max(3, Math.ceil(wanted.length / 2));
+  return book.models
+    .map((model) => ({ model, distance: editDistance(wanted, model) }))
+    .filter(({ distance, model }) => distance <= farthest || (wanted !== '' && model.startsWith(wanted)))
+    .sort((left, right) => left.distance - right.distance || (left.model < right.model ? -1 : 1))
+    .slice(0, count)
+    .map(({ model }) => model);
+}
+
+/** Insertions, deletions and substitutions that turn one text into the other (Levenshtein). */
+function editDistance(left: string, right: string): number {
+  let previous = Array.from({ length: right.length + 1 }, (_, index) => index);
+  for (let row = 1; row <= left.length; row += 1) {
+    const current = [row];
+    for (let column = 1; column <= right.length; column += 1) {
+      const substitution = (previous[column - 1] ?? 0) + (left[row - 1] === right[column - 1] ? 0 : 1);
+      const insertion = (current[column - 1] ?? 0) + 1;
+      const deletion = (previous[column] ?? 0) + 1;
+      current.push(Math.min(substitution, insertion, deletion));
+    }
+    previous = current;
+  }
+  return previous[right.length] ?? 0;
+}

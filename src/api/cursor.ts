@@ -1,0 +1,38 @@
+import { z } from 'zod';
+import { ValidationError } from '../errors.ts';
+
+const CursorParts = z.array(z.string().max(2_048)).min(1).max(10);
+
+/** The keys of a page's last row as opaque text. */
+export function encodeCursor(parts: readonly string[]): string {
+  return Buffer.from(JSON.stringify(parts), 'utf8').toString('base64url');
+}
+
+/**
+ * The keys a cursor holds.
+ * @param partCount how many the query at hand needs: a cursor of another query is refused
+ * @throws ValidationError
+ */
+export function decodeCursor(cursor: string, partCount: number): string[] {
+  const parts = CursorParts.safeParse(parseJson(Buffer.from(cursor, 'base64url').toString('utf8')));
+  if (!parts.success || parts.data.length !== partCount || parts.data.some((part) => part.includes('\0'))) {
+    throw invalidCursor();
+  }
+  return parts.data;
+}
+
+export function invalidCursor(): ValidationError {
+  return new ValidationError(
+    'cursor',
+    'is not a cursor of this query',
+    'Send nextCursor of the page before, with the same query.',
+  );
+}
+
+function parseJson(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return null;
+  }
+}

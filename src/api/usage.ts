@@ -1,0 +1,188 @@
+import { createRoute, z } from '@hono/zod-openapi';
+import { accepts } from 'hono/accepts';
+import {
+  queryUsage,
+  readCompleteness,
+  USAGE_DIMENSIONS,
+  type UsageDimension,
+  type UsageRow,
+} from '../ledger/usage-queries.ts';
+import { requireScope, securityOf } from './authentication.ts';
+import { decodeCursor, encodeCursor, invalidCursor } from './cursor.ts';
+import type { Api, ApiDependencies } from './dependencies.ts';
+import {
+  CursorSchema,
+  IdentifierSchema,
+  InstantSchema,
+  keyedProblems,
+  PageLimitSchema,
+  TokenCountSchema,
+} from './schemas.ts';
+import { toCsv } from './usage-csv.ts';
+import { clipBucket, readWindow, usageWindowFields } from './usage-window.ts';
+
+const UsageQuerySchema = z.strictObject({
+  ...usageWindowFields,
+  granularity: z
+    .enum(['hour', 'day', 'month'], { error: 'must be hour, day or month' })
+    .default('day')
+    .openapi({ description: 'Days and months are UTC.' }),
+  groupBy: z
+    .string()
+    .default('')
+    .transform((text) => (text === '' ? [] : text.split(',')))
+    .pipe(
+      z
+        .array(z.enum(USAGE_DIMENSIONS, { error: `must be some of ${USAGE_DIMENSIONS.join(', ')}` }))
+        .refine((names) => new Set(names).size === names.length, { error: 'must not name one twice' }),
+    )
+    .openapi({ type: 'string', example: 'model,feature', description: USAGE_DIMENSIONS.join(', ') }),
+  customerId: IdentifierSchema.optional(),
+  subject: z.string().min(1).max(4_096).optional(),
+  model: z.string().min(1).max(512).optional(),
+  feature: z.string().min(1).max(512).optional(),
+  cursor: CursorSchema.optional(),
+  limit: PageLimitSchema,
+});
+
+const CountSchema = TokenCountSchema.nullable();
+
+const UsageRowSchema = z
+  .object({
+    windowStart: InstantSchema,
+    windowEnd: InstantSchema,
+    customerId: z.string().nullable().optional(),
+    subject: z.string().optional(),
+    model: z.string().optional(),
+    feature: z.string().optional(),
+    tokenType: z.enum(['prompt', 'prompt_cached', 'completion']).optional(),
+    tokenCount: TokenCountSchema,
+    requestCount: CountSchema.openapi({ description: 'null when grouped by token type.' }),
+    reasoningTokenCount: CountSchema.openapi({
+      description: 'A part of completion, shown and never added. null when grouped by token type.',
+    }),
+  })
+  .openapi('UsageRow');
+
+const UsageSchema = z
+  .object({
+    asOf: InstantSchema,
+    collectedThrough: InstantSchema.nullable().openapi({
+      description: 'Up to which ingestion time the source has been collected.',
+    }),
+    openHourCount: z.string().openapi({
+      description: 'Hours of the window that are not settled yet; their usage is missing here.',
+    }),
+    rows: z.array(UsageRowSchema),
+    nextCursor: z.string().nullable(),
+  })
+  .openapi('Usage');
+
+/** Adds `GET /v1/usage`. */
+export function addUsageRoutes(api: Api, dependencies: ApiDependencies): void {
+  const route = createRoute({
+    method: 'get',
+    path: '/v1/usage',
+    tags: ['Usage'],
+    summary: 'Settled tokens by hour, day or month, grouped; JSON, or CSV with Accept: text/csv',
+    security: securityOf('finance', 'admin'),
+    middleware: [requireScope(dependencies, 'finance')],
+    request: { query: UsageQuerySchema },
+    responses: {
+      200: {
+        description: 'A page. As CSV the next page is in the Link header.',
+        content: {
+          'application/json': { schema: UsageSchema },
+          'text/csv': { schema: z.string() },
+        },
+      },
+      ...keyedProblems,
+    },
+  });
+
+  api.openapi(route, async (context) => {
+    const { from, to, period, granularity, groupBy, cursor, limit, ...filter } = context.req.valid('query');
+    const window = readWindow({ from, to, period });
+    const after = cursor === undefined ? null : decodeCursor(cursor, groupBy.length + 1);
+    if (after !== null && Number.isNaN(Date.parse(after[0] ?? ''))) throw invalidCursor();
+    const found = await queryUsage(dependencies.database, {
+      ...withoutUndefined(filter),
+      window,
+      granularity,
+      groupBy,
+      after,
+      limit: limit + 1,
+    });
+    const page = found.slice(0, limit);
+    const last = found.length > limit ? page.at(-1) : undefined;
+    const nextCursor = last === undefined ? null : encodeCursor(keysOf(last, groupBy));
+    const rows = page.map((row) => showRow(row, clipBucket(row.windowStart, granularity, window)));
+    if (
+      accepts(context, {
+        header: 'Accept',
+        supports: ['application/json', 'text/csv'],
+        default: 'application/json',
+      }) === 'text/csv'
+    ) {
+      const headers: Record<string, string> = { 'Content-Type': 'text/csv; charset=utf-8; header=present' };
+      if (nextCursor !== null) {
+        const next = new URL(context.req.url);
+        next.searchParams.set('cursor', nextCursor);
+        headers.Link = `<${next.pathname}${next.search}>; rel="next"`;
+      }
+      return context.text(toUsageCsv(rows, groupBy), 200, headers);
+    }
+    const completeness = await readCompleteness(dependencies.database, window);
+    return context.json(
+      {
+        asOf: dependencies.clock.now().toISOString(),
+        collectedThrough: completeness.collectedThrough?.toISOString() ?? null,
+        openHourCount: String(completeness.openHourCount),
+        rows,
+        nextCursor,
+      },
+      200,
+    );
+  });
+}
+
+function keysOf(row: UsageRow, groupBy: readonly UsageDimension[]): string[] {
+  return [row.windowStart.toISOString(), ...groupBy.map((dimension) => row.dimensions[dimension] ?? '')];
+}
+
+type ShownRow = z.output<typeof UsageRowSchema>;
+
+function showRow(row: UsageRow, window: { start: Date; end: Date }): ShownRow {
+  const { customer, tokenType, ...others } = row.dimensions;
+  return {
+    windowStart: window.start.toISOString(),
+    windowEnd: window.end.toISOString(),
+    ...(customer === undefined ? {} : { customerId: customer === '' ? null : customer }),
+    ...others,
+    ...(tokenType === undefined ? {} : { tokenType: tokenType as NonNullable<ShownRow['tokenType']> }),
+    tokenCount: String(row.tokenCount),
+    requestCount: row.requestCount === null ? null : String(row.requestCount),
+    reasoningTokenCount: row.reasoningTokenCount === null ? null : String(row.reasoningTokenCount),
+  };
+}
+
+function toUsageCsv(rows: readonly ShownRow[], groupBy: readonly UsageDimension[]): string {
+  const columns = [
+    'windowStart',
+    'windowEnd',
+    ...groupBy.map((dimension) => (dimension === 'customer' ? 'customerId' : dimension)),
+    'tokenCount',
+    'requestCount',
+    'reasoningTokenCount',
+  ] as (keyof ShownRow)[];
+  return toCsv(
+    columns,
+    rows.map((row) => columns.map((column) => row[column] ?? null)),
+  );
+}
+
+function withoutUndefined<Value extends object>(value: Value) {
+  return Object.fromEntries(Object.entries(value).filter(([, entry]) => entry !== undefined)) as {
+    [Name in keyof Value]: Exclude<Value[Name], undefined>;
+  };
+}

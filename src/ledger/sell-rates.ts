@@ -1,0 +1,96 @@
+import { sql } from 'kysely';
+import type { LedgerDatabase } from './database.ts';
+import type { TokenType } from './schema.ts';
+
+/** What a customer pays for one kind of usage: an active subscription item reached through a binding. */
+export interface SellRateRow {
+  stripeMeterId: string;
+  productName: string;
+  model: string;
+  feature: string;
+  tokenType: TokenType;
+  currency: string;
+  /** Minor units per token as decimal text; null when tiered. */
+  unitAmountDecimal: string | null;
+}
+
+interface RawSellRate {
+  stripe_meter_id: string;
+  product_name: string;
+  model: string;
+  feature: string;
+  token_type: TokenType;
+  currency: string;
+  unit_amount_decimal: string | null;
+}
+
+/** The rates of a customer's active subscription items. */
+export async function readCustomerSellRates(
+  database: LedgerDatabase,
+  customerId: string,
+): Promise<SellRateRow[]> {
+  const result = await sql<RawSellRate>`
+    select distinct on (binding.model, binding.token_type, binding.feature)
+           item.stripe_meter_id, item.product_name, binding.model, binding.feature, binding.token_type,
+           item.currency, item.unit_amount_decimal
+      from subscription_items as item
+      join meter_bindings as binding on binding.stripe_meter_id = item.stripe_meter_id
+     where item.active and item.customer_id = ${customerId}
+     order by binding.model, binding.token_type, binding.feature, item.subscription_item_id`.execute(
+    database,
+  );
+  return result.rows.map(toSellRate);
+}
+
+/**
+ * The catalogue's usual rates in a currency: for each meter the amount that most active subscription items
+ * have; of equally common ones the highest, so that nobody is promised less than they would be charged.
+ */
+export async function readUsualSellRates(database: LedgerDatabase, currency: string): Promise<SellRateRow[]> {
+  const result = await sql<RawSellRate>`
+    with ranked as (
+      select stripe_meter_id, unit_amount_decimal, min(product_name) as product_name,
+             row_number() over (
+               partition by stripe_meter_id
+               order by count(*) desc, unit_amount_decimal::numeric desc nulls last
+             ) as place
+        from subscription_items
+       where active and currency = ${currency} and stripe_meter_id is not null
+       group by stripe_meter_id, unit_amount_decimal
+    )
+    select ranked.stripe_meter_id, ranked.product_name, binding.model, binding.feature, binding.token_type,
+           ${currency}::text as currency, ranked.unit_amount_decimal
+      from ranked
+      join meter_bindings as binding on binding.stripe_meter_id = ranked.stripe_meter_id
+     where ranked.place = 1
+     order by binding.model, binding.token_type, binding.feature`.execute(database);
+  return result.rows.map(toSellRate);
+}
+
+/** Currencies in which a customer has active subscription items. */
+export async function readCustomerCurrencies(
+  database: LedgerDatabase,
+  customerId: string,
+): Promise<string[]> {
+  const rows = await database
+    .selectFrom('subscription_items')
+    .select('currency')
+    .distinct()
+    .where('active', '=', true)
+    .where('customer_id', '=', customerId)
+    .orderBy('currency')
+    .execute();
+  return rows.map((row) => row.currency);
+}
+
+function toSellRate(row: RawSellRate): SellRateRow {
+  return {
+    stripeMeterId: row.stripe_meter_id,
+    productName: row.product_name,
+    model: row.model,
+    feature: row.feature,
+    tokenType: row.token_type,
+    currency: row.currency,
+    unitAmountDecimal: row.unit_amount_decimal,
+  };
+}
