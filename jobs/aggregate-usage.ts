@@ -1,0 +1,103 @@
+import { addMs, HOUR_MS, type TimeWindow } from '../src/clock.ts';
+import { commitSettlement } from '../src/ledger/hourly-usage.ts';
+import { type DueHour, findDueHours, sumSentEvents } from '../src/ledger/settlements.ts';
+import { METER_SLUGS, type MeterHour, type MeterSlug } from '../src/openmeter/port.ts';
+import type { JobDependencies } from './dependencies.ts';
+import { compareHours } from './settle/compare-hours.ts';
+
+/** Hours looked up at once; the rest waits for the next round of the same run. */
+const DUE_LIMIT = 240;
+/** A run of due hours may bridge this gap: one wider question costs less than two. */
+const GAP_LIMIT_MS = 3 * HOUR_MS;
+const WIDEST_RUN_MS = 24 * HOUR_MS;
+const DRIFT_RETRY_MS = 15 * 60_000;
+
+export interface AggregateOutcome {
+  settledCount: number;
+  driftedCount: number;
+  revisionCount: number;
+}
+
+/**
+ * Step 3: reads closed hours back from OpenMeter and settles those whose totals equal the ledger's own.
+ * Late events have reopened their hour; it settles again under a new revision that holds the difference.
+ * @throws UpstreamError when OpenMeter cannot be asked; hours settled before stay settled
+ */
+export async function aggregateUsage(deps: JobDependencies, signal?: AbortSignal): Promise<AggregateOutcome> {
+  const outcome: AggregateOutcome = { settledCount: 0, driftedCount: 0, revisionCount: 0 };
+  for (;;) {
+    const now = deps.clock.now();
+    const due = await findDueHours(deps.database, {
+      closedBefore: addMs(now, -deps.settings.hourCloseLagMs),
+      sentBefore: addMs(now, -deps.settings.settleLagMs),
+      now,
+      limit: DUE_LIMIT,
+    });
+    let settledNow = 0;
+    for (const run of groupIntoRuns(due, deps.settings.settleRowLimit)) {
+      signal?.throwIfAborted();
+      const result = await settleRun(deps, run, signal);
+      outcome.settledCount += result.settledCount;
+      outcome.driftedCount += result.driftedCount;
+      outcome.revisionCount += result.revisionCount;
+      settledNow += result.settledCount;
+    }
+    if (due.length < DUE_LIMIT || settledNow === 0) return outcome;
+  }
+}
+
+interface Run {
+  window: TimeWindow;
+  hours: DueHour[];
+}
+
+/** Neighbouring hours share a question, as long as the answer (which has no pages) stays bounded. */
+export function groupIntoRuns(due: readonly DueHour[], rowLimit: number): Run[] {
+  const runs: Run[] = [];
+  let rowCount = 0;
+  for (const hour of due) {
+    const end = addMs(hour.windowStart, HOUR_MS);
+    const last = runs.at(-1);
+    const joins =
+      last !== undefined &&
+      hour.windowStart.getTime() - last.window.end.getTime() <= GAP_LIMIT_MS &&
+      end.getTime() - last.window.start.getTime() <= WIDEST_RUN_MS &&
+      rowCount + hour.keyCount <= rowLimit;
+    if (joins) {
+      last.window.end = end;
+      last.hours.push(hour);
+      rowCount += hour.keyCount;
+    } else {
+      runs.push({ window: { start: hour.windowStart, end }, hours: [hour] });
+      rowCount = hour.keyCount;
+    }
+  }
+  return runs;
+}
+
+async function settleRun(deps: JobDependencies, run: Run, signal: AbortSignal | undefined) {
+  const hours = run.hours.map((hour) => hour.windowStart);
+  const wanted = new Set(hours.map((hour) => hour.getTime()));
+  const [ledger, ...answers] = await Promise.all([
+    sumSentEvents(deps.database, hours),
+    ...METER_SLUGS.map((slug) => deps.metering.queryHourly(slug, run.window, signal)),
+  ]);
+  const metered = new Map<MeterSlug, MeterHour[]>(
+    METER_SLUGS.map((slug, index) => [
+      slug,
+      (answers[index] ?? []).filter((row) => wanted.has(row.windowStart.getTime())),
+    ]),
+  );
+  const comparison = compareHours(ledger, metered);
+  if (comparison.drifts.length > 0) {
+    deps.log.warn(
+      { driftCount: comparison.drifts.length, first: comparison.drifts[0] },
+      'OpenMeter and the ledger differ',
+    );
+  }
+  return await commitSettlement(
+    deps.database,
+    { hours: run.hours, ...comparison },
+    { now: deps.clock.now(), retryDriftAfterMs: DRIFT_RETRY_MS },
+  );
+}

@@ -1,0 +1,85 @@
+import { createHash } from 'node:crypto';
+import { floorToHour, floorToMinute } from '../../src/clock.ts';
+import type { SourceItem } from '../../src/ledger/source-items.ts';
+import type { UsageEvent } from '../../src/ledger/usage-events.ts';
+import { USAGE_EVENT_SOURCE, USAGE_EVENT_TYPE, type UsageEventData } from '../../src/openmeter/port.ts';
+
+type Draft = Omit<UsageEvent, 'usageEventId' | 'body'> & { itemKeys: string[]; items: SourceItem[] };
+
+/**
+ * Groups healthy items of one minute and one set of dimensions into a usage event each, and notes the
+ * event's id on its items. The id is a hash of the items' own ids: the same facts always give the same
+ * event, and since an item enters the ledger once, no two events share a fact.
+ */
+export function buildUsageEvents(items: readonly SourceItem[]): UsageEvent[] {
+  const drafts = new Map<string, Draft>();
+  for (const item of items) {
+    const { row } = item;
+    if (item.quarantineReason !== null || row.eventTime === null) continue;
+    const minute = floorToMinute(row.eventTime);
+    const key = JSON.stringify([minute.getTime(), row.subject, row.feature, row.model, row.deployment]);
+    let draft = drafts.get(key);
+    if (draft === undefined) {
+      draft = {
+        windowStart: floorToHour(minute),
+        eventTime: minute,
+        subject: row.subject,
+        feature: row.feature,
+        model: row.model,
+        deployment: row.deployment,
+        promptTokenCount: 0n,
+        cachedPromptTokenCount: 0n,
+        completionTokenCount: 0n,
+        reasoningTokenCount: 0n,
+        totalTokenCount: 0n,
+        requestCount: 0n,
+        itemKeys: [],
+        items: [],
+      };
+      drafts.set(key, draft);
+    }
+    addItem(draft, item);
+  }
+  return [...drafts.values()].map(finish);
+}
+
+function addItem(draft: Draft, item: SourceItem): void {
+  if (item.tokenKind === 'prompt') draft.promptTokenCount += item.tokenCount;
+  else if (item.tokenKind === 'cached_prompt') draft.cachedPromptTokenCount += item.tokenCount;
+  else if (item.tokenKind === 'completion') draft.completionTokenCount += item.tokenCount;
+  else if (item.tokenKind === 'reasoning') draft.reasoningTokenCount += item.tokenCount;
+  else if (item.tokenKind === 'total') {
+    draft.totalTokenCount += item.tokenCount;
+    // Every request emits one Total measurement; the other metrics would count it again.
+    draft.requestCount += item.requestCount;
+  }
+  draft.itemKeys.push(`${item.row.sourceItemId} ${item.row.metricName}`);
+  draft.items.push(item);
+}
+
+function finish({ itemKeys, items, ...event }: Draft): UsageEvent {
+  const digest = createHash('sha256').update(itemKeys.sort().join('\n')).digest('hex').slice(0, 40);
+  const usageEventId = `ue_${digest}`;
+  for (const item of items) item.usageEventId = usageEventId;
+  const data: UsageEventData = {
+    model: event.model,
+    feature: event.feature,
+    deployment: event.deployment,
+    prompt_tokens: String(event.promptTokenCount),
+    cached_prompt_tokens: String(event.cachedPromptTokenCount),
+    completion_tokens: String(event.completionTokenCount),
+    reasoning_tokens: String(event.reasoningTokenCount),
+    total_tokens: String(event.totalTokenCount),
+    requests: String(event.requestCount),
+  };
+  const body = JSON.stringify({
+    specversion: '1.0',
+    id: usageEventId,
+    source: USAGE_EVENT_SOURCE,
+    type: USAGE_EVENT_TYPE,
+    subject: event.subject,
+    time: event.eventTime.toISOString().replace('.000Z', 'Z'),
+    data,
+  });
+  return { ...event, usageEventId, body };
+}

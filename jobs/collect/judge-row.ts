@@ -1,0 +1,77 @@
+import type { SourceRow } from '../../src/azure/source.ts';
+import { DAY_MS, HOUR_MS } from '../../src/clock.ts';
+import type { TokenKind } from '../../src/ledger/source-items.ts';
+
+/** The metrics' names as seen in the field; the list is open, and a name not in it is quarantined. */
+const TOKEN_KIND_BY_METRIC = new Map<string, TokenKind>([
+  ['Prompt Tokens', 'prompt'],
+  ['Completion Tokens', 'completion'],
+  ['Total Tokens', 'total'],
+  ['Prompt Cached Tokens', 'cached_prompt'],
+  ['Cached Prompt Tokens', 'cached_prompt'],
+  ['Cached Tokens', 'cached_prompt'],
+  ['Completion Reasoning Tokens', 'reasoning'],
+  ['Reasoning Tokens', 'reasoning'],
+]);
+
+/** Azure's metrics store ends a name or value at 256 characters; longer ones are nobody's user ID. */
+const DIMENSION_LENGTH_LIMIT = 256;
+/** Azure replaces times more than a day ahead by the receipt time; an hour of clock skew is forgiven. */
+const AHEAD_LIMIT_MS = DAY_MS + HOUR_MS;
+/** Older than Stripe takes usage; Azure itself replaces times over two days old. */
+const BEHIND_LIMIT_MS = 35 * DAY_MS;
+
+export interface Judgement {
+  tokenKind: TokenKind;
+  tokenCount: bigint;
+  requestCount: bigint;
+  quarantineReason: string | null;
+}
+
+/**
+ * Decides whether a source row can be metered. A row that cannot keeps its tokens as far as they can be
+ * counted, and the reason. `knownTenant` is the tenant its subject was first seen with, if any.
+ */
+export function judgeRow(row: SourceRow, knownTenant: string | undefined): Judgement {
+  const tokenKind = TOKEN_KIND_BY_METRIC.get(row.metricName) ?? 'unknown';
+  const tokenCount = readInteger(row.sum);
+  const requestCount = readInteger(row.itemCount);
+  return {
+    tokenKind,
+    tokenCount: tokenCount ?? 0n,
+    requestCount: requestCount ?? 0n,
+    quarantineReason: findFault(row, tokenKind, tokenCount, requestCount, knownTenant),
+  };
+}
+
+function findFault(
+  row: SourceRow,
+  tokenKind: TokenKind,
+  tokenCount: bigint | null,
+  requestCount: bigint | null,
+  knownTenant: string | undefined,
+): string | null {
+  const dimensions = [row.subject, row.tenantKey, row.feature, row.model, row.deployment];
+  if (tokenKind === 'unknown') return 'unknown_metric';
+  if (tokenCount === null || requestCount === null) return 'not_an_integer';
+  if (tokenCount < 0n || requestCount < 0n) return 'negative';
+  if (row.eventTime === null || Number.isNaN(row.eventTime.getTime())) return 'no_time';
+  const ageMs = row.ingestedAt.getTime() - row.eventTime.getTime();
+  if (ageMs < -AHEAD_LIMIT_MS || ageMs > BEHIND_LIMIT_MS) return 'absurd_time';
+  if (row.subject.trim() === '') return 'no_subject';
+  if (row.model.trim() === '') return 'no_model';
+  if (dimensions.some((text) => text.length > DIMENSION_LENGTH_LIMIT)) return 'dimension_too_long';
+  if (dimensions.some((text) => text.includes('\u0000') || !text.isWellFormed()))
+    return 'unreadable_dimension';
+  if (knownTenant !== undefined && row.tenantKey !== '' && row.tenantKey !== knownTenant)
+    return 'tenant_mismatch';
+  return null;
+}
+
+/** An integer that is exact, or null: metric sums are reals, and above 2^53 they are no longer counts. */
+function readInteger(value: number | string | null): bigint | null {
+  if (typeof value === 'number') return Number.isSafeInteger(value) ? BigInt(value) : null;
+  if (typeof value === 'string' && /^-?\d{1,18}(\.0+)?$/.test(value))
+    return BigInt(value.split('.')[0] ?? '');
+  return null;
+}

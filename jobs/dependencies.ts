@@ -1,0 +1,52 @@
+import type { UsageSource } from '../src/azure/source.ts';
+import type { Clock } from '../src/clock.ts';
+import type { LedgerDatabase } from '../src/ledger/database.ts';
+import type { Logger } from '../src/log.ts';
+import type { MeteringSystem } from '../src/openmeter/port.ts';
+import type { BillingSystem } from '../src/stripe/port.ts';
+
+/** Waits and sizes of the pipeline; see `src/config.ts` for their environment names and defaults. */
+export interface PipelineSettings {
+  /** Rows younger than this by ingestion time are left for the next run: the source may still be indexing. */
+  collectLagMs: number;
+  /** Where collecting begins when the ledger has no watermark yet. */
+  collectStart: Date | undefined;
+  /** Most rows of one query; more, and the window is split. Bounds memory. */
+  collectRowLimit: number;
+  /** Events of one request to OpenMeter, which rejects a batch whole. */
+  ingestBatchSize: number;
+  ingestConcurrency: number;
+  /** How long after the last send an hour is read back: OpenMeter shows nothing before its flush. */
+  settleLagMs: number;
+  /** How long after its end an hour is first settled, so that ordinary ingestion delay is inside it. */
+  hourCloseLagMs: number;
+  /** Most rows expected of one OpenMeter answer, which has no pages. */
+  settleRowLimit: number;
+  pushConcurrency: number;
+  /** Key of the Stripe customer's metadata that holds the tenant. */
+  tenantMetadataKey: string;
+}
+
+export const DEFAULT_SETTINGS: PipelineSettings = {
+  collectLagMs: 10 * 60_000,
+  collectStart: undefined,
+  collectRowLimit: 10_000,
+  ingestBatchSize: 500,
+  ingestConcurrency: 4,
+  settleLagMs: 5 * 60_000,
+  hourCloseLagMs: 20 * 60_000,
+  settleRowLimit: 20_000,
+  pushConcurrency: 100,
+  tenantMetadataKey: 'tenant_id',
+};
+
+/** Everything a job needs, made once at the top. */
+export interface JobDependencies {
+  database: LedgerDatabase;
+  source: UsageSource;
+  metering: MeteringSystem;
+  billing: BillingSystem;
+  clock: Clock;
+  settings: PipelineSettings;
+  log: Logger;
+}

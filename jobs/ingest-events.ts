@@ -1,0 +1,85 @@
+import { TallystickError, toTallystickError } from '../src/errors.ts';
+import {
+  type ClaimedEvent,
+  claimPendingEvents,
+  markEventsSent,
+  quarantineEvent,
+  releaseEvents,
+} from '../src/ledger/usage-events.ts';
+import type { JobDependencies } from './dependencies.ts';
+
+/** Longer than any one request may take with its retries, so that a live sender's claim does not lapse. */
+const CLAIM_SECONDS = 120;
+
+export interface IngestOutcome {
+  sentCount: number;
+  quarantinedCount: number;
+}
+
+/**
+ * Step 2: sends the outbox to OpenMeter, several batches at a time. A refused batch is halved until the
+ * poison event is alone, and only that one is quarantined. Sent is not stored: step 3 reads back.
+ * @throws UpstreamError when OpenMeter is throttling or down; unsent events stay pending
+ */
+export async function ingestEvents(deps: JobDependencies, signal?: AbortSignal): Promise<IngestOutcome> {
+  const outcome: IngestOutcome = { sentCount: 0, quarantinedCount: 0 };
+  const { ingestBatchSize, ingestConcurrency } = deps.settings;
+  let failure: TallystickError | null = null;
+  const send = async () => {
+    while (failure === null && signal?.aborted !== true) {
+      const batch = await claimPendingEvents(deps.database, {
+        limit: ingestBatchSize,
+        seconds: CLAIM_SECONDS,
+      });
+      if (batch.length === 0) return;
+      try {
+        await sendBatch(deps, batch, outcome, signal);
+      } catch (error) {
+        failure ??= toTallystickError(error);
+      }
+    }
+  };
+  await Promise.all(Array.from({ length: ingestConcurrency }, send));
+  if (failure !== null) throw failure;
+  return outcome;
+}
+
+async function sendBatch(
+  deps: JobDependencies,
+  batch: readonly ClaimedEvent[],
+  outcome: IngestOutcome,
+  signal: AbortSignal | undefined,
+): Promise<void> {
+  const ids = batch.map((event) => event.usageEventId);
+  try {
+    await deps.metering.ingestEvents(
+      batch.map((event) => event.body),
+      signal,
+    );
+  } catch (error) {
+    const rejectedContent =
+      error instanceof TallystickError && error.code === 'UPSTREAM_REJECTED' && isAboutContent(error);
+    if (!rejectedContent) {
+      await releaseEvents(deps.database, ids);
+      throw error;
+    }
+    if (batch.length === 1) {
+      await quarantineEvent(deps.database, ids[0] ?? '', 'refused_by_openmeter');
+      deps.log.error({ usageEventId: ids[0], reason: error.message }, 'OpenMeter refused a usage event');
+      outcome.quarantinedCount += 1;
+      return;
+    }
+    const middle = Math.ceil(batch.length / 2);
+    await sendBatch(deps, batch.slice(0, middle), outcome, signal);
+    await sendBatch(deps, batch.slice(middle), outcome, signal);
+    return;
+  }
+  await markEventsSent(deps.database, ids, deps.clock.now());
+  outcome.sentCount += batch.length;
+}
+
+/** A wrong key or address is refused too, and is no fault of any event. */
+function isAboutContent(error: TallystickError): boolean {
+  const status = error.context.statusCode;
+  return status === 400 || status === 413 || status === 422;
+}

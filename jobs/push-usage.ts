@@ -1,0 +1,117 @@
+import { type TallystickError, toTallystickError } from '../src/errors.ts';
+import {
+  markPushesAttempted,
+  markPushRefused,
+  type PendingPush,
+  planPushes,
+  readPendingPushes,
+} from '../src/ledger/meter-pushes.ts';
+import { runKeyedLanes } from '../src/stripe/keyed-lanes.ts';
+import type { JobDependencies } from './dependencies.ts';
+import { DeliveryRecorder } from './push/delivery-recorder.ts';
+import { mayBeSent } from './push/settle-uncertain.ts';
+
+const PLAN_ROW_LIMIT = 20_000;
+/** Bounds memory; large enough that a page's last slow lanes hardly show in the whole. */
+const PAGE_SIZE = 20_000;
+
+export interface PushOutcome {
+  plannedCount: number;
+  deliveredCount: number;
+  duplicateCount: number;
+  refusedCount: number;
+  quarantinedRowCount: number;
+}
+
+/**
+ * Step 4: plans pushes from settled usage, then delivers every pending one, one call in flight per customer
+ * and meter. A duplicate is a delivery; a refusal is kept and counted; anything else stays pending.
+ * @throws UpstreamError when Stripe throttles beyond patience or is down; delivered pushes are committed
+ */
+export async function pushUsage(deps: JobDependencies, signal?: AbortSignal): Promise<PushOutcome> {
+  const outcome: PushOutcome = {
+    plannedCount: 0,
+    deliveredCount: 0,
+    duplicateCount: 0,
+    refusedCount: 0,
+    quarantinedRowCount: 0,
+  };
+  for (;;) {
+    const planned = await planPushes(deps.database, { now: deps.clock.now(), rowLimit: PLAN_ROW_LIMIT });
+    outcome.plannedCount += planned.pushCount;
+    outcome.quarantinedRowCount += planned.quarantinedCount;
+    if (planned.rowCount < PLAN_ROW_LIMIT) break;
+  }
+  let afterId = 0n;
+  for (;;) {
+    const page = await readPendingPushes(deps.database, { afterId, limit: PAGE_SIZE });
+    if (page.length === 0) return outcome;
+    await deliver(deps, page, outcome, signal);
+    afterId = page.at(-1)?.meterPushId ?? afterId;
+    if (page.length < PAGE_SIZE) return outcome;
+  }
+}
+
+async function deliver(
+  deps: JobDependencies,
+  pushes: PendingPush[],
+  outcome: PushOutcome,
+  signal: AbortSignal | undefined,
+): Promise<void> {
+  const now = () => deps.clock.now();
+  await markPushesAttempted(
+    deps.database,
+    pushes.map((push) => push.meterPushId),
+    now(),
+  );
+  const recorder = new DeliveryRecorder(deps.database, now);
+  let failure: TallystickError | null = null;
+  await runKeyedLanes<PendingPush>({
+    tasks: pushes,
+    keyOf: (push) => `${push.stripeCustomerId} ${push.eventName}`,
+    concurrency: deps.settings.pushConcurrency,
+    ...(signal === undefined ? {} : { signal }),
+    run: async (push) => {
+      if (!(await mayBeSent(deps, push, signal))) return 'continue';
+      try {
+        const result = await deps.billing.sendMeterEvent(
+          {
+            eventName: push.eventName,
+            stripeCustomerId: push.stripeCustomerId,
+            value: push.sentValue,
+            identifier: push.identifier,
+            timestamp: push.eventTimestamp,
+          },
+          signal,
+        );
+        recorder.add(push.meterPushId);
+        outcome.deliveredCount += 1;
+        if (result === 'duplicate') outcome.duplicateCount += 1;
+        return 'continue';
+      } catch (error) {
+        const known = toTallystickError(error);
+        if (isAboutThisPush(known)) {
+          await markPushRefused(deps.database, push.meterPushId, known.message);
+          deps.log.error(
+            { meterPushId: String(push.meterPushId), reason: known.message },
+            'Stripe refused a push',
+          );
+          outcome.refusedCount += 1;
+          return 'continue';
+        }
+        failure ??= known;
+        // Order within a lane matters to meters with an hour window; other customers go on unless Stripe is down.
+        return known.code === 'UPSTREAM_THROTTLED' ? 'close-lane' : 'stop';
+      }
+    },
+  }).finally(() => recorder.flush());
+  if (failure !== null) throw failure;
+}
+
+/** A wrong key or a missing permission is refused too, and is no fault of any push. */
+function isAboutThisPush(error: TallystickError): boolean {
+  if (error.code === 'VALIDATION') return true;
+  return (
+    error.code === 'UPSTREAM_REJECTED' && [400, 402, 404, 409].includes(Number(error.context.statusCode))
+  );
+}

@@ -1,0 +1,43 @@
+import { addMs, HOUR_MS } from '../../src/clock.ts';
+import {
+  markPushesDelivered,
+  markPushRefused,
+  type PendingPush,
+  sumDelivered,
+} from '../../src/ledger/meter-pushes.ts';
+import type { JobDependencies } from '../dependencies.ts';
+
+/** Stripe keeps identifiers for at least 24 hours; an hour is kept in hand. */
+export const IDENTIFIER_SAFE_MS = 23 * HOUR_MS;
+
+/**
+ * A push tried longer ago than Stripe remembers its identifier: sending it again could charge twice. Stripe's
+ * own summary of that hour tells whether it counted. A total that is neither with nor without the push is
+ * left to a person.
+ * @returns whether the push may be sent (again)
+ */
+export async function mayBeSent(
+  deps: JobDependencies,
+  push: PendingPush,
+  signal?: AbortSignal,
+): Promise<boolean> {
+  const now = deps.clock.now();
+  if (push.firstAttemptAt === null || now.getTime() - push.firstAttemptAt.getTime() < IDENTIFIER_SAFE_MS)
+    return true;
+  const window = { start: push.windowStart, end: addMs(push.windowStart, HOUR_MS) };
+  const summaries = await deps.billing.readEventSummaries(
+    { stripeMeterId: push.stripeMeterId, stripeCustomerId: push.stripeCustomerId, window },
+    signal,
+  );
+  const counted = summaries.reduce((sum, summary) => sum + summary.value, 0n);
+  const acknowledged = await sumDelivered(deps.database, push);
+  if (counted === acknowledged + push.deltaTokenCount) {
+    await markPushesDelivered(deps.database, [push.meterPushId], now);
+    return false;
+  }
+  if (counted === acknowledged) return true;
+  const reason = `outcome unknown: Stripe counts ${counted} for the hour, acknowledged pushes say ${acknowledged}`;
+  await markPushRefused(deps.database, push.meterPushId, reason);
+  deps.log.error({ meterPushId: String(push.meterPushId), reason }, 'A push cannot be proven either way');
+  return false;
+}

@@ -1,0 +1,173 @@
+import {
+  type ConnectionOptions,
+  createPostgresBackend,
+  Queue,
+  QueueEvents,
+  UnrecoverableError,
+  Worker,
+} from 'bullmq';
+import { Redis, type RedisOptions } from 'ioredis';
+import { TallystickError } from '../src/errors.ts';
+import type { Logger } from '../src/log.ts';
+import type { StepName, StepResult } from './steps.ts';
+
+/** One queue carries every step; job names are step names. */
+export const QUEUE_NAME = 'tallystick';
+
+export interface QueueConfig {
+  /** Redis through ioredis when given, else BullMQ's own Postgres backend in the ledger's database. */
+  redisUrl: string | undefined;
+  databaseUrl: string;
+}
+
+export interface StepJobData {
+  reason: string;
+}
+
+export type StepQueue = Queue<StepJobData, StepResult, StepName>;
+
+/** Kept: enough to see the last hours at a glance; failures longer, for the person who looks. */
+const JOB_OPTIONS = {
+  attempts: 5,
+  backoff: { type: 'exponential', delay: 2_000, jitter: 0.5 },
+  removeOnComplete: { count: 200 },
+  removeOnFail: { count: 2_000 },
+} as const;
+
+type Role = 'queue' | 'blocking';
+
+/** Connection options by backend. A producer fails fast; a worker waits for Redis for as long as it takes. */
+function connectionFor(config: QueueConfig, role: Role): ConnectionOptions {
+  if (config.redisUrl !== undefined) {
+    const options: RedisOptions =
+      role === 'blocking'
+        ? { maxRetriesPerRequest: null }
+        : { maxRetriesPerRequest: 3, enableOfflineQueue: true };
+    return new Redis(config.redisUrl, options) as unknown as ConnectionOptions;
+  }
+  return { connectionString: config.databaseUrl, migrate: true, max: 5 } as unknown as ConnectionOptions;
+}
+
+function backendArguments(config: QueueConfig): [] | [typeof createPostgresBackend] {
+  return config.redisUrl === undefined ? [createPostgresBackend] : [];
+}
+
+/** Whoever puts work in: the scheduler, webhooks, the command line. Close it when done. */
+export function openStepQueue(config: QueueConfig, log: Logger): StepQueue {
+  const connection = connectionFor(config, 'queue');
+  const queue = new Queue(
+    QUEUE_NAME,
+    { connection, defaultJobOptions: JOB_OPTIONS } as never,
+    ...(backendArguments(config) as [never]),
+  );
+  queue.on('error', (error: Error) => log.error({ err: error }, 'The queue reported an error'));
+  return withConnectionClosed(queue as unknown as StepQueue, connection);
+}
+
+/** Whoever wants to hear of finished jobs. */
+export function openStepEvents(config: QueueConfig, log: Logger): QueueEvents {
+  const connection = connectionFor(config, 'blocking');
+  const events = new QueueEvents(
+    QUEUE_NAME,
+    { connection } as never,
+    ...(backendArguments(config) as [never]),
+  );
+  events.on('error', (error: Error) => log.error({ err: error }, 'Queue events reported an error'));
+  return withConnectionClosed(events as unknown as QueueEvents, connection);
+}
+
+/** Runs steps as they come. `run` throws our errors; those not worth repeating end the job at once. */
+export function openStepWorker(
+  config: QueueConfig,
+  run: (name: StepName, signal: AbortSignal) => Promise<StepResult>,
+  log: Logger,
+): Worker {
+  const connection = connectionFor(config, 'blocking');
+  const stop = new AbortController();
+  const worker = new Worker(
+    QUEUE_NAME,
+    async (job: { name: string }) => {
+      try {
+        return await run(job.name as StepName, stop.signal);
+      } catch (error) {
+        if (error instanceof TallystickError && !error.retry)
+          throw new UnrecoverableError(`${error.code}: ${error.message}`);
+        throw error;
+      }
+    },
+    { connection, concurrency: 5, lockDuration: 60_000, maxStalledCount: 10 } as never,
+    ...(backendArguments(config) as [never]),
+  );
+  worker.on('error', (error: Error) => log.error({ err: error }, 'The worker reported an error'));
+  worker.on('failed', (job, error) =>
+    log.error({ step: job?.name, attempt: job?.attemptsMade, err: error }, 'A step failed'),
+  );
+  const close = worker.close.bind(worker);
+  worker.close = async (force?: boolean) => {
+    // A step stops between two effects; what it has not done is done by the next run.
+    stop.abort(new TallystickError('Shutting down.', { code: 'STALE_LEASE', retry: true }));
+    await close(force);
+  };
+  return withConnectionClosed(worker as unknown as Worker, connection);
+}
+
+/** BullMQ leaves a connection that it was handed open; here whoever closes the one closes the other. */
+function withConnectionClosed<Closable extends { close(force?: boolean): Promise<void> }>(
+  closable: Closable,
+  connection: ConnectionOptions,
+): Closable {
+  if (!(connection instanceof Redis)) return closable;
+  connection.on('error', () => {});
+  const close = closable.close.bind(closable);
+  closable.close = async (force?: boolean) => {
+    await close(force);
+    connection.disconnect();
+  };
+  return closable;
+}
+
+/** Adds one run of a step, unless one is waiting already: a tick only says "look at the watermark". */
+export async function enqueueStep(queue: StepQueue, name: StepName, reason: string) {
+  return await queue.add(name, { reason }, { deduplication: { id: name, keepLastIfActive: true } });
+}
+
+/**
+ * Refuses a Redis that may throw work away, and warns of one that forgets at a restart.
+ * @throws TallystickError CONFIG when `maxmemory-policy` is not `noeviction`
+ */
+export async function checkRedis(redisUrl: string, log: Logger): Promise<void> {
+  const redis = new Redis(redisUrl, {
+    maxRetriesPerRequest: 1,
+    lazyConnect: true,
+    retryStrategy: () => null,
+  });
+  redis.on('error', () => {});
+  try {
+    await redis.connect();
+    const info = await redis.info();
+    const policy = /maxmemory_policy:(\S+)/.exec(info)?.[1];
+    if (policy !== undefined && policy !== 'noeviction') {
+      throw new TallystickError(
+        `Redis evicts keys (maxmemory-policy ${policy}), and with them queued work.`,
+        {
+          code: 'CONFIG',
+          retry: false,
+          fix: 'Set maxmemory-policy to noeviction.',
+        },
+      );
+    }
+    if (/aof_enabled:0/.test(info)) {
+      log.warn('Redis keeps no append-only file: queued work is rebuilt from the ledger after its restart.');
+    }
+  } catch (error) {
+    if (error instanceof TallystickError) throw error;
+    throw new TallystickError(`Redis at ${new URL(redisUrl).host} cannot be reached.`, {
+      code: 'UPSTREAM_UNAVAILABLE',
+      retry: true,
+      cause: error,
+      fix: 'Check REDIS_URL and that the server runs, or unset it to use Postgres as the queue.',
+    });
+  } finally {
+    redis.disconnect();
+  }
+}

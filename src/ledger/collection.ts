@@ -1,0 +1,102 @@
+import { sql } from 'kysely';
+import type { TimeWindow } from '../clock.ts';
+import { TallystickError } from '../errors.ts';
+import type { LedgerDatabase } from './database.ts';
+import { ensurePartitions, insertSourceItems, type SourceItem } from './source-items.ts';
+import { insertUsageEvents, type UsageEvent } from './usage-events.ts';
+import { moveWatermark } from './watermarks.ts';
+
+/** One collected slice: everything that becomes durable together. */
+export interface CollectedSlice {
+  source: string;
+  cursorKind: 'ingestion' | 'event';
+  window: TimeWindow;
+  queryText: string;
+  rowCount: number;
+  /** Items not known to the ledger, as far as the collector saw. */
+  items: SourceItem[];
+  events: UsageEvent[];
+  /** Absent for slices that do not move the watermark (backfills, partitions but the last). */
+  watermark?: { from: Date | null; to: Date };
+}
+
+/** Thrown inside the transaction when some item turned out to be known already; the caller looks and repeats. */
+export class KnownItemsError extends TallystickError {
+  override readonly name = 'KnownItemsError';
+  constructor() {
+    super('Some rows of this slice are in the ledger already.', { code: 'CONFLICT', retry: true });
+  }
+}
+
+/**
+ * Commits a slice: its items, the events made from them, new subjects, and the watermark, all or nothing.
+ * @throws KnownItemsError when an item is in the ledger already: events were then built from too much
+ * @throws TallystickError STALE_LEASE when another collector moved the watermark
+ */
+export async function commitSlice(database: LedgerDatabase, slice: CollectedSlice, now: Date): Promise<void> {
+  await ensurePartitions(database, new Set(slice.items.map((item) => item.eventDay)), now);
+  await database.transaction().execute(async (transaction) => {
+    const { collection_window_id } = await transaction
+      .insertInto('collection_windows')
+      .values({
+        source: slice.source,
+        cursor_kind: slice.cursorKind,
+        window_start: slice.window.start,
+        window_end: slice.window.end,
+        row_count: slice.rowCount,
+        new_row_count: slice.items.length,
+        usage_event_count: slice.events.length,
+        query_text: slice.queryText,
+        collected_at: now,
+      })
+      .returning('collection_window_id')
+      .executeTakeFirstOrThrow();
+    const newCount = await insertSourceItems(transaction, collection_window_id, slice.items);
+    if (newCount !== slice.items.length) throw new KnownItemsError();
+    await insertUsageEvents(transaction, slice.events, now);
+    await insertNewSubjects(transaction, slice.items, now);
+    if (slice.watermark !== undefined) {
+      await moveWatermark(transaction, { source: slice.source, ...slice.watermark, now });
+    }
+  });
+}
+
+async function insertNewSubjects(
+  transaction: Parameters<Parameters<ReturnType<LedgerDatabase['transaction']>['execute']>[0]>[0],
+  items: readonly SourceItem[],
+  now: Date,
+): Promise<void> {
+  const tenantBySubject = new Map<string, string>();
+  for (const { row, quarantineReason } of items) {
+    if (quarantineReason === null && !tenantBySubject.get(row.subject))
+      tenantBySubject.set(row.subject, row.tenantKey);
+  }
+  if (tenantBySubject.size === 0) return;
+  // A subject first seen without a tenant takes the first tenant it is seen with.
+  await sql`
+    insert into subjects as known (subject, tenant_key, customer_id, assigned_by, first_seen_at, updated_at)
+    select seen.subject, seen.tenant_key, c.customer_id, case when c.customer_id is null then null else 'tenant' end, ${now}, ${now}
+    from unnest(${[...tenantBySubject.keys()]}::text[], ${[...tenantBySubject.values()]}::text[]) as seen(subject, tenant_key)
+    left join customers c on c.tenant_key = seen.tenant_key and c.deleted_at is null
+    order by seen.subject
+    on conflict (subject) do update
+      set tenant_key = excluded.tenant_key, updated_at = excluded.updated_at,
+          customer_id = coalesce(known.customer_id, excluded.customer_id),
+          assigned_by = coalesce(known.assigned_by, excluded.assigned_by)
+      where known.tenant_key = '' and excluded.tenant_key <> ''`.execute(transaction);
+}
+
+/** What the ledger knows of these subjects' tenants; subjects assigned by a person may use any tenant. */
+export async function readSubjectTenants(
+  database: LedgerDatabase,
+  subjects: readonly string[],
+): Promise<Map<string, string>> {
+  const rows = await database
+    .selectFrom('subjects')
+    .select(['subject', 'tenant_key'])
+    .where(sql<boolean>`subject = any(${subjects}::text[])`)
+    .where((where) => where.or([where('assigned_by', 'is', null), where('assigned_by', '<>', 'person')]))
+    .where('tenant_key', '<>', '')
+    .execute();
+  return new Map(rows.map((row) => [row.subject, row.tenant_key]));
+}

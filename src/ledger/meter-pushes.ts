@@ -1,0 +1,175 @@
+import { sql } from 'kysely';
+import type { LedgerDatabase } from './database.ts';
+
+/** Stripe takes timestamps up to 35 days back; an hour is kept in hand. */
+const STRIPE_PAST_LIMIT = '34 days 23 hours';
+
+/**
+ * Turns settled usage that no push carries yet into pushes, in one statement: each row is attributed to a
+ * customer and a meter and joins the push of its (customer, meter, hour), or is quarantined with the reason.
+ * A push is committed here, before any call, with the value and identifier it will always have.
+ * @returns rows taken, pushes made, rows quarantined; all zero when nothing waits
+ */
+export async function planPushes(
+  database: LedgerDatabase,
+  plan: { now: Date; rowLimit: number },
+): Promise<{ rowCount: number; pushCount: number; quarantinedCount: number }> {
+  const planned = await sql<{ row_count: number; push_count: number; quarantined_count: number }>`
+    with candidate as (
+      select hourly_usage_id, window_start, subject, feature, model, token_type, delta_token_count
+      from hourly_usage where meter_push_id is null and quarantine_reason is null
+      order by window_start, hourly_usage_id limit ${plan.rowLimit} for update skip locked),
+    judged as (
+      select candidate.*, c.customer_id, c.stripe_customer_id, m.stripe_meter_id, m.event_name, m.event_time_window,
+        item.current_period_start,
+        case
+          when c.customer_id is null then 'no_customer'
+          when c.stripe_customer_id is null or c.deleted_at is not null then 'no_stripe_customer'
+          when m.stripe_meter_id is null then 'no_binding'
+          when m.status <> 'active' or m.aggregation <> 'sum' or m.event_time_window = 'day' then 'unusable_meter'
+          when item.current_period_start is null then 'no_subscription_item'
+          when candidate.window_start < ${plan.now}::timestamptz - ${STRIPE_PAST_LIMIT}::interval then 'older_than_stripe_takes'
+          when candidate.window_start + interval '1 hour' <= item.current_period_start and not exists (
+            select 1 from invoices i where i.customer_id = c.customer_id and i.subscription_id = item.subscription_id
+              and i.status = 'draft' and candidate.window_start >= i.period_start and candidate.window_start < i.period_end)
+            then 'period_finalized'
+        end as reason
+      from candidate
+      left join subjects s on s.subject = candidate.subject
+      left join customers c on c.customer_id = s.customer_id
+      left join lateral (
+        select b.stripe_meter_id from meter_bindings b
+        where b.token_type = candidate.token_type and b.model in (candidate.model, '*') and b.feature in (candidate.feature, '*')
+        order by b.model = '*', b.feature = '*' limit 1) binding on true
+      left join stripe_meters m on m.stripe_meter_id = binding.stripe_meter_id
+      left join lateral (
+        select i.current_period_start, i.subscription_id from subscription_items i
+        where i.customer_id = c.customer_id and i.stripe_meter_id = m.stripe_meter_id and i.active
+        order by i.current_period_start limit 1) item on true),
+    quarantined as (
+      update hourly_usage h set quarantine_reason = judged.reason, customer_id = judged.customer_id
+      from judged where h.hourly_usage_id = judged.hourly_usage_id and judged.reason is not null
+      returning h.hourly_usage_id),
+    grouped as (
+      select customer_id, stripe_customer_id, stripe_meter_id, event_name, event_time_window, window_start,
+        sum(delta_token_count)::bigint as delta,
+        max(greatest(window_start, case when current_period_start < window_start + interval '1 hour' then current_period_start end)) as event_timestamp
+      from judged where reason is null
+      group by customer_id, stripe_customer_id, stripe_meter_id, event_name, event_time_window, window_start),
+    numbered as (
+      select g.*, coalesce(last.revision, 0) + 1 as revision, coalesce(last.total_token_count, 0) + g.delta as total
+      from grouped g left join lateral (
+        select revision, total_token_count from meter_pushes p
+        where p.customer_id = g.customer_id and p.stripe_meter_id = g.stripe_meter_id and p.window_start = g.window_start
+        order by revision desc limit 1) last on true),
+    pushed as (
+      insert into meter_pushes (customer_id, stripe_customer_id, stripe_meter_id, event_name, window_start, revision,
+        delta_token_count, total_token_count, sent_value, event_timestamp, identifier, status, created_at, delivered_at)
+      select customer_id, stripe_customer_id, stripe_meter_id, event_name, window_start, revision, delta, total,
+        case when event_time_window = 'hour' then total else delta end, event_timestamp,
+        'tallystick_' || left(encode(sha256(convert_to(concat_ws('|', customer_id, stripe_meter_id,
+          extract(epoch from window_start)::bigint, revision), 'UTF8')), 'hex'), 48),
+        -- Rows that cancel out leave nothing to send.
+        case when delta = 0 then 'delivered' else 'pending' end, ${plan.now},
+        case when delta = 0 then ${plan.now}::timestamptz end
+      from numbered
+      -- Groups of one lane in the order of time, so that ids rise with the hour.
+      order by window_start, customer_id, stripe_meter_id
+      returning meter_push_id, customer_id, stripe_meter_id, window_start),
+    assigned as (
+      update hourly_usage h set meter_push_id = pushed.meter_push_id, customer_id = pushed.customer_id
+      from judged join pushed on pushed.customer_id = judged.customer_id
+        and pushed.stripe_meter_id = judged.stripe_meter_id and pushed.window_start = judged.window_start
+      where judged.reason is null and h.hourly_usage_id = judged.hourly_usage_id
+      returning h.hourly_usage_id)
+    select (select count(*) from assigned)::int + (select count(*) from quarantined)::int as row_count,
+      (select count(*) from pushed)::int as push_count, (select count(*) from quarantined)::int as quarantined_count`.execute(
+    database,
+  );
+  const counts = planned.rows[0] ?? { row_count: 0, push_count: 0, quarantined_count: 0 };
+  return {
+    rowCount: counts.row_count,
+    pushCount: counts.push_count,
+    quarantinedCount: counts.quarantined_count,
+  };
+}
+
+/** A committed push that Stripe has not acknowledged. */
+export interface PendingPush {
+  meterPushId: bigint;
+  customerId: string;
+  stripeCustomerId: string;
+  stripeMeterId: string;
+  eventName: string;
+  windowStart: Date;
+  sentValue: bigint;
+  deltaTokenCount: bigint;
+  eventTimestamp: Date;
+  identifier: string;
+  firstAttemptAt: Date | null;
+}
+
+/** Pending pushes after `afterId`, in the order they were planned, so that a lane keeps its order. */
+export async function readPendingPushes(
+  database: LedgerDatabase,
+  page: { afterId: bigint; limit: number },
+): Promise<PendingPush[]> {
+  const rows = await database
+    .selectFrom('meter_pushes')
+    .selectAll()
+    .where('status', '=', 'pending')
+    .where('meter_push_id', '>', page.afterId)
+    .orderBy('meter_push_id')
+    .limit(page.limit)
+    .execute();
+  return rows.map((row) => ({
+    meterPushId: row.meter_push_id,
+    customerId: row.customer_id,
+    stripeCustomerId: row.stripe_customer_id,
+    stripeMeterId: row.stripe_meter_id,
+    eventName: row.event_name,
+    windowStart: row.window_start,
+    sentValue: row.sent_value,
+    deltaTokenCount: row.delta_token_count,
+    eventTimestamp: row.event_timestamp,
+    identifier: row.identifier,
+    firstAttemptAt: row.first_attempt_at,
+  }));
+}
+
+/** Notes, before the calls, that these pushes are about to be tried: after a crash their outcome is unknown. */
+export async function markPushesAttempted(
+  database: LedgerDatabase,
+  ids: readonly bigint[],
+  now: Date,
+): Promise<void> {
+  await sql`update meter_pushes set attempt_count = attempt_count + 1, first_attempt_at = coalesce(first_attempt_at, ${now})
+            where meter_push_id = any(${ids.map(String)}::bigint[]) and status = 'pending'`.execute(database);
+}
+
+export async function markPushesDelivered(
+  database: LedgerDatabase,
+  ids: readonly bigint[],
+  now: Date,
+): Promise<void> {
+  await sql`update meter_pushes set status = 'delivered', delivered_at = ${now}, last_error = null
+            where meter_push_id = any(${ids.map(String)}::bigint[]) and status = 'pending'`.execute(database);
+}
+
+/** Stripe refuses the push for good; its tokens wait here, counted as quarantined, until a person acts. */
+export async function markPushRefused(database: LedgerDatabase, id: bigint, reason: string): Promise<void> {
+  await sql`update meter_pushes set status = 'refused', last_error = ${reason}
+            where meter_push_id = ${id} and status = 'pending'`.execute(database);
+}
+
+/** Sum of what Stripe acknowledged for one customer, meter and hour. */
+export async function sumDelivered(
+  database: LedgerDatabase,
+  push: { customerId: string; stripeMeterId: string; windowStart: Date },
+): Promise<bigint> {
+  const row = await sql<{ total: bigint }>`
+    select coalesce(sum(delta_token_count), 0)::bigint as total from meter_pushes
+    where customer_id = ${push.customerId} and stripe_meter_id = ${push.stripeMeterId}
+      and window_start = ${push.windowStart} and status = 'delivered'`.execute(database);
+  return row.rows[0]?.total ?? 0n;
+}

@@ -1,0 +1,101 @@
+import { sql } from 'kysely';
+import type { SourceRow } from '../azure/source.ts';
+import type { LedgerDatabase, LedgerTransaction } from './database.ts';
+
+export type TokenKind = 'prompt' | 'cached_prompt' | 'completion' | 'reasoning' | 'total' | 'unknown';
+
+/** A source row after judgement: either it feeds a usage event, or it waits in quarantine with a reason. */
+export interface SourceItem {
+  row: SourceRow;
+  /** UTC day of the event, `YYYY-MM-DD`: the partition it lies in. */
+  eventDay: string;
+  tokenKind: TokenKind;
+  tokenCount: bigint;
+  requestCount: bigint;
+  usageEventId: string | null;
+  quarantineReason: string | null;
+}
+
+const knownPartitions = new WeakMap<LedgerDatabase, Set<string>>();
+
+/** Makes the day partitions that are missing. Days far from today share the default partition. */
+export async function ensurePartitions(
+  database: LedgerDatabase,
+  days: Iterable<string>,
+  now: Date,
+): Promise<void> {
+  const known = knownPartitions.get(database) ?? new Set<string>();
+  knownPartitions.set(database, known);
+  for (const day of days) {
+    const distanceMs = Math.abs(Date.parse(`${day}T00:00:00Z`) - now.getTime());
+    if (known.has(day) || distanceMs > 400 * 86_400_000) continue;
+    const next = new Date(Date.parse(`${day}T00:00:00Z`) + 86_400_000).toISOString().slice(0, 10);
+    const name = `source_items_${day.replaceAll('-', '')}`;
+    await database.transaction().execute(async (transaction) => {
+      // One maker at a time: two collectors would otherwise both find the partition missing.
+      await sql`select pg_advisory_xact_lock(hashtext('source_items partitions'))`.execute(transaction);
+      await sql`create table if not exists ${sql.id(name)} partition of source_items
+                for values from (${sql.lit(day)}) to (${sql.lit(next)})`.execute(transaction);
+    });
+    known.add(day);
+  }
+}
+
+/** Which of these rows the ledger holds already, as `day id metric` keys. */
+export async function findKnownItems(
+  database: LedgerDatabase | LedgerTransaction,
+  items: readonly { eventDay: string; row: SourceRow }[],
+): Promise<Set<string>> {
+  if (items.length === 0) return new Set();
+  const found = await sql<{ event_day: string; source_item_id: string; metric_name: string }>`
+    select s.event_day, s.source_item_id, s.metric_name
+    from unnest(${items.map((item) => item.eventDay)}::date[], ${items.map((item) => item.row.sourceItemId)}::text[],
+                ${items.map((item) => item.row.metricName)}::text[]) as wanted(event_day, id, metric)
+    join source_items s on s.event_day = wanted.event_day and s.source_item_id = wanted.id and s.metric_name = wanted.metric`.execute(
+    database,
+  );
+  return new Set(found.rows.map((row) => itemKey(row.event_day, row.source_item_id, row.metric_name)));
+}
+
+export function itemKey(eventDay: string, sourceItemId: string, metricName: string): string {
+  return `${eventDay} ${sourceItemId} ${metricName}`;
+}
+
+/** Inserts items that are not known yet; answers how many were new. */
+export async function insertSourceItems(
+  transaction: LedgerTransaction,
+  collectionWindowId: bigint,
+  items: readonly SourceItem[],
+): Promise<number> {
+  if (items.length === 0) return 0;
+  const inserted = await sql`
+    insert into source_items (event_day, source_item_id, metric_name, event_time, ingested_at, subject, tenant_key,
+      feature, model, deployment, token_kind, token_count, request_count, usage_event_id, quarantine_reason, raw,
+      collection_window_id)
+    select *, ${collectionWindowId}::bigint from unnest(
+      ${items.map((item) => item.eventDay)}::date[],
+      ${items.map((item) => item.row.sourceItemId)}::text[],
+      ${items.map((item) => item.row.metricName)}::text[],
+      ${items.map((item) => item.row.eventTime?.toISOString() ?? null)}::timestamptz[],
+      ${items.map((item) => item.row.ingestedAt.toISOString())}::timestamptz[],
+      ${items.map((item) => item.row.subject)}::text[],
+      ${items.map((item) => item.row.tenantKey)}::text[],
+      ${items.map((item) => item.row.feature)}::text[],
+      ${items.map((item) => item.row.model)}::text[],
+      ${items.map((item) => item.row.deployment)}::text[],
+      ${items.map((item) => item.tokenKind)}::text[],
+      ${items.map((item) => String(item.tokenCount))}::bigint[],
+      ${items.map((item) => String(item.requestCount))}::bigint[],
+      ${items.map((item) => item.usageEventId)}::text[],
+      ${items.map((item) => item.quarantineReason)}::text[],
+      ${items.map((item) => (item.quarantineReason === null ? null : rawJson(item.row)))}::jsonb[])
+    on conflict do nothing`.execute(transaction);
+  return Number(inserted.numAffectedRows ?? 0n);
+}
+
+/** The row as the source gave it, without what Postgres cannot hold (NUL, lone surrogates are escaped twice). */
+function rawJson(row: SourceRow): string {
+  return JSON.stringify(row, (_key, value) =>
+    typeof value === 'string' ? value.replaceAll('\u0000', '\\u0000').toWellFormed() : value,
+  );
+}

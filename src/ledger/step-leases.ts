@@ -1,0 +1,72 @@
+import { randomUUID } from 'node:crypto';
+import { sql } from 'kysely';
+import { TallystickError } from '../errors.ts';
+import type { LedgerDatabase } from './database.ts';
+
+/** Long enough for a pause of the event loop, short enough that a dead runner's work waits only briefly. */
+const LEASE_SECONDS = 15;
+const RENEW_EVERY_MS = 4_000;
+
+/**
+ * Runs `work` while holding the step's lease, so that a step has one runner at a time over all processes.
+ * The lease is renewed while the work goes on; when it is lost, `signal` aborts. Lease time is the
+ * database's, never the pipeline's clock.
+ * @returns the work's result, or null when another runner holds the step
+ */
+export async function withStepLease<Result>(
+  database: LedgerDatabase,
+  step: string,
+  work: (signal: AbortSignal) => Promise<Result>,
+): Promise<Result | null> {
+  const token = randomUUID();
+  if (!(await claim(database, step, token))) return null;
+  const lost = new AbortController();
+  const timer = setInterval(() => {
+    claim(database, step, token).then(
+      (held) => {
+        if (!held) {
+          lost.abort(
+            new TallystickError(`The lease of ${step} was lost.`, { code: 'STALE_LEASE', retry: true }),
+          );
+        }
+      },
+      // A failed renewal is tried again at the next tick; the lease outlives several of them.
+      () => {},
+    );
+  }, RENEW_EVERY_MS);
+  try {
+    return await work(lost.signal);
+  } finally {
+    clearInterval(timer);
+    await database
+      .deleteFrom('step_leases')
+      .where('step', '=', step)
+      .where('lease_token', '=', token)
+      .execute()
+      .catch(() => {});
+  }
+}
+
+async function claim(database: LedgerDatabase, step: string, token: string): Promise<boolean> {
+  const claimed = await sql<{ step: string }>`
+    insert into step_leases as held (step, lease_token, expires_at)
+    values (${step}, ${token}, now() + make_interval(secs => ${LEASE_SECONDS}))
+    on conflict (step) do update set lease_token = excluded.lease_token, expires_at = excluded.expires_at
+      where held.lease_token = excluded.lease_token or held.expires_at < now()
+    returning step`.execute(database);
+  return claimed.rows.length === 1;
+}
+
+/**
+ * Forgets leases and claims of runners that are known to be dead. Only for the embedded ledger, whose
+ * directory lock proves that no other process works on it.
+ */
+export async function clearAbandonedClaims(database: LedgerDatabase): Promise<void> {
+  await database.deleteFrom('step_leases').execute();
+  await database
+    .updateTable('usage_events')
+    .set({ claimed_until: null })
+    .where('status', '=', 'pending')
+    .where('claimed_until', 'is not', null)
+    .execute();
+}

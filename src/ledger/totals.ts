@@ -1,0 +1,60 @@
+import { sql } from 'kysely';
+import type { LedgerDatabase } from './database.ts';
+
+/** Where every token (prompt plus completion) that the ledger knows of stands. */
+export interface TokenTotals {
+  collectedTokenCount: bigint;
+  deliveredTokenCount: bigint;
+  /** Still on its way: unsent, unsettled, unassigned, or not yet acknowledged by Stripe. */
+  dueTokenCount: bigint;
+  /** Waiting with a reason, by reason. */
+  quarantinedTokenCount: bigint;
+  quarantinedByReason: Record<string, bigint>;
+}
+
+/**
+ * Counts all of it in one snapshot. The four parts are counted each on its own, so that
+ * collected = delivered + due + quarantined is a check and not a definition.
+ */
+export async function readTokenTotals(database: LedgerDatabase): Promise<TokenTotals> {
+  return await database
+    .transaction()
+    .setIsolationLevel('repeatable read')
+    .setAccessMode('read only')
+    .execute(async (transaction) => {
+      const one = async (query: ReturnType<typeof sql<{ total: bigint }>>) =>
+        (await query.execute(transaction)).rows[0]?.total ?? 0n;
+      const collected = await one(sql`
+        select coalesce(sum(token_count), 0)::bigint as total from source_items where token_kind in ('prompt', 'completion')`);
+      const delivered = await one(sql`
+        select coalesce(sum(delta_token_count), 0)::bigint as total from meter_pushes where status = 'delivered'`);
+      const unsent = await one(sql`
+        select coalesce(sum(prompt_token_count + completion_token_count), 0)::bigint as total from usage_events where status = 'pending'`);
+      const sent = await one(sql`
+        select coalesce(sum(prompt_token_count + completion_token_count), 0)::bigint as total
+        from usage_events where status in ('sent', 'confirmed')`);
+      const settled = await one(
+        sql`select coalesce(sum(delta_token_count), 0)::bigint as total from hourly_usage`,
+      );
+      const unassigned = await one(sql`
+        select coalesce(sum(delta_token_count), 0)::bigint as total from hourly_usage where meter_push_id is null and quarantine_reason is null`);
+      const unacknowledged = await one(sql`
+        select coalesce(sum(delta_token_count), 0)::bigint as total from meter_pushes where status = 'pending'`);
+      const waiting = await sql<{ reason: string; total: bigint }>`
+        select reason, sum(token_count)::bigint as total from (
+          select quarantine_reason as reason, token_count from source_items
+            where quarantine_reason is not null and token_kind in ('prompt', 'completion')
+          union all select quarantine_reason, prompt_token_count + completion_token_count from usage_events where status = 'quarantined'
+          union all select quarantine_reason, delta_token_count from hourly_usage where quarantine_reason is not null
+          union all select 'refused_by_stripe', delta_token_count from meter_pushes where status = 'refused') waiting
+        group by reason order by reason`.execute(transaction);
+      const byReason = Object.fromEntries(waiting.rows.map((row) => [row.reason, row.total]));
+      return {
+        collectedTokenCount: collected,
+        deliveredTokenCount: delivered,
+        dueTokenCount: unsent + (sent - settled) + unassigned + unacknowledged,
+        quarantinedTokenCount: waiting.rows.reduce((sum, row) => sum + row.total, 0n),
+        quarantinedByReason: byReason,
+      };
+    });
+}
