@@ -1,6 +1,6 @@
 import type { RequestOptions } from '@openmeter/sdk';
 import type { z } from 'zod';
-import { errorOfAnswer } from './failures.ts';
+import { errorOfAnswer, errorOfForeignAnswer } from './failures.ts';
 
 /**
  * Options that the SDK hands on to openapi-fetch but does not declare. With `parseAs: 'text'` the SDK gets the
@@ -20,7 +20,7 @@ export function withQuery(options: SdkCallOptions, query: Record<string, string 
 
 /**
  * Runs one SDK call, parses its answer ourselves and checks its shape.
- * @throws UpstreamError UPSTREAM_REJECTED when the answer is not JSON of that shape
+ * @throws UpstreamError UPSTREAM_UNAVAILABLE when the answer is not JSON, UPSTREAM_REJECTED when not of that shape
  */
 export async function callForJson<Schema extends z.ZodType>(
   call: string,
@@ -29,12 +29,12 @@ export async function callForJson<Schema extends z.ZodType>(
   run: (options: SdkCallOptions) => Promise<unknown>,
 ): Promise<z.output<Schema>> {
   const text = await run({ parseAs: 'text', ...(signal === undefined ? {} : { signal }) });
-  if (typeof text !== 'string') throw errorOfAnswer(call, 'it has no body');
+  if (typeof text !== 'string') throw errorOfForeignAnswer(call, 'it has no body');
   let json: unknown;
   try {
     json = JSON.parse(text);
   } catch {
-    throw errorOfAnswer(call, 'it is not JSON; is OPENMETER_URL the address of an OpenMeter API?');
+    throw errorOfForeignAnswer(call, 'it is not JSON');
   }
   const parsed = schema.safeParse(json);
   if (parsed.success) return parsed.data;

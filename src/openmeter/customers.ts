@@ -1,30 +1,27 @@
-import type { CustomerCreate, CustomerReplaceUpdate, OpenMeter } from '@openmeter/sdk';
-import { z } from 'zod';
+import type { OpenMeter } from '@openmeter/sdk';
 import { UpstreamError } from '../errors.ts';
 import { callForJson } from './answers.ts';
+import {
+  type CustomerAnswer,
+  customerAnswer,
+  customerBody,
+  customerDiffers,
+  customerPage,
+  explainRefusal,
+  sameKeys,
+  subjectKeysOf,
+} from './customer-shape.ts';
 import type { MeteringCustomer } from './port.ts';
 
-/** Customers written at the same time; each is one small Postgres transaction on OpenMeter's side. */
+/** Customers written at the same time; each is one small transaction on OpenMeter's side. */
 const CONCURRENCY = 8;
 const LIST_PAGE_SIZE = 1_000;
-const NAME_LENGTH_MAX = 256;
-const STRIPE_METADATA_KEY = 'stripeCustomerId';
 
-/** Fields we own are typed; the rest is kept as it came and sent back, because an update replaces everything. */
-const customerAnswer = z.looseObject({
-  id: z.string(),
-  name: z.string(),
-  key: z.string().nullish(),
-  metadata: z.record(z.string(), z.string()).nullish(),
-  usageAttribution: z.object({ subjectKeys: z.array(z.string()).nullish() }).nullish(),
-});
-type CustomerAnswer = z.output<typeof customerAnswer>;
-const customerPage = z.object({ totalCount: z.number(), items: z.array(customerAnswer) });
-
-/** One write: `current` is null for a creation. */
+/** One customer to write; `current` is null for a creation. */
 interface Write {
   wanted: MeteringCustomer;
   current: CustomerAnswer | null;
+  /** All of the wanted ones, or fewer while subjects are on the move. */
   subjectKeys: readonly string[];
 }
 
@@ -32,9 +29,10 @@ interface Write {
  * Makes OpenMeter's customers equal to these: `key` is the customer id, the subject keys are all internal user
  * ids, Stripe's id is kept in metadata. Writes only what differs; customers not named are left alone.
  *
- * A subject belongs to one customer only, so subjects that move are first taken away and then given. One
+ * A subject belongs to one customer only, so subjects that move are taken away first and given then. One
  * customer that OpenMeter refuses does not keep the others from being written.
- * @throws UpstreamError the first refusal, with every refused customer in `context.refused`
+ * @throws UpstreamError UPSTREAM_REJECTED for the first refused customer, all of them in `context.refused`;
+ *   UPSTREAM_THROTTLED, UPSTREAM_UNAVAILABLE at once (call again: what is done already will not differ)
  */
 export async function upsertCustomers(
   sdk: OpenMeter,
@@ -43,50 +41,50 @@ export async function upsertCustomers(
 ): Promise<void> {
   if (customers.length === 0) return;
   const existing = await listCustomers(sdk, signal);
-  const byKey = new Map(
-    existing.flatMap((customer) => (customer.key ? [[customer.key, customer] as const] : [])),
-  );
+  const { releases, writes } = planWrites(customers, existing);
   const ownerOf = new Map(
     existing.flatMap((customer) => subjectKeysOf(customer).map((key) => [key, customer] as const)),
   );
 
-  const releases: Write[] = [];
-  const writes: Write[] = [];
-  const wantedOwner = new Map(
-    customers.flatMap((customer) => customer.subjectKeys.map((key) => [key, customer.customerId] as const)),
-  );
-  for (const wanted of customers) {
-    const current = byKey.get(wanted.customerId) ?? null;
-    const held = current === null ? [] : subjectKeysOf(current);
-    const kept = held.filter((key) => wanted.subjectKeys.includes(key));
-    const givesAway = held.some((key) => !kept.includes(key) && wantedOwner.has(key));
-    if (givesAway) releases.push({ wanted, current, subjectKeys: kept });
-    if (current === null || differs(wanted, current))
-      writes.push({ wanted, current, subjectKeys: wanted.subjectKeys });
-  }
-
-  const failures: { customerId: string; error: UpstreamError }[] = [];
+  const refusals: UpstreamError[] = [];
+  const refused: string[] = [];
   const write = async (item: Write) => {
     try {
       await writeCustomer(sdk, item, signal);
     } catch (error) {
       if (!(error instanceof UpstreamError) || error.code !== 'UPSTREAM_REJECTED') throw error;
-      failures.push({ customerId: item.wanted.customerId, error: explainRefusal(item, error, ownerOf) });
+      refusals.push(explainRefusal(error, item.wanted, ownerOf));
+      refused.push(item.wanted.customerId);
     }
   };
   await forEachBounded(releases, write);
   await forEachBounded(writes, write);
-  const [first] = failures;
+  const [first] = refusals;
   if (first === undefined) return;
-  throw new UpstreamError(first.error.message, {
-    system: 'openmeter',
-    code: 'UPSTREAM_REJECTED',
-    retry: false,
-    statusCode: first.error.statusCode,
-    context: { ...first.error.context, refused: failures.map((failure) => failure.customerId) },
-    cause: first.error,
-    ...(first.error.fix === undefined ? {} : { fix: first.error.fix }),
-  });
+  first.context.refused = refused;
+  throw first;
+}
+
+function planWrites(customers: readonly MeteringCustomer[], existing: readonly CustomerAnswer[]) {
+  const byKey = new Map(
+    existing.flatMap((customer) => (customer.key ? [[customer.key, customer] as const] : [])),
+  );
+  const wantedSubjects = new Set(customers.flatMap((customer) => customer.subjectKeys));
+  const releases: Write[] = [];
+  const writes: Write[] = [];
+  for (const wanted of customers) {
+    const current = byKey.get(wanted.customerId) ?? null;
+    if (current !== null && !customerDiffers(wanted, current)) continue;
+    const keeps = new Set(wanted.subjectKeys);
+    const held = current === null ? [] : subjectKeysOf(current);
+    const kept = held.filter((key) => keeps.has(key));
+    const givesAway = held.some((key) => !keeps.has(key) && wantedSubjects.has(key));
+    if (givesAway) releases.push({ wanted, current, subjectKeys: kept });
+    if (!givesAway || !sameKeys(kept, wanted.subjectKeys)) {
+      writes.push({ wanted, current, subjectKeys: wanted.subjectKeys });
+    }
+  }
+  return { releases, writes };
 }
 
 async function listCustomers(sdk: OpenMeter, signal: AbortSignal | undefined): Promise<CustomerAnswer[]> {
@@ -103,35 +101,37 @@ async function listCustomers(sdk: OpenMeter, signal: AbortSignal | undefined): P
 
 async function writeCustomer(sdk: OpenMeter, item: Write, signal: AbortSignal | undefined): Promise<void> {
   const { wanted, current, subjectKeys } = item;
-  const create = (customer: CustomerCreate) =>
-    callForJson('POST /api/v1/customers', customerAnswer, signal, (options) =>
-      sdk.customers.create(customer, options),
-    );
   if (current === null) {
-    try {
-      await create(bodyOf(wanted, null, subjectKeys));
-    } catch (error) {
-      if (!(error instanceof UpstreamError) || !error.outcomeUnknown) throw error;
-      // The lost answer may have been a success: look before creating a second time.
-      const made = await findByKey(sdk, wanted.customerId, signal);
-      if (made === null) throw error;
-      if (differs(wanted, made)) await writeCustomer(sdk, { ...item, current: made }, signal);
-    }
+    await createCustomer(sdk, item, signal);
     return;
   }
   try {
-    await callForJson(`PUT /api/v1/customers/${current.id}`, customerAnswer, signal, (options) =>
-      sdk.customers.update(current.id, bodyOf(wanted, current, subjectKeys), options),
+    await callForJson('PUT /api/v1/customers/{id}', customerAnswer, signal, (options) =>
+      sdk.customers.update(current.id, customerBody(wanted, current, subjectKeys), options),
     );
   } catch (error) {
-    // Deleted since the listing. A deleted customer frees its key, so a new one takes its place.
+    // Deleted since it was listed. A deleted customer frees its key, so a new one takes its place.
     const isGone = error instanceof UpstreamError && (error.statusCode === 404 || error.statusCode === 412);
-    if (!isGone || (await findByKey(sdk, wanted.customerId, signal)) !== null) throw error;
-    await create(bodyOf(wanted, null, subjectKeys));
+    if (!isGone || (await findLiving(sdk, wanted.customerId, signal)) !== null) throw error;
+    await createCustomer(sdk, { ...item, current: null }, signal);
   }
 }
 
-async function findByKey(
+async function createCustomer(sdk: OpenMeter, item: Write, signal: AbortSignal | undefined): Promise<void> {
+  try {
+    await callForJson('POST /api/v1/customers', customerAnswer, signal, (options) =>
+      sdk.customers.create(customerBody(item.wanted, null, item.subjectKeys), options),
+    );
+  } catch (error) {
+    if (!(error instanceof UpstreamError) || (!error.outcomeUnknown && error.statusCode !== 409)) throw error;
+    // The lost answer may have been a success, or another process was quicker: look, and make it equal.
+    const made = await findLiving(sdk, item.wanted.customerId, signal);
+    if (made === null) throw error;
+    if (customerDiffers(item.wanted, made)) await writeCustomer(sdk, { ...item, current: made }, signal);
+  }
+}
+
+async function findLiving(
   sdk: OpenMeter,
   customerId: string,
   signal: AbortSignal | undefined,
@@ -145,79 +145,6 @@ async function findByKey(
     if (error instanceof UpstreamError && error.statusCode === 404) return null;
     throw error;
   }
-}
-
-/** Keeps what others wrote (address, currency, further metadata) and replaces what is ours. */
-function bodyOf(
-  wanted: MeteringCustomer,
-  current: CustomerAnswer | null,
-  subjectKeys: readonly string[],
-): CustomerReplaceUpdate {
-  const foreign = Object.fromEntries(
-    ['description', 'primaryEmail', 'currency', 'billingAddress']
-      .filter((field) => current?.[field] !== undefined && current[field] !== null)
-      .map((field) => [field, current?.[field]]),
-  );
-  const { [STRIPE_METADATA_KEY]: _previous, ...metadata } = current?.metadata ?? {};
-  return {
-    ...foreign,
-    key: wanted.customerId,
-    name: nameOf(wanted),
-    metadata: {
-      ...metadata,
-      ...(wanted.stripeCustomerId === null ? {} : { [STRIPE_METADATA_KEY]: wanted.stripeCustomerId }),
-    },
-    usageAttribution: { subjectKeys: [...new Set(subjectKeys)] },
-  };
-}
-
-function differs(wanted: MeteringCustomer, current: CustomerAnswer): boolean {
-  const held = new Set(subjectKeysOf(current));
-  const keys = new Set(wanted.subjectKeys);
-  return (
-    current.name !== nameOf(wanted) ||
-    (current.metadata?.[STRIPE_METADATA_KEY] ?? null) !== wanted.stripeCustomerId ||
-    held.size !== keys.size ||
-    ![...keys].every((key) => held.has(key))
-  );
-}
-
-function nameOf(customer: MeteringCustomer): string {
-  return (customer.name.trim() === '' ? customer.customerId : customer.name).slice(0, NAME_LENGTH_MAX);
-}
-
-function subjectKeysOf(customer: CustomerAnswer): string[] {
-  return customer.usageAttribution?.subjectKeys ?? [];
-}
-
-/** A 409 is a subject or key that someone else holds: say who, as far as the listing knew. */
-function explainRefusal(
-  item: Write,
-  error: UpstreamError,
-  ownerOf: ReadonlyMap<string, CustomerAnswer>,
-): UpstreamError {
-  const { customerId } = item.wanted;
-  const conflicts = item.subjectKeys.flatMap((subject) => {
-    const owner = ownerOf.get(subject);
-    return owner === undefined || owner.key === customerId ? [] : [{ subject, owner: owner.key ?? owner.id }];
-  });
-  const [conflict] = conflicts;
-  const message =
-    conflict === undefined
-      ? `OpenMeter refused customer ${customerId} (${error.statusCode ?? 'no status'})`
-      : `OpenMeter refused customer ${customerId}: subject ${JSON.stringify(conflict.subject)} belongs to customer ${conflict.owner}`;
-  return new UpstreamError(message, {
-    system: 'openmeter',
-    code: 'UPSTREAM_REJECTED',
-    retry: false,
-    statusCode: error.statusCode,
-    context: { ...error.context, customerId, conflicts },
-    cause: error,
-    fix:
-      conflict === undefined
-        ? 'Look at the detail above and correct this customer in OpenMeter.'
-        : `Remove the subject from customer ${conflict.owner} in OpenMeter, or assign it there in Tallystick too.`,
-  });
 }
 
 async function forEachBounded<Item>(

@@ -1,4 +1,4 @@
-import { type ErrorCode, UpstreamError } from '../errors.ts';
+import { UpstreamError } from '../errors.ts';
 
 /** Detail of a refusal is cut here before it goes into `context`, so that no log line carries a whole body. */
 const DETAIL_LENGTH_MAX = 300;
@@ -6,25 +6,17 @@ const DETAIL_LENGTH_MAX = 300;
 /** Statuses by which OpenMeter judges the content of a request: the same content will be refused again. */
 const CONTENT_STATUSES = new Set([400, 409, 412, 413, 422]);
 
-/** Statuses that say nothing about the content, and what a person does about them. */
-const ACCESS_FAILURES: Record<number, { code: ErrorCode; fix: string }> = {
-  401: {
-    code: 'UNAUTHENTICATED',
-    fix: 'Set OPENMETER_API_KEY to a valid key of this OpenMeter (self-hosted: the one its gateway expects).',
-  },
-  403: {
-    code: 'FORBIDDEN',
-    fix: 'Give the key of OPENMETER_API_KEY the right to ingest events, query meters and manage customers.',
-  },
-  404: {
-    code: 'NOT_FOUND',
-    fix: 'Check OPENMETER_URL, an address without a path; if that is right, the meter or customer is missing there.',
-  },
+/**
+ * What a person does about the statuses that say nothing about the content. Usage must wait for the right key
+ * or address, so these are UPSTREAM_UNAVAILABLE and never a reason to set an event aside.
+ */
+const ACCESS_FIXES: Record<number, string> = {
+  401: 'Set OPENMETER_API_KEY to a valid key of this OpenMeter (self-hosted: the one its gateway expects).',
+  403: 'Give the key of OPENMETER_API_KEY the right to ingest events, query meters and manage customers.',
+  404: 'Check OPENMETER_URL, an address without a path; if that is right, the meter or customer is missing there.',
 };
-const WRONG_PLACE = {
-  code: 'UPSTREAM_UNAVAILABLE' as const,
-  fix: 'Check that OPENMETER_URL is the final address of an OpenMeter API (no redirect, no other site).',
-};
+const WRONG_PLACE_FIX =
+  'Check that OPENMETER_URL is the final address of an OpenMeter API (no redirect, no other site).';
 
 /** What a refused or absent answer means, in one place, before the SDK can blur it. */
 export interface FailedCall {
@@ -35,15 +27,15 @@ export interface FailedCall {
 }
 
 /**
- * Error for an HTTP status that is not what the call expects.
- * UPSTREAM_REJECTED only when OpenMeter judged the content, so a caller may bisect on it. A wrong key, right or
- * address says nothing about the content and has a code of its own, with its fix.
+ * Error for an HTTP status that is not what the call expects: UPSTREAM_REJECTED only when OpenMeter judged the
+ * content, so that a caller may bisect on it; UPSTREAM_THROTTLED; everything else UPSTREAM_UNAVAILABLE.
  */
 export function errorOfStatus(
   failed: FailedCall,
   answer: { statusCode: number; detail: string | undefined; retryAfterMs: number | undefined },
 ): UpstreamError {
   const { statusCode, detail, retryAfterMs } = answer;
+  const message = `OpenMeter answered ${statusCode} to ${failed.call}`;
   const shared = {
     system: 'openmeter' as const,
     statusCode,
@@ -51,20 +43,18 @@ export function errorOfStatus(
     outcomeUnknown: failed.outcomeUnknown,
     context: { call: failed.call, ...(detail === undefined ? {} : { detail }) },
   };
-  const message = `OpenMeter answered ${statusCode} to ${failed.call}`;
   if (statusCode === 429) {
     return new UpstreamError(message, { ...shared, code: 'UPSTREAM_THROTTLED', retry: true });
-  }
-  if (statusCode >= 500 || statusCode === 408) {
-    return new UpstreamError(message, { ...shared, code: 'UPSTREAM_UNAVAILABLE', retry: true });
   }
   if (CONTENT_STATUSES.has(statusCode)) {
     return new UpstreamError(message, { ...shared, code: 'UPSTREAM_REJECTED', retry: false });
   }
+  const isOutage = statusCode >= 500 || statusCode === 408;
   return new UpstreamError(message, {
     ...shared,
-    ...(ACCESS_FAILURES[statusCode] ?? WRONG_PLACE),
-    retry: false,
+    code: 'UPSTREAM_UNAVAILABLE',
+    retry: true,
+    ...(isOutage ? {} : { fix: ACCESS_FIXES[statusCode] ?? WRONG_PLACE_FIX }),
   });
 }
 
@@ -81,7 +71,18 @@ export function errorOfNetwork(failed: FailedCall, cause: unknown, reason: strin
   });
 }
 
-/** Error for an answer that came whole but is not what the API documents. */
+/** Error for a whole answer that is not OpenMeter's at all, e.g. a proxy's page with status 200. */
+export function errorOfForeignAnswer(call: string, reason: string): UpstreamError {
+  return new UpstreamError(`The answer to ${call} is not OpenMeter's: ${reason}`, {
+    system: 'openmeter',
+    code: 'UPSTREAM_UNAVAILABLE',
+    retry: true,
+    context: { call, reason },
+    fix: WRONG_PLACE_FIX,
+  });
+}
+
+/** Error for an answer of OpenMeter that says something we cannot bill by. */
 export function errorOfAnswer(
   call: string,
   reason: string,

@@ -17,7 +17,14 @@ export interface OpenMeterCallOptions {
 }
 
 /** Node's codes for a connection that was never made: the request cannot have taken effect. */
-const NOT_SENT_CODES = new Set(['ECONNREFUSED', 'ENOTFOUND', 'EAI_AGAIN', 'UND_ERR_CONNECT_TIMEOUT']);
+const NOT_SENT_CODES = new Set([
+  'ECONNREFUSED',
+  'ENOTFOUND',
+  'EAI_AGAIN',
+  'ENETUNREACH',
+  'EHOSTUNREACH',
+  'UND_ERR_CONNECT_TIMEOUT',
+]);
 
 /**
  * The fetch given to the SDK, which itself has no timeout, no retry and no Retry-After. Each attempt sends the
@@ -76,11 +83,13 @@ async function attemptOnce(
   options: OpenMeterCallOptions,
 ): Promise<Outcome> {
   const send = options.fetch ?? fetch;
+  const timeoutMs = options.timeoutMs ?? 30_000;
   const deadline = new AbortController();
+  const wasGivenUpBefore = request.signal.aborted;
   const giveUp = () => deadline.abort(request.signal.reason);
-  request.signal.addEventListener('abort', giveUp, { once: true });
-  if (request.signal.aborted) giveUp();
-  const timer = setTimeout(() => deadline.abort(new Error('timed out')), options.timeoutMs ?? 30_000);
+  if (wasGivenUpBefore) giveUp();
+  else request.signal.addEventListener('abort', giveUp, { once: true });
+  const timer = setTimeout(() => deadline.abort(new Error('timed out')), timeoutMs);
   try {
     const response = await send(request.url, {
       method: request.method,
@@ -91,40 +100,41 @@ async function attemptOnce(
       redirect: 'manual',
     });
     const text = response.status === 204 ? null : await response.text();
-    const expected =
-      pathname.endsWith('/events') && request.method === 'POST' ? response.status === 204 : response.ok;
-    if (expected)
-      return {
-        kind: 'answer',
-        response: new Response(text, { status: response.status, headers: plainHeaders(response) }),
-      };
-    const retryAfterMs = readRetryAfter(response.headers.get('retry-after'));
-    const { status } = response;
-    return {
-      kind: 'failure',
-      transient: status === 429 || status === 408 || status >= 500,
-      // A 5xx can come after some events of the batch were queued already; a 2xx that is not ours, who knows.
-      mayHaveTakenEffect: status === 408 || status >= 500 || status < 300,
-      retryAfterMs,
-      toError: (failed) =>
-        errorOfStatus(failed, { statusCode: status, detail: detailOfProblem(text ?? ''), retryAfterMs }),
-    };
+    const isIngest = request.method === 'POST' && pathname.endsWith('/events');
+    if (isIngest ? response.status !== 204 : !response.ok) return failureOfStatus(response, text ?? '');
+    const headers = plainHeaders(response);
+    return { kind: 'answer', response: new Response(text, { status: response.status, headers }) };
   } catch (cause) {
-    const reason = deadline.signal.aborted
-      ? request.signal.aborted
-        ? 'the caller gave up'
-        : `no whole answer within ${options.timeoutMs ?? 30_000} ms`
-      : reasonOf(cause);
+    const isGivenUp = request.signal.aborted;
+    const isLate = deadline.signal.aborted && !isGivenUp;
+    const reason = isGivenUp
+      ? 'the caller gave up'
+      : isLate
+        ? `no whole answer within ${timeoutMs} ms`
+        : reasonOf(cause);
     return {
       kind: 'failure',
-      transient: !request.signal.aborted,
-      mayHaveTakenEffect: !NOT_SENT_CODES.has(reason),
+      transient: !isGivenUp,
+      mayHaveTakenEffect: !wasGivenUpBefore && !NOT_SENT_CODES.has(reason),
       toError: (failed) => errorOfNetwork(failed, cause, reason),
     };
   } finally {
     clearTimeout(timer);
     request.signal.removeEventListener('abort', giveUp);
   }
+}
+
+function failureOfStatus(response: Response, text: string): Outcome {
+  const { status: statusCode } = response;
+  const retryAfterMs = readRetryAfter(response.headers.get('retry-after'));
+  return {
+    kind: 'failure',
+    transient: statusCode === 429 || statusCode === 408 || statusCode >= 500,
+    // A 5xx can come after some events of the batch were queued; a 2xx that is not OpenMeter's, who knows.
+    mayHaveTakenEffect: statusCode === 408 || statusCode >= 500 || statusCode < 300,
+    retryAfterMs,
+    toError: (failed) => errorOfStatus(failed, { statusCode, detail: detailOfProblem(text), retryAfterMs }),
+  };
 }
 
 /** The answer's body is decoded text by now, so headers about its bytes no longer hold. */

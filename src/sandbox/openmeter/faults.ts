@@ -21,8 +21,8 @@ export type FaultName =
   | 'truncate';
 
 export interface OpenMeterFaults {
-  /** Faults of the next requests, one each, before any chance is drawn. */
-  next: FaultName[];
+  /** Faults of the next requests, one each (null: none for that one), before any chance is drawn. */
+  next: (FaultName | null)[];
   /** Chance of each fault per request, between 0 and 1, drawn from the seed. */
   rates: Partial<Record<FaultName, number>>;
   /** Which requests can go wrong. */
@@ -109,9 +109,16 @@ export function playFaults(plan: FaultPlan): MiddlewareHandler {
       default:
         await next();
     }
-    if (fault === 'reset-after-commit') return dropConnection(context);
-    if (fault === 'error-after-commit') return answerProblem(context, 500, 'internal error');
-    return truncate(context);
+    const spoiled =
+      fault === 'reset-after-commit'
+        ? dropConnection(context)
+        : fault === 'error-after-commit'
+          ? answerProblem(context, 500, 'internal error')
+          : await truncate(context);
+    // The finished answer must be taken away first: Hono would merge its headers into the new one.
+    context.res = undefined;
+    context.res = spoiled;
+    return undefined;
   };
 }
 

@@ -32,7 +32,7 @@ export function addMeterRoutes(app: Hono, { meters, nowMs, saveMeter }: MeterDep
     }
     const meter = meters.make(given, nowMs());
     saveMeter(meter);
-    return context.json(meter, 200);
+    return context.json(meter, 201);
   });
 
   app.get('/api/v1/meters/:idOrSlug', (context) => context.json(meters.get(context.req.param('idOrSlug'))));

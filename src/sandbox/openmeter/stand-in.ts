@@ -13,6 +13,7 @@
  * groups, the order of sums over many shards, drops of events whose data fits no meter, the subjects,
  * entitlement, billing, notification and v3 APIs. An API key is checked only when the option sets one.
  */
+import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { Hono } from 'hono';
 import { Journal } from '../journal.ts';
@@ -64,6 +65,7 @@ export function createOpenMeterStandIn(
   const meters = new MeterStore();
   const customers = new CustomerStore();
   const faults = new FaultPlan(deriveSeed(context.seed, 'openmeter', 'faults'));
+  if (context.stateDirectory !== null) mkdirSync(context.stateDirectory, { recursive: true });
   const journal = new Journal<JournalEntry>(
     context.stateDirectory === null ? null : join(context.stateDirectory, 'openmeter.journal.jsonl'),
   );
