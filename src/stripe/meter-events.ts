@@ -1,6 +1,6 @@
 import type Stripe from 'stripe';
-import { ValidationError } from '../errors.ts';
-import { isDuplicateMeterEvent } from './errors.ts';
+import { UpstreamError, ValidationError } from '../errors.ts';
+import { isDuplicateMeterEvent, toUpstreamError } from './errors.ts';
 import type { BillingMeterEvent } from './port.ts';
 import type { RateLimiter } from './rate-limiter.ts';
 import { type RetryPolicy, withRetry } from './retry.ts';
@@ -37,10 +37,11 @@ export async function sendMeterEvent(
     identifier: event.identifier,
     timestamp: Math.floor(event.timestamp.getTime() / 1_000),
   };
+  const call = { action: 'send a meter event', writes: true, context: { identifier: event.identifier } };
   let idempotencyKey = event.identifier;
   return withRetry(
     sender.policy,
-    { action: 'send a meter event', writes: true, context: { identifier: event.identifier } },
+    call,
     async ({ number, previousError }) => {
       const previousStatus = previousError?.context.statusCode;
       if (typeof previousStatus === 'number' && previousStatus >= 500) {
@@ -52,7 +53,12 @@ export async function sendMeterEvent(
         return 'delivered';
       } catch (error) {
         if (isDuplicateMeterEvent(error)) return 'duplicate';
-        throw error;
+        const upstream = toUpstreamError(error, call);
+        // Told when to come back, the others need not find out one by one.
+        if (upstream instanceof UpstreamError && upstream.retryAfterMs !== undefined) {
+          sender.limiter?.pauseFor(upstream.retryAfterMs);
+        }
+        throw upstream;
       }
     },
     signal,

@@ -14,7 +14,7 @@ export type FormShape<Parameters = Record<string, unknown>> = {
 
 /** Decodes `a=1&b[c]=2&d[0]=3&e[]=4`; digits in brackets and empty brackets make lists. */
 export function decodeForm(text: string): Form {
-  const form: Form = {};
+  const form = emptyForm();
   if (text === '') return form;
   for (const pair of text.split('&')) {
     const equals = pair.indexOf('=');
@@ -27,6 +27,11 @@ export function decodeForm(text: string): Form {
   return form;
 }
 
+/** Without a prototype: names come from outside, and one of them may be `__proto__`. */
+function emptyForm(): Form {
+  return Object.create(null) as Form;
+}
+
 function decodeText(text: string): string {
   const spaced = text.includes('+') ? text.replaceAll('+', ' ') : text;
   return spaced.includes('%') ? decodeURIComponent(spaced) : spaced;
@@ -37,7 +42,7 @@ function assign(form: Form, path: string[], value: string): void {
   for (let depth = 0; depth < path.length; depth += 1) {
     const name = path[depth] ?? '';
     const next = path[depth + 1];
-    const leaf: FormValue = next === undefined ? value : /^\d*$/.test(next) ? [] : {};
+    const leaf: FormValue = next === undefined ? value : /^\d*$/.test(next) ? [] : emptyForm();
     if (Array.isArray(holder)) {
       const index: number = name === '' ? holder.length : Number(name);
       holder[index] ??= leaf;
@@ -52,7 +57,7 @@ function assign(form: Form, path: string[], value: string): void {
 /** @throws StripeRefusal parameter_unknown */
 export function checkShape(form: Form, shape: FormShape, prefix = ''): void {
   for (const [name, value] of Object.entries(form)) {
-    const rule = shape[name];
+    const rule = Object.hasOwn(shape, name) ? shape[name] : undefined;
     const path = prefix === '' ? name : `${prefix}[${name}]`;
     if (rule === undefined) {
       throw refuseParameter(path, `Received unknown parameter: ${path}`, 'parameter_unknown');
@@ -117,5 +122,5 @@ export function readMap(form: Form, name: string): Record<string, string> {
 
 export function readNested(form: Form, name: string): Form {
   const value = form[name];
-  return value === undefined || typeof value === 'string' || Array.isArray(value) ? {} : value;
+  return value === undefined || typeof value === 'string' || Array.isArray(value) ? emptyForm() : value;
 }
