@@ -63,6 +63,7 @@ export class FaultPlan {
   /** Replaces the given settings; the others stay. */
   set(faults: Partial<OpenMeterFaults>): void {
     this.current = { ...this.current, ...faults };
+    this.current.next = [...this.current.next];
   }
 
   /** The fault of this request, if it is to have one. */
