@@ -1,0 +1,132 @@
+import fc from 'fast-check';
+import { describe, expect, it } from 'vitest';
+import {
+  mergePreview,
+  type PreviewItem,
+  type PreviewStripeLine,
+  type PreviewUsage,
+} from '../../pricing/invoice-preview.ts';
+import { amountMinor } from '../../pricing/rating.ts';
+
+const item: PreviewItem = {
+  subscriptionItemId: 'si_1',
+  priceId: 'price_1',
+  description: 'GPT-4o prompt',
+  unitAmountDecimal: '0.0003',
+  meterId: 'mtr_1',
+};
+const tiered: PreviewItem = { ...item, unitAmountDecimal: null };
+
+const stripeLine = (quantity: bigint, more: Partial<PreviewStripeLine> = {}): PreviewStripeLine => ({
+  description: `${quantity} x`,
+  subscriptionItemId: 'si_1',
+  priceId: 'price_1',
+  quantity,
+  amountMinor: amountMinor(quantity, '0.0003'),
+  unitAmountDecimal: '0.0003',
+  ...more,
+});
+
+const used = (tokenCount: bigint, feature = 'chat', undelivered = 0n): PreviewUsage => ({
+  meterId: 'mtr_1',
+  model: 'gpt-4o',
+  feature,
+  tokenCount,
+  undeliveredTokenCount: undelivered,
+});
+
+const only = (input: Parameters<typeof mergePreview>[0]) => {
+  const lines = mergePreview(input);
+  expect(lines).toHaveLength(1);
+  return lines[0];
+};
+
+describe('a merged preview line', () => {
+  it('adds what the ledger has and Stripe does not count yet', () => {
+    const line = only({
+      items: [item],
+      stripeLines: [stripeLine(600_000n)],
+      usage: [used(1_000_000n, 'chat', 150_000n)],
+    });
+    expect(line).toMatchObject({
+      quantity: 1_000_000n,
+      countedByStripe: 600_000n,
+      notYetCounted: 400_000n,
+      undelivered: 150_000n,
+      amountMinor: 300n,
+      stripeAmountMinor: 180n,
+    });
+  });
+
+  it('never takes away what Stripe counts; the surplus is shown as unknown to the ledger', () => {
+    const line = only({ items: [item], stripeLines: [stripeLine(500n)], usage: [used(400n)] });
+    expect(line).toMatchObject({ quantity: 500n, notYetCounted: 0n });
+    expect(line?.parts).toMatchObject([
+      { feature: 'chat', quantity: 400n },
+      { feature: null, model: null, quantity: 100n },
+    ]);
+  });
+
+  it('speaks from the ledger alone when Stripe is silent', () => {
+    const line = only({ items: [item], stripeLines: null, usage: [used(1_000_000n)] });
+    expect(line).toMatchObject({
+      quantity: 1_000_000n,
+      countedByStripe: null,
+      amountMinor: 300n,
+      stripeAmountMinor: null,
+    });
+  });
+
+  it('takes the amount of tiers from Stripe, and has none while usage is missing there', () => {
+    const tiers = [
+      stripeLine(100n, { unitAmountDecimal: null, amountMinor: 5n }),
+      stripeLine(50n, { unitAmountDecimal: null, amountMinor: 1n }),
+    ];
+    expect(only({ items: [tiered], stripeLines: tiers, usage: [used(150n)] })).toMatchObject({
+      quantity: 150n,
+      amountMinor: 6n,
+    });
+    expect(only({ items: [tiered], stripeLines: tiers, usage: [used(151n)] })).toMatchObject({
+      quantity: 151n,
+      amountMinor: null,
+      stripeAmountMinor: 6n,
+    });
+  });
+
+  it('passes on what is not metered', () => {
+    const fee = stripeLine(1n, {
+      subscriptionItemId: null,
+      description: 'Platform fee',
+      amountMinor: 4_900n,
+    });
+    const lines = mergePreview({ items: [item], stripeLines: [fee], usage: [] });
+    expect(lines.map((line) => [line.description, line.quantity, line.amountMinor])).toEqual([
+      ['GPT-4o prompt', 0n, 0n],
+      ['Platform fee', 1n, 4_900n],
+    ]);
+  });
+
+  it('shows no split when corrections leave a part below zero', () => {
+    const line = only({ items: [item], stripeLines: null, usage: [used(10n), used(-4n, 'search')] });
+    expect(line?.parts).toEqual([{ model: null, feature: null, quantity: 6n, amountMinor: 0n }]);
+  });
+
+  it('splits so that parts sum exactly to the line, and never falls below Stripe or the ledger', () => {
+    const count = fc.bigInt({ min: 0n, max: 10n ** 12n });
+    fc.assert(
+      fc.property(fc.array(count, { maxLength: 8 }), fc.option(count), (counts, counted) => {
+        const line = only({
+          items: [item],
+          stripeLines: counted === null ? null : [stripeLine(counted)],
+          usage: counts.map((tokenCount, index) => used(tokenCount, `feature-${index}`)),
+        });
+        const ledgerTotal = counts.reduce((sum, tokens) => sum + tokens, 0n);
+        const quantity = line?.quantity ?? -1n;
+        expect(quantity).toBe((counted ?? 0n) > ledgerTotal ? (counted ?? 0n) : ledgerTotal);
+        expect(line?.parts.reduce((sum, part) => sum + part.quantity, 0n)).toBe(quantity);
+        expect(line?.parts.reduce((sum, part) => sum + (part.amountMinor ?? 0n), 0n)).toBe(line?.amountMinor);
+        expect(line?.amountMinor).toBe(amountMinor(quantity, '0.0003'));
+      }),
+    );
+  });
+});
