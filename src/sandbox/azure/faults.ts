@@ -16,6 +16,8 @@ export const AZURE_FAULTS = [
   'no_content',
   /** 400 whose inner error says that the result set is too large. */
   'too_large',
+  /** 400 for the query itself, as for a workspace that never had the table. */
+  'bad_query',
   'unauthenticated',
   'forbidden',
   'not_found',

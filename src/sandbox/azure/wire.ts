@@ -90,6 +90,17 @@ export const FAULT_ANSWERS: Partial<Record<AzureFault, ErrorAnswer | EmptyAnswer
       },
     },
   },
+  bad_query: {
+    status: 400,
+    error: {
+      code: 'BadArgumentError',
+      message: 'The request had some invalid properties',
+      innererror: {
+        code: 'SemanticError',
+        message: "'where' operator: Failed to resolve table or column expression named 'AppMetrics'",
+      },
+    },
+  },
   unauthenticated: {
     status: 401,
     error: { code: 'InvalidAuthenticationToken', message: 'The access token is invalid.' },

@@ -1,0 +1,97 @@
+import type { AddressInfo } from 'node:net';
+import { serve } from '@hono/node-server';
+import { type AppMetricsSourceOptions, createAppMetricsSource } from '../../src/azure/usage-source.ts';
+import { DAY_MS } from '../../src/clock.ts';
+import { loadConfig } from '../../src/config.ts';
+import {
+  type AzureStandInOptions,
+  createAzureStandIn,
+  SANDBOX_WORKSPACE_ID,
+} from '../../src/sandbox/azure/azure-stand-in.ts';
+import { createScenario, type Scenario } from '../../src/sandbox/scenario.ts';
+import type { TrafficRow } from '../../src/sandbox/traffic/row.ts';
+import { createTraffic } from '../../src/sandbox/traffic/traffic.ts';
+import { VirtualClock } from '../../src/sandbox/virtual-clock.ts';
+
+/** Thursday, so that traffic of two days has weekdays only. */
+export const START_MS = Date.UTC(2026, 9, 1);
+
+export function smallScenario(seed = 1, dayCount = 2): Scenario {
+  return createScenario({ seed, dayCount, customerCount: 4, userCount: 8, startMs: START_MS });
+}
+
+export const RESOURCE_ID =
+  '/subscriptions/0f1e2d3c-0000-4000-8000-000000000000/resourceGroups/shared/providers/microsoft.insights/components/gateway';
+
+/** A stand-in listening on loopback, its clock past the end of the traffic, and a source that reads it. */
+export async function startAzure(
+  options: {
+    scenario?: Scenario;
+    standIn?: AzureStandInOptions;
+    environment?: Record<string, string>;
+    source?: AppMetricsSourceOptions;
+    nowMs?: number;
+  } = {},
+) {
+  const scenario = options.scenario ?? smallScenario();
+  const traffic = createTraffic(scenario);
+  const clock = new VirtualClock(options.nowMs ?? START_MS + (scenario.options.dayCount + 2) * DAY_MS);
+  const standIn = createAzureStandIn(
+    { clock, seed: scenario.options.seed, stateDirectory: null, latencyMs: 0 },
+    traffic,
+    options.standIn ?? {},
+  );
+  const server = serve({ fetch: standIn.app.fetch, port: 0, hostname: '127.0.0.1' });
+  if (!server.listening) await new Promise<void>((resolve) => server.once('listening', resolve));
+  const { port } = server.address() as AddressInfo;
+  const endpoint = `http://127.0.0.1:${port}`;
+  const pausesMs: number[] = [];
+  const target = options.environment ?? { AZURE_LOGS_WORKSPACE_ID: SANDBOX_WORKSPACE_ID };
+  const config = loadConfig({ AZURE_LOGS_ENDPOINT: endpoint, ...target });
+  const source = createAppMetricsSource(config, {
+    retryTools: {
+      random: () => 0.5,
+      sleep: async (milliseconds) => {
+        pausesMs.push(milliseconds);
+      },
+    },
+    ...options.source,
+  });
+  return {
+    scenario,
+    traffic,
+    clock,
+    standIn,
+    source,
+    endpoint,
+    /** Pauses the client asked for, in milliseconds; none was waited for. */
+    pausesMs,
+    close: () => new Promise<void>((resolve) => server.close(() => resolve())),
+  };
+}
+
+export type AzureWorld = Awaited<ReturnType<typeof startAzure>>;
+
+/** The whole time in which a small scenario's rows can have been ingested. */
+export const EVERYTHING = {
+  window: { start: new Date(START_MS), end: new Date(START_MS + 4 * DAY_MS) },
+  by: 'ingestion',
+  rowLimit: 100_000,
+} as const;
+
+/** A sound prompt row, with what a test wants to be different. */
+export function makeRow(changes: Partial<TrafficRow> = {}): TrafficRow {
+  return {
+    itemId: '00000000-0000-4000-8000-000000000001',
+    eventMs: START_MS + 60_000,
+    ingestedMs: START_MS + 180_000,
+    ingestedTicks: 0,
+    metricName: 'Prompt Tokens',
+    sum: 100,
+    itemCount: 1,
+    min: 100,
+    max: 100,
+    properties: { userId: 'u', tenantId: 't', featureArea: 'f', model: 'gpt-4o', deployment: 'd' },
+    ...changes,
+  };
+}
