@@ -51,6 +51,8 @@ function storedEventError(index: number, problem: string, cause?: unknown): Upst
   return new UpstreamError(`Stored event ${index} of the batch ${problem}; it was not sent`, {
     system: 'openmeter',
     code: 'UPSTREAM_REJECTED',
+    // The 400 it would be, so that callers bisect on our verdict as they do on OpenMeter's.
+    statusCode: 400,
     retry: false,
     context: { index, problem },
     cause,

@@ -34,8 +34,9 @@ test('no event is sent whose id, source, type, subject or time the SDK or the se
       const body = JSON.stringify({ ...JSON.parse(usageEventBody({ id: 'x' })), [name]: broken });
       await expect(h.openMeter.ingestEvents([usageEventBody({ id: 'ok' }), body])).rejects.toMatchObject({
         code: 'UPSTREAM_REJECTED',
+        statusCode: 400,
         retry: false,
-        context: { index: 1, problem: `has no ${name}` },
+        context: { statusCode: 400, index: 1, problem: `has no ${name}` },
       });
     }
   }
