@@ -1,9 +1,11 @@
+import { readFileSync } from 'node:fs';
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { buildRowQuery, buildSummaryQuery, type KqlOptions, MAXIMUM_ROW_LIMIT } from '../../src/azure/kql.ts';
 import { quoteKql } from '../../src/azure/kql-literal.ts';
 import type { SourceQuery } from '../../src/azure/source.ts';
 import { ValidationError } from '../../src/errors.ts';
+import { parseQuery } from '../../src/sandbox/azure/kql/parse.ts';
 import { tokenize } from '../../src/sandbox/azure/kql/tokenize.ts';
 import { diagnose } from './kusto.ts';
 
@@ -58,6 +60,16 @@ describe.each(['AppMetrics', 'customMetrics'] as const)('queries on %s', (schema
       }
     }
   });
+});
+
+test('the queries of docs/azure.md pass as well', () => {
+  const page = readFileSync(new URL('../../docs/azure.md', import.meta.url), 'utf8');
+  const queries = Array.from(page.matchAll(/```kusto\n([\s\S]*?)```/g), (match) => match[1] ?? '');
+  expect(queries).toHaveLength(3);
+  for (const query of queries) {
+    expect(diagnose(query)).toEqual([]);
+    expect(() => parseQuery(query)).not.toThrow();
+  }
 });
 
 test("Microsoft's parser does name a column that is not there", () => {
