@@ -1,0 +1,145 @@
+import type { Command } from 'commander';
+import { openStepQueue, openStepWorker } from '../../jobs/queues.ts';
+import { scheduleSteps, unscheduleSteps, watchSchedules } from '../../jobs/schedule.ts';
+import { runStep } from '../../jobs/steps.ts';
+import { type Config, loadConfig } from '../config.ts';
+import { TallystickError } from '../errors.ts';
+import { createApiKey, listApiKeys, revokeApiKey } from '../ledger/api-keys.ts';
+import { readTokenTotals } from '../ledger/totals.ts';
+import { createLogger, type Logger } from '../log.ts';
+import { driveDemo } from './demo/drive.ts';
+import { createDemoProgress } from './demo/progress.ts';
+import { buildReport, renderReport } from './demo/report.ts';
+import { DEMO_START_MS, readDemoSettings } from './demo/settings.ts';
+import { type DemoWorld, openDemoWorld } from './demo/world.ts';
+import { startHttpServer } from './http-server.ts';
+import { createStopSignal, untilStopped } from './stop-signal.ts';
+
+export function addDemoCommand(program: Command): void {
+  program
+    .command('demo')
+    .description(
+      'play 35 virtual days of a dozen customers through the whole pipeline, then serve the result',
+    )
+    .option('--seed <number>', 'which world: equal seeds give equal totals', '1')
+    .option('--days <number>', 'virtual days of traffic', '35')
+    .option('--customers <number>', 'customers, each with a Stripe subscription', '12')
+    .option('--users <number>', 'internal user IDs over all customers', '60')
+    .option('--once', 'end after the report instead of serving')
+    .option('--json', 'print the report as one JSON object on the last line of standard output')
+    .option('--fresh', 'forget an earlier run of the same world')
+    .option(
+      '--drop-pushes <number>',
+      'let the Stripe stand-in lose so many meter events, to see the check fail',
+      '0',
+    )
+    .addHelpText(
+      'after',
+      `
+Needs no account and no network: three stand-ins speak the wire forms of Azure Monitor, OpenMeter and Stripe,
+and the production code talks to them through the vendors' own SDKs. Killed half-way, the next start goes on
+where it was. Exit status 1 unless source = billed + due + quarantined, to the token.`,
+    )
+    .action(runDemo);
+}
+
+async function runDemo(options: Record<string, unknown>): Promise<void> {
+  const settings = readDemoSettings(options);
+  const config = loadConfig(process.env);
+  const log = createLogger(process.env.LOG_LEVEL === undefined ? 'warn' : config.LOG_LEVEL);
+  const stop = createStopSignal();
+  const startedMs = performance.now();
+  const world = await openDemoWorld(config, settings, log);
+  try {
+    const progress = createDemoProgress(settings.dayCount);
+    try {
+      await driveDemo({
+        deps: world.deps,
+        queueConfig: world.stores.queue,
+        sandbox: world.sandbox,
+        clock: world.clock,
+        startMs: DEMO_START_MS,
+        trafficEndMs: world.trafficEndMs,
+        onProgress: (now) => progress.show(now),
+        signal: stop,
+      });
+    } finally {
+      progress.stop();
+    }
+    const [sandboxTotals, ledgerTotals] = await Promise.all([
+      world.sandbox.readTotals(),
+      readTokenTotals(world.deps.database),
+    ]);
+    const report = buildReport(
+      settings,
+      sandboxTotals,
+      ledgerTotals,
+      (performance.now() - startedMs) / 1_000,
+    );
+    if (!settings.json)
+      process.stdout.write(
+        `\n${renderReport(report, sandboxTotals, ledgerTotals)}\n\ntook ${report.seconds} s\n`,
+      );
+    if (report.driftTokens !== '0') process.exitCode = 1;
+    if (settings.json) process.stdout.write(`${JSON.stringify(report)}\n`);
+    if (!settings.once) await serveDemo(world, config, log, stop);
+  } catch (error) {
+    if (!stop.aborted) throw error;
+    process.stderr.write('\nStopped; the next start goes on from here.\n');
+    process.exitCode = 130;
+  } finally {
+    await world.close();
+  }
+}
+
+/** Serves API and jobs; virtual time goes on from where the demo ended, as fast as real time. */
+async function serveDemo(world: DemoWorld, config: Config, log: Logger, stop: AbortSignal): Promise<void> {
+  const { database } = world.deps;
+  await world.sandbox.runWithRealTime();
+  world.clock.runWithRealTime();
+  const server = await startOnFreePort(world, config, log);
+  for (const key of await listApiKeys(database)) {
+    if (key.name === 'demo' && key.revokedAt === null)
+      await revokeApiKey(database, key.apiKeyId, world.clock.now());
+  }
+  const { plainKey } = await createApiKey(database, {
+    name: 'demo',
+    scopes: ['admin'],
+    now: world.clock.now(),
+  });
+  const queue = openStepQueue(world.stores.queue, log);
+  const worker = openStepWorker(world.stores.queue, (name, signal) => runStep(world.deps, name, signal), log);
+  await scheduleSteps(queue);
+  const stopWatching = watchSchedules(queue, log);
+  const customer = 'fabrikam';
+  process.stdout.write(`
+API         ${server.url}
+reference   ${server.url}/docs
+demo key    ${plainKey}
+
+Try it:
+  curl -s -H 'Authorization: Bearer ${plainKey}' ${server.url}/v1/customers/${customer}/invoice-preview
+  curl -s -H 'Authorization: Bearer ${plainKey}' '${server.url}/v1/usage?from=2026-10-01&to=2026-10-08&granularity=day&groupBy=model'
+  curl -s -H 'Authorization: Bearer ${plainKey}' -H 'Content-Type: application/json' ${server.url}/v1/quotes \\
+    -d '{"usage":[{"model":"gpt-4o","promptTokenCount":"1000000","completionTokenCount":"200000"}]}'
+
+Ctrl-C stops it cleanly.
+`);
+  await untilStopped(stop);
+  stopWatching();
+  await server.close();
+  await unscheduleSteps(queue);
+  await worker.close();
+  await queue.close();
+}
+
+async function startOnFreePort(world: DemoWorld, config: Config, log: Logger) {
+  const app = { database: world.deps.database, billing: world.deps.billing, clock: world.clock, log };
+  try {
+    return await startHttpServer(app, { host: config.HOST, port: config.PORT });
+  } catch (error) {
+    // Nobody asked for this very port: the demo takes another one rather than none.
+    if (!(error instanceof TallystickError) || process.env.PORT !== undefined) throw error;
+    return await startHttpServer(app, { host: config.HOST, port: 0 });
+  }
+}

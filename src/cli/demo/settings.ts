@@ -1,0 +1,60 @@
+import path from 'node:path';
+import type { Config } from '../../config.ts';
+import { ValidationError } from '../../errors.ts';
+
+export interface DemoSettings {
+  seed: number;
+  dayCount: number;
+  customerCount: number;
+  userCount: number;
+  once: boolean;
+  json: boolean;
+  fresh: boolean;
+  dropPushCount: number;
+}
+
+/** First instant of the demo's traffic. Fixed, so that a seed means the same numbers on every day. */
+export const DEMO_START_MS = Date.UTC(2026, 8, 28);
+/**
+ * The longest that Stripe's dashboard lets a draft wait. Late rows (up to 20 hours in the traffic) then still
+ * reach the invoice of their period.
+ */
+export const DEMO_GRACE_HOURS = 72;
+
+/**
+ * Validates the numbers of the command line.
+ * @throws ValidationError naming the option and its range
+ */
+export function readDemoSettings(options: Record<string, unknown>): DemoSettings {
+  const customerCount = readCount(options, 'customers', 1, 200);
+  return {
+    seed: readCount(options, 'seed', 0, 2 ** 31 - 1),
+    dayCount: readCount(options, 'days', 1, 400),
+    customerCount,
+    userCount: readCount(options, 'users', customerCount, 10_000),
+    dropPushCount: readCount(options, 'dropPushes', 0, 1_000_000),
+    once: options.once === true,
+    json: options.json === true,
+    fresh: options.fresh === true,
+  };
+}
+
+function readCount(options: Record<string, unknown>, name: string, low: number, high: number): number {
+  const text = String(options[name]);
+  const value = Number(text);
+  if (!/^\d+$/.test(text) || value < low || value > high) {
+    const flag = `--${name.replaceAll(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`)}`;
+    throw new ValidationError(flag, `must be a whole number from ${low} to ${high}, not "${text}"`);
+  }
+  return value;
+}
+
+/** One directory for each world, so that a second start finds what the first one left. */
+export function demoDirectory(config: Config, settings: DemoSettings): string {
+  const { seed, dayCount, customerCount, userCount } = settings;
+  const dropped = settings.dropPushCount > 0 ? `-dropped-${settings.dropPushCount}` : '';
+  return path.resolve(
+    config.TALLYSTICK_DATA_DIR,
+    `demo-${seed}-${dayCount}d-${customerCount}c-${userCount}u${dropped}`,
+  );
+}

@@ -1,0 +1,89 @@
+import { existsSync, mkdirSync, rmSync } from 'node:fs';
+import path from 'node:path';
+import type { JobDependencies } from '../../../jobs/dependencies.ts';
+import { DAY_MS } from '../../clock.ts';
+import { type Config, loadConfig } from '../../config.ts';
+import { TallystickError } from '../../errors.ts';
+import { readWatermark } from '../../ledger/watermarks.ts';
+import type { Logger } from '../../log.ts';
+import { type SandboxHandle, startSandboxThread } from '../../sandbox/start-thread.ts';
+import { VirtualClock } from '../../sandbox/virtual-clock.ts';
+import { createJobDependencies, openStores, type Stores } from '../services.ts';
+import { DEMO_GRACE_HOURS, DEMO_START_MS, type DemoSettings, demoDirectory } from './settings.ts';
+
+/** A sandbox, stores of its own, and the production code pointed at it by nothing but configuration. */
+export interface DemoWorld {
+  directory: string;
+  sandbox: SandboxHandle;
+  clock: VirtualClock;
+  stores: Stores;
+  deps: JobDependencies;
+  trafficEndMs: number;
+  close(): Promise<void>;
+}
+
+/**
+ * Opens the demo's world, where an earlier run left it or new.
+ * @throws TallystickError CONFLICT when DATABASE_URL names a ledger that holds something else
+ */
+export async function openDemoWorld(config: Config, settings: DemoSettings, log: Logger): Promise<DemoWorld> {
+  const directory = demoDirectory(config, settings);
+  if (settings.fresh) rmSync(directory, { recursive: true, force: true });
+  mkdirSync(directory, { recursive: true });
+  const stateDirectory = path.join(directory, 'sandbox');
+  const isNew = !existsSync(path.join(stateDirectory, 'clock.journal.jsonl'));
+  // The directory's lock is taken here, before any journal is opened.
+  const stores = await openStores({ ...config, TALLYSTICK_DATA_DIR: directory }, log);
+  let sandbox: SandboxHandle | undefined;
+  try {
+    sandbox = await startSandboxThread({
+      scenario: {
+        seed: settings.seed,
+        dayCount: settings.dayCount,
+        customerCount: settings.customerCount,
+        userCount: settings.userCount,
+        startMs: DEMO_START_MS,
+      },
+      stateDirectory,
+      latencyMs: 0,
+      gracePeriodHours: DEMO_GRACE_HOURS,
+    });
+    const { addresses } = sandbox;
+    const outside = loadConfig({
+      AZURE_LOGS_WORKSPACE_ID: addresses.workspaceId,
+      AZURE_LOGS_ENDPOINT: addresses.azureUrl,
+      OPENMETER_URL: addresses.openMeterUrl,
+      STRIPE_API_BASE: addresses.stripeUrl,
+      STRIPE_API_KEY: addresses.stripeApiKey,
+      STRIPE_CALLS_PER_SECOND: '950',
+      COLLECT_START: new Date(DEMO_START_MS).toISOString(),
+    });
+    const clock = new VirtualClock((await sandbox.readClock()).nowMs);
+    const deps = createJobDependencies(outside, { database: stores.database, log, clock });
+    if (isNew && (await readWatermark(stores.database, deps.source.name)) !== null) {
+      throw new TallystickError('The ledger at DATABASE_URL holds usage that this demo did not make.', {
+        code: 'CONFLICT',
+        retry: false,
+        fix: 'Unset DATABASE_URL, or give the demo an empty database.',
+      });
+    }
+    if (isNew) await sandbox.dropNextMeterEvents(settings.dropPushCount);
+    const running = sandbox;
+    return {
+      directory,
+      sandbox: running,
+      clock,
+      stores,
+      deps,
+      trafficEndMs: DEMO_START_MS + settings.dayCount * DAY_MS,
+      close: async () => {
+        await running.close();
+        await stores.close();
+      },
+    };
+  } catch (error) {
+    await sandbox?.close();
+    await stores.close();
+    throw error;
+  }
+}

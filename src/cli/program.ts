@@ -1,0 +1,35 @@
+import { Command } from 'commander';
+import { toTallystickError } from '../errors.ts';
+import { addDemoCommand } from './demo.ts';
+import { VERSION } from './http-server.ts';
+
+/** Builds the command line; one file a command. */
+export function createProgram(): Command {
+  const program = new Command('tallystick')
+    .description('Azure OpenAI token metrics, metered by OpenMeter and billed by Stripe, exactly once')
+    .version(VERSION)
+    .showHelpAfterError('(see --help)');
+  addDemoCommand(program);
+  return program;
+}
+
+/** Runs one command; an error becomes one readable report on standard error and exit status 1. */
+export async function runCommandLine(argv: readonly string[]): Promise<void> {
+  const program = createProgram();
+  try {
+    await program.parseAsync([...argv]);
+  } catch (error) {
+    const known = toTallystickError(error);
+    if (argv.includes('--json')) {
+      process.stdout.write(
+        `${JSON.stringify({ error: { code: known.code, message: known.message, fix: known.fix, retry: known.retry } })}\n`,
+      );
+    }
+    process.stderr.write(
+      `${known.code}: ${known.message}\n${known.fix === undefined ? '' : `Fix: ${known.fix}\n`}`,
+    );
+    if (known.code === 'INTERNAL' && known.cause instanceof Error)
+      process.stderr.write(`${known.cause.stack}\n`);
+    process.exitCode = 1;
+  }
+}

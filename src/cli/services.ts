@@ -1,0 +1,109 @@
+import path from 'node:path';
+import { DEFAULT_SETTINGS, type JobDependencies } from '../../jobs/dependencies.ts';
+import { checkRedis, type QueueConfig } from '../../jobs/queues.ts';
+import { createAppMetricsSource } from '../azure/usage-source.ts';
+import { type Clock, systemClock } from '../clock.ts';
+import { type Config, type OutsideConfig, requireOutside } from '../config.ts';
+import { startEmbeddedPostgres } from '../embedded/postgres.ts';
+import { TallystickError, UpstreamError } from '../errors.ts';
+import { type LedgerDatabase, openLedger } from '../ledger/database.ts';
+import { migrateLedger } from '../ledger/migrate.ts';
+import { clearAbandonedClaims } from '../ledger/step-leases.ts';
+import type { Logger } from '../log.ts';
+import { createOpenMeter } from '../openmeter/client.ts';
+import { createStripe } from '../stripe/client.ts';
+import { createRateLimiter } from '../stripe/rate-limiter.ts';
+
+/** The ledger and the queue, opened: what every command but `--help` needs. */
+export interface Stores {
+  database: LedgerDatabase;
+  databaseUrl: string;
+  queue: QueueConfig;
+  /** True when the Postgres is our own, below the data directory. */
+  embedded: boolean;
+  close(): Promise<void>;
+}
+
+/**
+ * Opens the ledger (DATABASE_URL, else an embedded Postgres below the data directory) and migrates it.
+ * @throws TallystickError DATA_DIRECTORY_BUSY, LEDGER_TOO_NEW, CONFIG (Redis evicts)
+ * @throws UpstreamError UPSTREAM_UNAVAILABLE when Postgres or Redis does not answer
+ */
+export async function openStores(config: Config, log: Logger): Promise<Stores> {
+  const embedded = config.DATABASE_URL === undefined;
+  const server = embedded
+    ? await startEmbeddedPostgres({ dataDirectory: path.resolve(config.TALLYSTICK_DATA_DIR) })
+    : { databaseUrl: config.DATABASE_URL ?? '', stop: async () => {} };
+  try {
+    const { databaseUrl } = server;
+    await migrateLedger(databaseUrl).catch((error) => {
+      throw explainPostgres(error, databaseUrl);
+    });
+    if (config.REDIS_URL !== undefined) await checkRedis(config.REDIS_URL, log);
+    const database = openLedger({ databaseUrl, maxConnectionCount: config.DATABASE_POOL_SIZE });
+    if (embedded) await clearAbandonedClaims(database);
+    return {
+      database,
+      databaseUrl,
+      queue: { redisUrl: config.REDIS_URL, databaseUrl },
+      embedded,
+      close: async () => {
+        await database.destroy();
+        await server.stop();
+      },
+    };
+  } catch (error) {
+    await server.stop();
+    throw error;
+  }
+}
+
+function explainPostgres(error: unknown, databaseUrl: string): unknown {
+  if (error instanceof TallystickError) return error;
+  const { host } = new URL(databaseUrl);
+  return new UpstreamError(
+    `Postgres at ${host} does not let us in: ${error instanceof Error ? error.message || (error as { code?: string }).code : error}`,
+    {
+      system: 'postgres',
+      code: 'UPSTREAM_UNAVAILABLE',
+      retry: true,
+      cause: error,
+      fix: 'Check DATABASE_URL, that the server runs, and that its user may create tables.',
+    },
+  );
+}
+
+/** The three outside systems over their SDKs, as the environment names them. */
+export function createOutside(
+  config: OutsideConfig,
+): Pick<JobDependencies, 'source' | 'metering' | 'billing'> {
+  return {
+    source: createAppMetricsSource(config),
+    metering: createOpenMeter(config),
+    billing: createStripe(config, {
+      meterEventLimiter: createRateLimiter({ callsPerSecond: config.STRIPE_CALLS_PER_SECOND }),
+    }),
+  };
+}
+
+/** Everything the jobs need. @throws TallystickError CONFIG naming every missing outside setting */
+export function createJobDependencies(
+  config: Config,
+  given: { database: LedgerDatabase; log: Logger; clock?: Clock },
+): JobDependencies {
+  const outsideConfig = requireOutside(config);
+  return {
+    ...createOutside(outsideConfig),
+    database: given.database,
+    clock: given.clock ?? systemClock,
+    log: given.log,
+    settings: {
+      ...DEFAULT_SETTINGS,
+      collectLagMs: config.COLLECT_LAG_MINUTES,
+      collectStart: config.COLLECT_START,
+      settleLagMs: config.SETTLE_LAG_MINUTES,
+      hourCloseLagMs: config.HOUR_CLOSE_LAG_MINUTES,
+      tenantMetadataKey: config.STRIPE_TENANT_METADATA_KEY,
+    },
+  };
+}

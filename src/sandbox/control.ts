@@ -1,0 +1,89 @@
+import { Hono } from 'hono';
+import type { OpenMeterStandIn } from './openmeter/stand-in.ts';
+import type { Scenario } from './scenario.ts';
+import type { StripeStandIn } from './stripe/stand-in.ts';
+import type { Traffic } from './traffic/row.ts';
+import type { VirtualClock } from './virtual-clock.ts';
+
+/** What each stand-in holds, counted by itself. Token counts are prompt plus completion, as decimal text. */
+export interface SandboxTotals {
+  sourceTokens: string;
+  meteredTokens: string;
+  billedTokens: string;
+  customers: {
+    customer: string;
+    name: string;
+    subjectCount: number;
+    sourceTokens: string;
+    meteredTokens: string;
+    billedTokens: string;
+  }[];
+  /** Tokens of subjects that belong to no customer. */
+  unmapped: { sourceTokens: string; meteredTokens: string };
+  invoices: ReturnType<StripeStandIn['invoiceReport']>;
+}
+
+export interface ControlParts {
+  clock: VirtualClock;
+  advanceTo(nowMs: number): void;
+  scenario: Scenario;
+  traffic: Traffic;
+  openMeter: OpenMeterStandIn;
+  stripe: StripeStandIn;
+}
+
+/** The sandbox's own door, beside the three that production code knows: time, faults, and counting. */
+export function createControlApp(parts: ControlParts): Hono {
+  const { clock, traffic, stripe } = parts;
+  const app = new Hono();
+  app.get('/clock', (context) =>
+    context.json({ nowMs: clock.nowMs(), lastIngestionMs: traffic.lastIngestionMs }),
+  );
+  app.post('/clock', async (context) => {
+    const { nowMs } = await context.req.json<{ nowMs: number }>();
+    parts.advanceTo(nowMs);
+    return context.json({ nowMs: clock.nowMs() });
+  });
+  app.post('/clock/run', (context) => {
+    clock.runWithRealTime();
+    return context.json({ nowMs: clock.nowMs() });
+  });
+  app.post('/stripe/drop-meter-events', async (context) => {
+    const { count } = await context.req.json<{ count: number }>();
+    stripe.faults.dropNextMeterEvents(count);
+    return context.json({ count });
+  });
+  app.get('/totals', (context) => context.json(countTotals(parts)));
+  return app;
+}
+
+function countTotals({ scenario, traffic, openMeter, stripe }: ControlParts): SandboxTotals {
+  const sourceByTenant = traffic.tokenTotalByTenant();
+  const meteredBySubject = openMeter.tokenTotalBySubject();
+  const billedByCustomer = stripe.tokenTotalByCustomer();
+  const mapped = new Set(scenario.customers.flatMap((customer) => customer.subjects));
+  const sum = (values: Iterable<bigint>) => String([...values].reduce((total, value) => total + value, 0n));
+  const knownTenants = new Set(scenario.customers.map((customer) => customer.tenantKey));
+  return {
+    sourceTokens: String(traffic.tokenTotal()),
+    meteredTokens: String(openMeter.tokenTotal()),
+    billedTokens: String(stripe.tokenTotal()),
+    customers: scenario.customers.map((customer) => ({
+      customer: customer.tenantKey,
+      name: customer.name,
+      subjectCount: customer.subjects.length,
+      sourceTokens: String(sourceByTenant.get(customer.tenantKey) ?? 0n),
+      meteredTokens: sum(customer.subjects.map((subject) => meteredBySubject.get(subject) ?? 0n)),
+      billedTokens: String(billedByCustomer.get(customer.tenantKey) ?? 0n),
+    })),
+    unmapped: {
+      sourceTokens: sum(
+        [...sourceByTenant].filter(([tenant]) => !knownTenants.has(tenant)).map(([, count]) => count),
+      ),
+      meteredTokens: sum(
+        [...meteredBySubject].filter(([subject]) => !mapped.has(subject)).map(([, count]) => count),
+      ),
+    },
+    invoices: stripe.invoiceReport(),
+  };
+}

@@ -1,0 +1,99 @@
+import { mkdirSync } from 'node:fs';
+import path from 'node:path';
+import { type ServerType, serve } from '@hono/node-server';
+import type { Hono } from 'hono';
+import { createAzureStandIn, SANDBOX_WORKSPACE_ID } from './azure/azure-stand-in.ts';
+import { createControlApp } from './control.ts';
+import { Journal } from './journal.ts';
+import { createOpenMeterStandIn } from './openmeter/stand-in.ts';
+import { createScenario, type ScenarioOptions } from './scenario.ts';
+import type { StandInContext } from './stand-in.ts';
+import { createStripeStandIn } from './stripe/stand-in.ts';
+import { createTraffic } from './traffic/traffic.ts';
+import { VirtualClock } from './virtual-clock.ts';
+
+export interface SandboxOptions {
+  scenario: ScenarioOptions;
+  /** Where the stand-ins keep their journals; null: nothing outlives the process. */
+  stateDirectory: string | null;
+  latencyMs: number;
+  /** Hours a draft invoice stays open; Stripe's dashboard allows 1 to 72. */
+  gracePeriodHours: number;
+}
+
+/** Addresses of a running sandbox: what the environment of the production code is set to. */
+export interface SandboxAddresses {
+  azureUrl: string;
+  openMeterUrl: string;
+  stripeUrl: string;
+  controlUrl: string;
+  workspaceId: string;
+  stripeApiKey: string;
+}
+
+export interface RunningSandbox {
+  addresses: SandboxAddresses;
+  close(): Promise<void>;
+}
+
+/** Starts the three stand-ins and their control on free loopback ports, with one virtual clock. */
+export async function startSandbox(options: SandboxOptions): Promise<RunningSandbox> {
+  const { stateDirectory } = options;
+  if (stateDirectory !== null) mkdirSync(stateDirectory, { recursive: true });
+  const clockJournal = new Journal<{ at: number }>(
+    stateDirectory === null ? null : path.join(stateDirectory, 'clock.journal.jsonl'),
+  );
+  const clock = new VirtualClock(clockJournal.takeReplay().at(-1)?.at ?? options.scenario.startMs);
+  const scenario = createScenario(options.scenario);
+  const traffic = createTraffic(scenario);
+  const context: StandInContext = {
+    clock,
+    seed: options.scenario.seed,
+    stateDirectory,
+    latencyMs: options.latencyMs,
+  };
+  const azure = createAzureStandIn(context, traffic, { workspaceId: SANDBOX_WORKSPACE_ID });
+  const openMeter = createOpenMeterStandIn(context);
+  const stripe = createStripeStandIn(context, scenario, { gracePeriodHours: options.gracePeriodHours });
+  const advanceTo = (nowMs: number) => {
+    clock.advanceTo(nowMs);
+    for (const standIn of [azure, openMeter, stripe]) standIn.advance(clock.nowMs());
+    clockJournal.append({ at: clock.nowMs() });
+  };
+  const control = createControlApp({ clock, advanceTo, scenario, traffic, openMeter, stripe });
+  const servers = await Promise.all([azure.app, openMeter.app, stripe.app, control].map(listen));
+  const [azureUrl = '', openMeterUrl = '', stripeUrl = '', controlUrl = ''] = servers.map(
+    (server) => server.url,
+  );
+  return {
+    addresses: {
+      azureUrl,
+      openMeterUrl,
+      stripeUrl,
+      controlUrl,
+      workspaceId: SANDBOX_WORKSPACE_ID,
+      stripeApiKey: stripe.apiKey,
+    },
+    close: async () => {
+      await Promise.all(servers.map((server) => server.close()));
+      for (const standIn of [azure, openMeter, stripe]) standIn.close();
+      clockJournal.close();
+    },
+  };
+}
+
+function listen(app: Hono): Promise<{ url: string; close(): Promise<void> }> {
+  return new Promise((resolve, reject) => {
+    const server: ServerType = serve({ fetch: app.fetch, hostname: '127.0.0.1', port: 0 }, (address) => {
+      resolve({
+        url: `http://127.0.0.1:${address.port}`,
+        close: () =>
+          new Promise<void>((done) => {
+            server.close(() => done());
+            if ('closeAllConnections' in server) server.closeAllConnections();
+          }),
+      });
+    });
+    server.once('error', reject);
+  });
+}
