@@ -35,13 +35,13 @@ async function rowsOf(query: string, options = {}): Promise<unknown[][]> {
 test('answers a table of typed columns', async () => {
   world = await startAzure();
   const { body } = await post(
-    'AppMetrics | where Name == "Prompt Tokens" | summarize tokens = sum(Sum), calls = sum(ItemCount), last = max(TimeGenerated) by Name',
+    'AppMetrics | where Name == "Prompt Tokens" | summarize tokens = sum(Sum), calls = sum(ItemCount), lastRow = max(TimeGenerated) by Name',
   );
   expect(body.tables?.[0]?.columns).toEqual([
     { name: 'Name', type: 'string' },
     { name: 'tokens', type: 'real' },
     { name: 'calls', type: 'long' },
-    { name: 'last', type: 'datetime' },
+    { name: 'lastRow', type: 'datetime' },
   ]);
   expect(body.tables?.[0]?.rows[0]?.[3]).toMatch(/^2026-10-0\dT\d\d:\d\d:00\.0000000Z$/);
 });
