@@ -21,8 +21,6 @@ export type { ApiDependencies } from './dependencies.ts';
 
 /** The largest body any route of the API needs is a quote of 500 lines, well below this. */
 export const MAX_BODY_BYTES = 256 * 1024;
-/** Stripe's events are larger than our own bodies; the largest seen are a few hundred kilobytes. */
-export const MAX_WEBHOOK_BODY_BYTES = 1024 * 1024;
 
 /**
  * The whole API over what it is given. It holds no state but a short cache of Stripe's previews, opens
@@ -54,7 +52,6 @@ export function createApp(dependencies: ApiDependencies): Api {
     }),
   );
   app.use('/v1/*', limitBody(MAX_BODY_BYTES));
-  app.use('/webhooks/*', limitBody(MAX_WEBHOOK_BODY_BYTES));
 
   addCustomerRoutes(app, dependencies);
   addSubjectRoutes(app, dependencies);
@@ -69,7 +66,7 @@ export function createApp(dependencies: ApiDependencies): Api {
   addHealthRoutes(app, dependencies);
   addOpenApiDocument(app, dependencies);
   addReferencePage(app, dependencies);
-  if (dependencies.webhooks !== undefined) app.route('/webhooks', dependencies.webhooks);
+  if (dependencies.webhooks !== undefined) app.route('/webhooks/stripe', dependencies.webhooks);
 
   app.notFound((context) =>
     problemResponse(context, 'NOT_FOUND', `${context.req.path} is not here; /docs lists what is.`),
@@ -84,7 +81,12 @@ export function createApp(dependencies: ApiDependencies): Api {
     const known = toTallystickError(error);
     const response = problemFromError(context, known);
     if (response.status >= 500) {
-      const fields = { error, code: known.code, context: known.context, requestId: context.get('requestId') };
+      const fields = {
+        err: error,
+        code: known.code,
+        context: known.context,
+        requestId: context.get('requestId'),
+      };
       dependencies.log?.error(fields, 'a request failed');
     }
     return response;

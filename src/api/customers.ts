@@ -1,10 +1,10 @@
 import { createRoute, z } from '@hono/zod-openapi';
 import { type Customer, getCustomer, listCustomers, putCustomer } from '../ledger/customers.ts';
+import { releaseQuarantine } from '../ledger/quarantine.ts';
 import { listSubjects } from '../ledger/subjects.ts';
 import { requireScope, securityOf } from './authentication.ts';
 import { decodeCursor, encodeCursor } from './cursor.ts';
 import { type Api, type ApiDependencies, actorOf } from './dependencies.ts';
-import { releaseWaitingUsage } from './release.ts';
 import {
   CursorSchema,
   conflictProblem,
@@ -113,7 +113,7 @@ export function addCustomerRoutes(api: Api, dependencies: ApiDependencies): void
     const { customerId } = context.req.valid('param');
     const change = { customerId, ...context.req.valid('json'), actor: actorOf(context), now: clock.now() };
     const outcome = await putCustomer(database, change);
-    await releaseWaitingUsage(dependencies);
+    await releaseQuarantine(database, clock.now());
     const customer = showCustomer(await getCustomer(database, customerId));
     return outcome === 'created' ? context.json(customer, 201) : context.json(customer, 200);
   });

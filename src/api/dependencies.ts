@@ -25,12 +25,10 @@ export interface ApiDependencies {
   billing: BillingSystem;
   version: string;
   log?: ApiLog;
-  /** Routes of the webhooks, relative to `/webhooks`. */
+  /** Stripe's webhooks, mounted at `/webhooks/stripe`. */
   webhooks?: Hono;
   /** Files of `swagger-ui-dist` for `/docs`; without it `/docs` answers 404. */
   assets?: AssetReader;
-  /** Moves usage whose reason to wait is gone out of quarantine; answers how many rows. */
-  releaseQuarantine?: (database: LedgerDatabase, now: Date) => Promise<bigint>;
   /** Where Stripe's previews are kept for a few seconds; a fresh one for each app unless given. */
   previewCache?: PreviewCache;
 }

@@ -64,7 +64,10 @@ export function addHealthRoutes(api: Api, dependencies: ApiDependencies): void {
         ready ? 200 : 503,
       );
     } catch (error) {
-      dependencies.log?.warn({ error, requestId: context.get('requestId') }, 'the ledger is not reachable');
+      dependencies.log?.warn(
+        { err: error, requestId: context.get('requestId') },
+        'the ledger is not reachable',
+      );
       return context.json(
         { status: 'not_ready' as const, ledger: 'unreachable' as const, missingMigrations: [] },
         503,

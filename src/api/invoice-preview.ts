@@ -10,6 +10,7 @@ import {
   readCustomerQuarantine,
   readMeterUsage,
 } from '../ledger/preview-queries.ts';
+import { REFUSED_BY_STRIPE } from '../ledger/status.ts';
 import { readCompleteness } from '../ledger/usage-queries.ts';
 import { requireScope, securityOf } from './authentication.ts';
 import { CustomerParams } from './customers.ts';
@@ -158,8 +159,8 @@ function outsideOfLines(usage: readonly MeterUsage[]): { reason: string; tokenCo
   const countOf = (matches: (entry: MeterUsage) => boolean) =>
     usage.filter(matches).reduce((sum, entry) => sum + entry.tokenCount, 0n);
   return [
-    { reason: 'refused_by_stripe', tokenCount: countOf((entry) => entry.state === 'refused') },
-    { reason: 'no_meter_binding', tokenCount: countOf((entry) => entry.stripeMeterId === null) },
+    { reason: REFUSED_BY_STRIPE, tokenCount: countOf((entry) => entry.state === 'refused') },
+    { reason: 'no_binding', tokenCount: countOf((entry) => entry.stripeMeterId === null) },
   ]
     .filter(({ tokenCount }) => tokenCount !== 0n)
     .map(({ reason, tokenCount }) => ({ reason, tokenCount: String(tokenCount) }));

@@ -17,12 +17,7 @@ const countInput = z
   })
   .transform(BigInt)
   .refine((count) => count <= MAX_TOKEN_COUNT, { error: 'must be at most 10^15' })
-  .openapi({
-    type: 'string',
-    pattern: '^\\d{1,16}$',
-    example: '1250000',
-    description: 'A number works too.',
-  });
+  .openapi({ type: ['integer', 'string'], minimum: 0, pattern: '^\\d{1,16}$', example: '1250000' });
 
 const UsageInputSchema = z
   .strictObject({
@@ -55,7 +50,11 @@ export const QuoteRequestSchema = z
         }),
       )
       .optional()
-      .openapi({ type: 'string', example: '1.5', description: 'Multiplies the usage of likeCustomer.' }),
+      .openapi({
+        type: ['number', 'string'],
+        example: '1.5',
+        description: 'Multiplies the usage of likeCustomer.',
+      }),
     customerId: IdentifierSchema.optional().openapi({
       description: 'Whose sell rates apply; without it the catalogue’s usual rates.',
     }),

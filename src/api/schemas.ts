@@ -1,28 +1,31 @@
 import { z } from '@hono/zod-openapi';
 import { ProblemSchema } from './problem.ts';
 
-/** Schemas that several resources share. Counts and amounts are decimal text: JSON numbers are floats. */
+/**
+ * Schemas that several resources share. Counts and amounts are decimal text: JSON numbers are floats. They
+ * have no name of their own in the document: a nullable reference would be written so that null never fits.
+ */
 export const TokenCountSchema = z
   .string()
   .regex(/^-?\d+$/)
-  .openapi('TokenCount', { description: 'A count of tokens as decimal text.', example: '1250000' });
+  .openapi({ description: 'A count of tokens as decimal text.', example: '1250000' });
 
 export const AmountSchema = z
   .string()
   .regex(/^-?\d+(\.\d+)?$/)
-  .openapi('Amount', {
+  .openapi({
     description: 'Exact decimal text in the currency named beside it.',
     example: '12.34',
   });
 
 export const InstantSchema = z.iso
   .datetime()
-  .openapi('Instant', { description: 'UTC.', example: '2026-11-21T10:00:00.000Z' });
+  .openapi({ description: 'UTC.', example: '2026-11-21T10:00:00.000Z' });
 
 export const CurrencySchema = z
   .string()
   .regex(/^[a-z]{3}$/, { error: 'must be a three-letter currency code in lower case, e.g. usd' })
-  .openapi('Currency', { example: 'usd' });
+  .openapi({ example: 'usd' });
 
 /** Subjects and customer ids come from outside: any text without control characters, at most 512 characters. */
 export const IdentifierSchema = z

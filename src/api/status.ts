@@ -8,7 +8,7 @@ const CountSchema = z.string().regex(/^\d+$/).openapi({ description: 'A count as
 
 export const QuarantineSummarySchema = z
   .object({
-    stage: z.enum(['source_item', 'usage_event', 'hourly_usage']).openapi({
+    stage: z.enum(['source_item', 'usage_event', 'hourly_usage', 'meter_push']).openapi({
       description: 'Where the usage waits: before metering (the first two) or before billing.',
     }),
     reason: z.string(),

@@ -33,7 +33,7 @@ export async function readStripePreview(
     return { status: 'ok', invoice, readAt: now };
   } catch (error) {
     const known = toTallystickError(error);
-    dependencies.log?.warn({ error, subscriptionId: query.subscriptionId }, 'Stripe gave no preview');
+    dependencies.log?.warn({ err: error, subscriptionId: query.subscriptionId }, 'Stripe gave no preview');
     return { status: 'unavailable', reason: known.code };
   }
 }

@@ -1,9 +1,9 @@
 import { createRoute, z } from '@hono/zod-openapi';
+import { releaseQuarantine } from '../ledger/quarantine.ts';
 import { assignSubject, getSubject, listSubjects, type Subject } from '../ledger/subjects.ts';
 import { requireScope, securityOf } from './authentication.ts';
 import { decodeCursor, encodeCursor } from './cursor.ts';
 import { type Api, type ApiDependencies, actorOf } from './dependencies.ts';
-import { releaseWaitingUsage } from './release.ts';
 import {
   CursorSchema,
   IdentifierSchema,
@@ -12,6 +12,7 @@ import {
   keyedProblems,
   notFoundProblem,
   PageLimitSchema,
+  TokenCountSchema,
   tooLargeProblem,
 } from './schemas.ts';
 
@@ -56,9 +57,9 @@ const AssignmentSchema = z
   .openapi('SubjectAssignment');
 
 const AssignedSubjectSchema = SubjectSchema.extend({
-  releasedUsageRowCount: z
-    .string()
-    .openapi({ description: 'Rows of usage that waited in quarantine and are due for billing now.' }),
+  releasedTokenCount: TokenCountSchema.openapi({
+    description: 'Tokens that waited in quarantine, of any subject, and that the next push takes up.',
+  }),
 }).openapi('AssignedSubject');
 
 /** Adds the routes under `/v1/subjects`. */
@@ -127,8 +128,8 @@ export function addSubjectRoutes(api: Api, dependencies: ApiDependencies): void 
     const { customerId } = context.req.valid('json');
     const actor = actorOf(context);
     const assigned = await assignSubject(database, { subject, customerId, actor, now: clock.now() });
-    const released = await releaseWaitingUsage(dependencies);
-    return context.json({ ...showSubject(assigned), releasedUsageRowCount: String(released) }, 200);
+    const released = await releaseQuarantine(database, clock.now());
+    return context.json({ ...showSubject(assigned), releasedTokenCount: String(released) }, 200);
   });
 }
 

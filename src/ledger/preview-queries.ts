@@ -1,6 +1,7 @@
 import { sql } from 'kysely';
 import type { TimeWindow } from '../clock.ts';
 import type { LedgerDatabase } from './database.ts';
+import { belongsTo } from './usage-queries.ts';
 
 export interface ActiveItem {
   subscriptionItemId: string;
@@ -48,7 +49,8 @@ export interface MeterUsage {
 /**
  * The customer's settled usage of a period that is not in quarantine, by the meter it was pushed to or, when
  * it was not yet, by the meter that its binding names. What was pushed counts at the instant of its meter
- * event, because that decides the period at Stripe; what was not counts at the start of its hour.
+ * event, because that decides the period at Stripe. What was not counts in the period in which its hour ends
+ * up: the push stamps an hour that a new period cuts with that period's start.
  */
 export async function readMeterUsage(
   database: LedgerDatabase,
@@ -76,12 +78,12 @@ export async function readMeterUsage(
          order by (meter_bindings.model <> '*') desc, (meter_bindings.feature <> '*') desc
          limit 1
       ) as binding on usage.meter_push_id is null
-     where usage.customer_id = ${customerId}
-       and usage.quarantine_reason is null
-       and usage.window_start >= ${period.start}::timestamptz - interval '1 hour'
+     where usage.window_start > ${period.start}::timestamptz - interval '1 hour'
        and usage.window_start < ${period.end}
-       and coalesce(push.event_timestamp, usage.window_start) >= ${period.start}
-       and coalesce(push.event_timestamp, usage.window_start) < ${period.end}
+       and usage.quarantine_reason is null
+       and ${belongsTo(customerId)}
+       and (push.event_timestamp is null
+            or (push.event_timestamp >= ${period.start} and push.event_timestamp < ${period.end}))
      group by 1, 2, 3, 4
      order by usage.model, usage.feature, 4, 1`.execute(database);
   return result.rows.map((row) => ({
@@ -99,15 +101,13 @@ export async function readCustomerQuarantine(
   customerId: string,
   period: TimeWindow,
 ): Promise<{ reason: string; tokenCount: bigint }[]> {
-  const rows = await database
-    .selectFrom('hourly_usage')
-    .select(['quarantine_reason as reason', sql<bigint>`sum(delta_token_count)::bigint`.as('token_count')])
-    .where('customer_id', '=', customerId)
-    .where('quarantine_reason', 'is not', null)
-    .where('window_start', '>=', period.start)
-    .where('window_start', '<', period.end)
-    .groupBy('quarantine_reason')
-    .orderBy('quarantine_reason')
-    .execute();
-  return rows.map((row) => ({ reason: row.reason ?? '', tokenCount: row.token_count }));
+  const result = await sql<{ reason: string; token_count: bigint }>`
+    select quarantine_reason as reason, sum(delta_token_count)::bigint as token_count
+      from hourly_usage as usage
+     where quarantine_reason is not null
+       and window_start >= ${period.start} and window_start < ${period.end}
+       and ${belongsTo(customerId)}
+     group by quarantine_reason
+     order by quarantine_reason`.execute(database);
+  return result.rows.map((row) => ({ reason: row.reason, tokenCount: row.token_count }));
 }

@@ -1,6 +1,6 @@
 import { sql } from 'kysely';
 import type { LedgerDatabase } from './database.ts';
-import type { QuarantineSummary } from './status.ts';
+import { type QuarantineSummary, REFUSED_BY_STRIPE } from './status.ts';
 
 export interface QuarantineExample {
   stage: QuarantineSummary['stage'];
@@ -36,11 +36,17 @@ export async function readQuarantineExamples(
                    token_count
               from source_items where quarantine_reason is not null
             union all
-            select 'usage_event', quarantine_reason, event_time, subject, feature, model, total_token_count
+            select 'usage_event', quarantine_reason, event_time, subject, feature, model,
+                   prompt_token_count + completion_token_count
               from usage_events where status = 'quarantined'
             union all
             select 'hourly_usage', quarantine_reason, window_start, subject, feature, model, delta_token_count
               from hourly_usage where quarantine_reason is not null
+            union all
+            select 'meter_push', ${REFUSED_BY_STRIPE}, usage.window_start, usage.subject, usage.feature, usage.model,
+                   usage.delta_token_count
+              from meter_pushes as push join hourly_usage as usage on usage.meter_push_id = push.meter_push_id
+             where push.status = 'refused'
           ) as waiting
       ) as numbered
      where place <= ${countPerReason}

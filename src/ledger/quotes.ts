@@ -1,7 +1,9 @@
+import { sql } from 'kysely';
 import type { TimeWindow } from '../clock.ts';
 import { TallystickError } from '../errors.ts';
 import type { LedgerDatabase } from './database.ts';
 import type { TokenType } from './schema.ts';
+import { belongsTo } from './usage-queries.ts';
 
 export interface StoredQuote {
   quoteId: string;
@@ -56,29 +58,24 @@ export async function readCustomerUsageForQuote(
 ): Promise<
   { model: string; feature: string; deployment: string; tokenType: TokenType; tokenCount: bigint }[]
 > {
-  const rows = await database
-    .selectFrom('hourly_usage')
-    .select(({ fn }) => [
-      'model',
-      'feature',
-      'deployment',
-      'token_type',
-      fn.sum<string>('delta_token_count').as('token_count'),
-    ])
-    .where('customer_id', '=', customerId)
-    .where('window_start', '>=', window.start)
-    .where('window_start', '<', window.end)
-    .groupBy(['model', 'feature', 'deployment', 'token_type'])
-    .orderBy('model')
-    .orderBy('feature')
-    .orderBy('deployment')
-    .orderBy('token_type')
-    .execute();
-  return rows.map((row) => ({
+  const result = await sql<{
+    model: string;
+    feature: string;
+    deployment: string;
+    token_type: TokenType;
+    token_count: bigint;
+  }>`
+    select model, feature, deployment, token_type, sum(delta_token_count)::bigint as token_count
+      from hourly_usage as usage
+     where window_start >= ${window.start} and window_start < ${window.end}
+       and ${belongsTo(customerId)}
+     group by model, feature, deployment, token_type
+     order by model, feature, deployment, token_type`.execute(database);
+  return result.rows.map((row) => ({
     model: row.model,
     feature: row.feature,
     deployment: row.deployment,
     tokenType: row.token_type,
-    tokenCount: BigInt(row.token_count),
+    tokenCount: row.token_count,
   }));
 }

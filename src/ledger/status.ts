@@ -14,9 +14,12 @@ export interface PipelineStatus {
   openDriftCount: bigint;
 }
 
+/** The reason of usage whose meter event Stripe refused for good. */
+export const REFUSED_BY_STRIPE = 'refused_by_stripe';
+
 export interface QuarantineSummary {
-  /** Where the usage waits: before metering (`source_item`, `usage_event`) or before billing (`hourly_usage`). */
-  stage: 'source_item' | 'usage_event' | 'hourly_usage';
+  /** Where the usage waits: before metering (the first two) or before billing (the others). */
+  stage: 'source_item' | 'usage_event' | 'hourly_usage' | 'meter_push';
   reason: string;
   rowCount: bigint;
   tokenCount: bigint;
@@ -98,11 +101,15 @@ export async function readQuarantineSummary(database: LedgerDatabase): Promise<Q
            coalesce(sum(token_count) filter (where token_kind in ('prompt', 'completion')), 0)::bigint as token_count
       from source_items where quarantine_reason is not null group by quarantine_reason
     union all
-    select 'usage_event', quarantine_reason, count(*), coalesce(sum(total_token_count), 0)::bigint
+    select 'usage_event', quarantine_reason, count(*),
+           coalesce(sum(prompt_token_count + completion_token_count), 0)::bigint
       from usage_events where status = 'quarantined' group by quarantine_reason
     union all
     select 'hourly_usage', quarantine_reason, count(*), coalesce(sum(delta_token_count), 0)::bigint
       from hourly_usage where quarantine_reason is not null group by quarantine_reason
+    union all
+    select 'meter_push', ${REFUSED_BY_STRIPE}, count(*), coalesce(sum(delta_token_count), 0)::bigint
+      from meter_pushes where status = 'refused' having count(*) > 0
     order by token_count desc, stage, reason`.execute(database);
   return result.rows.map((row) => ({
     stage: row.stage,

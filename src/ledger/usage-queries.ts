@@ -29,6 +29,19 @@ export interface UsageRow {
   reasoningTokenCount: bigint | null;
 }
 
+/**
+ * Whose a row of `hourly_usage as usage` is: of the customer it is billed to, or, while no push has taken it
+ * up, of the customer its subject belongs to now, to whom the next push will give it.
+ */
+const CUSTOMER_OF_USAGE = sql<string | null>`coalesce(usage.customer_id,
+  (select subjects.customer_id from subjects where subjects.subject = usage.subject))`;
+
+/** The same rule as a condition on `hourly_usage as usage`, in a form that the customer's index serves. */
+export function belongsTo(customerId: string): RawBuilder<boolean> {
+  return sql`(usage.customer_id = ${customerId} or (usage.customer_id is null and usage.subject in
+    (select subjects.subject from subjects where subjects.customer_id = ${customerId})))`;
+}
+
 /** How each dimension reads in the union below. */
 const COLUMNS: Record<UsageDimension, RawBuilder<string>> = {
   customer: sql<string>`coalesce(customer_id, '')`,
@@ -41,7 +54,7 @@ const COLUMNS: Record<UsageDimension, RawBuilder<string>> = {
 /**
  * Settled usage of the window, grouped, in the order of window start and then of the dimensions as bytes.
  * Requests and reasoning come from the hours' activity, which knows no customer: it belongs to whom the
- * hour's usage belonged, or, without any, to whom the subject belongs now.
+ * hour's usage belongs, or, without any, to whom the subject belongs now.
  */
 export async function queryUsage(database: LedgerDatabase, query: UsageQuery): Promise<UsageRow[]> {
   const byTokenType = query.groupBy.includes('tokenType');
@@ -56,10 +69,10 @@ export async function queryUsage(database: LedgerDatabase, query: UsageQuery): P
     reasoning_token_count: bigint;
   }>`
     with facts as (
-      select window_start, customer_id, subject, model, feature, token_type,
+      select window_start, ${CUSTOMER_OF_USAGE} as customer_id, subject, model, feature, token_type,
              delta_token_count as token_count, 0::bigint as request_count, 0::bigint as reasoning_token_count
-        from hourly_usage
-       where ${filterOf(query)}
+        from hourly_usage as usage
+       where ${filterOf(query)} and ${query.customerId === undefined ? sql`true` : belongsTo(query.customerId)}
       ${byTokenType ? sql`` : sql`union all ${activityOf(query)}`}
     )
     select ${bucket} as bucket,

@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { type ApiBench, createApiBench } from './setup.ts';
-import { insertCatalog } from './world.ts';
+import { insertCatalog, insertUsage } from './world.ts';
 
 let bench: ApiBench;
 beforeAll(async () => {
@@ -135,6 +135,38 @@ describe('subjects', () => {
         after: { customer_id: 'northwind' },
       },
     });
+  });
+
+  it('release the usage that waited for them', async () => {
+    await insertUsage(bench.ledger.database, [
+      {
+        hour: '2026-11-20T09:00:00Z',
+        tokens: 70n,
+        subject: 'newcomer',
+        customer: null,
+        quarantine: 'no_customer',
+      },
+      {
+        hour: '2026-11-20T09:00:00Z',
+        tokens: 5n,
+        subject: 'other',
+        customer: null,
+        quarantine: 'no_customer',
+      },
+    ]);
+    const response = await put('/v1/subjects/newcomer', { customerId: 'northwind' });
+    expect(await response.json()).toMatchObject({ releasedTokenCount: '70' });
+    const rows = await bench.ledger.database
+      .selectFrom('hourly_usage')
+      .select(['subject', 'quarantine_reason'])
+      .orderBy('subject')
+      .execute();
+    expect(rows).toEqual([
+      { subject: 'newcomer', quarantine_reason: null },
+      { subject: 'other', quarantine_reason: 'no_customer' },
+    ]);
+    const usage = await bench.call('/v1/usage?from=2026-11-20&to=2026-11-21&customerId=northwind');
+    expect(await usage.json()).toMatchObject({ rows: [{ tokenCount: '70' }] });
   });
 
   it('may be assigned before they are seen, whatever their name', async () => {

@@ -46,13 +46,14 @@ beforeAll(async () => {
     { hour: '2026-11-02T09:00:00Z', tokens: 600_000n, push: delivered },
     { hour: '2026-11-02T10:00:00Z', tokens: 100_000n, feature: 'search', push: delivered },
     { hour: '2026-11-21T08:00:00Z', tokens: 50_000n, push: { meterId: 'mtr_prompt', status: 'pending' } },
-    { hour: '2026-11-21T09:00:00Z', tokens: 250_001n, feature: 'search' },
+    // Settled and not planned yet: the row names no customer, its subject does.
+    { hour: '2026-11-21T09:00:00Z', tokens: 250_001n, feature: 'search', customer: null },
     { hour: '2026-11-21T09:00:00Z', tokens: 10n, tokenType: 'completion' },
     // Not of this period, not of this customer, not billable, refused.
     { hour: '2026-10-31T23:00:00Z', tokens: 9_000_000n },
     { hour: '2026-12-01T00:00:00Z', tokens: 9_000_000n },
     { hour: '2026-11-21T09:00:00Z', tokens: 9_000_000n, customer: 'adatum', subject: 'user-3' },
-    { hour: '2026-11-20T09:00:00Z', tokens: 77n, model: 'mystery-9', quarantine: 'no_binding' },
+    { hour: '2026-11-20T09:00:00Z', tokens: 77n, model: 'mystery-9', quarantine: 'no_subscription_item' },
     { hour: '2026-11-20T09:00:00Z', tokens: 5n, push: { meterId: 'mtr_prompt', status: 'refused' } },
     { hour: '2026-11-20T10:00:00Z', tokens: 3n, model: 'brand-new' },
   ]);
@@ -93,9 +94,9 @@ describe('an invoice preview', () => {
   it('shows what waits in quarantine beside the lines', async () => {
     const { subscription } = await preview();
     expect(subscription.quarantined).toEqual([
-      { reason: 'no_binding', tokenCount: '77' },
+      { reason: 'no_subscription_item', tokenCount: '77' },
       { reason: 'refused_by_stripe', tokenCount: '5' },
-      { reason: 'no_meter_binding', tokenCount: '3' },
+      { reason: 'no_binding', tokenCount: '3' },
     ]);
   });
 

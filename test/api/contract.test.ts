@@ -1,0 +1,121 @@
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { type OpenApiDocument, responseValidator } from './openapi-schemas.ts';
+import { type ApiBench, createApiBench } from './setup.ts';
+import { insertCatalog, insertUsage, stripePreview } from './world.ts';
+
+let bench: ApiBench;
+let document: OpenApiDocument;
+
+beforeAll(async () => {
+  bench = await createApiBench();
+  const { database } = bench.ledger;
+  await insertCatalog(database);
+  await insertUsage(database, [
+    { hour: '2026-11-20T09:00:00Z', tokens: 100n, push: { meterId: 'mtr_prompt', status: 'delivered' } },
+    { hour: '2026-11-20T10:00:00Z', tokens: 2n, push: { meterId: 'mtr_prompt', status: 'refused' } },
+    { hour: '2026-11-20T11:00:00Z', tokens: 3n, model: '🦄'.repeat(300), quarantine: 'no_binding' },
+    { hour: '2026-11-20T12:00:00Z', tokens: 40n, tokenType: 'completion' },
+  ]);
+  await database
+    .insertInto('watermarks')
+    .values({ source: 'app-metrics', position: new Date('2026-11-21T10:20:00Z'), updated_at: new Date() })
+    .execute();
+  bench.billing.previews.set('sub_northwind', stripePreview('northwind', { prompt: 50n }));
+  document = (await (await bench.api.request('/openapi.json')).json()) as OpenApiDocument;
+});
+afterAll(() => bench.close());
+
+const json = (method: string, body: unknown): RequestInit => ({
+  method,
+  headers: { 'content-type': 'application/json' },
+  body: JSON.stringify(body),
+});
+const usage = [{ model: 'gpt-4o', promptTokenCount: 5, completionTokenCount: 5 }];
+const change = { name: 'X', tenantKey: null, stripeCustomerId: null };
+
+/** Path as in the document, the request, the expected status. Every operation of the document is among them. */
+const CASES: [path: string, request: string, init: RequestInit, status: number][] = [
+  ['/health', '/health', {}, 200],
+  ['/ready', '/ready', {}, 200],
+  ['/v1/customers', '/v1/customers', {}, 200],
+  ['/v1/customers', '/v1/customers?limit=x', {}, 400],
+  ['/v1/customers/{customerId}', '/v1/customers/northwind', {}, 200],
+  ['/v1/customers/{customerId}', '/v1/customers/nobody', {}, 404],
+  ['/v1/customers/{customerId}', '/v1/customers/fresh', json('PUT', change), 201],
+  ['/v1/customers/{customerId}', '/v1/customers/fresh', json('PUT', change), 200],
+  ['/v1/customers/{customerId}', '/v1/customers/fresh', json('PUT', { ...change, tenantKey: 'adatum' }), 409],
+  ['/v1/customers/{customerId}', '/v1/customers/fresh', json('PUT', {}), 400],
+  ['/v1/customers/{customerId}', '/v1/customers/fresh', json('PUT', 'x'.repeat(300_000)), 413],
+  ['/v1/customers/{customerId}/subjects', '/v1/customers/northwind/subjects', {}, 200],
+  ['/v1/customers/{customerId}/invoice-preview', '/v1/customers/northwind/invoice-preview', {}, 200],
+  ['/v1/customers/{customerId}/invoice-preview', '/v1/customers/adatum/invoice-preview', {}, 200],
+  ['/v1/subjects', '/v1/subjects?unassigned=true', {}, 200],
+  ['/v1/subjects/{subject}', '/v1/subjects/user-1', {}, 200],
+  ['/v1/subjects/{subject}', '/v1/subjects/user-1', json('PUT', { customerId: 'adatum' }), 200],
+  ['/v1/subjects/{subject}', '/v1/subjects/user-1', json('PUT', { customerId: 'nobody' }), 404],
+  ['/v1/usage', '/v1/usage?period=2026-11&groupBy=customer,subject,model,feature', {}, 200],
+  ['/v1/usage', '/v1/usage?period=2026-11&groupBy=tokenType', {}, 200],
+  ['/v1/usage', '/v1/usage?period=11-2026', {}, 400],
+  ['/v1/quotes', '/v1/quotes', json('POST', { usage }), 201],
+  ['/v1/quotes', '/v1/quotes', json('POST', { likeCustomer: 'northwind', scale: '0.5' }), 201],
+  ['/v1/quotes', '/v1/quotes', json('POST', { usage: [{ ...usage[0], model: 'gpt4o' }] }), 422],
+  ['/v1/quotes/{quoteId}', '/v1/quotes/quote_AAAAAAAAAAAAAAAAAAAAAA', {}, 404],
+  ['/v1/status', '/v1/status', {}, 200],
+  ['/v1/quarantine', '/v1/quarantine', {}, 200],
+];
+
+describe('the OpenAPI document', () => {
+  it('is OpenAPI 3.1 and describes what is served', async () => {
+    expect(document.openapi).toBe('3.1.0');
+    const operations = Object.entries(document.paths).flatMap(([path, methods]) =>
+      Object.keys(methods).map((method) => `${method} ${path}`),
+    );
+    const tested = CASES.map(([path, , init]) => `${(init.method ?? 'get').toLowerCase()} ${path}`);
+    expect([...new Set(tested)].sort()).toEqual(operations.sort());
+  });
+
+  it.each(CASES)('holds for %s (%s)', async (path, request, init, status) => {
+    const response = await bench.call(request, init);
+    const mediaType = (response.headers.get('content-type') ?? '').split(';')[0] ?? '';
+    expect(response.status, await response.clone().text()).toBe(status);
+    const method = (init.method ?? 'get').toLowerCase();
+    const result = responseValidator(document, { method, path, status, mediaType }).safeParse(
+      await response.json(),
+    );
+    expect(result.error?.issues ?? []).toEqual([]);
+  });
+
+  it('holds for a stored quote, and for requests without a key or its scope', async () => {
+    const created = await bench.call('/v1/quotes', json('POST', { usage }));
+    const stored = await bench.call(created.headers.get('location') ?? '');
+    const quote = { method: 'get', path: '/v1/quotes/{quoteId}', status: 200, mediaType: 'application/json' };
+    expect(responseValidator(document, quote).safeParse(await stored.json()).error).toBeUndefined();
+    for (const [scope, status] of [
+      [null, 401],
+      ['sales', 403],
+    ] as const) {
+      const response = await bench.call('/v1/status', { scope });
+      const problem = { method: 'get', path: '/v1/status', status, mediaType: 'application/problem+json' };
+      expect(responseValidator(document, problem).safeParse(await response.json()).error).toBeUndefined();
+    }
+  });
+
+  it('can fail: a field too many or of another type is found', async () => {
+    const health = { method: 'get', path: '/health', status: 200, mediaType: 'application/json' };
+    const good = { status: 'ok', version: '1', now: '2026-11-21T10:30:00.000Z' };
+    const validator = responseValidator(document, health);
+    expect(validator.safeParse(good).success).toBe(true);
+    expect(validator.safeParse({ ...good, extra: 1 }).success).toBe(false);
+    expect(validator.safeParse({ ...good, now: 'soon' }).success).toBe(false);
+    expect(validator.safeParse({ ...good, version: 1 }).success).toBe(false);
+  });
+
+  it('names the scopes of every route behind a key', () => {
+    for (const [path, methods] of Object.entries(document.paths)) {
+      for (const operation of Object.values(methods)) {
+        const { security } = operation as unknown as { security: object[] };
+        expect(security.length > 0, path).toBe(path.startsWith('/v1/'));
+      }
+    }
+  });
+});
