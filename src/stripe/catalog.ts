@@ -19,6 +19,7 @@ const BILLED_STATUSES = new Set(['active', 'trialing', 'past_due', 'unpaid', 'pa
 
 /**
  * Reads what billing needs to know, page by page, one call after the other: reads are rationed by Stripe.
+ * Every list is oldest first.
  * @throws UpstreamError
  */
 export async function readCatalog(
@@ -73,13 +74,17 @@ export async function readCatalog(
   };
 }
 
+/**
+ * All pages, turned round: Stripe gives the newest first, and where two objects claim the same thing the one
+ * that was there first must keep it.
+ */
 async function collect<Item>(list: AsyncIterable<Item>, signal?: AbortSignal): Promise<Item[]> {
   const items: Item[] = [];
   for await (const item of list) {
     signal?.throwIfAborted();
     items.push(item);
   }
-  return items;
+  return items.reverse();
 }
 
 function toCustomer(customer: Stripe.Customer): BillingCustomer {

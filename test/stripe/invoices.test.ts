@@ -213,7 +213,7 @@ describe('the adapter', () => {
     const all = await billing.readCatalog({ invoicesSince: new Date(0) });
     const ofCustomer = all.invoices.filter((invoice) => invoice.stripeCustomerId === id);
     expect(ofCustomer).toHaveLength(2);
-    expect(ofCustomer.at(-1)).toMatchObject({
+    expect(ofCustomer[0]).toMatchObject({
       subscriptionId,
       status: 'paid',
       currency: 'usd',

@@ -19,8 +19,9 @@ import { type StripeStandInOptions, withDefaults } from './options.ts';
  *
  * It does not model: payments (a finalized invoice is paid at once), tax, discounts, credits, tiers, flat
  * fees, prorations, invoice items, the invoice of zero at a subscription's start, test clocks, the v2 meter
- * event stream, API versions other than the SDK's, permissions of restricted keys. Where Stripe's behaviour
- * is unknown (docs/stripe.md lists it), it takes the harsher reading.
+ * event stream, API versions other than the SDK's, permissions of restricted keys. Parameters that Tallystick
+ * has no use for are unknown to it. Where Stripe's behaviour is unknown (docs/stripe.md lists it), it takes
+ * the harsher reading.
  *
  * Time is the virtual clock's, but the rate, the latency and webhook signatures are real. Every effect is in
  * the journal before its answer leaves; the state is rebuilt from scenario and journal.
