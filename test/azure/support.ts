@@ -1,4 +1,5 @@
 import type { AddressInfo } from 'node:net';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { serve } from '@hono/node-server';
 import { type AppMetricsSourceOptions, createAppMetricsSource } from '../../src/azure/usage-source.ts';
 import { DAY_MS } from '../../src/clock.ts';
@@ -31,6 +32,8 @@ export async function startAzure(
     environment?: Record<string, string>;
     source?: AppMetricsSourceOptions;
     nowMs?: number;
+    /** Real milliseconds that every answer takes. */
+    latencyMs?: number;
   } = {},
 ) {
   const scenario = options.scenario ?? smallScenario();
@@ -41,7 +44,22 @@ export async function startAzure(
     traffic,
     options.standIn ?? {},
   );
-  const server = serve({ fetch: standIn.app.fetch, port: 0, hostname: '127.0.0.1' });
+  let inFlight = 0;
+  let mostInFlight = 0;
+  const server = serve({
+    port: 0,
+    hostname: '127.0.0.1',
+    fetch: async (request, bindings) => {
+      inFlight += 1;
+      mostInFlight = Math.max(mostInFlight, inFlight);
+      try {
+        if (options.latencyMs !== undefined) await sleep(options.latencyMs);
+        return await standIn.app.fetch(request, bindings);
+      } finally {
+        inFlight -= 1;
+      }
+    },
+  });
   if (!server.listening) await new Promise<void>((resolve) => server.once('listening', resolve));
   const { port } = server.address() as AddressInfo;
   const endpoint = `http://127.0.0.1:${port}`;
@@ -64,6 +82,8 @@ export async function startAzure(
     standIn,
     source,
     endpoint,
+    /** The most requests that were being answered at one time. */
+    mostInFlight: () => mostInFlight,
     /** Pauses the client asked for, in milliseconds; none was waited for. */
     pausesMs,
     close: () => new Promise<void>((resolve) => server.close(() => resolve())),

@@ -29,7 +29,7 @@ export function answerQuery(request: QueryRequest): { status: 200 | 400; body: u
     const table = openTable(parsed.table, request.tables, nowTicks);
     const bounds = readTimespan(timespan);
     const range = planScan(parsed, table.timeColumn, bounds, nowTicks);
-    const rows = scan(request, range.startMs, Math.min(range.endMs, request.nowMs)).filter(
+    const rows = scan(request, range.startMs, range.endMs).filter(
       (row) =>
         (bounds.lowTicks === null || row.eventTicks >= bounds.lowTicks) &&
         (bounds.highTicks === null || row.eventTicks <= bounds.highTicks),
