@@ -55,6 +55,14 @@ describe('a meter event', () => {
     expect(standIn.tokenTotalByCustomer().get('northwind')).toBe(300n);
   });
 
+  test('is held still when its customer is deleted', async () => {
+    const { billing, sdk, stripeCustomerId, standIn } = await open();
+    await billing.sendMeterEvent(meterEvent({ stripeCustomerId, value: 12n }));
+    await sdk.customers.del(stripeCustomerId);
+    expect(standIn.tokenTotal()).toBe(12n);
+    expect(standIn.tokenTotalByCustomer().size).toBe(2);
+  });
+
   test.each([
     ['35 days and a second back', -35 * DAY_MS - 1_000, 'timestamp_too_far_in_past'],
     ['more than 5 minutes ahead', 5 * 60_000 + 1_000, 'timestamp_in_future'],

@@ -57,7 +57,7 @@ export function createStripeStandIn(
     app: http.app,
     apiKey: settings.apiKey,
     faults,
-    tokenTotal: () => [...state.customers.keys()].reduce((sum, id) => sum + tokensOf(id), 0n),
+    tokenTotal: () => [...state.usage.customerIds()].reduce((sum, id) => sum + tokensOf(id), 0n),
     tokenTotalByCustomer: () =>
       new Map([...state.customers.keys()].map((id) => [tenantOf(id), tokensOf(id)] as const)),
     advance: (nowMs) => core.catchUp(nowMs),

@@ -58,11 +58,9 @@ export class UsageStore {
     return new Map([...windows].map(([start, events]) => [start, combine(meter, events)]));
   }
 
-  /** Stored events of one meter and customer, for tests of what was kept. */
-  count(): number {
-    let count = 0;
-    for (const events of this.#byPair.values()) count += events.length;
-    return count;
+  /** Customers that have events, those deleted since included. */
+  customerIds(): Set<string> {
+    return new Set([...this.#byPair.keys()].map((pair) => pair.slice(0, pair.indexOf('|'))));
   }
 
   #select(customerId: string, meter: WireMeter, range: UsageRange): UsageEvent[] {
