@@ -2,7 +2,7 @@ import type { AddressInfo } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { serve } from '@hono/node-server';
 import { type AppMetricsSourceOptions, createAppMetricsSource } from '../../src/azure/usage-source.ts';
-import { DAY_MS } from '../../src/clock.ts';
+import { DAY_MS, HOUR_MS } from '../../src/clock.ts';
 import { loadConfig } from '../../src/config.ts';
 import {
   type AzureStandInOptions,
@@ -10,7 +10,7 @@ import {
   SANDBOX_WORKSPACE_ID,
 } from '../../src/sandbox/azure/azure-stand-in.ts';
 import { createScenario, type Scenario } from '../../src/sandbox/scenario.ts';
-import type { TrafficRow } from '../../src/sandbox/traffic/row.ts';
+import type { Traffic, TrafficRow } from '../../src/sandbox/traffic/row.ts';
 import { createTraffic } from '../../src/sandbox/traffic/traffic.ts';
 import { VirtualClock } from '../../src/sandbox/virtual-clock.ts';
 
@@ -114,4 +114,13 @@ export function makeRow(changes: Partial<TrafficRow> = {}): TrafficRow {
     properties: { userId: 'u', tenantId: 't', featureArea: 'f', model: 'gpt-4o', deployment: 'd' },
     ...changes,
   };
+}
+
+/** Every row of a traffic, read in windows of `stepMs` as a collector would. */
+export function allRows(traffic: Traffic, stepMs = 6 * HOUR_MS): TrafficRow[] {
+  const rows: TrafficRow[] = [];
+  for (let startMs = START_MS; startMs <= traffic.lastIngestionMs; startMs += stepMs) {
+    rows.push(...traffic.rowsIngestedBetween(startMs, startMs + stepMs));
+  }
+  return rows;
 }
