@@ -6,7 +6,7 @@ import {
   UnrecoverableError,
   Worker,
 } from 'bullmq';
-import { Redis, type RedisOptions } from 'ioredis';
+import { Redis } from 'ioredis';
 import { TallystickError } from '../src/errors.ts';
 import type { Logger } from '../src/log.ts';
 import type { StepName, StepResult } from './steps.ts';
@@ -39,11 +39,8 @@ type Role = 'queue' | 'blocking';
 /** Connection options by backend. A producer fails fast; a worker waits for Redis for as long as it takes. */
 function connectionFor(config: QueueConfig, role: Role): ConnectionOptions {
   if (config.redisUrl !== undefined) {
-    const options: RedisOptions =
-      role === 'blocking'
-        ? { maxRetriesPerRequest: null }
-        : { maxRetriesPerRequest: 3, enableOfflineQueue: true };
-    return new Redis(config.redisUrl, options) as unknown as ConnectionOptions;
+    const maxRetriesPerRequest = role === 'blocking' ? null : 3;
+    return new Redis(config.redisUrl, { maxRetriesPerRequest }) as unknown as ConnectionOptions;
   }
   return { connectionString: config.databaseUrl, migrate: true, max: 5 } as unknown as ConnectionOptions;
 }

@@ -6,6 +6,7 @@ import {
   storeCatalog,
 } from '../src/ledger/catalog.ts';
 import { releaseQuarantine } from '../src/ledger/quarantine.ts';
+import { listUnprocessed, markProcessed } from '../src/ledger/webhook-events.ts';
 import type { BillingCatalog } from '../src/stripe/port.ts';
 import type { JobDependencies } from './dependencies.ts';
 
@@ -28,6 +29,8 @@ export interface SyncOutcome {
  */
 export async function syncCatalog(deps: JobDependencies, signal?: AbortSignal): Promise<SyncOutcome> {
   const now = deps.clock.now();
+  // Events that could not be enqueued when they came are answered by this run: it reads everything anew.
+  const missed = await listUnprocessed(deps.database, { receivedBefore: now, limit: 10_000 });
   const [catalog, meters] = await Promise.all([
     deps.billing.readCatalog({ invoicesSince: addMs(now, -INVOICES_BACK_MS) }, signal),
     deps.metering.ensureMeters(signal),
@@ -40,6 +43,11 @@ export async function syncCatalog(deps: JobDependencies, signal?: AbortSignal): 
   await storeCatalog(deps.database, { ...catalog, customers, bindings }, now);
   const releasedTokenCount = await releaseQuarantine(deps.database, now);
   await deps.metering.upsertCustomers(await readCustomersWithSubjects(deps.database), signal);
+  await markProcessed(
+    deps.database,
+    missed.map((event) => event.webhookEventId),
+    now,
+  );
   for (const problem of problems) deps.log.warn({ problem }, 'The catalog has a problem');
   return {
     customerCount: customers.length,

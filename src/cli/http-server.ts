@@ -6,7 +6,6 @@ import { readNodeAsset } from '../api/node-assets.ts';
 import type { Clock } from '../clock.ts';
 import { TallystickError } from '../errors.ts';
 import type { LedgerDatabase } from '../ledger/database.ts';
-import { releaseQuarantine } from '../ledger/quarantine.ts';
 import type { Logger } from '../log.ts';
 import type { BillingSystem } from '../stripe/port.ts';
 
@@ -52,7 +51,6 @@ export function startHttpServer(app: ServedApp, place: { host: string; port: num
     },
     version: VERSION,
     assets: readNodeAsset,
-    releaseQuarantine,
   });
   return new Promise((resolve, reject) => {
     const server = serve({ fetch: api.fetch, hostname: place.host, port: place.port }, (address) => {

@@ -1,7 +1,15 @@
 import { Command } from 'commander';
 import { toTallystickError } from '../errors.ts';
+import { addCollectCommand } from './collect.ts';
 import { addDemoCommand } from './demo.ts';
+import { addDoctorCommand } from './doctor.ts';
 import { VERSION } from './http-server.ts';
+import { addKeysCommand } from './keys.ts';
+import { addMigrateCommand } from './migrate.ts';
+import { addPreviewCommand } from './preview.ts';
+import { addQuoteCommand } from './quote.ts';
+import { addStatusCommand } from './status.ts';
+import { addServiceCommands } from './up.ts';
 
 /** Builds the command line; one file a command. */
 export function createProgram(): Command {
@@ -10,6 +18,14 @@ export function createProgram(): Command {
     .version(VERSION)
     .showHelpAfterError('(see --help)');
   addDemoCommand(program);
+  addServiceCommands(program);
+  addMigrateCommand(program);
+  addCollectCommand(program);
+  addStatusCommand(program);
+  addKeysCommand(program);
+  addPreviewCommand(program);
+  addQuoteCommand(program);
+  addDoctorCommand(program);
   return program;
 }
 

@@ -4,7 +4,7 @@ import { checkRedis, type QueueConfig } from '../../jobs/queues.ts';
 import { createAppMetricsSource } from '../azure/usage-source.ts';
 import { type Clock, systemClock } from '../clock.ts';
 import { type Config, type OutsideConfig, requireOutside } from '../config.ts';
-import { startEmbeddedPostgres } from '../embedded/postgres.ts';
+import { findRunningPostgres, startEmbeddedPostgres } from '../embedded/postgres.ts';
 import { TallystickError, UpstreamError } from '../errors.ts';
 import { type LedgerDatabase, openLedger } from '../ledger/database.ts';
 import { migrateLedger } from '../ledger/migrate.ts';
@@ -25,11 +25,21 @@ export interface Stores {
 }
 
 /**
- * Opens the ledger (DATABASE_URL, else an embedded Postgres below the data directory) and migrates it.
+ * Opens the ledger (DATABASE_URL, else an embedded Postgres below the data directory) and migrates it. With
+ * `besideRunning` a short command joins the server of a service that already runs on the data directory.
  * @throws TallystickError DATA_DIRECTORY_BUSY, LEDGER_TOO_NEW, CONFIG (Redis evicts)
  * @throws UpstreamError UPSTREAM_UNAVAILABLE when Postgres or Redis does not answer
  */
-export async function openStores(config: Config, log: Logger): Promise<Stores> {
+export async function openStores(
+  config: Config,
+  log: Logger,
+  options: { besideRunning?: boolean } = {},
+): Promise<Stores> {
+  const running =
+    options.besideRunning === true && config.DATABASE_URL === undefined
+      ? findRunningPostgres(config.TALLYSTICK_DATA_DIR)
+      : null;
+  if (running !== null) return await openStores({ ...config, DATABASE_URL: running }, log);
   const embedded = config.DATABASE_URL === undefined;
   const server = embedded
     ? await startEmbeddedPostgres({ dataDirectory: path.resolve(config.TALLYSTICK_DATA_DIR) })

@@ -2,6 +2,8 @@ import { mkdirSync, readFileSync, unlinkSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { TallystickError } from '../errors.ts';
 
+const LOCK_FILE = 'tallystick.lock';
+
 interface Holder {
   pid: number;
   /** Start time of that process as the kernel counts it, so that a re-used pid is not taken for the holder. */
@@ -14,7 +16,7 @@ interface Holder {
  */
 export function lockDataDirectory(directory: string): { release(): void } {
   mkdirSync(directory, { recursive: true });
-  const file = path.join(directory, 'tallystick.lock');
+  const file = path.join(directory, LOCK_FILE);
   const mine = JSON.stringify({ pid: process.pid, startTicks: readStartTicks(process.pid) } satisfies Holder);
   for (let attempt = 0; attempt < 5; attempt += 1) {
     try {
@@ -53,6 +55,12 @@ export function lockDataDirectory(directory: string): { release(): void } {
     code: 'DATA_DIRECTORY_BUSY',
     retry: true,
   });
+}
+
+/** Whether a live process holds the directory. */
+export function isDataDirectoryLocked(directory: string): boolean {
+  const holder = readHolder(path.join(directory, LOCK_FILE));
+  return holder !== null && isAlive(holder);
 }
 
 function readHolder(file: string): Holder | null {

@@ -9,9 +9,11 @@ import { promisify } from 'node:util';
 import pg from 'pg';
 import { TallystickError } from '../errors.ts';
 import { findPostgresBinaries, isReachableByOthers, type PostgresBinaries } from './binaries.ts';
-import { lockDataDirectory } from './directory-lock.ts';
+import { isDataDirectoryLocked, lockDataDirectory } from './directory-lock.ts';
 
 const run = promisify(execFile);
+/** Where commands beside a running service find its server; readable by its owner only. */
+const ADDRESS_FILE = 'postgres-address';
 const START_TIMEOUT_MS = 30_000;
 const STOP_TIMEOUT_MS = 15_000;
 
@@ -47,6 +49,7 @@ export async function startEmbeddedPostgres(options: EmbeddedPostgresOptions): P
     const child = launch({ cluster, port, home, binaries, options });
     const databaseUrl = `postgres://tallystick:${password}@127.0.0.1:${port}/tallystick`;
     await waitUntilReady(databaseUrl, child, path.join(home, 'server.log'));
+    writeFileSync(path.join(path.resolve(options.dataDirectory), ADDRESS_FILE), databaseUrl, { mode: 0o600 });
     return {
       databaseUrl,
       stop: async () => {
@@ -57,6 +60,20 @@ export async function startEmbeddedPostgres(options: EmbeddedPostgresOptions): P
   } catch (error) {
     lock.release();
     throw error;
+  }
+}
+
+/**
+ * The address of a server that another Tallystick process runs on this data directory; null when none does.
+ * Short commands look over its shoulder instead of starting a second server.
+ */
+export function findRunningPostgres(dataDirectory: string): string | null {
+  const directory = path.resolve(dataDirectory);
+  if (!isDataDirectoryLocked(directory)) return null;
+  try {
+    return readFileSync(path.join(directory, ADDRESS_FILE), 'utf8');
+  } catch {
+    return null;
   }
 }
 

@@ -134,3 +134,8 @@ async function hashOf(plainKey: string): Promise<string> {
 function randomText(byteCount: number): string {
   return Buffer.from(crypto.getRandomValues(new Uint8Array(byteCount))).toString('base64url');
 }
+
+/** Removes a key without a trace; for keys that lived only inside one command. */
+export async function deleteApiKey(database: LedgerDatabase, apiKeyId: string): Promise<void> {
+  await database.deleteFrom('api_keys').where('api_key_id', '=', apiKeyId).execute();
+}

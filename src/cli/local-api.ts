@@ -1,0 +1,64 @@
+import { createApp } from '../api/app.ts';
+import { type Clock, systemClock } from '../clock.ts';
+import { TallystickError } from '../errors.ts';
+import { createApiKey, deleteApiKey } from '../ledger/api-keys.ts';
+import type { BillingSystem } from '../stripe/port.ts';
+import { VERSION } from './http-server.ts';
+import type { Stores } from './services.ts';
+
+/** Asks a route and gives its body; a problem becomes an error with the same code and words. */
+export type AskApi = <Answer>(method: 'GET' | 'POST', route: string, body?: object) => Promise<Answer>;
+
+/**
+ * Lets a command ask the very routes that customers of the API ask, in this process: one meaning, one
+ * validation, one set of error words. The key it does so with lives as long as the call.
+ */
+export async function withLocalApi<Result>(
+  stores: Stores,
+  billing: BillingSystem,
+  work: (ask: AskApi) => Promise<Result>,
+  clock: Clock = systemClock,
+): Promise<Result> {
+  const { database } = stores;
+  const app = createApp({ database, billing, clock, version: VERSION });
+  const { plainKey, key } = await createApiKey(database, {
+    name: 'command line',
+    scopes: ['admin'],
+    now: clock.now(),
+  });
+  const ask: AskApi = async (method, route, body) => {
+    const response = await app.request(route, {
+      method,
+      headers: {
+        Authorization: `Bearer ${plainKey}`,
+        ...(body ? { 'Content-Type': 'application/json' } : {}),
+      },
+      ...(body ? { body: JSON.stringify(body) } : {}),
+    });
+    const answer = (await response.json()) as never;
+    if (!response.ok) throw errorFromProblem(answer);
+    return answer;
+  };
+  try {
+    return await work(ask);
+  } finally {
+    await deleteApiKey(database, key.apiKeyId);
+  }
+}
+
+function errorFromProblem(problem: {
+  code: TallystickError['code'];
+  detail?: string;
+  title: string;
+  fix?: string;
+  errors?: { field: string; message: string; fix?: string }[];
+}) {
+  const details = (problem.errors ?? []).map(
+    (error) => `\n  - ${error.field}: ${error.message}${error.fix ? ` (${error.fix})` : ''}`,
+  );
+  return new TallystickError(`${problem.detail ?? problem.title}${details.join('')}`, {
+    code: problem.code,
+    retry: false,
+    ...(problem.fix === undefined ? {} : { fix: problem.fix }),
+  });
+}

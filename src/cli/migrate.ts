@@ -1,0 +1,33 @@
+import type { Command } from 'commander';
+import { loadConfig } from '../config.ts';
+import { startEmbeddedPostgres } from '../embedded/postgres.ts';
+import { migrateLedger } from '../ledger/migrate.ts';
+import { print } from './output.ts';
+
+export function addMigrateCommand(program: Command): void {
+  program
+    .command('migrate')
+    .description("bring the ledger to this version's schema; safe to repeat")
+    .option('--json', 'print the result as JSON')
+    .addHelpText(
+      'after',
+      '\nEvery command that opens the ledger migrates it too; run this as a deploy step of its own where you prefer.',
+    )
+    .action(async (options: { json?: boolean }) => {
+      const config = loadConfig(process.env);
+      const server =
+        config.DATABASE_URL === undefined
+          ? await startEmbeddedPostgres({ dataDirectory: config.TALLYSTICK_DATA_DIR })
+          : null;
+      try {
+        const result = await migrateLedger(config.DATABASE_URL ?? server?.databaseUrl ?? '');
+        print(options.json === true, result, () =>
+          result.applied.length === 0
+            ? `Up to date (${result.alreadyApplied} migrations).`
+            : `Applied ${result.applied.join(', ')}.`,
+        );
+      } finally {
+        await server?.stop();
+      }
+    });
+}

@@ -1,0 +1,81 @@
+import type { Command } from 'commander';
+import { enqueueStep, openStepQueue, openStepWorker } from '../../jobs/queues.ts';
+import { scheduleSteps, watchSchedules } from '../../jobs/schedule.ts';
+import { runStep } from '../../jobs/steps.ts';
+import { createStripeWebhookRoute } from '../../webhooks/stripe.ts';
+import { describeConfig, loadConfig } from '../config.ts';
+import { createLogger } from '../log.ts';
+import { startHttpServer } from './http-server.ts';
+import { createJobDependencies, openStores } from './services.ts';
+import { createStopSignal, untilStopped } from './stop-signal.ts';
+
+/** A stop that takes longer than this is cut off; everything not committed is done again at the next start. */
+const STOP_LIMIT_MS = 20_000;
+
+interface Roles {
+  api: boolean;
+  jobs: boolean;
+}
+
+export function addServiceCommands(program: Command): void {
+  const commands: [string, string, Roles][] = [
+    ['up', 'serve the API and run the jobs, in one process', { api: true, jobs: true }],
+    ['serve', 'serve the API and webhooks only', { api: true, jobs: false }],
+    ['work', 'run the jobs only; start as many as you like', { api: false, jobs: true }],
+  ];
+  for (const [name, description, roles] of commands) {
+    program
+      .command(name)
+      .description(description)
+      .addHelpText(
+        'after',
+        '\nReads its settings from the environment (see README). "tallystick doctor" checks them first.\nSIGINT or SIGTERM stops it cleanly.',
+      )
+      .action(() => runService(roles));
+  }
+}
+
+async function runService(roles: Roles): Promise<void> {
+  const config = loadConfig(process.env);
+  const log = createLogger(config.LOG_LEVEL);
+  const stop = createStopSignal();
+  const stores = await openStores(config, log);
+  try {
+    const deps = createJobDependencies(config, { database: stores.database, log });
+    log.info({ config: describeConfig(config) }, 'starting');
+    const queue = openStepQueue(stores.queue, log);
+    const server = roles.api
+      ? await startHttpServer(
+          {
+            database: deps.database,
+            billing: deps.billing,
+            clock: deps.clock,
+            log,
+            webhooks: createStripeWebhookRoute({
+              database: deps.database,
+              clock: deps.clock,
+              webhookSecret: config.STRIPE_WEBHOOK_SECRET,
+              thinWebhookSecret: config.STRIPE_THIN_WEBHOOK_SECRET,
+              enqueue: async (job, data) => void (await enqueueStep(queue, job, data.reason)),
+            }),
+          },
+          { host: config.HOST, port: config.PORT },
+        )
+      : null;
+    const worker = roles.jobs
+      ? openStepWorker(stores.queue, (name, signal) => runStep(deps, name, signal), log)
+      : null;
+    if (roles.jobs) await scheduleSteps(queue);
+    const stopWatching = roles.jobs ? watchSchedules(queue, log) : () => {};
+    log.info({ url: server?.url, jobs: roles.jobs }, 'ready');
+    await untilStopped(stop);
+    log.info('stopping');
+    setTimeout(() => process.exit(1), STOP_LIMIT_MS).unref();
+    stopWatching();
+    await Promise.all([server?.close(), worker?.close()]);
+    await queue.close();
+  } finally {
+    await stores.close();
+  }
+  log.info('stopped');
+}

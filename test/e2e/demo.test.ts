@@ -1,0 +1,96 @@
+import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
+import { afterAll, beforeAll, describe, expect, onTestFinished, test } from 'vitest';
+import { type CommandResult, runCommand, startCommand } from './command.ts';
+
+const SMALL = ['demo', '--once', '--json', '--days', '4', '--customers', '4', '--users', '10'];
+let directory: string;
+const environment = () => ({ TALLYSTICK_DATA_DIR: directory });
+
+beforeAll(() => {
+  directory = mkdtempSync(path.join(tmpdir(), 'tallystick-e2e-'));
+});
+afterAll(() => rmSync(directory, { recursive: true, force: true }));
+
+/** All that must come out the same however often the run was interrupted. */
+function comparable(result: CommandResult) {
+  const { seconds: _seconds, ...rest } = result.json();
+  return rest;
+}
+
+/** Postgres servers whose cluster lies below the test's directory. */
+function findOrphans(): string[] {
+  return readdirSync('/proc')
+    .filter((name) => /^\d+$/.test(name))
+    .filter((pid) => {
+      try {
+        return readFileSync(`/proc/${pid}/cmdline`, 'utf8').includes(directory);
+      } catch {
+        return false;
+      }
+    });
+}
+
+describe('the demo', () => {
+  test.each(['1', '7', '42'])('its three totals agree for seed %s', { timeout: 120_000 }, async (seed) => {
+    const result = await runCommand([...SMALL, '--seed', seed], environment());
+    const report = result.json() as Record<string, string> & { invoices: unknown[] };
+    expect(result.exitCode, result.stderr).toBe(0);
+    expect(report.driftTokens).toBe('0');
+    expect(report.dueTokens).toBe('0');
+    expect(report.meteredTokens).toBe(report.sourceTokens);
+    expect(BigInt(report.billedTokens ?? '') + BigInt(report.quarantinedTokens ?? '')).toBe(
+      BigInt(report.sourceTokens ?? ''),
+    );
+    expect(BigInt(report.billedTokens ?? '')).toBeGreaterThan(0n);
+    expect(findOrphans()).toEqual([]);
+  });
+
+  test('a push lost inside the stand-in shows as drift and as exit status 1', {
+    timeout: 120_000,
+  }, async () => {
+    const result = await runCommand([...SMALL, '--drop-pushes', '1'], environment());
+    const report = result.json() as Record<string, string>;
+    expect(result.exitCode).toBe(1);
+    expect(BigInt(report.driftTokens ?? '0')).toBeGreaterThan(0n);
+  });
+
+  test('killed half-way, the second start ends in the same totals and invoices', {
+    timeout: 180_000,
+  }, async () => {
+    const world = [...SMALL, '--seed', '11'];
+    const undisturbed = await runCommand(world, { TALLYSTICK_DATA_DIR: path.join(directory, 'undisturbed') });
+    for (const moment of [/virtual days 0\.\d, rows collected [1-9]/, /virtual days 2/]) {
+      const running = startCommand(world, environment());
+      onTestFinished(() => void running.child.kill('SIGKILL'));
+      await running.untilSaid(moment);
+      running.child.kill('SIGKILL');
+      expect((await running.done).signal).toBe('SIGKILL');
+    }
+    const resumed = await runCommand(world, environment());
+    expect(resumed.exitCode, resumed.stderr).toBe(0);
+    expect(comparable(resumed)).toEqual(comparable(undisturbed));
+    expect(findOrphans()).toEqual([]);
+  });
+
+  test('a second start on one data directory is refused, and says by whom', { timeout: 60_000 }, async () => {
+    const world = [...SMALL, '--seed', '12'];
+    const first = startCommand(world, environment());
+    onTestFinished(() => void first.child.kill('SIGKILL'));
+    await first.untilSaid(/virtual days/);
+    const second = await runCommand(world, environment());
+    expect(second.exitCode).toBe(1);
+    expect(second.stderr).toContain(`in use by Tallystick process ${first.child.pid}`);
+    first.child.kill('SIGTERM');
+    expect((await first.done).exitCode).toBe(130);
+    expect(findOrphans()).toEqual([]);
+    expect(existsSync(path.join(directory, 'demo-12-4d-4c-10u/tallystick.lock'))).toBe(false);
+  });
+
+  test('wrong numbers are refused with the option named', async () => {
+    const result = await runCommand(['demo', '--once', '--days', '0'], environment());
+    expect(result.exitCode).toBe(1);
+    expect(result.stderr).toMatch(/VALIDATION: --days: must be a whole number from 1 to 400/);
+  });
+});
