@@ -57,7 +57,7 @@ export function createControlApp(parts: ControlParts): Hono {
   return app;
 }
 
-function countTotals({ scenario, traffic, openMeter, stripe }: ControlParts): SandboxTotals {
+export function countTotals({ scenario, traffic, openMeter, stripe }: ControlParts): SandboxTotals {
   const sourceByTenant = traffic.tokenTotalByTenant();
   const meteredBySubject = openMeter.tokenTotalBySubject();
   const billedByCustomer = stripe.tokenTotalByCustomer();

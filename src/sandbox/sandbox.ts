@@ -2,12 +2,13 @@ import { mkdirSync } from 'node:fs';
 import path from 'node:path';
 import { type ServerType, serve } from '@hono/node-server';
 import type { Hono } from 'hono';
-import { createAzureStandIn, SANDBOX_WORKSPACE_ID } from './azure/azure-stand-in.ts';
-import { createControlApp } from './control.ts';
+import { type AzureStandIn, createAzureStandIn, SANDBOX_WORKSPACE_ID } from './azure/azure-stand-in.ts';
+import { type ControlParts, createControlApp } from './control.ts';
 import { Journal } from './journal.ts';
-import { createOpenMeterStandIn } from './openmeter/stand-in.ts';
+import { createOpenMeterStandIn, type OpenMeterStandInOptions } from './openmeter/stand-in.ts';
 import { createScenario, type ScenarioOptions } from './scenario.ts';
 import type { StandInContext } from './stand-in.ts';
+import type { StripeStandInOptions } from './stripe/options.ts';
 import { createStripeStandIn } from './stripe/stand-in.ts';
 import { createTraffic } from './traffic/traffic.ts';
 import { VirtualClock } from './virtual-clock.ts';
@@ -19,6 +20,10 @@ export interface SandboxOptions {
   latencyMs: number;
   /** Hours a draft invoice stays open; Stripe's dashboard allows 1 to 72. */
   gracePeriodHours: number;
+  /** Further behaviour of the OpenMeter stand-in; its own defaults otherwise. */
+  openMeter?: OpenMeterStandInOptions;
+  /** Further behaviour of the Stripe stand-in; its own defaults otherwise. */
+  stripe?: StripeStandInOptions;
 }
 
 /** Addresses of a running sandbox: what the environment of the production code is set to. */
@@ -36,8 +41,14 @@ export interface RunningSandbox {
   close(): Promise<void>;
 }
 
-/** Starts the three stand-ins and their control on free loopback ports, with one virtual clock. */
-export async function startSandbox(options: SandboxOptions): Promise<RunningSandbox> {
+/** The sandbox before anybody listens: what `startSandbox` serves, and what a test reaches into. */
+export interface SandboxParts extends ControlParts {
+  azure: AzureStandIn;
+  close(): void;
+}
+
+/** Puts the three stand-ins on one virtual clock, in the state in which their journals left them. */
+export function assembleSandbox(options: SandboxOptions): SandboxParts {
   const { stateDirectory } = options;
   if (stateDirectory !== null) mkdirSync(stateDirectory, { recursive: true });
   const clockJournal = new Journal<{ at: number }>(
@@ -53,15 +64,35 @@ export async function startSandbox(options: SandboxOptions): Promise<RunningSand
     latencyMs: options.latencyMs,
   };
   const azure = createAzureStandIn(context, traffic, { workspaceId: SANDBOX_WORKSPACE_ID });
-  const openMeter = createOpenMeterStandIn(context);
-  const stripe = createStripeStandIn(context, scenario, { gracePeriodHours: options.gracePeriodHours });
-  const advanceTo = (nowMs: number) => {
-    clock.advanceTo(nowMs);
-    for (const standIn of [azure, openMeter, stripe]) standIn.advance(clock.nowMs());
-    clockJournal.append({ at: clock.nowMs() });
+  const openMeter = createOpenMeterStandIn(context, options.openMeter);
+  const stripe = createStripeStandIn(context, scenario, {
+    gracePeriodHours: options.gracePeriodHours,
+    ...options.stripe,
+  });
+  return {
+    clock,
+    scenario,
+    traffic,
+    azure,
+    openMeter,
+    stripe,
+    advanceTo(nowMs) {
+      clock.advanceTo(nowMs);
+      for (const standIn of [azure, openMeter, stripe]) standIn.advance(clock.nowMs());
+      clockJournal.append({ at: clock.nowMs() });
+    },
+    close() {
+      for (const standIn of [azure, openMeter, stripe]) standIn.close();
+      clockJournal.close();
+    },
   };
-  const control = createControlApp({ clock, advanceTo, scenario, traffic, openMeter, stripe });
-  const servers = await Promise.all([azure.app, openMeter.app, stripe.app, control].map(listen));
+}
+
+/** Starts the three stand-ins and their control on free loopback ports, with one virtual clock. */
+export async function startSandbox(options: SandboxOptions): Promise<RunningSandbox> {
+  const parts = assembleSandbox(options);
+  const apps = [parts.azure.app, parts.openMeter.app, parts.stripe.app, createControlApp(parts)];
+  const servers = await Promise.all(apps.map((app) => listen(app.fetch)));
   const [azureUrl = '', openMeterUrl = '', stripeUrl = '', controlUrl = ''] = servers.map(
     (server) => server.url,
   );
@@ -72,19 +103,19 @@ export async function startSandbox(options: SandboxOptions): Promise<RunningSand
       stripeUrl,
       controlUrl,
       workspaceId: SANDBOX_WORKSPACE_ID,
-      stripeApiKey: stripe.apiKey,
+      stripeApiKey: parts.stripe.apiKey,
     },
     close: async () => {
       await Promise.all(servers.map((server) => server.close()));
-      for (const standIn of [azure, openMeter, stripe]) standIn.close();
-      clockJournal.close();
+      parts.close();
     },
   };
 }
 
-function listen(app: Hono): Promise<{ url: string; close(): Promise<void> }> {
+/** Serves a handler on a free loopback port. */
+export function listen(fetch: Hono['fetch']): Promise<{ url: string; close(): Promise<void> }> {
   return new Promise((resolve, reject) => {
-    const server: ServerType = serve({ fetch: app.fetch, hostname: '127.0.0.1', port: 0 }, (address) => {
+    const server: ServerType = serve({ fetch, hostname: '127.0.0.1', port: 0 }, (address) => {
       resolve({
         url: `http://127.0.0.1:${address.port}`,
         close: () =>

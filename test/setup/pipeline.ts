@@ -1,0 +1,149 @@
+import type Stripe from 'stripe';
+import { DEFAULT_SETTINGS, type JobDependencies, type PipelineSettings } from '../../jobs/dependencies.ts';
+import { runStep, STEP_NAMES, type StepName, type StepResult } from '../../jobs/steps.ts';
+import { createAppMetricsSource } from '../../src/azure/usage-source.ts';
+import { HOUR_MS } from '../../src/clock.ts';
+import { loadConfig } from '../../src/config.ts';
+import { readTokenTotals } from '../../src/ledger/totals.ts';
+import { createLogger } from '../../src/log.ts';
+import { createOpenMeter } from '../../src/openmeter/client.ts';
+import { SANDBOX_WORKSPACE_ID } from '../../src/sandbox/azure/azure-stand-in.ts';
+import { countTotals } from '../../src/sandbox/control.ts';
+import type { OpenMeterStandInOptions } from '../../src/sandbox/openmeter/stand-in.ts';
+import { assembleSandbox, listen, type SandboxParts } from '../../src/sandbox/sandbox.ts';
+import type { ScenarioOptions } from '../../src/sandbox/scenario.ts';
+import type { StripeStandInOptions } from '../../src/sandbox/stripe/options.ts';
+import { createStripe } from '../../src/stripe/client.ts';
+import { createStripeSdk } from '../../src/stripe/sdk.ts';
+import { createTestLedger, type TestLedger } from './ledger.ts';
+
+/** A Thursday, and the first of a month. */
+export const START_MS = Date.UTC(2026, 9, 1);
+
+export interface PipelineOptions {
+  scenario?: Partial<ScenarioOptions>;
+  settings?: Partial<PipelineSettings>;
+  gracePeriodHours?: number;
+  openMeter?: OpenMeterStandInOptions;
+  stripe?: StripeStandInOptions;
+}
+
+/** The whole pipeline for one test: production code, the vendors' SDKs, real HTTP, a real Postgres. */
+export interface Pipeline extends Omit<SandboxParts, 'close'> {
+  ledger: TestLedger;
+  deps: JobDependencies;
+  /** Stripe's own SDK on the same account, for what a person would do in the dashboard. */
+  account: Stripe;
+  /** Every call that reached a stand-in, as `METHOD path`, oldest first. */
+  calls: string[];
+  /** Runs steps in the order of the pipeline, all of them unless named; throws what a step throws. */
+  run(...names: StepName[]): Promise<Record<StepName, StepResult>>;
+  /** Moves the clock on. */
+  advance(hours: number): void;
+  /** Moves the clock on, then runs every step. */
+  tick(hours: number): Promise<Record<StepName, StepResult>>;
+  close(): Promise<void>;
+}
+
+/**
+ * Opens a pipeline over a small world. Without `dayCount` nobody calls the gateway: the rows are the test's own.
+ */
+export async function openPipeline(options: PipelineOptions = {}): Promise<Pipeline> {
+  const ledger = await createTestLedger();
+  const parts = assembleSandbox({
+    scenario: {
+      seed: 1,
+      dayCount: 0,
+      customerCount: 3,
+      userCount: 6,
+      startMs: START_MS,
+      ...options.scenario,
+    },
+    stateDirectory: null,
+    latencyMs: 0,
+    gracePeriodHours: options.gracePeriodHours ?? 2,
+    openMeter: options.openMeter ?? {},
+    stripe: {
+      callsPerSecond: Number.POSITIVE_INFINITY,
+      otherCallsPerSecond: Number.POSITIVE_INFINITY,
+      ...options.stripe,
+    },
+  });
+  const calls: string[] = [];
+  const servers = await Promise.all(
+    [parts.azure, parts.openMeter, parts.stripe].map((standIn) =>
+      listen((request, bindings, context) => {
+        calls.push(`${request.method} ${new URL(request.url).pathname}`);
+        return standIn.app.fetch(request, bindings, context);
+      }),
+    ),
+  );
+  const [azureUrl = '', openMeterUrl = '', stripeUrl = ''] = servers.map((server) => server.url);
+  const deps: JobDependencies = {
+    database: ledger.database,
+    source: createAppMetricsSource(
+      loadConfig({ AZURE_LOGS_ENDPOINT: azureUrl, AZURE_LOGS_WORKSPACE_ID: SANDBOX_WORKSPACE_ID }),
+      { retryTools: { sleep: async () => {} } },
+    ),
+    metering: createOpenMeter(
+      { OPENMETER_URL: openMeterUrl },
+      { baseDelayMs: 1, timeoutMs: 5_000, attemptCount: 2 },
+    ),
+    billing: createStripe(
+      { STRIPE_API_KEY: parts.stripe.apiKey, STRIPE_API_BASE: stripeUrl },
+      { timeoutMs: 5_000, retryPolicy: { baseDelayMs: 1, attemptCount: 2 } },
+    ),
+    clock: parts.clock,
+    settings: { ...DEFAULT_SETTINGS, collectStart: new Date(START_MS), ...options.settings },
+    log: createLogger('silent'),
+  };
+  const run = async (...names: StepName[]) => {
+    const results: Partial<Record<StepName, StepResult>> = {};
+    for (const name of names.length > 0 ? names : STEP_NAMES) results[name] = await runStep(deps, name);
+    return results as Record<StepName, StepResult>;
+  };
+  const advance = (hours: number) => parts.advanceTo(parts.clock.nowMs() + hours * HOUR_MS);
+  return {
+    ...parts,
+    ledger,
+    deps,
+    account: createStripeSdk({ apiKey: parts.stripe.apiKey, apiBase: stripeUrl, timeoutMs: 5_000 }),
+    calls,
+    run,
+    advance,
+    tick: async (hours) => {
+      advance(hours);
+      return await run();
+    },
+    close: async () => {
+      await Promise.all(servers.map((server) => server.close()));
+      parts.close();
+      await ledger.close();
+    },
+  };
+}
+
+/** The balance of a pipeline: the outside three by the stand-ins' own counts, due and quarantined by the ledger. */
+export async function balance(pipeline: Pipeline) {
+  const outside = countTotals(pipeline);
+  const ledger = await readTokenTotals(pipeline.deps.database);
+  const source = BigInt(outside.sourceTokens);
+  const billed = BigInt(outside.billedTokens);
+  return {
+    source,
+    metered: BigInt(outside.meteredTokens),
+    billed,
+    due: ledger.dueTokenCount,
+    quarantined: ledger.quarantinedTokenCount,
+    byReason: ledger.quarantinedByReason,
+    collected: ledger.collectedTokenCount,
+    delivered: ledger.deliveredTokenCount,
+    drift: source - billed - ledger.dueTokenCount - ledger.quarantinedTokenCount,
+    customers: outside.customers,
+  };
+}
+
+/** Calls that changed something outside; reads by POST (queries) are none. */
+export function outsideWrites(calls: readonly string[]): string[] {
+  return calls.filter((call) => !call.startsWith('GET ') && !call.endsWith('/query'));
+}
