@@ -7,14 +7,15 @@ import {
   KnownItemsError,
   readSubjectTenants,
 } from '../../src/ledger/collection.ts';
-import { findKnownItems, itemKey, type SourceItem } from '../../src/ledger/source-items.ts';
+import { findKnownItems, itemKey } from '../../src/ledger/source-items.ts';
 import type { JobDependencies } from '../dependencies.ts';
 import { buildUsageEvents } from './build-events.ts';
-import { judgeRow } from './judge-row.ts';
+import { isStorableText, judgeRows } from './judge-rows.ts';
 
 /** Below this width time no longer divides a crowd that was ingested together; ids do. */
 const NARROWEST_WINDOW_MS = 1_000;
 const PARTITION_COUNT_LIMIT = 1_024;
+const COMMIT_ATTEMPT_LIMIT = 5;
 
 export interface WindowOutcome {
   rowCount: number;
@@ -103,14 +104,12 @@ async function commitRows(
   watermark: CollectedSlice['watermark'],
 ): Promise<void> {
   const now = deps.clock.now();
-  const subjects = [...new Set(rows.map((row) => row.subject))].filter(
-    (subject) => !subject.includes('\u0000') && subject.isWellFormed(),
-  );
+  const subjects = [...new Set(rows.map((row) => row.subject))].filter(isStorableText);
   const tenants = await readSubjectTenants(deps.database, subjects);
-  let items = judgeAll(rows, tenants);
+  let items = judgeRows(rows, tenants);
   // A backfill mostly meets rows it knows; the collector's cursor hardly ever does.
   let mayKnowSome = query.by === 'event';
-  for (;;) {
+  for (let attempt = 1; ; attempt += 1) {
     if (mayKnowSome) {
       const known = await findKnownItems(deps.database, items);
       items = items.filter(
@@ -131,7 +130,8 @@ async function commitRows(
     try {
       await commitSlice(deps.database, slice, now);
     } catch (error) {
-      if (!(error instanceof KnownItemsError)) throw error;
+      // Another collector may add some between our look and our commit, though hardly ever twice.
+      if (!(error instanceof KnownItemsError) || attempt >= COMMIT_ATTEMPT_LIMIT) throw error;
       mayKnowSome = true;
       continue;
     }
@@ -141,42 +141,4 @@ async function commitRows(
     outcome.quarantinedRowCount += items.filter((item) => item.quarantineReason !== null).length;
     return;
   }
-}
-
-/** One item per (day, id, metric): a source that repeats a row inside one answer repeats nothing here. */
-function judgeAll(rows: readonly SourceRow[], tenants: Map<string, string>): SourceItem[] {
-  const items = new Map<string, SourceItem>();
-  for (const row of rows) {
-    const eventTime = row.eventTime !== null && !Number.isNaN(row.eventTime.getTime()) ? row.eventTime : null;
-    const readable = { ...row, eventTime };
-    const judgement = judgeRow(readable, tenants.get(row.subject));
-    if (judgement.quarantineReason === null && row.tenantKey !== '' && !tenants.has(row.subject)) {
-      tenants.set(row.subject, row.tenantKey);
-    }
-    const eventDay = (eventTime ?? new Date(0)).toISOString().slice(0, 10);
-    const key = itemKey(eventDay, row.sourceItemId, row.metricName);
-    if (!items.has(key))
-      items.set(key, {
-        row: storable(readable, judgement.quarantineReason),
-        eventDay,
-        usageEventId: null,
-        ...judgement,
-      });
-  }
-  return [...items.values()];
-}
-
-/** What Postgres cannot hold in a text or an index stays whole in the quarantined row's raw form. */
-function storable(row: SourceRow, quarantineReason: string | null): SourceRow {
-  if (quarantineReason === null) return row;
-  const clean = (text: string) => text.replaceAll('\u0000', '\\u0000').toWellFormed();
-  return {
-    ...row,
-    metricName: clean(row.metricName).slice(0, 256),
-    subject: clean(row.subject),
-    tenantKey: clean(row.tenantKey),
-    feature: clean(row.feature),
-    model: clean(row.model),
-    deployment: clean(row.deployment),
-  };
 }

@@ -20,6 +20,11 @@ const DIMENSION_LENGTH_LIMIT = 256;
 const AHEAD_LIMIT_MS = DAY_MS + HOUR_MS;
 /** Older than Stripe takes usage; Azure itself replaces times over two days old. */
 const BEHIND_LIMIT_MS = 35 * DAY_MS;
+/**
+ * More tokens than a row can hold: a thousand million a second for its minute. It keeps an hour's sum far
+ * below 2^53, where OpenMeter's float64 sums would no longer be counts and the hour could never settle.
+ */
+const TOKEN_COUNT_LIMIT = 60_000_000_000n;
 
 export interface Judgement {
   tokenKind: TokenKind;
@@ -38,8 +43,8 @@ export function judgeRow(row: SourceRow, knownTenant: string | undefined): Judge
   const requestCount = readInteger(row.itemCount);
   return {
     tokenKind,
-    tokenCount: tokenCount ?? 0n,
-    requestCount: requestCount ?? 0n,
+    tokenCount: atLeastNothing(tokenCount),
+    requestCount: atLeastNothing(requestCount),
     quarantineReason: findFault(row, tokenKind, tokenCount, requestCount, knownTenant),
   };
 }
@@ -55,6 +60,7 @@ function findFault(
   if (tokenKind === 'unknown') return 'unknown_metric';
   if (tokenCount === null || requestCount === null) return 'not_an_integer';
   if (tokenCount < 0n || requestCount < 0n) return 'negative';
+  if (tokenCount > TOKEN_COUNT_LIMIT || requestCount > TOKEN_COUNT_LIMIT) return 'absurd_count';
   if (row.eventTime === null || Number.isNaN(row.eventTime.getTime())) return 'no_time';
   const ageMs = row.ingestedAt.getTime() - row.eventTime.getTime();
   if (ageMs < -AHEAD_LIMIT_MS || ageMs > BEHIND_LIMIT_MS) return 'absurd_time';
@@ -66,6 +72,11 @@ function findFault(
   if (knownTenant !== undefined && row.tenantKey !== '' && row.tenantKey !== knownTenant)
     return 'tenant_mismatch';
   return null;
+}
+
+/** A negative count is nobody's tokens: counted, it would hide as many that wait beside it. */
+function atLeastNothing(count: bigint | null): bigint {
+  return count === null || count < 0n ? 0n : count;
 }
 
 /** An integer that is exact, or null: metric sums are reals, and above 2^53 they are no longer counts. */

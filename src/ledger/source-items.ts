@@ -14,6 +14,8 @@ export interface SourceItem {
   requestCount: bigint;
   usageEventId: string | null;
   quarantineReason: string | null;
+  /** The row as the source gave it, of a quarantined item: kept whole beside what the columns can hold. */
+  original?: SourceRow;
 }
 
 const knownPartitions = new WeakMap<LedgerDatabase, Set<string>>();
@@ -88,14 +90,20 @@ export async function insertSourceItems(
       ${items.map((item) => String(item.requestCount))}::bigint[],
       ${items.map((item) => item.usageEventId)}::text[],
       ${items.map((item) => item.quarantineReason)}::text[],
-      ${items.map((item) => (item.quarantineReason === null ? null : rawJson(item.row)))}::jsonb[])
+      ${items.map((item) => (item.quarantineReason === null ? null : rawJson(item.original ?? item.row)))}::jsonb[])
     on conflict do nothing`.execute(transaction);
   return Number(inserted.numAffectedRows ?? 0n);
 }
 
 /** The row as the source gave it, without what Postgres cannot hold (NUL, lone surrogates are escaped twice). */
 function rawJson(row: SourceRow): string {
-  return JSON.stringify(row, (_key, value) =>
-    typeof value === 'string' ? value.replaceAll('\u0000', '\\u0000').toWellFormed() : value,
-  );
+  const { eventTime } = row;
+  const readable = {
+    ...row,
+    eventTime: eventTime === null || Number.isNaN(eventTime.getTime()) ? null : eventTime,
+  };
+  return JSON.stringify(readable, (_key, value) => {
+    if (typeof value === 'number' && !Number.isFinite(value)) return String(value);
+    return typeof value === 'string' ? value.replaceAll('\u0000', '\\u0000').toWellFormed() : value;
+  });
 }
