@@ -108,7 +108,7 @@ function mergeItem(
   return {
     subscriptionItemId: item.subscriptionItemId,
     priceId: item.priceId,
-    description: only?.description ?? item.description,
+    description: item.description,
     unitAmountDecimal,
     quantity,
     countedByStripe: counted,

@@ -48,7 +48,7 @@ export default {
       workerLog.error({ code: known.code, reason: known.message }, 'The Worker cannot serve');
       const body = {
         type: 'about:blank',
-        title: 'The service is not configured',
+        title: 'The service cannot answer',
         status: 500,
         code: known.code,
       };

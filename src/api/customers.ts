@@ -14,6 +14,7 @@ import {
   keyedProblems,
   notFoundProblem,
   PageLimitSchema,
+  textSchema,
   tooLargeProblem,
 } from './schemas.ts';
 import { SubjectListSchema, showSubject } from './subjects.ts';
@@ -42,7 +43,7 @@ const CustomerListSchema = z
 
 const CustomerChangeSchema = z
   .strictObject({
-    name: z.string().trim().min(1, { error: 'must not be empty' }).max(256),
+    name: textSchema(256).trim().min(1, { error: 'must not be empty' }),
     tenantKey: IdentifierSchema.nullable(),
     stripeCustomerId: z
       .string()

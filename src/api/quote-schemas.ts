@@ -6,6 +6,7 @@ import {
   IdentifierSchema,
   InstantSchema,
   TokenCountSchema,
+  textSchema,
 } from './schemas.ts';
 
 /** 10^15 tokens: beyond what any month holds, and within what a JSON number carries exactly. */
@@ -21,8 +22,8 @@ const countInput = z
 
 const UsageInputSchema = z
   .strictObject({
-    model: z.string().trim().min(1, { error: 'must not be empty' }).max(256),
-    feature: z.string().max(256).default(''),
+    model: textSchema(256).trim().min(1, { error: 'must not be empty' }),
+    feature: textSchema(256).default(''),
     deploymentType: z.enum(DEPLOYMENT_TYPES).optional().openapi({
       description: 'How Azure runs the deployment; global unless said.',
     }),

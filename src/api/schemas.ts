@@ -27,12 +27,20 @@ export const CurrencySchema = z
   .regex(/^[a-z]{3}$/, { error: 'must be a three-letter currency code in lower case, e.g. usd' })
   .openapi({ example: 'usd' });
 
-/** Subjects and customer ids come from outside: any text without control characters, at most 512 characters. */
-export const IdentifierSchema = z
-  .string()
+/** Text from outside. Postgres stores neither a zero character nor half of a surrogate pair. */
+export function textSchema(maxLength: number) {
+  return z
+    .string()
+    .max(maxLength, { error: `must have at most ${maxLength} characters` })
+    .refine((text) => !text.includes('\0') && text.isWellFormed(), {
+      error: 'must not hold a zero character or half a character',
+    });
+}
+
+/** Customer ids and tenant keys, which come from outside too. */
+export const IdentifierSchema = textSchema(512)
   .min(1, { error: 'must not be empty' })
-  .max(512, { error: 'must have at most 512 characters' })
-  .refine((text) => !/[\p{Cc}\p{Cs}]/u.test(text), { error: 'must not hold control characters' });
+  .refine((text) => !/\p{Cc}/u.test(text), { error: 'must not hold control characters' });
 
 export const PageLimitSchema = z
   .string()

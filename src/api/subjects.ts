@@ -13,15 +13,13 @@ import {
   notFoundProblem,
   PageLimitSchema,
   TokenCountSchema,
+  textSchema,
   tooLargeProblem,
 } from './schemas.ts';
 
 const SubjectParams = z.object({
-  subject: z
-    .string()
+  subject: textSchema(4_096)
     .min(1)
-    .max(4_096)
-    .refine((text) => !text.includes('\0'), { error: 'must not hold a zero character' })
     .openapi({ example: 'user-00017', description: 'The internal user id, percent-encoded.' }),
 });
 

@@ -17,6 +17,7 @@ import {
   keyedProblems,
   PageLimitSchema,
   TokenCountSchema,
+  textSchema,
 } from './schemas.ts';
 import { toCsv } from './usage-csv.ts';
 import { clipBucket, readWindow, usageWindowFields } from './usage-window.ts';
@@ -38,9 +39,9 @@ const UsageQuerySchema = z.strictObject({
     )
     .openapi({ type: 'string', example: 'model,feature', description: USAGE_DIMENSIONS.join(', ') }),
   customerId: IdentifierSchema.optional(),
-  subject: z.string().min(1).max(4_096).optional(),
-  model: z.string().min(1).max(512).optional(),
-  feature: z.string().min(1).max(512).optional(),
+  subject: textSchema(4_096).min(1).optional(),
+  model: textSchema(512).min(1).optional(),
+  feature: textSchema(512).min(1).optional(),
   cursor: CursorSchema.optional(),
   limit: PageLimitSchema,
 });

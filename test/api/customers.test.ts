@@ -96,6 +96,7 @@ describe('customers', () => {
     [{ name: 'x', tenantKey: '', stripeCustomerId: null }, ['tenantKey']],
     [{ name: 'x', tenantKey: null, stripeCustomerId: 'northwind' }, ['stripeCustomerId']],
     [{ name: 'x', tenantKey: null, stripeCustomerId: null, currency: 'usd' }, ['currency']],
+    [{ name: 'x\u0000', tenantKey: null, stripeCustomerId: null }, ['name']],
     ['{"name":', ['body']],
   ])('refuse %j and name the fields', async (body, fields) => {
     const response = await put('/v1/customers/bad', body);

@@ -143,6 +143,15 @@ describe('an invoice preview', () => {
     expect(bench.billing.previewCallCount).toBe(before + 2);
   });
 
+  it('counts an hour that a new period cuts where its meter event will be stamped', async () => {
+    const before = stripePreview('northwind', { prompt: 0n });
+    const cut = new Date('2026-11-21T09:30:00Z');
+    const lines = before.lines.map((line) => ({ ...line, periodStart: cut }));
+    bench.billing.previews.set('sub_northwind', { ...before, lines });
+    // Not pushed: the push will stamp it with the period's start. The hour before belongs to the old period.
+    expect((await preview()).line('prompt')).toMatchObject({ quantity: '250001' });
+  });
+
   it('answers from the ledger, flagged, when Stripe does not', async () => {
     bench.billing.failure = new UpstreamError('boom sk_live_secret', {
       system: 'stripe',

@@ -215,6 +215,8 @@ describe('a quote', () => {
     [{ usage: [{ ...million, cachedPromptTokenCount: 3_000_000 }] }, 'usage.0.cachedPromptTokenCount'],
     [{ usage: [{ ...million, model: '' }] }, 'usage.0.model'],
     [{ usage: [{ ...million, tokens: 1 }] }, 'usage.0.tokens'],
+    [{ usage: [{ ...million, feature: 'a\u0000b' }] }, 'usage.0.feature'],
+    [{ usage: [{ ...million, feature: '\ud800' }] }, 'usage.0.feature'],
     [{ usage: [million], currency: 'dollars' }, 'currency'],
     [{ usage: Array.from({ length: 501 }, () => million) }, 'usage'],
   ])('refuses bad input %#, naming %s', async (body, field) => {

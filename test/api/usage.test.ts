@@ -187,6 +187,8 @@ describe('GET /v1/usage', () => {
     ['period=2026-11&cursor=nonsense', 'cursor'],
     [`period=2026-11&cursor=${Buffer.from('["x","y"]').toString('base64url')}&groupBy=model`, 'cursor'],
     ['period=2026-11&granularty=day', 'granularty'],
+    ['period=2026-11&subject=%00', 'subject'],
+    ['period=2026-11&model=a%00b', 'model'],
   ])('refuses %s and names %s', async (query, field) => {
     const response = await bench.call(`/v1/usage?${query}`);
     expect(response.status).toBe(400);
