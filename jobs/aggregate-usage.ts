@@ -1,4 +1,5 @@
 import { addMs, HOUR_MS, type TimeWindow } from '../src/clock.ts';
+import { type TallystickError, toTallystickError } from '../src/errors.ts';
 import { commitSettlement } from '../src/ledger/hourly-usage.ts';
 import { type DueHour, findDueHours, sumSentEvents } from '../src/ledger/settlements.ts';
 import { METER_SLUGS, type MeterHour, type MeterSlug } from '../src/openmeter/port.ts';
@@ -21,10 +22,12 @@ export interface AggregateOutcome {
 /**
  * Step 3: reads closed hours back from OpenMeter and settles those whose totals equal the ledger's own.
  * Late events have reopened their hour; it settles again under a new revision that holds the difference.
- * @throws UpstreamError when OpenMeter cannot be asked; hours settled before stay settled
+ * @throws UpstreamError when OpenMeter cannot be asked, or has no exact answer for some hour; all hours that
+ *   it answers for are settled first
  */
 export async function aggregateUsage(deps: JobDependencies, signal?: AbortSignal): Promise<AggregateOutcome> {
   const outcome: AggregateOutcome = { settledCount: 0, driftedCount: 0, revisionCount: 0 };
+  let refusal: TallystickError | null = null;
   for (;;) {
     const now = deps.clock.now();
     const due = await findDueHours(deps.database, {
@@ -33,17 +36,28 @@ export async function aggregateUsage(deps: JobDependencies, signal?: AbortSignal
       now,
       limit: DUE_LIMIT,
     });
-    let settledNow = 0;
-    for (const run of groupIntoRuns(due, deps.settings.settleRowLimit)) {
+    const settledBefore = outcome.settledCount;
+    const runs = groupIntoRuns(due, deps.settings.settleRowLimit).reverse();
+    for (let run = runs.pop(); run !== undefined; run = runs.pop()) {
       signal?.throwIfAborted();
-      const result = await settleRun(deps, run, signal);
-      outcome.settledCount += result.settledCount;
-      outcome.driftedCount += result.driftedCount;
-      outcome.revisionCount += result.revisionCount;
-      settledNow += result.settledCount;
+      try {
+        const result = await settleRun(deps, run, signal);
+        outcome.settledCount += result.settledCount;
+        outcome.driftedCount += result.driftedCount;
+        outcome.revisionCount += result.revisionCount;
+      } catch (error) {
+        const known = toTallystickError(error);
+        // A refusal with a status is about us or the meter, not about what some hour holds.
+        if (known.code !== 'UPSTREAM_REJECTED' || known.context.statusCode !== undefined) throw error;
+        // One hour without an exact answer spoils its whole run: the others settle without it.
+        if (run.hours.length > 1) runs.push(...halve(run).reverse());
+        else refusal ??= known;
+      }
     }
-    if (due.length < DUE_LIMIT || settledNow === 0) return outcome;
+    if (due.length < DUE_LIMIT || outcome.settledCount === settledBefore) break;
   }
+  if (refusal !== null) throw refusal;
+  return outcome;
 }
 
 interface Run {
@@ -73,6 +87,15 @@ export function groupIntoRuns(due: readonly DueHour[], rowLimit: number): Run[] 
     }
   }
   return runs;
+}
+
+function halve({ hours }: Run): Run[] {
+  const middle = Math.ceil(hours.length / 2);
+  return [hours.slice(0, middle), hours.slice(middle)].flatMap((half) => {
+    const [first, last] = [half[0], half.at(-1)];
+    if (first === undefined || last === undefined) return [];
+    return [{ window: { start: first.windowStart, end: addMs(last.windowStart, HOUR_MS) }, hours: half }];
+  });
 }
 
 async function settleRun(deps: JobDependencies, run: Run, signal: AbortSignal | undefined) {

@@ -44,7 +44,7 @@ export async function collectUsage(deps: JobDependencies, signal?: AbortSignal):
 /**
  * Collects everything whose event time lies in `window`, whatever its ingestion time. Rows already known
  * are left alone; the watermark does not move. `onProgress` hears the end of each finished part.
- * @throws ValidationError when the window is empty, in the future or absurdly long
+ * @throws ValidationError when the window is no window, empty, in the future or absurdly long
  */
 export async function backfillUsage(
   deps: JobDependencies,
@@ -52,6 +52,12 @@ export async function backfillUsage(
   options: { onProgress?: (doneUntil: Date, outcome: WindowOutcome) => void; signal?: AbortSignal } = {},
 ): Promise<WindowOutcome> {
   const now = deps.clock.now();
+  for (const [field, instant] of [
+    ['from', window.start],
+    ['to', window.end],
+  ] as const) {
+    if (Number.isNaN(instant.getTime())) throw new ValidationError(field, 'is not an instant');
+  }
   if (window.start >= window.end) throw new ValidationError('to', 'must be later than from');
   if (window.start > now)
     throw new ValidationError('from', 'lies in the future', `It is ${now.toISOString()} now.`);

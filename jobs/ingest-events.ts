@@ -36,6 +36,11 @@ export async function ingestEvents(deps: JobDependencies, signal?: AbortSignal):
         await sendBatch(deps, batch, outcome, signal);
       } catch (error) {
         failure ??= toTallystickError(error);
+        // The whole batch, also the halves that were not tried yet: the next run need not wait for the claim.
+        await releaseEvents(
+          deps.database,
+          batch.map((event) => event.usageEventId),
+        );
       }
     }
   };
@@ -59,10 +64,7 @@ async function sendBatch(
   } catch (error) {
     const rejectedContent =
       error instanceof TallystickError && error.code === 'UPSTREAM_REJECTED' && isAboutContent(error);
-    if (!rejectedContent) {
-      await releaseEvents(deps.database, ids);
-      throw error;
-    }
+    if (!rejectedContent) throw error;
     if (batch.length === 1) {
       await quarantineEvent(deps.database, ids[0] ?? '', 'refused_by_openmeter');
       deps.log.error({ usageEventId: ids[0], reason: error.message }, 'OpenMeter refused a usage event');

@@ -1,0 +1,198 @@
+import { afterEach, describe, expect, it } from 'vitest';
+import { groupIntoRuns } from '../../jobs/aggregate-usage.ts';
+import { HOUR_MS } from '../../src/clock.ts';
+import { USAGE_EVENT_SOURCE, USAGE_EVENT_TYPE } from '../../src/openmeter/port.ts';
+import { balance, openPipeline, type Pipeline, START_MS } from '../setup/pipeline.ts';
+import { makeCall } from '../setup/rows.ts';
+
+let pipeline: Pipeline;
+
+const hourAt = (hours: number) => new Date(START_MS + hours * HOUR_MS);
+
+async function openDrifts() {
+  return await pipeline.deps.database
+    .selectFrom('drifts')
+    .select(['window_start', 'meter_slug', 'subject', 'ledger_value', 'metered_value'])
+    .where('resolved_at', 'is', null)
+    .orderBy('window_start')
+    .orderBy('meter_slug')
+    .execute();
+}
+
+async function hourStatus(hours: number) {
+  return await pipeline.deps.database
+    .selectFrom('settlements')
+    .select(['status', 'attempt_count'])
+    .where('window_start', '=', hourAt(hours))
+    .executeTakeFirst();
+}
+
+/** An event that somebody else put into OpenMeter under our type. */
+function foreignEvent(changes: { subject?: string; tokens: string; hour: number }): string {
+  return JSON.stringify({
+    specversion: '1.0',
+    id: crypto.randomUUID(),
+    source: USAGE_EVENT_SOURCE,
+    type: USAGE_EVENT_TYPE,
+    subject: changes.subject ?? 'stranger',
+    time: new Date(START_MS + changes.hour * HOUR_MS + 60_000).toISOString(),
+    data: {
+      model: 'gpt-4o',
+      feature: 'chat',
+      deployment: 'gpt-4o-global',
+      prompt_tokens: changes.tokens,
+      cached_prompt_tokens: '0',
+      completion_tokens: '0',
+      reasoning_tokens: '0',
+      total_tokens: changes.tokens,
+      requests: '1',
+    },
+  });
+}
+
+describe('settling an hour', () => {
+  afterEach(() => pipeline.close());
+
+  it('waits until OpenMeter shows what it was sent, and bills nothing before', async () => {
+    pipeline = await openPipeline();
+    pipeline.traffic.inject(makeCall({}));
+    pipeline.openMeter.setFaults({ staleReadMs: 100 * HOUR_MS });
+    await pipeline.tick(2);
+    await pipeline.tick(1);
+    expect(await hourStatus(0)).toMatchObject({ status: 'open', attempt_count: 1 });
+    expect(
+      (await openDrifts()).map((drift) => [drift.meter_slug, drift.ledger_value, drift.metered_value]),
+    ).toEqual([
+      ['tallystick_completion_tokens', 20n, 0n],
+      ['tallystick_prompt_tokens', 100n, 0n],
+      ['tallystick_requests', 1n, 0n],
+      ['tallystick_total_tokens', 120n, 0n],
+    ]);
+    expect(await balance(pipeline)).toMatchObject({ billed: 0n, due: 120n, drift: 0n });
+    pipeline.openMeter.setFaults({ staleReadMs: 0 });
+    // It is asked again after a while, not at every tick.
+    await pipeline.tick(0.1);
+    expect(await hourStatus(0)).toMatchObject({ status: 'open', attempt_count: 1 });
+    await pipeline.tick(1);
+    expect(await hourStatus(0)).toMatchObject({ status: 'settled' });
+    expect(await openDrifts()).toEqual([]);
+    expect(await balance(pipeline)).toMatchObject({ billed: 120n, due: 0n, drift: 0n });
+  });
+
+  it('never happens for usage that OpenMeter acknowledged and lost: it stays due, and shows', async () => {
+    pipeline = await openPipeline();
+    pipeline.traffic.inject([...makeCall({}), ...makeCall({ dimensions: { userId: 'user-00002' } })]);
+    pipeline.openMeter.setFaults({ dropEvery: 2 });
+    for (let round = 0; round < 6; round += 1) await pipeline.tick(2);
+    expect(await hourStatus(0)).toMatchObject({ status: 'open' });
+    const drifts = await openDrifts();
+    expect(new Set(drifts.map((drift) => drift.subject)).size).toBe(1);
+    expect(drifts.find((drift) => drift.meter_slug === 'tallystick_total_tokens')).toMatchObject({
+      ledger_value: 120n,
+      metered_value: 0n,
+    });
+    // The other user's usage agreed, and did not wait for this one's.
+    expect(await balance(pipeline)).toMatchObject({ metered: 120n, billed: 120n, due: 120n, drift: 0n });
+  });
+
+  it('is left open when events came between reading and committing', async () => {
+    pipeline = await openPipeline();
+    pipeline.traffic.inject(makeCall({}));
+    await pipeline.tick(2);
+    pipeline.traffic.inject(makeCall({ minute: 40, prompt: 7, completion: 0, ingestedAtHour: 2 }));
+    pipeline.advance(1);
+    const { metering } = pipeline.deps;
+    let collecting: Promise<unknown> | undefined;
+    pipeline.deps.metering = {
+      ...metering,
+      async queryHourly(slug, window, signal) {
+        const answer = await metering.queryHourly(slug, window, signal);
+        collecting ??= pipeline.run('collect-usage');
+        await collecting;
+        return answer;
+      },
+    };
+    expect((await pipeline.run('aggregate-usage'))['aggregate-usage']).toMatchObject({
+      settledCount: 0,
+      revisionCount: 0,
+    });
+    expect(await hourStatus(0)).toMatchObject({ status: 'open' });
+    pipeline.deps.metering = metering;
+    await pipeline.tick(1);
+    await pipeline.tick(1);
+    expect(await balance(pipeline)).toMatchObject({ billed: 127n, due: 0n, drift: 0n });
+  });
+
+  it('never takes more cached tokens out of the prompt than there were', async () => {
+    pipeline = await openPipeline();
+    pipeline.traffic.inject(makeCall({ prompt: 100, cachedPrompt: 250, completion: 20 }));
+    await pipeline.tick(2);
+    await pipeline.tick(1);
+    const usage = await pipeline.deps.database
+      .selectFrom('hourly_usage')
+      .select(['token_type', 'token_count'])
+      .orderBy('token_type')
+      .execute();
+    expect(usage).toEqual([
+      { token_type: 'completion', token_count: 20n },
+      { token_type: 'prompt_cached', token_count: 100n },
+    ]);
+    expect(await balance(pipeline)).toMatchObject({ billed: 120n, drift: 0n });
+  });
+
+  it('shows usage in OpenMeter that the ledger never sent, and bills what agrees', async () => {
+    pipeline = await openPipeline();
+    pipeline.traffic.inject(makeCall({}));
+    await pipeline.deps.metering.ingestEvents([foreignEvent({ tokens: '55', hour: 0 })]);
+    await pipeline.tick(2);
+    await pipeline.tick(1);
+    expect(await openDrifts()).toContainEqual({
+      window_start: hourAt(0),
+      meter_slug: 'tallystick_prompt_tokens',
+      subject: 'stranger',
+      ledger_value: 0n,
+      metered_value: 55n,
+    });
+    expect(await balance(pipeline)).toMatchObject({ billed: 120n, due: 0n });
+  });
+
+  it('that OpenMeter can give no exact count for holds up no other hour', async () => {
+    pipeline = await openPipeline();
+    pipeline.traffic.inject([0, 1, 2, 3].flatMap((hour) => makeCall({ hour })));
+    await pipeline.deps.metering.ingestEvents([foreignEvent({ tokens: '9007199254740993000', hour: 1 })]);
+    pipeline.advance(5);
+    await pipeline.run('sync-catalog', 'collect-usage', 'ingest-events');
+    pipeline.advance(1);
+    await expect(pipeline.run('aggregate-usage')).rejects.toMatchObject({ code: 'UPSTREAM_REJECTED' });
+    await pipeline.run('push-usage');
+    expect(await balance(pipeline)).toMatchObject({ billed: 360n, due: 120n, drift: 0n });
+    expect(await hourStatus(1)).toMatchObject({ status: 'open' });
+  });
+});
+
+describe('hours that are due', () => {
+  const due = (hours: number, keyCount = 1) => ({ windowStart: hourAt(hours), eventVersion: 1n, keyCount });
+  const windows = (runs: ReturnType<typeof groupIntoRuns>) =>
+    runs.map(({ window, hours }) => [
+      (window.start.getTime() - START_MS) / HOUR_MS,
+      (window.end.getTime() - START_MS) / HOUR_MS,
+      hours.length,
+    ]);
+
+  it('share a question with their neighbours, within bounds of gap, width and rows', () => {
+    expect(windows(groupIntoRuns([due(0), due(1), due(4), due(9)], 100))).toEqual([
+      [0, 5, 3],
+      [9, 10, 1],
+    ]);
+    const day = Array.from({ length: 30 }, (_, hour) => due(hour));
+    expect(windows(groupIntoRuns(day, 100))).toEqual([
+      [0, 24, 24],
+      [24, 30, 6],
+    ]);
+    expect(windows(groupIntoRuns([due(0, 60), due(1, 60), due(2, 300)], 100))).toEqual([
+      [0, 1, 1],
+      [1, 2, 1],
+      [2, 3, 1],
+    ]);
+  });
+});

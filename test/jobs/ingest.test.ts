@@ -1,0 +1,159 @@
+import { afterEach, describe, expect, it } from 'vitest';
+import { HOUR_MS } from '../../src/clock.ts';
+import { balance, openPipeline, type Pipeline, type PipelineOptions } from '../setup/pipeline.ts';
+import { makeCall } from '../setup/rows.ts';
+
+let pipeline: Pipeline;
+afterEach(() => pipeline.close());
+
+/** So many usage events, collected and not yet sent; their ids in the order in which they are claimed. */
+async function collectEvents(count: number, options: PipelineOptions = {}): Promise<string[]> {
+  pipeline = await openPipeline({
+    ...options,
+    settings: { ingestConcurrency: 1, ingestBatchSize: 50, ...options.settings },
+  });
+  const calls = Array.from({ length: count }, (_, minute) => makeCall({ minute }));
+  pipeline.traffic.inject(calls.flat());
+  pipeline.advance(3);
+  await pipeline.run('collect-usage');
+  const events = await pipeline.deps.database
+    .selectFrom('usage_events')
+    .select('usage_event_id')
+    .orderBy('created_at')
+    .orderBy('usage_event_id')
+    .execute();
+  expect(events.length).toBe(count);
+  return events.map((event) => event.usage_event_id);
+}
+
+async function statuses(): Promise<Record<string, number>> {
+  const rows = await pipeline.deps.database
+    .selectFrom('usage_events')
+    .select(['status', ({ fn }) => fn.countAll<bigint>().as('count')])
+    .groupBy('status')
+    .execute();
+  return Object.fromEntries(rows.map((row) => [row.status, Number(row.count)]));
+}
+
+const ingestCalls = () => pipeline.calls.filter((call) => call.endsWith('/api/v1/events'));
+
+describe('sending usage events', () => {
+  it('sets a poison event aside alone, found by halving, and its tokens are counted as held', async () => {
+    const ids = await collectEvents(40);
+    const poisonId = ids[17] ?? '';
+    pipeline.openMeter.setFaults({ poisonIds: [poisonId] });
+    const { 'ingest-events': outcome } = await pipeline.run('ingest-events');
+    expect(outcome).toMatchObject({ ran: true, sentCount: 39, quarantinedCount: 1 });
+    expect(await statuses()).toEqual({ sent: 39, quarantined: 1 });
+    const held = await pipeline.deps.database
+      .selectFrom('usage_events')
+      .select(['usage_event_id', 'quarantine_reason'])
+      .where('status', '=', 'quarantined')
+      .execute();
+    expect(held).toEqual([{ usage_event_id: poisonId, quarantine_reason: 'refused_by_openmeter' }]);
+    // Halving 40 down to one takes about two calls a level, not one for each event.
+    expect(ingestCalls().length).toBeLessThan(15);
+    pipeline.openMeter.setFaults({ poisonIds: [] });
+    await pipeline.tick(2);
+    await pipeline.tick(2);
+    const total = await balance(pipeline);
+    expect(total).toMatchObject({ billed: 39n * 120n, due: 0n, drift: 0n });
+    expect(total.byReason).toEqual({ refused_by_openmeter: 120n });
+  });
+
+  it('does not count an event twice whose answer was lost after it was stored', async () => {
+    await collectEvents(30);
+    pipeline.openMeter.setFaults({ next: ['reset-after-commit', 'error-after-commit'], appliesTo: 'ingest' });
+    await expect(pipeline.run('ingest-events')).rejects.toMatchObject({
+      code: 'UPSTREAM_UNAVAILABLE',
+      outcomeUnknown: true,
+    });
+    expect(await statuses()).toEqual({ pending: 30 });
+    await pipeline.tick(1);
+    await pipeline.tick(1);
+    expect(await balance(pipeline)).toMatchObject({ metered: 3_600n, billed: 3_600n, due: 0n, drift: 0n });
+  });
+
+  it('shows an event that was counted twice as drift, and bills neither copy, when OpenMeter keeps no ids', async () => {
+    await collectEvents(1, { openMeter: { dedupe: null } });
+    pipeline.openMeter.setFaults({ next: ['reset-after-commit'], appliesTo: 'ingest' });
+    await pipeline.tick(1);
+    await pipeline.tick(1);
+    expect(await balance(pipeline)).toMatchObject({ metered: 240n, billed: 0n, due: 120n, drift: 0n });
+    const drifts = await pipeline.deps.database
+      .selectFrom('drifts')
+      .select(['ledger_value', 'metered_value'])
+      .where('meter_slug', '=', 'tallystick_total_tokens')
+      .where('resolved_at', 'is', null)
+      .execute();
+    expect(drifts).toEqual([{ ledger_value: 120n, metered_value: 240n }]);
+  });
+
+  it('leaves events waiting while OpenMeter throttles, and sends them with the next run', async () => {
+    await collectEvents(120);
+    pipeline.openMeter.setFaults({
+      next: [null, 'throttle-without-retry-after', 'throttle-without-retry-after'],
+      appliesTo: 'ingest',
+    });
+    await expect(pipeline.run('ingest-events')).rejects.toMatchObject({
+      code: 'UPSTREAM_THROTTLED',
+      retry: true,
+    });
+    expect(await statuses()).toEqual({ sent: 50, pending: 70 });
+    expect((await pipeline.run('ingest-events'))['ingest-events']).toMatchObject({ sentCount: 70 });
+  });
+
+  it('frees the whole batch for the next run when it fails in the middle of the halving', async () => {
+    const ids = await collectEvents(40);
+    pipeline.openMeter.setFaults({
+      poisonIds: [ids[0] ?? ''],
+      next: [null, null, 'throttle-without-retry-after', 'throttle-without-retry-after'],
+      appliesTo: 'ingest',
+    });
+    await expect(pipeline.run('ingest-events')).rejects.toMatchObject({ code: 'UPSTREAM_THROTTLED' });
+    expect((await pipeline.run('ingest-events'))['ingest-events']).toMatchObject({
+      sentCount: 39,
+      quarantinedCount: 1,
+    });
+  });
+
+  it('blames no event for a wrong key', async () => {
+    await collectEvents(5, { openMeter: { apiKey: 'the right one' } });
+    await expect(pipeline.run('ingest-events')).rejects.toMatchObject({ statusCode: 401 });
+    expect(await statuses()).toEqual({ pending: 5 });
+    const claims = await pipeline.deps.database
+      .selectFrom('usage_events')
+      .select('usage_event_id')
+      .where('claimed_until', 'is not', null)
+      .execute();
+    expect(claims).toEqual([]);
+  });
+
+  it('by two at once sends each event once', async () => {
+    await collectEvents(60, { settings: { ingestConcurrency: 4, ingestBatchSize: 7 } });
+    await pipeline.run('ingest-events');
+    expect(await statuses()).toEqual({ sent: 60 });
+    expect(ingestCalls().length).toBe(Math.ceil(60 / 7));
+  });
+
+  it('keeps the bytes that were written before the first send', async () => {
+    await collectEvents(1);
+    const { database } = pipeline.deps;
+    const before = await database.selectFrom('usage_events').select('body').executeTakeFirstOrThrow();
+    pipeline.openMeter.setFaults({
+      next: ['error-before-commit', 'error-before-commit'],
+      appliesTo: 'ingest',
+    });
+    await expect(pipeline.run('ingest-events')).rejects.toThrow();
+    await pipeline.run('ingest-events');
+    const after = await database
+      .selectFrom('usage_events')
+      .select(['body', 'sent_at'])
+      .executeTakeFirstOrThrow();
+    expect(after.body).toBe(before.body);
+    expect(after.sent_at?.getTime()).toBe(pipeline.clock.nowMs());
+    const event = JSON.parse(before.body);
+    expect(event).toMatchObject({ source: 'tallystick', type: 'tallystick.usage', subject: 'user-00001' });
+    expect(Date.parse(event.time) % HOUR_MS).toBe(0);
+  });
+});
