@@ -1,0 +1,84 @@
+import { parseArgs } from 'node:util';
+import { type Bench, type BenchResult, judge } from './bench.ts';
+import { collectBench } from './collect.ts';
+import { pushBench } from './push.ts';
+import { Cleanup } from './support/cleanup.ts';
+import { renderResults } from './support/table.ts';
+
+/** Every bench of the house, in the order of the way a token travels. A new one adds its line here. */
+
+const BENCHES: readonly Bench[] = [collectBench, pushBench];
+const HELP = `npm run bench                       a table of all benches
+npm run bench -- --json             one JSON object a line instead
+npm run bench -- --only <name>      one bench: ${BENCHES.map(({ name }) => name).join(', ')}
+npm run bench -- --quick            smaller sizes, to see that everything runs; no verdict
+`;
+
+interface Choice {
+  benches: readonly Bench[];
+  json: boolean;
+  quick: boolean;
+}
+
+/** @returns null when only help was asked for. @throws Error for what it does not understand */
+function readChoice(): Choice | null {
+  const { values } = parseArgs({
+    options: {
+      json: { type: 'boolean', default: false },
+      quick: { type: 'boolean', default: false },
+      only: { type: 'string' },
+      help: { type: 'boolean', default: false, short: 'h' },
+    },
+  });
+  if (values.help) return null;
+  const benches = BENCHES.filter(({ name }) => values.only === undefined || name === values.only);
+  if (benches.length === 0) {
+    const names = BENCHES.map(({ name }) => name).join(', ');
+    throw new Error(`There is no bench "${values.only}". There are: ${names}`);
+  }
+  return { benches, json: values.json, quick: values.quick };
+}
+
+async function runBench(bench: Bench, quick: boolean): Promise<BenchResult> {
+  const cleanup = new Cleanup();
+  const stop = (signal: NodeJS.Signals) => {
+    void cleanup.run().finally(() => process.exit(signal === 'SIGINT' ? 130 : 143));
+  };
+  process.once('SIGINT', stop).once('SIGTERM', stop);
+  const note = (text: string) => process.stderr.write(`${bench.name}: ${text}\n`);
+  try {
+    return judge(bench, await bench.run({ quick, cleanup, note }), quick);
+  } finally {
+    await cleanup.run();
+    process.off('SIGINT', stop).off('SIGTERM', stop);
+  }
+}
+
+/** Exit status 1 when a bench did not do its work correctly; a target that is missed is said, not punished. */
+async function main(): Promise<void> {
+  const choice = readChoice();
+  if (choice === null) {
+    process.stdout.write(HELP);
+    return;
+  }
+  const results: BenchResult[] = [];
+  for (const bench of choice.benches) {
+    try {
+      const result = await runBench(bench, choice.quick);
+      results.push(result);
+      if (choice.json) process.stdout.write(`${JSON.stringify(result)}\n`);
+    } catch (error) {
+      process.exitCode = 1;
+      const reason = error instanceof Error ? (error.stack ?? error.message) : String(error);
+      process.stderr.write(`${bench.name}: failed: ${reason}\n`);
+    }
+  }
+  if (!choice.json && results.length > 0) process.stdout.write(`${renderResults(results)}\n`);
+}
+
+try {
+  await main();
+} catch (error) {
+  process.stderr.write(`${error instanceof Error ? error.message : error}\n`);
+  process.exitCode = 2;
+}

@@ -1,0 +1,52 @@
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
+import pg from 'pg';
+import { startEmbeddedPostgres } from '../../../src/embedded/postgres.ts';
+import { type LedgerDatabase, openLedger } from '../../../src/ledger/database.ts';
+import { migrateLedger } from '../../../src/ledger/migrate.ts';
+import type { Cleanup } from './cleanup.ts';
+
+export interface BenchLedger {
+  databaseUrl: string;
+  database: LedgerDatabase;
+  /** Closes and drops it. */
+  drop(): Promise<void>;
+}
+
+export interface BenchPostgres {
+  /** An empty, migrated ledger of its own. */
+  createLedger(): Promise<BenchLedger>;
+  /** Writes out what earlier work left to be written, so that nobody pays for another's checkpoint. */
+  settle(): Promise<void>;
+}
+
+/** The embedded Postgres as production starts it (durable), in a temporary directory. */
+export async function startBenchPostgres(cleanup: Cleanup): Promise<BenchPostgres> {
+  const directory = mkdtempSync(path.join(tmpdir(), 'tallystick-bench-'));
+  cleanup.defer(() => rmSync(directory, { recursive: true, force: true }));
+  const server = await startEmbeddedPostgres({ dataDirectory: directory });
+  cleanup.defer(() => server.stop());
+  const administer = async (statement: string) => {
+    const client = new pg.Client({ connectionString: server.databaseUrl });
+    await client.connect();
+    await client.query(statement).finally(() => client.end());
+  };
+  let ledgerCount = 0;
+  return {
+    createLedger: async () => {
+      ledgerCount += 1;
+      const name = `bench_${ledgerCount}`;
+      await administer(`create database ${name}`);
+      const databaseUrl = server.databaseUrl.replace(/\/tallystick$/, `/${name}`);
+      await migrateLedger(databaseUrl);
+      const database = openLedger({ databaseUrl, maxConnectionCount: 10 });
+      const drop = cleanup.defer(async () => {
+        await database.destroy();
+        await administer(`drop database ${name} with (force)`);
+      });
+      return { databaseUrl, database, drop };
+    },
+    settle: () => administer('checkpoint'),
+  };
+}
