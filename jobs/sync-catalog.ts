@@ -1,10 +1,6 @@
 import { addMs, DAY_MS } from '../src/clock.ts';
-import {
-  type CatalogCustomer,
-  type MeterBinding,
-  readCustomersWithSubjects,
-  storeCatalog,
-} from '../src/ledger/catalog.ts';
+import { type MeterBinding, readCustomersWithSubjects, storeCatalog } from '../src/ledger/catalog.ts';
+import type { CatalogCustomer } from '../src/ledger/catalog-customers.ts';
 import { releaseQuarantine } from '../src/ledger/quarantine.ts';
 import { listUnprocessed, markProcessed } from '../src/ledger/webhook-events.ts';
 import type { BillingCatalog } from '../src/stripe/port.ts';

@@ -1,5 +1,5 @@
 import type { Command } from 'commander';
-import { openStepQueue, openStepWorker } from '../../jobs/queues.ts';
+import { openStepQueue, openStepWorker, type StepQueue } from '../../jobs/queues.ts';
 import { scheduleSteps, unscheduleSteps, watchSchedules } from '../../jobs/schedule.ts';
 import { runStep } from '../../jobs/steps.ts';
 import { type Config, loadConfig } from '../config.ts';
@@ -12,7 +12,7 @@ import { createDemoProgress } from './demo/progress.ts';
 import { buildReport, renderReport } from './demo/report.ts';
 import { DEMO_START_MS, readDemoSettings } from './demo/settings.ts';
 import { type DemoWorld, openDemoWorld } from './demo/world.ts';
-import { startHttpServer } from './http-server.ts';
+import { createWebhooks, startHttpServer } from './http-server.ts';
 import { createStopSignal, untilStopped } from './stop-signal.ts';
 
 export function addDemoCommand(program: Command): void {
@@ -97,7 +97,6 @@ async function serveDemo(world: DemoWorld, config: Config, log: Logger, stop: Ab
   const { database } = world.deps;
   await world.sandbox.runWithRealTime();
   world.clock.runWithRealTime();
-  const server = await startOnFreePort(world, config, log);
   for (const key of await listApiKeys(database)) {
     if (key.name === 'demo' && key.revokedAt === null)
       await revokeApiKey(database, key.apiKeyId, world.clock.now());
@@ -108,6 +107,7 @@ async function serveDemo(world: DemoWorld, config: Config, log: Logger, stop: Ab
     now: world.clock.now(),
   });
   const queue = openStepQueue(world.stores.queue, log);
+  const server = await startOnFreePort(world, config, log, queue);
   const worker = openStepWorker(world.stores.queue, (name, signal) => runStep(world.deps, name, signal), log);
   await scheduleSteps(queue);
   const stopWatching = watchSchedules(queue, log);
@@ -133,8 +133,14 @@ Ctrl-C stops it cleanly.
   await queue.close();
 }
 
-async function startOnFreePort(world: DemoWorld, config: Config, log: Logger) {
-  const app = { database: world.deps.database, billing: world.deps.billing, clock: world.clock, log };
+async function startOnFreePort(world: DemoWorld, config: Config, log: Logger, queue: StepQueue) {
+  const app = {
+    database: world.deps.database,
+    billing: world.deps.billing,
+    clock: world.clock,
+    log,
+    webhooks: createWebhooks(world.deps.database, world.clock, config, queue),
+  };
   try {
     return await startHttpServer(app, { host: config.HOST, port: config.PORT });
   } catch (error) {

@@ -1,9 +1,12 @@
 import { readFileSync } from 'node:fs';
 import { serve } from '@hono/node-server';
 import type { Hono } from 'hono';
+import { enqueueStep, type StepQueue } from '../../jobs/queues.ts';
+import { createStripeWebhookRoute } from '../../webhooks/stripe.ts';
 import { createApp } from '../api/app.ts';
 import { readNodeAsset } from '../api/node-assets.ts';
 import type { Clock } from '../clock.ts';
+import type { Config } from '../config.ts';
 import { TallystickError } from '../errors.ts';
 import type { LedgerDatabase } from '../ledger/database.ts';
 import type { Logger } from '../log.ts';
@@ -35,6 +38,22 @@ export interface ServedApp {
   clock: Clock;
   log: Logger;
   webhooks?: Hono;
+}
+
+/** Stripe's webhooks as the environment configures them; without secrets they answer 503 and say why. */
+export function createWebhooks(
+  database: LedgerDatabase,
+  clock: Clock,
+  config: Config,
+  queue: StepQueue,
+): Hono {
+  return createStripeWebhookRoute({
+    database,
+    clock,
+    webhookSecret: config.STRIPE_WEBHOOK_SECRET,
+    thinWebhookSecret: config.STRIPE_THIN_WEBHOOK_SECRET,
+    enqueue: async (job, data) => void (await enqueueStep(queue, job, data.reason)),
+  });
 }
 
 /**

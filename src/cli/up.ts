@@ -1,11 +1,10 @@
 import type { Command } from 'commander';
-import { enqueueStep, openStepQueue, openStepWorker } from '../../jobs/queues.ts';
+import { openStepQueue, openStepWorker } from '../../jobs/queues.ts';
 import { scheduleSteps, watchSchedules } from '../../jobs/schedule.ts';
 import { runStep } from '../../jobs/steps.ts';
-import { createStripeWebhookRoute } from '../../webhooks/stripe.ts';
 import { describeConfig, loadConfig } from '../config.ts';
 import { createLogger } from '../log.ts';
-import { startHttpServer } from './http-server.ts';
+import { createWebhooks, startHttpServer } from './http-server.ts';
 import { createJobDependencies, openStores } from './services.ts';
 import { createStopSignal, untilStopped } from './stop-signal.ts';
 
@@ -51,13 +50,7 @@ async function runService(roles: Roles): Promise<void> {
             billing: deps.billing,
             clock: deps.clock,
             log,
-            webhooks: createStripeWebhookRoute({
-              database: deps.database,
-              clock: deps.clock,
-              webhookSecret: config.STRIPE_WEBHOOK_SECRET,
-              thinWebhookSecret: config.STRIPE_THIN_WEBHOOK_SECRET,
-              enqueue: async (job, data) => void (await enqueueStep(queue, job, data.reason)),
-            }),
+            webhooks: createWebhooks(deps.database, deps.clock, config, queue),
           },
           { host: config.HOST, port: config.PORT },
         )

@@ -1,5 +1,6 @@
 import { sql } from 'kysely';
 import type { BillingCatalog } from '../stripe/port.ts';
+import { type CatalogCustomer, storeCustomers } from './catalog-customers.ts';
 import type { LedgerDatabase, LedgerTransaction } from './database.ts';
 import type { TokenType } from './schema.ts';
 
@@ -8,15 +9,6 @@ export interface MeterBinding {
   tokenType: TokenType;
   feature: string;
   stripeMeterId: string;
-}
-
-export interface CatalogCustomer {
-  customerId: string;
-  stripeCustomerId: string;
-  tenantKey: string | null;
-  name: string;
-  currency: string | null;
-  deleted: boolean;
 }
 
 export interface LedgerCatalog extends Omit<BillingCatalog, 'customers'> {
@@ -52,25 +44,6 @@ export async function storeCatalog(
 }
 
 const text = <Row>(rows: readonly Row[], pick: (row: Row) => string | null) => rows.map(pick);
-
-async function storeCustomers(
-  transaction: LedgerTransaction,
-  customers: readonly CatalogCustomer[],
-  now: Date,
-) {
-  await sql`
-    insert into customers as known (customer_id, stripe_customer_id, tenant_key, name, currency, deleted_at, synced_at)
-    select id, stripe_id, tenant, name, currency, case when deleted then ${now}::timestamptz end, ${now}::timestamptz
-    from unnest(${text(customers, (row) => row.customerId)}::text[], ${text(customers, (row) => row.stripeCustomerId)}::text[],
-      ${text(customers, (row) => row.tenantKey)}::text[], ${text(customers, (row) => row.name)}::text[],
-      ${text(customers, (row) => row.currency)}::text[], ${customers.map((row) => row.deleted)}::boolean[])
-      as read(id, stripe_id, tenant, name, currency, deleted)
-    on conflict (stripe_customer_id) do update
-      set tenant_key = excluded.tenant_key, name = excluded.name, currency = excluded.currency, synced_at = excluded.synced_at,
-          deleted_at = case when excluded.deleted_at is null then null else coalesce(known.deleted_at, excluded.deleted_at) end`.execute(
-    transaction,
-  );
-}
 
 async function storeMeters(transaction: LedgerTransaction, meters: LedgerCatalog['meters'], now: Date) {
   await sql`

@@ -1,0 +1,80 @@
+import { sql } from 'kysely';
+import type { LedgerTransaction } from './database.ts';
+
+export interface CatalogCustomer {
+  customerId: string;
+  stripeCustomerId: string;
+  tenantKey: string | null;
+  name: string;
+  currency: string | null;
+  deleted: boolean;
+}
+
+const text = <Row>(rows: readonly Row[], pick: (row: Row) => string | null) => rows.map(pick);
+
+/**
+ * Stripe's customers under the ids the ledger knows them by. A customer made through the API before Stripe
+ * knew its tenant is joined, not doubled; a tenant set through the API stays where Stripe names none.
+ */
+export async function storeCustomers(
+  transaction: LedgerTransaction,
+  customers: readonly CatalogCustomer[],
+  now: Date,
+) {
+  const known = await transaction
+    .selectFrom('customers')
+    .select(['customer_id', 'stripe_customer_id', 'tenant_key'])
+    .execute();
+  const rows = placeCustomers(customers, known);
+  // Tenants may change hands within one reading; let go of all before taking any.
+  await sql`update customers set tenant_key = null
+            where stripe_customer_id is not null or customer_id = any(${text(rows, (row) => row.customerId)}::text[])`.execute(
+    transaction,
+  );
+  await sql`
+    insert into customers as known (customer_id, stripe_customer_id, tenant_key, name, currency, deleted_at, synced_at)
+    select id, stripe_id, tenant, name, currency, case when deleted then ${now}::timestamptz end, ${now}::timestamptz
+    from unnest(${text(rows, (row) => row.customerId)}::text[], ${text(rows, (row) => row.stripeCustomerId)}::text[],
+      ${text(rows, (row) => row.tenantKey)}::text[], ${text(rows, (row) => row.name)}::text[],
+      ${text(rows, (row) => row.currency)}::text[], ${rows.map((row) => row.deleted)}::boolean[])
+      as read(id, stripe_id, tenant, name, currency, deleted)
+    on conflict (customer_id) do update
+      set stripe_customer_id = excluded.stripe_customer_id, tenant_key = excluded.tenant_key, name = excluded.name,
+          currency = excluded.currency, synced_at = excluded.synced_at,
+          deleted_at = case when excluded.deleted_at is null then null else coalesce(known.deleted_at, excluded.deleted_at) end`.execute(
+    transaction,
+  );
+  // Stripe lists no deleted customers: whoever is gone from the list is gone.
+  await sql`update customers set deleted_at = coalesce(deleted_at, ${now}), tenant_key = null
+            where stripe_customer_id is not null
+              and stripe_customer_id <> all(${text(customers, (row) => row.stripeCustomerId)}::text[])`.execute(
+    transaction,
+  );
+}
+
+type KnownCustomer = { customer_id: string; stripe_customer_id: string | null; tenant_key: string | null };
+
+/** Decides under which customer id and with which tenant each customer of Stripe is kept. */
+function placeCustomers(
+  customers: readonly CatalogCustomer[],
+  known: readonly KnownCustomer[],
+): CatalogCustomer[] {
+  const byStripeId = new Map(known.map((row) => [row.stripe_customer_id, row]));
+  const withoutStripe = known.filter((row) => row.stripe_customer_id === null);
+  const takenIds = new Set(known.map((row) => row.customer_id));
+  const claimedTenants = new Set(customers.flatMap((row) => row.tenantKey ?? []));
+  return customers.map((customer) => {
+    const { tenantKey } = customer;
+    const own =
+      byStripeId.get(customer.stripeCustomerId) ??
+      withoutStripe.find(
+        (row) => tenantKey !== null && (row.customer_id === tenantKey || row.tenant_key === tenantKey),
+      );
+    const freeId = takenIds.has(customer.customerId) ? customer.stripeCustomerId : customer.customerId;
+    const kept = own?.tenant_key ?? null;
+    const keptTenant = customer.deleted || kept === null || claimedTenants.has(kept) ? null : kept;
+    const customerId = own?.customer_id ?? freeId;
+    takenIds.add(customerId);
+    return { ...customer, customerId, tenantKey: tenantKey ?? keptTenant };
+  });
+}
