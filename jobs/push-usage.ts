@@ -72,8 +72,8 @@ async function deliver(
     concurrency: deps.settings.pushConcurrency,
     ...(signal === undefined ? {} : { signal }),
     run: async (push) => {
-      if (!(await mayBeSent(deps, push, signal))) return 'continue';
       try {
+        if (!(await mayBeSent(deps, push, signal))) return 'continue';
         const result = await deps.billing.sendMeterEvent(
           {
             eventName: push.eventName,
@@ -108,10 +108,15 @@ async function deliver(
   if (failure !== null) throw failure;
 }
 
-/** A wrong key or a missing permission is refused too, and is no fault of any push. */
+/**
+ * A wrong key or a missing permission is refused too, and is no fault of any push. A refusal without a status
+ * is our own, of an answer about this push that cannot be right.
+ */
 function isAboutThisPush(error: TallystickError): boolean {
   if (error.code === 'VALIDATION') return true;
+  const { statusCode } = error.context;
   return (
-    error.code === 'UPSTREAM_REJECTED' && [400, 402, 404, 409].includes(Number(error.context.statusCode))
+    error.code === 'UPSTREAM_REJECTED' &&
+    (statusCode === undefined || [400, 402, 404, 409].includes(Number(statusCode)))
   );
 }

@@ -13,8 +13,9 @@ export const IDENTIFIER_SAFE_MS = 23 * HOUR_MS;
 /**
  * A push tried longer ago than Stripe remembers its identifier: sending it again could charge twice. Stripe's
  * own summary of that hour tells whether it counted. A total that is neither with nor without the push is
- * left to a person.
+ * left to a person. A meter that keeps an hour's newest value may be told it at any time.
  * @returns whether the push may be sent (again)
+ * @throws UpstreamError when Stripe cannot be asked, or refuses to tell
  */
 export async function mayBeSent(
   deps: JobDependencies,
@@ -22,7 +23,11 @@ export async function mayBeSent(
   signal?: AbortSignal,
 ): Promise<boolean> {
   const now = deps.clock.now();
-  if (push.firstAttemptAt === null || now.getTime() - push.firstAttemptAt.getTime() < IDENTIFIER_SAFE_MS)
+  if (
+    push.overwrites ||
+    push.firstAttemptAt === null ||
+    now.getTime() - push.firstAttemptAt.getTime() < IDENTIFIER_SAFE_MS
+  )
     return true;
   const window = { start: push.windowStart, end: addMs(push.windowStart, HOUR_MS) };
   const summaries = await deps.billing.readEventSummaries(

@@ -107,6 +107,8 @@ export interface PendingPush {
   eventTimestamp: Date;
   identifier: string;
   firstAttemptAt: Date | null;
+  /** The meter keeps the newest value of an hour, so what is sent is the hour's total. */
+  overwrites: boolean;
 }
 
 /** Pending pushes after `afterId`, in the order they were planned, so that a lane keeps its order. */
@@ -116,8 +118,10 @@ export async function readPendingPushes(
 ): Promise<PendingPush[]> {
   const rows = await database
     .selectFrom('meter_pushes')
-    .selectAll()
-    .where('status', '=', 'pending')
+    .innerJoin('stripe_meters', 'stripe_meters.stripe_meter_id', 'meter_pushes.stripe_meter_id')
+    .selectAll('meter_pushes')
+    .select('stripe_meters.event_time_window')
+    .where('meter_pushes.status', '=', 'pending')
     .where('meter_push_id', '>', page.afterId)
     .orderBy('meter_push_id')
     .limit(page.limit)
@@ -134,6 +138,7 @@ export async function readPendingPushes(
     eventTimestamp: row.event_timestamp,
     identifier: row.identifier,
     firstAttemptAt: row.first_attempt_at,
+    overwrites: row.event_time_window === 'hour',
   }));
 }
 
