@@ -1,3 +1,4 @@
+import type { HttpClient } from '@azure/core-rest-pipeline';
 import type { TokenCredential } from '@azure/identity';
 import { DAY_MS, HOUR_MS } from '../clock.ts';
 import type { Config } from '../config.ts';
@@ -21,6 +22,8 @@ export interface AppMetricsSourceOptions {
   credential?: TokenCredential;
   retryPolicy?: Partial<RetryPolicy>;
   retryTools?: Partial<RetryTools>;
+  /** What really sends; the SDK's own client by default. */
+  httpClient?: HttpClient;
 }
 
 /** The client's timespan is wider than the query's bounds, so that whether its ends count cannot matter. */

@@ -18,6 +18,8 @@ export interface StripeOptions {
   timeoutMs?: number;
   /** Every attempt to send a meter event, retries included, takes a turn here first. */
   meterEventLimiter?: RateLimiter;
+  /** What really sends; the runtime's own sockets by default. */
+  fetch?: typeof fetch;
 }
 
 const DEFAULT_TIMEOUT_MS = 30_000;
@@ -28,6 +30,7 @@ export function createStripe(config: StripeConfig, options: StripeOptions = {}):
     apiKey: config.STRIPE_API_KEY,
     apiBase: config.STRIPE_API_BASE,
     timeoutMs: options.timeoutMs ?? DEFAULT_TIMEOUT_MS,
+    ...(options.fetch === undefined ? {} : { fetch: options.fetch }),
   });
   const policy: RetryPolicy = { ...DEFAULT_RETRY_POLICY, ...options.retryPolicy };
   const sender = { stripe, policy, limiter: options.meterEventLimiter };

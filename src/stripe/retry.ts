@@ -10,6 +10,8 @@ export interface RetryPolicy {
   maxDelayMs: number;
   /** Jitter, 0 to 1. */
   random: () => number;
+  /** How a wait passes; rejects when the signal aborts. */
+  sleep: (milliseconds: number, signal?: AbortSignal) => Promise<unknown>;
 }
 
 export const DEFAULT_RETRY_POLICY: RetryPolicy = {
@@ -17,6 +19,7 @@ export const DEFAULT_RETRY_POLICY: RetryPolicy = {
   baseDelayMs: 200,
   maxDelayMs: 8_000,
   random: Math.random,
+  sleep: (milliseconds, signal) => delay(milliseconds, undefined, signal === undefined ? {} : { signal }),
 };
 
 /** What one attempt must know about those before it. */
@@ -49,7 +52,7 @@ export async function withRetry<Result>(
       const waitMs = waitBefore(policy, number, error);
       if (waitMs === null || signal?.aborted === true) throw error;
       previousError = error;
-      await delay(waitMs, undefined, signal === undefined ? {} : { signal }).catch(() => {
+      await policy.sleep(waitMs, signal).catch(() => {
         throw error;
       });
     }

@@ -12,6 +12,8 @@ export interface StripeSdkOptions {
   apiKey: string;
   apiBase: string;
   timeoutMs: number;
+  /** What really sends; the runtime's own sockets by default. */
+  fetch?: typeof fetch;
 }
 
 /**
@@ -36,7 +38,8 @@ export function createStripeSdk(options: StripeSdkOptions): Stripe {
     maxNetworkRetries: 0,
     timeout: options.timeoutMs,
     telemetry: false,
-    httpClient: createHttpClient(plain),
+    httpClient:
+      options.fetch === undefined ? createHttpClient(plain) : Stripe.createFetchHttpClient(options.fetch),
   });
 }
 

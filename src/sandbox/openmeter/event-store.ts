@@ -94,6 +94,11 @@ export class EventStore {
       .sort(([left], [right]) => left - right);
   }
 
+  /** Every stored event of a type, oldest hour first. */
+  eventsOf(type: string): StoredEvent[] {
+    return this.buckets(type, null, null).flatMap(([, bucket]) => bucket.events);
+  }
+
   types(): string[] {
     return [...this.#hoursOfType.keys()];
   }

@@ -16,13 +16,14 @@
 import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { Hono } from 'hono';
+import { USAGE_EVENT_TYPE } from '../../openmeter/port.ts';
 import { Journal } from '../journal.ts';
 import { deriveSeed } from '../random.ts';
 import type { StandIn, StandInContext } from '../stand-in.ts';
 import { addCustomerRoutes } from './customer-routes.ts';
 import { CustomerStore } from './customer-store.ts';
 import { addEventListRoutes } from './event-list-routes.ts';
-import { EventStore } from './event-store.ts';
+import { EventStore, type StoredEvent } from './event-store.ts';
 import { FaultPlan, type OpenMeterFaults, playFaults } from './faults.ts';
 import { addIngestRoutes } from './ingest-routes.ts';
 import { addMeterQueryRoutes } from './meter-query-routes.ts';
@@ -44,6 +45,8 @@ export interface OpenMeterStandIn extends StandIn {
   setFaults(faults: Partial<OpenMeterFaults>): void;
   /** Prompt plus completion tokens it holds, by subject. */
   tokenTotalBySubject(): Map<string, bigint>;
+  /** Every usage event it stored, as often as it counts it; for checks. */
+  storedUsageEvents(): StoredEvent[];
 }
 
 /**
@@ -127,6 +130,7 @@ export function createOpenMeterStandIn(
     app,
     tokenTotal: () => [...freshStore().tokensBySubject().values()].reduce((sum, tokens) => sum + tokens, 0n),
     tokenTotalBySubject: () => freshStore().tokensBySubject(),
+    storedUsageEvents: () => freshStore().eventsOf(USAGE_EVENT_TYPE),
     advance: (toMs) => sink.bringTo(toMs),
     setFaults: (changed) => faults.set(changed),
     close: () => journal.close(),

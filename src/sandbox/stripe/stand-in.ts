@@ -60,6 +60,18 @@ export function createStripeStandIn(
     tokenTotal: () => [...state.usage.customerIds()].reduce((sum, id) => sum + tokensOf(id), 0n),
     tokenTotalByCustomer: () =>
       new Map([...state.customers.keys()].map((id) => [tenantOf(id), tokensOf(id)] as const)),
+    usageByHour: () =>
+      state.usage.pairs().flatMap(({ customerId, meterId }) => {
+        const meter = state.meters.get(meterId);
+        if (meter === undefined) return [];
+        const hours = state.usage.aggregateByWindow(customerId, meter, undefined, 3_600);
+        return [...hours].map(([seconds, value]) => ({
+          tenantKey: tenantOf(customerId),
+          eventName: meter.event_name,
+          hourMs: seconds * 1_000,
+          value,
+        }));
+      }),
     advance: (nowMs) => core.catchUp(nowMs),
     invoiceReport() {
       const nowMs = context.clock.nowMs();
@@ -100,6 +112,8 @@ export interface StripeStandIn extends StandIn {
   faults: StripeFaults;
   /** Token meter values per tenant key, for all customers that exist. */
   tokenTotalByCustomer(): Map<string, bigint>;
+  /** What each meter counts of each customer in each UTC hour, by all events received; for checks. */
+  usageByHour(): { tenantKey: string; eventName: string; hourMs: number; value: bigint }[];
   /** All invoices, oldest first, drafts included, each as it stands now. */
   invoiceReport(): StripeInvoiceReport[];
   /** Thin events have no list endpoint; a real account only sends them. */

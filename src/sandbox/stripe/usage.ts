@@ -45,11 +45,11 @@ export class UsageStore {
   aggregateByWindow(
     customerId: string,
     meter: WireMeter,
-    range: UsageRange,
+    range: UsageRange | undefined,
     windowSeconds: number,
   ): Map<number, bigint> {
     const windows = new Map<number, UsageEvent[]>();
-    for (const event of this.#select(customerId, meter, range)) {
+    for (const event of this.#select(customerId, meter, range ?? EVERYTHING)) {
       const start = event.timestampSeconds - (event.timestampSeconds % windowSeconds);
       const events = windows.get(start);
       if (events === undefined) windows.set(start, [event]);
@@ -61,6 +61,14 @@ export class UsageStore {
   /** Customers that have events, those deleted since included. */
   customerIds(): Set<string> {
     return new Set([...this.#byPair.keys()].map((pair) => pair.slice(0, pair.indexOf('|'))));
+  }
+
+  /** Every (customer, meter) pair that has events. */
+  pairs(): { customerId: string; meterId: string }[] {
+    return [...this.#byPair.keys()].map((pair) => {
+      const [customerId = '', meterId = ''] = pair.split('|');
+      return { customerId, meterId };
+    });
   }
 
   #select(customerId: string, meter: WireMeter, range: UsageRange): UsageEvent[] {
