@@ -1,4 +1,5 @@
 import { addMs, DAY_MS } from '../src/clock.ts';
+import { UpstreamError } from '../src/errors.ts';
 import { type MeterBinding, readCustomersWithSubjects, storeCatalog } from '../src/ledger/catalog.ts';
 import type { CatalogCustomer } from '../src/ledger/catalog-customers.ts';
 import { releaseQuarantine } from '../src/ledger/quarantine.ts';
@@ -38,7 +39,7 @@ export async function syncCatalog(deps: JobDependencies, signal?: AbortSignal): 
   const bindings = deriveBindings(catalog, problems);
   await storeCatalog(deps.database, { ...catalog, customers, bindings }, now);
   const releasedTokenCount = await releaseQuarantine(deps.database, now);
-  await deps.metering.upsertCustomers(await readCustomersWithSubjects(deps.database), signal);
+  await followInOpenMeter(deps, problems, signal);
   await markProcessed(
     deps.database,
     missed.map((event) => event.webhookEventId),
@@ -52,6 +53,20 @@ export async function syncCatalog(deps: JobDependencies, signal?: AbortSignal): 
     releasedTokenCount,
     problems,
   };
+}
+
+/** OpenMeter's customers only attribute; one that it refuses is a problem to report and stops nothing. */
+async function followInOpenMeter(
+  deps: JobDependencies,
+  problems: string[],
+  signal: AbortSignal | undefined,
+): Promise<void> {
+  try {
+    await deps.metering.upsertCustomers(await readCustomersWithSubjects(deps.database), signal);
+  } catch (error) {
+    if (!(error instanceof UpstreamError) || !Array.isArray(error.context.refused)) throw error;
+    problems.push(`${error.message}. ${error.fix ?? ''}`.trim());
+  }
 }
 
 /** A customer is known by its tenant where Stripe's metadata names one, else by its Stripe id. */
@@ -87,13 +102,13 @@ function deriveBindings(catalog: BillingCatalog, problems: string[]): MeterBindi
   const bindings = new Map<string, MeterBinding>();
   const legacy = new Set<string>();
   for (const item of catalog.subscriptionItems) {
-    const model = item.priceMetadata.tallystick_model;
-    const tokenType = item.priceMetadata.tallystick_token_type;
-    if (model === undefined || tokenType === undefined) continue;
     if (item.stripeMeterId === null) {
       legacy.add(item.priceId);
       continue;
     }
+    const model = item.priceMetadata.tallystick_model;
+    const tokenType = item.priceMetadata.tallystick_token_type;
+    if (model === undefined || tokenType === undefined) continue;
     if (!TOKEN_TYPES.has(tokenType)) {
       problems.push(
         `Price ${item.priceId} has tallystick_token_type "${tokenType}"; use prompt, prompt_cached or completion.`,

@@ -28,9 +28,8 @@ export async function storeCustomers(
   const rows = placeCustomers(customers, known);
   // Tenants may change hands within one reading; let go of all before taking any.
   await sql`update customers set tenant_key = null
-            where stripe_customer_id is not null or customer_id = any(${text(rows, (row) => row.customerId)}::text[])`.execute(
-    transaction,
-  );
+            where stripe_customer_id is not null or customer_id = any(${text(rows, (row) => row.customerId)}::text[])
+              or tenant_key = any(${text(rows, (row) => row.tenantKey)}::text[])`.execute(transaction);
   await sql`
     insert into customers as known (customer_id, stripe_customer_id, tenant_key, name, currency, deleted_at, synced_at)
     select id, stripe_id, tenant, name, currency, case when deleted then ${now}::timestamptz end, ${now}::timestamptz

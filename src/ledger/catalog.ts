@@ -121,7 +121,10 @@ async function storeInvoices(
   );
 }
 
-/** Every live customer with all subjects that belong to it: what OpenMeter should attribute. */
+/**
+ * Every customer with all subjects that belong to it: what OpenMeter should attribute. Customers without
+ * subjects and deleted ones are among them, with none: OpenMeter must let go of what they had.
+ */
 export async function readCustomersWithSubjects(
   database: LedgerDatabase,
 ): Promise<{ customerId: string; name: string; stripeCustomerId: string | null; subjectKeys: string[] }[]> {
@@ -132,8 +135,8 @@ export async function readCustomersWithSubjects(
     subjectKeys: string[];
   }>`
     select c.customer_id as "customerId", c.name, c.stripe_customer_id as "stripeCustomerId",
-      array_agg(s.subject order by s.subject) as "subjectKeys"
-    from customers c join subjects s on s.customer_id = c.customer_id
-    where c.deleted_at is null group by c.customer_id order by c.customer_id`.execute(database);
+      coalesce(array_agg(s.subject order by s.subject) filter (where s.subject is not null), '{}') as "subjectKeys"
+    from customers c left join subjects s on s.customer_id = c.customer_id and c.deleted_at is null
+    group by c.customer_id order by c.customer_id`.execute(database);
   return rows.rows;
 }

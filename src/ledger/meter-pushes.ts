@@ -3,6 +3,11 @@ import type { LedgerDatabase } from './database.ts';
 
 /** Stripe takes timestamps up to 35 days back; an hour is kept in hand. */
 const STRIPE_PAST_LIMIT = '34 days 23 hours';
+/**
+ * Three synchronizations. A period that has ended, or a draft, is believed no longer than that: the invoice
+ * may be finalized by now, and Stripe takes usage for it without a word and never bills it.
+ */
+const CATALOG_FRESH = '30 minutes';
 
 /**
  * Turns settled usage that no push carries yet into pushes, in one statement: each row is attributed to a
@@ -29,6 +34,9 @@ export async function planPushes(
           when m.status <> 'active' or m.aggregation <> 'sum' or m.event_time_window = 'day' then 'unusable_meter'
           when item.current_period_start is null then 'no_subscription_item'
           when candidate.window_start < ${plan.now}::timestamptz - ${STRIPE_PAST_LIMIT}::interval then 'older_than_stripe_takes'
+          when item.synced_at < ${plan.now}::timestamptz - ${CATALOG_FRESH}::interval and (
+            item.current_period_end <= ${plan.now} or candidate.window_start + interval '1 hour' <= item.current_period_start)
+            then 'stale_catalog'
           when candidate.window_start + interval '1 hour' <= item.current_period_start and not exists (
             select 1 from invoices i where i.customer_id = c.customer_id and i.subscription_id = item.subscription_id
               and i.status = 'draft' and candidate.window_start >= i.period_start and candidate.window_start < i.period_end)
@@ -43,7 +51,7 @@ export async function planPushes(
         order by b.model = '*', b.feature = '*' limit 1) binding on true
       left join stripe_meters m on m.stripe_meter_id = binding.stripe_meter_id
       left join lateral (
-        select i.current_period_start, i.subscription_id from subscription_items i
+        select i.current_period_start, i.current_period_end, i.subscription_id, i.synced_at from subscription_items i
         where i.customer_id = c.customer_id and i.stripe_meter_id = m.stripe_meter_id and i.active
         order by i.current_period_start limit 1) item on true),
     quarantined as (
