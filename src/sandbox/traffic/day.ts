@@ -4,6 +4,7 @@ import { aggregateCalls, type Call, drawCall } from './call.ts';
 import { drawBetween, drawPercent } from './draws.ts';
 import type { FeatureProfile } from './features.ts';
 import { createItemId } from './item-id.ts';
+import { logRequests, type RequestSink } from './requests.ts';
 import type { TrafficRow } from './row.ts';
 import { drawSessions, type Session } from './sessions.ts';
 import { type Caller, isWeekend } from './stories.ts';
@@ -24,6 +25,8 @@ export interface DayOptions {
   onRow?: (row: TrafficRow) => void;
   /** Told of every call before it is aggregated: the count that does not pass through rows. */
   onCall?: (tenantKey: string, tokenCount: number) => void;
+  /** Given: the request-level rows are written as well. */
+  requests?: RequestSink;
 }
 
 /** A day being played: `sequence` numbers its rows, the basis of their ids. */
@@ -56,6 +59,13 @@ function playSession(day: Day, caller: Caller, session: Session, random: Random)
         day.onCall?.(caller.tenantKey, call.promptTokens + call.completionTokens);
         return call;
       });
+      if (day.requests !== undefined) {
+        const { seed } = day.scenario.options;
+        const { profile } = session;
+        const { dayIndex, sequence } = day;
+        const unit = { seed, dayIndex, sequence, eventMs, calls, properties, profile };
+        logRequests({ ...unit, sizePercent: caller.sizePercent }, day.requests);
+      }
       flushUnit(day, eventMs, calls, properties, random);
     }
   }
