@@ -43,7 +43,7 @@ export async function findStoppedSchedules(queue: StepQueue, nowMs: number): Pro
 }
 
 /** Looks at the schedules by a timer of its own and restores those that stopped. Returns the way to end it. */
-export function watchSchedules(queue: StepQueue, log: Logger): () => void {
+export function watchSchedules(queue: StepQueue, log: Logger, everyMs = WATCH_EVERY_MS): () => void {
   let busy = false;
   const timer = setInterval(async () => {
     if (busy) return;
@@ -60,6 +60,6 @@ export function watchSchedules(queue: StepQueue, log: Logger): () => void {
     } finally {
       busy = false;
     }
-  }, WATCH_EVERY_MS);
+  }, everyMs);
   return () => clearInterval(timer);
 }
