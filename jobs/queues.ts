@@ -123,8 +123,14 @@ function withConnectionClosed<Closable extends { close(force?: boolean): Promise
   return closable;
 }
 
-/** Adds one run of a step, unless one is waiting already: a tick only says "look at the watermark". */
-export async function enqueueStep(queue: StepQueue, name: StepName, reason: string) {
+/**
+ * Adds one run of a step, unless one is waiting already: a tick only says "look at the watermark". A delayed
+ * run does not stand in the way of one that is wanted now.
+ */
+export async function enqueueStep(queue: StepQueue, name: StepName, reason: string, delayMs = 0) {
+  if (delayMs > 0) {
+    return await queue.add(name, { reason }, { delay: delayMs, deduplication: { id: `${name}-later` } });
+  }
   return await queue.add(name, { reason }, { deduplication: { id: name, keepLastIfActive: true } });
 }
 

@@ -65,8 +65,12 @@ const environmentSchema = z.object({
     .datetime({ offset: true, error: 'must be an ISO instant such as 2026-11-01T00:00:00Z' })
     .transform((text) => new Date(text))
     .optional(),
-  SETTLE_LAG_MINUTES: minutesAsMs(0, 1_440).default(5 * 60_000),
+  // OpenMeter's sink flushes every two seconds; read back sooner, and everything drifts.
+  SETTLE_LAG_SECONDS: integer(5, 86_400)
+    .transform((value) => value * 1_000)
+    .default(300_000),
   HOUR_CLOSE_LAG_MINUTES: minutesAsMs(0, 1_440).default(20 * 60_000),
+  REPAIR_GRACE_MINUTES: minutesAsMs(1, 1_440).default(30 * 60_000),
 });
 
 export type Environment = z.output<typeof environmentSchema>;

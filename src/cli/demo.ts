@@ -1,4 +1,5 @@
 import type { Command } from 'commander';
+import { nudgeNextStep } from '../../jobs/nudge.ts';
 import { openStepQueue, openStepWorker, type StepQueue } from '../../jobs/queues.ts';
 import { scheduleSteps, unscheduleSteps, watchSchedules } from '../../jobs/schedule.ts';
 import { runStep } from '../../jobs/steps.ts';
@@ -108,7 +109,15 @@ async function serveDemo(world: DemoWorld, config: Config, log: Logger, stop: Ab
   });
   const queue = openStepQueue(world.stores.queue, log);
   const server = await startOnFreePort(world, config, log, queue);
-  const worker = openStepWorker(world.stores.queue, (name, signal) => runStep(world.deps, name, signal), log);
+  const worker = openStepWorker(
+    world.stores.queue,
+    async (name, signal) => {
+      const result = await runStep(world.deps, name, signal);
+      await nudgeNextStep(queue, name, result, world.deps.settings);
+      return result;
+    },
+    log,
+  );
   await scheduleSteps(queue);
   const stopWatching = watchSchedules(queue, log);
   const customer = 'fabrikam';

@@ -111,8 +111,9 @@ export function createJobDependencies(
       ...DEFAULT_SETTINGS,
       collectLagMs: config.COLLECT_LAG_MINUTES,
       collectStart: config.COLLECT_START,
-      settleLagMs: config.SETTLE_LAG_MINUTES,
+      settleLagMs: config.SETTLE_LAG_SECONDS,
       hourCloseLagMs: config.HOUR_CLOSE_LAG_MINUTES,
+      repairGraceMs: config.REPAIR_GRACE_MINUTES,
       tenantMetadataKey: config.STRIPE_TENANT_METADATA_KEY,
     },
   };

@@ -1,4 +1,5 @@
 import type { Command } from 'commander';
+import { nudgeNextStep } from '../../jobs/nudge.ts';
 import { openStepQueue, openStepWorker } from '../../jobs/queues.ts';
 import { scheduleSteps, watchSchedules } from '../../jobs/schedule.ts';
 import { runStep } from '../../jobs/steps.ts';
@@ -56,7 +57,15 @@ async function runService(roles: Roles): Promise<void> {
         )
       : null;
     const worker = roles.jobs
-      ? openStepWorker(stores.queue, (name, signal) => runStep(deps, name, signal), log)
+      ? openStepWorker(
+          stores.queue,
+          async (name, signal) => {
+            const result = await runStep(deps, name, signal);
+            await nudgeNextStep(queue, name, result, deps.settings);
+            return result;
+          },
+          log,
+        )
       : null;
     if (roles.jobs) await scheduleSteps(queue);
     const stopWatching = roles.jobs ? watchSchedules(queue, log) : () => {};

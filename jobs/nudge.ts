@@ -1,0 +1,34 @@
+import type { PipelineSettings } from './dependencies.ts';
+import { enqueueStep, type StepQueue } from './queues.ts';
+import type { StepName, StepResult } from './steps.ts';
+
+interface Nudge {
+  next: StepName;
+  /** The field of the result that says there is something to do. */
+  when: string;
+  delayMs?: (settings: PipelineSettings) => number;
+}
+
+/** What a finished step leaves for the next one. Schedules would find it too, only later. */
+const NUDGES: Partial<Record<StepName, Nudge>> = {
+  'sync-catalog': { next: 'push-usage', when: 'releasedTokenCount' },
+  'collect-usage': { next: 'ingest-events', when: 'usageEventCount' },
+  'ingest-events': {
+    next: 'aggregate-usage',
+    when: 'sentCount',
+    delayMs: (settings) => settings.settleLagMs + 1_000,
+  },
+  'aggregate-usage': { next: 'push-usage', when: 'revisionCount' },
+};
+
+/** Hands on to the next step when this one left it work. */
+export async function nudgeNextStep(
+  queue: StepQueue,
+  name: StepName,
+  result: StepResult,
+  settings: PipelineSettings,
+): Promise<void> {
+  const nudge = NUDGES[name];
+  if (nudge === undefined || !result.ran || Number(result[nudge.when] ?? 0) === 0) return;
+  await enqueueStep(queue, nudge.next, `after ${name}`, nudge.delayMs?.(settings) ?? 0);
+}
