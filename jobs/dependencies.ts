@@ -22,6 +22,10 @@ export interface PipelineSettings {
   hourCloseLagMs: number;
   /** Most rows expected of one OpenMeter answer, which has no pages. */
   settleRowLimit: number;
+  /** How long an hour may differ, and a sent event may stay invisible, before it is repaired. */
+  repairGraceMs: number;
+  /** How often an invisible event is sent again under its own id before it gets another. */
+  repairResendLimit: number;
   pushConcurrency: number;
   /** Key of the Stripe customer's metadata that holds the tenant. */
   tenantMetadataKey: string;
@@ -36,6 +40,8 @@ export const DEFAULT_SETTINGS: PipelineSettings = {
   settleLagMs: 5 * 60_000,
   hourCloseLagMs: 20 * 60_000,
   settleRowLimit: 20_000,
+  repairGraceMs: 30 * 60_000,
+  repairResendLimit: 3,
   pushConcurrency: 100,
   tenantMetadataKey: 'tenant_id',
 };

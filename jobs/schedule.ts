@@ -8,6 +8,7 @@ export const STEP_INTERVALS_MS: Record<StepName, number> = {
   'collect-usage': 60_000,
   'ingest-events': 30_000,
   'aggregate-usage': 2 * 60_000,
+  'repair-usage': 5 * 60_000,
   'push-usage': 60_000,
 };
 

@@ -4,6 +4,7 @@ import { collectUsage } from './collect-usage.ts';
 import type { JobDependencies } from './dependencies.ts';
 import { ingestEvents } from './ingest-events.ts';
 import { pushUsage } from './push-usage.ts';
+import { repairUsage } from './repair-usage.ts';
 import { syncCatalog } from './sync-catalog.ts';
 
 /** The pipeline's steps in the order in which usage travels; names are the BullMQ job names. */
@@ -12,6 +13,7 @@ export const STEP_NAMES = [
   'collect-usage',
   'ingest-events',
   'aggregate-usage',
+  'repair-usage',
   'push-usage',
 ] as const;
 export type StepName = (typeof STEP_NAMES)[number];
@@ -23,6 +25,7 @@ const STEPS: Record<StepName, Step> = {
   'collect-usage': collectUsage,
   'ingest-events': ingestEvents,
   'aggregate-usage': aggregateUsage,
+  'repair-usage': repairUsage,
   'push-usage': pushUsage,
 };
 

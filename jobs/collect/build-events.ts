@@ -61,6 +61,11 @@ function finish({ itemKeys, items, ...event }: Draft): UsageEvent {
   const digest = createHash('sha256').update(itemKeys.sort().join('\n')).digest('hex').slice(0, 40);
   const usageEventId = `ue_${digest}`;
   for (const item of items) item.usageEventId = usageEventId;
+  return { ...event, usageEventId, body: renderUsageEvent({ ...event, usageEventId }) };
+}
+
+/** The final JSON text of the CloudEvent: counts as text, negative ones for corrections. */
+export function renderUsageEvent(event: Omit<UsageEvent, 'body' | 'windowStart'>): string {
   const data: UsageEventData = {
     model: event.model,
     feature: event.feature,
@@ -72,14 +77,13 @@ function finish({ itemKeys, items, ...event }: Draft): UsageEvent {
     total_tokens: String(event.totalTokenCount),
     requests: String(event.requestCount),
   };
-  const body = JSON.stringify({
+  return JSON.stringify({
     specversion: '1.0',
-    id: usageEventId,
+    id: event.usageEventId,
     source: USAGE_EVENT_SOURCE,
     type: USAGE_EVENT_TYPE,
     subject: event.subject,
     time: event.eventTime.toISOString().replace('.000Z', 'Z'),
     data,
   });
-  return { ...event, usageEventId, body };
 }

@@ -7,4 +7,5 @@ export const LEDGER_MIGRATION_NAMES: readonly string[] = [
   '0002_metering.sql',
   '0003_billing.sql',
   '0004_service.sql',
+  '0007_repair.sql',
 ];

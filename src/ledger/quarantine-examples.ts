@@ -38,7 +38,7 @@ export async function readQuarantineExamples(
             union all
             select 'usage_event', quarantine_reason, event_time, subject, feature, model,
                    prompt_token_count + completion_token_count
-              from usage_events where status = 'quarantined'
+              from usage_events where status = 'quarantined' and kind = 'usage'
             union all
             select 'hourly_usage', quarantine_reason, window_start, subject, feature, model, delta_token_count
               from hourly_usage where quarantine_reason is not null

@@ -57,6 +57,10 @@ export interface Ledger {
     claimed_until: Date | null;
     sent_at: Date | null;
     created_at: Date;
+    kind: Generated<UsageEventKind>;
+    root_event_id: string | null;
+    copy_delta: Generated<number>;
+    resend_count: Generated<number>;
   };
   settlements: {
     window_start: Date;
@@ -66,6 +70,8 @@ export interface Ledger {
     attempt_count: Generated<number>;
     next_attempt_at: Date | null;
     settled_at: Date | null;
+    repair_checked_at: Date | null;
+    repaired_at: Date | null;
   };
   hourly_usage: {
     hourly_usage_id: Generated<bigint>;
@@ -105,6 +111,8 @@ export interface Ledger {
     first_seen_at: Date;
     last_seen_at: Date;
     resolved_at: Date | null;
+    class: DriftClass | null;
+    found_sound_at: Date | null;
   };
   customers: {
     customer_id: string;
@@ -225,3 +233,9 @@ export interface Ledger {
 
 /** Disjoint buckets of billed tokens: `prompt` is the uncached part. */
 export type TokenType = 'prompt' | 'prompt_cached' | 'completion';
+
+/** `usage` is what was collected; the others stand for a usage event and are in no sum of usage. */
+export type UsageEventKind = 'usage' | 'reissue' | 'correction';
+
+/** Why ledger and meter differ, as far as the events themselves tell. */
+export type DriftClass = 'lost_in_openmeter' | 'counted_twice' | 'unexplained';

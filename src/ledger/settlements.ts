@@ -39,7 +39,10 @@ export interface LedgerHour extends UsageKey {
   figures: Record<(typeof TOKEN_FIGURES)[number], bigint>;
 }
 
-/** What the ledger sent for these hours, by key. Quarantined events are not part of it. */
+/**
+ * What the ledger sent for these hours, by key: what OpenMeter must hold once every copy too many is offset.
+ * Quarantined events are not part of it, nor what was sent to repair.
+ */
 export async function sumSentEvents(database: LedgerDatabase, hours: readonly Date[]): Promise<LedgerHour[]> {
   const rows = await sql<UsageKey & { windowStart: Date } & Record<(typeof TOKEN_FIGURES)[number], bigint>>`
     select window_start as "windowStart", subject, feature, model, deployment,
@@ -48,6 +51,7 @@ export async function sumSentEvents(database: LedgerDatabase, hours: readonly Da
       sum(total_token_count)::bigint as total, sum(request_count)::bigint as requests
     from usage_events
     where window_start = any(${hours.map((hour) => hour.toISOString())}::timestamptz[]) and status in ('sent', 'confirmed')
+      and kind = 'usage'
     group by window_start, subject, feature, model, deployment`.execute(database);
   return rows.rows.map((row) => ({
     windowStart: row.windowStart,

@@ -103,7 +103,7 @@ export async function readQuarantineSummary(database: LedgerDatabase): Promise<Q
     union all
     select 'usage_event', quarantine_reason, count(*),
            coalesce(sum(prompt_token_count + completion_token_count), 0)::bigint
-      from usage_events where status = 'quarantined' group by quarantine_reason
+      from usage_events where status = 'quarantined' and kind = 'usage' group by quarantine_reason
     union all
     select 'hourly_usage', quarantine_reason, count(*), coalesce(sum(delta_token_count), 0)::bigint
       from hourly_usage where quarantine_reason is not null group by quarantine_reason

@@ -29,10 +29,10 @@ export async function readTokenTotals(database: LedgerDatabase): Promise<TokenTo
       const delivered = await one(sql`
         select coalesce(sum(delta_token_count), 0)::bigint as total from meter_pushes where status = 'delivered'`);
       const unsent = await one(sql`
-        select coalesce(sum(prompt_token_count + completion_token_count), 0)::bigint as total from usage_events where status = 'pending'`);
+        select coalesce(sum(prompt_token_count + completion_token_count), 0)::bigint as total from usage_events where status = 'pending' and kind = 'usage'`);
       const sent = await one(sql`
         select coalesce(sum(prompt_token_count + completion_token_count), 0)::bigint as total
-        from usage_events where status in ('sent', 'confirmed')`);
+        from usage_events where status in ('sent', 'confirmed') and kind = 'usage'`);
       const settled = await one(
         sql`select coalesce(sum(delta_token_count), 0)::bigint as total from hourly_usage`,
       );
@@ -44,7 +44,7 @@ export async function readTokenTotals(database: LedgerDatabase): Promise<TokenTo
         select reason, sum(token_count)::bigint as total from (
           select quarantine_reason as reason, token_count from source_items
             where quarantine_reason is not null and token_kind in ('prompt', 'completion')
-          union all select quarantine_reason, prompt_token_count + completion_token_count from usage_events where status = 'quarantined'
+          union all select quarantine_reason, prompt_token_count + completion_token_count from usage_events where status = 'quarantined' and kind = 'usage'
           union all select quarantine_reason, delta_token_count from hourly_usage where quarantine_reason is not null
           union all select 'refused_by_stripe', delta_token_count from meter_pushes where status = 'refused') waiting
         group by reason order by reason`.execute(transaction);
