@@ -121,13 +121,15 @@ function configError(problems: string[]): TallystickError {
   );
 }
 
-const SECRET_NAMES = /KEY|SECRET|PASSWORD|_URL$/;
+const SECRET_NAMES = /KEY|SECRET|PASSWORD/;
+/** Addresses can carry passwords and tokens anywhere but in their host. */
+const ADDRESS_NAMES = /_(URL|BASE|ENDPOINT|AUDIENCE)$/;
 
 /** The configuration with secrets reduced to whether they are set, and addresses to their hosts. */
 export function describeConfig(config: Config): Record<string, string> {
   return Object.fromEntries(
     Object.entries(config).map(([name, value]) => {
-      if (name.endsWith('_URL') && typeof value === 'string') return [name, new URL(value).host];
+      if (ADDRESS_NAMES.test(name) && typeof value === 'string') return [name, new URL(value).host];
       if (SECRET_NAMES.test(name) && name !== 'STRIPE_TENANT_METADATA_KEY') return [name, 'set'];
       return [name, value instanceof Date ? value.toISOString() : String(value)];
     }),
