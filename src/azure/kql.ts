@@ -1,10 +1,10 @@
-import { ValidationError } from '../errors.ts';
 import { quoteKql } from './kql-literal.ts';
+import { datetime, eventBounds, halfOpen, validateQuery } from './kql-window.ts';
 import type { SourceQuery } from './source.ts';
 
 /**
- * The one place where KQL is made. Only validated values enter a query: names as escaped string literals,
- * instants and counts printed by us.
+ * KQL is made here for the metrics tables and in kql-llm-log.ts for the request-level ones, and nowhere else.
+ * Only validated values enter a query: names as escaped string literals, instants and counts printed by us.
  */
 
 /** Where the metric rows are: `AppMetrics` of a workspace, or `customMetrics` of a classic resource. */
@@ -56,19 +56,6 @@ const COLUMNS: Record<MetricsSchema, SchemaColumns> = {
 
 /** The dimension in which Application Insights keeps a metric's namespace in its log tables. */
 const NAMESPACE_DIMENSION = '_MS.MetricNamespace';
-
-const DAY_MS = 86_400_000;
-
-/**
- * How far event times can lie from the ingestion window. The store replaces an event time that is more than
- * 2 days before receipt, or more than 1 day after it, by the receipt time (log-standard-columns page); a day
- * is added for the way from receipt to ingestion.
- */
-export const EVENT_LOOK_BACK_MS = 3 * DAY_MS;
-export const EVENT_LOOK_AHEAD_MS = 2 * DAY_MS;
-
-/** The service cuts answers at 500,000 rows, and the sentinel row needs one of them. */
-export const MAXIMUM_ROW_LIMIT = 499_999;
 
 /** Columns of a row query's answer, in order. */
 export const ROW_COLUMNS = [
@@ -143,15 +130,6 @@ export function buildSummaryQuery(options: KqlOptions, since: Date): string {
   ].join('\n| ');
 }
 
-/** The event times a row query can touch; the timespan handed to the client is derived from it. */
-export function eventBounds(query: SourceQuery): { start: Date; end: Date } {
-  if (query.by === 'event') return query.window;
-  return {
-    start: new Date(query.window.start.getTime() - EVENT_LOOK_BACK_MS),
-    end: new Date(query.window.end.getTime() + EVENT_LOOK_AHEAD_MS),
-  };
-}
-
 function metricConditions(options: KqlOptions, columns: SchemaColumns): string[] {
   const conditions = [`where ${columns.name} endswith "Tokens"`];
   if (options.namespace !== undefined) {
@@ -159,31 +137,4 @@ function metricConditions(options: KqlOptions, columns: SchemaColumns): string[]
     conditions.push(`where tostring(${columns.properties}["${NAMESPACE_DIMENSION}"]) == ${namespace}`);
   }
   return conditions;
-}
-
-/** Never `between`, which includes both ends. */
-function halfOpen(column: string, start: Date, end: Date): string {
-  return `${column} >= ${datetime(start)} and ${column} < ${datetime(end)}`;
-}
-
-function datetime(instant: Date): string {
-  if (Number.isNaN(instant.getTime())) throw new ValidationError('window', 'holds an invalid instant');
-  return `datetime(${instant.toISOString()})`;
-}
-
-function validateQuery(query: SourceQuery): void {
-  if (!(query.window.start.getTime() < query.window.end.getTime())) {
-    throw new ValidationError('window', 'must end after it starts');
-  }
-  if (!Number.isInteger(query.rowLimit) || query.rowLimit < 1 || query.rowLimit > MAXIMUM_ROW_LIMIT) {
-    throw new ValidationError('rowLimit', `must be a whole number from 1 to ${MAXIMUM_ROW_LIMIT}`);
-  }
-  if (query.partition === undefined) return;
-  const { count, index } = query.partition;
-  if (!Number.isInteger(count) || count < 2 || count > 65_536) {
-    throw new ValidationError('partition.count', 'must be a whole number from 2 to 65536');
-  }
-  if (!Number.isInteger(index) || index < 0 || index >= count) {
-    throw new ValidationError('partition.index', 'must be a whole number from 0 up to the count');
-  }
 }

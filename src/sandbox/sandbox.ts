@@ -10,6 +10,8 @@ import { createScenario, type ScenarioOptions } from './scenario.ts';
 import type { StandInContext } from './stand-in.ts';
 import type { StripeStandInOptions } from './stripe/options.ts';
 import { createStripeStandIn } from './stripe/stand-in.ts';
+import type { RequestLog } from './traffic/log-row.ts';
+import { createRequestLog } from './traffic/request-log.ts';
 import { createTraffic } from './traffic/traffic.ts';
 import { VirtualClock } from './virtual-clock.ts';
 
@@ -44,6 +46,7 @@ export interface RunningSandbox {
 /** The sandbox before anybody listens: what `startSandbox` serves, and what a test reaches into. */
 export interface SandboxParts extends ControlParts {
   azure: AzureStandIn;
+  requestLog: RequestLog;
   close(): void;
 }
 
@@ -57,13 +60,14 @@ export function assembleSandbox(options: SandboxOptions): SandboxParts {
   const clock = new VirtualClock(clockJournal.takeReplay().at(-1)?.at ?? options.scenario.startMs);
   const scenario = createScenario(options.scenario);
   const traffic = createTraffic(scenario);
+  const requestLog = createRequestLog(scenario);
   const context: StandInContext = {
     clock,
     seed: options.scenario.seed,
     stateDirectory,
     latencyMs: options.latencyMs,
   };
-  const azure = createAzureStandIn(context, traffic, { workspaceId: SANDBOX_WORKSPACE_ID });
+  const azure = createAzureStandIn(context, traffic, { workspaceId: SANDBOX_WORKSPACE_ID, requestLog });
   const openMeter = createOpenMeterStandIn(context, options.openMeter);
   const stripe = createStripeStandIn(context, scenario, {
     gracePeriodHours: options.gracePeriodHours,
@@ -73,6 +77,7 @@ export function assembleSandbox(options: SandboxOptions): SandboxParts {
     clock,
     scenario,
     traffic,
+    requestLog,
     azure,
     openMeter,
     stripe,

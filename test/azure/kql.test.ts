@@ -1,8 +1,9 @@
 import { readFileSync } from 'node:fs';
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { buildRowQuery, buildSummaryQuery, type KqlOptions, MAXIMUM_ROW_LIMIT } from '../../src/azure/kql.ts';
+import { buildRowQuery, buildSummaryQuery, type KqlOptions } from '../../src/azure/kql.ts';
 import { quoteKql } from '../../src/azure/kql-literal.ts';
+import { MAXIMUM_ROW_LIMIT } from '../../src/azure/kql-window.ts';
 import type { SourceQuery } from '../../src/azure/source.ts';
 import { ValidationError } from '../../src/errors.ts';
 import { parseQuery } from '../../src/sandbox/azure/kql/parse.ts';

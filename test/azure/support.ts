@@ -1,7 +1,8 @@
 import type { AddressInfo } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { serve } from '@hono/node-server';
-import { type AppMetricsSourceOptions, createAppMetricsSource } from '../../src/azure/usage-source.ts';
+import type { LogsSourceOptions } from '../../src/azure/logs-source.ts';
+import { createAppMetricsSource } from '../../src/azure/usage-source.ts';
 import { DAY_MS, HOUR_MS } from '../../src/clock.ts';
 import { loadConfig } from '../../src/config.ts';
 import {
@@ -30,7 +31,7 @@ export async function startAzure(
     scenario?: Scenario;
     standIn?: AzureStandInOptions;
     environment?: Record<string, string>;
-    source?: AppMetricsSourceOptions;
+    source?: LogsSourceOptions;
     nowMs?: number;
     /** Real milliseconds that every answer takes. */
     latencyMs?: number;

@@ -1,18 +1,18 @@
-import type { Traffic } from '../traffic/row.ts';
 import type { FaultPlan } from './faults.ts';
 import { parseQuery } from './kql/parse.ts';
-import { runOperators } from './kql/run.ts';
+import { type ResultTable, runOperators } from './kql/run.ts';
+import type { Query } from './kql/syntax.ts';
 import { KqlError, parseDatetime, TICKS_PER_MS } from './kql/value.ts';
 import { planScan } from './plan.ts';
-import { openTable, type StoredRow, storeRow } from './tables.ts';
+import { openTable, type StoredData } from './tables.ts';
 import { describeQueryError, describeTable, partialError } from './wire.ts';
 
 export interface QueryRequest {
   /** The request body as it came. */
   body: string;
   /** Tables that the scope of the request has. */
-  tables: string[];
-  traffic: Traffic;
+  tables: readonly string[];
+  data: StoredData;
   /** Rows ingested before this instant are visible. */
   nowMs: number;
   faults: FaultPlan;
@@ -24,17 +24,7 @@ export interface QueryRequest {
 export function answerQuery(request: QueryRequest): { status: 200 | 400; body: unknown } {
   try {
     const { query, timespan } = readBody(request.body);
-    const parsed = parseQuery(query);
-    const nowTicks = BigInt(request.nowMs) * TICKS_PER_MS;
-    const table = openTable(parsed.table, request.tables, nowTicks);
-    const bounds = readTimespan(timespan);
-    const range = planScan(parsed, table.timeColumn, bounds, nowTicks);
-    const rows = scan(request, range.startMs, range.endMs).filter(
-      (row) =>
-        (bounds.lowTicks === null || row.eventTicks >= bounds.lowTicks) &&
-        (bounds.highTicks === null || row.eventTicks <= bounds.highTicks),
-    );
-    const result = runOperators(parsed.operators, table, rows);
+    const result = runQuery(request, parseQuery(query), readTimespan(timespan));
     if (request.halve) {
       const kept = { ...result, rows: result.rows.slice(0, result.rows.length >> 1) };
       return { status: 200, body: describeTable(kept, partialError('A node did not answer in time')) };
@@ -51,10 +41,24 @@ export function answerQuery(request: QueryRequest): { status: 200 | 400; body: u
   }
 }
 
-/** A duplicated row is a stored row that stands twice, so it passes through every filter like any other. */
-function scan(request: QueryRequest, startMs: number, endMs: number): StoredRow[] {
-  if (endMs <= startMs) return [];
-  return request.faults.duplicate(request.traffic.rowsIngestedBetween(startMs, endMs)).map(storeRow);
+interface Timespan {
+  lowTicks: bigint | null;
+  highTicks: bigint | null;
+}
+
+/** The timespan bounds every table that the query names, those inside a join too. */
+function runQuery(request: QueryRequest, query: Query, timespan: Timespan): ResultTable {
+  const nowTicks = BigInt(request.nowMs) * TICKS_PER_MS;
+  const table = openTable(query.table, request.tables, nowTicks);
+  const { startMs, endMs } = planScan(query, table.timeColumn, timespan, nowTicks);
+  const scanned = endMs <= startMs ? [] : table.scan(request.data, startMs, endMs);
+  const { lowTicks, highTicks } = timespan;
+  const rows = scanned.filter(
+    (row) =>
+      (lowTicks === null || row.eventTicks >= lowTicks) &&
+      (highTicks === null || row.eventTicks <= highTicks),
+  );
+  return runOperators(query.operators, table, rows, (inner) => runQuery(request, inner, timespan));
 }
 
 function readBody(text: string): { query: string; timespan: string } {
@@ -72,7 +76,7 @@ function readBody(text: string): { query: string; timespan: string } {
 }
 
 /** `start/end` only, the form our client sends; both ends included. @throws KqlError for other forms */
-function readTimespan(timespan: string): { lowTicks: bigint | null; highTicks: bigint | null } {
+function readTimespan(timespan: string): Timespan {
   if (timespan === '') return { lowTicks: null, highTicks: null };
   const [start, end, ...more] = timespan.split('/');
   if (start === undefined || end === undefined || more.length > 0) {

@@ -1,7 +1,8 @@
 /**
  * Stand-in for the Azure Monitor Logs query API (`api.loganalytics.io`), backed by seeded traffic.
  *
- * It models: POST /v1/workspaces/{guid}/query (table AppMetrics) and POST /v1/{ARM resource id}/query (table
+ * It models: POST /v1/workspaces/{guid}/query (tables AppMetrics, ApiManagementGatewayLlmLog and
+ * ApiManagementGatewayLogs) and POST /v1/{ARM resource id}/query (table
  * customMetrics, for resources of type microsoft.insights/components; AppMetrics for others); the bearer
  * requirement; the body's `timespan`, ANDed with the query; rows that become visible only when their ingestion
  * instant has passed; event times more than two days old or a day ahead replaced by the receipt time; 100 ns
@@ -19,9 +20,11 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { Hono } from 'hono';
 import { createRandom, deriveSeed } from '../random.ts';
 import type { StandIn, StandInContext } from '../stand-in.ts';
+import type { RequestLog } from '../traffic/log-row.ts';
 import type { Traffic } from '../traffic/row.ts';
 import { answerQuery } from './answer-query.ts';
 import { type AzureFaultSettings, FaultPlan } from './faults.ts';
+import { COMPONENT_TABLES, WORKSPACE_TABLES } from './tables.ts';
 import { FAULT_ANSWERS } from './wire.ts';
 
 /** The workspace the sandbox configures itself with. */
@@ -33,7 +36,18 @@ export interface AzureStandInOptions {
   /** Only this resource exists; left out, every resource id does. */
   resourceId?: string;
   faults?: AzureFaultSettings;
+  /** Fills the two request-level tables; left out, they are empty. */
+  requestLog?: RequestLog;
 }
+
+/** The request-level tables of a gateway that logs no requests. */
+const NO_REQUESTS: RequestLog = {
+  llmRowsIngestedBetween: () => [],
+  gatewayRowsIngestedBetween: () => [],
+  tokenTotalByTenant: () => new Map(),
+  lastIngestionMs: 0,
+  inject: () => {},
+};
 
 export interface AzureStandIn extends StandIn {
   /** Switches faults on and off while it runs. */
@@ -78,7 +92,7 @@ export function createAzureStandIn(
     const answer = answerQuery({
       body: await exchange.req.text(),
       tables: scope,
-      traffic,
+      data: { traffic, requestLog: options.requestLog ?? NO_REQUESTS, faults },
       nowMs: context.clock.nowMs(),
       faults,
       halve: fault === 'partial',
@@ -102,11 +116,13 @@ function readScope(path: string, options: AzureStandInOptions): string[] | null 
   if (workspace !== undefined) {
     const known =
       options.workspaceId === undefined || options.workspaceId.toLowerCase() === workspace.toLowerCase();
-    return GUID.test(workspace) && known ? ['AppMetrics'] : null;
+    return GUID.test(workspace) && known ? WORKSPACE_TABLES : null;
   }
   const resource = /^\/v1(\/subscriptions\/.+\/providers\/.+)\/query$/.exec(decodeURIComponent(path))?.[1];
   if (resource === undefined) return null;
   if (options.resourceId !== undefined && options.resourceId.toLowerCase() !== resource.toLowerCase())
     return null;
-  return [/\/providers\/microsoft\.insights\/components\//i.test(resource) ? 'customMetrics' : 'AppMetrics'];
+  return /\/providers\/microsoft\.insights\/components\//i.test(resource)
+    ? COMPONENT_TABLES
+    : WORKSPACE_TABLES;
 }

@@ -2,7 +2,7 @@ import { compileComparison } from './compile-comparison.ts';
 import { compileScalarCall } from './scalar-functions.ts';
 import type { Compiled, Scope } from './scope.ts';
 import type { Expression } from './syntax.ts';
-import { KqlError } from './value.ts';
+import { KqlError, type KqlValue } from './value.ts';
 
 /** Resolves names and types once, so that running over rows only calls closures. @throws KqlError */
 export function compileExpression<Row>(expression: Expression, scope: Scope<Row>): Compiled<Row> {
@@ -46,8 +46,12 @@ function compileMember<Row>(object: Compiled<Row>, key: string): Compiled<Row> {
     type: 'dynamic',
     evaluate: (row) => {
       const bag = object.evaluate(row);
-      if (bag === null || typeof bag !== 'object') return null;
+      if (!isBag(bag)) return null;
       return Object.hasOwn(bag, key) ? (bag[key] ?? null) : null;
     },
   };
+}
+
+function isBag(value: KqlValue): value is Readonly<Record<string, string>> {
+  return typeof value === 'object' && value !== null && !Array.isArray(value);
 }

@@ -1,19 +1,24 @@
 import { parseExpression } from './parse-expression.ts';
-import type { NamedExpression, Operator, Query } from './syntax.ts';
+import type { JoinKind, NamedExpression, Operator, Query } from './syntax.ts';
 import { TokenReader } from './token-reader.ts';
 import { KqlError } from './value.ts';
 
 /**
- * Reads `Table | operator | ...` with the operators where, project, extend, summarize, order/sort by and
- * take/limit; anything else is refused, so that the sandbox never answers a query it does not understand.
+ * Reads `Table | operator | ...` with the operators where, project, extend, summarize, order/sort by,
+ * take/limit and join (leftouter or leftsemi, with one key column); anything else is refused, so that the sandbox never answers a query it does not understand.
  * @throws KqlError SyntaxError
  */
 export function parseQuery(text: string): Query {
   const reader = new TokenReader(text);
+  const query = parsePipeline(reader);
+  reader.expectEnd();
+  return query;
+}
+
+function parsePipeline(reader: TokenReader): Query {
   const table = reader.expectName();
   const operators: Operator[] = [];
   while (reader.accept('|')) operators.push(parseOperator(reader));
-  reader.expectEnd();
   return { table, operators };
 }
 
@@ -33,9 +38,26 @@ function parseOperator(reader: TokenReader): Operator {
     case 'take':
     case 'limit':
       return { kind: 'take', count: reader.expectWholeNumber() };
+    case 'join':
+      return parseJoin(reader);
     default:
       throw new KqlError('SyntaxError', `Query operator '${name}' is not understood here`);
   }
+}
+
+/** `join kind=leftouter (Table | ...) on Column`: the kind must be stated, as Kusto's own default surprises. */
+function parseJoin(reader: TokenReader): Operator {
+  reader.expect('kind');
+  reader.expect('=');
+  const how = reader.expectName();
+  if (how !== 'leftouter' && how !== 'leftsemi') {
+    throw new KqlError('SyntaxError', `Join kind '${how}' is not understood here`);
+  }
+  reader.expect('(');
+  const right = parsePipeline(reader);
+  reader.expect(')');
+  reader.expect('on');
+  return { kind: 'join', how: how satisfies JoinKind, right, key: reader.expectName() };
 }
 
 function parseSummarize(reader: TokenReader): Operator {

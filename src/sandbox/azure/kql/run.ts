@@ -1,8 +1,9 @@
 import { compileAggregate } from './aggregates.ts';
 import { compileExpression } from './compile.ts';
 import { compareValues } from './compile-comparison.ts';
+import { joinTables } from './join.ts';
 import type { Column, Scope } from './scope.ts';
-import type { NamedExpression, Operator } from './syntax.ts';
+import type { NamedExpression, Operator, Query } from './syntax.ts';
 import { KqlError, type KqlType, type KqlValue } from './value.ts';
 
 /** A finished result: typed columns and rows of scalars. */
@@ -14,11 +15,19 @@ export interface ResultTable {
 /** Rows after an operator that made new ones: plain tuples. */
 type Tuple = KqlValue[];
 
+/** Answers the query in the brackets of a join. */
+export type RunQuery = (query: Query) => ResultTable;
+
 /**
  * Compiles the whole pipeline before it touches a row, so that a query with a mistake in its last operator
  * fails even on an empty table. @throws KqlError
  */
-export function runOperators<Row>(operators: Operator[], scope: Scope<Row>, rows: Row[]): ResultTable {
+export function runOperators<Row>(
+  operators: Operator[],
+  scope: Scope<Row>,
+  rows: Row[],
+  runQuery: RunQuery,
+): ResultTable {
   const [operator, ...rest] = operators;
   if (operator === undefined) return toResult(scope, rows);
   switch (operator.kind) {
@@ -29,6 +38,7 @@ export function runOperators<Row>(operators: Operator[], scope: Scope<Row>, rows
         rest,
         scope,
         rows.filter((row) => condition.evaluate(row) === true),
+        runQuery,
       );
     }
     case 'order': {
@@ -43,15 +53,19 @@ export function runOperators<Row>(operators: Operator[], scope: Scope<Row>, rows
         }
         return 0;
       });
-      return runOperators(rest, scope, sorted);
+      return runOperators(rest, scope, sorted, runQuery);
     }
     case 'take':
-      return runOperators(rest, scope, rows.slice(0, operator.count));
+      return runOperators(rest, scope, rows.slice(0, operator.count), runQuery);
     case 'project':
     case 'extend':
-      return reshape(operator.kind, operator.columns, rest, scope, rows);
+      return reshape(operator.kind, operator.columns, rest, scope, rows, runQuery);
     case 'summarize':
-      return summarize(operator, rest, scope, rows);
+      return summarize(operator, rest, scope, rows, runQuery);
+    case 'join': {
+      const joined = joinTables(toResult(scope, rows), runQuery(operator.right), operator.how, operator.key);
+      return runOperators(rest, tupleScope(joined.columns, scope.nowTicks), joined.rows, runQuery);
+    }
   }
 }
 
@@ -61,6 +75,7 @@ function reshape<Row>(
   rest: Operator[],
   scope: Scope<Row>,
   rows: Row[],
+  runQuery: RunQuery,
 ): ResultTable {
   const kept = kind === 'extend' ? scope.columns.filter((column) => column.hidden !== true) : [];
   const made = named.map((item, index) => ({
@@ -69,7 +84,7 @@ function reshape<Row>(
   }));
   const columns = [...kept.filter((column) => !made.some(({ name }) => name === column.name)), ...made];
   const tuples = rows.map((row) => columns.map((column) => column.evaluate(row)));
-  return runOperators(rest, tupleScope(columns, scope.nowTicks), tuples);
+  return runOperators(rest, tupleScope(columns, scope.nowTicks), tuples, runQuery);
 }
 
 function summarize<Row>(
@@ -77,6 +92,7 @@ function summarize<Row>(
   rest: Operator[],
   scope: Scope<Row>,
   rows: Row[],
+  runQuery: RunQuery,
 ): ResultTable {
   const keys = operator.groups.map((item, index) => ({
     name: item.name ?? defaultName(item, index),
@@ -100,7 +116,7 @@ function summarize<Row>(
     ...group.key,
     ...aggregates.map((aggregate) => aggregate.evaluate(group.rows)),
   ]);
-  return runOperators(rest, tupleScope([...keys, ...aggregates], scope.nowTicks), tuples);
+  return runOperators(rest, tupleScope([...keys, ...aggregates], scope.nowTicks), tuples, runQuery);
 }
 
 function tupleScope(columns: { name: string; type: KqlType }[], nowTicks: bigint): Scope<Tuple> {

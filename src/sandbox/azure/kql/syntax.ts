@@ -36,7 +36,11 @@ export type Operator =
   | { kind: 'project' | 'extend'; columns: NamedExpression[] }
   | { kind: 'summarize'; aggregates: NamedExpression[]; groups: NamedExpression[] }
   | { kind: 'order'; keys: { expression: Expression; descending: boolean }[] }
-  | { kind: 'take'; count: number };
+  | { kind: 'take'; count: number }
+  | { kind: 'join'; how: JoinKind; right: Query; key: string };
+
+/** `leftsemi` keeps left rows that have a match, `leftouter` all of them with nulls where none is. */
+export type JoinKind = 'leftouter' | 'leftsemi';
 
 export interface Query {
   table: string;

@@ -5,7 +5,14 @@ export type KqlType = 'string' | 'long' | 'int' | 'real' | 'bool' | 'datetime' |
  * A scalar. Datetimes and timespans are bigint ticks of 100 nanoseconds (datetimes since 1970), so that
  * instants are compared exactly; long, int and real are numbers; null is the null of every type but string.
  */
-export type KqlValue = string | number | bigint | boolean | null | Readonly<Record<string, string>>;
+export type KqlValue =
+  | string
+  | number
+  | bigint
+  | boolean
+  | null
+  | Readonly<Record<string, string>>
+  | readonly object[];
 
 /** What the service answers with 400: `SyntaxError` for text it cannot read, `SemanticError` for the rest. */
 export class KqlError extends Error {
@@ -45,7 +52,7 @@ function floorModulo(value: bigint, modulus: bigint): bigint {
 export function toText(type: KqlType, value: KqlValue): string {
   if (value === null) return '';
   if (type === 'datetime' && typeof value === 'bigint') return formatDatetime(value);
-  if (typeof value === 'boolean') return value ? 'True' : 'False';
+  if (typeof value === 'boolean') return String(value);
   if (typeof value === 'object') return JSON.stringify(value);
   return String(value);
 }
