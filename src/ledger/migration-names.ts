@@ -7,5 +7,6 @@ export const LEDGER_MIGRATION_NAMES: readonly string[] = [
   '0002_metering.sql',
   '0003_billing.sql',
   '0004_service.sql',
+  '0005_control_source.sql',
   '0007_repair.sql',
 ];

@@ -34,8 +34,29 @@ export interface Ledger {
     usage_event_id: string | null;
     quarantine_reason: string | null;
     raw: Json | null;
+    request_facts: Json | null;
     collection_window_id: bigint;
   };
+  control_items: {
+    source: string;
+    event_day: string;
+    source_item_id: string;
+    metric_name: string;
+    event_time: Date | null;
+    ingested_at: Date;
+    subject: string;
+    tenant_key: string;
+    feature: string;
+    model: string;
+    deployment: string;
+    token_kind: string;
+    token_count: bigint;
+    request_count: bigint;
+    fault: string | null;
+    request_facts: Json | null;
+    collected_at: Date;
+  };
+  control_watermarks: { source: string; position: Date; updated_at: Date };
   usage_events: {
     usage_event_id: string;
     window_start: Date;
