@@ -1,5 +1,6 @@
 import Stripe from 'stripe';
 import { TallystickError } from '../errors.ts';
+import { checkAnswers } from './checked-http-client.ts';
 
 /** Fixed, so that an SDK update cannot change what the fields mean without a change here. */
 export const STRIPE_API_VERSION = '2026-10-28.endive';
@@ -38,8 +39,9 @@ export function createStripeSdk(options: StripeSdkOptions): Stripe {
     maxNetworkRetries: 0,
     timeout: options.timeoutMs,
     telemetry: false,
-    httpClient:
+    httpClient: checkAnswers(
       options.fetch === undefined ? createHttpClient(plain) : Stripe.createFetchHttpClient(options.fetch),
+    ),
   });
 }
 
