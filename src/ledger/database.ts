@@ -9,7 +9,7 @@ const INT8_OID = 20;
 const DATE_OID = 1082;
 
 /** Counts come back as bigint, dates as `YYYY-MM-DD` text: neither may pass through a float or a local zone. */
-const types: pg.CustomTypesConfig = {
+export const LEDGER_TYPES: pg.CustomTypesConfig = {
   getTypeParser: ((oid: number, format?: 'text' | 'binary') => {
     if (oid === INT8_OID) return BigInt;
     if (oid === DATE_OID) return (text: string) => text;
@@ -30,7 +30,7 @@ export function openLedger(options: LedgerOptions): LedgerDatabase {
     connectionString: options.databaseUrl,
     max: options.maxConnectionCount,
     application_name: options.applicationName ?? 'tallystick',
-    types,
+    types: LEDGER_TYPES,
   });
   // A connection that dies while idle is replaced by the pool; without a listener it would end the process.
   pool.on('error', () => {});
