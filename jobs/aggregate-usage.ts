@@ -5,6 +5,7 @@ import { type DueHour, findDueHours, sumSentEvents } from '../src/ledger/settlem
 import { METER_SLUGS, type MeterHour, type MeterSlug } from '../src/openmeter/port.ts';
 import type { JobDependencies } from './dependencies.ts';
 import { compareHours } from './settle/compare-hours.ts';
+import { divideAtBoundaries } from './settle/divide-hours.ts';
 
 /** Hours looked up at once; the rest waits for the next round of the same run. */
 const DUE_LIMIT = 240;
@@ -120,7 +121,7 @@ async function settleRun(deps: JobDependencies, run: Run, signal: AbortSignal | 
   }
   return await commitSettlement(
     deps.database,
-    { hours: run.hours, ...comparison },
+    { hours: run.hours, ...comparison, usage: await divideAtBoundaries(deps.database, comparison.usage) },
     { now: deps.clock.now(), retryDriftAfterMs: DRIFT_RETRY_MS },
   );
 }

@@ -1,4 +1,5 @@
 import { type TallystickError, toTallystickError } from '../src/errors.ts';
+import { reopenUndividedHours } from '../src/ledger/hour-parts.ts';
 import {
   markPushesAttempted,
   markPushRefused,
@@ -36,6 +37,7 @@ export async function pushUsage(deps: JobDependencies, signal?: AbortSignal): Pr
     refusedCount: 0,
     quarantinedRowCount: 0,
   };
+  await reopenUndividedHours(deps.database);
   for (;;) {
     const planned = await planPushes(deps.database, { now: deps.clock.now(), rowLimit: PLAN_ROW_LIMIT });
     outcome.plannedCount += planned.pushCount;

@@ -42,7 +42,7 @@ export async function mayBeSent(
   }
   if (counted === acknowledged) return true;
   const reason = `outcome unknown: Stripe counts ${counted} for the hour, acknowledged pushes say ${acknowledged}`;
-  await markPushRefused(deps.database, push.meterPushId, reason);
+  await markPushRefused(deps.database, push.meterPushId, reason, { isUnproven: true });
   deps.log.error({ meterPushId: String(push.meterPushId), reason }, 'A push cannot be proven either way');
   return false;
 }

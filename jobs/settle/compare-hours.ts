@@ -1,4 +1,5 @@
 import { TOKEN_TYPES, toDisjointBuckets } from '../../pricing/tokens.ts';
+import { WHOLE_HOUR } from '../../src/ledger/hour-parts.ts';
 import type { MeterDrift, SettledActivity, SettledUsage } from '../../src/ledger/hourly-usage.ts';
 import type { LedgerHour } from '../../src/ledger/settlements.ts';
 import { TOKEN_FIGURES, usageKeyText } from '../../src/ledger/usage-key.ts';
@@ -43,7 +44,7 @@ export function compareHours(
       completionTokenCount: figures.completion,
     });
     for (const tokenType of TOKEN_TYPES)
-      comparison.usage.push({ ...place, tokenType, tokenCount: buckets[tokenType] });
+      comparison.usage.push({ ...place, ...WHOLE_HOUR, tokenType, tokenCount: buckets[tokenType] });
     comparison.activity.push({
       ...place,
       reasoningTokenCount: figures.reasoning,

@@ -2,6 +2,7 @@ import { sql } from 'kysely';
 import type { BillingCatalog } from '../stripe/port.ts';
 import { type CatalogCustomer, storeCustomers } from './catalog-customers.ts';
 import type { LedgerDatabase, LedgerTransaction } from './database.ts';
+import { storePeriodBoundaries } from './hour-parts.ts';
 import type { TokenType } from './schema.ts';
 
 export interface MeterBinding {
@@ -38,6 +39,7 @@ export async function storeCatalog(
       ).map((row) => [row.stripe_customer_id ?? '', row.customer_id]),
     );
     await storeItems(transaction, catalog.subscriptionItems, idByStripeId, now);
+    await storePeriodBoundaries(transaction, now);
     await storeBindings(transaction, catalog.bindings, now);
     await storeInvoices(transaction, catalog.invoices, idByStripeId, now);
   });

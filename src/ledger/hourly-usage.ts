@@ -1,11 +1,12 @@
 import { sql } from 'kysely';
 import { addMs } from '../clock.ts';
 import type { LedgerDatabase, LedgerTransaction } from './database.ts';
+import type { HourPart } from './hour-parts.ts';
 import type { TokenType } from './schema.ts';
 import type { UsageKey } from './usage-key.ts';
 
-/** An hour's settled total of one key and token type. */
-export interface SettledUsage extends UsageKey {
+/** The settled total of one key and token type in one hour, or in a part of it. */
+export interface SettledUsage extends UsageKey, HourPart {
   windowStart: Date;
   tokenType: TokenType;
   tokenCount: bigint;
@@ -51,6 +52,7 @@ export async function commitSettlement(
     const settled = [...unchanged]
       .filter((hour) => !drifted.has(hour))
       .map((hour) => new Date(hour).toISOString());
+    await narrowParts(transaction, inUnchanged(result.usage));
     const revisionCount = await insertRevisions(transaction, inUnchanged(result.usage), times.now);
     await upsertActivity(transaction, inUnchanged(result.activity), times.now);
     await recordDrifts(transaction, [...unchanged], drifts, times.now);
@@ -84,6 +86,27 @@ const instants = (rows: readonly { windowStart: Date }[]) => rows.map((row) => r
 const texts = <Row>(rows: readonly Row[], pick: (row: Row) => string | bigint) =>
   rows.map((row) => String(pick(row)));
 
+/**
+ * Says of rows that no push carries yet that they cover less of their hour than before: it was divided since. Their
+ * counts stay; the revisions that follow move the difference to the other part.
+ */
+async function narrowParts(transaction: LedgerTransaction, usage: readonly SettledUsage[]): Promise<void> {
+  const divided = usage.filter((row) => row.partEndMinute < 60);
+  if (divided.length === 0) return;
+  await sql`
+    update hourly_usage h set part_end_minute = d.part_end
+    from unnest(${instants(divided)}::timestamptz[], ${texts(divided, (row) => row.subject)}::text[],
+      ${texts(divided, (row) => row.feature)}::text[], ${texts(divided, (row) => row.model)}::text[],
+      ${texts(divided, (row) => row.deployment)}::text[], ${texts(divided, (row) => row.tokenType)}::text[],
+      ${divided.map((row) => row.partStartMinute)}::smallint[], ${divided.map((row) => row.partEndMinute)}::smallint[])
+      as d(window_start, subject, feature, model, deployment, token_type, part_start, part_end)
+    where h.window_start = d.window_start and h.subject = d.subject and h.feature = d.feature and h.model = d.model
+      and h.deployment = d.deployment and h.token_type = d.token_type and h.part_start_minute = d.part_start
+      and h.part_end_minute > d.part_end and h.meter_push_id is null and h.written_off_at is null`.execute(
+    transaction,
+  );
+}
+
 /** Appends a revision where the total moved; equal totals write nothing, so a replay is silent. */
 async function insertRevisions(
   transaction: LedgerTransaction,
@@ -93,18 +116,20 @@ async function insertRevisions(
   if (usage.length === 0) return 0;
   const inserted = await sql`
     insert into hourly_usage (window_start, subject, feature, model, deployment, token_type, revision, token_count,
-      delta_token_count, created_at)
+      delta_token_count, part_start_minute, part_end_minute, created_at)
     select d.window_start, d.subject, d.feature, d.model, d.deployment, d.token_type, coalesce(p.revision, 0) + 1,
-      d.token_count, d.token_count - coalesce(p.token_count, 0), ${now}::timestamptz
+      d.token_count, d.token_count - coalesce(p.token_count, 0), d.part_start, d.part_end, ${now}::timestamptz
     from unnest(${instants(usage)}::timestamptz[], ${texts(usage, (row) => row.subject)}::text[],
       ${texts(usage, (row) => row.feature)}::text[], ${texts(usage, (row) => row.model)}::text[],
       ${texts(usage, (row) => row.deployment)}::text[], ${texts(usage, (row) => row.tokenType)}::text[],
-      ${texts(usage, (row) => row.tokenCount)}::bigint[])
-      as d(window_start, subject, feature, model, deployment, token_type, token_count)
+      ${texts(usage, (row) => row.tokenCount)}::bigint[], ${usage.map((row) => row.partStartMinute)}::smallint[],
+      ${usage.map((row) => row.partEndMinute)}::smallint[])
+      as d(window_start, subject, feature, model, deployment, token_type, token_count, part_start, part_end)
     left join lateral (
       select revision, token_count from hourly_usage h
       where h.window_start = d.window_start and h.subject = d.subject and h.feature = d.feature
         and h.model = d.model and h.deployment = d.deployment and h.token_type = d.token_type
+        and h.part_start_minute = d.part_start
       order by revision desc limit 1) p on true
     where d.token_count <> coalesce(p.token_count, 0)`.execute(transaction);
   return Number(inserted.numAffectedRows ?? 0n);

@@ -1,5 +1,6 @@
 import { sql } from 'kysely';
 import type { LedgerDatabase } from './database.ts';
+import { billedAt, isUndivided } from './hour-parts.ts';
 
 /** Stripe takes timestamps up to 35 days back; an hour is kept in hand. */
 const STRIPE_PAST_LIMIT = '34 days 23 hours';
@@ -9,10 +10,16 @@ const STRIPE_PAST_LIMIT = '34 days 23 hours';
  */
 const CATALOG_FRESH = '30 minutes';
 
+/** The reason of usage that no invoice of its own period can hold any more: it waits for the next one. */
+export const CARRY_TO_NEXT_INVOICE = 'carry_to_next_invoice';
+/** Why: its period's invoice is final, or Stripe takes nothing so old. Kept as the row's detail. */
+export const CARRY_CAUSES = ['period_finalized', 'older_than_stripe_takes'];
+
 /**
  * Turns settled usage that no push carries yet into pushes, in one statement: each row is attributed to a
- * customer and a meter and joins the push of its (customer, meter, hour), or is quarantined with the reason.
- * A push is committed here, before any call, with the value and identifier it will always have.
+ * customer and a meter and joins the push of its (customer, meter, part of the hour), or is quarantined with the
+ * reason. A push is committed here, before any call, with the value and identifier it will always have.
+ * Rows of an hour that has yet to be divided (see `reopenUndividedHours`) are left alone.
  * @returns rows taken, pushes made, rows quarantined; all zero when nothing waits
  */
 export async function planPushes(
@@ -21,27 +28,14 @@ export async function planPushes(
 ): Promise<{ rowCount: number; pushCount: number; quarantinedCount: number }> {
   const planned = await sql<{ row_count: number; push_count: number; quarantined_count: number }>`
     with candidate as (
-      select hourly_usage_id, window_start, subject, feature, model, token_type, delta_token_count
-      from hourly_usage where meter_push_id is null and quarantine_reason is null
+      select hourly_usage_id, window_start, part_start_minute, subject, feature, model, token_type, delta_token_count
+      from hourly_usage h where meter_push_id is null and quarantine_reason is null and not ${isUndivided('h')}
       order by window_start, hourly_usage_id limit ${plan.rowLimit} for update skip locked),
-    judged as (
-      select candidate.*, c.customer_id, c.stripe_customer_id, m.stripe_meter_id, m.event_name, m.event_time_window,
-        item.current_period_start,
-        case
-          when c.customer_id is null then 'no_customer'
-          when c.stripe_customer_id is null or c.deleted_at is not null then 'no_stripe_customer'
-          when m.stripe_meter_id is null then 'no_binding'
-          when m.status <> 'active' or m.aggregation <> 'sum' or m.event_time_window = 'day' then 'unusable_meter'
-          when item.current_period_start is null then 'no_subscription_item'
-          when candidate.window_start < ${plan.now}::timestamptz - ${STRIPE_PAST_LIMIT}::interval then 'older_than_stripe_takes'
-          when item.synced_at < ${plan.now}::timestamptz - ${CATALOG_FRESH}::interval and (
-            item.current_period_end <= ${plan.now} or candidate.window_start + interval '1 hour' <= item.current_period_start)
-            then 'stale_catalog'
-          when candidate.window_start + interval '1 hour' <= item.current_period_start and not exists (
-            select 1 from invoices i where i.customer_id = c.customer_id and i.subscription_id = item.subscription_id
-              and i.status = 'draft' and candidate.window_start >= i.period_start and candidate.window_start < i.period_end)
-            then 'period_finalized'
-        end as reason
+    placed as (
+      select candidate.*, c.customer_id, c.stripe_customer_id, c.deleted_at, m.stripe_meter_id, m.event_name,
+        m.event_time_window, m.status as meter_status, m.aggregation, item.current_period_start,
+        item.current_period_end, item.subscription_id, item.synced_at,
+        ${billedAt('candidate', { customerId: sql`c.customer_id`, meterAlias: 'm' })} as billed_at
       from candidate
       left join subjects s on s.subject = candidate.subject
       left join customers c on c.customer_id = s.customer_id
@@ -54,40 +48,70 @@ export async function planPushes(
         select i.current_period_start, i.current_period_end, i.subscription_id, i.synced_at from subscription_items i
         where i.customer_id = c.customer_id and i.stripe_meter_id = m.stripe_meter_id and i.active
         order by i.current_period_start limit 1) item on true),
+    explained as (
+      select placed.*,
+        case
+          when customer_id is null then 'no_customer'
+          when stripe_customer_id is null or deleted_at is not null then 'no_stripe_customer'
+          when stripe_meter_id is null then 'no_binding'
+          when meter_status <> 'active' or aggregation <> 'sum' or event_time_window = 'day' then 'unusable_meter'
+          when current_period_start is null then 'no_subscription_item'
+          when billed_at < ${plan.now}::timestamptz - ${STRIPE_PAST_LIMIT}::interval then 'older_than_stripe_takes'
+          when synced_at < ${plan.now}::timestamptz - ${CATALOG_FRESH}::interval and (
+            current_period_end <= ${plan.now} or billed_at < current_period_start)
+            then 'stale_catalog'
+          when billed_at < current_period_start and not exists (
+            select 1 from invoices i where i.customer_id = placed.customer_id and i.subscription_id = placed.subscription_id
+              and i.status = 'draft' and billed_at >= i.period_start and billed_at < i.period_end)
+            then 'period_finalized'
+        end as cause
+      from placed),
+    judged as (
+      select explained.*, case when cause = any(${CARRY_CAUSES}::text[]) then ${CARRY_TO_NEXT_INVOICE} else cause end as reason
+      from explained),
     quarantined as (
-      update hourly_usage h set quarantine_reason = judged.reason, customer_id = judged.customer_id
+      update hourly_usage h set quarantine_reason = judged.reason, customer_id = judged.customer_id,
+        quarantine_detail = nullif(judged.cause, judged.reason)
       from judged where h.hourly_usage_id = judged.hourly_usage_id and judged.reason is not null
       returning h.hourly_usage_id),
     grouped as (
-      select customer_id, stripe_customer_id, stripe_meter_id, event_name, event_time_window, window_start,
+      select customer_id, stripe_customer_id, stripe_meter_id, event_name, event_time_window, window_start, billed_at,
         sum(delta_token_count)::bigint as delta,
-        max(greatest(window_start, case when current_period_start < window_start + interval '1 hour' then current_period_start end)) as event_timestamp
+        event_time_window is not distinct from 'hour' and exists (
+          select 1 from period_boundaries b where b.customer_id = judged.customer_id
+            and b.boundary_at > window_start and b.boundary_at < window_start + interval '1 hour') as is_undivided
       from judged where reason is null
-      group by customer_id, stripe_customer_id, stripe_meter_id, event_name, event_time_window, window_start),
+      group by customer_id, stripe_customer_id, stripe_meter_id, event_name, event_time_window, window_start, billed_at),
     numbered as (
-      select g.*, coalesce(last.revision, 0) + 1 as revision, coalesce(last.total_token_count, 0) + g.delta as total
+      select g.*, (coalesce(last.revision, 0) + row_number() over parts)::int as revision,
+        (last.total + sum(g.delta) over parts)::bigint as total
       from grouped g left join lateral (
-        select revision, total_token_count from meter_pushes p
-        where p.customer_id = g.customer_id and p.stripe_meter_id = g.stripe_meter_id and p.window_start = g.window_start
-        order by revision desc limit 1) last on true),
+        -- Revisions are never used twice; what Stripe refused is in no total.
+        select max(revision) as revision,
+          coalesce(sum(delta_token_count) filter (where status in ('pending', 'delivered')), 0) as total
+        from meter_pushes p
+        where p.customer_id = g.customer_id and p.stripe_meter_id = g.stripe_meter_id and p.window_start = g.window_start) last on true
+      window parts as (partition by g.customer_id, g.stripe_meter_id, g.window_start order by g.billed_at)),
     pushed as (
       insert into meter_pushes (customer_id, stripe_customer_id, stripe_meter_id, event_name, window_start, revision,
-        delta_token_count, total_token_count, sent_value, event_timestamp, identifier, status, created_at, delivered_at)
+        delta_token_count, total_token_count, sent_value, event_timestamp, identifier, status, created_at, delivered_at,
+        is_undivided)
       select customer_id, stripe_customer_id, stripe_meter_id, event_name, window_start, revision, delta, total,
-        case when event_time_window = 'hour' then total else delta end, event_timestamp,
+        case when event_time_window = 'hour' then total else delta end, billed_at,
         'tallystick_' || left(encode(sha256(convert_to(concat_ws('|', customer_id, stripe_meter_id,
           extract(epoch from window_start)::bigint, revision), 'UTF8')), 'hex'), 48),
         -- Rows that cancel out leave nothing to send.
         case when delta = 0 then 'delivered' else 'pending' end, ${plan.now},
-        case when delta = 0 then ${plan.now}::timestamptz end
+        case when delta = 0 then ${plan.now}::timestamptz end, is_undivided
       from numbered
       -- Groups of one lane in the order of time, so that ids rise with the hour.
-      order by window_start, customer_id, stripe_meter_id
-      returning meter_push_id, customer_id, stripe_meter_id, window_start),
+      order by window_start, customer_id, stripe_meter_id, revision
+      returning meter_push_id, customer_id, stripe_meter_id, window_start, event_timestamp),
     assigned as (
       update hourly_usage h set meter_push_id = pushed.meter_push_id, customer_id = pushed.customer_id
       from judged join pushed on pushed.customer_id = judged.customer_id
         and pushed.stripe_meter_id = judged.stripe_meter_id and pushed.window_start = judged.window_start
+        and pushed.event_timestamp = judged.billed_at
       where judged.reason is null and h.hourly_usage_id = judged.hourly_usage_id
       returning h.hourly_usage_id)
     select (select count(*) from assigned)::int + (select count(*) from quarantined)::int as row_count,
@@ -169,9 +193,17 @@ export async function markPushesDelivered(
             where meter_push_id = any(${ids.map(String)}::bigint[]) and status = 'pending'`.execute(database);
 }
 
-/** Stripe refuses the push for good; its tokens wait here, counted as quarantined, until a person acts. */
-export async function markPushRefused(database: LedgerDatabase, id: bigint, reason: string): Promise<void> {
-  await sql`update meter_pushes set status = 'refused', last_error = ${reason}
+/**
+ * Stripe refuses the push for good; its tokens wait here, counted as quarantined, until it is planned anew or a
+ * person acts. `isUnproven`: nobody refused, but nothing says whether Stripe counted it.
+ */
+export async function markPushRefused(
+  database: LedgerDatabase,
+  id: bigint,
+  reason: string,
+  options: { isUnproven?: boolean } = {},
+): Promise<void> {
+  await sql`update meter_pushes set status = 'refused', last_error = ${reason}, is_unproven = ${options.isUnproven === true}
             where meter_push_id = ${id} and status = 'pending'`.execute(database);
 }
 

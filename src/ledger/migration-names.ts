@@ -8,5 +8,6 @@ export const LEDGER_MIGRATION_NAMES: readonly string[] = [
   '0003_billing.sql',
   '0004_service.sql',
   '0005_control_source.sql',
+  '0006_late_usage.sql',
   '0007_repair.sql',
 ];

@@ -1,6 +1,7 @@
 import { sql } from 'kysely';
 import type { TimeWindow } from '../clock.ts';
 import type { LedgerDatabase } from './database.ts';
+import { billedAt } from './hour-parts.ts';
 import { belongsTo } from './usage-queries.ts';
 
 export interface ActiveItem {
@@ -49,8 +50,7 @@ export interface MeterUsage {
 /**
  * The customer's settled usage of a period that is not in quarantine, by the meter it was pushed to or, when
  * it was not yet, by the meter that its binding names. What was pushed counts at the instant of its meter
- * event, because that decides the period at Stripe. What was not counts in the period in which its hour ends
- * up: the push stamps an hour that a new period cuts with that period's start.
+ * event, because that decides the period at Stripe. What was not counts at the instant that its push will have.
  */
 export async function readMeterUsage(
   database: LedgerDatabase,
@@ -78,12 +78,15 @@ export async function readMeterUsage(
          order by (meter_bindings.model <> '*') desc, (meter_bindings.feature <> '*') desc
          limit 1
       ) as binding on usage.meter_push_id is null
+      left join stripe_meters as meter on meter.stripe_meter_id = binding.stripe_meter_id
+      cross join lateral (
+        select coalesce(push.event_timestamp,
+          ${billedAt('usage', { customerId: sql`${customerId}`, meterAlias: 'meter' })}) as instant) as billed
      where usage.window_start > ${period.start}::timestamptz - interval '1 hour'
        and usage.window_start < ${period.end}
        and usage.quarantine_reason is null
        and ${belongsTo(customerId)}
-       and (push.event_timestamp is null
-            or (push.event_timestamp >= ${period.start} and push.event_timestamp < ${period.end}))
+       and billed.instant >= ${period.start} and billed.instant < ${period.end}
      group by 1, 2, 3, 4
      order by usage.model, usage.feature, 4, 1`.execute(database);
   return result.rows.map((row) => ({
@@ -104,8 +107,10 @@ export async function readCustomerQuarantine(
   const result = await sql<{ reason: string; token_count: bigint }>`
     select quarantine_reason as reason, sum(delta_token_count)::bigint as token_count
       from hourly_usage as usage
-     where quarantine_reason is not null
-       and window_start >= ${period.start} and window_start < ${period.end}
+     where quarantine_reason is not null and written_off_at is null
+       and window_start > ${period.start}::timestamptz - interval '1 hour' and window_start < ${period.end}
+       and window_start + make_interval(mins => part_start_minute) >= ${period.start}
+       and window_start + make_interval(mins => part_start_minute) < ${period.end}
        and ${belongsTo(customerId)}
      group by quarantine_reason
      order by quarantine_reason`.execute(database);

@@ -36,6 +36,8 @@ export interface Ledger {
     raw: Json | null;
     request_facts: Json | null;
     collection_window_id: bigint;
+    written_off_at: Date | null;
+    quarantine_number: bigint | null;
   };
   control_items: {
     source: string;
@@ -82,6 +84,7 @@ export interface Ledger {
     root_event_id: string | null;
     copy_delta: Generated<number>;
     resend_count: Generated<number>;
+    written_off_at: Date | null;
   };
   settlements: {
     window_start: Date;
@@ -102,12 +105,17 @@ export interface Ledger {
     model: string;
     deployment: string;
     token_type: TokenType;
+    /** Minutes of the hour that the row covers: `[start, end)`. */
+    part_start_minute: Generated<number>;
+    part_end_minute: Generated<number>;
     revision: number;
     token_count: bigint;
     delta_token_count: bigint;
     customer_id: string | null;
     meter_push_id: bigint | null;
     quarantine_reason: string | null;
+    quarantine_detail: string | null;
+    written_off_at: Date | null;
     created_at: Date;
   };
   hourly_activity: {
@@ -208,12 +216,42 @@ export interface Ledger {
     sent_value: bigint;
     event_timestamp: Date;
     identifier: string;
-    status: Generated<'pending' | 'delivered' | 'refused'>;
+    status: Generated<'pending' | 'delivered' | 'refused' | 'withdrawn'>;
     attempt_count: Generated<number>;
     first_attempt_at: Date | null;
     last_error: string | null;
     created_at: Date;
     delivered_at: Date | null;
+    written_off_at: Date | null;
+    is_undivided: Generated<boolean>;
+    is_unproven: Generated<boolean>;
+  };
+  period_boundaries: { customer_id: string; boundary_at: Date; first_seen_at: Date };
+  rescans: {
+    rescan_id: string;
+    window_start: Date;
+    window_end: Date;
+    requested_by: string;
+    status: Generated<'queued' | 'running' | 'done' | 'failed'>;
+    done_until: Date;
+    row_count: Generated<bigint>;
+    new_row_count: Generated<bigint>;
+    usage_event_count: Generated<bigint>;
+    quarantined_row_count: Generated<bigint>;
+    last_error: string | null;
+    created_at: Date;
+    started_at: Date | null;
+    finished_at: Date | null;
+  };
+  step_runs: {
+    step: string;
+    last_started_at: Date | null;
+    last_succeeded_at: Date | null;
+    last_failed_at: Date | null;
+    last_error: string | null;
+    last_duration_ms: bigint | null;
+    run_count: Generated<bigint>;
+    failed_count: Generated<bigint>;
   };
   api_keys: {
     api_key_id: string;

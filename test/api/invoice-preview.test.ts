@@ -143,13 +143,21 @@ describe('an invoice preview', () => {
     expect(bench.billing.previewCallCount).toBe(before + 2);
   });
 
-  it('counts an hour that a new period cuts where its meter event will be stamped', async () => {
+  it('counts of an hour in which a period begins only the part that the period holds', async () => {
+    const { database } = bench.ledger;
+    await insertUsage(database, [
+      { hour: '2026-11-21T09:00:00Z', tokens: 400n, subject: 'user-2', part: [0, 30] },
+      { hour: '2026-11-21T09:00:00Z', tokens: 5n, subject: 'user-2', part: [30, 60] },
+    ]);
     const before = stripePreview('northwind', { prompt: 0n });
     const cut = new Date('2026-11-21T09:30:00Z');
     const lines = before.lines.map((line) => ({ ...line, periodStart: cut }));
     bench.billing.previews.set('sub_northwind', { ...before, lines });
-    // Not pushed: the push will stamp it with the period's start. The hour before belongs to the old period.
-    expect((await preview()).line('prompt')).toMatchObject({ quantity: '250001' });
+    const counted = (await preview()).line('prompt');
+    await database.deleteFrom('hourly_usage').where('part_end_minute', '<', 60).execute();
+    await database.deleteFrom('hourly_usage').where('part_start_minute', '>', 0).execute();
+    // A whole hour that began before the period is the old period's, and was not pushed; the part is the new one's.
+    expect(counted).toMatchObject({ quantity: '5' });
   });
 
   it('answers from the ledger, flagged, when Stripe does not', async () => {

@@ -130,6 +130,8 @@ export interface UsageSeed {
   /** Null or absent: not pushed. */
   push?: { meterId: string; status: 'pending' | 'delivered' | 'refused' };
   quarantine?: string;
+  /** Minutes of the hour that the row covers; the whole of it unless given. */
+  part?: [number, number];
 }
 
 /** Settled usage, one row each, with its meter push if it has one. */
@@ -147,6 +149,8 @@ export async function insertUsage(database: LedgerDatabase, seeds: readonly Usag
         model: seed.model ?? 'gpt-4o',
         deployment: seed.deployment ?? 'gpt-4o-global',
         token_type: seed.tokenType ?? 'prompt',
+        part_start_minute: seed.part?.[0] ?? 0,
+        part_end_minute: seed.part?.[1] ?? 60,
         revision: seed.revision ?? 1,
         token_count: seed.tokens,
         delta_token_count: seed.tokens,
