@@ -1,12 +1,14 @@
-import { addMs, DAY_MS, HOUR_MS, type TimeWindow } from '../src/clock.ts';
+import { addMs, DAY_MS, HOUR_MS, MINUTE_MS, type TimeWindow } from '../src/clock.ts';
 import { ValidationError } from '../src/errors.ts';
 import { readWatermark } from '../src/ledger/watermarks.ts';
-import { collectWindow, type WindowOutcome } from './collect/collect-window.ts';
+import { type CollectOutcome, commitSlices } from './collect/commit-slices.ts';
+import { readSlices, type SourceSlice } from './collect/read-slices.ts';
 import type { JobDependencies } from './dependencies.ts';
 
 /** How far back a new ledger begins when nobody said where. */
 const FIRST_START_MS = 2 * DAY_MS;
 const WIDEST_WINDOW_MS = 6 * HOUR_MS;
+const NARROWEST_WINDOW_MS = MINUTE_MS;
 /** App Insights keeps 90 days unless told otherwise; the logs API refuses nothing older, it just has nothing. */
 const WIDEST_BACKFILL_MS = 400 * DAY_MS;
 
@@ -14,31 +16,34 @@ const WIDEST_BACKFILL_MS = 400 * DAY_MS;
  * Step 1: brings the watermark of the source up to now minus the collect lag, window by window.
  * @throws UpstreamError when the source cannot be asked; what was committed stays
  */
-export async function collectUsage(deps: JobDependencies, signal?: AbortSignal): Promise<WindowOutcome> {
-  const target = addMs(deps.clock.now(), -deps.settings.collectLagMs);
-  const outcome: WindowOutcome = { rowCount: 0, newRowCount: 0, usageEventCount: 0, quarantinedRowCount: 0 };
-  let watermark = await readWatermark(deps.database, deps.source.name);
-  let start = watermark ?? deps.settings.collectStart ?? addMs(target, -FIRST_START_MS);
+export async function collectUsage(deps: JobDependencies, signal?: AbortSignal): Promise<CollectOutcome> {
+  const end = addMs(deps.clock.now(), -deps.settings.collectLagMs);
+  const watermark = await readWatermark(deps.database, deps.source.name);
+  const start = watermark ?? deps.settings.collectStart ?? addMs(end, -FIRST_START_MS);
+  return commitSlices(deps, readBacklog(deps, { start, end }, signal), { watermarkFrom: watermark });
+}
+
+/** Everything ingested in `backlog`, in windows as wide as the density of usage allows. */
+async function* readBacklog(
+  deps: JobDependencies,
+  backlog: TimeWindow,
+  signal: AbortSignal | undefined,
+): AsyncGenerator<SourceSlice> {
   let widthMs = WIDEST_WINDOW_MS;
-  while (start < target) {
-    const end = new Date(Math.min(start.getTime() + widthMs, target.getTime()));
-    const window = { start, end };
-    const got = await collectWindow(deps, {
-      window,
-      by: 'ingestion',
-      watermarkFrom: watermark,
-      ...(signal ? { signal } : {}),
-    });
-    add(outcome, got);
+  for (let start = backlog.start; start < backlog.end; ) {
+    const end = new Date(Math.min(start.getTime() + widthMs, backlog.end.getTime()));
+    let rowCount = 0;
+    for await (const slice of readSlices(deps, { window: { start, end }, by: 'ingestion', signal })) {
+      rowCount += slice.rows.length;
+      yield slice;
+    }
     // Dense usage: narrower windows next, so that less is asked for twice.
     widthMs =
-      got.rowCount > deps.settings.collectRowLimit
-        ? Math.max(widthMs / 2, 60_000)
+      rowCount > deps.settings.collectRowLimit
+        ? Math.max(widthMs / 2, NARROWEST_WINDOW_MS)
         : Math.min(widthMs * 2, WIDEST_WINDOW_MS);
-    watermark = end;
     start = end;
   }
-  return outcome;
 }
 
 /**
@@ -49,8 +54,8 @@ export async function collectUsage(deps: JobDependencies, signal?: AbortSignal):
 export async function backfillUsage(
   deps: JobDependencies,
   window: TimeWindow,
-  options: { onProgress?: (doneUntil: Date, outcome: WindowOutcome) => void; signal?: AbortSignal } = {},
-): Promise<WindowOutcome> {
+  options: { onProgress?: (doneUntil: Date, outcome: CollectOutcome) => void; signal?: AbortSignal } = {},
+): Promise<CollectOutcome> {
   const now = deps.clock.now();
   for (const [field, instant] of [
     ['from', window.start],
@@ -64,24 +69,24 @@ export async function backfillUsage(
   if (window.end.getTime() - window.start.getTime() > WIDEST_BACKFILL_MS) {
     throw new ValidationError('from', 'is more than 400 days before to', 'Backfill in parts.');
   }
-  const outcome: WindowOutcome = { rowCount: 0, newRowCount: 0, usageEventCount: 0, quarantinedRowCount: 0 };
+  const { start } = window;
   const end = new Date(Math.min(window.end.getTime(), now.getTime()));
-  for (let start = window.start; start < end; start = addMs(start, HOUR_MS)) {
-    const part = { start, end: new Date(Math.min(start.getTime() + HOUR_MS, end.getTime())) };
-    const got = await collectWindow(deps, {
-      window: part,
-      by: 'event',
-      ...(options.signal ? { signal: options.signal } : {}),
-    });
-    add(outcome, got);
-    options.onProgress?.(part.end, outcome);
-  }
-  return outcome;
+  return commitSlices(deps, readByHour(deps, { start, end }, options.signal), {
+    onCommitted: ({ query, isLastOfItsTime }, outcome) => {
+      const doneUntil = query.window.end;
+      const endsHour = (doneUntil.getTime() - start.getTime()) % HOUR_MS === 0;
+      if (isLastOfItsTime && (endsHour || doneUntil >= end)) options.onProgress?.(doneUntil, outcome);
+    },
+  });
 }
 
-function add(total: WindowOutcome, part: WindowOutcome): void {
-  total.rowCount += part.rowCount;
-  total.newRowCount += part.newRowCount;
-  total.usageEventCount += part.usageEventCount;
-  total.quarantinedRowCount += part.quarantinedRowCount;
+async function* readByHour(
+  deps: JobDependencies,
+  { start, end }: TimeWindow,
+  signal: AbortSignal | undefined,
+): AsyncGenerator<SourceSlice> {
+  for (let hour = start; hour < end; hour = addMs(hour, HOUR_MS)) {
+    const window = { start: hour, end: new Date(Math.min(hour.getTime() + HOUR_MS, end.getTime())) };
+    yield* readSlices(deps, { window, by: 'event', signal });
+  }
 }

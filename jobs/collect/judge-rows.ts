@@ -9,14 +9,17 @@ const READABLE_LENGTH = 200;
 /** Rows without a time that Postgres can hold lie on this day. */
 const NO_DAY = '1970-01-01';
 
+/** The tenant of each subject that is known; null where a person assigned it, and any tenant may use it. */
+export type SubjectTenants = Map<string, string | null>;
+
 /**
  * Judges the rows of one answer. One item per (day, id, metric): a source that repeats a row inside one
  * answer repeats nothing here. Learns into `tenants` (tenant by subject) as it goes.
  */
-export function judgeRows(rows: readonly SourceRow[], tenants: Map<string, string>): SourceItem[] {
+export function judgeRows(rows: readonly SourceRow[], tenants: SubjectTenants): SourceItem[] {
   const items = new Map<string, SourceItem>();
   for (const row of rows) {
-    const judgement = judgeRow(row, tenants.get(row.subject));
+    const judgement = judgeRow(row, tenants.get(row.subject) ?? undefined);
     const isSound = judgement.quarantineReason === null;
     if (isSound && row.tenantKey !== '' && !tenants.has(row.subject)) tenants.set(row.subject, row.tenantKey);
     const kept = isSound ? storableSoundRow(row) : storableRow(row);

@@ -86,17 +86,16 @@ async function insertNewSubjects(
       where known.tenant_key = '' and excluded.tenant_key <> ''`.execute(transaction);
 }
 
-/** What the ledger knows of these subjects' tenants; subjects assigned by a person may use any tenant. */
+/** The ledger's tenants of these subjects, null for those assigned by a person: they may use any tenant. */
 export async function readSubjectTenants(
   database: LedgerDatabase,
   subjects: readonly string[],
-): Promise<Map<string, string>> {
+): Promise<Map<string, string | null>> {
   const rows = await database
     .selectFrom('subjects')
-    .select(['subject', 'tenant_key'])
+    .select(['subject', 'tenant_key', 'assigned_by'])
     .where(sql<boolean>`subject = any(${subjects}::text[])`)
-    .where((where) => where.or([where('assigned_by', 'is', null), where('assigned_by', '<>', 'person')]))
-    .where('tenant_key', '<>', '')
+    .where((where) => where.or([where('assigned_by', '=', 'person'), where('tenant_key', '<>', '')]))
     .execute();
-  return new Map(rows.map((row) => [row.subject, row.tenant_key]));
+  return new Map(rows.map((row) => [row.subject, row.assigned_by === 'person' ? null : row.tenant_key]));
 }

@@ -1,0 +1,121 @@
+import {
+  type CollectedSlice,
+  commitSlice,
+  KnownItemsError,
+  readSubjectTenants,
+} from '../../src/ledger/collection.ts';
+import { findKnownItems, itemKey, type SourceItem } from '../../src/ledger/source-items.ts';
+import type { JobDependencies } from '../dependencies.ts';
+import { buildUsageEvents } from './build-events.ts';
+import { isStorableText, judgeRows, type SubjectTenants } from './judge-rows.ts';
+import type { SourceSlice } from './read-slices.ts';
+
+const COMMIT_ATTEMPT_LIMIT = 5;
+
+export interface CollectOutcome {
+  rowCount: number;
+  newRowCount: number;
+  usageEventCount: number;
+  quarantinedRowCount: number;
+}
+
+export interface CommitOptions {
+  /** Given: the watermark moves along with the slices, from this position. */
+  watermarkFrom?: Date | null;
+  /** Hears of every slice after its commit, with the outcome so far. */
+  onCommitted?: (slice: SourceSlice, outcome: CollectOutcome) => void;
+}
+
+/**
+ * Commits slices in the order they come, each with its rows, events and watermark together, so a kill loses
+ * at most the slices in hand. While one is being committed the next is read and judged: waiting for the
+ * source and waiting for the ledger then cost their maximum, not their sum. Returns or throws when nothing
+ * is under way any more.
+ * @throws what reading and committing throw; what was committed stays
+ */
+export async function commitSlices(
+  deps: JobDependencies,
+  slices: AsyncIterable<SourceSlice>,
+  options: CommitOptions = {},
+): Promise<CollectOutcome> {
+  const outcome: CollectOutcome = { rowCount: 0, newRowCount: 0, usageEventCount: 0, quarantinedRowCount: 0 };
+  let position = options.watermarkFrom;
+  const commit = async (slice: SourceSlice, items: SourceItem[]) => {
+    const moves = options.watermarkFrom !== undefined && slice.isLastOfItsTime;
+    const watermark = moves ? { from: position ?? null, to: slice.query.window.end } : undefined;
+    await commitItems(deps, slice, items, outcome, watermark);
+    if (moves) position = slice.query.window.end;
+    options.onCommitted?.(slice, outcome);
+  };
+
+  let committing = Promise.resolve();
+  let tenantsUnderWay: SubjectTenants = new Map();
+  try {
+    for await (const slice of slices) {
+      const { items, tenants } = await judgeSlice(deps, slice, tenantsUnderWay);
+      await committing;
+      committing = commit(slice, items);
+      // Heard at the next await of it; until then it must not count as unhandled.
+      committing.catch(() => {});
+      tenantsUnderWay = tenants;
+    }
+  } finally {
+    await committing;
+  }
+  return outcome;
+}
+
+/** What the slice before learned may not be in the ledger yet, and counts all the same. */
+async function judgeSlice(deps: JobDependencies, slice: SourceSlice, tenantsUnderWay: SubjectTenants) {
+  const subjects = [...new Set(slice.rows.map((row) => row.subject))].filter(isStorableText);
+  const tenants = await readSubjectTenants(deps.database, subjects);
+  for (const subject of subjects) {
+    const learned = tenantsUnderWay.get(subject);
+    if (learned !== undefined && !tenants.has(subject)) tenants.set(subject, learned);
+  }
+  return { items: judgeRows(slice.rows, tenants), tenants };
+}
+
+async function commitItems(
+  deps: JobDependencies,
+  { query, queryText, rows }: SourceSlice,
+  judged: SourceItem[],
+  outcome: CollectOutcome,
+  watermark: CollectedSlice['watermark'],
+): Promise<void> {
+  let items = judged;
+  // A backfill mostly meets rows it knows; the collector's cursor hardly ever does.
+  let mayKnowSome = query.by === 'event';
+  for (let attempt = 1; ; attempt += 1) {
+    if (mayKnowSome) {
+      const known = await findKnownItems(deps.database, items);
+      items = items.filter(
+        (item) => !known.has(itemKey(item.eventDay, item.row.sourceItemId, item.row.metricName)),
+      );
+    }
+    const events = buildUsageEvents(items);
+    const slice: CollectedSlice = {
+      source: deps.source.name,
+      cursorKind: query.by,
+      window: query.window,
+      queryText,
+      rowCount: rows.length,
+      items,
+      events,
+      ...(watermark === undefined ? {} : { watermark }),
+    };
+    try {
+      await commitSlice(deps.database, slice, deps.clock.now());
+    } catch (error) {
+      // Another collector may add some between our look and our commit, though hardly ever twice.
+      if (!(error instanceof KnownItemsError) || attempt >= COMMIT_ATTEMPT_LIMIT) throw error;
+      mayKnowSome = true;
+      continue;
+    }
+    outcome.rowCount += rows.length;
+    outcome.newRowCount += items.length;
+    outcome.usageEventCount += events.length;
+    outcome.quarantinedRowCount += items.filter((item) => item.quarantineReason !== null).length;
+    return;
+  }
+}
