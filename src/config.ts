@@ -31,7 +31,7 @@ const dimension = z
   .refine((name) => !/[\p{Cc}]/u.test(name), { error: 'must not hold control characters' });
 
 /** Every environment variable Tallystick reads. An absent one takes the default given here. */
-const environmentSchema = z.object({
+const variablesSchema = z.object({
   DATABASE_URL: scheme('postgres', 'postgresql').optional(),
   DATABASE_POOL_SIZE: integer(1, 200).default(10),
   REDIS_URL: scheme('redis', 'rediss').optional(),
@@ -52,6 +52,12 @@ const environmentSchema = z.object({
   DIMENSION_FEATURE: dimension.default('featureArea'),
   DIMENSION_MODEL: dimension.default('model'),
   DIMENSION_DEPLOYMENT: dimension.default('deployment'),
+  USAGE_SOURCE: z.enum(['metrics', 'llm-log'], { error: 'must be metrics or llm-log' }).default('metrics'),
+  CONTROL_SOURCE: z
+    .enum(['none', 'metrics', 'llm-log'], { error: 'must be none, metrics or llm-log' })
+    .default('none'),
+  LLM_LOG_TRACE_SOURCE: dimension.default('tallystick'),
+  LLM_LOG_HOLD_BACK_MINUTES: minutesAsMs(0, 1_440).default(15 * 60_000),
   OPENMETER_URL: url.optional(),
   OPENMETER_API_KEY: z.string().min(1).optional(),
   STRIPE_API_KEY: z.string().min(1).optional(),
@@ -72,6 +78,12 @@ const environmentSchema = z.object({
   HOUR_CLOSE_LAG_MINUTES: minutesAsMs(0, 1_440).default(20 * 60_000),
   REPAIR_GRACE_MINUTES: minutesAsMs(1, 1_440).default(30 * 60_000),
 });
+
+/** Two readings of one source would agree whatever it lost. Told beside the other problems, not after them. */
+const environmentSchema = variablesSchema.refine(
+  ({ USAGE_SOURCE, CONTROL_SOURCE }) => USAGE_SOURCE === undefined || CONTROL_SOURCE !== USAGE_SOURCE,
+  { error: 'must be another source than USAGE_SOURCE', path: ['CONTROL_SOURCE'], when: () => true },
+);
 
 export type Environment = z.output<typeof environmentSchema>;
 

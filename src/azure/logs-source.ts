@@ -3,7 +3,7 @@ import type { TokenCredential } from '@azure/identity';
 import { DAY_MS } from '../clock.ts';
 import type { Config } from '../config.ts';
 import { TallystickError } from '../errors.ts';
-import type { MetricsSchema } from './kql.ts';
+import type { DimensionNames, MetricsSchema } from './kql.ts';
 import { widen } from './kql-window.ts';
 import { createLogsClient, type LogsAnswer, type LogsClient, type LogsTarget } from './logs-client.ts';
 import type { RetryPolicy, RetryTools } from './retry.ts';
@@ -61,4 +61,15 @@ export function chooseTarget(config: Config): { target: LogsTarget; schema: Metr
   }
   const component = /\/providers\/microsoft\.insights\/components\//i.test(resourceId);
   return { target: { resourceId }, schema: component ? 'customMetrics' : 'AppMetrics' };
+}
+
+/** Names of the dimensions; metadata of the trace policy has the same. */
+export function describeDimensions(config: Config): DimensionNames {
+  return {
+    subject: config.DIMENSION_SUBJECT,
+    tenant: config.DIMENSION_CUSTOMER,
+    feature: config.DIMENSION_FEATURE,
+    model: config.DIMENSION_MODEL,
+    deployment: config.DIMENSION_DEPLOYMENT,
+  };
 }

@@ -51,16 +51,16 @@ export function readMetricSummary(cells: unknown[]): MetricSummary {
 }
 
 /** Text stays text, however much it looks like a date or a number. */
-function readText(cell: unknown): string {
+export function readText(cell: unknown): string {
   return typeof cell === 'string' ? cell : '';
 }
 
-function readCount(cell: unknown): number | string | null {
+export function readCount(cell: unknown): number | string | null {
   return typeof cell === 'number' || typeof cell === 'string' ? cell : null;
 }
 
 /** Kusto's text of a datetime, `2026-11-21T10:00:00.1234567Z`, cut to the millisecond; null for anything else. */
-function readInstant(cell: unknown): Date | null {
+export function readInstant(cell: unknown): Date | null {
   const match = /^(\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2})(\.\d{1,7})?Z$/.exec(readText(cell));
   if (match === null) return null;
   const instant = new Date(`${match[1]}${(match[2] ?? '.').padEnd(4, '0').slice(0, 4)}Z`);

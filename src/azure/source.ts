@@ -1,8 +1,8 @@
 import type { TimeWindow } from '../clock.ts';
 
 /**
- * The port through which token metrics enter. `AppMetrics` (workspace) and `customMetrics` (classic
- * resource) are one adapter; a request-level log can be another.
+ * The port through which token counts enter. The metrics tables (`AppMetrics` of a workspace, `customMetrics`
+ * of a classic resource) are one adapter; the gateway's request-level LLM log is the other.
  */
 export interface UsageSource {
   /** Stable name, the key of its watermark: e.g. `app-metrics`. */
@@ -47,6 +47,28 @@ export interface SourceRow {
   feature: string;
   model: string;
   deployment: string;
+  /** What the adapter itself found wrong with the row, as a quarantine reason; the judgement begins with it. */
+  fault?: string;
+  /** Of rows that stand for a single request: what its log says beside the counts. */
+  request?: RequestFacts;
+}
+
+/** What the logs say of one request. */
+export interface RequestFacts {
+  isStream: boolean;
+  /** Whether the model reported any tokens. */
+  hasTokens: boolean;
+  /** Whether the gateway log of the request had arrived, and held a trace with our metadata. */
+  hasGatewayLog: boolean;
+  hasTrace: boolean;
+  /** Of the gateway log; null and empty while it has not arrived. */
+  responseCode: number | null;
+  subscriptionId: string;
+  productId: string;
+  /** The model that answered, with its version. */
+  servedModel: string;
+  /** By how many tokens the sum over the request's log rows exceeds the largest row, which is what counts. */
+  repeatedTokenCount: number;
 }
 
 export interface MetricSummary {

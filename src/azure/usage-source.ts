@@ -8,7 +8,14 @@ import {
   SUMMARY_COLUMNS,
 } from './kql.ts';
 import { eventBounds, widen } from './kql-window.ts';
-import { chooseTarget, type LogsSourceOptions, openEnded, openLogs, readSummary } from './logs-source.ts';
+import {
+  chooseTarget,
+  describeDimensions,
+  type LogsSourceOptions,
+  openEnded,
+  openLogs,
+  readSummary,
+} from './logs-source.ts';
 import type { UsageSource } from './source.ts';
 import { readSourceRow } from './source-row.ts';
 
@@ -52,13 +59,7 @@ export function createAppMetricsSource(config: Config, options: LogsSourceOption
 function describeKql(config: Config, schema: MetricsSchema): KqlOptions {
   return {
     schema,
-    dimensions: {
-      subject: config.DIMENSION_SUBJECT,
-      tenant: config.DIMENSION_CUSTOMER,
-      feature: config.DIMENSION_FEATURE,
-      model: config.DIMENSION_MODEL,
-      deployment: config.DIMENSION_DEPLOYMENT,
-    },
+    dimensions: describeDimensions(config),
     ...(config.METRIC_NAMESPACE === undefined ? {} : { namespace: config.METRIC_NAMESPACE }),
   };
 }

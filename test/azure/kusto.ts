@@ -28,6 +28,11 @@ const TABLES = {
     '(TenantId:string, TimeGenerated:datetime, Name:string, ItemCount:int, Sum:real, Min:real, Max:real, Properties:dynamic, Type:string, _ItemId:string, _TimeReceived:datetime)',
   customMetrics:
     '(timestamp:datetime, name:string, value:real, valueCount:int, valueSum:real, valueMin:real, valueMax:real, customDimensions:dynamic, itemType:string, itemId:string)',
+  // The columns of the tables' reference pages.
+  ApiManagementGatewayLlmLog:
+    '(TenantId:string, TimeGenerated:datetime, ApiVersion:string, CompletionTokens:int, CorrelationId:string, DeploymentName:string, IsStreamCompletion:bool, ModelName:string, OperationName:string, PromptTokens:int, Region:string, RequestId:string, RequestMessages:dynamic, ResponseMessages:dynamic, SequenceNumber:int, SourceSystem:string, TotalTokens:int, Type:string, _ItemId:string, _ResourceId:string)',
+  ApiManagementGatewayLogs:
+    '(TenantId:string, TimeGenerated:datetime, ApiId:string, ApimSubscriptionId:string, ApiRevision:string, BackendId:string, BackendResponseCode:int, CorrelationId:string, Errors:dynamic, IsRequestSuccess:bool, LastErrorReason:string, OperationId:string, ProductId:string, Region:string, ResponseCode:int, TotalTime:long, TraceRecords:dynamic, Type:string, Url:string, UserId:string, _ItemId:string, _ResourceId:string)',
 };
 
 const globals = language.GlobalState.Default.WithDatabase(

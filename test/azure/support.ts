@@ -1,6 +1,7 @@
 import type { AddressInfo } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { serve } from '@hono/node-server';
+import { createLlmLogSource } from '../../src/azure/llm-log-source.ts';
 import type { LogsSourceOptions } from '../../src/azure/logs-source.ts';
 import { createAppMetricsSource } from '../../src/azure/usage-source.ts';
 import { DAY_MS, HOUR_MS } from '../../src/clock.ts';
@@ -11,6 +12,7 @@ import {
   SANDBOX_WORKSPACE_ID,
 } from '../../src/sandbox/azure/azure-stand-in.ts';
 import { createScenario, type Scenario } from '../../src/sandbox/scenario.ts';
+import { createRequestLog } from '../../src/sandbox/traffic/request-log.ts';
 import type { Traffic, TrafficRow } from '../../src/sandbox/traffic/row.ts';
 import { createTraffic } from '../../src/sandbox/traffic/traffic.ts';
 import { VirtualClock } from '../../src/sandbox/virtual-clock.ts';
@@ -39,11 +41,12 @@ export async function startAzure(
 ) {
   const scenario = options.scenario ?? smallScenario();
   const traffic = createTraffic(scenario);
+  const requestLog = createRequestLog(scenario);
   const clock = new VirtualClock(options.nowMs ?? START_MS + (scenario.options.dayCount + 2) * DAY_MS);
   const standIn = createAzureStandIn(
     { clock, seed: scenario.options.seed, stateDirectory: null, latencyMs: 0 },
     traffic,
-    options.standIn ?? {},
+    { requestLog, ...options.standIn },
   );
   let inFlight = 0;
   let mostInFlight = 0;
@@ -67,21 +70,29 @@ export async function startAzure(
   const pausesMs: number[] = [];
   const target = options.environment ?? { AZURE_LOGS_WORKSPACE_ID: SANDBOX_WORKSPACE_ID };
   const config = loadConfig({ AZURE_LOGS_ENDPOINT: endpoint, ...target });
-  const source = createAppMetricsSource(config, {
+  const sourceOptions = {
     retryTools: {
       random: () => 0.5,
-      sleep: async (milliseconds) => {
+      sleep: async (milliseconds: number) => {
         pausesMs.push(milliseconds);
       },
     },
     ...options.source,
-  });
+  };
+  const source = createAppMetricsSource(config, sourceOptions);
   return {
     scenario,
     traffic,
     clock,
     standIn,
+    requestLog,
     source,
+    /** The request-level source over the same stand-in. */
+    openLlmLog: (environment: Record<string, string> = {}) =>
+      createLlmLogSource(
+        loadConfig({ AZURE_LOGS_ENDPOINT: endpoint, ...target, ...environment }),
+        sourceOptions,
+      ),
     endpoint,
     /** The most requests that were being answered at one time. */
     mostInFlight: () => mostInFlight,

@@ -1,0 +1,110 @@
+import type { DimensionNames } from './kql.ts';
+import type { LogRequest, LogRow } from './log-request.ts';
+import type { RequestFacts, SourceRow } from './source.ts';
+
+/** The three counts of a log row, under the names that the metrics have: the collector knows no difference. */
+const METRICS = [
+  ['prompt', 'Prompt Tokens'],
+  ['completion', 'Completion Tokens'],
+  ['total', 'Total Tokens'],
+] as const;
+type Counts = Record<(typeof METRICS)[number][0], number>;
+
+export interface RequestRowOptions {
+  dimensions: DimensionNames;
+  /** Failed requests without tokens are no usage; a control counts them all the same. */
+  keepFailed: boolean;
+}
+
+/**
+ * One request as source rows. Of several log rows the largest counts, not the sum: later rows carry only what
+ * they add to the largest before them. Rows are taken in the order of ingestion, so a row that comes later
+ * changes none of the rows before it, and each keeps its id: the correlation id, then `#1`, `#2` and so on.
+ *
+ * A request without tokens is one row with a fault: the model answered and nobody knows how much.
+ */
+export function describeRequest(request: LogRequest, options: RequestRowOptions): SourceRow[] {
+  const first = request.rows[0];
+  if (first === undefined) return [];
+  const facts = describeFacts(request);
+  const base = {
+    ...describeCaller(request, first, options.dimensions),
+    eventTime: first.startedAt,
+    request: facts,
+  };
+  const row = (log: LogRow, id: string, metricName: string, sum: SourceRow['sum'], itemCount: number) => ({
+    ...base,
+    sourceItemId: id,
+    ingestedAt: log.loggedAt,
+    metricName,
+    sum,
+    itemCount,
+  });
+  const { correlationId } = request;
+  const rows: SourceRow[] = [];
+  const largest: Counts = { prompt: 0, completion: 0, total: 0 };
+  let raiseCount = 0;
+  for (const log of request.rows) {
+    // What is no count is judged on its own, under an id of its own.
+    for (const [count, name] of METRICS) {
+      if (!isSound(log[count])) rows.push(row(log, `${correlationId}#${log.itemId}`, name, log[count], 1));
+    }
+    const counts = readCounts(log);
+    const raised = METRICS.filter(([count]) => counts[count] > largest[count]);
+    if (raised.length === 0) continue;
+    const id = raiseCount === 0 ? correlationId : `${correlationId}#${raiseCount}`;
+    for (const [count, name] of raised) {
+      rows.push(row(log, id, name, counts[count] - largest[count], raiseCount === 0 ? 1 : 0));
+      largest[count] = counts[count];
+    }
+    raiseCount += 1;
+  }
+  if (rows.length > 0) return rows;
+  const failed = (facts.responseCode ?? 0) >= 400;
+  if (failed && !options.keepFailed) return [];
+  const fault = failed ? 'request_failed' : 'no_token_count';
+  return [{ ...row(first, correlationId, 'Total Tokens', 0, 1), fault }];
+}
+
+function describeCaller(request: LogRequest, first: LogRow, names: DimensionNames) {
+  const metadata = request.gateway?.metadata ?? {};
+  return {
+    subject: metadata[names.subject] ?? '',
+    tenantKey: metadata[names.tenant] ?? '',
+    feature: metadata[names.feature] ?? '',
+    // The served model has a version in its name; the policy says under which name it is priced.
+    model: metadata[names.model] || first.servedModel,
+    deployment: metadata[names.deployment] || first.deployment,
+  };
+}
+
+function describeFacts(request: LogRequest): RequestFacts {
+  const { rows, gateway } = request;
+  const totals = rows.map((log) => {
+    const { prompt, completion } = readCounts(log);
+    return prompt + completion;
+  });
+  const sum = totals.reduce((total, tokens) => total + tokens, 0);
+  return {
+    isStream: rows.some((log) => log.isStream),
+    hasTokens: sum > 0,
+    hasGatewayLog: gateway !== null,
+    hasTrace: gateway?.metadata != null,
+    responseCode: gateway?.responseCode ?? null,
+    subscriptionId: gateway?.subscriptionId ?? '',
+    productId: gateway?.productId ?? '',
+    servedModel: rows.find((log) => log.servedModel !== '')?.servedModel ?? '',
+    repeatedTokenCount: sum - Math.max(...totals),
+  };
+}
+
+/** Rows that hold pieces of messages have no counts: null is none. */
+function readCounts(log: LogRow): Counts {
+  const count = (value: LogRow['prompt']) => (typeof value === 'number' && isSound(value) ? value : 0);
+  const [prompt, completion] = [count(log.prompt), count(log.completion)];
+  return { prompt, completion, total: count(log.total) || prompt + completion };
+}
+
+function isSound(value: LogRow['prompt']): boolean {
+  return value === null || (typeof value === 'number' && Number.isSafeInteger(value) && value >= 0);
+}
