@@ -1,4 +1,5 @@
 import { parseArgs } from 'node:util';
+import { backfillMemoryBench } from './backfill-memory.ts';
 import { type Bench, type BenchResult, judge } from './bench.ts';
 import { collectBench } from './collect.ts';
 import { pushBench } from './push.ts';
@@ -7,7 +8,7 @@ import { renderResults } from './support/table.ts';
 
 /** Every bench of the house, in the order of the way a token travels. A new one adds its line here. */
 
-const BENCHES: readonly Bench[] = [collectBench, pushBench];
+const BENCHES: readonly Bench[] = [collectBench, backfillMemoryBench, pushBench];
 const HELP = `npm run bench                       a table of all benches
 npm run bench -- --json             one JSON object a line instead
 npm run bench -- --only <name>      one bench: ${BENCHES.map(({ name }) => name).join(', ')}

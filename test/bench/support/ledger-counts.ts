@@ -20,8 +20,8 @@ export async function countItems(
   try {
     const found = await client.query(`
       select count(*)::text as "rowCount",
-        sum(hashtextextended(source_item_id || metric_name || event_time || subject || model
-          || token_kind || token_count || request_count || coalesce(usage_event_id, ''), 0)::numeric)::text as checksum,
+        sum(hashtextextended(concat_ws('|', source_item_id, metric_name, event_time, subject, model, token_kind,
+          token_count, request_count, usage_event_id, quarantine_reason), 0)::numeric)::text as checksum,
         coalesce(sum(token_count) filter (where token_kind in ('prompt', 'completion')), 0)::text as "sourceTokens",
         (coalesce(sum(token_count) filter (where token_kind in ('prompt', 'completion') and quarantine_reason is not null), 0)
           + (select coalesce(sum(prompt_token_count + completion_token_count), 0) from usage_events))::text as "outboxTokens"
