@@ -21,8 +21,9 @@ export async function withStepLease<Result>(
   const token = randomUUID();
   if (!(await claim(database, step, token))) return null;
   const lost = new AbortController();
+  let renewing: Promise<void> = Promise.resolve();
   const timer = setInterval(() => {
-    claim(database, step, token).then(
+    renewing = renew(database, step, token).then(
       (held) => {
         if (!held) {
           lost.abort(
@@ -38,6 +39,7 @@ export async function withStepLease<Result>(
     return await work(lost.signal);
   } finally {
     clearInterval(timer);
+    await renewing;
     await database
       .deleteFrom('step_leases')
       .where('step', '=', step)
@@ -52,9 +54,17 @@ async function claim(database: LedgerDatabase, step: string, token: string): Pro
     insert into step_leases as held (step, lease_token, expires_at)
     values (${step}, ${token}, now() + make_interval(secs => ${LEASE_SECONDS}))
     on conflict (step) do update set lease_token = excluded.lease_token, expires_at = excluded.expires_at
-      where held.lease_token = excluded.lease_token or held.expires_at < now()
+      where held.expires_at < now()
     returning step`.execute(database);
   return claimed.rows.length === 1;
+}
+
+/** Never takes a lease that is gone: between our look and now, somebody else may have done the step. */
+async function renew(database: LedgerDatabase, step: string, token: string): Promise<boolean> {
+  const renewed = await sql`
+    update step_leases set expires_at = now() + make_interval(secs => ${LEASE_SECONDS})
+    where step = ${step} and lease_token = ${token}`.execute(database);
+  return renewed.numAffectedRows === 1n;
 }
 
 /**
