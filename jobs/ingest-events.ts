@@ -8,8 +8,11 @@ import {
 } from '../src/ledger/usage-events.ts';
 import type { JobDependencies } from './dependencies.ts';
 
-/** Longer than any one request may take with its retries, so that a live sender's claim does not lapse. */
-const CLAIM_SECONDS = 120;
+/**
+ * How long a dead sender's events wait. Longer than a request usually takes; when one takes longer and its
+ * events are claimed again, they go out twice under the same ids.
+ */
+const CLAIM_SECONDS = 30;
 
 export interface IngestOutcome {
   sentCount: number;

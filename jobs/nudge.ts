@@ -1,3 +1,4 @@
+import { LEASE_SECONDS } from '../src/ledger/step-leases.ts';
 import type { PipelineSettings } from './dependencies.ts';
 import { enqueueStep, type StepQueue } from './queues.ts';
 import type { StepName, StepResult } from './steps.ts';
@@ -28,7 +29,12 @@ export async function nudgeNextStep(
   result: StepResult,
   settings: PipelineSettings,
 ): Promise<void> {
+  if (!result.ran) {
+    // Whoever held the lease may have died with it: look again once it must have run out.
+    await enqueueStep(queue, name, 'lease was held', LEASE_SECONDS * 1_000 + 1_000);
+    return;
+  }
   const nudge = NUDGES[name];
-  if (nudge === undefined || !result.ran || Number(result[nudge.when] ?? 0) === 0) return;
+  if (nudge === undefined || Number(result[nudge.when] ?? 0) === 0) return;
   await enqueueStep(queue, nudge.next, `after ${name}`, nudge.delayMs?.(settings) ?? 0);
 }

@@ -1,8 +1,8 @@
 import type { Command } from 'commander';
 import { nudgeNextStep } from '../../jobs/nudge.ts';
-import { openStepQueue, openStepWorker } from '../../jobs/queues.ts';
+import { enqueueStep, openStepQueue, openStepWorker } from '../../jobs/queues.ts';
 import { scheduleSteps, watchSchedules } from '../../jobs/schedule.ts';
-import { runStep } from '../../jobs/steps.ts';
+import { runStep, STEP_NAMES } from '../../jobs/steps.ts';
 import { describeConfig, loadConfig } from '../config.ts';
 import { createLogger } from '../log.ts';
 import { createWebhooks, startHttpServer } from './http-server.ts';
@@ -67,7 +67,11 @@ async function runService(roles: Roles): Promise<void> {
           log,
         )
       : null;
-    if (roles.jobs) await scheduleSteps(queue);
+    if (roles.jobs) {
+      await scheduleSteps(queue);
+      // What a dead process left is looked at now, and not at the next tick.
+      for (const name of STEP_NAMES) await enqueueStep(queue, name, 'start');
+    }
     const stopWatching = roles.jobs ? watchSchedules(queue, log) : () => {};
     log.info({ url: server?.url, jobs: roles.jobs }, 'ready');
     await untilStopped(stop);

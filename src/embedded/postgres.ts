@@ -29,6 +29,8 @@ export interface EmbeddedPostgresOptions {
   /** False only in tests: faster, and not safe against power loss. */
   durable?: boolean;
   maxConnectionCount?: number;
+  /** A free one is chosen unless given. */
+  port?: number;
 }
 
 /**
@@ -45,7 +47,7 @@ export async function startEmbeddedPostgres(options: EmbeddedPostgresOptions): P
     const password = readOrMakePassword(path.join(home, 'password'));
     if (existsSync(path.join(cluster, 'postmaster.pid'))) await stopLeftBehind(cluster, binaries);
     if (!existsSync(path.join(cluster, 'PG_VERSION'))) await createCluster(home, cluster, password, binaries);
-    const port = await findFreePort();
+    const port = options.port ?? (await findFreePort());
     const child = launch({ cluster, port, home, binaries, options });
     const databaseUrl = `postgres://tallystick:${password}@127.0.0.1:${port}/tallystick`;
     await waitUntilReady(databaseUrl, child, path.join(home, 'server.log'));

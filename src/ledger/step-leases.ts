@@ -4,8 +4,8 @@ import { TallystickError } from '../errors.ts';
 import type { LedgerDatabase } from './database.ts';
 
 /** Long enough for a pause of the event loop, short enough that a dead runner's work waits only briefly. */
-const LEASE_SECONDS = 15;
-const RENEW_EVERY_MS = 4_000;
+export const LEASE_SECONDS = 8;
+const RENEW_EVERY_MS = 2_000;
 
 /**
  * Runs `work` while holding the step's lease, so that a step has one runner at a time over all processes.

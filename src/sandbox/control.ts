@@ -30,6 +30,14 @@ export interface ControlParts {
   traffic: Traffic;
   openMeter: OpenMeterStandIn;
   stripe: StripeStandIn;
+  calls: SandboxCalls;
+}
+
+/** Requests that reached the stand-ins since they started. */
+export interface SandboxCalls {
+  azureQueryCount: number;
+  ingestRequestCount: number;
+  meterEventCount: number;
 }
 
 /** The sandbox's own door, beside the three that production code knows: time, faults, and counting. */
@@ -53,11 +61,17 @@ export function createControlApp(parts: ControlParts): Hono {
     stripe.faults.dropNextMeterEvents(count);
     return context.json({ count });
   });
+  app.get('/calls', (context) => context.json(parts.calls));
   app.get('/totals', (context) => context.json(countTotals(parts)));
   return app;
 }
 
-export function countTotals({ scenario, traffic, openMeter, stripe }: ControlParts): SandboxTotals {
+export function countTotals({
+  scenario,
+  traffic,
+  openMeter,
+  stripe,
+}: Omit<ControlParts, 'calls'>): SandboxTotals {
   const sourceByTenant = traffic.tokenTotalByTenant();
   const meteredBySubject = openMeter.tokenTotalBySubject();
   const billedByCustomer = stripe.tokenTotalByCustomer();

@@ -3,7 +3,7 @@ import path from 'node:path';
 import { type ServerType, serve } from '@hono/node-server';
 import type { Hono } from 'hono';
 import { type AzureStandIn, createAzureStandIn, SANDBOX_WORKSPACE_ID } from './azure/azure-stand-in.ts';
-import { type ControlParts, createControlApp } from './control.ts';
+import { type ControlParts, createControlApp, type SandboxCalls } from './control.ts';
 import { Journal } from './journal.ts';
 import { createOpenMeterStandIn, type OpenMeterStandInOptions } from './openmeter/stand-in.ts';
 import { createScenario, type ScenarioOptions } from './scenario.ts';
@@ -44,7 +44,7 @@ export interface RunningSandbox {
 }
 
 /** The sandbox before anybody listens: what `startSandbox` serves, and what a test reaches into. */
-export interface SandboxParts extends ControlParts {
+export interface SandboxParts extends Omit<ControlParts, 'calls'> {
   azure: AzureStandIn;
   requestLog: RequestLog;
   close(): void;
@@ -96,8 +96,13 @@ export function assembleSandbox(options: SandboxOptions): SandboxParts {
 /** Starts the three stand-ins and their control on free loopback ports, with one virtual clock. */
 export async function startSandbox(options: SandboxOptions): Promise<RunningSandbox> {
   const parts = assembleSandbox(options);
-  const apps = [parts.azure.app, parts.openMeter.app, parts.stripe.app, createControlApp(parts)];
-  const servers = await Promise.all(apps.map((app) => listen(app.fetch)));
+  const calls: SandboxCalls = { azureQueryCount: 0, ingestRequestCount: 0, meterEventCount: 0 };
+  const servers = await Promise.all([
+    listen(counting(parts.azure.app, calls, 'azureQueryCount', '/query')),
+    listen(counting(parts.openMeter.app, calls, 'ingestRequestCount', '/api/v1/events')),
+    listen(counting(parts.stripe.app, calls, 'meterEventCount', '/v1/billing/meter_events')),
+    listen(createControlApp({ ...parts, calls }).fetch),
+  ]);
   const [azureUrl = '', openMeterUrl = '', stripeUrl = '', controlUrl = ''] = servers.map(
     (server) => server.url,
   );
@@ -114,6 +119,14 @@ export async function startSandbox(options: SandboxOptions): Promise<RunningSand
       await Promise.all(servers.map((server) => server.close()));
       parts.close();
     },
+  };
+}
+
+/** Counts the posts to one route, whatever becomes of them. */
+function counting(app: Hono, calls: SandboxCalls, count: keyof SandboxCalls, route: string): Hono['fetch'] {
+  return (request, ...rest) => {
+    if (request.method === 'POST' && new URL(request.url).pathname.endsWith(route)) calls[count] += 1;
+    return app.fetch(request, ...rest);
   };
 }
 

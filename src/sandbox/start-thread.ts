@@ -1,6 +1,6 @@
 import path from 'node:path';
 import { Worker } from 'node:worker_threads';
-import type { SandboxTotals } from './control.ts';
+import type { SandboxCalls, SandboxTotals } from './control.ts';
 import type { SandboxAddresses, SandboxOptions } from './sandbox.ts';
 
 /** A sandbox in a thread of its own, so that it takes the second core and no turn of the pipeline's loop. */
@@ -11,6 +11,7 @@ export interface SandboxHandle {
   runWithRealTime(): Promise<void>;
   dropNextMeterEvents(count: number): Promise<void>;
   readTotals(): Promise<SandboxTotals>;
+  readCalls(): Promise<SandboxCalls>;
   close(): Promise<void>;
 }
 
@@ -37,6 +38,7 @@ export async function startSandboxThread(options: SandboxOptions): Promise<Sandb
     runWithRealTime: async () => void (await call('/clock/run', {})),
     dropNextMeterEvents: async (count) => void (await call('/stripe/drop-meter-events', { count })),
     readTotals: () => call('/totals'),
+    readCalls: () => call('/calls'),
     close: async () => {
       thread.postMessage('close');
       await exited;

@@ -9,6 +9,8 @@ export interface TestRedis {
   url: string;
   /** A connection for what a test does behind the queue's back. */
   client: Redis;
+  /** Ends the server by this signal and starts it again on the same port and files. */
+  restart(signal: NodeJS.Signals): Promise<void>;
   stop(): Promise<void>;
 }
 
@@ -38,8 +40,11 @@ export async function startTestRedis(settings: Record<string, string> = {}): Pro
     ...settings,
   };
   const flags = Object.entries(chosen).flatMap(([name, value]) => [`--${name}`, value]);
-  const child: ChildProcess = spawn('redis-server', flags, { stdio: 'ignore' });
-  const exited = new Promise<void>((resolve) => child.once('exit', () => resolve()));
+  const launch = () => {
+    const child: ChildProcess = spawn('redis-server', flags, { stdio: 'ignore' });
+    return { child, exited: new Promise<void>((resolve) => child.once('exit', () => resolve())) };
+  };
+  let server = launch();
   const url = `redis://127.0.0.1:${port}`;
   const client = new Redis(url, {
     retryStrategy: () => 25,
@@ -51,10 +56,16 @@ export async function startTestRedis(settings: Record<string, string> = {}): Pro
   return {
     url,
     client,
+    restart: async (signal) => {
+      server.child.kill(signal);
+      await server.exited;
+      server = launch();
+      await client.ping();
+    },
     stop: async () => {
       client.disconnect();
-      child.kill('SIGTERM');
-      await exited;
+      server.child.kill('SIGTERM');
+      await server.exited;
       rmSync(directory, { recursive: true, force: true });
     },
   };
