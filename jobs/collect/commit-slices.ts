@@ -84,16 +84,19 @@ async function commitItems(
   watermark: CollectedSlice['watermark'],
 ): Promise<void> {
   let items = judged;
+  let returningItems: SourceItem[] = [];
   // A backfill mostly meets rows it knows; the collector's cursor hardly ever does.
   let mayKnowSome = query.by === 'event';
   for (let attempt = 1; ; attempt += 1) {
     if (mayKnowSome) {
       const known = await findKnownItems(deps.database, items);
-      items = items.filter(
-        (item) => !known.has(itemKey(item.eventDay, item.row.sourceItemId, item.row.metricName)),
-      );
+      const stateOf = ({ eventDay, row }: SourceItem) =>
+        known.get(itemKey(eventDay, row.sourceItemId, row.metricName));
+      items = judged.filter((item) => stateOf(item) === undefined);
+      // What waited and is sound now: a request whose gateway log came late, a subject somebody assigned.
+      returningItems = judged.filter((item) => item.quarantineReason === null && stateOf(item) === 'waiting');
     }
-    const events = buildUsageEvents(items);
+    const events = buildUsageEvents([...items, ...returningItems]);
     const slice: CollectedSlice = {
       source: deps.source.name,
       cursorKind: query.by,
@@ -101,6 +104,7 @@ async function commitItems(
       queryText,
       rowCount: rows.length,
       items,
+      returningItems,
       events,
       ...(watermark === undefined ? {} : { watermark }),
     };

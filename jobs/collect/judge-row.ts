@@ -56,6 +56,7 @@ function findFault(
   requestCount: bigint | null,
   knownTenant: string | undefined,
 ): string | null {
+  if (row.fault !== undefined) return row.fault;
   const dimensions = [row.subject, row.tenantKey, row.feature, row.model, row.deployment];
   if (tokenKind === 'unknown') return 'unknown_metric';
   if (tokenCount === null || requestCount === null) return 'not_an_integer';

@@ -4,6 +4,7 @@ import { TallystickError } from '../errors.ts';
 import type { LedgerDatabase } from './database.ts';
 import { ensurePartitions, insertSourceItems, type SourceItem } from './source-items.ts';
 import { insertUsageEvents, type UsageEvent } from './usage-events.ts';
+import { takeUpItems } from './waiting-items.ts';
 import { moveWatermark } from './watermarks.ts';
 
 /** One collected slice: everything that becomes durable together. */
@@ -15,12 +16,14 @@ export interface CollectedSlice {
   rowCount: number;
   /** Items not known to the ledger, as far as the collector saw. */
   items: SourceItem[];
+  /** Known items that waited in quarantine, and are sound as the source tells them now. */
+  returningItems?: SourceItem[];
   events: UsageEvent[];
   /** Absent for slices that do not move the watermark (backfills, partitions but the last). */
   watermark?: { from: Date | null; to: Date };
 }
 
-/** Thrown inside the transaction when some item turned out to be known already; the caller looks and repeats. */
+/** Thrown inside the transaction when some item's state turned out to be another; the caller looks and repeats. */
 export class KnownItemsError extends TallystickError {
   override readonly name = 'KnownItemsError';
   constructor() {
@@ -30,7 +33,8 @@ export class KnownItemsError extends TallystickError {
 
 /**
  * Commits a slice: its items, the events made from them, new subjects, and the watermark, all or nothing.
- * @throws KnownItemsError when an item is in the ledger already: events were then built from too much
+ * @throws KnownItemsError when an item is in the ledger already, or no longer waits: events were then built
+ *   from too much
  * @throws TallystickError STALE_LEASE when another collector moved the watermark
  */
 export async function commitSlice(database: LedgerDatabase, slice: CollectedSlice, now: Date): Promise<void> {
@@ -52,9 +56,11 @@ export async function commitSlice(database: LedgerDatabase, slice: CollectedSlic
       .returning('collection_window_id')
       .executeTakeFirstOrThrow();
     const newCount = await insertSourceItems(transaction, collection_window_id, slice.items);
-    if (newCount !== slice.items.length) throw new KnownItemsError();
+    const returning = slice.returningItems ?? [];
+    const takenUpCount = await takeUpItems(transaction, returning);
+    if (newCount !== slice.items.length || takenUpCount !== returning.length) throw new KnownItemsError();
     await insertUsageEvents(transaction, slice.events, now);
-    await insertNewSubjects(transaction, slice.items, now);
+    await insertNewSubjects(transaction, [...slice.items, ...returning], now);
     if (slice.watermark !== undefined) {
       await moveWatermark(transaction, { source: slice.source, ...slice.watermark, now });
     }

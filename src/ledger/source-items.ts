@@ -43,22 +43,34 @@ export async function ensurePartitions(
   }
 }
 
-/** Which of these rows the ledger holds already, as `day id metric` keys. */
+/** How a known item stands: taken into usage or given up, or waiting in quarantine. */
+export type KnownState = 'settled' | 'waiting';
+
+/** Which of these rows the ledger holds already, by `day id metric` keys, and how they stand. */
 export async function findKnownItems(
   database: LedgerDatabase | LedgerTransaction,
   items: readonly { eventDay: string; row: SourceRow }[],
-): Promise<Set<string>> {
-  if (items.length === 0) return new Set();
+): Promise<Map<string, KnownState>> {
+  if (items.length === 0) return new Map();
   // The lateral limit makes it one look into the primary key for each row. Left to choose, the planner, which
   // has no statistics of a partition that is being filled, reads whole partitions for every slice.
-  const found = await sql<{ event_day: string; source_item_id: string; metric_name: string }>`
-    select wanted.event_day, wanted.id as source_item_id, wanted.metric as metric_name
+  const found = await sql<{
+    event_day: string;
+    source_item_id: string;
+    metric_name: string;
+    state: KnownState;
+  }>`
+    select wanted.event_day, wanted.id as source_item_id, wanted.metric as metric_name, known.state
     from unnest(${items.map((item) => item.eventDay)}::date[], ${items.map((item) => item.row.sourceItemId)}::text[],
                 ${items.map((item) => item.row.metricName)}::text[]) as wanted(event_day, id, metric)
-    cross join lateral (select 1 from source_items s
+    cross join lateral (
+      select case when s.quarantine_reason is not null and s.written_off_at is null then 'waiting' else 'settled' end as state
+      from source_items s
       where s.event_day = wanted.event_day and s.source_item_id = wanted.id and s.metric_name = wanted.metric
       limit 1) as known`.execute(database);
-  return new Set(found.rows.map((row) => itemKey(row.event_day, row.source_item_id, row.metric_name)));
+  return new Map(
+    found.rows.map((row) => [itemKey(row.event_day, row.source_item_id, row.metric_name), row.state]),
+  );
 }
 
 export function itemKey(eventDay: string, sourceItemId: string, metricName: string): string {
@@ -75,7 +87,7 @@ export async function insertSourceItems(
   const inserted = await sql`
     insert into source_items (event_day, source_item_id, metric_name, event_time, ingested_at, subject, tenant_key,
       feature, model, deployment, token_kind, token_count, request_count, usage_event_id, quarantine_reason, raw,
-      collection_window_id)
+      request_facts, collection_window_id)
     select *, ${collectionWindowId}::bigint from unnest(
       ${items.map((item) => item.eventDay)}::date[],
       ${items.map((item) => item.row.sourceItemId)}::text[],
@@ -92,7 +104,8 @@ export async function insertSourceItems(
       ${items.map((item) => String(item.requestCount))}::bigint[],
       ${items.map((item) => item.usageEventId)}::text[],
       ${items.map((item) => item.quarantineReason)}::text[],
-      ${items.map((item) => (item.quarantineReason === null ? null : rawJson(item.original ?? item.row)))}::jsonb[])
+      ${items.map((item) => (item.quarantineReason === null ? null : rawJson(item.original ?? item.row)))}::jsonb[],
+      ${items.map(({ row }) => (row.request === undefined ? null : toJson(row.request)))}::jsonb[])
     on conflict do nothing`.execute(transaction);
   return Number(inserted.numAffectedRows ?? 0n);
 }
@@ -104,7 +117,12 @@ function rawJson(row: SourceRow): string {
     ...row,
     eventTime: eventTime === null || Number.isNaN(eventTime.getTime()) ? null : eventTime,
   };
-  return JSON.stringify(readable, (_key, value) => {
+  return toJson(readable);
+}
+
+/** JSON that Postgres can hold, whatever its texts hold. */
+export function toJson(fields: object): string {
+  return JSON.stringify(fields, (_key, value) => {
     if (typeof value === 'number' && !Number.isFinite(value)) return String(value);
     return typeof value === 'string' ? value.replaceAll('\u0000', '\\u0000').toWellFormed() : value;
   });
