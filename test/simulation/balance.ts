@@ -1,0 +1,209 @@
+import { sql } from 'kysely';
+import type { LedgerDatabase } from '../../src/ledger/database.ts';
+import { readTokenTotals } from '../../src/ledger/totals.ts';
+import { meterEventName } from '../../src/sandbox/stripe/seed.ts';
+import { bucketsOf, FIGURES, type Figure, type OracleCell } from './oracle.ts';
+import { keyOfEvent, type Witness } from './witness.ts';
+import type { World } from './world.ts';
+
+/** The reason under which usage of a finalized period waits. */
+const CARRIED = 'carry_to_next_invoice';
+
+/** What must hold at every moment: the ledger loses nothing of what it collected, and claims nothing it has not. */
+export async function checkAtAnyMoment(world: World, ledger: LedgerDatabase): Promise<void> {
+  const { witness } = world;
+  witness.checkNothingOverBilled();
+  const totals = await readTokenTotals(ledger);
+  const placed = totals.deliveredTokenCount + totals.dueTokenCount + totals.quarantinedTokenCount;
+  if (totals.collectedTokenCount !== placed)
+    witness.report(`the ledger collected ${totals.collectedTokenCount} tokens and accounts for ${placed}`);
+  const source = sumOf([...witness.oracle.cells.values()].map((cell) => cell.prompt + cell.completion));
+  const broken = sumOf(witness.oracle.quarantined.values());
+  if (totals.collectedTokenCount > source + broken)
+    witness.report(`the ledger collected ${totals.collectedTokenCount} tokens of ${source + broken}`);
+  const billed = world.stripe.tokenTotal();
+  if (totals.deliveredTokenCount > billed)
+    witness.report(
+      `the ledger says ${totals.deliveredTokenCount} tokens are delivered, Stripe has ${billed}`,
+    );
+}
+
+/** What must hold when all has settled: oracle = OpenMeter = Stripe + quarantine, cell by cell, and nothing due. */
+export async function checkAtTheEnd(world: World, ledger: LedgerDatabase): Promise<void> {
+  const { witness } = world;
+  await checkAtAnyMoment(world, ledger);
+  const refused = refusedByKey(witness);
+  checkOpenMeter(world, refused);
+  await checkStripe(world, ledger, refused);
+  const totals = await readTokenTotals(ledger);
+  if (totals.dueTokenCount !== 0n) witness.report(`${totals.dueTokenCount} tokens are still due at the end`);
+  const expected = expectedQuarantine(world, refused);
+  // Held against the oracle cell by cell above.
+  expected.set(CARRIED, totals.quarantinedByReason[CARRIED] ?? 0n);
+  for (const reason of new Set([...expected.keys(), ...Object.keys(totals.quarantinedByReason)])) {
+    const [have, want] = [totals.quarantinedByReason[reason] ?? 0n, expected.get(reason) ?? 0n];
+    if (have !== want) witness.report(`${have} tokens are in quarantine as ${reason}, and should be ${want}`);
+  }
+}
+
+/** Everything that a replay must leave as it is, as one text. */
+export async function describeState(world: World, ledger: LedgerDatabase): Promise<string> {
+  const tables = ['source_items', 'usage_events', 'hourly_usage', 'meter_pushes'];
+  const parts: string[] = [];
+  for (const table of tables) {
+    const counted = await sql<{ digest: string }>`
+      select count(*) || ' ' || coalesce(md5(string_agg(md5(row::text), '' order by md5(row::text))), '') as digest
+      from ${sql.table(table)} as row`.execute(ledger);
+    parts.push(`${table} ${counted.rows[0]?.digest}`);
+  }
+  parts.push(`openmeter ${world.openMeter.tokenTotal()}`, `stripe ${world.stripe.tokenTotal()}`);
+  return parts.join('; ');
+}
+
+function checkOpenMeter(world: World, refused: ReadonlyMap<string, Record<Figure, bigint>>): void {
+  const { witness } = world;
+  const stored = new Map<string, Record<Figure, bigint>>();
+  for (const event of world.openMeter.storedUsageEvents()) {
+    const data = event.data as Record<string, string>;
+    const time = new Date(event.timeSeconds * 1_000).toISOString();
+    addFigures(stored, keyOfEvent({ id: event.id, subject: event.subject, time, data }), data);
+  }
+  for (const key of new Set([...stored.keys(), ...witness.oracle.cells.keys()])) {
+    for (const figure of FIGURES) {
+      const want = (witness.oracle.cells.get(key)?.[figure] ?? 0n) - (refused.get(key)?.[figure] ?? 0n);
+      const have = stored.get(key)?.[figure] ?? 0n;
+      if (have !== want) witness.report(`OpenMeter has ${have} ${figure} of ${key}, and should have ${want}`);
+    }
+  }
+}
+
+async function checkStripe(
+  world: World,
+  ledger: LedgerDatabase,
+  refused: ReadonlyMap<string, Record<Figure, bigint>>,
+): Promise<void> {
+  const { witness, stripe } = world;
+  const want = new Map<string, bigint>();
+  for (const cell of billableCells(world, refused)) {
+    for (const [type, count] of Object.entries(bucketsOf(cell)))
+      add(want, `${cell.tenantKey} ${cell.hourMs} ${meterEventName(cell.model, type)}`, count);
+  }
+  const have = new Map<string, bigint>();
+  for (const { tenantKey, hourMs, eventName, value } of stripe.usageByHour())
+    add(have, `${tenantKey} ${hourMs} ${eventName}`, value);
+  const carried = await readCarried(world, ledger);
+  for (const key of new Set([...want.keys(), ...have.keys(), ...carried.keys()])) {
+    const [wanted, had, carries] = [want.get(key) ?? 0n, have.get(key) ?? 0n, carried.get(key) ?? 0n];
+    if (wanted !== had + carries)
+      witness.report(`Stripe has ${had} of ${key}, ${carries} are carried, and it should have ${wanted}`);
+  }
+  const unknown = await ledger
+    .selectFrom('meter_pushes')
+    .select(['identifier', 'status'])
+    .where('status', '<>', 'delivered')
+    .execute();
+  for (const push of unknown) witness.report(`push ${push.identifier} ended as ${push.status}`);
+}
+
+/** Usage of a period whose invoice was final before it could be pushed: it waits for the next one. */
+async function readCarried(world: World, ledger: LedgerDatabase): Promise<Map<string, bigint>> {
+  const rows = await ledger
+    .selectFrom('hourly_usage')
+    .select(['customer_id', 'window_start', 'model', 'token_type', 'delta_token_count'])
+    .where('quarantine_reason', '=', CARRIED)
+    .execute();
+  const carried = new Map<string, bigint>();
+  for (const row of rows) {
+    const periodEndMs = world.scenario.customers.find(
+      (customer) => customer.tenantKey === row.customer_id,
+    )?.billingAnchorMs;
+    if (periodEndMs === undefined || row.window_start.getTime() >= periodEndMs)
+      world.witness.report(
+        `usage of ${row.window_start.toISOString()} is carried, and its period has not ended`,
+      );
+    const eventName = meterEventName(row.model, row.token_type);
+    add(carried, `${row.customer_id} ${row.window_start.getTime()} ${eventName}`, row.delta_token_count);
+  }
+  return carried;
+}
+
+/** Cells of customers and models that Stripe knows, less what OpenMeter refused of them. */
+function billableCells(world: World, refused: ReadonlyMap<string, Record<Figure, bigint>>): OracleCell[] {
+  const tenants = new Set(world.scenario.customers.map((customer) => customer.tenantKey));
+  const models = new Set(world.scenario.models.map((model) => model.model));
+  return acceptedCells(world, refused).filter(
+    (cell) => tenants.has(cell.tenantKey) && models.has(cell.model),
+  );
+}
+
+function acceptedCells(world: World, refused: ReadonlyMap<string, Record<Figure, bigint>>): OracleCell[] {
+  return [...world.witness.oracle.cells].map(([key, cell]) => {
+    const less = refused.get(key);
+    if (less === undefined) return cell;
+    return {
+      ...cell,
+      prompt: cell.prompt - less.prompt,
+      cached: cell.cached - less.cached,
+      completion: cell.completion - less.completion,
+    };
+  });
+}
+
+function expectedQuarantine(
+  world: World,
+  refused: ReadonlyMap<string, Record<Figure, bigint>>,
+): Map<string, bigint> {
+  const expected = new Map(world.witness.oracle.quarantined);
+  for (const figures of refused.values())
+    add(expected, 'refused_by_openmeter', figures.prompt + figures.completion);
+  const tenants = new Set(world.scenario.customers.map((customer) => customer.tenantKey));
+  const models = new Set(world.scenario.models.map((model) => model.model));
+  for (const cell of acceptedCells(world, refused)) {
+    if (!tenants.has(cell.tenantKey)) add(expected, 'no_customer', cell.prompt + cell.completion);
+    else if (!models.has(cell.model)) add(expected, 'no_binding', cell.prompt + cell.completion);
+  }
+  return expected;
+}
+
+function refusedByKey(witness: Witness): Map<string, Record<Figure, bigint>> {
+  const refused = new Map<string, Record<Figure, bigint>>();
+  for (const event of witness.refused.values()) addFigures(refused, keyOfEvent(event), event.data);
+  return refused;
+}
+
+const PROPERTY_OF: Record<Figure, string> = {
+  prompt: 'prompt_tokens',
+  cached: 'cached_prompt_tokens',
+  completion: 'completion_tokens',
+  reasoning: 'reasoning_tokens',
+  total: 'total_tokens',
+  requests: 'requests',
+};
+
+function addFigures(
+  into: Map<string, Record<Figure, bigint>>,
+  key: string,
+  data: Readonly<Record<string, string>>,
+): void {
+  const figures = into.get(key) ?? {
+    prompt: 0n,
+    cached: 0n,
+    completion: 0n,
+    reasoning: 0n,
+    total: 0n,
+    requests: 0n,
+  };
+  for (const figure of FIGURES) figures[figure] += BigInt(data[PROPERTY_OF[figure]] ?? 0);
+  into.set(key, figures);
+}
+
+function add(into: Map<string, bigint>, key: string, count: bigint): void {
+  const sum = (into.get(key) ?? 0n) + count;
+  into.set(key, sum);
+}
+
+function sumOf(counts: Iterable<bigint>): bigint {
+  let sum = 0n;
+  for (const count of counts) sum += count;
+  return sum;
+}

@@ -1,0 +1,77 @@
+import type { AzureFault } from '../../src/sandbox/azure/faults.ts';
+import type { Draws } from './draws.ts';
+import type { Profile } from './profile.ts';
+import type { SimulatedSystem, SystemName } from './transport.ts';
+import type { Witness } from './witness.ts';
+import type { World } from './world.ts';
+
+const AZURE_OWN_FAULTS: [AzureFault, ...AzureFault[]] = [
+  'partial',
+  'timeout',
+  'too_large',
+  'unavailable',
+  'empty',
+  'no_content',
+  'throttled_with_retry_after',
+  'bad_query',
+  'forbidden',
+];
+
+/** The stand-ins as systems of the simulation, with the faults that are theirs and not the network's. */
+export function createSystems(
+  parts: Pick<World, 'azure' | 'openMeter' | 'stripe' | 'weather'> & { profile: Profile; witness: Witness },
+): Record<SystemName, SimulatedSystem> {
+  const { azure, openMeter, stripe, profile, witness, weather } = parts;
+  const chanceOf = (name: SystemName) => () => (weather.stormy ? profile.callFaultChance[name] : 0);
+  openMeter.setFaults({
+    staleReadMs: profile.openMeterStaleReadMs,
+    dropRate: profile.openMeterDropRate,
+  });
+  return {
+    azure: {
+      name: 'azure',
+      answer: async (request) => await azure.app.fetch(request),
+      faultChance: chanceOf('azure'),
+      playOwnFault: (draws) => {
+        const fault = draws.pick(AZURE_OWN_FAULTS);
+        azure.setFaults({ next: [fault] });
+        return fault;
+      },
+      observe: () => {},
+    },
+    openmeter: {
+      name: 'openmeter',
+      answer: async (request) => {
+        const refused =
+          isIngest(request) && witness.holdsPoison(await request.clone().text(), profile.poisonShare);
+        if (!refused) return await openMeter.app.fetch(request);
+        return Response.json({ title: 'Bad Request', detail: 'event is invalid' }, { status: 400 });
+      },
+      faultChance: chanceOf('openmeter'),
+      observe: (request, body, response) => {
+        if (isIngest(request)) witness.sawEvents(body, response.status);
+        else witness.sawOther('openmeter', request);
+      },
+    },
+    stripe: {
+      name: 'stripe',
+      answer: async (request) => await stripe.app.fetch(request),
+      faultChance: chanceOf('stripe'),
+      playOwnFault: (draws: Draws, request: Request) => {
+        if (request.method === 'GET') return null;
+        const kind = draws.pick<'fail' | 'fail_after'>(['fail', 'fail_after']);
+        stripe.faults.add({ kind, count: 1 });
+        return kind;
+      },
+      observe: (request, body, response) => {
+        if (new URL(request.url).pathname === '/v1/billing/meter_events')
+          witness.sawPush(body, response.status);
+        else witness.sawOther('stripe', request);
+      },
+    },
+  };
+}
+
+function isIngest(request: Request): boolean {
+  return request.method === 'POST' && new URL(request.url).pathname === '/api/v1/events';
+}

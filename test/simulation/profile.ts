@@ -1,0 +1,109 @@
+import { HOUR_MS, MINUTE_MS } from '../../src/clock.ts';
+import { Draws } from './draws.ts';
+
+/** Classes of faults that can be left out; all are on unless said otherwise. */
+export interface FaultClasses {
+  /** OpenMeter loses events after its 204. */
+  lostEvents: boolean;
+  /** OpenMeter forgets ids after minutes, or never knew them. */
+  weakDeduplication: boolean;
+  /** Stripe answers 200 and loses the meter event. */
+  lostPushes: boolean;
+  /** Billing periods end while usage is still under way. */
+  periodEnds: boolean;
+}
+
+export const ALL_FAULTS: FaultClasses = {
+  lostEvents: true,
+  weakDeduplication: true,
+  lostPushes: false,
+  periodEnds: true,
+};
+
+/** What kind of world and weather a seed stands for. Chances are between 0 and 1. */
+export interface Profile {
+  dayCount: number;
+  customerCount: number;
+  userCount: number;
+  callCount: number;
+  /** Chance that a row comes hours late, and that one is no sound row. */
+  lateRowChance: number;
+  brokenRowChance: number;
+  duplicateRowChance: number;
+  /** Longest time between a row's ingestion instant and its being seen; below the collect lag. */
+  visibilityDelayMs: number;
+  crashChance: number;
+  freezeChance: number;
+  /** Chance of a fault for each call to the outside. */
+  callFaultChance: { azure: number; openmeter: number; stripe: number };
+  azureRowCeiling: number;
+  azureDuplicatePercent: number;
+  /** Events that OpenMeter will always refuse. */
+  poisonShare: number;
+  openMeterFlushDelayMs: number;
+  openMeterStaleReadMs: number;
+  openMeterDropRate: number;
+  openMeterDedupeMs: number | null;
+  stripeSummaryDelayMs: number;
+  stripeDropRate: number;
+  /** Which meters take the hour's total instead of the difference. */
+  hourWindowMeters: 'none' | 'some' | 'all';
+  settings: {
+    collectRowLimit: number;
+    ingestBatchSize: number;
+    ingestConcurrency: number;
+    pushConcurrency: number;
+    settleRowLimit: number;
+  };
+  /** Hours after the start at which each customer's billing period ends; far away when none does. */
+  periodEndMinutes: number[];
+  gracePeriodHours: number;
+  /** Everything is down for more than a day, once. */
+  longOutage: boolean;
+}
+
+/** The profile of a seed: some are quiet and dense, some stormy, so that no fault hides another. */
+export function drawProfile(seed: number, classes: FaultClasses): Profile {
+  const draws = new Draws(seed, 'profile');
+  const stormy = draws.chance(0.5);
+  const callFault = () => (stormy ? draws.pick([0, 0.05, 0.15, 0.3]) : draws.pick([0, 0, 0.02]));
+  return {
+    dayCount: draws.between(1, 2),
+    customerCount: draws.between(2, 4),
+    userCount: draws.between(4, 7),
+    callCount: draws.between(25, 70),
+    lateRowChance: draws.pick([0, 0.05, 0.2]),
+    brokenRowChance: draws.pick([0, 0, 0.05]),
+    duplicateRowChance: draws.pick([0, 0.05, 0.2]),
+    visibilityDelayMs: draws.pick([0, 2 * MINUTE_MS, 9 * MINUTE_MS]),
+    crashChance: draws.pick([0, 0.001, 0.003, 0.008]),
+    freezeChance: draws.pick([0, 0.0005, 0.002, 0.005]),
+    callFaultChance: { azure: callFault(), openmeter: callFault(), stripe: callFault() },
+    azureRowCeiling: draws.pick([500_000, 60, 20]),
+    azureDuplicatePercent: draws.pick([0, 0, 15]),
+    poisonShare: draws.pick([0, 0, 0.03]),
+    openMeterFlushDelayMs: draws.pick([2_000, MINUTE_MS, 12 * MINUTE_MS]),
+    openMeterStaleReadMs: draws.pick([0, 0, MINUTE_MS, 20 * MINUTE_MS]),
+    openMeterDropRate: classes.lostEvents ? draws.pick([0, 0.02, 0.1]) : 0,
+    openMeterDedupeMs: classes.weakDeduplication
+      ? draws.pick([24 * HOUR_MS, 10 * MINUTE_MS, null])
+      : 24 * HOUR_MS,
+    stripeSummaryDelayMs: draws.pick([MINUTE_MS, 10 * MINUTE_MS]),
+    stripeDropRate: classes.lostPushes ? draws.pick([0, 0.03]) : 0,
+    hourWindowMeters: draws.pick(['none', 'some', 'all']),
+    settings: {
+      collectRowLimit: draws.pick([10_000, 40, 9]),
+      ingestBatchSize: draws.pick([500, 10, 3, 1]),
+      ingestConcurrency: draws.between(1, 3),
+      pushConcurrency: draws.between(1, 4),
+      settleRowLimit: draws.pick([20_000, 5]),
+    },
+    periodEndMinutes: Array.from({ length: 4 }, () =>
+      classes.periodEnds && draws.chance(0.3)
+        ? draws.between(2, 70) * 60 + draws.pick([0, 0, 17])
+        : 20 * 24 * 60,
+    ),
+    gracePeriodHours: draws.pick([1, 12, 72]),
+    longOutage: draws.chance(0.25),
+  };
+}

@@ -1,0 +1,83 @@
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
+import pg from 'pg';
+import { startEmbeddedPostgres } from '../../src/embedded/postgres.ts';
+import { type LedgerDatabase, openLedger } from '../../src/ledger/database.ts';
+import { migrateLedger } from '../../src/ledger/migrate.ts';
+import { Connections } from './database.ts';
+
+/** Connections for two workers, with one dead one's still to be taken back. */
+const CONNECTION_COUNT = 12;
+
+/** A real Postgres for one run of the simulation; nothing in it outlives the run. */
+export async function startSimulationServer(): Promise<{ databaseUrl: string; stop(): Promise<void> }> {
+  const directory = mkdtempSync(path.join(tmpdir(), 'tallystick-simulation-'));
+  const server = await startEmbeddedPostgres({
+    dataDirectory: directory,
+    durable: false,
+    maxConnectionCount: 100,
+  });
+  return {
+    databaseUrl: server.databaseUrl,
+    stop: async () => {
+      await server.stop();
+      rmSync(directory, { recursive: true, force: true });
+    },
+  };
+}
+
+export interface SimulationLedger {
+  connections: Connections;
+  ledger: LedgerDatabase;
+  /** Empties every table; sequences begin again. */
+  empty(): Promise<void>;
+  close(): Promise<void>;
+}
+
+/** A migrated ledger of its own on the server, whose `now()` is the simulation's. */
+export async function openSimulationLedger(serverUrl: string, name: string): Promise<SimulationLedger> {
+  const databaseUrl = serverUrl.replace(/\/[^/]+$/, `/${name}`);
+  const once = async (url: string, ...statements: string[]) => {
+    const client = new pg.Client({ connectionString: url });
+    await client.connect();
+    for (const statement of statements) await client.query(statement);
+    await client.end();
+  };
+  // Statistics gathered in the background would change plans, and with them the order of unordered rows.
+  await once(
+    serverUrl,
+    `create database ${name}`,
+    'alter system set autovacuum = off',
+    'select pg_reload_conf()',
+  );
+  await migrateLedger(databaseUrl);
+  await once(
+    databaseUrl,
+    'create schema simulation',
+    `create function simulation.now() returns timestamptz language sql stable
+       as $$ select current_setting('simulation.now')::timestamptz $$`,
+    // Named before pg_catalog, so that leases and claims lapse by virtual time.
+    `alter database ${name} set search_path = simulation, public, pg_catalog`,
+  );
+  const connections = await Connections.open(databaseUrl, CONNECTION_COUNT);
+  const ledger = openLedger({ databaseUrl, maxConnectionCount: 1 });
+  return {
+    connections,
+    ledger,
+    empty: () =>
+      once(
+        databaseUrl,
+        `do $$ declare names text; begin
+           select string_agg(quote_ident(c.relname), ', ') into names from pg_class c
+             where c.relnamespace = 'public'::regnamespace and c.relkind in ('r', 'p')
+               and not c.relispartition and c.relname <> 'ledger_migrations';
+           execute 'truncate ' || names || ' restart identity cascade';
+         end $$`,
+      ),
+    close: async () => {
+      await connections.close();
+      await ledger.destroy();
+    },
+  };
+}

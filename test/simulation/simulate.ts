@@ -1,0 +1,217 @@
+import { backfillUsage } from '../../jobs/collect-usage.ts';
+import type { JobDependencies } from '../../jobs/dependencies.ts';
+import { runStep, STEP_NAMES, type StepName } from '../../jobs/steps.ts';
+import { addMs, DAY_MS, HOUR_MS, MINUTE_MS } from '../../src/clock.ts';
+import { TallystickError } from '../../src/errors.ts';
+import type { LedgerDatabase } from '../../src/ledger/database.ts';
+import { readTokenTotals } from '../../src/ledger/totals.ts';
+import { checkAtAnyMoment, checkAtTheEnd, describeState } from './balance.ts';
+import type { Connections } from './database.ts';
+import { Draws } from './draws.ts';
+import { ALL_FAULTS, drawProfile, type FaultClasses } from './profile.ts';
+import { createWorld, type Worker, type World } from './world.ts';
+
+/** A piece of work for a worker: a step of the pipeline, or the rescan that a person or the night starts. */
+type Task = StepName | 'rescan';
+export type RunTask = (deps: JobDependencies, task: Task) => Promise<unknown>;
+
+export interface SimulationOptions {
+  seed: number;
+  connections: Connections;
+  /** The same ledger outside the simulation, for checks. */
+  ledger: LedgerDatabase;
+  classes?: FaultClasses;
+  mutant?: Mutant;
+}
+
+/** A deliberately broken copy of one boundary. */
+export interface Mutant {
+  name: string;
+  alterDeps?: (deps: JobDependencies, world: World) => JobDependencies;
+  runTask?: RunTask;
+}
+
+export interface SimulationResult {
+  seed: number;
+  violations: string[];
+  /** Statements, commits and calls that happened. */
+  eventCount: number;
+  crashCount: number;
+  traceHash: string;
+  lastSteps: string[];
+}
+
+const RESCAN_BACK_MS = 3 * DAY_MS;
+const MOST_ROUNDS = 16;
+const SETTLE_ROUNDS = 14;
+/** Errors that a worker may end with; the next run of the step goes on where it stopped. */
+const ORDINARY_ERRORS = new Set([
+  'UPSTREAM_THROTTLED',
+  'UPSTREAM_UNAVAILABLE',
+  'UPSTREAM_REJECTED',
+  'PARTIAL_RESULT',
+  'STALE_LEASE',
+  'CONFLICT',
+]);
+
+/** Plays one seed: some days of traffic in bad weather, then calm, then three replays that must change nothing. */
+export async function simulate(options: SimulationOptions): Promise<SimulationResult> {
+  const { seed, mutant, ledger } = options;
+  const profile = drawProfile(seed, options.classes ?? ALL_FAULTS);
+  const world = createWorld({
+    seed,
+    profile,
+    connections: options.connections,
+    ...(mutant?.alterDeps === undefined ? {} : { alter: mutant.alterDeps }),
+  });
+  const play = new Play(world, ledger, mutant?.runTask ?? runTask);
+  const uninstall = world.scheduler.timers.install();
+  try {
+    await play.storm();
+    if (world.witness.violations.length === 0) await play.calm();
+    if (world.witness.violations.length === 0) await play.replays();
+  } catch (error) {
+    world.witness.report(`the simulation failed: ${error instanceof Error ? error.stack : error}`);
+  } finally {
+    await play.end();
+    uninstall();
+  }
+  return {
+    seed,
+    violations: world.witness.violations,
+    eventCount: world.scheduler.effectCount,
+    crashCount: world.scheduler.crashCount,
+    traceHash: world.trace.hash(),
+    lastSteps: world.trace.last(40),
+  };
+}
+
+async function runTask(deps: JobDependencies, task: Task): Promise<unknown> {
+  if (task !== 'rescan') return await runStep(deps, task);
+  const now = deps.clock.now();
+  return await backfillUsage(deps, { start: addMs(now, -RESCAN_BACK_MS), end: now });
+}
+
+class Play {
+  readonly #world: World;
+  readonly #ledger: LedgerDatabase;
+  readonly #runTask: RunTask;
+  readonly #draws: Draws;
+  #workers: (Worker | null)[] = [null, null];
+  #startCount = 0;
+
+  constructor(world: World, ledger: LedgerDatabase, run: RunTask) {
+    this.#world = world;
+    this.#ledger = ledger;
+    this.#runTask = run;
+    this.#draws = new Draws(world.seed, 'play');
+  }
+
+  async storm(): Promise<void> {
+    const { clock, scheduler, traffic, profile, witness } = this.#world;
+    const draws = this.#draws;
+    const { crashChance, freezeChance } = profile;
+    const outageRound = profile.longOutage ? draws.between(2, 8) : -1;
+    scheduler.disasters = { crashChance, freezeChance };
+    for (let round = 0; round < MOST_ROUNDS; round += 1) {
+      if (clock.nowMs() > traffic.lastIngestionMs + HOUR_MS) break;
+      const hours = round === outageRound ? draws.between(25, 30) : draws.pick([0.02, 0.3, 1, 3, 6]);
+      this.#pass(Math.round(hours * HOUR_MS));
+      await this.#round((worker) => this.#drawTasks(round, worker));
+      if (witness.violations.length > 0) return;
+    }
+  }
+
+  /** Everything works again; what is due must come through. */
+  async calm(): Promise<void> {
+    const { scheduler, traffic, weather, azure, openMeter, stripe, clock } = this.#world;
+    scheduler.disasters = { crashChance: 0, freezeChance: 0 };
+    weather.stormy = false;
+    azure.setFaults({ next: [], rowCeiling: 500_000 });
+    openMeter.setFaults({ staleReadMs: 0, dropRate: 0 });
+    stripe.faults.clear();
+    this.#world.advanceTo(Math.max(clock.nowMs(), traffic.lastIngestionMs) + 2 * HOUR_MS);
+    for (let round = 0; round < SETTLE_ROUNDS; round += 1) {
+      this.#pass(30 * MINUTE_MS);
+      await this.#round((worker) => (worker === 0 ? [...STEP_NAMES] : []));
+      if (round > 0 && (await readTokenTotals(this.#ledger)).dueTokenCount === 0n) break;
+    }
+    await this.#round((worker) => (worker === 0 ? ['rescan', ...STEP_NAMES] : []));
+    await checkAtTheEnd(this.#world, this.#ledger);
+  }
+
+  /** After an hour, a day and a bit, and longer than Stripe and OpenMeter remember anything. */
+  async replays(): Promise<void> {
+    const { witness } = this.#world;
+    const before = await describeState(this.#world, this.#ledger);
+    for (const hours of [1, 25, 34 * 24]) {
+      const writesBefore = witness.writeCount;
+      this.#pass(hours * HOUR_MS);
+      await this.#round((worker) => (worker === 0 ? [...STEP_NAMES, 'rescan'] : []));
+      if (witness.writeCount !== writesBefore)
+        witness.report(`a replay after ${hours} h made ${witness.writeCount - writesBefore} outside writes`);
+      const after = await describeState(this.#world, this.#ledger);
+      if (after !== before)
+        witness.report(`a replay after ${hours} h changed the state: ${before} -> ${after}`);
+    }
+  }
+
+  async end(): Promise<void> {
+    for (const worker of this.#workers) if (worker !== null) await this.#world.scheduler.kill(worker.process);
+  }
+
+  #pass(milliseconds: number): void {
+    this.#world.advanceTo(this.#world.clock.nowMs() + milliseconds);
+  }
+
+  async #round(tasksOf: (worker: number) => Task[]): Promise<void> {
+    const { scheduler } = this.#world;
+    this.#workers.forEach((found, index) => {
+      const tasks = tasksOf(index);
+      if (tasks.length === 0) return;
+      const worker = found?.process.alive === true ? found : this.#start(index);
+      scheduler.spawn(worker.process, () => this.#work(worker, tasks));
+    });
+    await scheduler.run();
+    await checkAtAnyMoment(this.#world, this.#ledger);
+  }
+
+  #start(index: number): Worker {
+    this.#startCount += 1;
+    const worker = this.#world.startWorker(`worker-${index + 1}.${this.#startCount}`);
+    this.#workers[index] = worker;
+    return worker;
+  }
+
+  async #work(worker: Worker, tasks: readonly Task[]): Promise<void> {
+    const { trace, witness } = this.#world;
+    const { name } = worker.process;
+    for (const task of tasks) {
+      trace.add(name, `begins ${task}`);
+      try {
+        const result = await this.#runTask(worker.deps, task);
+        trace.add(
+          name,
+          `ends ${task} ${JSON.stringify(result, (_, value) => (typeof value === 'bigint' ? String(value) : value))}`,
+        );
+      } catch (error) {
+        const code = error instanceof TallystickError ? error.code : 'UNKNOWN';
+        trace.add(name, `fails ${task}: ${code} ${error instanceof Error ? error.message : error}`);
+        if (!ORDINARY_ERRORS.has(code))
+          witness.report(`${task} failed: ${error instanceof Error ? error.stack : error}`);
+      }
+    }
+  }
+
+  #drawTasks(round: number, worker: number): Task[] {
+    const draws = this.#draws;
+    if (round === 0 && worker === 0) return [...STEP_NAMES];
+    const daily = STEP_NAMES.filter((name) => name !== 'sync-catalog');
+    const tasks: Task[] = draws.chance(0.6)
+      ? [...daily]
+      : draws.shuffle(daily).slice(0, draws.between(1, daily.length));
+    if (draws.chance(0.15)) tasks.unshift('sync-catalog');
+    if (draws.chance(0.12)) tasks.splice(draws.between(0, tasks.length), 0, 'rescan');
+    return worker === 1 && draws.chance(0.25) ? [] : tasks;
+  }
+}

@@ -1,0 +1,123 @@
+import { createHash } from 'node:crypto';
+import type { Scenario } from '../../src/sandbox/scenario.ts';
+import { meterEventName } from '../../src/sandbox/stripe/seed.ts';
+import type { StripeStandIn } from '../../src/sandbox/stripe/stand-in.ts';
+import { bucketsOf, cellKey, Oracle } from './oracle.ts';
+import type { SimulatedTraffic } from './traffic.ts';
+
+/** What an event of the wire says, as far as the witness cares. */
+interface SeenEvent {
+  id: string;
+  subject: string;
+  time: string;
+  data: Record<string, string>;
+}
+
+/**
+ * Sees every call that reaches an outside system, and speaks up at once when one breaks a promise: an
+ * identifier with two values, more billed than was used.
+ */
+export class Witness {
+  readonly oracle: Oracle;
+  readonly violations: string[] = [];
+  /** Calls that changed something outside. */
+  writeCount = 0;
+  /** Events that OpenMeter refuses for good, by id. */
+  readonly refused = new Map<string, SeenEvent>();
+  readonly #bodyOfEvent = new Map<string, string>();
+  readonly #bodyOfPush = new Map<string, string>();
+  readonly #stripe: StripeStandIn;
+  readonly #mostBillable = new Map<string, bigint>();
+
+  constructor(traffic: SimulatedTraffic, scenario: Scenario, stripe: StripeStandIn) {
+    this.oracle = new Oracle(traffic.rows);
+    this.#stripe = stripe;
+    const priced = new Set(scenario.models.map((model) => model.model));
+    for (const cell of this.oracle.cells.values()) {
+      if (!priced.has(cell.model)) continue;
+      const { prompt_cached, completion } = bucketsOf(cell);
+      // Cached tokens may come later than the prompt they are part of: until then they are billed as prompt.
+      this.#addBillable(cell, 'prompt', cell.prompt);
+      this.#addBillable(cell, 'prompt_cached', prompt_cached);
+      this.#addBillable(cell, 'completion', completion);
+    }
+  }
+
+  report(violation: string): void {
+    this.violations.push(violation);
+  }
+
+  /** A share of events by their ids is refused for ever; which ones is fixed by the id. */
+  holdsPoison(body: string, share: number): boolean {
+    if (share === 0) return false;
+    const poison = readEvents(body).filter(({ id }) => {
+      const digest = createHash('sha256').update(id).digest();
+      return digest.readUInt32BE(0) / 2 ** 32 < share;
+    });
+    for (const event of poison) this.refused.set(event.id, event);
+    return poison.length > 0;
+  }
+
+  sawEvents(body: string, status: number): void {
+    this.writeCount += 1;
+    if (status !== 204) return;
+    for (const event of readEvents(body)) {
+      const text = JSON.stringify(event);
+      const before = this.#bodyOfEvent.get(event.id);
+      if (before !== undefined && before !== text)
+        this.report(`event ${event.id} was sent with two contents: ${before} and ${text}`);
+      this.#bodyOfEvent.set(event.id, text);
+    }
+  }
+
+  sawPush(body: string, status: number): void {
+    this.writeCount += 1;
+    const form = new URLSearchParams(body);
+    const identifier = form.get('identifier') ?? '';
+    const said = [...form].filter(([name]) => name !== 'identifier').join('&');
+    const before = this.#bodyOfPush.get(identifier);
+    if (before !== undefined && before !== said)
+      this.report(`identifier ${identifier} was used with two values: ${before} and ${said}`);
+    this.#bodyOfPush.set(identifier, said);
+    if (status === 200) this.checkNothingOverBilled();
+  }
+
+  sawOther(system: string, request: Request): void {
+    const isWrite = request.method !== 'GET' && !new URL(request.url).pathname.endsWith('/query');
+    if (isWrite && system !== 'azure') this.writeCount += 1;
+  }
+
+  /** Never more than was used, for each customer, hour and meter, at any instant. */
+  checkNothingOverBilled(): void {
+    for (const { tenantKey, eventName, hourMs, value } of this.#stripe.usageByHour()) {
+      const key = `${tenantKey} ${hourMs} ${eventName}`;
+      const most = this.#mostBillable.get(key) ?? 0n;
+      if (value > most) this.report(`over-billed: ${key} has ${value} at Stripe, and only ${most} were used`);
+    }
+  }
+
+  #addBillable(
+    cell: { tenantKey: string; hourMs: number; model: string },
+    tokenType: string,
+    count: bigint,
+  ): void {
+    const key = `${cell.tenantKey} ${cell.hourMs} ${meterEventName(cell.model, tokenType)}`;
+    this.#mostBillable.set(key, (this.#mostBillable.get(key) ?? 0n) + count);
+  }
+}
+
+function readEvents(body: string): SeenEvent[] {
+  const parsed: unknown = JSON.parse(body);
+  return (Array.isArray(parsed) ? parsed : [parsed]) as SeenEvent[];
+}
+
+/** The oracle's key of an event on the wire. */
+export function keyOfEvent(event: SeenEvent): string {
+  return cellKey({
+    subject: event.subject,
+    feature: event.data.feature ?? '',
+    model: event.data.model ?? '',
+    deployment: event.data.deployment ?? '',
+    hourMs: Math.floor(Date.parse(event.time) / 3_600_000) * 3_600_000,
+  });
+}

@@ -1,0 +1,178 @@
+import { DEFAULT_SETTINGS, type JobDependencies } from '../../jobs/dependencies.ts';
+import { createAppMetricsSource } from '../../src/azure/usage-source.ts';
+import { MINUTE_MS } from '../../src/clock.ts';
+import { loadConfig } from '../../src/config.ts';
+import { createLogger } from '../../src/log.ts';
+import { createOpenMeter } from '../../src/openmeter/client.ts';
+import {
+  type AzureStandIn,
+  createAzureStandIn,
+  SANDBOX_WORKSPACE_ID,
+} from '../../src/sandbox/azure/azure-stand-in.ts';
+import { createOpenMeterStandIn, type OpenMeterStandIn } from '../../src/sandbox/openmeter/stand-in.ts';
+import { deriveSeed } from '../../src/sandbox/random.ts';
+import { createScenario, type Scenario } from '../../src/sandbox/scenario.ts';
+import { createStripeStandIn, type StripeStandIn } from '../../src/sandbox/stripe/stand-in.ts';
+import { VirtualClock } from '../../src/sandbox/virtual-clock.ts';
+import { createStripe } from '../../src/stripe/client.ts';
+import { createAzureHttpClient } from './azure-http.ts';
+import { type Connections, ProcessDatabase } from './database.ts';
+import { Draws } from './draws.ts';
+import { createSystems } from './own-faults.ts';
+import type { Profile } from './profile.ts';
+import { Scheduler, type SimulatedProcess } from './scheduler.ts';
+import { Trace } from './trace.ts';
+import { drawRows, SimulatedTraffic } from './traffic.ts';
+import { createTransport } from './transport.ts';
+import { Witness } from './witness.ts';
+
+/** A Thursday, and the first of a month. */
+export const START_MS = Date.UTC(2026, 9, 1);
+const LOOPBACK = 'http://127.0.0.1:1';
+
+/** A process and what it works with. */
+export interface Worker {
+  process: SimulatedProcess;
+  deps: JobDependencies;
+}
+
+export interface World {
+  seed: number;
+  profile: Profile;
+  scenario: Scenario;
+  clock: VirtualClock;
+  traffic: SimulatedTraffic;
+  azure: AzureStandIn;
+  openMeter: OpenMeterStandIn;
+  stripe: StripeStandIn;
+  scheduler: Scheduler;
+  trace: Trace;
+  witness: Witness;
+  /** Whether calls may go wrong at present. */
+  weather: { stormy: boolean };
+  advanceTo(nowMs: number): void;
+  startWorker(name: string): Worker;
+}
+
+export interface WorldParts {
+  seed: number;
+  profile: Profile;
+  connections: Connections;
+  /** A mutant's change of what a worker is given. */
+  alter?: (deps: JobDependencies, world: World) => JobDependencies;
+}
+
+/** The three stand-ins and the workers' dependencies: production code on virtual time, without sockets. */
+export function createWorld(parts: WorldParts): World {
+  const { seed, profile, connections } = parts;
+  const clock = new VirtualClock(START_MS);
+  const nowMs = () => clock.nowMs();
+  const scenario = createScenario({
+    seed,
+    dayCount: profile.dayCount,
+    customerCount: profile.customerCount,
+    userCount: profile.userCount,
+    startMs: START_MS,
+  });
+  scenario.customers.forEach((customer, index) => {
+    customer.billingAnchorMs = START_MS + (profile.periodEndMinutes[index] ?? 0) * MINUTE_MS;
+  });
+  const traffic = new SimulatedTraffic(drawRows(seed, scenario, profile), nowMs);
+  const context = { clock, seed: deriveSeed(seed, 'stand-ins'), stateDirectory: null, latencyMs: 0 };
+  const azure = createAzureStandIn(context, traffic, {
+    workspaceId: SANDBOX_WORKSPACE_ID,
+    faults: { rowCeiling: profile.azureRowCeiling, duplicatePercent: profile.azureDuplicatePercent },
+  });
+  const openMeter = createOpenMeterStandIn(context, {
+    flushDelayMs: profile.openMeterFlushDelayMs,
+    dedupe: profile.openMeterDedupeMs === null ? null : { windowMs: profile.openMeterDedupeMs },
+  });
+  const hourWindow = {
+    none: () => false,
+    all: () => true,
+    some: (name: string) => name.includes('completion'),
+  };
+  const stripe = createStripeStandIn(context, scenario, {
+    callsPerSecond: Number.POSITIVE_INFINITY,
+    otherCallsPerSecond: Number.POSITIVE_INFINITY,
+    gracePeriodHours: profile.gracePeriodHours,
+    aggregationDelayMs: profile.stripeSummaryDelayMs,
+    hourWindowMeters: hourWindow[profile.hourWindowMeters],
+  });
+  const trace = new Trace(nowMs);
+  const advanceTo = (toMs: number) => {
+    clock.advanceTo(toMs);
+    for (const standIn of [azure, openMeter, stripe]) standIn.advance(clock.nowMs());
+  };
+  const advance = (milliseconds: number) => advanceTo(clock.nowMs() + milliseconds);
+  const databases = new Map<SimulatedProcess, ProcessDatabase>();
+  const scheduler = new Scheduler({
+    draws: new Draws(seed, 'scheduler'),
+    trace,
+    nowMs,
+    advance,
+    onKill: async (process) => {
+      await databases.get(process)?.abandon();
+      databases.delete(process);
+    },
+    onFreeze: () => {},
+  });
+  const witness = new Witness(traffic, scenario, stripe);
+  const weather = { stormy: true };
+  const systems = createSystems({ profile, azure, openMeter, stripe, witness, weather });
+  const network = new Draws(seed, 'network');
+  const jitter = new Draws(seed, 'jitter');
+
+  const world: World = {
+    seed,
+    profile,
+    scenario,
+    clock,
+    traffic,
+    azure,
+    openMeter,
+    stripe,
+    scheduler,
+    trace,
+    witness,
+    weather,
+    advanceTo,
+    startWorker(name) {
+      const process: SimulatedProcess = { name, alive: true, frozenUntilEffect: null };
+      const database = new ProcessDatabase({ process, scheduler, connections, now: () => clock.now() });
+      databases.set(process, database);
+      const wire = { process, scheduler, draws: network, advance };
+      const sleep = (milliseconds: number) =>
+        new Promise<void>((resolve) => {
+          setTimeout(resolve, milliseconds);
+        });
+      const deps: JobDependencies = {
+        database: database.database,
+        source: createAppMetricsSource(
+          loadConfig({ AZURE_LOGS_ENDPOINT: LOOPBACK, AZURE_LOGS_WORKSPACE_ID: SANDBOX_WORKSPACE_ID }),
+          {
+            httpClient: createAzureHttpClient(createTransport(wire, systems.azure)),
+            retryPolicy: { attemptLimit: 2 },
+            retryTools: { random: jitter.random, sleep, elapsedMs: nowMs },
+          },
+        ),
+        metering: createOpenMeter(
+          { OPENMETER_URL: LOOPBACK },
+          { fetch: createTransport(wire, systems.openmeter), random: jitter.random, attemptCount: 2 },
+        ),
+        billing: createStripe(
+          { STRIPE_API_KEY: stripe.apiKey, STRIPE_API_BASE: LOOPBACK },
+          {
+            fetch: createTransport(wire, systems.stripe),
+            retryPolicy: { random: jitter.random, sleep, attemptCount: 2 },
+          },
+        ),
+        clock,
+        settings: { ...DEFAULT_SETTINGS, collectStart: new Date(START_MS), ...profile.settings },
+        log: createLogger('silent'),
+      };
+      return { process, deps: parts.alter === undefined ? deps : parts.alter(deps, world) };
+    },
+  };
+  return world;
+}
