@@ -6,6 +6,7 @@ import {
 } from '../../src/ledger/collection.ts';
 import { findKnownItems, itemKey, type SourceItem } from '../../src/ledger/source-items.ts';
 import type { JobDependencies } from '../dependencies.ts';
+import { useWhileMaking } from '../overlap.ts';
 import { buildUsageEvents } from './build-events.ts';
 import { isStorableText, judgeRows, type SubjectTenants } from './judge-rows.ts';
 import type { SourceSlice } from './read-slices.ts';
@@ -28,9 +29,7 @@ export interface CommitOptions {
 
 /**
  * Commits slices in the order they come, each with its rows, events and watermark together, so a kill loses
- * at most the slices in hand. While one is being committed the next is read and judged: waiting for the
- * source and waiting for the ledger then cost their maximum, not their sum. Returns or throws when nothing
- * is under way any more.
+ * at most the slices in hand. While one is being committed the next is read and judged.
  * @throws what reading and committing throw; what was committed stays
  */
 export async function commitSlices(
@@ -40,40 +39,38 @@ export async function commitSlices(
 ): Promise<CollectOutcome> {
   const outcome: CollectOutcome = { rowCount: 0, newRowCount: 0, usageEventCount: 0, quarantinedRowCount: 0 };
   let position = options.watermarkFrom;
-  const commit = async (slice: SourceSlice, items: SourceItem[]) => {
+  const commit = async ({ slice, items }: JudgedSlice) => {
     const moves = options.watermarkFrom !== undefined && slice.isLastOfItsTime;
     const watermark = moves ? { from: position ?? null, to: slice.query.window.end } : undefined;
     await commitItems(deps, slice, items, outcome, watermark);
     if (moves) position = slice.query.window.end;
     options.onCommitted?.(slice, outcome);
   };
-
-  let committing = Promise.resolve();
-  let tenantsUnderWay: SubjectTenants = new Map();
-  try {
-    for await (const slice of slices) {
-      const { items, tenants } = await judgeSlice(deps, slice, tenantsUnderWay);
-      await committing;
-      committing = commit(slice, items);
-      // Heard at the next await of it; until then it must not count as unhandled.
-      committing.catch(() => {});
-      tenantsUnderWay = tenants;
-    }
-  } finally {
-    await committing;
-  }
+  await useWhileMaking(judgeSlices(deps, slices), commit);
   return outcome;
 }
 
-/** What the slice before learned may not be in the ledger yet, and counts all the same. */
-async function judgeSlice(deps: JobDependencies, slice: SourceSlice, tenantsUnderWay: SubjectTenants) {
-  const subjects = [...new Set(slice.rows.map((row) => row.subject))].filter(isStorableText);
-  const tenants = await readSubjectTenants(deps.database, subjects);
-  for (const subject of subjects) {
-    const learned = tenantsUnderWay.get(subject);
-    if (learned !== undefined && !tenants.has(subject)) tenants.set(subject, learned);
+interface JudgedSlice {
+  slice: SourceSlice;
+  items: SourceItem[];
+}
+
+/** What the slice before taught may not be in the ledger yet, and holds all the same. */
+async function* judgeSlices(
+  deps: JobDependencies,
+  slices: AsyncIterable<SourceSlice>,
+): AsyncGenerator<JudgedSlice> {
+  let tenantsUnderWay: SubjectTenants = new Map();
+  for await (const slice of slices) {
+    const subjects = [...new Set(slice.rows.map((row) => row.subject))].filter(isStorableText);
+    const tenants: SubjectTenants = await readSubjectTenants(deps.database, subjects);
+    for (const subject of subjects) {
+      const taught = tenantsUnderWay.get(subject);
+      if (taught !== undefined && !tenants.has(subject)) tenants.set(subject, taught);
+    }
+    yield { slice, items: judgeRows(slice.rows, tenants) };
+    tenantsUnderWay = tenants;
   }
-  return { items: judgeRows(slice.rows, tenants), tenants };
 }
 
 async function commitItems(
@@ -89,7 +86,7 @@ async function commitItems(
   let mayKnowSome = query.by === 'event';
   for (let attempt = 1; ; attempt += 1) {
     if (mayKnowSome) {
-      const known = await findKnownItems(deps.database, items);
+      const known = await findKnownItems(deps.database, judged);
       const stateOf = ({ eventDay, row }: SourceItem) =>
         known.get(itemKey(eventDay, row.sourceItemId, row.metricName));
       items = judged.filter((item) => stateOf(item) === undefined);
