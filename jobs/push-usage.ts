@@ -9,12 +9,14 @@ import {
 } from '../src/ledger/meter-pushes.ts';
 import { runKeyedLanes } from '../src/stripe/keyed-lanes.ts';
 import type { JobDependencies } from './dependencies.ts';
+import { useWhileMaking } from './overlap.ts';
 import { DeliveryRecorder } from './push/delivery-recorder.ts';
-import { mayBeSent } from './push/settle-uncertain.ts';
+import { settleUncertain } from './push/settle-uncertain.ts';
 
-const PLAN_ROW_LIMIT = 20_000;
 /** Bounds memory; large enough that a page's last slow lanes hardly show in the whole. */
 const PAGE_SIZE = 20_000;
+/** The first call need not wait until all is planned: the first page takes longer to deliver than the next to plan. */
+const FIRST_PAGE_SIZE = 4_000;
 
 export interface PushOutcome {
   plannedCount: number;
@@ -25,8 +27,8 @@ export interface PushOutcome {
 }
 
 /**
- * Step 4: plans pushes from settled usage, then delivers every pending one, one call in flight per customer
- * and meter. A duplicate is a delivery; a refusal is kept and counted; anything else stays pending.
+ * Step 4: plans pushes from settled usage and delivers every pending one, one call in flight per customer and
+ * meter; the next page is planned while one is on its way. A duplicate is a delivery; a refusal is kept and counted; anything else stays pending.
  * @throws UpstreamError when Stripe throttles beyond patience or is down; delivered pushes are committed
  */
 export async function pushUsage(deps: JobDependencies, signal?: AbortSignal): Promise<PushOutcome> {
@@ -38,19 +40,28 @@ export async function pushUsage(deps: JobDependencies, signal?: AbortSignal): Pr
     quarantinedRowCount: 0,
   };
   await reopenUndividedHours(deps.database);
-  for (;;) {
-    const planned = await planPushes(deps.database, { now: deps.clock.now(), rowLimit: PLAN_ROW_LIMIT });
-    outcome.plannedCount += planned.pushCount;
-    outcome.quarantinedRowCount += planned.quarantinedCount;
-    if (planned.rowCount < PLAN_ROW_LIMIT) break;
-  }
+  await useWhileMaking(preparePages(deps, outcome), (page) => deliver(deps, page, outcome, signal));
+  return outcome;
+}
+
+/** Plans what is due and hands over what is pending, page by page, in the order it was planned. */
+async function* preparePages(deps: JobDependencies, outcome: PushOutcome): AsyncGenerator<PendingPush[]> {
   let afterId = 0n;
-  for (;;) {
-    const page = await readPendingPushes(deps.database, { afterId, limit: PAGE_SIZE });
-    if (page.length === 0) return outcome;
-    await deliver(deps, page, outcome, signal);
+  let isPlanned = false;
+  for (let size = FIRST_PAGE_SIZE; ; size = PAGE_SIZE) {
+    if (!isPlanned) {
+      const planned = await planPushes(deps.database, { now: deps.clock.now(), rowLimit: size });
+      outcome.plannedCount += planned.pushCount;
+      outcome.quarantinedRowCount += planned.quarantinedCount;
+      isPlanned = planned.rowCount < size;
+    }
+    const page = await readPendingPushes(deps.database, { afterId, limit: size });
     afterId = page.at(-1)?.meterPushId ?? afterId;
-    if (page.length < PAGE_SIZE) return outcome;
+    const ids = page.map((push) => push.meterPushId);
+    // Before any of their calls: after a crash the outcome of each is unknown.
+    if (page.length > 0) await markPushesAttempted(deps.database, ids, deps.clock.now());
+    if (page.length > 0) yield page;
+    if (isPlanned && page.length < size) return;
   }
 }
 
@@ -60,13 +71,7 @@ async function deliver(
   outcome: PushOutcome,
   signal: AbortSignal | undefined,
 ): Promise<void> {
-  const now = () => deps.clock.now();
-  await markPushesAttempted(
-    deps.database,
-    pushes.map((push) => push.meterPushId),
-    now(),
-  );
-  const recorder = new DeliveryRecorder(deps.database, now);
+  const recorder = new DeliveryRecorder(deps.database, () => deps.clock.now());
   let failure: TallystickError | null = null;
   await runKeyedLanes<PendingPush>({
     tasks: pushes,
@@ -74,8 +79,12 @@ async function deliver(
     concurrency: deps.settings.pushConcurrency,
     ...(signal === undefined ? {} : { signal }),
     run: async (push) => {
+      // Tried before, its outcome unknown: then a refusal now does not say that Stripe has not counted it.
+      let isUnproven = push.firstAttemptAt !== null;
       try {
-        if (!(await mayBeSent(deps, push, signal))) return 'continue';
+        const verdict = await settleUncertain(deps, push, signal);
+        if (verdict === 'settled') return 'continue';
+        if (verdict === 'send_uncounted') isUnproven = false;
         const result = await deps.billing.sendMeterEvent(
           {
             eventName: push.eventName,
@@ -93,7 +102,7 @@ async function deliver(
       } catch (error) {
         const known = toTallystickError(error);
         if (isAboutThisPush(known)) {
-          await markPushRefused(deps.database, push.meterPushId, known.message);
+          await markPushRefused(deps.database, push.meterPushId, known.message, { isUnproven });
           deps.log.error(
             { meterPushId: String(push.meterPushId), reason: known.message },
             'Stripe refused a push',

@@ -6,6 +6,7 @@ import { releaseQuarantine } from '../src/ledger/quarantine.ts';
 import { listUnprocessed, markProcessed } from '../src/ledger/webhook-events.ts';
 import type { BillingCatalog } from '../src/stripe/port.ts';
 import type { JobDependencies } from './dependencies.ts';
+import { takeUpItems } from './quarantine/take-up-items.ts';
 
 /** A finalized invoice changes no more; drafts live 72 hours at most, periods a month or so. */
 const INVOICES_BACK_MS = 70 * DAY_MS;
@@ -39,6 +40,7 @@ export async function syncCatalog(deps: JobDependencies, signal?: AbortSignal): 
   const bindings = deriveBindings(catalog, problems);
   await storeCatalog(deps.database, { ...catalog, customers, bindings }, now);
   const releasedTokenCount = await releaseQuarantine(deps.database, now);
+  const takenUp = await takeUpItems(deps, { all: false, signal });
   await followInOpenMeter(deps, problems, signal);
   await markProcessed(
     deps.database,
@@ -50,7 +52,7 @@ export async function syncCatalog(deps: JobDependencies, signal?: AbortSignal): 
     customerCount: customers.length,
     subscriptionItemCount: catalog.subscriptionItems.length,
     bindingCount: bindings.length,
-    releasedTokenCount,
+    releasedTokenCount: releasedTokenCount + takenUp.tokenCount,
     problems,
   };
 }

@@ -14,21 +14,21 @@ export const IDENTIFIER_SAFE_MS = 23 * HOUR_MS;
  * A push tried longer ago than Stripe remembers its identifier: sending it again could charge twice. Stripe's
  * own summary of that hour tells whether it counted. A total that is neither with nor without the push is
  * left to a person. A meter that keeps an hour's newest value may be told it at any time.
- * @returns whether the push may be sent (again)
+ * @returns `send`; `send_uncounted` when it may be sent because Stripe has certainly not counted it; `settled`
  * @throws UpstreamError when Stripe cannot be asked, or refuses to tell
  */
-export async function mayBeSent(
+export async function settleUncertain(
   deps: JobDependencies,
   push: PendingPush,
   signal?: AbortSignal,
-): Promise<boolean> {
+): Promise<'send' | 'send_uncounted' | 'settled'> {
   const now = deps.clock.now();
   if (
     push.overwrites ||
     push.firstAttemptAt === null ||
     now.getTime() - push.firstAttemptAt.getTime() < IDENTIFIER_SAFE_MS
   )
-    return true;
+    return 'send';
   const window = { start: push.windowStart, end: addMs(push.windowStart, HOUR_MS) };
   const summaries = await deps.billing.readEventSummaries(
     { stripeMeterId: push.stripeMeterId, stripeCustomerId: push.stripeCustomerId, window },
@@ -38,11 +38,11 @@ export async function mayBeSent(
   const acknowledged = await sumDelivered(deps.database, push);
   if (counted === acknowledged + push.deltaTokenCount) {
     await markPushesDelivered(deps.database, [push.meterPushId], now);
-    return false;
+    return 'settled';
   }
-  if (counted === acknowledged) return true;
+  if (counted === acknowledged) return 'send_uncounted';
   const reason = `outcome unknown: Stripe counts ${counted} for the hour, acknowledged pushes say ${acknowledged}`;
   await markPushRefused(deps.database, push.meterPushId, reason, { isUnproven: true });
   deps.log.error({ meterPushId: String(push.meterPushId), reason }, 'A push cannot be proven either way');
-  return false;
+  return 'settled';
 }

@@ -1,6 +1,6 @@
 import type { OpenAPIHono } from '@hono/zod-openapi';
 import type { Context, Hono } from 'hono';
-import type { Clock } from '../clock.ts';
+import { type Clock, HOUR_MS } from '../clock.ts';
 import type { ApiKey } from '../ledger/api-keys.ts';
 import type { LedgerDatabase } from '../ledger/database.ts';
 import type { BillingInvoice, BillingSystem } from '../stripe/port.ts';
@@ -31,6 +31,29 @@ export interface ApiDependencies {
   assets?: AssetReader;
   /** Where Stripe's previews are kept for a few seconds; a fresh one for each app unless given. */
   previewCache?: PreviewCache;
+  settings?: ApiSettings;
+  /** Asks the jobs for a run of a step; what is asked for is in the ledger, so that it may fail. */
+  enqueueStep?: (step: 'rescan-usage', reason: string) => Promise<void>;
+}
+
+/** What the API takes from the configuration. */
+export interface ApiSettings {
+  quarantineAlarmHours: number;
+  /** How long the source keeps its rows. */
+  sourceRetentionDays: number;
+  /** Whether `/metrics` answers without a key. */
+  metricsPublic: boolean;
+}
+
+export const DEFAULT_API_SETTINGS: ApiSettings = {
+  quarantineAlarmHours: 24,
+  sourceRetentionDays: 90,
+  metricsPublic: false,
+};
+
+/** How long usage may wait in quarantine before it alarms, in milliseconds. */
+export function alarmAfterMsOf({ settings = DEFAULT_API_SETTINGS }: ApiDependencies): number {
+  return settings.quarantineAlarmHours * HOUR_MS;
 }
 
 export type ApiEnvironment = { Variables: { requestId: string; apiKey: ApiKey } };

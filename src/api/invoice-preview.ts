@@ -10,7 +10,7 @@ import {
   readCustomerQuarantine,
   readMeterUsage,
 } from '../ledger/preview-queries.ts';
-import { REFUSED_BY_STRIPE } from '../ledger/status.ts';
+import { REFUSED_BY_STRIPE } from '../ledger/quarantine-entries.ts';
 import { readCompleteness } from '../ledger/usage-queries.ts';
 import { requireScope, securityOf } from './authentication.ts';
 import { CustomerParams } from './customers.ts';

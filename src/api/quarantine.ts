@@ -1,71 +1,137 @@
 import { createRoute, z } from '@hono/zod-openapi';
-import { readQuarantineExamples } from '../ledger/quarantine-examples.ts';
-import { readQuarantineSummary } from '../ledger/status.ts';
+import {
+  isAlarming,
+  listQuarantine,
+  QUARANTINE_STAGES,
+  type QuarantineEntry,
+  readQuarantineExamples,
+  readQuarantineSummary,
+} from '../ledger/quarantine-entries.ts';
 import { requireScope, securityOf } from './authentication.ts';
-import type { Api, ApiDependencies } from './dependencies.ts';
-import { InstantSchema, jsonContent, keyedProblems, TokenCountSchema } from './schemas.ts';
-import { QuarantineSummarySchema } from './status.ts';
+import { decodeCursor, encodeCursor, invalidCursor } from './cursor.ts';
+import { type Api, type ApiDependencies, alarmAfterMsOf } from './dependencies.ts';
+import {
+  CursorSchema,
+  IdentifierSchema,
+  InstantSchema,
+  jsonContent,
+  keyedProblems,
+  PageLimitSchema,
+  TokenCountSchema,
+} from './schemas.ts';
+import { QuarantineSummarySchema, showQuarantineSummary } from './status.ts';
 
 const EXAMPLES_PER_REASON = 5;
-/** A subject may be ten kilobytes of anything; an example needs only enough to recognize it. */
+/** A subject may be ten kilobytes of anything; an entry needs only enough to recognize it. */
 const SHOWN_TEXT_LENGTH = 200;
+
+export const QuarantineEntrySchema = z
+  .object({
+    id: z.string().openapi({ example: 'usage-1042' }),
+    stage: z.enum(QUARANTINE_STAGES),
+    reason: z.string(),
+    detail: z.string().nullable().openapi({
+      description: 'Why usage is carried to the next invoice; what Stripe answered to a refused push.',
+    }),
+    eventTime: InstantSchema.nullable(),
+    subject: z.string().openapi({ description: 'Empty for a push, which sums many subjects.' }),
+    feature: z.string(),
+    model: z.string(),
+    customerId: z.string().nullable(),
+    tokenCount: TokenCountSchema,
+    waitingSince: InstantSchema,
+    ageSeconds: z.int(),
+  })
+  .openapi('QuarantineEntry');
 
 const QuarantineSchema = z
   .object({
     asOf: InstantSchema,
-    entries: z.array(
-      QuarantineSummarySchema.extend({
-        examples: z.array(
-          z.object({
-            eventTime: InstantSchema.nullable(),
-            subject: z.string(),
-            feature: z.string(),
-            model: z.string(),
-            tokenCount: TokenCountSchema,
-          }),
-        ),
-      }),
-    ),
+    alarmAfterHours: z.number().openapi({ description: 'What waits longer alarms.' }),
+    alarming: z.boolean(),
+    entries: z.array(QuarantineSummarySchema.extend({ examples: z.array(QuarantineEntrySchema) })),
+    items: z.array(QuarantineEntrySchema).openapi({ description: 'One by one, the longest waiting first.' }),
+    nextCursor: z.string().nullable(),
   })
   .openapi('Quarantine');
 
-/** Adds `GET /v1/quarantine`: usage that waits, by stage and reason, with examples. */
+const QuarantineQuery = z.strictObject({
+  stage: z.enum(QUARANTINE_STAGES).optional(),
+  reason: IdentifierSchema.optional(),
+  customerId: IdentifierSchema.optional(),
+  cursor: CursorSchema.optional(),
+  limit: PageLimitSchema,
+});
+
+/** Adds `GET /v1/quarantine`: usage that waits, by stage and reason with examples, and one by one. */
 export function addQuarantineRoutes(api: Api, dependencies: ApiDependencies): void {
+  const { database, clock } = dependencies;
   const route = createRoute({
     method: 'get',
     path: '/v1/quarantine',
     tags: ['Pipeline'],
-    summary: 'Usage that waits, why, and examples of it',
+    summary: 'Usage that waits, why, since when, and each of it',
     security: securityOf('finance', 'admin'),
     middleware: [requireScope(dependencies, 'finance')],
-    responses: { 200: jsonContent(QuarantineSchema, 'The most tokens first.'), ...keyedProblems },
+    request: { query: QuarantineQuery },
+    responses: {
+      200: jsonContent(QuarantineSchema, 'By reason, the most tokens first; then one by one.'),
+      ...keyedProblems,
+    },
   });
 
   api.openapi(route, async (context) => {
-    const summary = await readQuarantineSummary(dependencies.database);
-    const examples = await readQuarantineExamples(dependencies.database, EXAMPLES_PER_REASON);
+    const { cursor, limit, ...filter } = context.req.valid('query');
+    const now = clock.now();
+    const alarmAfterMs = alarmAfterMsOf(dependencies);
+    const summary = await readQuarantineSummary(database);
+    const examples = await readQuarantineExamples(database, EXAMPLES_PER_REASON);
+    const after = cursor === undefined ? null : readCursor(cursor);
+    const items = await listQuarantine(database, filter, { after, limit: limit + 1 });
+    const page = items.slice(0, limit);
+    const last = items.length > limit ? page.at(-1) : undefined;
     return context.json(
       {
-        asOf: dependencies.clock.now().toISOString(),
+        asOf: now.toISOString(),
+        alarmAfterHours: alarmAfterMs / 3_600_000,
+        alarming: summary.some((entry) => isAlarming(entry, now, alarmAfterMs)),
         entries: summary.map((entry) => ({
-          stage: entry.stage,
-          reason: entry.reason,
-          rowCount: String(entry.rowCount),
-          tokenCount: String(entry.tokenCount),
+          ...showQuarantineSummary(entry, now, alarmAfterMs),
           examples: examples
             .filter((example) => example.stage === entry.stage && example.reason === entry.reason)
-            .map((example) => ({
-              eventTime: example.eventTime?.toISOString() ?? null,
-              subject: shorten(example.subject),
-              feature: shorten(example.feature),
-              model: shorten(example.model),
-              tokenCount: String(example.tokenCount),
-            })),
+            .map((example) => showQuarantineEntry(example, now)),
         })),
+        items: page.map((entry) => showQuarantineEntry(entry, now)),
+        nextCursor:
+          last === undefined ? null : encodeCursor([last.waitingSince.toISOString(), last.quarantineId]),
       },
       200,
     );
   });
+}
+
+function readCursor(cursor: string): { waitingSince: Date; quarantineId: string } {
+  const [since = '', quarantineId = ''] = decodeCursor(cursor, 2);
+  const waitingSince = new Date(since);
+  if (Number.isNaN(waitingSince.getTime())) throw invalidCursor();
+  return { waitingSince, quarantineId };
+}
+
+export function showQuarantineEntry(entry: QuarantineEntry, now: Date) {
+  return {
+    id: entry.quarantineId,
+    stage: entry.stage,
+    reason: entry.reason,
+    detail: entry.detail === null ? null : shorten(entry.detail),
+    eventTime: entry.eventTime?.toISOString() ?? null,
+    subject: shorten(entry.subject),
+    feature: shorten(entry.feature),
+    model: shorten(entry.model),
+    customerId: entry.customerId,
+    tokenCount: String(entry.tokenCount),
+    waitingSince: entry.waitingSince.toISOString(),
+    ageSeconds: Math.max(0, Math.floor((now.getTime() - entry.waitingSince.getTime()) / 1_000)),
+  };
 }
 
 function shorten(text: string): string {

@@ -1,7 +1,8 @@
 import { createRoute, z } from '@hono/zod-openapi';
+import { isAlarming, type QuarantineSummary } from '../ledger/quarantine-entries.ts';
 import { readPipelineStatus } from '../ledger/status.ts';
 import { requireScope, securityOf } from './authentication.ts';
-import type { Api, ApiDependencies } from './dependencies.ts';
+import { type Api, type ApiDependencies, alarmAfterMsOf } from './dependencies.ts';
 import { InstantSchema, jsonContent, keyedProblems, TokenCountSchema } from './schemas.ts';
 
 const CountSchema = z.string().regex(/^\d+$/).openapi({ description: 'A count as decimal text.' });
@@ -14,6 +15,11 @@ export const QuarantineSummarySchema = z
     reason: z.string(),
     rowCount: CountSchema,
     tokenCount: TokenCountSchema,
+    oldestAt: InstantSchema,
+    oldestAgeSeconds: z.int(),
+    alarming: z.boolean().openapi({
+      description: 'It waits longer than QUARANTINE_ALARM_HOURS. carry_to_next_invoice waits by plan.',
+    }),
   })
   .openapi('QuarantineSummary');
 
@@ -42,6 +48,21 @@ const PipelineStatusSchema = z
     meterPushes: z.object({ pending: CountSchema, delivered: CountSchema, refused: CountSchema }),
     unassignedTokenCount: TokenCountSchema,
     quarantine: z.array(QuarantineSummarySchema),
+    quarantineAlarming: z.boolean(),
+    steps: z.array(
+      z.object({
+        step: z.string(),
+        lastStartedAt: InstantSchema.nullable(),
+        lastSucceededAt: InstantSchema.nullable(),
+        lastFailedAt: InstantSchema.nullable(),
+        lastError: z
+          .string()
+          .nullable()
+          .openapi({ description: 'Code of the last failure; the log has more.' }),
+        runCount: CountSchema,
+        failedCount: CountSchema,
+      }),
+    ),
     openDriftCount: CountSchema,
   })
   .openapi('PipelineStatus');
@@ -61,6 +82,7 @@ export function addStatusRoutes(api: Api, dependencies: ApiDependencies): void {
   api.openapi(route, async (context) => {
     const status = await readPipelineStatus(dependencies.database);
     const now = dependencies.clock.now();
+    const alarmAfterMs = alarmAfterMsOf(dependencies);
     return context.json(
       {
         asOf: now.toISOString(),
@@ -87,15 +109,32 @@ export function addStatusRoutes(api: Api, dependencies: ApiDependencies): void {
           refused: String(status.meterPushes.refused),
         },
         unassignedTokenCount: String(status.unassignedTokenCount),
-        quarantine: status.quarantine.map((entry) => ({
-          stage: entry.stage,
-          reason: entry.reason,
-          rowCount: String(entry.rowCount),
-          tokenCount: String(entry.tokenCount),
+        quarantine: status.quarantine.map((entry) => showQuarantineSummary(entry, now, alarmAfterMs)),
+        quarantineAlarming: status.quarantine.some((entry) => isAlarming(entry, now, alarmAfterMs)),
+        steps: status.steps.map((step) => ({
+          step: step.step,
+          lastStartedAt: step.lastStartedAt?.toISOString() ?? null,
+          lastSucceededAt: step.lastSucceededAt?.toISOString() ?? null,
+          lastFailedAt: step.lastFailedAt?.toISOString() ?? null,
+          lastError: step.lastError,
+          runCount: String(step.runCount),
+          failedCount: String(step.failedCount),
         })),
         openDriftCount: String(status.openDriftCount),
       },
       200,
     );
   });
+}
+
+export function showQuarantineSummary(entry: QuarantineSummary, now: Date, alarmAfterMs: number) {
+  return {
+    stage: entry.stage,
+    reason: entry.reason,
+    rowCount: String(entry.rowCount),
+    tokenCount: String(entry.tokenCount),
+    oldestAt: entry.oldestAt.toISOString(),
+    oldestAgeSeconds: Math.max(0, Math.floor((now.getTime() - entry.oldestAt.getTime()) / 1_000)),
+    alarming: isAlarming(entry, now, alarmAfterMs),
+  };
 }

@@ -1,7 +1,7 @@
 import { sql } from 'kysely';
 import type { TimeWindow } from '../clock.ts';
 import { TallystickError } from '../errors.ts';
-import type { LedgerDatabase } from './database.ts';
+import type { LedgerDatabase, LedgerTransaction } from './database.ts';
 import { ensurePartitions, insertSourceItems, type SourceItem } from './source-items.ts';
 import { insertUsageEvents, type UsageEvent } from './usage-events.ts';
 import { takeUpItems } from './waiting-items.ts';
@@ -67,8 +67,9 @@ export async function commitSlice(database: LedgerDatabase, slice: CollectedSlic
   });
 }
 
-async function insertNewSubjects(
-  transaction: Parameters<Parameters<ReturnType<LedgerDatabase['transaction']>['execute']>[0]>[0],
+/** Subjects seen for the first time, with the tenant they were seen with. */
+export async function insertNewSubjects(
+  transaction: LedgerTransaction,
   items: readonly SourceItem[],
   now: Date,
 ): Promise<void> {

@@ -10,4 +10,5 @@ export const LEDGER_MIGRATION_NAMES: readonly string[] = [
   '0005_control_source.sql',
   '0006_late_usage.sql',
   '0007_repair.sql',
+  '0008_quarantine_desk.sql',
 ];

@@ -84,7 +84,7 @@ export async function readMeterUsage(
           ${billedAt('usage', { customerId: sql`${customerId}`, meterAlias: 'meter' })}) as instant) as billed
      where usage.window_start > ${period.start}::timestamptz - interval '1 hour'
        and usage.window_start < ${period.end}
-       and usage.quarantine_reason is null
+       and usage.quarantine_reason is null and push.written_off_at is null
        and ${belongsTo(customerId)}
        and billed.instant >= ${period.start} and billed.instant < ${period.end}
      group by 1, 2, 3, 4

@@ -38,6 +38,7 @@ export interface Ledger {
     collection_window_id: bigint;
     written_off_at: Date | null;
     quarantine_number: bigint | null;
+    retry_requested_at: Date | null;
   };
   control_items: {
     source: string;
@@ -96,6 +97,7 @@ export interface Ledger {
     settled_at: Date | null;
     repair_checked_at: Date | null;
     repaired_at: Date | null;
+    reconciled_at: Date | null;
   };
   hourly_usage: {
     hourly_usage_id: Generated<bigint>;
@@ -225,6 +227,52 @@ export interface Ledger {
     written_off_at: Date | null;
     is_undivided: Generated<boolean>;
     is_unproven: Generated<boolean>;
+    offsets_push_id: bigint | null;
+  };
+  stripe_reads: { read_on: string; purpose: 'routine' | 'doubt'; read_count: Generated<number> };
+  billing_checks: {
+    customer_id: string;
+    stripe_meter_id: string;
+    checked_at: Date | null;
+    agreed_at: Date | null;
+    next_check_at: Date | null;
+    doubt: string | null;
+  };
+  billing_drifts: {
+    customer_id: string;
+    stripe_meter_id: string;
+    window_start: Date;
+    acknowledged_value: bigint;
+    counted_value: bigint;
+    class: BillingDriftClass;
+    first_seen_at: Date;
+    last_seen_at: Date;
+    resolved_at: Date | null;
+  };
+  invoice_quantities: {
+    invoice_id: string;
+    customer_id: string;
+    stripe_meter_id: string;
+    period_start: Date;
+    period_end: Date;
+    quantity: bigint;
+    changed_at: Date;
+    seen_at: Date;
+    judged_at: Date | null;
+    agrees: boolean | null;
+  };
+  reconciliations: {
+    reconciliation_id: string;
+    window_start: Date;
+    window_end: Date;
+    customer_id: string | null;
+    requested_by: string;
+    status: Generated<'queued' | 'running' | 'done' | 'failed'>;
+    result: Json | null;
+    last_error: string | null;
+    created_at: Date;
+    started_at: Date | null;
+    finished_at: Date | null;
   };
   period_boundaries: { customer_id: string; boundary_at: Date; first_seen_at: Date };
   rescans: {
@@ -278,6 +326,7 @@ export interface Ledger {
     payload: Json;
     received_at: Date;
     processed_at: Date | null;
+    reconciled_at: Date | null;
   };
   step_leases: { step: string; lease_token: string; expires_at: Date };
   audit_log: {
@@ -298,3 +347,6 @@ export type UsageEventKind = 'usage' | 'reissue' | 'correction';
 
 /** Why ledger and meter differ, as far as the events themselves tell. */
 export type DriftClass = 'lost_in_openmeter' | 'counted_twice' | 'unexplained';
+
+/** Why Stripe's sum of an hour differs from what it acknowledged. */
+export type BillingDriftClass = 'push_unconfirmed' | 'refused_by_stripe' | 'counted_twice' | 'unexplained';

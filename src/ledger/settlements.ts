@@ -1,5 +1,5 @@
 import { sql } from 'kysely';
-import type { LedgerDatabase } from './database.ts';
+import type { LedgerDatabase, LedgerTransaction } from './database.ts';
 import { TOKEN_FIGURES, type UsageKey } from './usage-key.ts';
 
 /** One hour that is due for settling, at the version its sums were read at. */
@@ -63,4 +63,20 @@ export async function sumSentEvents(database: LedgerDatabase, hours: readonly Da
       TOKEN_FIGURES.map((figure) => [figure, row[figure]]),
     ) as LedgerHour['figures'],
   }));
+}
+
+/** Hours whose events changed: they are settled again, and a settlement under way of their old state cannot commit. */
+export async function reopenHours(
+  database: LedgerDatabase | LedgerTransaction,
+  hours: readonly Date[],
+): Promise<void> {
+  if (hours.length === 0) return;
+  const distinct = [...new Set(hours.map((hour) => hour.toISOString()))].sort();
+  await sql`
+    insert into settlements as hour (window_start)
+    select * from unnest(${distinct}::timestamptz[])
+    on conflict (window_start) do update
+      set status = 'open', event_version = hour.event_version + 1, attempt_count = 0, next_attempt_at = null`.execute(
+    database,
+  );
 }

@@ -87,8 +87,10 @@ export async function insertSourceItems(
   const inserted = await sql`
     insert into source_items (event_day, source_item_id, metric_name, event_time, ingested_at, subject, tenant_key,
       feature, model, deployment, token_kind, token_count, request_count, usage_event_id, quarantine_reason, raw,
-      request_facts, collection_window_id)
-    select *, ${collectionWindowId}::bigint from unnest(
+      request_facts, collection_window_id, quarantine_number)
+    select item.*, ${collectionWindowId}::bigint,
+      case when quarantine_reason is not null then nextval('quarantined_item_numbers') end
+    from unnest(
       ${items.map((item) => item.eventDay)}::date[],
       ${items.map((item) => item.row.sourceItemId)}::text[],
       ${items.map((item) => item.row.metricName)}::text[],
@@ -106,6 +108,8 @@ export async function insertSourceItems(
       ${items.map((item) => item.quarantineReason)}::text[],
       ${items.map((item) => (item.quarantineReason === null ? null : rawJson(item.original ?? item.row)))}::jsonb[],
       ${items.map(({ row }) => (row.request === undefined ? null : toJson(row.request)))}::jsonb[])
+      as item(event_day, source_item_id, metric_name, event_time, ingested_at, subject, tenant_key, feature, model,
+        deployment, token_kind, token_count, request_count, usage_event_id, quarantine_reason, raw, request_facts)
     on conflict do nothing`.execute(transaction);
   return Number(inserted.numAffectedRows ?? 0n);
 }

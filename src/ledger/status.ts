@@ -1,6 +1,8 @@
 import { sql } from 'kysely';
 import type { LedgerDatabase } from './database.ts';
 import { LEDGER_MIGRATION_NAMES } from './migration-names.ts';
+import { type QuarantineSummary, readQuarantineSummary } from './quarantine-entries.ts';
+import { readStepRuns, type StepRun } from './step-runs.ts';
 
 export interface PipelineStatus {
   /** Up to which ingestion time each source has been collected. */
@@ -12,17 +14,7 @@ export interface PipelineStatus {
   unassignedTokenCount: bigint;
   quarantine: QuarantineSummary[];
   openDriftCount: bigint;
-}
-
-/** The reason of usage whose meter event Stripe refused for good. */
-export const REFUSED_BY_STRIPE = 'refused_by_stripe';
-
-export interface QuarantineSummary {
-  /** Where the usage waits: before metering (the first two) or before billing (the others). */
-  stage: 'source_item' | 'usage_event' | 'hourly_usage' | 'meter_push';
-  reason: string;
-  rowCount: bigint;
-  tokenCount: bigint;
+  steps: StepRun[];
 }
 
 /** The pipeline as the ledger knows it, read in one snapshot. */
@@ -78,45 +70,13 @@ export async function readPipelineStatus(database: LedgerDatabase): Promise<Pipe
         unassignedTokenCount: unassigned.token_count,
         quarantine: await readQuarantineSummary(snapshot),
         openDriftCount: drifts.count,
+        steps: await readStepRuns(snapshot),
       };
     });
 }
 
 function countsOf(rows: { status: string; count: bigint }[]): Record<string, bigint> {
   return Object.fromEntries(rows.map((row) => [row.status, row.count]));
-}
-
-/**
- * Every stage and reason for which usage waits, the most tokens first. Of source items only prompt and
- * completion count as tokens: cached and reasoning are parts of these, and the total is their sum.
- */
-export async function readQuarantineSummary(database: LedgerDatabase): Promise<QuarantineSummary[]> {
-  const result = await sql<{
-    stage: QuarantineSummary['stage'];
-    reason: string;
-    row_count: bigint;
-    token_count: bigint;
-  }>`
-    select 'source_item' as stage, quarantine_reason as reason, count(*) as row_count,
-           coalesce(sum(token_count) filter (where token_kind in ('prompt', 'completion')), 0)::bigint as token_count
-      from source_items where quarantine_reason is not null group by quarantine_reason
-    union all
-    select 'usage_event', quarantine_reason, count(*),
-           coalesce(sum(prompt_token_count + completion_token_count), 0)::bigint
-      from usage_events where status = 'quarantined' and kind = 'usage' group by quarantine_reason
-    union all
-    select 'hourly_usage', quarantine_reason, count(*), coalesce(sum(delta_token_count), 0)::bigint
-      from hourly_usage where quarantine_reason is not null group by quarantine_reason
-    union all
-    select 'meter_push', ${REFUSED_BY_STRIPE}, count(*), coalesce(sum(delta_token_count), 0)::bigint
-      from meter_pushes where status = 'refused' having count(*) > 0
-    order by token_count desc, stage, reason`.execute(database);
-  return result.rows.map((row) => ({
-    stage: row.stage,
-    reason: row.reason,
-    rowCount: row.row_count,
-    tokenCount: row.token_count,
-  }));
 }
 
 /** Migrations that the ledger lacks, by name; empty when it is ready. Any failure to connect is thrown. */

@@ -10,11 +10,13 @@ export interface TokenTotals {
   /** Waiting with a reason, by reason. */
   quarantinedTokenCount: bigint;
   quarantinedByReason: Record<string, bigint>;
+  /** Given up by a person, with a reason in the audit log. */
+  writtenOffTokenCount: bigint;
 }
 
 /**
- * Counts all of it in one snapshot. The four parts are counted each on its own, so that
- * collected = delivered + due + quarantined is a check and not a definition.
+ * Counts all of it in one snapshot. The parts are counted each on its own, so that
+ * collected = delivered + due + quarantined + written off is a check and not a definition.
  */
 export async function readTokenTotals(database: LedgerDatabase): Promise<TokenTotals> {
   return await database
@@ -41,13 +43,10 @@ export async function readTokenTotals(database: LedgerDatabase): Promise<TokenTo
       const unacknowledged = await one(sql`
         select coalesce(sum(delta_token_count), 0)::bigint as total from meter_pushes where status = 'pending'`);
       const waiting = await sql<{ reason: string; total: bigint }>`
-        select reason, sum(token_count)::bigint as total from (
-          select quarantine_reason as reason, token_count from source_items
-            where quarantine_reason is not null and token_kind in ('prompt', 'completion')
-          union all select quarantine_reason, prompt_token_count + completion_token_count from usage_events where status = 'quarantined' and kind = 'usage'
-          union all select quarantine_reason, delta_token_count from hourly_usage where quarantine_reason is not null
-          union all select 'refused_by_stripe', delta_token_count from meter_pushes where status = 'refused') waiting
-        group by reason order by reason`.execute(transaction);
+        select reason, sum(token_count)::bigint as total from quarantine_entries
+        where written_off_at is null and is_counted group by reason order by reason`.execute(transaction);
+      const writtenOff = await one(sql`
+        select coalesce(sum(token_count), 0)::bigint as total from quarantine_entries where written_off_at is not null`);
       const byReason = Object.fromEntries(waiting.rows.map((row) => [row.reason, row.total]));
       return {
         collectedTokenCount: collected,
@@ -55,6 +54,7 @@ export async function readTokenTotals(database: LedgerDatabase): Promise<TokenTo
         dueTokenCount: unsent + (sent - settled) + unassigned + unacknowledged,
         quarantinedTokenCount: waiting.rows.reduce((sum, row) => sum + row.total, 0n),
         quarantinedByReason: byReason,
+        writtenOffTokenCount: writtenOff,
       };
     });
 }

@@ -1,5 +1,6 @@
 import { sql } from 'kysely';
 import type { LedgerDatabase, LedgerTransaction } from './database.ts';
+import { reopenHours } from './settlements.ts';
 
 /** A usage event as the outbox keeps it; token counts as at the source (prompt includes cached). */
 export interface UsageEvent {
@@ -47,13 +48,9 @@ export async function insertUsageEvents(
       ${counts((event) => event.totalTokenCount)}::bigint[],
       ${counts((event) => event.requestCount)}::bigint[],
       ${events.map((event) => event.body)}::text[])`.execute(transaction);
-  const hours = [...new Set(events.map((event) => event.windowStart.toISOString()))].sort();
-  await sql`
-    insert into settlements as hour (window_start)
-    select * from unnest(${hours}::timestamptz[])
-    on conflict (window_start) do update
-      set status = 'open', event_version = hour.event_version + 1, attempt_count = 0, next_attempt_at = null`.execute(
+  await reopenHours(
     transaction,
+    events.map((event) => event.windowStart),
   );
 }
 

@@ -135,10 +135,12 @@ export async function balance(pipeline: Pipeline) {
     billed,
     due: ledger.dueTokenCount,
     quarantined: ledger.quarantinedTokenCount,
+    writtenOff: ledger.writtenOffTokenCount,
     byReason: ledger.quarantinedByReason,
     collected: ledger.collectedTokenCount,
     delivered: ledger.deliveredTokenCount,
-    drift: source - billed - ledger.dueTokenCount - ledger.quarantinedTokenCount,
+    drift:
+      source - billed - ledger.dueTokenCount - ledger.quarantinedTokenCount - ledger.writtenOffTokenCount,
     customers: outside.customers,
   };
 }

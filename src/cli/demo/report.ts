@@ -14,6 +14,7 @@ export interface DemoReport {
   billedTokens: string;
   dueTokens: string;
   quarantinedTokens: string;
+  writtenOffTokens: string;
   driftTokens: string;
   invoices: {
     customer: string;
@@ -36,7 +37,8 @@ export function buildReport(
     BigInt(sandbox.sourceTokens) -
     BigInt(sandbox.billedTokens) -
     ledger.dueTokenCount -
-    ledger.quarantinedTokenCount;
+    ledger.quarantinedTokenCount -
+    ledger.writtenOffTokenCount;
   return {
     seed: settings.seed,
     days: settings.dayCount,
@@ -47,6 +49,7 @@ export function buildReport(
     billedTokens: sandbox.billedTokens,
     dueTokens: String(ledger.dueTokenCount),
     quarantinedTokens: String(ledger.quarantinedTokenCount),
+    writtenOffTokens: String(ledger.writtenOffTokenCount),
     driftTokens: String(driftTokens),
     invoices: sandbox.invoices
       .filter((invoice) => invoice.status !== 'draft')
@@ -102,6 +105,11 @@ export function renderReport(report: DemoReport, sandbox: SandboxTotals, ledger:
     `billed       ${number(report.billedTokens).padStart(16)}  counted by the Stripe stand-in`,
     `due          ${number(report.dueTokens).padStart(16)}  on its way, says the ledger`,
     `quarantined  ${number(report.quarantinedTokens).padStart(16)}  ${reasons.join(', ') || 'nothing'}`,
-    `drift        ${number(report.driftTokens).padStart(16)}  source - billed - due - quarantined: ${report.driftTokens === '0' ? 'the halves match' : 'THE HALVES DO NOT MATCH'}`,
+    ...(report.writtenOffTokens === '0'
+      ? []
+      : [
+          `written off  ${number(report.writtenOffTokens).padStart(16)}  given up by a person, see the audit log`,
+        ]),
+    `drift        ${number(report.driftTokens).padStart(16)}  source - billed - due - quarantined - written off: ${report.driftTokens === '0' ? 'the halves match' : 'THE HALVES DO NOT MATCH'}`,
   ].join('\n');
 }
