@@ -47,8 +47,8 @@ export function createRateLimiter(options: RateLimiterOptions): RateLimiter {
       const onPace = Math.max(onPaceAtMs, now, pausedUntilMs);
       onPaceAtMs = onPace + intervalMs;
       let turnAt = Math.max(onPace - toleranceMs, pausedUntilMs);
-      while (turnAt > nowMs()) {
-        await sleep(turnAt - nowMs(), signal);
+      for (let waitMs = turnAt - nowMs(); waitMs > 0; waitMs = turnAt - nowMs()) {
+        await sleep(waitMs, signal);
         // A pause may have begun while this turn was waiting.
         turnAt = Math.max(turnAt, pausedUntilMs);
       }
