@@ -1,7 +1,6 @@
 import { type TallystickError, toTallystickError } from '../src/errors.ts';
 import { reopenUndividedHours } from '../src/ledger/hour-parts.ts';
 import {
-  markPushesAttempted,
   markPushRefused,
   type PendingPush,
   planPushes,
@@ -10,6 +9,7 @@ import {
 import { runKeyedLanes } from '../src/stripe/keyed-lanes.ts';
 import type { JobDependencies } from './dependencies.ts';
 import { useWhileMaking } from './overlap.ts';
+import { AttemptMarker } from './push/attempt-marker.ts';
 import { DeliveryRecorder } from './push/delivery-recorder.ts';
 import { settleUncertain } from './push/settle-uncertain.ts';
 
@@ -28,7 +28,8 @@ export interface PushOutcome {
 
 /**
  * Step 4: plans pushes from settled usage and delivers every pending one, one call in flight per customer and
- * meter; the next page is planned while one is on its way. A duplicate is a delivery; a refusal is kept and counted; anything else stays pending.
+ * meter; the next page is planned while one is on its way. A duplicate is a delivery; a refusal is kept and
+ * counted; anything else stays pending.
  * @throws UpstreamError when Stripe throttles beyond patience or is down; delivered pushes are committed
  */
 export async function pushUsage(deps: JobDependencies, signal?: AbortSignal): Promise<PushOutcome> {
@@ -57,9 +58,6 @@ async function* preparePages(deps: JobDependencies, outcome: PushOutcome): Async
     }
     const page = await readPendingPushes(deps.database, { afterId, limit: size });
     afterId = page.at(-1)?.meterPushId ?? afterId;
-    const ids = page.map((push) => push.meterPushId);
-    // Before any of their calls: after a crash the outcome of each is unknown.
-    if (page.length > 0) await markPushesAttempted(deps.database, ids, deps.clock.now());
     if (page.length > 0) yield page;
     if (isPlanned && page.length < size) return;
   }
@@ -71,7 +69,13 @@ async function deliver(
   outcome: PushOutcome,
   signal: AbortSignal | undefined,
 ): Promise<void> {
-  const recorder = new DeliveryRecorder(deps.database, () => deps.clock.now());
+  const now = () => deps.clock.now();
+  const marker = new AttemptMarker(
+    deps.database,
+    now,
+    pushes.map((push) => push.meterPushId),
+  );
+  const recorder = new DeliveryRecorder(deps.database, now);
   let failure: TallystickError | null = null;
   await runKeyedLanes<PendingPush>({
     tasks: pushes,
@@ -85,6 +89,7 @@ async function deliver(
         const verdict = await settleUncertain(deps, push, signal);
         if (verdict === 'settled') return 'continue';
         if (verdict === 'send_uncounted') isUnproven = false;
+        await marker.mark(push.meterPushId);
         const result = await deps.billing.sendMeterEvent(
           {
             eventName: push.eventName,
@@ -115,7 +120,7 @@ async function deliver(
         return known.code === 'UPSTREAM_THROTTLED' ? 'close-lane' : 'stop';
       }
     },
-  }).finally(() => recorder.flush());
+  }).finally(() => Promise.all([recorder.flush(), marker.settle()]));
   if (failure !== null) throw failure;
 }
 
