@@ -92,7 +92,13 @@ export function openStepWorker(
         throw error;
       }
     },
-    { connection, concurrency: 5, lockDuration: 60_000, maxStalledCount: 10 } as never,
+    {
+      connection,
+      concurrency: 5,
+      lockDuration: 15_000,
+      stalledInterval: 5_000,
+      maxStalledCount: 10,
+    } as never,
     ...(backendArguments(config) as [never]),
   );
   worker.on('error', (error: Error) => log.error({ err: error }, 'The worker reported an error'));
@@ -132,6 +138,11 @@ export async function enqueueStep(queue: StepQueue, name: StepName, reason: stri
     return await queue.add(name, { reason }, { delay: delayMs, deduplication: { id: `${name}-later` } });
   }
   return await queue.add(name, { reason }, { deduplication: { id: name, keepLastIfActive: true } });
+}
+
+/** Adds one run of each step, come what may: after a crash a dead process's runs still look alive. */
+export async function enqueueAllSteps(queue: StepQueue, names: readonly StepName[], reason: string) {
+  await queue.addBulk(names.map((name) => ({ name, data: { reason } })));
 }
 
 /**

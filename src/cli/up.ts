@@ -1,8 +1,8 @@
 import type { Command } from 'commander';
 import { nudgeNextStep } from '../../jobs/nudge.ts';
-import { enqueueStep, openStepQueue, openStepWorker } from '../../jobs/queues.ts';
+import { enqueueAllSteps, openStepQueue, openStepWorker } from '../../jobs/queues.ts';
 import { scheduleSteps, watchSchedules } from '../../jobs/schedule.ts';
-import { runStep, STEP_NAMES } from '../../jobs/steps.ts';
+import { runStep, stepNames } from '../../jobs/steps.ts';
 import { describeConfig, loadConfig } from '../config.ts';
 import { createLogger } from '../log.ts';
 import { createWebhooks, startHttpServer } from './http-server.ts';
@@ -68,11 +68,11 @@ async function runService(roles: Roles): Promise<void> {
         )
       : null;
     if (roles.jobs) {
-      await scheduleSteps(queue);
+      await scheduleSteps(queue, stepNames(deps));
       // What a dead process left is looked at now, and not at the next tick.
-      for (const name of STEP_NAMES) await enqueueStep(queue, name, 'start');
+      for (const name of stepNames(deps)) await enqueueStep(queue, name, 'start');
     }
-    const stopWatching = roles.jobs ? watchSchedules(queue, log) : () => {};
+    const stopWatching = roles.jobs ? watchSchedules(queue, log, undefined, stepNames(deps)) : () => {};
     log.info({ url: server?.url, jobs: roles.jobs }, 'ready');
     await untilStopped(stop);
     log.info('stopping');
