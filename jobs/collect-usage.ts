@@ -6,7 +6,7 @@ import { readSlices, type SourceSlice } from './collect/read-slices.ts';
 import type { JobDependencies } from './dependencies.ts';
 
 /** How far back a new ledger begins when nobody said where. */
-const FIRST_START_MS = 2 * DAY_MS;
+export const FIRST_START_MS = 2 * DAY_MS;
 const WIDEST_WINDOW_MS = 6 * HOUR_MS;
 const NARROWEST_WINDOW_MS = MINUTE_MS;
 /** App Insights keeps 90 days unless told otherwise; the logs API refuses nothing older, it just has nothing. */
@@ -24,8 +24,8 @@ export async function collectUsage(deps: JobDependencies, signal?: AbortSignal):
 }
 
 /** Everything ingested in `backlog`, in windows as wide as the density of usage allows. */
-async function* readBacklog(
-  deps: JobDependencies,
+export async function* readBacklog(
+  deps: Pick<JobDependencies, 'source' | 'settings'>,
   backlog: TimeWindow,
   signal: AbortSignal | undefined,
 ): AsyncGenerator<SourceSlice> {

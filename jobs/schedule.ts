@@ -6,6 +6,8 @@ import type { StepName } from './steps.ts';
 export const STEP_INTERVALS_MS: Record<StepName, number> = {
   'sync-catalog': 10 * 60_000,
   'collect-usage': 60_000,
+  // The night's work, once; the other looks are for rescans asked for, and for nights that were missed.
+  'rescan-usage': 60 * 60_000,
   'ingest-events': 30_000,
   'aggregate-usage': 2 * 60_000,
   'repair-usage': 5 * 60_000,

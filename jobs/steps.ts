@@ -4,13 +4,16 @@ import { collectUsage } from './collect-usage.ts';
 import type { JobDependencies } from './dependencies.ts';
 import { ingestEvents } from './ingest-events.ts';
 import { pushUsage } from './push-usage.ts';
+import { recordRun } from './record-run.ts';
 import { repairUsage } from './repair-usage.ts';
+import { rescanUsage } from './rescan-usage.ts';
 import { syncCatalog } from './sync-catalog.ts';
 
 /** The pipeline's steps in the order in which usage travels; names are the BullMQ job names. */
 export const STEP_NAMES = [
   'sync-catalog',
   'collect-usage',
+  'rescan-usage',
   'ingest-events',
   'aggregate-usage',
   'repair-usage',
@@ -23,6 +26,7 @@ type Step = (deps: JobDependencies, signal?: AbortSignal) => Promise<object>;
 const STEPS: Record<StepName, Step> = {
   'sync-catalog': syncCatalog,
   'collect-usage': collectUsage,
+  'rescan-usage': rescanUsage,
   'ingest-events': ingestEvents,
   'aggregate-usage': aggregateUsage,
   'repair-usage': repairUsage,
@@ -42,7 +46,9 @@ export async function runStep(
 ): Promise<StepResult> {
   const startedMs = performance.now();
   const outcome = await withStepLease(deps.database, name, (lost) =>
-    STEPS[name](deps, signal === undefined ? lost : AbortSignal.any([lost, signal])),
+    recordRun(deps, name, () =>
+      STEPS[name](deps, signal === undefined ? lost : AbortSignal.any([lost, signal])),
+    ),
   );
   if (outcome === null) return { ran: false };
   // Job results travel as JSON, which has no bigint.

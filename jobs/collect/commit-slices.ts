@@ -21,6 +21,8 @@ export interface CollectOutcome {
 }
 
 export interface CommitOptions {
+  /** Most rows are in the ledger already: it is asked first, and slices without anything new leave no trace. */
+  expectsKnown?: boolean;
   /** Given: the watermark moves along with the slices, from this position. */
   watermarkFrom?: Date | null;
   /** Hears of every slice after its commit, with the outcome so far. */
@@ -42,7 +44,10 @@ export async function commitSlices(
   const commit = async ({ slice, items }: JudgedSlice) => {
     const moves = options.watermarkFrom !== undefined && slice.isLastOfItsTime;
     const watermark = moves ? { from: position ?? null, to: slice.query.window.end } : undefined;
-    await commitItems(deps, slice, items, outcome, watermark);
+    await commitItems(deps, slice, items, outcome, {
+      watermark,
+      expectsKnown: options.expectsKnown === true,
+    });
     if (moves) position = slice.query.window.end;
     options.onCommitted?.(slice, outcome);
   };
@@ -78,12 +83,13 @@ async function commitItems(
   { query, queryText, rows }: SourceSlice,
   judged: SourceItem[],
   outcome: CollectOutcome,
-  watermark: CollectedSlice['watermark'],
+  how: { watermark: CollectedSlice['watermark']; expectsKnown: boolean },
 ): Promise<void> {
+  const { watermark, expectsKnown } = how;
   let items = judged;
   let returningItems: SourceItem[] = [];
   // A backfill mostly meets rows it knows; the collector's cursor hardly ever does.
-  let mayKnowSome = query.by === 'event';
+  let mayKnowSome = expectsKnown || query.by === 'event';
   for (let attempt = 1; ; attempt += 1) {
     if (mayKnowSome) {
       const known = await findKnownItems(deps.database, judged);
@@ -92,6 +98,10 @@ async function commitItems(
       items = judged.filter((item) => stateOf(item) === undefined);
       // What waited and is sound now: a request whose gateway log came late, a subject somebody assigned.
       returningItems = judged.filter((item) => item.quarantineReason === null && stateOf(item) === 'waiting');
+    }
+    if (expectsKnown && watermark === undefined && items.length + returningItems.length === 0) {
+      outcome.rowCount += rows.length;
+      return;
     }
     const events = buildUsageEvents([...items, ...returningItems]);
     const slice: CollectedSlice = {

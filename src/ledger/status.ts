@@ -3,6 +3,7 @@ import type { LedgerDatabase } from './database.ts';
 import { LEDGER_MIGRATION_NAMES } from './migration-names.ts';
 import { type QuarantineSummary, readQuarantineSummary } from './quarantine-entries.ts';
 import { readStepRuns, type StepRun } from './step-runs.ts';
+import { IS_COLLECTION } from './watermarks.ts';
 
 export interface PipelineStatus {
   /** Up to which ingestion time each source has been collected. */
@@ -24,7 +25,12 @@ export async function readPipelineStatus(database: LedgerDatabase): Promise<Pipe
     .setIsolationLevel('repeatable read')
     .setAccessMode('read only')
     .execute(async (snapshot) => {
-      const watermarks = await snapshot.selectFrom('watermarks').selectAll().orderBy('source').execute();
+      const watermarks = await snapshot
+        .selectFrom('watermarks')
+        .selectAll()
+        .where(IS_COLLECTION)
+        .orderBy('source')
+        .execute();
       const events = await snapshot
         .selectFrom('usage_events')
         .select(['status', (expression) => expression.fn.countAll<bigint>().as('count')])

@@ -1,6 +1,7 @@
 import { type RawBuilder, sql } from 'kysely';
 import type { TimeWindow } from '../clock.ts';
 import type { LedgerDatabase } from './database.ts';
+import { IS_COLLECTION } from './watermarks.ts';
 
 export const USAGE_DIMENSIONS = ['customer', 'subject', 'model', 'feature', 'tokenType'] as const;
 export type UsageDimension = (typeof USAGE_DIMENSIONS)[number];
@@ -149,6 +150,7 @@ export async function readCompleteness(
   const collected = await database
     .selectFrom('watermarks')
     .select(({ fn }) => fn.min('position').as('position'))
+    .where(IS_COLLECTION)
     .executeTakeFirst();
   return { openHourCount: open.count, collectedThrough: collected?.position ?? null };
 }

@@ -1,5 +1,16 @@
+import { sql } from 'kysely';
 import { TallystickError } from '../errors.ts';
 import type { LedgerDatabase, LedgerTransaction } from './database.ts';
+
+const RESCAN_PREFIX = 'rescan:';
+
+/** Under this name stands the last night for which a source was rescanned. */
+export function rescanWatermarkOf(source: string): string {
+  return `${RESCAN_PREFIX}${source}`;
+}
+
+/** Whether a row of `watermarks` says how far a source was collected, and not rescanned. */
+export const IS_COLLECTION = sql<boolean>`not starts_with(source, ${sql.lit(RESCAN_PREFIX)})`;
 
 /** Up to which ingestion time a source has been collected; null before its first window. */
 export async function readWatermark(database: LedgerDatabase, source: string): Promise<Date | null> {
