@@ -56,3 +56,5 @@ export interface JobDependencies {
   settings: PipelineSettings;
   log: Logger;
 }
+  /** The source that does not bill, collected to be compared; absent: none. */
+  control?: UsageSource;

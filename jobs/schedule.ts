@@ -1,6 +1,6 @@
 import type { Logger } from '../src/log.ts';
 import type { StepQueue } from './queues.ts';
-import type { StepName } from './steps.ts';
+import { STEP_NAMES, type StepName } from './steps.ts';
 
 /** How often each step looks at its watermark. Ticks may come late or twice; neither matters. */
 export const STEP_INTERVALS_MS: Record<StepName, number> = {
@@ -12,13 +12,18 @@ export const STEP_INTERVALS_MS: Record<StepName, number> = {
   'aggregate-usage': 2 * 60_000,
   'repair-usage': 5 * 60_000,
   'push-usage': 60_000,
+  reconcile: 10 * 60_000,
+  'collect-control': 5 * 60_000,
 };
 
 const WATCH_EVERY_MS = 30_000;
 
 /** Puts every step's scheduler in place; existing ones with the same interval keep their rhythm. */
-export async function scheduleSteps(queue: StepQueue, names?: readonly StepName[]): Promise<void> {
-  for (const name of names ?? (Object.keys(STEP_INTERVALS_MS) as StepName[])) {
+export async function scheduleSteps(
+  queue: StepQueue,
+  names: readonly StepName[] = STEP_NAMES,
+): Promise<void> {
+  for (const name of names) {
     await queue.upsertJobScheduler(
       name,
       { every: STEP_INTERVALS_MS[name] },
@@ -36,23 +41,32 @@ export async function unscheduleSteps(queue: StepQueue): Promise<void> {
  * Which schedulers are missing, or should have fired more than two intervals ago: BullMQ makes the next job
  * only when the last one starts, so a lost job ends the series silently.
  */
-export async function findStoppedSchedules(queue: StepQueue, nowMs: number): Promise<StepName[]> {
+export async function findStoppedSchedules(
+  queue: StepQueue,
+  nowMs: number,
+  names: readonly StepName[] = STEP_NAMES,
+): Promise<StepName[]> {
   const schedulers = await queue.getJobSchedulers(0, 100, true);
   const nextByName = new Map(schedulers.map((scheduler) => [scheduler.key, scheduler.next ?? 0]));
-  return (Object.keys(STEP_INTERVALS_MS) as StepName[]).filter((name) => {
+  return names.filter((name) => {
     const next = nextByName.get(name);
     return next === undefined || next < nowMs - 2 * STEP_INTERVALS_MS[name];
   });
 }
 
 /** Looks at the schedules by a timer of its own and restores those that stopped. Returns the way to end it. */
-export function watchSchedules(queue: StepQueue, log: Logger, everyMs = WATCH_EVERY_MS): () => void {
+export function watchSchedules(
+  queue: StepQueue,
+  log: Logger,
+  everyMs = WATCH_EVERY_MS,
+  names: readonly StepName[] = STEP_NAMES,
+): () => void {
   let busy = false;
   const timer = setInterval(async () => {
     if (busy) return;
     busy = true;
     try {
-      const stopped = await findStoppedSchedules(queue, Date.now());
+      const stopped = await findStoppedSchedules(queue, Date.now(), names);
       if (stopped.length > 0) {
         log.error({ stopped }, 'Schedules had stopped firing; they are restored');
         for (const name of stopped) await queue.removeJobScheduler(name);

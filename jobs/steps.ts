@@ -1,5 +1,6 @@
 import { withStepLease } from '../src/ledger/step-leases.ts';
 import { aggregateUsage } from './aggregate-usage.ts';
+import { collectControl } from './collect-control.ts';
 import { collectUsage } from './collect-usage.ts';
 import type { JobDependencies } from './dependencies.ts';
 import { ingestEvents } from './ingest-events.ts';
@@ -19,7 +20,14 @@ export const STEP_NAMES = [
   'repair-usage',
   'push-usage',
 ] as const;
-export type StepName = (typeof STEP_NAMES)[number];
+/** What runs only where a control source is configured, after all others. */
+const CONTROL_STEP = 'collect-control';
+export type StepName = (typeof STEP_NAMES)[number] | typeof CONTROL_STEP;
+
+/** The steps that this configuration has. */
+export function stepNames(deps: Pick<JobDependencies, 'control'>): readonly StepName[] {
+  return deps.control === undefined ? STEP_NAMES : [...STEP_NAMES, CONTROL_STEP];
+}
 
 type Step = (deps: JobDependencies, signal?: AbortSignal) => Promise<object>;
 
@@ -31,6 +39,7 @@ const STEPS: Record<StepName, Step> = {
   'aggregate-usage': aggregateUsage,
   'repair-usage': repairUsage,
   'push-usage': pushUsage,
+  'collect-control': collectControl,
 };
 
 export type StepResult = { ran: false } | ({ ran: true } & Record<string, unknown>);

@@ -2,7 +2,7 @@ import type { Command } from 'commander';
 import { nudgeNextStep } from '../../jobs/nudge.ts';
 import { openStepQueue, openStepWorker, type StepQueue } from '../../jobs/queues.ts';
 import { scheduleSteps, unscheduleSteps, watchSchedules } from '../../jobs/schedule.ts';
-import { runStep } from '../../jobs/steps.ts';
+import { runStep, stepNames } from '../../jobs/steps.ts';
 import { type Config, loadConfig } from '../config.ts';
 import { TallystickError } from '../errors.ts';
 import { createApiKey, listApiKeys, revokeApiKey } from '../ledger/api-keys.ts';
@@ -118,8 +118,8 @@ async function serveDemo(world: DemoWorld, config: Config, log: Logger, stop: Ab
     },
     log,
   );
-  await scheduleSteps(queue);
-  const stopWatching = watchSchedules(queue, log);
+  await scheduleSteps(queue, stepNames(world.deps));
+  const stopWatching = watchSchedules(queue, log, undefined, stepNames(world.deps));
   const customer = 'fabrikam';
   process.stdout.write(`
 API         ${server.url}

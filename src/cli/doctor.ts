@@ -1,7 +1,6 @@
 import type { Command } from 'commander';
 import { openStepQueue } from '../../jobs/queues.ts';
-import { createAppMetricsSource } from '../azure/usage-source.ts';
-import { describeConfig, loadConfig, requireOutside } from '../config.ts';
+import { type Config, describeConfig, loadConfig, requireOutside } from '../config.ts';
 import { createLogger } from '../log.ts';
 import { createOpenMeter } from '../openmeter/client.ts';
 import { createStripe } from '../stripe/client.ts';
@@ -14,7 +13,7 @@ import {
   guarded,
 } from './doctor/checks.ts';
 import { print } from './output.ts';
-import { openStores } from './services.ts';
+import { createSource, openStores } from './services.ts';
 
 const MARKS = { good: 'ok  ', look: 'look', bad: 'BAD ' } as const;
 
@@ -42,6 +41,16 @@ export function addDoctorCommand(program: Command): void {
     });
 }
 
+/** The source that bills, and the control where there is one. */
+async function checkSources(config: Config, now: Date): Promise<Finding[]> {
+  const { CONTROL_SOURCE: control } = config;
+  const sources = [
+    createSource(config, config.USAGE_SOURCE, false),
+    ...(control === 'none' ? [] : [createSource(config, control, true)]),
+  ];
+  return (await Promise.all(sources.map((source) => checkAzure(source, config, now)))).flat();
+}
+
 async function examine(): Promise<Finding[]> {
   const config = await guarded('configuration', async () => checkConfiguration(loadConfig(process.env)));
   if (config.some((finding) => finding.verdict === 'bad')) return config;
@@ -54,7 +63,7 @@ async function examine(): Promise<Finding[]> {
   const outside = await Promise.all([
     environment.AZURE_LOGS_WORKSPACE_ID === undefined && environment.AZURE_LOGS_RESOURCE_ID === undefined
       ? []
-      : guarded('azure', () => checkAzure(createAppMetricsSource(environment), environment, now)),
+      : guarded('azure', () => checkSources(environment, now)),
     environment.OPENMETER_URL === undefined
       ? []
       : guarded('openmeter', () => checkOpenMeter(createOpenMeter(environment))),

@@ -1,6 +1,8 @@
 import path from 'node:path';
 import { DEFAULT_SETTINGS, type JobDependencies } from '../../jobs/dependencies.ts';
 import { checkRedis, type QueueConfig } from '../../jobs/queues.ts';
+import { createLlmLogSource } from '../azure/llm-log-source.ts';
+import type { UsageSource } from '../azure/source.ts';
 import { createAppMetricsSource } from '../azure/usage-source.ts';
 import { type Clock, systemClock } from '../clock.ts';
 import { type Config, type OutsideConfig, requireOutside } from '../config.ts';
@@ -86,14 +88,23 @@ function explainPostgres(error: unknown, databaseUrl: string): unknown {
 /** The three outside systems over their SDKs, as the environment names them. */
 export function createOutside(
   config: OutsideConfig,
-): Pick<JobDependencies, 'source' | 'metering' | 'billing'> {
+): Pick<JobDependencies, 'source' | 'control' | 'metering' | 'billing'> {
+  const { CONTROL_SOURCE: control } = config;
   return {
-    source: createAppMetricsSource(config),
+    source: createSource(config, config.USAGE_SOURCE, false),
+    ...(control === 'none' ? {} : { control: createSource(config, control, true) }),
     metering: createOpenMeter(config),
     billing: createStripe(config, {
       meterEventLimiter: createRateLimiter({ callsPerSecond: config.STRIPE_CALLS_PER_SECOND }),
     }),
   };
+}
+
+/** A control counts failed requests as well; they are no usage. */
+export function createSource(config: Config, kind: 'metrics' | 'llm-log', isControl: boolean): UsageSource {
+  return kind === 'metrics'
+    ? createAppMetricsSource(config)
+    : createLlmLogSource(config, { keepFailed: isControl });
 }
 
 /** Everything the jobs need. @throws TallystickError CONFIG naming every missing outside setting */

@@ -2,6 +2,7 @@ import { Hono } from 'hono';
 import type { OpenMeterStandIn } from './openmeter/stand-in.ts';
 import type { Scenario } from './scenario.ts';
 import type { StripeStandIn } from './stripe/stand-in.ts';
+import type { RequestLog } from './traffic/log-row.ts';
 import type { Traffic } from './traffic/row.ts';
 import type { VirtualClock } from './virtual-clock.ts';
 
@@ -28,6 +29,8 @@ export interface ControlParts {
   advanceTo(nowMs: number): void;
   scenario: Scenario;
   traffic: Traffic;
+  /** Given: these requests are the source whose tokens are counted, instead of the metric rows. */
+  billedRequests?: RequestLog;
   openMeter: OpenMeterStandIn;
   stripe: StripeStandIn;
   calls: SandboxCalls;
@@ -42,10 +45,10 @@ export interface SandboxCalls {
 
 /** The sandbox's own door, beside the three that production code knows: time, faults, and counting. */
 export function createControlApp(parts: ControlParts): Hono {
-  const { clock, traffic, stripe } = parts;
+  const { clock, stripe } = parts;
   const app = new Hono();
   app.get('/clock', (context) =>
-    context.json({ nowMs: clock.nowMs(), lastIngestionMs: traffic.lastIngestionMs }),
+    context.json({ nowMs: clock.nowMs(), lastIngestionMs: sourceOf(parts).lastIngestionMs }),
   );
   app.post('/clock', async (context) => {
     const { nowMs } = await context.req.json<{ nowMs: number }>();
@@ -66,20 +69,21 @@ export function createControlApp(parts: ControlParts): Hono {
   return app;
 }
 
-export function countTotals({
-  scenario,
-  traffic,
-  openMeter,
-  stripe,
-}: Omit<ControlParts, 'calls'>): SandboxTotals {
-  const sourceByTenant = traffic.tokenTotalByTenant();
+/** Whichever of the two sources bills. */
+function sourceOf({ traffic, billedRequests }: Pick<ControlParts, 'traffic' | 'billedRequests'>) {
+  return billedRequests ?? traffic;
+}
+
+export function countTotals(parts: Omit<ControlParts, 'calls'>): SandboxTotals {
+  const { scenario, openMeter, stripe } = parts;
+  const sourceByTenant = sourceOf(parts).tokenTotalByTenant();
   const meteredBySubject = openMeter.tokenTotalBySubject();
   const billedByCustomer = stripe.tokenTotalByCustomer();
   const mapped = new Set(scenario.customers.flatMap((customer) => customer.subjects));
   const sum = (values: Iterable<bigint>) => String([...values].reduce((total, value) => total + value, 0n));
   const knownTenants = new Set(scenario.customers.map((customer) => customer.tenantKey));
   return {
-    sourceTokens: String(traffic.tokenTotal()),
+    sourceTokens: sum(sourceByTenant.values()),
     meteredTokens: String(openMeter.tokenTotal()),
     billedTokens: String(stripe.tokenTotal()),
     customers: scenario.customers.map((customer) => ({

@@ -20,6 +20,8 @@ export interface SandboxOptions {
   /** Where the stand-ins keep their journals; null: nothing outlives the process. */
   stateDirectory: string | null;
   latencyMs: number;
+  /** Which source's tokens the sandbox counts as its own; the metrics unless told otherwise. */
+  usageSource?: 'metrics' | 'llm-log';
   /** Hours a draft invoice stays open; Stripe's dashboard allows 1 to 72. */
   gracePeriodHours: number;
   /** Further behaviour of the OpenMeter stand-in; its own defaults otherwise. */
@@ -78,6 +80,7 @@ export function assembleSandbox(options: SandboxOptions): SandboxParts {
     scenario,
     traffic,
     requestLog,
+    ...(options.usageSource === 'llm-log' ? { billedRequests: requestLog } : {}),
     azure,
     openMeter,
     stripe,

@@ -1,6 +1,7 @@
 import type Stripe from 'stripe';
 import { DEFAULT_SETTINGS, type JobDependencies, type PipelineSettings } from '../../jobs/dependencies.ts';
-import { runStep, STEP_NAMES, type StepName, type StepResult } from '../../jobs/steps.ts';
+import { runStep, type StepName, type StepResult, stepNames } from '../../jobs/steps.ts';
+import { createLlmLogSource } from '../../src/azure/llm-log-source.ts';
 import { createAppMetricsSource } from '../../src/azure/usage-source.ts';
 import { HOUR_MS } from '../../src/clock.ts';
 import { loadConfig } from '../../src/config.ts';
@@ -24,6 +25,9 @@ export interface PipelineOptions {
   scenario?: Partial<ScenarioOptions>;
   settings?: Partial<PipelineSettings>;
   gracePeriodHours?: number;
+  /** Which source bills, the metrics unless named, and which one is the control, none unless named. */
+  usageSource?: 'metrics' | 'llm-log';
+  controlSource?: 'metrics' | 'llm-log';
   openMeter?: OpenMeterStandInOptions;
   stripe?: StripeStandInOptions;
 }
@@ -62,6 +66,7 @@ export async function openPipeline(options: PipelineOptions = {}): Promise<Pipel
     stateDirectory: null,
     latencyMs: 0,
     gracePeriodHours: options.gracePeriodHours ?? 2,
+    usageSource: options.usageSource ?? 'metrics',
     openMeter: options.openMeter ?? {},
     stripe: {
       callsPerSecond: Number.POSITIVE_INFINITY,
@@ -79,12 +84,20 @@ export async function openPipeline(options: PipelineOptions = {}): Promise<Pipel
     ),
   );
   const [azureUrl = '', openMeterUrl = '', stripeUrl = ''] = servers.map((server) => server.url);
+  const openSource = (kind: 'metrics' | 'llm-log', keepFailed: boolean) => {
+    const config = loadConfig({
+      AZURE_LOGS_ENDPOINT: azureUrl,
+      AZURE_LOGS_WORKSPACE_ID: SANDBOX_WORKSPACE_ID,
+    });
+    const retryTools = { sleep: async () => {} };
+    return kind === 'metrics'
+      ? createAppMetricsSource(config, { retryTools })
+      : createLlmLogSource(config, { retryTools, keepFailed });
+  };
   const deps: JobDependencies = {
     database: ledger.database,
-    source: createAppMetricsSource(
-      loadConfig({ AZURE_LOGS_ENDPOINT: azureUrl, AZURE_LOGS_WORKSPACE_ID: SANDBOX_WORKSPACE_ID }),
-      { retryTools: { sleep: async () => {} } },
-    ),
+    source: openSource(options.usageSource ?? 'metrics', false),
+    ...(options.controlSource === undefined ? {} : { control: openSource(options.controlSource, true) }),
     metering: createOpenMeter(
       { OPENMETER_URL: openMeterUrl },
       { baseDelayMs: 1, timeoutMs: 5_000, attemptCount: 2 },
@@ -99,7 +112,7 @@ export async function openPipeline(options: PipelineOptions = {}): Promise<Pipel
   };
   const run = async (...names: StepName[]) => {
     const results: Partial<Record<StepName, StepResult>> = {};
-    for (const name of names.length > 0 ? names : STEP_NAMES) results[name] = await runStep(deps, name);
+    for (const name of names.length > 0 ? names : stepNames(deps)) results[name] = await runStep(deps, name);
     return results as Record<StepName, StepResult>;
   };
   const advance = (hours: number) => parts.advanceTo(parts.clock.nowMs() + hours * HOUR_MS);

@@ -6,7 +6,7 @@ import {
   openStepWorker,
   type QueueConfig,
 } from '../../../jobs/queues.ts';
-import { runStep, STEP_NAMES } from '../../../jobs/steps.ts';
+import { runStep, stepNames } from '../../../jobs/steps.ts';
 import { DAY_MS, HOUR_MS } from '../../clock.ts';
 import { TallystickError } from '../../errors.ts';
 import type { SandboxHandle } from '../../sandbox/start-thread.ts';
@@ -59,7 +59,7 @@ export async function driveDemo(parts: {
     for (let nowMs = clock.nowMs(); ; nowMs = Math.min(nowMs + TICK_MS, endMs)) {
       await sandbox.advanceTo(nowMs);
       clock.advanceTo(nowMs);
-      for (const name of STEP_NAMES) {
+      for (const name of stepNames(deps)) {
         signal.throwIfAborted();
         const job = await enqueueStep(queue, name, 'demo');
         const result = await job.waitUntilFinished(events, STEP_TIMEOUT_MS).catch((error: unknown) => {
