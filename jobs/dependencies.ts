@@ -50,11 +50,11 @@ export const DEFAULT_SETTINGS: PipelineSettings = {
 export interface JobDependencies {
   database: LedgerDatabase;
   source: UsageSource;
+  /** The source that does not bill, collected to be compared; absent: none. */
+  control?: UsageSource;
   metering: MeteringSystem;
   billing: BillingSystem;
   clock: Clock;
   settings: PipelineSettings;
   log: Logger;
 }
-  /** The source that does not bill, collected to be compared; absent: none. */
-  control?: UsageSource;
