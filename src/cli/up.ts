@@ -70,7 +70,7 @@ async function runService(roles: Roles): Promise<void> {
     if (roles.jobs) {
       await scheduleSteps(queue, stepNames(deps));
       // What a dead process left is looked at now, and not at the next tick.
-      for (const name of stepNames(deps)) await enqueueStep(queue, name, 'start');
+      await enqueueAllSteps(queue, stepNames(deps), 'start');
     }
     const stopWatching = roles.jobs ? watchSchedules(queue, log, undefined, stepNames(deps)) : () => {};
     log.info({ url: server?.url, jobs: roles.jobs }, 'ready');
