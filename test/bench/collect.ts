@@ -26,8 +26,8 @@ export const collectBench: Bench = {
 };
 
 async function run({ quick, cleanup, note }: BenchContext): Promise<Measurement> {
-  const scenario = { seed: 1, dayCount: quick ? 1 : 6, customerCount: 40, userCount: 300, startMs: START_MS };
-  const roundCount = quick ? 1 : 5;
+  const scenario = { seed: 1, dayCount: quick ? 1 : 4, customerCount: 40, userCount: 300, startMs: START_MS };
+  const roundCount = quick ? 1 : 9;
   const nowMs = START_MS + (scenario.dayCount + 2) * DAY_MS;
   const postgres = await startBenchPostgres(cleanup);
   const options: ReplayOptions = { scenario, nowMs };
