@@ -5,8 +5,11 @@ import {
   markEventsSent,
   quarantineEvent,
   releaseEvents,
+  type UsageEvent,
 } from '../src/ledger/usage-events.ts';
 import type { JobDependencies } from './dependencies.ts';
+import { isIntact } from './ingest/check-body.ts';
+import { repairEvent } from './ingest/repair-event.ts';
 
 /**
  * How long a dead sender's events wait. Longer than a request usually takes; when one takes longer and its
@@ -17,6 +20,8 @@ const CLAIM_SECONDS = 30;
 export interface IngestOutcome {
   sentCount: number;
   quarantinedCount: number;
+  /** Events whose stored bytes were damaged, and that were made anew from their source items. */
+  repairedCount: number;
 }
 
 /**
@@ -25,7 +30,7 @@ export interface IngestOutcome {
  * @throws UpstreamError when OpenMeter is throttling or down; unsent events stay pending
  */
 export async function ingestEvents(deps: JobDependencies, signal?: AbortSignal): Promise<IngestOutcome> {
-  const outcome: IngestOutcome = { sentCount: 0, quarantinedCount: 0 };
+  const outcome: IngestOutcome = { sentCount: 0, quarantinedCount: 0, repairedCount: 0 };
   const { ingestBatchSize, ingestConcurrency } = deps.settings;
   let failure: TallystickError | null = null;
   const send = async () => {
@@ -36,7 +41,7 @@ export async function ingestEvents(deps: JobDependencies, signal?: AbortSignal):
       });
       if (batch.length === 0) return;
       try {
-        await sendBatch(deps, batch, outcome, signal);
+        await sendBatch(deps, await checkBatch(deps, batch, outcome), outcome, signal);
       } catch (error) {
         failure ??= toTallystickError(error);
         // The whole batch, also the halves that were not tried yet: the next run need not wait for the claim.
@@ -52,12 +57,43 @@ export async function ingestEvents(deps: JobDependencies, signal?: AbortSignal):
   return outcome;
 }
 
-async function sendBatch(
+/** The events of a batch that may be sent: intact, or damaged and made anew. The others are quarantined. */
+async function checkBatch(
   deps: JobDependencies,
   batch: readonly ClaimedEvent[],
   outcome: IngestOutcome,
+): Promise<SendableEvent[]> {
+  const sendable: SendableEvent[] = [];
+  for (const event of batch) {
+    if (isIntact(event)) {
+      sendable.push(event);
+      continue;
+    }
+    const repaired = event.kind === 'usage' ? await repairEvent(deps, event) : null;
+    if (repaired === null) {
+      await quarantineEvent(deps.database, event.usageEventId, 'corrupt');
+      outcome.quarantinedCount += 1;
+    } else {
+      sendable.push(repaired);
+      outcome.repairedCount += 1;
+    }
+    deps.log.error(
+      { usageEventId: event.usageEventId, isRepaired: repaired !== null },
+      'A stored usage event was damaged; it was not sent as it was',
+    );
+  }
+  return sendable;
+}
+
+type SendableEvent = Pick<UsageEvent, 'usageEventId' | 'body'>;
+
+async function sendBatch(
+  deps: JobDependencies,
+  batch: readonly SendableEvent[],
+  outcome: IngestOutcome,
   signal: AbortSignal | undefined,
 ): Promise<void> {
+  if (batch.length === 0) return;
   const ids = batch.map((event) => event.usageEventId);
   try {
     await deps.metering.ingestEvents(

@@ -1,5 +1,6 @@
 import { sql } from 'kysely';
 import type { LedgerDatabase, LedgerTransaction } from './database.ts';
+import type { UsageEventKind } from './schema.ts';
 import { reopenHours } from './settlements.ts';
 
 /** A usage event as the outbox keeps it; token counts as at the source (prompt includes cached). */
@@ -54,10 +55,8 @@ export async function insertUsageEvents(
   );
 }
 
-export interface ClaimedEvent {
-  usageEventId: string;
-  body: string;
-}
+/** An event to be sent, with what its row says of it, to be held against its bytes. */
+export type ClaimedEvent = Omit<UsageEvent, 'windowStart'> & { kind: UsageEventKind };
 
 /** Takes up to `limit` unsent events for a while; other senders skip them. Oldest first. */
 export async function claimPendingEvents(
@@ -72,7 +71,11 @@ export async function claimPendingEvents(
     update usage_events as event
     set claimed_until = now() + make_interval(secs => ${claim.seconds}), attempt_count = attempt_count + 1
     from chosen where event.usage_event_id = chosen.usage_event_id
-    returning event.usage_event_id as "usageEventId", event.body`.execute(database);
+    returning event.usage_event_id as "usageEventId", event.body, event.kind, event.event_time as "eventTime",
+      event.subject, event.feature, event.model, event.deployment, event.prompt_token_count as "promptTokenCount",
+      event.cached_prompt_token_count as "cachedPromptTokenCount",
+      event.completion_token_count as "completionTokenCount", event.reasoning_token_count as "reasoningTokenCount",
+      event.total_token_count as "totalTokenCount", event.request_count as "requestCount"`.execute(database);
   return claimed.rows;
 }
 
@@ -95,7 +98,7 @@ export async function releaseEvents(
             where usage_event_id = any(${usageEventIds}::text[]) and status = 'pending'`.execute(database);
 }
 
-/** OpenMeter refuses this event for good; its tokens wait here with the reason. */
+/** An event that can never be sent as it is; its tokens wait here with the reason. */
 export async function quarantineEvent(
   database: LedgerDatabase,
   usageEventId: string,
@@ -103,4 +106,36 @@ export async function quarantineEvent(
 ): Promise<void> {
   await sql`update usage_events set status = 'quarantined', quarantine_reason = ${reason}, claimed_until = null
             where usage_event_id = ${usageEventId} and status = 'pending'`.execute(database);
+}
+
+/**
+ * Stores a damaged event as it must have been, still to be sent, and opens its hour again.
+ * @returns false when it is no longer pending
+ */
+export async function replaceEvent(database: LedgerDatabase, event: UsageEvent): Promise<boolean> {
+  return await database.transaction().execute(async (transaction) => {
+    const replaced = await transaction
+      .updateTable('usage_events')
+      .set({
+        window_start: event.windowStart,
+        event_time: event.eventTime,
+        subject: event.subject,
+        feature: event.feature,
+        model: event.model,
+        deployment: event.deployment,
+        prompt_token_count: event.promptTokenCount,
+        cached_prompt_token_count: event.cachedPromptTokenCount,
+        completion_token_count: event.completionTokenCount,
+        reasoning_token_count: event.reasoningTokenCount,
+        total_token_count: event.totalTokenCount,
+        request_count: event.requestCount,
+        body: event.body,
+      })
+      .where('usage_event_id', '=', event.usageEventId)
+      .where('status', '=', 'pending')
+      .executeTakeFirst();
+    if (replaced.numUpdatedRows !== 1n) return false;
+    await reopenHours(transaction, [event.windowStart]);
+    return true;
+  });
 }
