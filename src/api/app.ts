@@ -3,6 +3,7 @@ import { bodyLimit } from 'hono/body-limit';
 import { HTTPException } from 'hono/http-exception';
 import { methodNotAllowed } from 'hono/method-not-allowed';
 import { toTallystickError } from '../errors.ts';
+import { addCoverageRoutes } from './coverage.ts';
 import { addCustomerRoutes } from './customers.ts';
 import type { Api, ApiDependencies, ApiEnvironment } from './dependencies.ts';
 import { addHealthRoutes } from './health.ts';
@@ -63,6 +64,7 @@ export function createApp(dependencies: ApiDependencies): Api {
   addQuoteRoutes(app, dependencies);
   addStatusRoutes(app, dependencies);
   addQuarantineRoutes(app, dependencies);
+  addCoverageRoutes(app, dependencies);
   addHealthRoutes(app, dependencies);
   addOpenApiDocument(app, dependencies);
   addReferencePage(app, dependencies);

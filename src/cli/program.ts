@@ -1,6 +1,7 @@
 import { Command } from 'commander';
 import { toTallystickError } from '../errors.ts';
 import { addCollectCommand } from './collect.ts';
+import { addCoverageCommand } from './coverage.ts';
 import { addDemoCommand } from './demo.ts';
 import { addDoctorCommand } from './doctor.ts';
 import { VERSION } from './http-server.ts';
@@ -22,6 +23,7 @@ export function createProgram(): Command {
   addMigrateCommand(program);
   addCollectCommand(program);
   addStatusCommand(program);
+  addCoverageCommand(program);
   addKeysCommand(program);
   addPreviewCommand(program);
   addQuoteCommand(program);

@@ -60,6 +60,8 @@ const CASES: [path: string, request: string, init: RequestInit, status: number][
   ['/v1/quotes', '/v1/quotes', json('POST', { likeCustomer: 'northwind', scale: '0.5' }), 201],
   ['/v1/quotes', '/v1/quotes', json('POST', { usage: [{ ...usage[0], model: 'gpt4o' }] }), 422],
   ['/v1/quotes/{quoteId}', '/v1/quotes/quote_AAAAAAAAAAAAAAAAAAAAAA', {}, 404],
+  ['/v1/coverage', '/v1/coverage?period=2026-11', {}, 200],
+  ['/v1/coverage', '/v1/coverage?from=2026-11-01', {}, 400],
   ['/v1/status', '/v1/status', {}, 200],
   ['/v1/quarantine', '/v1/quarantine', {}, 200],
 ];
