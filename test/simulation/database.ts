@@ -21,6 +21,8 @@ export class Connections {
     );
     for (const client of clients) client.on('error', () => {});
     await Promise.all(clients.map((client) => client.connect()));
+    // Should a statement ever wait for a lock after all, it fails where one can see it.
+    await Promise.all(clients.map((client) => client.query(`set lock_timeout = '10s'`)));
     return new Connections(clients);
   }
 
@@ -72,6 +74,10 @@ export class ProcessDatabase {
       end: async () => {},
     } as unknown as PostgresPool;
     this.database = new Kysely<Ledger>({ dialect: new PostgresDialect({ pool }) });
+  }
+
+  hasOpenTransaction(): boolean {
+    return [...this.#held.values()].some((state) => state.inTransaction);
   }
 
   async abandon(): Promise<void> {

@@ -55,7 +55,9 @@ export interface Profile {
     pushConcurrency: number;
     settleRowLimit: number;
   };
-  /** Hours after the start at which each customer's billing period ends; far away when none does. */
+  /** Whether the rescan runs; without it the safety lag alone must lose nothing. */
+  rescans: boolean;
+  /** Minutes after the start at which each customer's billing period ends; far away when none does. */
   periodEndMinutes: number[];
   gracePeriodHours: number;
   /** Everything is down for more than a day, once. */
@@ -103,6 +105,7 @@ export function drawProfile(seed: number, classes: FaultClasses): Profile {
         ? draws.between(2, 70) * 60 + draws.pick([0, 0, 17])
         : 20 * 24 * 60,
     ),
+    rescans: draws.chance(0.5),
     gracePeriodHours: draws.pick([1, 12, 72]),
     longOutage: draws.chance(0.25),
   };

@@ -40,7 +40,8 @@ export interface SchedulerOptions {
   advance: (milliseconds: number) => void;
   /** Called when a process has died: whatever it held in the outside world is let go. */
   onKill: (process: SimulatedProcess) => Promise<void>;
-  onFreeze: (process: SimulatedProcess) => void;
+  /** The process that is inside a transaction; at most one is at a time. */
+  findTransactionHolder: () => SimulatedProcess | null;
 }
 
 /** Turns of the event loop without news after which everything that can run has run. */
@@ -133,13 +134,14 @@ export class Scheduler {
   async #grant(parked: Parked): Promise<void> {
     const { process, effect } = parked;
     const { draws, trace, advance } = this.#options;
-    const calm = effect.connection?.inTransaction === true;
-    if (!calm && draws.chance(this.disasters.freezeChance * effect.weight)) {
+    if (
+      this.#options.findTransactionHolder() === null &&
+      draws.chance(this.disasters.freezeChance * effect.weight)
+    ) {
       const milliseconds = draws.between(5_000, 240_000);
       process.frozenUntilEffect = this.effectCount + draws.between(3, 120);
       trace.add(process.name, `FROZEN for ${milliseconds} ms before ${effect.label}`);
       advance(milliseconds);
-      this.#options.onFreeze(process);
       return;
     }
     this.#parked.splice(this.#parked.indexOf(parked), 1);
@@ -161,10 +163,15 @@ export class Scheduler {
     } else parked.deliver();
   }
 
-  /** While a transaction is open nobody else acts: a blocked statement would block the simulation. */
+  /**
+   * While a transaction is open its statements come first, and then only what its own process does: a
+   * statement that waited for its locks would hold up the simulation.
+   */
   #candidates(): Parked[] {
     const inTransaction = this.#parked.filter((parked) => parked.effect.connection?.inTransaction === true);
     if (inTransaction.length > 0) return inTransaction;
+    const holder = this.#options.findTransactionHolder();
+    if (holder !== null) return this.#parked.filter(({ process }) => process === holder);
     return this.#parked.filter(({ process }) => {
       if (process.frozenUntilEffect !== null && process.frozenUntilEffect <= this.effectCount)
         process.frozenUntilEffect = null;

@@ -44,16 +44,17 @@ export async function openSimulationLedger(serverUrl: string, name: string): Pro
     for (const statement of statements) await client.query(statement);
     await client.end();
   };
-  // Statistics gathered in the background would change plans, and with them the order of unordered rows.
-  await once(
-    serverUrl,
-    `create database ${name}`,
-    'alter system set autovacuum = off',
-    'select pg_reload_conf()',
-  );
+  await once(serverUrl, `create database ${name}`);
   await migrateLedger(databaseUrl);
   await once(
     databaseUrl,
+    // Statistics gathered in the background would change plans, and with them the order of unordered rows.
+    `do $$ declare name text; begin
+       for name in select quote_ident(relname) from pg_class
+         where relnamespace = 'public'::regnamespace and relkind = 'r' loop
+         execute 'alter table ' || name || ' set (autovacuum_enabled = off)';
+       end loop;
+     end $$`,
     'create schema simulation',
     `create function simulation.now() returns timestamptz language sql stable
        as $$ select current_setting('simulation.now')::timestamptz $$`,

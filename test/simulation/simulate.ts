@@ -86,7 +86,7 @@ export async function simulate(options: SimulationOptions): Promise<SimulationRe
   };
 }
 
-async function runTask(deps: JobDependencies, task: Task): Promise<unknown> {
+export async function runTask(deps: JobDependencies, task: Task): Promise<unknown> {
   if (task !== 'rescan') return await runStep(deps, task);
   const now = deps.clock.now();
   return await backfillUsage(deps, { start: addMs(now, -RESCAN_BACK_MS), end: now });
@@ -136,7 +136,7 @@ class Play {
       await this.#round((worker) => (worker === 0 ? [...STEP_NAMES] : []));
       if (round > 0 && (await readTokenTotals(this.#ledger)).dueTokenCount === 0n) break;
     }
-    await this.#round((worker) => (worker === 0 ? ['rescan', ...STEP_NAMES] : []));
+    await this.#round((worker) => (worker === 0 ? [...this.#rescan(), ...STEP_NAMES] : []));
     await checkAtTheEnd(this.#world, this.#ledger);
   }
 
@@ -147,7 +147,7 @@ class Play {
     for (const hours of [1, 25, 34 * 24]) {
       const writesBefore = witness.writeCount;
       this.#pass(hours * HOUR_MS);
-      await this.#round((worker) => (worker === 0 ? [...STEP_NAMES, 'rescan'] : []));
+      await this.#round((worker) => (worker === 0 ? [...STEP_NAMES, ...this.#rescan()] : []));
       if (witness.writeCount !== writesBefore)
         witness.report(`a replay after ${hours} h made ${witness.writeCount - writesBefore} outside writes`);
       const after = await describeState(this.#world, this.#ledger);
@@ -158,6 +158,10 @@ class Play {
 
   async end(): Promise<void> {
     for (const worker of this.#workers) if (worker !== null) await this.#world.scheduler.kill(worker.process);
+  }
+
+  #rescan(): Task[] {
+    return this.#world.profile.rescans ? ['rescan'] : [];
   }
 
   #pass(milliseconds: number): void {
@@ -211,7 +215,7 @@ class Play {
       ? [...daily]
       : draws.shuffle(daily).slice(0, draws.between(1, daily.length));
     if (draws.chance(0.15)) tasks.unshift('sync-catalog');
-    if (draws.chance(0.12)) tasks.splice(draws.between(0, tasks.length), 0, 'rescan');
+    if (draws.chance(0.12)) tasks.splice(draws.between(0, tasks.length), 0, ...this.#rescan());
     return worker === 1 && draws.chance(0.25) ? [] : tasks;
   }
 }

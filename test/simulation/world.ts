@@ -50,6 +50,8 @@ export interface World {
   witness: Witness;
   /** Whether calls may go wrong at present. */
   weather: { stormy: boolean };
+  /** Ids that a mutant made up so far. */
+  freshIdCount: number;
   advanceTo(nowMs: number): void;
   startWorker(name: string): Worker;
 }
@@ -115,7 +117,10 @@ export function createWorld(parts: WorldParts): World {
       await databases.get(process)?.abandon();
       databases.delete(process);
     },
-    onFreeze: () => {},
+    findTransactionHolder: () => {
+      for (const [process, database] of databases) if (database.hasOpenTransaction()) return process;
+      return null;
+    },
   });
   const witness = new Witness(traffic, scenario, stripe);
   const weather = { stormy: true };
@@ -136,6 +141,7 @@ export function createWorld(parts: WorldParts): World {
     trace,
     witness,
     weather,
+    freshIdCount: 0,
     advanceTo,
     startWorker(name) {
       const process: SimulatedProcess = { name, alive: true, frozenUntilEffect: null };

@@ -1,0 +1,23 @@
+import { afterAll, beforeAll, describe, expect, inject, it } from 'vitest';
+import { MUTANTS } from './mutants/mutants.ts';
+import { openSimulationLedger, type SimulationLedger } from './server.ts';
+import { simulate } from './simulate.ts';
+
+const SEED_LIMIT = 100;
+
+describe('a broken boundary', () => {
+  let ledger: SimulationLedger;
+  beforeAll(async () => {
+    ledger = await openSimulationLedger(inject('postgresUrl'), 'simulation_of_mutants');
+  });
+  afterAll(() => ledger.close());
+
+  it.each(MUTANTS)('that $name is caught within 100 seeds', { timeout: 300_000 }, async (mutant) => {
+    for (let seed = 1; seed <= SEED_LIMIT; seed += 1) {
+      await ledger.empty();
+      const { violations } = await simulate({ seed, ...ledger, mutant });
+      if (violations.length > 0) return;
+    }
+    expect.unreachable('No seed noticed it');
+  });
+});

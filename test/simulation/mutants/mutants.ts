@@ -1,0 +1,90 @@
+import type { JobDependencies } from '../../../jobs/dependencies.ts';
+import { addMs, MINUTE_MS } from '../../../src/clock.ts';
+import type { LedgerDatabase } from '../../../src/ledger/database.ts';
+import { sumSentEvents } from '../../../src/ledger/settlements.ts';
+import { TOKEN_FIGURES } from '../../../src/ledger/usage-key.ts';
+import { METER_SLUGS, type MeterHour } from '../../../src/openmeter/port.ts';
+import { type Mutant, runTask } from '../simulate.ts';
+
+/**
+ * One deliberately broken copy of each boundary. Each takes away one promise and leaves the rest alone; a
+ * simulation that does not catch them would prove nothing about the real ones.
+ */
+export const MUTANTS: readonly Mutant[] = [
+  {
+    name: 'skips the outbox: every send carries fresh ids',
+    alterDeps: (deps, world) => ({
+      ...deps,
+      metering: {
+        ...deps.metering,
+        ingestEvents: (bodies, signal) =>
+          deps.metering.ingestEvents(
+            bodies.map((body) => {
+              world.freshIdCount += 1;
+              return JSON.stringify({ ...JSON.parse(body), id: `fresh_${world.freshIdCount}` });
+            }),
+            signal,
+          ),
+      },
+    }),
+  },
+  {
+    name: 'uses an identifier again for the next revision',
+    alterDeps: (deps) => ({
+      ...deps,
+      billing: {
+        ...deps.billing,
+        sendMeterEvent: (event, signal) => {
+          const identifier = `${event.stripeCustomerId}_${event.eventName}_${event.timestamp.getTime()}`;
+          return deps.billing.sendMeterEvent({ ...event, identifier }, signal);
+        },
+      },
+    }),
+  },
+  {
+    name: 'drops the safety lag',
+    alterDeps: (deps) => ({ ...deps, settings: { ...deps.settings, collectLagMs: 0 } }),
+  },
+  {
+    name: 'moves the watermark beyond what was asked for',
+    alterDeps: (deps) => ({
+      ...deps,
+      source: {
+        ...deps.source,
+        queryRows: (query, signal) => {
+          const end = addMs(query.window.end, -MINUTE_MS);
+          const asked = end > query.window.start ? { ...query.window, end } : query.window;
+          return deps.source.queryRows({ ...query, window: asked }, signal);
+        },
+      },
+    }),
+  },
+  {
+    name: 'pushes before it commits',
+    runTask: (deps, task) =>
+      task === 'push-usage'
+        ? deps.database
+            .transaction()
+            .execute((transaction) => runTask({ ...deps, database: transaction as LedgerDatabase }, task))
+        : runTask(deps, task),
+  },
+  {
+    name: 'trusts 204: settles without reading back',
+    alterDeps: (deps) => ({
+      ...deps,
+      metering: { ...deps.metering, queryHourly: (meter, window) => answerFromLedger(deps, meter, window) },
+    }),
+  },
+];
+
+async function answerFromLedger(
+  deps: JobDependencies,
+  meter: (typeof METER_SLUGS)[number],
+  window: { start: Date; end: Date },
+): Promise<MeterHour[]> {
+  const hours: Date[] = [];
+  for (let hour = window.start; hour < window.end; hour = addMs(hour, 60 * MINUTE_MS)) hours.push(hour);
+  const figure = TOKEN_FIGURES[METER_SLUGS.indexOf(meter)] ?? 'total';
+  const sums = await sumSentEvents(deps.database, hours);
+  return sums.map(({ figures, ...key }) => ({ ...key, value: figures[figure] }));
+}
