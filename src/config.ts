@@ -72,6 +72,12 @@ const variablesSchema = z.object({
     .transform((text) => new Date(text))
     .optional(),
   // OpenMeter's sink flushes every two seconds; read back sooner, and everything drifts.
+  SOURCE_RETENTION_DAYS: integer(1, 4_383).default(90),
+  QUARANTINE_ALARM_HOURS: integer(1, 8_760).default(24),
+  METRICS_PUBLIC: z
+    .enum(['true', 'false'], { error: 'must be true or false' })
+    .default('false')
+    .transform((text) => text === 'true'),
   SETTLE_LAG_SECONDS: integer(5, 86_400)
     .transform((value) => value * 1_000)
     .default(300_000),

@@ -3,7 +3,7 @@ import referenceScript from 'swagger-ui-dist/swagger-ui-bundle.js';
 import manifest from '../package.json' with { type: 'json' };
 import { createStripeWebhookRoute } from '../webhooks/stripe.ts';
 import { createApp } from './api/app.ts';
-import type { AssetReader, PreviewCache } from './api/dependencies.ts';
+import { type AssetReader, type PreviewCache, readApiSettings } from './api/dependencies.ts';
 import { systemClock } from './clock.ts';
 import { type Config, loadConfig } from './config.ts';
 import { TallystickError, toTallystickError } from './errors.ts';
@@ -97,6 +97,8 @@ async function serve(request: Request, config: WorkerConfig, context: WorkerCont
       version: manifest.version,
       assets: readAsset,
       previewCache,
+      settings: readApiSettings(config),
+      enqueueStep: (step, reason) => enqueueOnce(config, step, reason),
       webhooks: createStripeWebhookRoute({
         database,
         clock: systemClock,

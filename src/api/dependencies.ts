@@ -1,6 +1,7 @@
 import type { OpenAPIHono } from '@hono/zod-openapi';
 import type { Context, Hono } from 'hono';
 import { type Clock, HOUR_MS } from '../clock.ts';
+import type { Config } from '../config.ts';
 import type { ApiKey } from '../ledger/api-keys.ts';
 import type { LedgerDatabase } from '../ledger/database.ts';
 import type { BillingInvoice, BillingSystem } from '../stripe/port.ts';
@@ -33,8 +34,11 @@ export interface ApiDependencies {
   previewCache?: PreviewCache;
   settings?: ApiSettings;
   /** Asks the jobs for a run of a step; what is asked for is in the ledger, so that it may fail. */
-  enqueueStep?: (step: 'rescan-usage', reason: string) => Promise<void>;
+  enqueueStep?: (step: AskableStep, reason: string) => Promise<void>;
 }
+
+/** Steps that a request may want to run soon. */
+export type AskableStep = 'rescan-usage' | 'sync-catalog';
 
 /** What the API takes from the configuration. */
 export interface ApiSettings {
@@ -64,4 +68,31 @@ export type Api = OpenAPIHono<ApiEnvironment>;
 export function actorOf(context: Context<ApiEnvironment>): string {
   const key = context.get('apiKey');
   return `key:${key.name} (${key.apiKeyId})`;
+}
+
+/**
+ * Asks for a run of a step. What it is for is in the ledger and will be found by the step's own schedule: a queue that
+ * does not answer only makes it later.
+ */
+export async function askForStep(
+  { enqueueStep, log }: ApiDependencies,
+  step: AskableStep,
+  reason: string,
+): Promise<void> {
+  try {
+    await enqueueStep?.(step, reason);
+  } catch (error) {
+    log?.warn({ err: error, step }, 'the queue took no run; the schedule will');
+  }
+}
+
+/** The API's part of the configuration. */
+export function readApiSettings(
+  config: Pick<Config, 'QUARANTINE_ALARM_HOURS' | 'SOURCE_RETENTION_DAYS' | 'METRICS_PUBLIC'>,
+): ApiSettings {
+  return {
+    quarantineAlarmHours: config.QUARANTINE_ALARM_HOURS,
+    sourceRetentionDays: config.SOURCE_RETENTION_DAYS,
+    metricsPublic: config.METRICS_PUBLIC,
+  };
 }

@@ -2,6 +2,7 @@ import { Presets, SingleBar } from 'cli-progress';
 import type { Command } from 'commander';
 import { backfillUsage, collectUsage } from '../../jobs/collect-usage.ts';
 import { ValidationError } from '../errors.ts';
+import { readInstant } from './instant.ts';
 import { groupDigits, print } from './output.ts';
 import { withPipeline } from './setup.ts';
 
@@ -70,18 +71,4 @@ async function backfillWithBar(deps: Parameters<typeof backfillUsage>[0], start:
   } finally {
     bar.stop();
   }
-}
-
-/** A date or an instant with its zone; a time without one would mean something else on each machine. */
-function readInstant(flag: string, text: string): Date {
-  const withZone = /^\d{4}-\d{2}-\d{2}(T\d{2}:\d{2}(:\d{2}(\.\d+)?)?(Z|[+-]\d{2}:\d{2}))?$/.test(text);
-  const instant = new Date(text);
-  if (!withZone || Number.isNaN(instant.getTime())) {
-    throw new ValidationError(
-      flag,
-      `"${text}" is not an instant`,
-      'Write 2026-11-01 or 2026-11-01T06:00:00Z.',
-    );
-  }
-  return instant;
 }

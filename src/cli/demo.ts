@@ -1,8 +1,9 @@
 import type { Command } from 'commander';
 import { nudgeNextStep } from '../../jobs/nudge.ts';
-import { openStepQueue, openStepWorker, type StepQueue } from '../../jobs/queues.ts';
+import { enqueueStep, openStepQueue, openStepWorker, type StepQueue } from '../../jobs/queues.ts';
 import { scheduleSteps, unscheduleSteps, watchSchedules } from '../../jobs/schedule.ts';
 import { runStep, stepNames } from '../../jobs/steps.ts';
+import { type AskableStep, readApiSettings } from '../api/dependencies.ts';
 import { type Config, loadConfig } from '../config.ts';
 import { TallystickError } from '../errors.ts';
 import { createApiKey, listApiKeys, revokeApiKey } from '../ledger/api-keys.ts';
@@ -149,6 +150,8 @@ async function startOnFreePort(world: DemoWorld, config: Config, log: Logger, qu
     clock: world.clock,
     log,
     webhooks: createWebhooks(world.deps.database, world.clock, config, queue),
+    settings: readApiSettings(config),
+    enqueueStep: async (step: AskableStep, reason: string) => void (await enqueueStep(queue, step, reason)),
   };
   try {
     return await startHttpServer(app, { host: config.HOST, port: config.PORT });

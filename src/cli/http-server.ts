@@ -4,6 +4,7 @@ import type { Hono } from 'hono';
 import { enqueueStep, type StepQueue } from '../../jobs/queues.ts';
 import { createStripeWebhookRoute } from '../../webhooks/stripe.ts';
 import { createApp } from '../api/app.ts';
+import type { ApiDependencies, ApiSettings } from '../api/dependencies.ts';
 import { readNodeAsset } from '../api/node-assets.ts';
 import type { Clock } from '../clock.ts';
 import type { Config } from '../config.ts';
@@ -38,6 +39,8 @@ export interface ServedApp {
   clock: Clock;
   log: Logger;
   webhooks?: Hono;
+  settings?: ApiSettings;
+  enqueueStep?: ApiDependencies['enqueueStep'] & {};
 }
 
 /** Stripe's webhooks as the environment configures them; without secrets they answer 503 and say why. */

@@ -1,4 +1,5 @@
 import { createApp } from '../api/app.ts';
+import type { ApiSettings } from '../api/dependencies.ts';
 import { type Clock, systemClock } from '../clock.ts';
 import { TallystickError } from '../errors.ts';
 import { createApiKey, deleteApiKey } from '../ledger/api-keys.ts';
@@ -17,10 +18,17 @@ export async function withLocalApi<Result>(
   stores: Stores,
   billing: BillingSystem,
   work: (ask: AskApi) => Promise<Result>,
-  clock: Clock = systemClock,
+  options: { clock?: Clock; settings?: ApiSettings } = {},
 ): Promise<Result> {
   const { database } = stores;
-  const app = createApp({ database, billing, clock, version: VERSION });
+  const { clock = systemClock, settings } = options;
+  const app = createApp({
+    database,
+    billing,
+    clock,
+    version: VERSION,
+    ...(settings === undefined ? {} : { settings }),
+  });
   const { plainKey, key } = await createApiKey(database, {
     name: 'command line',
     scopes: ['admin'],

@@ -8,7 +8,9 @@ import { VERSION } from './http-server.ts';
 import { addKeysCommand } from './keys.ts';
 import { addMigrateCommand } from './migrate.ts';
 import { addPreviewCommand } from './preview.ts';
+import { addQuarantineCommand } from './quarantine.ts';
 import { addQuoteCommand } from './quote.ts';
+import { addRescanCommand } from './rescan.ts';
 import { addStatusCommand } from './status.ts';
 import { addServiceCommands } from './up.ts';
 
@@ -22,7 +24,9 @@ export function createProgram(): Command {
   addServiceCommands(program);
   addMigrateCommand(program);
   addCollectCommand(program);
+  addRescanCommand(program);
   addStatusCommand(program);
+  addQuarantineCommand(program);
   addCoverageCommand(program);
   addKeysCommand(program);
   addPreviewCommand(program);

@@ -1,8 +1,9 @@
 import type { Command } from 'commander';
 import { nudgeNextStep } from '../../jobs/nudge.ts';
-import { enqueueAllSteps, openStepQueue, openStepWorker } from '../../jobs/queues.ts';
+import { enqueueAllSteps, enqueueStep, openStepQueue, openStepWorker } from '../../jobs/queues.ts';
 import { scheduleSteps, watchSchedules } from '../../jobs/schedule.ts';
 import { runStep, stepNames } from '../../jobs/steps.ts';
+import { readApiSettings } from '../api/dependencies.ts';
 import { describeConfig, loadConfig } from '../config.ts';
 import { createLogger } from '../log.ts';
 import { createWebhooks, startHttpServer } from './http-server.ts';
@@ -52,6 +53,8 @@ async function runService(roles: Roles): Promise<void> {
             clock: deps.clock,
             log,
             webhooks: createWebhooks(deps.database, deps.clock, config, queue),
+            settings: readApiSettings(config),
+            enqueueStep: async (step, reason) => void (await enqueueStep(queue, step, reason)),
           },
           { host: config.HOST, port: config.PORT },
         )

@@ -1,10 +1,14 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { listQuarantine } from '../../src/ledger/quarantine-entries.ts';
+import { requestRescan } from '../../src/ledger/rescans.ts';
 import { type OpenApiDocument, responseValidator } from './openapi-schemas.ts';
 import { type ApiBench, createApiBench } from './setup.ts';
 import { insertCatalog, insertUsage, stripePreview } from './world.ts';
 
 let bench: ApiBench;
 let document: OpenApiDocument;
+/** Ids that the requests below name. */
+const ids: Record<string, string> = {};
 
 beforeAll(async () => {
   bench = await createApiBench();
@@ -15,12 +19,25 @@ beforeAll(async () => {
     { hour: '2026-11-20T10:00:00Z', tokens: 2n, push: { meterId: 'mtr_prompt', status: 'refused' } },
     { hour: '2026-11-20T11:00:00Z', tokens: 3n, model: '🦄'.repeat(300), quarantine: 'no_binding' },
     { hour: '2026-11-20T12:00:00Z', tokens: 40n, tokenType: 'completion' },
+    { hour: '2026-11-20T13:00:00Z', tokens: 4n, subject: 'stray', customer: null, quarantine: 'no_customer' },
+    { hour: '2026-10-20T13:00:00Z', tokens: 4n, quarantine: 'carry_to_next_invoice' },
   ]);
   await database
     .insertInto('watermarks')
     .values({ source: 'app-metrics', position: new Date('2026-11-21T10:20:00Z'), updated_at: new Date() })
     .execute();
   bench.billing.previews.set('sub_northwind', stripePreview('northwind', { prompt: 50n }));
+  for (const [name, reason] of [
+    ['waiting', 'no_customer'],
+    ['unbound', 'no_binding'],
+    ['refused', 'refused_by_stripe'],
+  ] as const) {
+    const [entry] = await listQuarantine(database, { reason }, { after: null, limit: 1 });
+    ids[name] = entry?.quarantineId ?? '';
+  }
+  const day = { start: new Date('2026-11-01T00:00:00Z'), end: new Date('2026-11-02T00:00:00Z') };
+  const now = bench.clock.now();
+  ids.rescan = (await requestRescan(database, { window: day, requestedBy: 'test', now })).rescanId;
   document = (await (await bench.api.request('/openapi.json')).json()) as OpenApiDocument;
 });
 afterAll(() => bench.close());
@@ -64,6 +81,34 @@ const CASES: [path: string, request: string, init: RequestInit, status: number][
   ['/v1/coverage', '/v1/coverage?from=2026-11-01', {}, 400],
   ['/v1/status', '/v1/status', {}, 200],
   ['/v1/quarantine', '/v1/quarantine', {}, 200],
+  ['/v1/quarantine', '/v1/quarantine?stage=hourly_usage&reason=no_binding&limit=1', {}, 200],
+  ['/v1/quarantine', '/v1/quarantine?stage=limbo', {}, 400],
+  [
+    '/v1/quarantine/{id}/assign',
+    '/v1/quarantine/{waiting}/assign',
+    json('POST', { customerId: 'northwind' }),
+    200,
+  ],
+  ['/v1/quarantine/{id}/assign', '/v1/quarantine/usage-999/assign', json('POST', { customerId: 'x' }), 404],
+  ['/v1/quarantine/{id}/retry', '/v1/quarantine/{refused}/retry', { method: 'POST' }, 202],
+  ['/v1/quarantine/{id}/retry', '/v1/quarantine/{refused}/retry', { method: 'POST' }, 409],
+  ['/v1/quarantine/{id}/write-off', '/v1/quarantine/{unbound}/write-off', json('POST', { reason: 'x' }), 200],
+  ['/v1/quarantine/{id}/write-off', '/v1/quarantine/{unbound}/write-off', json('POST', {}), 400],
+  ['/v1/customers/{customerId}/carried-usage', '/v1/customers/northwind/carried-usage', {}, 200],
+  [
+    '/v1/rescans',
+    '/v1/rescans',
+    json('POST', { from: '2026-11-20T00:00:00Z', to: '2026-11-21T00:00:00Z' }),
+    202,
+  ],
+  [
+    '/v1/rescans',
+    '/v1/rescans',
+    json('POST', { from: '2026-11-20T00:00:00Z', to: '2027-11-21T00:00:00Z' }),
+    400,
+  ],
+  ['/v1/rescans/{rescanId}', '/v1/rescans/{rescan}', {}, 200],
+  ['/v1/rescans/{rescanId}', '/v1/rescans/nothing', {}, 404],
 ];
 
 describe('the OpenAPI document', () => {
@@ -77,7 +122,8 @@ describe('the OpenAPI document', () => {
   });
 
   it.each(CASES)('holds for %s (%s)', async (path, request, init, status) => {
-    const response = await bench.call(request, init);
+    const named = request.replaceAll(/\{(\w+)\}/g, (_, name: string) => ids[name] ?? '');
+    const response = await bench.call(named, init);
     const mediaType = (response.headers.get('content-type') ?? '').split(';')[0] ?? '';
     expect(response.status, await response.clone().text()).toBe(status);
     const method = (init.method ?? 'get').toLowerCase();

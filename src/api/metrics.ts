@@ -1,0 +1,166 @@
+import type { LedgerDatabase } from '../ledger/database.ts';
+import { countUndividedPushes, readRescannedThrough } from '../ledger/metric-queries.ts';
+import { isAlarming } from '../ledger/quarantine-entries.ts';
+import { readPipelineStatus } from '../ledger/status.ts';
+import { readTokenTotals } from '../ledger/totals.ts';
+import { requireScope } from './authentication.ts';
+import { type Api, type ApiDependencies, alarmAfterMsOf, DEFAULT_API_SETTINGS } from './dependencies.ts';
+
+/** The text format of Prometheus, version 0.0.4. */
+const CONTENT_TYPE = 'text/plain; version=0.0.4; charset=utf-8';
+
+interface Metric {
+  name: string;
+  help: string;
+  type: 'gauge' | 'counter';
+  samples: { labels?: Record<string, string>; value: number | bigint }[];
+}
+
+/**
+ * Adds `GET /metrics`: the pipeline's state in Prometheus' text format, read from the ledger, so that any one process
+ * tells it for all. Needs a key with finance or admin, unless the configuration makes it public.
+ */
+export function addMetricsRoute(api: Api, dependencies: ApiDependencies): void {
+  const { metricsPublic } = dependencies.settings ?? DEFAULT_API_SETTINGS;
+  if (!metricsPublic) api.use('/metrics', requireScope(dependencies, 'finance'));
+  api.get('/metrics', async (context) => {
+    const metrics = await collectMetrics(
+      dependencies.database,
+      dependencies.clock.now(),
+      alarmAfterMsOf(dependencies),
+    );
+    context.header('Content-Type', CONTENT_TYPE);
+    context.header('Cache-Control', 'no-store');
+    return context.body(renderMetrics(metrics));
+  });
+}
+
+async function collectMetrics(database: LedgerDatabase, now: Date, alarmAfterMs: number): Promise<Metric[]> {
+  const status = await readPipelineStatus(database);
+  const totals = await readTokenTotals(database);
+  const rescans = await readRescannedThrough(database);
+  const undivided = await countUndividedPushes(database);
+  const ageOf = (instant: Date) => Math.max(0, (now.getTime() - instant.getTime()) / 1_000);
+  const gauge = (name: string, help: string, samples: Metric['samples']): Metric => ({
+    name: `tallystick_${name}`,
+    help,
+    type: 'gauge',
+    samples,
+  });
+  const counter = (name: string, help: string, samples: Metric['samples']): Metric => ({
+    ...gauge(name, help, samples),
+    type: 'counter',
+  });
+  const byStatus = (counts: Record<string, bigint>) =>
+    Object.entries(counts).map(([name, value]) => ({ labels: { status: name }, value }));
+  const perStep = (pick: (step: (typeof status.steps)[number]) => number | bigint | null) =>
+    status.steps.flatMap((step) => {
+      const value = pick(step);
+      return value === null ? [] : [{ labels: { step: step.step }, value }];
+    });
+  const seconds = (instant: Date | null) => (instant === null ? null : instant.getTime() / 1_000);
+  const { oldestOpenHour } = status.hours;
+  return [
+    gauge(
+      'watermark_age_seconds',
+      'How far collecting is behind now, by source.',
+      status.watermarks.map(({ source, position }) => ({ labels: { source }, value: ageOf(position) })),
+    ),
+    gauge(
+      'rescan_age_seconds',
+      'Since the last night that was rescanned, by source.',
+      rescans.map(({ source, position }) => ({ labels: { source }, value: ageOf(position) })),
+    ),
+    gauge('open_hours', 'Hours that are not settled.', [{ value: status.hours.openCount }]),
+    gauge(
+      'oldest_open_hour_age_seconds',
+      'Since the start of the oldest hour that is not settled; 0 when none.',
+      [{ value: oldestOpenHour === null ? 0 : ageOf(oldestOpenHour) }],
+    ),
+    gauge('usage_events', 'Usage events, by status.', byStatus(status.usageEvents)),
+    gauge('meter_pushes', 'Pushes to Stripe, by status.', byStatus(status.meterPushes)),
+    gauge(
+      'undivided_pushes',
+      'Pushes of hours that a period boundary cuts and whose meter cannot be told parts.',
+      [{ value: undivided }],
+    ),
+    gauge('due_tokens', 'Tokens on their way.', [{ value: totals.dueTokenCount }]),
+    gauge('unassigned_tokens', 'Settled tokens that no push carries yet.', [
+      { value: status.unassignedTokenCount },
+    ]),
+    counter('collected_tokens_total', 'Tokens collected.', [{ value: totals.collectedTokenCount }]),
+    counter('delivered_tokens_total', 'Tokens that Stripe acknowledged.', [
+      { value: totals.deliveredTokenCount },
+    ]),
+    gauge('written_off_tokens', 'Tokens given up by a person.', [{ value: totals.writtenOffTokenCount }]),
+    gauge(
+      'quarantined_tokens',
+      'Tokens that wait, by stage and reason.',
+      status.quarantine.map(({ stage, reason, tokenCount }) => ({
+        labels: { stage, reason },
+        value: tokenCount,
+      })),
+    ),
+    gauge(
+      'quarantine_oldest_age_seconds',
+      'How long the oldest of them waits.',
+      status.quarantine.map(({ stage, reason, oldestAt }) => ({
+        labels: { stage, reason },
+        value: ageOf(oldestAt),
+      })),
+    ),
+    gauge('quarantine_alarming', '1 when something waits longer than QUARANTINE_ALARM_HOURS.', [
+      { value: status.quarantine.some((entry) => isAlarming(entry, now, alarmAfterMs)) ? 1 : 0 },
+    ]),
+    gauge('open_drifts', 'Differences between the ledger and OpenMeter that are not resolved.', [
+      { value: status.openDriftCount },
+    ]),
+    counter(
+      'step_runs_total',
+      'Runs of each step.',
+      perStep((step) => step.runCount),
+    ),
+    counter(
+      'step_failures_total',
+      'Runs of each step that failed.',
+      perStep((step) => step.failedCount),
+    ),
+    gauge(
+      'step_last_started_timestamp_seconds',
+      'When each step last began.',
+      perStep((step) => seconds(step.lastStartedAt)),
+    ),
+    gauge(
+      'step_last_success_timestamp_seconds',
+      'When each step last succeeded.',
+      perStep((step) => seconds(step.lastSucceededAt)),
+    ),
+    gauge(
+      'step_failing',
+      '1 while the last run of a step failed.',
+      perStep((step) => (step.lastError === null ? 0 : 1)),
+    ),
+  ];
+}
+
+function renderMetrics(metrics: readonly Metric[]): string {
+  return metrics
+    .map(({ name, help, type, samples }) =>
+      [
+        `# HELP ${name} ${help}`,
+        `# TYPE ${name} ${type}`,
+        ...samples.map(({ labels = {}, value }) => `${name}${renderLabels(labels)} ${value}`),
+        '',
+      ].join('\n'),
+    )
+    .join('');
+}
+
+function renderLabels(labels: Record<string, string>): string {
+  const pairs = Object.entries(labels).map(([name, value]) => `${name}="${escapeLabel(value)}"`);
+  return pairs.length === 0 ? '' : `{${pairs.join(',')}}`;
+}
+
+function escapeLabel(text: string): string {
+  return text.replaceAll('\\', '\\\\').replaceAll('"', '\\"').replaceAll('\n', '\\n');
+}
