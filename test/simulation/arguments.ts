@@ -6,10 +6,13 @@ export interface SimulationArguments {
   seedCount: number;
   json: boolean;
   workerCount: number;
+  /** Steps printed of a seed that failed. */
+  stepCount: number;
 }
 
 /**
- * `--seeds N` plays seeds 1 to N, `--seed X` exactly that one; `--workers` is how many threads share them.
+ * `--seeds N` plays seeds 1 to N, `--seed X` exactly that one; `--workers` is how many threads share
+ * them, `--steps` how many of the last steps of a failure are printed.
  * @throws ValidationError naming the option
  */
 export function readArguments(argv: readonly string[]): SimulationArguments {
@@ -21,6 +24,7 @@ export function readArguments(argv: readonly string[]): SimulationArguments {
         seeds: { type: 'string' },
         seed: { type: 'string' },
         workers: { type: 'string' },
+        steps: { type: 'string' },
         json: { type: 'boolean' },
       },
     }).values;
@@ -33,6 +37,7 @@ export function readArguments(argv: readonly string[]): SimulationArguments {
     seedCount: seed === undefined ? (readCount('--seeds', values.seeds) ?? 20) : 1,
     json: values.json === true,
     workerCount: readCount('--workers', values.workers) ?? 2,
+    stepCount: readCount('--steps', values.steps) ?? 40,
   };
 }
 

@@ -20,7 +20,7 @@ async function play(
   let next = options.firstSeed;
   const end = options.firstSeed + options.seedCount;
   const threads = Array.from({ length: Math.min(options.workerCount, options.seedCount) }, (_, index) => {
-    const workerData = { serverUrl, name: `simulation_${index + 1}` };
+    const workerData = { serverUrl, name: `simulation_${index + 1}`, stepCount: options.stepCount };
     const worker = new Worker(new URL('./worker-thread.ts', import.meta.url), { workerData });
     return new Promise<void>((resolve, reject) => {
       worker.on('message', (result: SimulationResult | null) => {

@@ -50,7 +50,7 @@ export function createSystems(
       faultChance: chanceOf('openmeter'),
       observe: (request, body, response) => {
         if (isIngest(request)) witness.sawEvents(body, response.status);
-        else witness.sawOther('openmeter', request);
+        else witness.sawOther('openmeter', request, response.status);
       },
     },
     stripe: {
@@ -66,7 +66,7 @@ export function createSystems(
       observe: (request, body, response) => {
         if (new URL(request.url).pathname === '/v1/billing/meter_events')
           witness.sawPush(body, response.status);
-        else witness.sawOther('stripe', request);
+        else witness.sawOther('stripe', request, response.status);
       },
     },
   };

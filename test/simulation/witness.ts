@@ -20,7 +20,7 @@ interface SeenEvent {
 export class Witness {
   readonly oracle: Oracle;
   readonly violations: string[] = [];
-  /** Calls that changed something outside. */
+  /** Calls that changed something outside: sent, and not refused. */
   writeCount = 0;
   /** Events that OpenMeter refuses for good, by id. */
   readonly refused = new Map<string, SeenEvent>();
@@ -59,8 +59,8 @@ export class Witness {
   }
 
   sawEvents(body: string, status: number): void {
-    this.writeCount += 1;
     if (status !== 204) return;
+    this.writeCount += 1;
     for (const event of readEvents(body)) {
       const text = JSON.stringify(event);
       const before = this.#bodyOfEvent.get(event.id);
@@ -71,7 +71,6 @@ export class Witness {
   }
 
   sawPush(body: string, status: number): void {
-    this.writeCount += 1;
     const form = new URLSearchParams(body);
     const identifier = form.get('identifier') ?? '';
     const said = [...form].filter(([name]) => name !== 'identifier').join('&');
@@ -79,12 +78,14 @@ export class Witness {
     if (before !== undefined && before !== said)
       this.report(`identifier ${identifier} was used with two values: ${before} and ${said}`);
     this.#bodyOfPush.set(identifier, said);
-    if (status === 200) this.checkNothingOverBilled();
+    if (status !== 200) return;
+    this.writeCount += 1;
+    this.checkNothingOverBilled();
   }
 
-  sawOther(system: string, request: Request): void {
+  sawOther(system: string, request: Request, status: number): void {
     const isWrite = request.method !== 'GET' && !new URL(request.url).pathname.endsWith('/query');
-    if (isWrite && system !== 'azure') this.writeCount += 1;
+    if (isWrite && system !== 'azure' && status < 300) this.writeCount += 1;
   }
 
   /** Never more than was used, for each customer, hour and meter, at any instant. */

@@ -3,7 +3,7 @@ import { openSimulationLedger } from './server.ts';
 import { simulate } from './simulate.ts';
 
 /** One thread with a ledger of its own: plays the seeds that it is told, one after the other. */
-const { serverUrl, name } = workerData as { serverUrl: string; name: string };
+const { serverUrl, name, stepCount } = workerData as { serverUrl: string; name: string; stepCount: number };
 const port = parentPort;
 if (port === null) throw new Error('This file is the body of a worker thread');
 const ledger = await openSimulationLedger(serverUrl, name);
@@ -15,6 +15,6 @@ port.on('message', async (seed: number | null) => {
     return;
   }
   await ledger.empty();
-  port.postMessage(await simulate({ seed, ...ledger }));
+  port.postMessage(await simulate({ seed, stepCount, ...ledger }));
 });
 port.postMessage(null);
