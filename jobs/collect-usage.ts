@@ -1,6 +1,7 @@
 import { addMs, DAY_MS, HOUR_MS, MINUTE_MS, type TimeWindow } from '../src/clock.ts';
 import { ValidationError } from '../src/errors.ts';
 import { readWatermark } from '../src/ledger/watermarks.ts';
+import { refuseSecondSource } from './collect/check-source.ts';
 import { type CollectOutcome, commitSlices } from './collect/commit-slices.ts';
 import { readSlices, type SourceSlice } from './collect/read-slices.ts';
 import type { JobDependencies } from './dependencies.ts';
@@ -15,8 +16,10 @@ const WIDEST_BACKFILL_MS = 400 * DAY_MS;
 /**
  * Step 1: brings the watermark of the source up to now minus the collect lag, window by window.
  * @throws UpstreamError when the source cannot be asked; what was committed stays
+ * @throws TallystickError CONFIG when another source has billed this ledger and the hour of the switch is unknown
  */
 export async function collectUsage(deps: JobDependencies, signal?: AbortSignal): Promise<CollectOutcome> {
+  await refuseSecondSource(deps);
   const end = addMs(deps.clock.now(), -deps.settings.collectLagMs);
   const watermark = await readWatermark(deps.database, deps.source.name);
   const start = watermark ?? deps.settings.collectStart ?? addMs(end, -FIRST_START_MS);
@@ -69,6 +72,7 @@ export async function backfillUsage(
   if (window.end.getTime() - window.start.getTime() > WIDEST_BACKFILL_MS) {
     throw new ValidationError('from', 'is more than 400 days before to', 'Backfill in parts.');
   }
+  await refuseSecondSource(deps);
   const { start } = window;
   const end = new Date(Math.min(window.end.getTime(), now.getTime()));
   return commitSlices(deps, readByHour(deps, { start, end }, options.signal), {

@@ -11,6 +11,8 @@ export interface PipelineSettings {
   collectLagMs: number;
   /** Where collecting begins when the ledger has no watermark yet. */
   collectStart: Date | undefined;
+  /** The hour from which this source bills, in a ledger that was billed from another one before. */
+  usageSince: Date | undefined;
   /** Most rows of one query; more, and the window is split. Bounds memory. */
   collectRowLimit: number;
   /** Events of one request to OpenMeter, which rejects a batch whole. */
@@ -34,6 +36,7 @@ export interface PipelineSettings {
 export const DEFAULT_SETTINGS: PipelineSettings = {
   collectLagMs: 10 * 60_000,
   collectStart: undefined,
+  usageSince: undefined,
   collectRowLimit: 10_000,
   ingestBatchSize: 500,
   ingestConcurrency: 4,

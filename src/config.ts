@@ -24,6 +24,10 @@ const integer = (low: number, high: number) =>
     .transform(Number)
     .refine((value) => value >= low && value <= high, { error: `must be between ${low} and ${high}` });
 const minutesAsMs = (low: number, high: number) => integer(low, high).transform((value) => value * 60_000);
+const wholeHour = z.iso
+  .datetime({ offset: true, error: 'must be an ISO instant such as 2026-11-01T00:00:00Z' })
+  .transform((text) => new Date(text))
+  .refine((instant) => instant.getTime() % 3_600_000 === 0, { error: 'must be on a whole hour' });
 const dimension = z
   .string()
   .min(1)
@@ -56,6 +60,8 @@ const variablesSchema = z.object({
   CONTROL_SOURCE: z
     .enum(['none', 'metrics', 'llm-log'], { error: 'must be none, metrics or llm-log' })
     .default('none'),
+  USAGE_SOURCE_SINCE: wholeHour.optional(),
+  USAGE_SOURCE_UNTIL: wholeHour.optional(),
   LLM_LOG_TRACE_SOURCE: dimension.default('tallystick'),
   LLM_LOG_HOLD_BACK_MINUTES: minutesAsMs(0, 1_440).default(15 * 60_000),
   OPENMETER_URL: url.optional(),

@@ -1,4 +1,4 @@
-import { addMs, DAY_MS } from '../clock.ts';
+import { addMs, DAY_MS, HOUR_MS } from '../clock.ts';
 import { quoteKql } from './kql-literal.ts';
 import { datetime, eventBounds, halfOpen, validateQuery } from './kql-window.ts';
 import type { SourceQuery } from './source.ts';
@@ -40,7 +40,7 @@ const GATEWAY_LOOK_BACK_MS = DAY_MS;
 export function buildRequestQuery(query: SourceQuery, holdBackMs: number): string {
   validateQuery(query);
   const window = shiftWindow(query, holdBackMs).window;
-  const { start, end } = requestBounds(query, holdBackMs);
+  const { start, end, gatewayEnd } = requestBounds(query, holdBackMs);
   const byIngestion = query.by === 'ingestion';
   const eventTime = `where ${halfOpen('TimeGenerated', start, end)}`;
   const part =
@@ -56,7 +56,7 @@ export function buildRequestQuery(query: SourceQuery, holdBackMs: number): strin
   ];
   const gateway = [
     'ApiManagementGatewayLogs',
-    eventTime,
+    `where ${halfOpen('TimeGenerated', byIngestion ? start : addMs(window.start, -HOUR_MS), gatewayEnd)}`,
     ...(byIngestion
       ? [`where ingestion_time() >= ${datetime(addMs(window.start, -GATEWAY_LOOK_BACK_MS))}`]
       : []),
@@ -97,10 +97,17 @@ export function buildRequestSummaryQuery(subjectDimension: string, since: Date):
   ].join('\n| ');
 }
 
-/** The event times a request query can touch. */
-export function requestBounds(query: SourceQuery, holdBackMs: number): { start: Date; end: Date } {
-  // A request's other rows may have been ingested days from the one in the slice, in a backfill too.
-  return eventBounds({ ...shiftWindow(query, holdBackMs), by: 'ingestion' });
+/**
+ * The event times a request query can touch. The rows of a request have one event time, its start, but for
+ * those that came so late that the store replaced it: these need the rows of days before them, in a backfill too.
+ */
+export function requestBounds(
+  query: SourceQuery,
+  holdBackMs: number,
+): { start: Date; end: Date; gatewayEnd: Date } {
+  const wide = eventBounds({ ...shiftWindow(query, holdBackMs), by: 'ingestion' });
+  const end = query.by === 'ingestion' ? wide.end : addMs(query.window.end, HOUR_MS);
+  return { start: wide.start, end, gatewayEnd: wide.end };
 }
 
 function shiftWindow(query: SourceQuery, holdBackMs: number): SourceQuery {

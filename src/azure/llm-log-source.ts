@@ -48,9 +48,9 @@ export function createLlmLogSource(
     name: 'llm-log',
     async queryRows(query, signal) {
       const queryText = buildRequestQuery(query, holdBackMs);
-      const { start, end } = requestBounds(query, holdBackMs);
+      const { start, gatewayEnd } = requestBounds(query, holdBackMs);
       const answer = await client.query(
-        { query: queryText, columns: REQUEST_COLUMNS, timespan: widen(start, end) },
+        { query: queryText, columns: REQUEST_COLUMNS, timespan: widen(start, gatewayEnd) },
         signal,
       );
       if (answer.kind === 'split') return answer;

@@ -1,6 +1,7 @@
 import path from 'node:path';
 import { DEFAULT_SETTINGS, type JobDependencies } from '../../jobs/dependencies.ts';
 import { checkRedis, type QueueConfig } from '../../jobs/queues.ts';
+import { boundSource } from '../azure/bounded-source.ts';
 import { createLlmLogSource } from '../azure/llm-log-source.ts';
 import type { UsageSource } from '../azure/source.ts';
 import { createAppMetricsSource } from '../azure/usage-source.ts';
@@ -91,7 +92,10 @@ export function createOutside(
 ): Pick<JobDependencies, 'source' | 'control' | 'metering' | 'billing'> {
   const { CONTROL_SOURCE: control } = config;
   return {
-    source: createSource(config, config.USAGE_SOURCE, false),
+    source: boundSource(createSource(config, config.USAGE_SOURCE, false), {
+      since: config.USAGE_SOURCE_SINCE,
+      until: config.USAGE_SOURCE_UNTIL,
+    }),
     ...(control === 'none' ? {} : { control: createSource(config, control, true) }),
     metering: createOpenMeter(config),
     billing: createStripe(config, {
@@ -122,6 +126,7 @@ export function createJobDependencies(
       ...DEFAULT_SETTINGS,
       collectLagMs: config.COLLECT_LAG_MINUTES,
       collectStart: config.COLLECT_START,
+      usageSince: config.USAGE_SOURCE_SINCE,
       settleLagMs: config.SETTLE_LAG_SECONDS,
       hourCloseLagMs: config.HOUR_CLOSE_LAG_MINUTES,
       repairGraceMs: config.REPAIR_GRACE_MINUTES,

@@ -31,6 +31,8 @@ export async function readCoverageSources(database: LedgerDatabase): Promise<Cov
   const [billing] = await database
     .selectFrom('watermarks')
     .selectAll()
+    // Watermarks of other work, such as the rescan's, have a prefix.
+    .where('source', 'not like', '%:%')
     .orderBy('updated_at', 'desc')
     .limit(1)
     .execute();

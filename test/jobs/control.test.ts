@@ -1,7 +1,12 @@
 import { afterEach, describe, expect, it } from 'vitest';
 import { collectControl } from '../../jobs/collect-control.ts';
-import { STEP_NAMES, stepNames } from '../../jobs/steps.ts';
+import { backfillUsage, collectUsage } from '../../jobs/collect-usage.ts';
+import { STEP_NAMES, type StepName, stepNames } from '../../jobs/steps.ts';
+import { boundSource } from '../../src/azure/bounded-source.ts';
+import { createLlmLogSource } from '../../src/azure/llm-log-source.ts';
 import { HOUR_MS } from '../../src/clock.ts';
+import { loadConfig } from '../../src/config.ts';
+import { readTokenTotals } from '../../src/ledger/totals.ts';
 import { makeGatewayRow, makeLlmRow } from '../setup/log-rows.ts';
 import { balance, openPipeline, type Pipeline, START_MS } from '../setup/pipeline.ts';
 import { makeCall } from '../setup/rows.ts';
@@ -32,17 +37,23 @@ describe('the control source', () => {
     ['llm-log', 'metrics'],
   ] as const)('changes nothing of what %s bills, with %s beside it', async (usageSource, controlSource) => {
     const scenario = { seed: 3, dayCount: 1, customerCount: 3, userCount: 4 };
-    const play = async (opened: Pipeline) => {
-      await opened.run();
-      for (let tick = 0; tick < 12; tick += 1) await opened.tick(6);
-      return await balance(opened);
+    const play = async (opened: Pipeline, ...more: StepName[]) => {
+      opened.advance(48);
+      await opened.run('collect-usage', ...more);
+      const { database } = opened.deps;
+      const events = await database
+        .selectFrom('usage_events')
+        .select('body')
+        .orderBy('usage_event_id')
+        .execute();
+      return { events, watermarks: await database.selectFrom('watermarks').selectAll().execute() };
     };
     const alone = await openPipeline({ usageSource, scenario });
     const without = await play(alone);
     await alone.close();
     pipeline = await openPipeline({ usageSource, controlSource, scenario });
-    expect(await play(pipeline)).toEqual(without);
-    expect(without.drift).toBe(0n);
+    expect(await play(pipeline, 'collect-control')).toEqual(without);
+    expect(without.events.length).toBeGreaterThan(50);
     const { tokens } = await pipeline.deps.database
       .selectFrom('control_items')
       .select(({ fn }) => fn.sum<string>('token_count').as('tokens'))
@@ -53,7 +64,8 @@ describe('the control source', () => {
         ? pipeline.traffic.tokenTotal()
         : [...pipeline.requestLog.tokenTotalByTenant().values()].reduce((sum, count) => sum + count, 0n);
     expect(BigInt(tokens ?? 0)).toBe(other);
-    expect(other).not.toBe(without.source);
+    const billed = await readTokenTotals(pipeline.deps.database);
+    expect(billed.collectedTokenCount).not.toBe(other);
   });
 
   it('keeps its own watermark, out of the way of the source that bills', async () => {
@@ -98,5 +110,52 @@ describe('the control source', () => {
       ['request_failed', 'user-00001'],
     ]);
     expect(await collectControl(pipeline.deps)).toEqual({ rowCount: 0, itemCount: 0 });
+  });
+});
+
+describe('another source for a ledger that was billed from one', () => {
+  let pipeline: Pipeline | undefined;
+  afterEach(() => pipeline?.close());
+
+  const switchTo = (opened: Pipeline, since: Date | undefined) => {
+    const source = boundSource(createLlmLogSource(loadConfig(opened.azureEnvironment)), { since });
+    return { ...opened.deps, source, settings: { ...opened.deps.settings, usageSince: since } };
+  };
+  const at = (hour: number) => new Date(START_MS + hour * HOUR_MS);
+
+  it('is refused without the hour of the switch, and where the first one told usage behind it', async () => {
+    pipeline = await openPipeline();
+    pipeline.traffic.inject(makeCall({ hour: 3 }));
+    await pipeline.tick(6);
+    for (const since of [undefined, at(2), at(3)]) {
+      await expect(collectUsage(switchTo(pipeline, since))).rejects.toMatchObject({ code: 'CONFIG' });
+      const window = { start: at(0), end: at(1) };
+      await expect(backfillUsage(switchTo(pipeline, since), window)).rejects.toMatchObject({
+        code: 'CONFIG',
+      });
+    }
+  });
+
+  it('begins where the first one ended, and bills nothing twice', async () => {
+    pipeline = await openPipeline();
+    const opened = pipeline;
+    for (const hour of [1, 2, 3, 4]) {
+      const eventMs = START_MS + hour * HOUR_MS + 60_000;
+      opened.traffic.inject(makeCall({ hour }));
+      opened.requestLog.inject({
+        llm: [makeLlmRow({ itemId: `r${hour}`, correlationId: `r${hour}`, eventMs })],
+        gateway: [makeGatewayRow({ correlationId: `r${hour}`, eventMs })],
+      });
+    }
+    opened.advance(8);
+    await collectUsage({ ...opened.deps, source: boundSource(opened.deps.source, { until: at(3) }) });
+    expect((await balance(opened)).collected).toBe(2n * 120n);
+    await collectUsage(switchTo(opened, at(3)));
+    expect((await balance(opened)).collected).toBe(4n * 120n);
+    // The first source may still tell late rows of its own time, and only those.
+    const late = { ...opened.deps, source: boundSource(opened.deps.source, { until: at(3) }) };
+    const settings = { ...opened.deps.settings, usageSince: at(0) };
+    await backfillUsage({ ...late, settings }, { start: at(0), end: at(8) });
+    expect((await balance(opened)).collected).toBe(4n * 120n);
   });
 });

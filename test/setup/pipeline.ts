@@ -38,6 +38,8 @@ export interface Pipeline extends Omit<SandboxParts, 'close'> {
   deps: JobDependencies;
   /** Stripe's own SDK on the same account, for what a person would do in the dashboard. */
   account: Stripe;
+  /** What the environment must say to reach the Azure stand-in. */
+  azureEnvironment: Record<string, string>;
   /** Every call that reached a stand-in, as `METHOD path`, oldest first. */
   calls: string[];
   /** Runs steps in the order of the pipeline, all of them unless named; throws what a step throws. */
@@ -84,11 +86,12 @@ export async function openPipeline(options: PipelineOptions = {}): Promise<Pipel
     ),
   );
   const [azureUrl = '', openMeterUrl = '', stripeUrl = ''] = servers.map((server) => server.url);
+  const azureEnvironment = {
+    AZURE_LOGS_ENDPOINT: azureUrl,
+    AZURE_LOGS_WORKSPACE_ID: SANDBOX_WORKSPACE_ID,
+  };
   const openSource = (kind: 'metrics' | 'llm-log', keepFailed: boolean) => {
-    const config = loadConfig({
-      AZURE_LOGS_ENDPOINT: azureUrl,
-      AZURE_LOGS_WORKSPACE_ID: SANDBOX_WORKSPACE_ID,
-    });
+    const config = loadConfig(azureEnvironment);
     const retryTools = { sleep: async () => {} };
     return kind === 'metrics'
       ? createAppMetricsSource(config, { retryTools })
@@ -121,6 +124,7 @@ export async function openPipeline(options: PipelineOptions = {}): Promise<Pipel
     ledger,
     deps,
     account: createStripeSdk({ apiKey: parts.stripe.apiKey, apiBase: stripeUrl, timeoutMs: 5_000 }),
+    azureEnvironment,
     calls,
     run,
     advance,

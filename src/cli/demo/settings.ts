@@ -53,8 +53,9 @@ function readCount(options: Record<string, unknown>, name: string, low: number, 
 export function demoDirectory(config: Config, settings: DemoSettings): string {
   const { seed, dayCount, customerCount, userCount } = settings;
   const dropped = settings.dropPushCount > 0 ? `-dropped-${settings.dropPushCount}` : '';
+  const source = config.USAGE_SOURCE === 'metrics' ? '' : `-${config.USAGE_SOURCE}`;
   return path.resolve(
     config.TALLYSTICK_DATA_DIR,
-    `demo-${seed}-${dayCount}d-${customerCount}c-${userCount}u${dropped}`,
+    `demo-${seed}-${dayCount}d-${customerCount}c-${userCount}u${dropped}${source}`,
   );
 }

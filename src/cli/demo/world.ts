@@ -47,6 +47,7 @@ export async function openDemoWorld(config: Config, settings: DemoSettings, log:
       stateDirectory,
       latencyMs: 0,
       gracePeriodHours: DEMO_GRACE_HOURS,
+      usageSource: config.USAGE_SOURCE,
     });
     const { addresses } = sandbox;
     const outside = loadConfig({
@@ -57,6 +58,8 @@ export async function openDemoWorld(config: Config, settings: DemoSettings, log:
       STRIPE_API_KEY: addresses.stripeApiKey,
       STRIPE_CALLS_PER_SECOND: '950',
       COLLECT_START: new Date(DEMO_START_MS).toISOString(),
+      USAGE_SOURCE: config.USAGE_SOURCE,
+      CONTROL_SOURCE: config.CONTROL_SOURCE,
     });
     const clock = new VirtualClock((await sandbox.readClock()).nowMs);
     const deps = createJobDependencies(outside, { database: stores.database, log, clock });
