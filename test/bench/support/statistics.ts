@@ -7,8 +7,9 @@ export function median(values: readonly number[]): number {
   return (lower + upper) / 2;
 }
 
-/** `median (lowest-highest)`, each as `format` has it. */
+/** `median (lowest-highest)`, each as `format` has it; a single value stands for itself. */
 export function describeSpread(values: readonly number[], format: (value: number) => string): string {
+  if (values.length === 1) return format(median(values));
   return `${format(median(values))} (${format(Math.min(...values))}-${format(Math.max(...values))})`;
 }
 
