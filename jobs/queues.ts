@@ -9,6 +9,7 @@ import {
 import { Redis } from 'ioredis';
 import { TallystickError } from '../src/errors.ts';
 import type { Logger } from '../src/log.ts';
+import { ResilientClient } from '../src/resilient-client.ts';
 import type { StepName, StepResult } from './steps.ts';
 
 /** One queue carries every step; job names are step names. */
@@ -42,7 +43,12 @@ function connectionFor(config: QueueConfig, role: Role): ConnectionOptions {
     const maxRetriesPerRequest = role === 'blocking' ? null : 3;
     return new Redis(config.redisUrl, { maxRetriesPerRequest }) as unknown as ConnectionOptions;
   }
-  return { connectionString: config.databaseUrl, migrate: true, max: 5 } as unknown as ConnectionOptions;
+  return {
+    connectionString: config.databaseUrl,
+    migrate: true,
+    max: 5,
+    Client: ResilientClient,
+  } as unknown as ConnectionOptions;
 }
 
 function backendArguments(config: QueueConfig): [] | [typeof createPostgresBackend] {

@@ -1,4 +1,5 @@
 import { type Logger, pino } from 'pino';
+import { TallystickError } from './errors.ts';
 
 export type { Logger };
 
@@ -12,6 +13,7 @@ export function createLogger(level: string): Logger {
       level,
       base: null,
       timestamp: pino.stdTimeFunctions.isoTime,
+      serializers: { err: describeError, error: describeError },
       redact: {
         paths: ['*.apiKey', '*.authorization', '*.password', '*.databaseUrl', '*.redisUrl'],
         censor: '[redacted]',
@@ -19,4 +21,14 @@ export function createLogger(level: string): Logger {
     },
     pino.destination({ fd: 2, sync: true }),
   );
+}
+
+/** Drivers hang whole connections, keys included, on their errors; only these parts of one are logged. */
+function describeError(error: unknown): unknown {
+  if (!(error instanceof Error)) return error;
+  const { name, message, stack } = error;
+  const code = (error as { code?: unknown }).code;
+  const ours = error instanceof TallystickError ? { retry: error.retry, context: error.context } : {};
+  const cause = error.cause === undefined ? {} : { cause: describeError(error.cause) };
+  return { name, message, ...(code === undefined ? {} : { code }), ...ours, stack, ...cause };
 }

@@ -1,5 +1,6 @@
 import { Kysely, PostgresDialect, type Transaction } from 'kysely';
 import pg from 'pg';
+import { ResilientClient } from '../resilient-client.ts';
 import type { Ledger } from './schema.ts';
 
 export type LedgerDatabase = Kysely<Ledger>;
@@ -31,6 +32,7 @@ export function openLedger(options: LedgerOptions): LedgerDatabase {
     max: options.maxConnectionCount,
     application_name: options.applicationName ?? 'tallystick',
     types: LEDGER_TYPES,
+    Client: ResilientClient,
   });
   // A connection that dies while idle is replaced by the pool; without a listener it would end the process.
   pool.on('error', () => {});

@@ -1,0 +1,39 @@
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
+import { sql } from 'kysely';
+import { afterEach, beforeEach, expect, test } from 'vitest';
+import { findFreePort, startEmbeddedPostgres } from '../../src/embedded/postgres.ts';
+import { openLedger } from '../../src/ledger/database.ts';
+
+let directory: string;
+beforeEach(() => {
+  directory = mkdtempSync(path.join(tmpdir(), 'tallystick-restart-'));
+});
+afterEach(() => rmSync(directory, { recursive: true, force: true }));
+
+test('a restart of Postgres inside a transaction fails that transaction and nothing else', async () => {
+  const port = await findFreePort();
+  const start = () => startEmbeddedPostgres({ dataDirectory: directory, durable: false, port });
+  let server = await start();
+  const ledger = openLedger({ databaseUrl: server.databaseUrl, maxConnectionCount: 2 });
+  try {
+    const torn = ledger.transaction().execute(async (transaction) => {
+      await sql`select 1`.execute(transaction);
+      await server.stop();
+      server = await start();
+      // The connection's end arrives while no statement is under way.
+      await new Promise((resolve) => setTimeout(resolve, 100));
+      await sql`select 1`.execute(transaction);
+    });
+    await expect(torn).rejects.toThrow();
+    await expect
+      .poll(async () => (await sql<{ one: number }>`select 1 as one`.execute(ledger)).rows, {
+        timeout: 5_000,
+      })
+      .toEqual([{ one: 1 }]);
+  } finally {
+    await ledger.destroy();
+    await server.stop();
+  }
+});
