@@ -29,6 +29,13 @@ export interface PipelineSettings {
   /** How often an invisible event is sent again under its own id before it gets another. */
   repairResendLimit: number;
   pushConcurrency: number;
+  /** How long after a delivery Stripe's sums must show it before they are believed to be without it. */
+  summaryLagMs: number;
+  /** What Stripe took so long ago and still does not show is lost, and pushed anew. */
+  pushLostAfterMs: number;
+  /** Event summaries read in a UTC day as a sample, and because something gave reason to look. */
+  stripeReadsPerDay: number;
+  stripeDoubtReadsPerDay: number;
   /** Key of the Stripe customer's metadata that holds the tenant. */
   tenantMetadataKey: string;
 }
@@ -46,6 +53,10 @@ export const DEFAULT_SETTINGS: PipelineSettings = {
   repairGraceMs: 30 * 60_000,
   repairResendLimit: 3,
   pushConcurrency: 100,
+  summaryLagMs: 2 * 3_600_000,
+  pushLostAfterMs: 6 * 3_600_000,
+  stripeReadsPerDay: 16,
+  stripeDoubtReadsPerDay: 200,
   tenantMetadataKey: 'tenant_id',
 };
 

@@ -5,6 +5,7 @@ import { collectUsage } from './collect-usage.ts';
 import type { JobDependencies } from './dependencies.ts';
 import { ingestEvents } from './ingest-events.ts';
 import { pushUsage } from './push-usage.ts';
+import { reconcile } from './reconcile.ts';
 import { recordRun } from './record-run.ts';
 import { repairUsage } from './repair-usage.ts';
 import { rescanUsage } from './rescan-usage.ts';
@@ -19,6 +20,7 @@ export const STEP_NAMES = [
   'aggregate-usage',
   'repair-usage',
   'push-usage',
+  'reconcile',
 ] as const;
 /** What runs only where a control source is configured, after all others. */
 const CONTROL_STEP = 'collect-control';
@@ -39,6 +41,7 @@ const STEPS: Record<StepName, Step> = {
   'aggregate-usage': aggregateUsage,
   'repair-usage': repairUsage,
   'push-usage': pushUsage,
+  reconcile,
   'collect-control': collectControl,
 };
 

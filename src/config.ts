@@ -89,6 +89,12 @@ const variablesSchema = z.object({
     .default(300_000),
   HOUR_CLOSE_LAG_MINUTES: minutesAsMs(0, 1_440).default(20 * 60_000),
   REPAIR_GRACE_MINUTES: minutesAsMs(1, 1_440).default(30 * 60_000),
+  STRIPE_SUMMARY_LAG_MINUTES: minutesAsMs(1, 1_440).default(120 * 60_000),
+  STRIPE_LOST_AFTER_HOURS: integer(1, 168)
+    .transform((value) => value * 3_600_000)
+    .default(6 * 3_600_000),
+  STRIPE_READ_BUDGET_PER_DAY: integer(0, 1_000_000).default(16),
+  STRIPE_DOUBT_READ_BUDGET_PER_DAY: integer(0, 1_000_000).default(200),
 });
 
 /** Two readings of one source would agree whatever it lost. Told beside the other problems, not after them. */

@@ -130,6 +130,10 @@ export function createJobDependencies(
       settleLagMs: config.SETTLE_LAG_SECONDS,
       hourCloseLagMs: config.HOUR_CLOSE_LAG_MINUTES,
       repairGraceMs: config.REPAIR_GRACE_MINUTES,
+      summaryLagMs: config.STRIPE_SUMMARY_LAG_MINUTES,
+      pushLostAfterMs: config.STRIPE_LOST_AFTER_HOURS,
+      stripeReadsPerDay: config.STRIPE_READ_BUDGET_PER_DAY,
+      stripeDoubtReadsPerDay: config.STRIPE_DOUBT_READ_BUDGET_PER_DAY,
       tenantMetadataKey: config.STRIPE_TENANT_METADATA_KEY,
     },
   };

@@ -3,6 +3,7 @@ import type { BillingCatalog } from '../stripe/port.ts';
 import { type CatalogCustomer, storeCustomers } from './catalog-customers.ts';
 import type { LedgerDatabase, LedgerTransaction } from './database.ts';
 import { storePeriodBoundaries } from './hour-parts.ts';
+import { storeInvoiceQuantities } from './invoice-quantities.ts';
 import type { TokenType } from './schema.ts';
 
 export interface MeterBinding {
@@ -42,6 +43,7 @@ export async function storeCatalog(
     await storePeriodBoundaries(transaction, now);
     await storeBindings(transaction, catalog.bindings, now);
     await storeInvoices(transaction, catalog.invoices, idByStripeId, now);
+    await storeInvoiceQuantities(transaction, catalog.invoices, now);
   });
 }
 

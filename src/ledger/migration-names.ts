@@ -11,4 +11,5 @@ export const LEDGER_MIGRATION_NAMES: readonly string[] = [
   '0006_late_usage.sql',
   '0007_repair.sql',
   '0008_quarantine_desk.sql',
+  '0009_reconciliation.sql',
 ];

@@ -1,6 +1,7 @@
 import { sql } from 'kysely';
 import type { LedgerDatabase } from './database.ts';
-import type { DriftClass, UsageEventKind } from './schema.ts';
+import type { UsageEventKind } from './schema.ts';
+import type { DriftClass } from './schema-reconciliation.ts';
 import type { UsageEvent } from './usage-events.ts';
 import type { UsageKey } from './usage-key.ts';
 

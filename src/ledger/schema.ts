@@ -1,9 +1,10 @@
 import type { ColumnType, Generated } from 'kysely';
+import type { ReconciliationTables } from './schema-reconciliation.ts';
 
 /** Column types of the ledger. Counts are bigint, instants Date (UTC); see migrations for meaning. */
 type Json = ColumnType<unknown, string, string>;
 
-export interface Ledger {
+export interface Ledger extends ReconciliationTables {
   watermarks: { source: string; position: Date; updated_at: Date };
   collection_windows: {
     collection_window_id: Generated<bigint>;
@@ -130,21 +131,6 @@ export interface Ledger {
     request_count: bigint;
     updated_at: Date;
   };
-  drifts: {
-    window_start: Date;
-    meter_slug: string;
-    subject: string;
-    feature: string;
-    model: string;
-    deployment: string;
-    ledger_value: bigint;
-    metered_value: bigint;
-    first_seen_at: Date;
-    last_seen_at: Date;
-    resolved_at: Date | null;
-    class: DriftClass | null;
-    found_sound_at: Date | null;
-  };
   customers: {
     customer_id: string;
     stripe_customer_id: string | null;
@@ -229,51 +215,6 @@ export interface Ledger {
     is_unproven: Generated<boolean>;
     offsets_push_id: bigint | null;
   };
-  stripe_reads: { read_on: string; purpose: 'routine' | 'doubt'; read_count: Generated<number> };
-  billing_checks: {
-    customer_id: string;
-    stripe_meter_id: string;
-    checked_at: Date | null;
-    agreed_at: Date | null;
-    next_check_at: Date | null;
-    doubt: string | null;
-  };
-  billing_drifts: {
-    customer_id: string;
-    stripe_meter_id: string;
-    window_start: Date;
-    acknowledged_value: bigint;
-    counted_value: bigint;
-    class: BillingDriftClass;
-    first_seen_at: Date;
-    last_seen_at: Date;
-    resolved_at: Date | null;
-  };
-  invoice_quantities: {
-    invoice_id: string;
-    customer_id: string;
-    stripe_meter_id: string;
-    period_start: Date;
-    period_end: Date;
-    quantity: bigint;
-    changed_at: Date;
-    seen_at: Date;
-    judged_at: Date | null;
-    agrees: boolean | null;
-  };
-  reconciliations: {
-    reconciliation_id: string;
-    window_start: Date;
-    window_end: Date;
-    customer_id: string | null;
-    requested_by: string;
-    status: Generated<'queued' | 'running' | 'done' | 'failed'>;
-    result: Json | null;
-    last_error: string | null;
-    created_at: Date;
-    started_at: Date | null;
-    finished_at: Date | null;
-  };
   period_boundaries: { customer_id: string; boundary_at: Date; first_seen_at: Date };
   rescans: {
     rescan_id: string;
@@ -344,9 +285,3 @@ export type TokenType = 'prompt' | 'prompt_cached' | 'completion';
 
 /** `usage` is what was collected; the others stand for a usage event and are in no sum of usage. */
 export type UsageEventKind = 'usage' | 'reissue' | 'correction';
-
-/** Why ledger and meter differ, as far as the events themselves tell. */
-export type DriftClass = 'lost_in_openmeter' | 'counted_twice' | 'unexplained';
-
-/** Why Stripe's sum of an hour differs from what it acknowledged. */
-export type BillingDriftClass = 'push_unconfirmed' | 'refused_by_stripe' | 'counted_twice' | 'unexplained';

@@ -1,5 +1,5 @@
 import type Stripe from 'stripe';
-import { idOf, meteredPeriod, toInvoiceHeader } from './invoices.ts';
+import { idOf, meteredPeriod, readMeteredLines, toInvoiceHeader } from './invoices.ts';
 import type {
   BillingCatalog,
   BillingCustomer,
@@ -63,13 +63,24 @@ export async function readCatalog(
     stripe.invoices.list({ created: { gte: invoicesSince }, limit: PAGE_SIZE }),
   );
   const meteredItemIds = new Set(subscriptionItems.map((item) => item.subscriptionItemId));
+  const perUnitItemIds = new Set(
+    subscriptionItems
+      .filter((item) => item.unitAmountDecimal !== null)
+      .map((item) => item.subscriptionItemId),
+  );
   return {
     customers: customers.map(toCustomer),
     meters,
     subscriptionItems,
     invoices: invoices.map(
-      (invoice): BillingInvoiceHeader =>
-        toInvoiceHeader(invoice, meteredPeriod(invoice.lines.data, meteredItemIds)),
+      (invoice): BillingInvoiceHeader => ({
+        ...toInvoiceHeader(invoice, meteredPeriod(invoice.lines.data, meteredItemIds)),
+        // Of a tiered item some lines may be on the next page, which is not read.
+        meteredLines: readMeteredLines(
+          invoice.lines.data,
+          invoice.lines.has_more ? perUnitItemIds : meteredItemIds,
+        ),
+      }),
     ),
   };
 }

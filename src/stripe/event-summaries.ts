@@ -1,18 +1,24 @@
 import type Stripe from 'stripe';
-import { HOUR_MS, type TimeWindow } from '../clock.ts';
+import { DAY_MS, HOUR_MS, type TimeWindow } from '../clock.ts';
 import { UpstreamError, ValidationError } from '../errors.ts';
+import type { SummaryGranularity } from './port.ts';
 import { type RetryPolicy, withRetry } from './retry.ts';
 
 export interface EventSummaryQuery {
   stripeMeterId: string;
   stripeCustomerId: string;
-  /** Must begin and end on the hour: Stripe refuses hourly grouping otherwise. */
+  /** Must begin and end on the hour, or the UTC day for sums by day: Stripe refuses the grouping otherwise. */
   window: TimeWindow;
+  granularity?: SummaryGranularity;
 }
 
+/** Rows of one page, which is one read of the rationed quota; Stripe gives no more. */
+export const SUMMARY_PAGE_SIZE = 100;
+
 /**
- * Stripe's hourly sums, oldest first; hours without usage are absent. They lag behind the events.
- * @throws ValidationError when the window is not aligned to hours
+ * Stripe's sums, by the hour unless asked otherwise, oldest first; hours without usage are absent. They lag
+ * behind the events.
+ * @throws ValidationError when the window is not aligned
  * @throws UpstreamError, also UPSTREAM_REJECTED when a sum is no safe integer (it travels as a JSON number)
  */
 export async function readEventSummaries(
@@ -23,8 +29,11 @@ export async function readEventSummaries(
 ): Promise<{ windowStart: Date; value: bigint }[]> {
   const startMs = query.window.start.getTime();
   const endMs = query.window.end.getTime();
-  if (startMs % HOUR_MS !== 0 || endMs % HOUR_MS !== 0 || endMs <= startMs) {
-    throw new ValidationError('window', 'must begin and end on an hour, and end after it begins');
+  const { granularity = 'hour' } = query;
+  const unitMs = granularity === 'day' ? DAY_MS : HOUR_MS;
+  if (!(startMs % unitMs === 0 && endMs % unitMs === 0 && endMs > startMs)) {
+    const unit = granularity === 'day' ? 'a UTC day' : 'an hour';
+    throw new ValidationError('window', `must begin and end on ${unit}, and end after it begins`);
   }
   const call = {
     action: 'read meter event summaries',
@@ -39,8 +48,8 @@ export async function readEventSummaries(
         customer: query.stripeCustomerId,
         start_time: startMs / 1_000,
         end_time: endMs / 1_000,
-        value_grouping_window: 'hour',
-        limit: 100,
+        ...(granularity === 'whole' ? {} : { value_grouping_window: granularity }),
+        limit: SUMMARY_PAGE_SIZE,
       });
       const found: Stripe.Billing.MeterEventSummary[] = [];
       for await (const summary of pages) found.push(summary);

@@ -1,5 +1,5 @@
 import type Stripe from 'stripe';
-import type { BillingInvoice, BillingInvoiceHeader, BillingInvoiceLine } from './port.ts';
+import type { BillingInvoice, BillingInvoiceHeader, BillingInvoiceLine, BillingMeteredLine } from './port.ts';
 import { type RetryPolicy, withRetry } from './retry.ts';
 
 /**
@@ -74,6 +74,29 @@ export function toInvoiceHeader(invoice: Stripe.Invoice, period: ServicePeriod |
     periodStart: new Date((period?.start ?? invoice.period_start) * 1_000),
     periodEnd: new Date((period?.end ?? invoice.period_end) * 1_000),
   };
+}
+
+/**
+ * What the lines bill of the given metered items. A line without a quantity, or with a fraction of a token,
+ * says nothing that could be compared.
+ */
+export function readMeteredLines(
+  lines: readonly Stripe.InvoiceLineItem[],
+  meteredItemIds: ReadonlySet<string>,
+): BillingMeteredLine[] {
+  return lines.flatMap((line) => {
+    const subscriptionItemId = line.parent?.subscription_item_details?.subscription_item;
+    if (subscriptionItemId === undefined || !meteredItemIds.has(subscriptionItemId)) return [];
+    if (line.quantity === null || !Number.isSafeInteger(line.quantity)) return [];
+    return [
+      {
+        subscriptionItemId,
+        quantity: BigInt(line.quantity),
+        periodStart: new Date(line.period.start * 1_000),
+        periodEnd: new Date(line.period.end * 1_000),
+      },
+    ];
+  });
 }
 
 function toInvoiceLine(line: Stripe.InvoiceLineItem): BillingInvoiceLine {

@@ -10,9 +10,19 @@ export interface BillingSystem {
    * @throws UpstreamError UPSTREAM_REJECTED (for good), UPSTREAM_THROTTLED, UPSTREAM_UNAVAILABLE
    */
   sendMeterEvent(event: BillingMeterEvent, signal?: AbortSignal): Promise<'delivered' | 'duplicate'>;
-  /** Stripe's own sum of a customer's meter events, per hour. Rationed by Stripe: ask seldom. */
+  /**
+   * Stripe's own sum of a customer's meter events: per hour, per UTC day, or one for the whole window. Rationed
+   * by Stripe: ask seldom. Each 100 rows of the answer cost a read of their own. Rows without usage may be absent.
+   * @throws ValidationError when the window is not on whole hours (days for days); UpstreamError
+   */
   readEventSummaries(
-    query: { stripeMeterId: string; stripeCustomerId: string; window: TimeWindow },
+    query: {
+      stripeMeterId: string;
+      stripeCustomerId: string;
+      window: TimeWindow;
+      /** Default `hour`. */
+      granularity?: SummaryGranularity;
+    },
     signal?: AbortSignal,
   ): Promise<{ windowStart: Date; value: bigint }[]>;
   /** Stripe's preview of the next invoice of one subscription. */
@@ -23,6 +33,8 @@ export interface BillingSystem {
   /** For `doctor`: reachable and permitted, live or test mode. */
   describe(signal?: AbortSignal): Promise<{ livemode: boolean; apiVersion: string }>;
 }
+
+export type SummaryGranularity = 'hour' | 'day' | 'whole';
 
 export interface BillingMeterEvent {
   eventName: string;
@@ -86,6 +98,16 @@ export interface BillingInvoiceHeader {
   /** Minor units. */
   totalMinor: bigint;
   /** Service period of the metered lines, when the invoice has any. */
+  periodStart: Date;
+  periodEnd: Date;
+  /** Quantities of the lines that came with the invoice: at most ten, and of metered items only. */
+  meteredLines?: BillingMeteredLine[];
+}
+
+/** How much of a subscription item's meter an invoice bills, for what period. Tiers give several. */
+export interface BillingMeteredLine {
+  subscriptionItemId: string;
+  quantity: bigint;
   periodStart: Date;
   periodEnd: Date;
 }

@@ -58,6 +58,10 @@ export async function openDemoWorld(config: Config, settings: DemoSettings, log:
       STRIPE_API_KEY: addresses.stripeApiKey,
       STRIPE_CALLS_PER_SECOND: '950',
       COLLECT_START: new Date(DEMO_START_MS).toISOString(),
+      // A lost push is to be seen at the end, not to be found by reading Stripe and repaired on the way.
+      ...(settings.dropPushCount > 0
+        ? { STRIPE_READ_BUDGET_PER_DAY: '0', STRIPE_DOUBT_READ_BUDGET_PER_DAY: '0' }
+        : {}),
       USAGE_SOURCE: config.USAGE_SOURCE,
       CONTROL_SOURCE: config.CONTROL_SOURCE,
     });

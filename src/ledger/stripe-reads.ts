@@ -1,0 +1,37 @@
+import { sql } from 'kysely';
+import type { LedgerDatabase } from './database.ts';
+
+/** `routine`: a sample; `doubt`: something gave reason to look. */
+export type ReadPurpose = 'routine' | 'doubt';
+
+/**
+ * Takes one read out of the day's budget, before it is made: a crash may waste it, never exceed it.
+ * @returns false when the budget of that UTC day is used up
+ */
+export async function takeStripeRead(
+  database: LedgerDatabase,
+  take: { purpose: ReadPurpose; now: Date; limitPerDay: number },
+): Promise<boolean> {
+  if (take.limitPerDay < 1) return false;
+  const taken = await sql`
+    insert into stripe_reads as known (read_on, purpose, read_count)
+    values (${take.now.toISOString().slice(0, 10)}::date, ${take.purpose}, 1)
+    on conflict (read_on, purpose) do update set read_count = known.read_count + 1
+      where known.read_count < ${take.limitPerDay}`.execute(database);
+  return (taken.numAffectedRows ?? 0n) === 1n;
+}
+
+/** Reads of the UTC day that holds `now`. */
+export async function countStripeReads(
+  database: LedgerDatabase,
+  purpose: ReadPurpose,
+  now: Date,
+): Promise<number> {
+  const row = await database
+    .selectFrom('stripe_reads')
+    .select('read_count')
+    .where('read_on', '=', now.toISOString().slice(0, 10))
+    .where('purpose', '=', purpose)
+    .executeTakeFirst();
+  return row?.read_count ?? 0;
+}
