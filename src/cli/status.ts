@@ -1,5 +1,6 @@
 import type { Command } from 'commander';
 import { systemClock } from '../clock.ts';
+import { isAlarming } from '../ledger/quarantine-entries.ts';
 import { readPipelineStatus } from '../ledger/status.ts';
 import { groupDigits, print, renderTable } from './output.ts';
 import { withStores } from './setup.ts';
@@ -14,7 +15,7 @@ export function addStatusCommand(program: Command): void {
       '\nReads the ledger only, so it works while an outside system is down. The API has the same at /v1/status.',
     )
     .action((options: { json?: boolean }) =>
-      withStores(async ({ stores }) => {
+      withStores(async ({ config, stores }) => {
         const status = await readPipelineStatus(stores.database);
         const now = systemClock.now();
         print(options.json === true, { asOf: now.toISOString(), ...status }, () => {
@@ -30,18 +31,30 @@ export function addStatusCommand(program: Command): void {
             `pushes        ${pushes.delivered} delivered, ${pushes.pending} pending, ${pushes.refused} refused`,
             `unassigned    ${groupDigits(status.unassignedTokenCount)} tokens wait for the next push`,
             `drifts        ${status.openDriftCount} open`,
+            ...status.steps
+              .filter((step) => step.lastError !== null)
+              .map(
+                (step) =>
+                  `failing       ${step.step}: ${step.lastError}, last succeeded ${step.lastSucceededAt?.toISOString() ?? 'never'}`,
+              ),
           ];
           const waiting = status.quarantine.map((entry) => [
             entry.stage,
             entry.reason,
             String(entry.rowCount),
             groupDigits(entry.tokenCount),
+            `${Math.floor((now.getTime() - entry.oldestAt.getTime()) / 3_600_000)} h`,
           ]);
+          const alarmHours = config.QUARANTINE_ALARM_HOURS;
+          const isLate = status.quarantine.some((entry) => isAlarming(entry, now, alarmHours * 3_600_000));
           if (waiting.length === 0) return [...lines, 'quarantine    empty'].join('\n');
           return [
             ...lines,
             '',
-            renderTable(['in quarantine', 'reason', 'rows', 'tokens'], waiting, [2, 3]),
+            renderTable(['in quarantine', 'reason', 'rows', 'tokens', 'oldest'], waiting, [2, 3, 4]),
+            ...(isLate
+              ? [`ALARM: some of it waits longer than ${alarmHours} hours ("tallystick quarantine list").`]
+              : []),
           ].join('\n');
         });
       }),

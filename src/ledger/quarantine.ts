@@ -20,9 +20,9 @@ export async function releaseQuarantine(database: LedgerDatabase, now: Date): Pr
   await assignSubjectsByTenant(database, now);
   const released = await sql<{ token_count: bigint }>`
     with released as (
-      update hourly_usage h set quarantine_reason = null, customer_id = null
+      update hourly_usage h set quarantine_reason = null, quarantine_detail = null, customer_id = null
       from subjects s left join customers c on c.customer_id = s.customer_id
-      where h.quarantine_reason = any(${CURABLE_REASONS}::text[]) and h.meter_push_id is null
+      where h.quarantine_reason = any(${CURABLE_REASONS}::text[]) and h.meter_push_id is null and h.written_off_at is null
         -- The subject may have been given to another customer since: theirs is the catalog that counts.
         and s.subject = h.subject and (
         case h.quarantine_reason
