@@ -66,7 +66,7 @@ describe.each(['AppMetrics', 'customMetrics'] as const)('queries on %s', (schema
 test('the queries of docs/azure.md pass as well', () => {
   const page = readFileSync(new URL('../../docs/azure.md', import.meta.url), 'utf8');
   const queries = Array.from(page.matchAll(/```kusto\n([\s\S]*?)```/g), (match) => match[1] ?? '');
-  expect(queries).toHaveLength(3);
+  expect(queries).toHaveLength(4);
   for (const query of queries) {
     expect(diagnose(query)).toEqual([]);
     expect(() => parseQuery(query)).not.toThrow();

@@ -69,6 +69,24 @@ describe.each(EMITTERS)('%s', (name) => {
   });
 });
 
+describe('the trace fragment', () => {
+  const trace = () => only(read('tallystick-trace.xml'), 'trace');
+  const metadata = () => trace().children.filter((element) => element.name === 'metadata');
+
+  test('is written under the source that the configuration looks for, at a level that is logged', () => {
+    expect(trace().attributes.source).toBe(loadConfig({}).LLM_LOG_TRACE_SOURCE);
+    expect(trace().attributes.severity).toBe('information');
+    expect(only(trace().children, 'message').text).not.toBe('');
+  });
+
+  test('names user, tenant and the rest as the metric does, from the same variables', () => {
+    const emitted = only(read('azure-openai-emit-token-metric.xml'), 'azure-openai-emit-token-metric');
+    expect(metadata().map((element) => element.attributes)).toEqual(
+      emitted.children.map((element) => element.attributes),
+    );
+  });
+});
+
 describe('the caller fragment', () => {
   const elements = read('tallystick-caller.xml');
   const variable = (name: string) =>
@@ -134,6 +152,7 @@ describe('the policy', () => {
   test('includes everything in inbound, the caller first and the metric last', () => {
     expect(fragments('inbound')).toEqual([
       'tallystick-caller',
+      'tallystick-trace',
       'include-stream-usage',
       'azure-openai-emit-token-metric',
     ]);
