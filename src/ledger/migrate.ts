@@ -20,6 +20,8 @@ export interface MigrationResult {
 export async function migrateLedger(databaseUrl: string): Promise<MigrationResult> {
   const files = (await readdir(MIGRATIONS)).filter((name) => name.endsWith('.sql')).sort();
   const client = new pg.Client({ connectionString: databaseUrl });
+  // A connection that is cut fails its query; unheard, the event would end the process.
+  client.on('error', () => {});
   await client.connect();
   try {
     await client.query('begin');
