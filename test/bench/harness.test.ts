@@ -1,4 +1,5 @@
 import { spawnSync } from 'node:child_process';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { describe, expect, it } from 'vitest';
 import { type Bench, judge } from './bench.ts';
 import { Cleanup } from './support/cleanup.ts';
@@ -74,6 +75,12 @@ describe('what the benches are built of', () => {
     await early();
     await cleanup.run();
     expect(done).toEqual(['early', 'last', 'first']);
+    cleanup.defer(async () => {
+      await sleep(20);
+      done.push('late');
+    });
+    await cleanup.run();
+    expect(done).toEqual(['early', 'last', 'first', 'late']);
   });
 
   it('renders volume rows that differ in their ids, inside the window, and cut at the limit', () => {

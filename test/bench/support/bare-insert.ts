@@ -1,4 +1,4 @@
-import pg from 'pg';
+import { withClient } from './pg-client.ts';
 
 /** A row of `source_items` as plain text, `null` where it has nothing. */
 export type BareRow = Record<string, string | null>;
@@ -77,13 +77,4 @@ export async function insertBare(databaseUrl: string, rows: readonly BareRow[]):
     }
     return performance.now() - startedMs;
   });
-}
-
-async function withClient<Result>(
-  databaseUrl: string,
-  use: (client: pg.Client) => Promise<Result>,
-): Promise<Result> {
-  const client = new pg.Client({ connectionString: databaseUrl });
-  await client.connect();
-  return use(client).finally(() => client.end());
 }

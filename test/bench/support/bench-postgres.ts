@@ -1,11 +1,11 @@
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
-import pg from 'pg';
 import { startEmbeddedPostgres } from '../../../src/embedded/postgres.ts';
 import { type LedgerDatabase, openLedger } from '../../../src/ledger/database.ts';
 import { migrateLedger } from '../../../src/ledger/migrate.ts';
 import type { Cleanup } from './cleanup.ts';
+import { withClient } from './pg-client.ts';
 
 export interface BenchLedger {
   databaseUrl: string;
@@ -24,14 +24,15 @@ export interface BenchPostgres {
 /** The embedded Postgres as production starts it (durable), in a temporary directory. */
 export async function startBenchPostgres(cleanup: Cleanup): Promise<BenchPostgres> {
   const directory = mkdtempSync(path.join(tmpdir(), 'tallystick-bench-'));
-  cleanup.defer(() => rmSync(directory, { recursive: true, force: true }));
-  const server = await startEmbeddedPostgres({ dataDirectory: directory });
-  cleanup.defer(() => server.stop());
-  const administer = async (statement: string) => {
-    const client = new pg.Client({ connectionString: server.databaseUrl });
-    await client.connect();
-    await client.query(statement).finally(() => client.end());
-  };
+  const starting = startEmbeddedPostgres({ dataDirectory: directory });
+  cleanup.defer(async () => {
+    const started = await starting.catch(() => null);
+    await started?.stop();
+    rmSync(directory, { recursive: true, force: true });
+  });
+  const server = await starting;
+  const administer = (statement: string) =>
+    withClient(server.databaseUrl, (client) => client.query(statement).then(() => {}));
   let ledgerCount = 0;
   return {
     createLedger: async () => {

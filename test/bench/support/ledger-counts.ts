@@ -1,4 +1,4 @@
-import pg from 'pg';
+import { withClient } from './pg-client.ts';
 
 export interface ItemCounts {
   rowCount: string;
@@ -11,14 +11,9 @@ export interface ItemCounts {
 }
 
 /** What a table of items holds, as decimal text, and what the ledger's outbox holds beside it. */
-export async function countItems(
-  databaseUrl: string,
-  table: 'source_items' | 'bare_items',
-): Promise<ItemCounts> {
-  const client = new pg.Client({ connectionString: databaseUrl });
-  await client.connect();
-  try {
-    const found = await client.query(`
+export function countItems(databaseUrl: string, table: 'source_items' | 'bare_items'): Promise<ItemCounts> {
+  return withClient(databaseUrl, async (client) => {
+    const found = await client.query<ItemCounts>(`
       select count(*)::text as "rowCount",
         sum(hashtextextended(concat_ws('|', source_item_id, metric_name, event_time, subject, model, token_kind,
           token_count, request_count, usage_event_id, quarantine_reason), 0)::numeric)::text as checksum,
@@ -27,7 +22,5 @@ export async function countItems(
           + (select coalesce(sum(prompt_token_count + completion_token_count), 0) from usage_events))::text as "outboxTokens"
       from ${table}`);
     return found.rows[0] as ItemCounts;
-  } finally {
-    await client.end();
-  }
+  });
 }
