@@ -129,6 +129,9 @@ function countsOf(sources: CoverageSources, window: TimeWindow): RawBuilder<unkn
   const silent = sql`fault = 'no_token_count'`;
   const unjoined = sql`${logged} and not ${fact('hasGatewayLog')}`;
   const untraced = sql`${logged} and ${fact('hasGatewayLog')} and not ${fact('hasTrace')}`;
+  // A request whose caller is unknown goes by the model that answered, not by the name that the metrics have.
+  const nameless = sql`("untracedRequests" + "unjoinedRequests")`;
+  const logBills = sources.billing?.source === 'llm-log';
   const counted = sql`fault is distinct from 'request_failed'`;
   return sql`
     with seen as (
@@ -158,7 +161,7 @@ function countsOf(sources: CoverageSources, window: TimeWindow): RawBuilder<unkn
           filter (where token_kind = 'total' and request_count > 0), 0)::bigint as "repeatedTokens"
       from seen group by hour, model
     ), counts as (
-      select *, greatest("controlRequests" - "billingRequests", 0) as "missingInBilling",
-        greatest("billingRequests" - "controlRequests", 0) as "missingInControl"
+      select *, greatest("controlRequests" - "billingRequests"${logBills ? sql`` : sql` - ${nameless}`}, 0) as "missingInBilling",
+        greatest("billingRequests" - "controlRequests"${logBills ? sql` - ${nameless}` : sql``}, 0) as "missingInControl"
       from sums)`;
 }

@@ -163,6 +163,17 @@ describe('the coverage report', () => {
     });
   });
 
+  it('does not blame the metrics for a request that goes by another model for want of its caller', async () => {
+    const opened = await open();
+    request(opened, 'r1', { gateway: null });
+    await collect(opened);
+    const { rows } = await report(opened);
+    expect(rows.map((row) => [row.model, row.differenceTokenCount, reasons(row)])).toEqual([
+      ['gpt-4o', '120', { missing_in_log: ['1', null] }],
+      ['gpt-4o-2024-11-20', '-120', { gateway_log_late: ['1', '120'] }],
+    ]);
+  });
+
   it('says that an hour is not collected yet, instead of guessing', async () => {
     const opened = await open();
     request(opened, 'r1', { hour: 5 });
