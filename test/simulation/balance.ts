@@ -2,6 +2,7 @@ import { sql } from 'kysely';
 import type { LedgerDatabase } from '../../src/ledger/database.ts';
 import { readTokenTotals } from '../../src/ledger/totals.ts';
 import { meterEventName } from '../../src/sandbox/stripe/seed.ts';
+import { checkInvoices } from './invoices.ts';
 import { bucketsOf, FIGURES, type Figure, type OracleCell } from './oracle.ts';
 import { keyOfEvent, type Witness } from './witness.ts';
 import type { World } from './world.ts';
@@ -35,6 +36,7 @@ export async function checkAtTheEnd(world: World, ledger: LedgerDatabase): Promi
   const refused = refusedByKey(witness);
   checkOpenMeter(world, refused);
   await checkStripe(world, ledger, refused);
+  checkInvoices(world);
   const totals = await readTokenTotals(ledger);
   if (totals.dueTokenCount !== 0n) witness.report(`${totals.dueTokenCount} tokens are still due at the end`);
   const expected = expectedQuarantine(world, refused);

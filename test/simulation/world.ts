@@ -89,17 +89,17 @@ export function createWorld(parts: WorldParts): World {
     flushDelayMs: profile.openMeterFlushDelayMs,
     dedupe: profile.openMeterDedupeMs === null ? null : { windowMs: profile.openMeterDedupeMs },
   });
-  const hourWindow = {
+  const hasHourWindow = {
     none: () => false,
     all: () => true,
     some: (name: string) => name.includes('completion'),
-  };
+  }[profile.hourWindowMeters];
   const stripe = createStripeStandIn(context, scenario, {
     callsPerSecond: Number.POSITIVE_INFINITY,
     otherCallsPerSecond: Number.POSITIVE_INFINITY,
     gracePeriodHours: profile.gracePeriodHours,
     aggregationDelayMs: profile.stripeSummaryDelayMs,
-    hourWindowMeters: hourWindow[profile.hourWindowMeters],
+    hourWindowMeters: hasHourWindow,
   });
   const trace = new Trace(nowMs);
   const advanceTo = (toMs: number) => {
