@@ -38,7 +38,7 @@ export interface ApiDependencies {
 }
 
 /** Steps that a request may want to run soon. */
-export type AskableStep = 'rescan-usage' | 'sync-catalog';
+export type AskableStep = 'rescan-usage' | 'sync-catalog' | 'reconcile';
 
 /** What the API takes from the configuration. */
 export interface ApiSettings {

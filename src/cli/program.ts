@@ -10,6 +10,7 @@ import { addMigrateCommand } from './migrate.ts';
 import { addPreviewCommand } from './preview.ts';
 import { addQuarantineCommand } from './quarantine.ts';
 import { addQuoteCommand } from './quote.ts';
+import { addReconcileCommand } from './reconcile.ts';
 import { addRescanCommand } from './rescan.ts';
 import { addStatusCommand } from './status.ts';
 import { addServiceCommands } from './up.ts';
@@ -31,6 +32,7 @@ export function createProgram(): Command {
   addKeysCommand(program);
   addPreviewCommand(program);
   addQuoteCommand(program);
+  addReconcileCommand(program);
   addDoctorCommand(program);
   return program;
 }

@@ -1,5 +1,6 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { listQuarantine } from '../../src/ledger/quarantine-entries.ts';
+import { requestReconciliation } from '../../src/ledger/reconciliations.ts';
 import { requestRescan } from '../../src/ledger/rescans.ts';
 import { type OpenApiDocument, responseValidator } from './openapi-schemas.ts';
 import { type ApiBench, createApiBench } from './setup.ts';
@@ -38,6 +39,8 @@ beforeAll(async () => {
   const day = { start: new Date('2026-11-01T00:00:00Z'), end: new Date('2026-11-02T00:00:00Z') };
   const now = bench.clock.now();
   ids.rescan = (await requestRescan(database, { window: day, requestedBy: 'test', now })).rescanId;
+  const asked = { window: day, customerId: null, requestedBy: 'test', now };
+  ids.reconciliation = (await requestReconciliation(database, asked)).reconciliationId;
   document = (await (await bench.api.request('/openapi.json')).json()) as OpenApiDocument;
 });
 afterAll(() => bench.close());
@@ -109,6 +112,17 @@ const CASES: [path: string, request: string, init: RequestInit, status: number][
   ],
   ['/v1/rescans/{rescanId}', '/v1/rescans/{rescan}', {}, 200],
   ['/v1/rescans/{rescanId}', '/v1/rescans/nothing', {}, 404],
+  ['/v1/drift', '/v1/drift?period=2026-11&show=all', {}, 200],
+  ['/v1/drift', '/v1/drift?from=2026-11-01', {}, 400],
+  [
+    '/v1/reconciliations',
+    '/v1/reconciliations',
+    json('POST', { from: '2026-11-20T00:00:00Z', to: '2026-11-21T00:00:00Z', customerId: 'northwind' }),
+    202,
+  ],
+  ['/v1/reconciliations', '/v1/reconciliations', json('POST', { from: '2026-11-20T00:00:00Z' }), 400],
+  ['/v1/reconciliations/{reconciliationId}', '/v1/reconciliations/{reconciliation}', {}, 200],
+  ['/v1/reconciliations/{reconciliationId}', '/v1/reconciliations/nothing', {}, 404],
 ];
 
 describe('the OpenAPI document', () => {
