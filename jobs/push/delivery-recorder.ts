@@ -1,17 +1,20 @@
 import type { LedgerDatabase } from '../../src/ledger/database.ts';
 import { markPushesDelivered } from '../../src/ledger/meter-pushes.ts';
 
-/** Deliveries are committed in batches of this size: what a kill can make us ask again. */
+/** Deliveries wait for each other so many or so long at most: what a kill can make us ask again. */
 const FLUSH_COUNT = 100;
 const FLUSH_EVERY_MS = 50;
 
-/** Commits deliveries in the background, in batches, while further calls go out. */
+/**
+ * Commits deliveries in the background, while further calls go out. One commit at a time, and each takes all that
+ * came in during the one before: a slow disk makes larger commits, not a growing queue of small ones.
+ */
 export class DeliveryRecorder {
   readonly #database: LedgerDatabase;
   readonly #now: () => Date;
-  #waiting: bigint[] = [];
+  readonly #waiting: bigint[] = [];
   #timer: NodeJS.Timeout | null = null;
-  #writing: Promise<void> = Promise.resolve();
+  #writing: Promise<void> | null = null;
   #failure: unknown = null;
 
   constructor(database: LedgerDatabase, now: () => Date) {
@@ -23,26 +26,32 @@ export class DeliveryRecorder {
   add(meterPushId: bigint): void {
     if (this.#failure !== null) throw this.#failure;
     this.#waiting.push(meterPushId);
-    if (this.#waiting.length >= FLUSH_COUNT) this.#write();
-    else this.#timer ??= setTimeout(() => this.#write(), FLUSH_EVERY_MS);
+    if (this.#writing !== null) return;
+    if (this.#waiting.length >= FLUSH_COUNT) this.#startWriting();
+    else this.#timer ??= setTimeout(() => this.#startWriting(), FLUSH_EVERY_MS);
   }
 
   /** Resolves when everything added is committed. */
   async flush(): Promise<void> {
-    this.#write();
+    this.#startWriting();
     await this.#writing;
     if (this.#failure !== null) throw this.#failure;
   }
 
-  #write(): void {
+  #startWriting(): void {
     if (this.#timer !== null) clearTimeout(this.#timer);
     this.#timer = null;
-    const ids = this.#waiting.splice(0);
-    if (ids.length === 0) return;
-    this.#writing = this.#writing
-      .then(() => markPushesDelivered(this.#database, ids, this.#now()))
-      .catch((error) => {
+    if (this.#waiting.length > 0) this.#writing ??= this.#write();
+  }
+
+  async #write(): Promise<void> {
+    while (this.#waiting.length > 0) {
+      const ids = this.#waiting.splice(0);
+      await markPushesDelivered(this.#database, ids, this.#now()).catch((error) => {
         this.#failure ??= error;
       });
+    }
+    // In the same turn as the last look: whatever is added from now on finds nobody writing.
+    this.#writing = null;
   }
 }
