@@ -4,12 +4,19 @@ import { type Bench, type BenchResult, judge } from './bench.ts';
 import { collectBench } from './collect.ts';
 import { pushBench } from './push.ts';
 import { reconcileReadsBench } from './reconcile-reads.ts';
+import { recoveryBench } from './recovery.ts';
 import { Cleanup } from './support/cleanup.ts';
 import { renderResults } from './support/table.ts';
 
 /** Every bench of the house, in the order of the way a token travels. A new one adds its line here. */
 
-const BENCHES: readonly Bench[] = [collectBench, backfillMemoryBench, pushBench, reconcileReadsBench];
+const BENCHES: readonly Bench[] = [
+  collectBench,
+  backfillMemoryBench,
+  pushBench,
+  recoveryBench,
+  reconcileReadsBench,
+];
 const STOP_TIMEOUT_MS = 30_000;
 
 const HELP = `npm run bench                       a table of all benches
