@@ -56,7 +56,7 @@ async function* preparePages(deps: JobDependencies, outcome: PushOutcome): Async
       outcome.quarantinedRowCount += planned.quarantinedCount;
       isPlanned = planned.rowCount < size;
     }
-    const page = await readPendingPushes(deps.database, { afterId, limit: size });
+    const page = await readPendingPushes(deps.database, { afterId, limit: size, now: deps.clock.now() });
     afterId = page.at(-1)?.meterPushId ?? afterId;
     if (page.length > 0) yield page;
     if (isPlanned && page.length < size) return;
@@ -89,7 +89,7 @@ async function deliver(
         const verdict = await settleUncertain(deps, push, signal);
         if (verdict === 'settled') return 'continue';
         if (verdict === 'send_uncounted') isUnproven = false;
-        await marker.mark(push.meterPushId);
+        if (!(await marker.mark(push.meterPushId))) return 'continue';
         const result = await deps.billing.sendMeterEvent(
           {
             eventName: push.eventName,

@@ -13,7 +13,7 @@ export class AttemptMarker {
   readonly #now: () => Date;
   readonly #chunks: bigint[][] = [];
   readonly #chunkOf = new Map<bigint, number>();
-  readonly #marking: Promise<void>[] = [];
+  readonly #marking: Promise<Set<bigint>>[] = [];
 
   /** `meterPushIds` in about the order in which they will be tried. */
   constructor(database: LedgerDatabase, now: () => Date, meterPushIds: readonly bigint[]) {
@@ -27,14 +27,16 @@ export class AttemptMarker {
   }
 
   /**
-   * Resolves when the attempt is on record, and the call may be made.
+   * Resolves when the attempt is on record.
+   * @returns whether the call may be made: somebody else may have settled the push since it was read
    * @throws what the commit threw; RangeError for a push that was not announced
    */
-  async mark(meterPushId: bigint): Promise<void> {
+  async mark(meterPushId: bigint): Promise<boolean> {
     const index = this.#chunkOf.get(meterPushId);
     if (index === undefined) throw new RangeError(`push ${meterPushId} was not announced`);
-    await this.#markChunk(index);
+    const marked = await this.#markChunk(index);
     if (index + 1 < this.#chunks.length) this.#markChunk(index + 1).catch(() => {});
+    return marked.has(meterPushId);
   }
 
   /** Resolves when nothing is being marked any more. */
@@ -42,7 +44,7 @@ export class AttemptMarker {
     await Promise.allSettled(this.#marking);
   }
 
-  #markChunk(index: number): Promise<void> {
+  #markChunk(index: number): Promise<Set<bigint>> {
     this.#marking[index] ??= markPushesAttempted(this.#database, this.#chunks[index] ?? [], this.#now());
     return this.#marking[index];
   }

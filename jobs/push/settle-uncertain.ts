@@ -1,4 +1,5 @@
 import { addMs, HOUR_MS } from '../../src/clock.ts';
+import { withdrawPush } from '../../src/ledger/late-pushes.ts';
 import {
   markPushesDelivered,
   markPushRefused,
@@ -10,11 +11,15 @@ import type { JobDependencies } from '../dependencies.ts';
 /** Stripe keeps identifiers for at least 24 hours; an hour is kept in hand. */
 export const IDENTIFIER_SAFE_MS = 23 * HOUR_MS;
 
+const TOO_LATE = 'its invoice may be final; planned anew';
+
 /**
- * A push tried longer ago than Stripe remembers its identifier: sending it again could charge twice. Stripe's
- * own summary of that hour tells whether it counted. A total that is neither with nor without the push is
- * left to a person. A meter that keeps an hour's newest value may be told it at any time.
+ * Decides what becomes of a pending push before it is sent (again). One that was tried longer ago than Stripe
+ * remembers its identifier could charge twice; one whose invoice may be final would be taken and never billed.
+ * Stripe's own summary of the hour tells whether it counted. A total that is neither with nor without the push
+ * is left to a person. A meter that keeps an hour's newest value may be told it at any time before its invoice.
  * @returns `send`; `send_uncounted` when it may be sent because Stripe has certainly not counted it; `settled`
+ *   when it needs no sending, or not now
  * @throws UpstreamError when Stripe cannot be asked, or refuses to tell
  */
 export async function settleUncertain(
@@ -23,12 +28,16 @@ export async function settleUncertain(
   signal?: AbortSignal,
 ): Promise<'send' | 'send_uncounted' | 'settled'> {
   const now = deps.clock.now();
-  if (
-    push.overwrites ||
-    push.firstAttemptAt === null ||
-    now.getTime() - push.firstAttemptAt.getTime() < IDENTIFIER_SAFE_MS
-  )
-    return 'send';
+  if (push.firstAttemptAt === null) {
+    if (!push.mayBeTooLate) return 'send';
+    await withdrawPush(deps.database, push, TOO_LATE);
+    return 'settled';
+  }
+  const isRemembered = now.getTime() - push.firstAttemptAt.getTime() < IDENTIFIER_SAFE_MS;
+  if (!push.mayBeTooLate && (push.overwrites || isRemembered)) return 'send';
+  // Of a late one the absence must be certain, too: what it adds is billed elsewhere.
+  const shownFrom = addMs(push.lastAttemptAt ?? push.firstAttemptAt, deps.settings.summaryLagMs);
+  if (push.mayBeTooLate && shownFrom > now) return 'settled';
   const window = { start: push.windowStart, end: addMs(push.windowStart, HOUR_MS) };
   const summaries = await deps.billing.readEventSummaries(
     { stripeMeterId: push.stripeMeterId, stripeCustomerId: push.stripeCustomerId, window },
@@ -40,7 +49,11 @@ export async function settleUncertain(
     await markPushesDelivered(deps.database, [push.meterPushId], now);
     return 'settled';
   }
-  if (counted === acknowledged) return 'send_uncounted';
+  if (counted === acknowledged) {
+    if (!push.mayBeTooLate) return 'send_uncounted';
+    await withdrawPush(deps.database, push, TOO_LATE);
+    return 'settled';
+  }
   const reason = `outcome unknown: Stripe counts ${counted} for the hour, acknowledged pushes say ${acknowledged}`;
   await markPushRefused(deps.database, push.meterPushId, reason, { isUnproven: true });
   deps.log.error({ meterPushId: String(push.meterPushId), reason }, 'A push cannot be proven either way');

@@ -1,14 +1,10 @@
 import { sql } from 'kysely';
 import type { LedgerDatabase } from './database.ts';
 import { billedAt, isUndivided } from './hour-parts.ts';
+import { CATALOG_FRESH, mayBeTooLate } from './late-pushes.ts';
 
 /** Stripe takes timestamps up to 35 days back; an hour is kept in hand. */
 const STRIPE_PAST_LIMIT = '34 days 23 hours';
-/**
- * Three synchronizations. A period that has ended, or a draft, is believed no longer than that: the invoice
- * may be finalized by now, and Stripe takes usage for it without a word and never bills it.
- */
-const CATALOG_FRESH = '30 minutes';
 
 /** The reason of usage that no invoice of its own period can hold any more: it waits for the next one. */
 export const CARRY_TO_NEXT_INVOICE = 'carry_to_next_invoice';
@@ -139,6 +135,9 @@ export interface PendingPush {
   eventTimestamp: Date;
   identifier: string;
   firstAttemptAt: Date | null;
+  lastAttemptAt: Date | null;
+  /** The invoice that it was planned for may be final by now. */
+  mayBeTooLate: boolean;
   /** The meter keeps the newest value of an hour, so what is sent is the hour's total. */
   overwrites: boolean;
 }
@@ -146,13 +145,13 @@ export interface PendingPush {
 /** Pending pushes after `afterId`, in the order they were planned, so that a lane keeps its order. */
 export async function readPendingPushes(
   database: LedgerDatabase,
-  page: { afterId: bigint; limit: number },
+  page: { afterId: bigint; limit: number; now: Date },
 ): Promise<PendingPush[]> {
   const rows = await database
     .selectFrom('meter_pushes')
     .innerJoin('stripe_meters', 'stripe_meters.stripe_meter_id', 'meter_pushes.stripe_meter_id')
     .selectAll('meter_pushes')
-    .select('stripe_meters.event_time_window')
+    .select(['stripe_meters.event_time_window', mayBeTooLate('meter_pushes', page.now).as('may_be_too_late')])
     .where('meter_pushes.status', '=', 'pending')
     .where('meter_push_id', '>', page.afterId)
     .orderBy('meter_push_id')
@@ -170,18 +169,27 @@ export async function readPendingPushes(
     eventTimestamp: row.event_timestamp,
     identifier: row.identifier,
     firstAttemptAt: row.first_attempt_at,
+    lastAttemptAt: row.last_attempt_at,
+    mayBeTooLate: row.may_be_too_late,
     overwrites: row.event_time_window === 'hour',
   }));
 }
 
-/** Notes, before the calls, that these pushes are about to be tried: after a crash their outcome is unknown. */
+/**
+ * Notes, before the calls, that these pushes are about to be tried: after a crash their outcome is unknown.
+ * @returns those that may be tried; the others are pending no more
+ */
 export async function markPushesAttempted(
   database: LedgerDatabase,
   ids: readonly bigint[],
   now: Date,
-): Promise<void> {
-  await sql`update meter_pushes set attempt_count = attempt_count + 1, first_attempt_at = coalesce(first_attempt_at, ${now})
-            where meter_push_id = any(${ids.map(String)}::bigint[]) and status = 'pending'`.execute(database);
+): Promise<Set<bigint>> {
+  const marked = await sql<{ id: bigint }>`
+    update meter_pushes set attempt_count = attempt_count + 1, first_attempt_at = coalesce(first_attempt_at, ${now}),
+      last_attempt_at = ${now}
+    where meter_push_id = any(${ids.map(String)}::bigint[]) and status = 'pending'
+    returning meter_push_id as id`.execute(database);
+  return new Set(marked.rows.map((row) => row.id));
 }
 
 export async function markPushesDelivered(

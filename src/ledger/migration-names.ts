@@ -12,4 +12,5 @@ export const LEDGER_MIGRATION_NAMES: readonly string[] = [
   '0007_repair.sql',
   '0008_quarantine_desk.sql',
   '0009_reconciliation.sql',
+  '0010_late_pushes.sql',
 ];

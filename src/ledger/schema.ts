@@ -207,6 +207,7 @@ export interface Ledger extends ReconciliationTables {
     status: Generated<'pending' | 'delivered' | 'refused' | 'withdrawn'>;
     attempt_count: Generated<number>;
     first_attempt_at: Date | null;
+    last_attempt_at: Date | null;
     last_error: string | null;
     created_at: Date;
     delivered_at: Date | null;

@@ -1,5 +1,6 @@
 import { afterEach, describe, expect, it } from 'vitest';
 import { HOUR_MS } from '../../src/clock.ts';
+import { UpstreamError } from '../../src/errors.ts';
 import type { StripeFaultKind } from '../../src/sandbox/stripe/faults.ts';
 import { balance, openPipeline, type Pipeline, type PipelineOptions, START_MS } from '../setup/pipeline.ts';
 import { makeCall } from '../setup/rows.ts';
@@ -29,6 +30,23 @@ async function failPush(kind: StripeFaultKind): Promise<void> {
   pipeline.stripe.faults.add({ kind, path: METER_EVENTS });
   await expect(push()).rejects.toMatchObject({ code: 'UPSTREAM_UNAVAILABLE', outcomeUnknown: true });
   pipeline.stripe.faults.clear();
+}
+
+/** From now on Stripe says no for good to meter events of this value. */
+function refusePushesOf(value: bigint): void {
+  const { billing } = pipeline.deps;
+  pipeline.deps.billing = {
+    ...billing,
+    sendMeterEvent: (event, signal) => {
+      if (event.value !== value) return billing.sendMeterEvent(event, signal);
+      throw new UpstreamError('Stripe takes no hundred', {
+        system: 'stripe',
+        code: 'UPSTREAM_REJECTED',
+        statusCode: 400,
+        retry: false,
+      });
+    },
+  };
 }
 
 async function pushes() {
@@ -119,20 +137,16 @@ describe('delivering a push', () => {
   });
 
   it('that Stripe refuses for good is kept, counted, and holds up no other customer', async () => {
-    await settleUsage();
-    await failPush('fail');
-    // By now the first hour lies further back than Stripe takes usage.
-    const late = 36 * 24;
-    pipeline.traffic.inject(makeCall({ hour: late - 1, prompt: 7, completion: 0, dimensions: OTHER }));
-    pipeline.advance(late - 2);
-    await pipeline.run('sync-catalog', 'collect-usage', 'ingest-events');
-    pipeline.advance(1);
-    await pipeline.run('aggregate-usage');
+    await settleUsage([
+      ...makeCall({ prompt: 100, completion: 0 }),
+      ...makeCall({ prompt: 7, completion: 0, dimensions: OTHER }),
+    ]);
+    refusePushesOf(100n);
     expect(await push()).toMatchObject({ deliveredCount: 1, refusedCount: 1 });
     const total = await balance(pipeline);
     expect(total).toMatchObject({ billed: 7n, due: 0n, drift: 0n });
     expect(total.byReason).toEqual({ refused_by_stripe: 100n });
-    expect((await pushes())[0]?.last_error).toContain('35 days');
+    expect((await pushes()).map((row) => row.last_error)).toContain('Stripe takes no hundred');
     pipeline.calls.splice(0);
     await push();
     expect(meterEventCalls()).toBe(0);
