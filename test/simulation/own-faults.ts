@@ -1,9 +1,11 @@
 import type { AzureFault } from '../../src/sandbox/azure/faults.ts';
-import type { Draws } from './draws.ts';
+import { Draws } from './draws.ts';
 import type { Profile } from './profile.ts';
 import type { SimulatedSystem, SystemName } from './transport.ts';
 import type { Witness } from './witness.ts';
 import type { World } from './world.ts';
+
+const METER_EVENTS = '/v1/billing/meter_events';
 
 const AZURE_OWN_FAULTS: [AzureFault, ...AzureFault[]] = [
   'partial',
@@ -19,10 +21,17 @@ const AZURE_OWN_FAULTS: [AzureFault, ...AzureFault[]] = [
 
 /** The stand-ins as systems of the simulation, with the faults that are theirs and not the network's. */
 export function createSystems(
-  parts: Pick<World, 'azure' | 'openMeter' | 'stripe' | 'weather'> & { profile: Profile; witness: Witness },
+  parts: Pick<World, 'seed' | 'azure' | 'openMeter' | 'stripe' | 'weather'> & {
+    profile: Profile;
+    witness: Witness;
+  },
 ): Record<SystemName, SimulatedSystem> {
-  const { azure, openMeter, stripe, profile, witness, weather } = parts;
-  const chanceOf = (name: SystemName) => () => (weather.stormy ? profile.callFaultChance[name] : 0);
+  const { seed, azure, openMeter, stripe, profile, witness, weather } = parts;
+  const weatherOf = (name: SystemName) => ({
+    isDown: () => weather.down === name,
+    faultChance: () => (weather.stormy ? profile.callFaultChance[name] : 0),
+  });
+  const losses = new Draws(seed, 'lost pushes');
   openMeter.setFaults({
     staleReadMs: profile.openMeterStaleReadMs,
     dropRate: profile.openMeterDropRate,
@@ -31,7 +40,7 @@ export function createSystems(
     azure: {
       name: 'azure',
       answer: async (request) => await azure.app.fetch(request),
-      faultChance: chanceOf('azure'),
+      ...weatherOf('azure'),
       playOwnFault: (draws) => {
         const fault = draws.pick(AZURE_OWN_FAULTS);
         azure.setFaults({ next: [fault] });
@@ -47,7 +56,7 @@ export function createSystems(
         if (!refused) return await openMeter.app.fetch(request);
         return Response.json({ title: 'Bad Request', detail: 'event is invalid' }, { status: 400 });
       },
-      faultChance: chanceOf('openmeter'),
+      ...weatherOf('openmeter'),
       observe: (request, body, response) => {
         if (isIngest(request)) witness.sawEvents(body, response.status);
         else witness.sawOther('openmeter', request, response.status);
@@ -55,8 +64,13 @@ export function createSystems(
     },
     stripe: {
       name: 'stripe',
-      answer: async (request) => await stripe.app.fetch(request),
-      faultChance: chanceOf('stripe'),
+      answer: async (request) => {
+        const isPush = new URL(request.url).pathname === METER_EVENTS;
+        if (isPush && weather.stormy && losses.chance(profile.stripeDropRate))
+          stripe.faults.dropNextMeterEvents(1);
+        return await stripe.app.fetch(request);
+      },
+      ...weatherOf('stripe'),
       playOwnFault: (draws: Draws, request: Request) => {
         if (request.method === 'GET') return null;
         const kind = draws.pick<'fail' | 'fail_after'>(['fail', 'fail_after']);
@@ -64,8 +78,7 @@ export function createSystems(
         return kind;
       },
       observe: (request, body, response) => {
-        if (new URL(request.url).pathname === '/v1/billing/meter_events')
-          witness.sawPush(body, response.status);
+        if (new URL(request.url).pathname === METER_EVENTS) witness.sawPush(body, response.status);
         else witness.sawOther('stripe', request, response.status);
       },
     },

@@ -16,7 +16,7 @@ export interface FaultClasses {
 export const ALL_FAULTS: FaultClasses = {
   lostEvents: true,
   weakDeduplication: true,
-  lostPushes: false,
+  lostPushes: true,
   periodEnds: true,
 };
 
@@ -60,6 +60,10 @@ export interface Profile {
   /** Minutes after the start at which each customer's billing period ends; far away when none does. */
   periodEndMinutes: number[];
   gracePeriodHours: number;
+  /** A system that answers nobody for some rounds. */
+  outage: { system: 'azure' | 'openmeter' | 'stripe'; fromRound: number; untilRound: number } | null;
+  /** How far each worker's clock is off. */
+  clockSkewMs: number[];
   /** Everything is down for more than a day, once. */
   longOutage: boolean;
 }
@@ -107,6 +111,17 @@ export function drawProfile(seed: number, classes: FaultClasses): Profile {
     ),
     rescans: draws.chance(0.5),
     gracePeriodHours: draws.pick([1, 12, 72]),
+    outage: draws.chance(0.35) ? drawOutage(draws) : null,
+    clockSkewMs: Array.from({ length: 2 }, () => draws.pick([0, 0, -30_000, 30_000])),
     longOutage: draws.chance(0.25),
+  };
+}
+
+function drawOutage(draws: Draws): NonNullable<Profile['outage']> {
+  const fromRound = draws.between(2, 9);
+  return {
+    system: draws.pick<'azure' | 'openmeter' | 'stripe'>(['azure', 'openmeter', 'stripe', 'stripe']),
+    fromRound,
+    untilRound: fromRound + draws.between(1, 5),
   };
 }

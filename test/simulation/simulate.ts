@@ -109,7 +109,7 @@ class Play {
   }
 
   async storm(): Promise<void> {
-    const { clock, scheduler, traffic, profile, witness } = this.#world;
+    const { clock, scheduler, traffic, profile, witness, weather } = this.#world;
     const draws = this.#draws;
     const { crashChance, freezeChance } = profile;
     const outageRound = profile.longOutage ? draws.between(2, 8) : -1;
@@ -118,6 +118,10 @@ class Play {
       if (clock.nowMs() > traffic.lastIngestionMs + HOUR_MS) break;
       const hours = round === outageRound ? draws.between(25, 30) : draws.pick([0.02, 0.3, 1, 3, 6]);
       this.#pass(Math.round(hours * HOUR_MS));
+      weather.down =
+        profile.outage !== null && round >= profile.outage.fromRound && round < profile.outage.untilRound
+          ? profile.outage.system
+          : null;
       await this.#round((worker) => this.#drawTasks(round, worker));
       if (witness.violations.length > 0) return;
     }
@@ -128,6 +132,7 @@ class Play {
     const { scheduler, traffic, weather, azure, openMeter, stripe, clock } = this.#world;
     scheduler.disasters = { crashChance: 0, freezeChance: 0 };
     weather.stormy = false;
+    weather.down = null;
     azure.setFaults({ next: [], rowCeiling: 500_000 });
     openMeter.setFaults({ staleReadMs: 0, dropRate: 0 });
     stripe.faults.clear();
@@ -192,7 +197,7 @@ class Play {
 
   #start(index: number): Worker {
     this.#startCount += 1;
-    const worker = this.#world.startWorker(`worker-${index + 1}.${this.#startCount}`);
+    const worker = this.#world.startWorker(`worker-${index + 1}.${this.#startCount}`, index);
     this.#workers[index] = worker;
     return worker;
   }

@@ -28,6 +28,8 @@ export interface SimulatedSystem {
   name: SystemName;
   /** The stand-in itself. */
   answer: (request: Request) => Promise<Response>;
+  /** Whether it answers nobody at present. */
+  isDown: () => boolean;
   faultChance: () => number;
   /** Faults of its own that the stand-in can be told to play for its next call. */
   playOwnFault?: (draws: Draws, request: Request) => string | null;
@@ -68,6 +70,7 @@ export function createTransport(parts: TransportParts, system: SimulatedSystem):
 }
 
 function drawFault(draws: Draws, system: SimulatedSystem, request: Request): TransportFault | string | null {
+  if (system.isDown()) return draws.pick(['refused', 'refused', 'hung_before', 'bad_gateway']);
   if (!draws.chance(system.faultChance())) return null;
   if (system.playOwnFault !== undefined && draws.chance(0.4)) {
     const own = system.playOwnFault(draws, request);

@@ -23,7 +23,7 @@ import type { Profile } from './profile.ts';
 import { Scheduler, type SimulatedProcess } from './scheduler.ts';
 import { Trace } from './trace.ts';
 import { drawRows, SimulatedTraffic } from './traffic.ts';
-import { createTransport } from './transport.ts';
+import { createTransport, type SystemName } from './transport.ts';
 import { Witness } from './witness.ts';
 
 /** A Thursday, and the first of a month. */
@@ -49,11 +49,11 @@ export interface World {
   trace: Trace;
   witness: Witness;
   /** Whether calls may go wrong at present. */
-  weather: { stormy: boolean };
+  weather: { stormy: boolean; down: SystemName | null };
   /** Ids that a mutant made up so far. */
   freshIdCount: number;
   advanceTo(nowMs: number): void;
-  startWorker(name: string): Worker;
+  startWorker(name: string, index: number): Worker;
 }
 
 export interface WorldParts {
@@ -123,8 +123,8 @@ export function createWorld(parts: WorldParts): World {
     },
   });
   const witness = new Witness(traffic, scenario, stripe);
-  const weather = { stormy: true };
-  const systems = createSystems({ profile, azure, openMeter, stripe, witness, weather });
+  const weather: World['weather'] = { stormy: true, down: null };
+  const systems = createSystems({ seed, profile, azure, openMeter, stripe, witness, weather });
   const network = new Draws(seed, 'network');
   const jitter = new Draws(seed, 'jitter');
 
@@ -143,7 +143,8 @@ export function createWorld(parts: WorldParts): World {
     weather,
     freshIdCount: 0,
     advanceTo,
-    startWorker(name) {
+    startWorker(name, index) {
+      const skewMs = profile.clockSkewMs[index] ?? 0;
       const process: SimulatedProcess = { name, alive: true, frozenUntilEffect: null };
       const database = new ProcessDatabase({ process, scheduler, connections, now: () => clock.now() });
       databases.set(process, database);
@@ -173,7 +174,7 @@ export function createWorld(parts: WorldParts): World {
             retryPolicy: { random: jitter.random, sleep, attemptCount: 2 },
           },
         ),
-        clock,
+        clock: { now: () => new Date(clock.nowMs() + (weather.stormy ? skewMs : 0)) },
         settings: { ...DEFAULT_SETTINGS, collectStart: new Date(START_MS), ...profile.settings },
         log: createLogger('silent'),
       };
