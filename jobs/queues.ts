@@ -8,8 +8,8 @@ import {
 } from 'bullmq';
 import { Redis } from 'ioredis';
 import { TallystickError } from '../src/errors.ts';
+import { ResilientClient } from '../src/ledger/resilient-client.ts';
 import type { Logger } from '../src/log.ts';
-import { ResilientClient } from '../src/resilient-client.ts';
 import type { StepName, StepResult } from './steps.ts';
 
 /** One queue carries every step; job names are step names. */

@@ -1,6 +1,6 @@
 import { Kysely, PostgresDialect, type Transaction } from 'kysely';
 import pg from 'pg';
-import { ResilientClient } from '../resilient-client.ts';
+import { ResilientClient } from './resilient-client.ts';
 import type { Ledger } from './schema.ts';
 
 export type LedgerDatabase = Kysely<Ledger>;
