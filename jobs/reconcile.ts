@@ -62,7 +62,7 @@ export async function reconcileWindow(
   const recheck = await recheckHours(deps, await findSettledHours(deps.database, query.window), signal);
   const pairs = noPairs();
   const wanted = await findPairsOfWindow(deps.database, { ...query.window, customerId: query.customerId });
-  await checkPairs(deps, wanted, 'doubt', pairs, signal);
+  await checkPairs(deps, wanted, 'doubt', pairs, signal, query.window);
   return { ...recheck, ...pairs };
 }
 

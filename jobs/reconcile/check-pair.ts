@@ -11,8 +11,9 @@ import {
   readPairHours,
 } from '../../src/ledger/billing-drifts.ts';
 import type { JobDependencies } from '../dependencies.ts';
-import { type ExplainRules, explainDifference, growPatience } from './explain.ts';
+import { type ExplainRules, explainDifference } from './explain.ts';
 import { BudgetSpentError, type NarrowedHour, narrow, PairReader, readHours } from './narrow.ts';
+import { findRange, isRipe, type Ripeness } from './range.ts';
 
 /** No further back than this are Stripe and the ledger held against each other. */
 const FURTHEST_BACK_MS = 400 * DAY_MS;
@@ -35,12 +36,14 @@ export interface PairOutcome {
  * Holds what Stripe acknowledged of one customer and meter against what it counts, over everything that has not
  * agreed yet: one total for the whole range, narrowed down only where it differs. Losses are repaired once two
  * readings agree on them.
+ * @param asked hold this window against each other, also where it agreed before
  * @throws UpstreamError when Stripe cannot be asked
  */
 export async function checkPair(
   deps: JobDependencies,
   pair: BillingPair,
   purpose: 'routine' | 'doubt',
+  asked: TimeWindow | null,
   signal?: AbortSignal,
 ): Promise<PairOutcome> {
   const now = deps.clock.now();
@@ -59,7 +62,7 @@ export async function checkPair(
     hours.every((hour) => +hour.windowStart !== +drift.windowStart || isRipe(hour, rules)),
   );
   // What was found to differ is read by the hour at once: the whole might agree by chance.
-  const range = known.length > 0 ? null : findRange(hours, pair, rules);
+  const range = known.length > 0 ? null : findRange(hours, pair, rules, asked);
   const reader = new PairReader(deps, pair, signal);
   const outcome: PairOutcome = {
     readCount: 0,
@@ -99,49 +102,6 @@ export async function checkPair(
   outcome.unexplainedCount = open.filter((verdict) => verdict.driftClass === 'unexplained').length;
   if (open.length > 0) deps.log.error({ pair, drifts: open.slice(0, 10) }, 'Stripe counts something else');
   return outcome;
-}
-
-type Ripeness = Pick<ExplainRules, 'now' | 'summaryLagMs' | 'observedLagMs'>;
-
-/**
- * Whether Stripe must show by now everything that it acknowledged of the hour, and nothing is on its way. After
- * repairs it is given longer: acting again before the last repair shows would never come to rest.
- */
-function isRipe(hour: PairHour, { now, summaryLagMs, observedLagMs }: Ripeness): boolean {
-  const lagMs = Math.max(growPatience(summaryLagMs, hour.repairCount), observedLagMs);
-  return !hour.hasPending && (hour.lastDeliveredAt === null || addMs(hour.lastDeliveredAt, lagMs) <= now);
-}
-
-/**
- * From the first day that holds anything not yet agreed on, up to the first hour that Stripe may not show
- * whole yet. `agreedAt`: pushes delivered by then are all inside.
- */
-function findRange(
-  hours: readonly PairHour[],
-  pair: BillingPair,
-  ripe: Ripeness,
-): { window: TimeWindow; agreedAt: Date } | null {
-  const first = hours.find(
-    (hour) =>
-      hour.unprovenIds.length > 0 ||
-      hour.hasRecentLoss ||
-      (hour.lastDeliveredAt !== null && (pair.agreedAt === null || hour.lastDeliveredAt > pair.agreedAt)),
-  );
-  if (first === undefined) return null;
-  const start = new Date(Math.floor(first.windowStart.getTime() / DAY_MS) * DAY_MS);
-  const unripe = hours.find((hour) => !isRipe(hour, ripe));
-  const last = hours.at(-1)?.windowStart ?? start;
-  const end = unripe?.windowStart ?? addMs(floorToHour(last), HOUR_MS);
-  if (end <= start) return null;
-  const outside = hours.filter((hour) => hour.windowStart >= end && hour.firstDeliveredAt !== null);
-  const agreedAt = outside.reduce(
-    (earliest, hour) =>
-      hour.firstDeliveredAt !== null && hour.firstDeliveredAt <= earliest
-        ? addMs(hour.firstDeliveredAt, -1)
-        : earliest,
-    addMs(ripe.now, -ripe.summaryLagMs),
-  );
-  return { window: { start, end }, agreedAt };
 }
 
 /** The hours that were known to differ, as they are now, and any other of the same days that does. */

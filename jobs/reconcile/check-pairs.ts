@@ -1,4 +1,4 @@
-import { addMs, DAY_MS } from '../../src/clock.ts';
+import { addMs, DAY_MS, type TimeWindow } from '../../src/clock.ts';
 import { type BillingPair, samplePairs } from '../../src/ledger/billing-checks.ts';
 import { countStripeReads } from '../../src/ledger/stripe-reads.ts';
 import type { JobDependencies } from '../dependencies.ts';
@@ -27,17 +27,21 @@ export function noPairs(): PairsOutcome {
   };
 }
 
-/** Checks pairs one after the other into `outcome`; stops where the budget ends. */
+/**
+ * Checks pairs one after the other into `outcome`; stops where the budget ends. `asked`: over this window, and not
+ * only what has not agreed yet.
+ */
 export async function checkPairs(
   deps: JobDependencies,
   pairs: readonly BillingPair[],
   purpose: 'routine' | 'doubt',
   outcome: PairsOutcome,
   signal?: AbortSignal,
+  asked: TimeWindow | null = null,
 ): Promise<void> {
   for (const [index, pair] of pairs.entries()) {
     signal?.throwIfAborted();
-    const checked = await checkPair(deps, pair, purpose, signal);
+    const checked = await checkPair(deps, pair, purpose, asked, signal);
     outcome.stripeReadCount += checked.readCount;
     outcome.billingDriftCount += checked.driftCount;
     outcome.unexplainedCount += checked.unexplainedCount;

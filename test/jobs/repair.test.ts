@@ -115,7 +115,8 @@ describe('repairing what OpenMeter did with usage', () => {
   });
 
   it('offsets events that were counted twice by signed ones, and bills the usage once', async () => {
-    pipeline = await openPipeline({ openMeter: { dedupe: null } });
+    // One sender, so that both events travel in one batch and share its fault.
+    pipeline = await openPipeline({ openMeter: { dedupe: null }, settings: { ingestConcurrency: 1 } });
     pipeline.traffic.inject([...makeCall({}), ...makeCall({ dimensions: { userId: 'user-00002' } })]);
     // The batch is stored, the answer says it was not, and the repeat is stored as well.
     pipeline.openMeter.setFaults({ next: ['error-after-commit'], appliesTo: 'ingest' });
