@@ -1,4 +1,5 @@
 import type { LedgerDatabase } from '../ledger/database.ts';
+import { readDriftMetrics } from '../ledger/drift-metrics.ts';
 import { countUndividedPushes, readRescannedThrough } from '../ledger/metric-queries.ts';
 import { isAlarming } from '../ledger/quarantine-entries.ts';
 import { readPipelineStatus } from '../ledger/status.ts';
@@ -40,6 +41,7 @@ async function collectMetrics(database: LedgerDatabase, now: Date, alarmAfterMs:
   const totals = await readTokenTotals(database);
   const rescans = await readRescannedThrough(database);
   const undivided = await countUndividedPushes(database);
+  const reconciliation = await readDriftMetrics(database, now);
   const ageOf = (instant: Date) => Math.max(0, (now.getTime() - instant.getTime()) / 1_000);
   const gauge = (name: string, help: string, samples: Metric['samples']): Metric => ({
     name: `tallystick_${name}`,
@@ -115,6 +117,33 @@ async function collectMetrics(database: LedgerDatabase, now: Date, alarmAfterMs:
     gauge('open_drifts', 'Differences between the ledger and OpenMeter that are not resolved.', [
       { value: status.openDriftCount },
     ]),
+    gauge(
+      'drifts',
+      'Differences that are not resolved, by the system that differs and by class.',
+      reconciliation.drifts.map(({ boundary, driftClass, count }) => ({
+        labels: { boundary, class: driftClass },
+        value: count,
+      })),
+    ),
+    gauge(
+      'drift_oldest_age_seconds',
+      'How long the oldest of them is known.',
+      reconciliation.drifts.map(({ boundary, driftClass, oldestAt }) => ({
+        labels: { boundary, class: driftClass },
+        value: ageOf(oldestAt),
+      })),
+    ),
+    gauge('doubted_pairs', 'Customers and meters whose sums at Stripe are to be looked at again.', [
+      { value: reconciliation.doubtedPairCount },
+    ]),
+    gauge('invoice_differences', 'Invoice quantities that are not what the delivered pushes say.', [
+      { value: reconciliation.invoiceDifferenceCount },
+    ]),
+    gauge(
+      'stripe_reads_today',
+      'Event summaries read in this UTC day, by purpose.',
+      Object.entries(reconciliation.stripeReads).map(([purpose, value]) => ({ labels: { purpose }, value })),
+    ),
     counter(
       'step_runs_total',
       'Runs of each step.',

@@ -130,6 +130,10 @@ describe('the drift report', () => {
     const lost = await drift();
     expect(lost).toMatchObject([{ billed: '0', due: '0', class: 'push_unconfirmed', since: instant(7) }]);
     expect(lost[0]?.difference).toBe(lost[0]?.source);
+    const metrics = await (await call('/metrics')).text();
+    expect(metrics).toMatch(/^tallystick_drifts\{boundary="stripe",class="push_unconfirmed"\} 1$/m);
+    expect(metrics).toMatch(/^tallystick_doubted_pairs 1$/m);
+    expect(metrics).toMatch(/^tallystick_stripe_reads_today\{purpose="doubt"\} \d+$/m);
     for (let round = 0; round < 14; round += 1) await pipeline.tick(1);
     expect(await drift()).toEqual([]);
   });
