@@ -41,13 +41,17 @@ export async function commitSlices(
 ): Promise<CollectOutcome> {
   const outcome: CollectOutcome = { rowCount: 0, newRowCount: 0, usageEventCount: 0, quarantinedRowCount: 0 };
   let position = options.watermarkFrom;
+  let knewSome = false;
   const commit = async ({ slice, items }: JudgedSlice) => {
     const moves = options.watermarkFrom !== undefined && slice.isLastOfItsTime;
     const watermark = moves ? { from: position ?? null, to: slice.query.window.end } : undefined;
-    await commitItems(deps, slice, items, outcome, {
+    const isKnown = await commitItems(deps, slice, items, outcome, {
       watermark,
       expectsKnown: options.expectsKnown === true,
+      // Where one slice was known the next one is, too, when a watermark was set back and all is told again.
+      looksFirst: knewSome,
     });
+    if (items.length > 0) knewSome = isKnown;
     if (moves) position = slice.query.window.end;
     options.onCommitted?.(slice, outcome);
   };
@@ -78,21 +82,24 @@ async function* judgeSlices(
   }
 }
 
+/** @returns whether the ledger turned out to know some of the items */
 async function commitItems(
   deps: JobDependencies,
   { query, queryText, rows }: SourceSlice,
   judged: SourceItem[],
   outcome: CollectOutcome,
-  how: { watermark: CollectedSlice['watermark']; expectsKnown: boolean },
-): Promise<void> {
+  how: { watermark: CollectedSlice['watermark']; expectsKnown: boolean; looksFirst: boolean },
+): Promise<boolean> {
   const { watermark, expectsKnown } = how;
   let items = judged;
   let returningItems: SourceItem[] = [];
   // A backfill mostly meets rows it knows; the collector's cursor hardly ever does.
-  let mayKnowSome = expectsKnown || query.by === 'event';
+  let mayKnowSome = expectsKnown || how.looksFirst || query.by === 'event';
+  let knewSome = false;
   for (let attempt = 1; ; attempt += 1) {
     if (mayKnowSome) {
       const known = await findKnownItems(deps.database, judged);
+      knewSome = known.size > 0;
       const stateOf = ({ eventDay, row }: SourceItem) =>
         known.get(itemKey(eventDay, row.sourceItemId, row.metricName));
       items = judged.filter((item) => stateOf(item) === undefined);
@@ -101,7 +108,7 @@ async function commitItems(
     }
     if (expectsKnown && watermark === undefined && items.length + returningItems.length === 0) {
       outcome.rowCount += rows.length;
-      return;
+      return knewSome;
     }
     const events = buildUsageEvents([...items, ...returningItems]);
     const slice: CollectedSlice = {
@@ -127,6 +134,6 @@ async function commitItems(
     outcome.newRowCount += items.length;
     outcome.usageEventCount += events.length;
     outcome.quarantinedRowCount += items.filter((item) => item.quarantineReason !== null).length;
-    return;
+    return knewSome;
   }
 }
