@@ -41,6 +41,8 @@ export interface SandboxCalls {
   azureQueryCount: number;
   ingestRequestCount: number;
   meterEventCount: number;
+  /** All that may change something: neither a GET nor a query. */
+  writeCount: number;
 }
 
 /** The sandbox's own door, beside the three that production code knows: time, faults, and counting. */

@@ -99,7 +99,12 @@ export function assembleSandbox(options: SandboxOptions): SandboxParts {
 /** Starts the three stand-ins and their control on free loopback ports, with one virtual clock. */
 export async function startSandbox(options: SandboxOptions): Promise<RunningSandbox> {
   const parts = assembleSandbox(options);
-  const calls: SandboxCalls = { azureQueryCount: 0, ingestRequestCount: 0, meterEventCount: 0 };
+  const calls: SandboxCalls = {
+    azureQueryCount: 0,
+    ingestRequestCount: 0,
+    meterEventCount: 0,
+    writeCount: 0,
+  };
   const servers = await Promise.all([
     listen(counting(parts.azure.app, calls, 'azureQueryCount', '/query')),
     listen(counting(parts.openMeter.app, calls, 'ingestRequestCount', '/api/v1/events')),
@@ -125,10 +130,12 @@ export async function startSandbox(options: SandboxOptions): Promise<RunningSand
   };
 }
 
-/** Counts the posts to one route, whatever becomes of them. */
+/** Counts the posts to one route, and all writes, whatever becomes of them. */
 function counting(app: Hono, calls: SandboxCalls, count: keyof SandboxCalls, route: string): Hono['fetch'] {
   return (request, ...rest) => {
-    if (request.method === 'POST' && new URL(request.url).pathname.endsWith(route)) calls[count] += 1;
+    const { pathname } = new URL(request.url);
+    if (request.method === 'POST' && pathname.endsWith(route)) calls[count] += 1;
+    if (request.method !== 'GET' && !pathname.endsWith('/query')) calls.writeCount += 1;
     return app.fetch(request, ...rest);
   };
 }

@@ -5,6 +5,7 @@ import { collectBench } from './collect.ts';
 import { pushBench } from './push.ts';
 import { reconcileReadsBench } from './reconcile-reads.ts';
 import { recoveryBench } from './recovery.ts';
+import { replayBench } from './replay.ts';
 import { Cleanup } from './support/cleanup.ts';
 import { renderResults } from './support/table.ts';
 
@@ -15,6 +16,7 @@ const BENCHES: readonly Bench[] = [
   backfillMemoryBench,
   pushBench,
   recoveryBench,
+  replayBench,
   reconcileReadsBench,
 ];
 const STOP_TIMEOUT_MS = 30_000;
