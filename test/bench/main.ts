@@ -56,13 +56,15 @@ function readChoice(): Choice | null {
 async function runBench(bench: Bench, quick: boolean): Promise<BenchResult> {
   const cleanup = new Cleanup();
   let exitCode: number | null = null;
+  // The signal often comes twice, to the process and to its group; the second must not end the cleaning up.
   const stop = (signal: NodeJS.Signals) => {
+    if (exitCode !== null) return;
     exitCode = signal === 'SIGINT' ? 130 : 143;
     // What the bench stands on is taken away; it then ends with an error that says nothing new.
     cleanup.run().catch(() => {});
     setTimeout(() => process.exit(exitCode), STOP_TIMEOUT_MS).unref();
   };
-  process.once('SIGINT', stop).once('SIGTERM', stop);
+  process.on('SIGINT', stop).on('SIGTERM', stop);
   const note = (text: string) => process.stderr.write(`${bench.name}: ${text}\n`);
   try {
     return judge(bench, await bench.run({ quick, cleanup, note }), quick);
