@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto';
 import { Worker } from 'node:worker_threads';
 import { readArguments, type SimulationArguments } from './arguments.ts';
 import { startSimulationServer } from './server.ts';
@@ -44,6 +45,8 @@ function describeFailure(result: SimulationResult): string {
   ].join('\n');
 }
 
+/** Two runs over the same seeds must give the same traces, whoever played which. */
+const traces = new Map<number, string>();
 const options = readArguments(process.argv.slice(2));
 const startedMs = performance.now();
 const server = await startSimulationServer();
@@ -51,17 +54,18 @@ const totals: Totals = { seeds: 0, violations: 0, events: 0, crashes: 0, seconds
 try {
   await play(options, server.databaseUrl, (result) => {
     totals.seeds += 1;
+    traces.set(result.seed, result.traceHash);
     totals.violations += result.violations.length;
     totals.events += result.eventCount;
     totals.crashes += result.crashCount;
     if (result.violations.length > 0) process.stderr.write(`${describeFailure(result)}\n`);
-    else if (options.seedCount === 1)
-      process.stderr.write(`Seed ${result.seed}, trace ${result.traceHash}\n`);
     if (totals.seeds % 50 === 0) process.stderr.write(`${totals.seeds} of ${options.seedCount} seeds\n`);
   });
 } finally {
   await server.stop();
 }
+const inOrder = [...traces].sort(([one], [other]) => one - other).map(([, hash]) => hash);
+process.stderr.write(`Traces: ${createHash('sha256').update(inOrder.join()).digest('hex').slice(0, 16)}\n`);
 totals.seconds = Math.round((performance.now() - startedMs) / 100) / 10;
 const { seeds, violations, events, crashes, seconds } = totals;
 process.stdout.write(

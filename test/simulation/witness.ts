@@ -13,6 +13,9 @@ interface SeenEvent {
   data: Record<string, string>;
 }
 
+/** Events that repeat or offset another one carry a suffix. */
+const USAGE_ID = /^ue_[0-9a-f]{40}$/;
+
 /**
  * Sees every call that reaches an outside system, and speaks up at once when one breaks a promise: an
  * identifier with two values, more billed than was used.
@@ -22,7 +25,7 @@ export class Witness {
   readonly violations: string[] = [];
   /** Calls that changed something outside: sent, and not refused. */
   writeCount = 0;
-  /** Events that OpenMeter refuses for good, by id. */
+  /** Usage events that OpenMeter refuses for good, by id. A refused repair is no usage, and is made anew. */
   readonly refused = new Map<string, SeenEvent>();
   readonly #bodyOfEvent = new Map<string, string>();
   readonly #bodyOfPush = new Map<string, string>();
@@ -54,7 +57,7 @@ export class Witness {
       const digest = createHash('sha256').update(id).digest();
       return digest.readUInt32BE(0) / 2 ** 32 < share;
     });
-    for (const event of poison) this.refused.set(event.id, event);
+    for (const event of poison) if (USAGE_ID.test(event.id)) this.refused.set(event.id, event);
     return poison.length > 0;
   }
 
