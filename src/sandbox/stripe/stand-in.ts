@@ -60,11 +60,11 @@ export function createStripeStandIn(
     tokenTotal: () => [...state.usage.customerIds()].reduce((sum, id) => sum + tokensOf(id), 0n),
     tokenTotalByCustomer: () =>
       new Map([...state.customers.keys()].map((id) => [tenantOf(id), tokensOf(id)] as const)),
-    usageBetween: (tenantKey, startMs, endMs) => {
+    usageBetween: (tenantKey, startMs, endMs, receivedUntilMs = Number.POSITIVE_INFINITY) => {
       const range = {
         startSeconds: startMs / 1_000,
         endSeconds: endMs / 1_000,
-        receivedUntilMs: Number.POSITIVE_INFINITY,
+        receivedUntilMs,
       };
       let total = 0n;
       for (const { customerId, meterId } of state.usage.pairs()) {
@@ -126,8 +126,11 @@ export interface StripeStandIn extends StandIn {
   faults: StripeFaults;
   /** Token meter values per tenant key, for all customers that exist. */
   tokenTotalByCustomer(): Map<string, bigint>;
-  /** What all meters together count of a customer with timestamps in `[startMs, endMs)`; for checks. */
-  usageBetween(tenantKey: string, startMs: number, endMs: number): bigint;
+  /**
+   * What all meters together count of a customer with timestamps in `[startMs, endMs)`, of all events or of those
+   * received by an instant; for checks.
+   */
+  usageBetween(tenantKey: string, startMs: number, endMs: number, receivedUntilMs?: number): bigint;
   /** What each meter counts of each customer in each UTC hour, by all events received; for checks. */
   usageByHour(): { tenantKey: string; eventName: string; hourMs: number; value: bigint }[];
   /** All invoices, oldest first, drafts included, each as it stands now. */
