@@ -50,6 +50,13 @@ const traces = new Map<number, string>();
 const options = readArguments(process.argv.slice(2));
 const startedMs = performance.now();
 const server = await startSimulationServer();
+// The server is a process of its own and would outlive us.
+for (const [signal, status] of [
+  ['SIGINT', 130],
+  ['SIGTERM', 143],
+] as const) {
+  process.once(signal, () => server.stop().finally(() => process.exit(status)));
+}
 const totals: Totals = { seeds: 0, violations: 0, events: 0, crashes: 0, seconds: 0 };
 try {
   await play(options, server.databaseUrl, (result) => {
