@@ -13,4 +13,10 @@ export const LEDGER_MIGRATION_NAMES: readonly string[] = [
   '0008_quarantine_desk.sql',
   '0009_reconciliation.sql',
   '0010_late_pushes.sql',
+  '0011_price_book.sql',
+  '0012_plans.sql',
+  '0013_tiered_prices.sql',
+  '0014_quotes.sql',
+  '0015_costs.sql',
+  '0016_price_sync.sql',
 ];
