@@ -1,6 +1,7 @@
 import { divideHalfUp } from './money.ts';
 import { type DeploymentType, findPrice, type PriceBook, type PriceNote } from './price-book.ts';
-import { costPicoUsd, exactAmountPicoMinor, roundToMinor } from './rating.ts';
+import type { RatePrice } from './rate-price.ts';
+import { costPicoUsd, exactAmount, rateQuantity, splitAmount } from './rating.ts';
 import { findSellRate, type SellRate } from './sell-rates.ts';
 import { TOKEN_TYPES, type TokenBuckets, type TokenType } from './tokens.ts';
 
@@ -12,9 +13,12 @@ export interface QuoteUsage {
   tokens: TokenBuckets;
 }
 
+/** A sell rate; a price that could not be read is null, and what it would have priced is said to be unknown. */
+export type QuotedRate = Omit<SellRate, 'price'> & { price: RatePrice | null };
+
 export type QuoteInput = {
   usage: readonly QuoteUsage[];
-  sellRates: readonly SellRate[];
+  sellRates: readonly QuotedRate[];
   /** Of the sell rates, lower case. */
   currency: string;
   priceBook: PriceBook;
@@ -74,11 +78,12 @@ export interface Quote {
 
 /** What this usage costs us and brings us. Pure: the same input gives the same quote for ever. */
 export function createQuote(input: QuoteInput): Quote {
-  const lines = input.usage.flatMap((usage) =>
+  const parts = input.usage.flatMap((usage) =>
     TOKEN_TYPES.filter((tokenType) => usage.tokens[tokenType] !== 0n).map((tokenType) =>
-      createLine(input, usage, tokenType),
+      toPart(input, usage, tokenType),
     ),
   );
+  const lines = priceParts(parts).map(({ part, price }) => createLine(input, part, price));
   const invoiceLines = createInvoiceLines(input, lines);
   const cost = sumOf(lines.map((line) => line.cost));
   const price = sumOf(lines.map((line) => line.price));
@@ -98,11 +103,47 @@ export function createQuote(input: QuoteInput): Quote {
   };
 }
 
-function createLine(input: QuoteInput, usage: QuoteUsage, tokenType: TokenType): QuoteLine {
+/** Usage of one token type, and the rate that prices it. */
+interface QuotePart {
+  usage: QuoteUsage;
+  tokenType: TokenType;
+  tokenCount: bigint;
+  rate: QuotedRate | null;
+}
+
+function toPart(input: QuoteInput, usage: QuoteUsage, tokenType: TokenType): QuotePart {
   const tokenCount = usage.tokens[tokenType];
   if (tokenCount < 0n) throw new RangeError('a quote is for usage, which is never negative');
+  return { usage, tokenType, tokenCount, rate: findSellRate(input.sellRates, { ...usage, tokenType }) };
+}
+
+/** A rate prices the sum of its usage; the amount is shared out by tokens, and the shares sum to it exactly. */
+function priceParts(parts: readonly QuotePart[]): { part: QuotePart; price: Figure }[] {
+  const partsByRate = Map.groupBy(parts, ({ rate }) => rate?.rateId);
+  const priceByPart = new Map<QuotePart, bigint>();
+  for (const shared of partsByRate.values()) {
+    const price = shared[0]?.rate?.price ?? null;
+    if (price === null) continue;
+    const tokenCounts = shared.map(({ tokenCount }) => tokenCount);
+    const amount = exactAmount(
+      tokenCounts.reduce((sum, tokenCount) => sum + tokenCount, 0n),
+      price,
+    );
+    const amounts = splitAmount(amount, tokenCounts);
+    shared.forEach((part, index) => {
+      priceByPart.set(part, amounts[index] ?? 0n);
+    });
+  }
+  return parts.map((part) => {
+    const amount = priceByPart.get(part);
+    if (amount !== undefined) return { part, price: known(amount) };
+    return { part, price: unknown(part.rate === null ? 'no_sell_rate' : 'tiered_sell_rate') };
+  });
+}
+
+function createLine(input: QuoteInput, part: QuotePart, price: Figure): QuoteLine {
+  const { usage, tokenType, tokenCount, rate } = part;
   const found = findPrice(input.priceBook, usage, tokenType);
-  const rate = findSellRate(input.sellRates, { ...usage, tokenType });
   const cost = found.found ? known(costPicoUsd(tokenCount, found.picoUsdPerToken)) : unknown(found.reason);
   return {
     model: usage.model,
@@ -112,14 +153,8 @@ function createLine(input: QuoteInput, usage: QuoteUsage, tokenType: TokenType):
     tokenCount,
     rateId: rate?.rateId ?? null,
     notes: found.found ? found.notes : [],
-    ...figuresOf(input, cost, priceOf(rate, tokenCount)),
+    ...figuresOf(input, cost, price),
   };
-}
-
-function priceOf(rate: SellRate | null, tokenCount: bigint): Figure {
-  if (rate === null) return unknown('no_sell_rate');
-  if (rate.unitAmountDecimal === null) return unknown('tiered_sell_rate');
-  return known(exactAmountPicoMinor(tokenCount, rate.unitAmountDecimal));
 }
 
 function figuresOf(input: QuoteInput, cost: Figure, price: Figure): Figures {
@@ -148,14 +183,16 @@ function createInvoiceLines(input: QuoteInput, lines: readonly QuoteLine[]): Quo
   }
   return [...quantityByRate].map(([rateId, quantity]) => {
     const rate = input.sellRates.find((candidate) => candidate.rateId === rateId);
-    const unitAmountDecimal = rate?.unitAmountDecimal ?? null;
+    const price = rate?.price ?? null;
     return {
       rateId,
       description: rate?.description ?? rateId,
       quantity,
-      unitAmountDecimal,
+      unitAmountDecimal: price?.kind === 'per_unit' ? price.unitAmountDecimal : null,
       amountMinor:
-        unitAmountDecimal === null ? null : roundToMinor(exactAmountPicoMinor(quantity, unitAmountDecimal)),
+        price === null
+          ? null
+          : rateQuantity(quantity, price).reduce((sum, line) => sum + line.amountMinor, 0n),
     };
   });
 }

@@ -1,10 +1,80 @@
 import { divideHalfUp, PICO_DIGITS, parseDecimal } from './money.ts';
+import { checkRatePrice, type PriceTier, type RatePrice } from './rate-price.ts';
 
 const PICO = 10n ** BigInt(PICO_DIGITS);
+
+/** One line of an invoice: a quantity at one unit amount, and what is charged once beside it. */
+export interface RatedLine {
+  quantity: bigint;
+  unitAmountDecimal: string;
+  flatAmountDecimal: string | null;
+  /** Exact, in pico of the minor unit. */
+  amountPicoMinor: bigint;
+  /** The same in minor units, rounded once, halves away from zero. */
+  amountMinor: bigint;
+  /** Which tier of the price, from 0; null for a price without tiers. */
+  tierIndex: number | null;
+}
+
+/** A price read once, so that rating by it is multiplication alone. */
+interface PreparedTier {
+  tier: PriceTier;
+  tierIndex: number | null;
+  /** Quantity below the tier. */
+  from: bigint;
+  upTo: bigint | null;
+  unitPicoMinor: bigint;
+  flatPicoMinor: bigint;
+  /** What a graduated price charges for all tiers below. */
+  belowPicoMinor: bigint;
+}
+
+interface PreparedPrice {
+  isGraduated: boolean;
+  tiers: readonly PreparedTier[];
+}
 
 /** Exact cost in pico-USD. */
 export function costPicoUsd(tokenCount: bigint, picoUsdPerToken: bigint): bigint {
   return tokenCount * picoUsdPerToken;
+}
+
+/**
+ * The lines that Stripe's invoice shows for a quantity, each rounded once: one for a per-unit or a volume price,
+ * one for each tier used for a graduated price. No usage is one line of the first tier, and Stripe charges that
+ * tier's flat amount for it. A quantity below zero (corrections alone) is billed as none.
+ * @throws RangeError when the price is malformed
+ */
+export function rateQuantity(quantity: bigint, price: RatePrice): RatedLine[] {
+  const prepared = preparePrice(price);
+  const billed = quantity < 0n ? 0n : quantity;
+  const last = tierOf(prepared, billed);
+  if (!prepared.isGraduated) return [toLine(last, billed)];
+  return prepared.tiers
+    .slice(0, prepared.tiers.indexOf(last) + 1)
+    .map((tier) => toLine(tier, (tier === last ? billed : (tier.upTo ?? billed)) - tier.from));
+}
+
+/**
+ * What a quantity is charged before any rounding, in pico of the currency's minor unit. Never negative.
+ * @throws RangeError when the price is malformed
+ */
+export function exactAmount(quantity: bigint, price: RatePrice): bigint {
+  return amountAt(preparePrice(price), quantity);
+}
+
+/**
+ * `exactAmount` for one price and many quantities.
+ * @throws RangeError when the price is malformed
+ */
+export function prepareRate(price: RatePrice): (quantity: bigint) => bigint {
+  const prepared = preparePrice(price);
+  const [only, ...further] = prepared.tiers;
+  if (only === undefined || further.length > 0 || only.flatPicoMinor > 0n) {
+    return (quantity) => amountAt(prepared, quantity);
+  }
+  const { unitPicoMinor } = only;
+  return (quantity) => (quantity > 0n ? quantity * unitPicoMinor : 0n);
 }
 
 /**
@@ -26,6 +96,59 @@ export function roundToMinor(amountPicoMinor: bigint): bigint {
 /** What a line costs the customer, in minor units, rounded once for the whole line. */
 export function amountMinor(quantity: bigint, unitAmountDecimal: string): bigint {
   return roundToMinor(exactAmountPicoMinor(quantity, unitAmountDecimal));
+}
+
+/** Prices are plain data that live long: each is checked and read once. */
+const preparedByPrice = new WeakMap<RatePrice, PreparedPrice>();
+
+function preparePrice(price: RatePrice): PreparedPrice {
+  const known = preparedByPrice.get(price);
+  if (known !== undefined) return known;
+  checkRatePrice(price);
+  const tiers: PreparedTier[] = [];
+  const written: readonly PriceTier[] =
+    price.kind === 'tiered'
+      ? price.tiers
+      : [{ upTo: null, unitAmountDecimal: price.unitAmountDecimal, flatAmountDecimal: null }];
+  let from = 0n;
+  let belowPicoMinor = 0n;
+  for (const [index, tier] of written.entries()) {
+    const unitPicoMinor = parseDecimal(tier.unitAmountDecimal, PICO_DIGITS);
+    const flatPicoMinor = parseDecimal(tier.flatAmountDecimal ?? '0', PICO_DIGITS);
+    const tierIndex = price.kind === 'tiered' ? index : null;
+    tiers.push({ tier, tierIndex, from, upTo: tier.upTo, unitPicoMinor, flatPicoMinor, belowPicoMinor });
+    belowPicoMinor += ((tier.upTo ?? from) - from) * unitPicoMinor + flatPicoMinor;
+    from = tier.upTo ?? from;
+  }
+  const prepared = { isGraduated: price.kind === 'tiered' && price.mode === 'graduated', tiers };
+  preparedByPrice.set(price, prepared);
+  return prepared;
+}
+
+function amountAt(prepared: PreparedPrice, quantity: bigint): bigint {
+  const billed = quantity < 0n ? 0n : quantity;
+  const tier = tierOf(prepared, billed);
+  return prepared.isGraduated
+    ? tier.belowPicoMinor + (billed - tier.from) * tier.unitPicoMinor + tier.flatPicoMinor
+    : billed * tier.unitPicoMinor + tier.flatPicoMinor;
+}
+
+/** The tier that a total falls into; its end belongs to it. */
+function tierOf({ tiers }: PreparedPrice, quantity: bigint): PreparedTier {
+  for (const tier of tiers) if (tier.upTo === null || quantity <= tier.upTo) return tier;
+  throw new RangeError('a checked price has an open end');
+}
+
+function toLine(prepared: PreparedTier, quantity: bigint): RatedLine {
+  const amountPicoMinor = quantity * prepared.unitPicoMinor + prepared.flatPicoMinor;
+  return {
+    quantity,
+    unitAmountDecimal: prepared.tier.unitAmountDecimal,
+    flatAmountDecimal: prepared.tier.flatAmountDecimal,
+    amountPicoMinor,
+    amountMinor: roundToMinor(amountPicoMinor),
+    tierIndex: prepared.tierIndex,
+  };
 }
 
 /**

@@ -1,26 +1,27 @@
+import type { RatePrice } from './rate-price.ts';
 import type { TokenType } from './tokens.ts';
 
-/** What a reseller charges for some usage. `*` as model or feature matches any. */
-export interface SellRate {
-  /** What becomes one invoice line: usage under the same id is summed before it is rounded. */
-  rateId: string;
-  description: string;
+/** Which usage a rate is for. `*` as model or feature matches any. */
+export interface RateKey {
   model: string;
   feature: string;
   tokenType: TokenType;
-  /** Minor units for one token as decimal text; null when the price is tiered. */
-  unitAmountDecimal: string | null;
+}
+
+/** What a reseller charges for some usage. */
+export interface SellRate extends RateKey {
+  /** What is billed together: usage under the same id is summed before it is priced. */
+  rateId: string;
+  description: string;
+  price: RatePrice;
 }
 
 /**
  * The rate for one kind of usage. A rate that names the model wins over one that names the feature, and one
  * that names both over either: the rule by which usage is bound to a meter.
  */
-export function findSellRate(
-  rates: readonly SellRate[],
-  usage: { model: string; feature: string; tokenType: TokenType },
-): SellRate | null {
-  let best: SellRate | null = null;
+export function findSellRate<Rate extends RateKey>(rates: readonly Rate[], usage: RateKey): Rate | null {
+  let best: Rate | null = null;
   let bestRank = -1;
   for (const rate of rates) {
     if (rate.tokenType !== usage.tokenType) continue;

@@ -82,7 +82,7 @@ async function makeQuote(
       model: rate.model,
       feature: rate.feature,
       tokenType: rate.tokenType,
-      unitAmountDecimal: rate.unitAmountDecimal,
+      price: rate.price,
     })),
   });
   const createdAt = clock.now();

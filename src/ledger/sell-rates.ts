@@ -1,4 +1,5 @@
 import { sql } from 'kysely';
+import type { RatePrice } from '../../pricing/rate-price.ts';
 import type { LedgerDatabase } from './database.ts';
 import type { TokenType } from './schema.ts';
 
@@ -10,8 +11,8 @@ export interface SellRateRow {
   feature: string;
   tokenType: TokenType;
   currency: string;
-  /** Minor units per token as decimal text; null when tiered. */
-  unitAmountDecimal: string | null;
+  /** Null when tiered. */
+  price: RatePrice | null;
 }
 
 interface RawSellRate {
@@ -91,6 +92,9 @@ function toSellRate(row: RawSellRate): SellRateRow {
     feature: row.feature,
     tokenType: row.token_type,
     currency: row.currency,
-    unitAmountDecimal: row.unit_amount_decimal,
+    price:
+      row.unit_amount_decimal === null
+        ? null
+        : { kind: 'per_unit', unitAmountDecimal: row.unit_amount_decimal },
   };
 }

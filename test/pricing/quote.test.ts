@@ -1,20 +1,20 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { azureOpenAiPriceBook as priceBook } from '../../pricing/azure-openai.ts';
-import { createQuote, type QuoteInput, type QuoteUsage } from '../../pricing/quote.ts';
-import { findSellRate, type SellRate } from '../../pricing/sell-rates.ts';
+import { createQuote, type QuotedRate, type QuoteInput, type QuoteUsage } from '../../pricing/quote.ts';
+import { findSellRate } from '../../pricing/sell-rates.ts';
 
 const rate = (
-  tokenType: SellRate['tokenType'],
+  tokenType: QuotedRate['tokenType'],
   cents: string | null,
-  more: Partial<SellRate> = {},
-): SellRate => ({
+  more: Partial<QuotedRate> = {},
+): QuotedRate => ({
   rateId: `meter-${tokenType}`,
   description: tokenType,
   model: 'gpt-4o',
   feature: '*',
   tokenType,
-  unitAmountDecimal: cents,
+  price: cents === null ? null : { kind: 'per_unit', unitAmountDecimal: cents },
   ...more,
 });
 
@@ -90,7 +90,7 @@ describe('a quote', () => {
     expect(quote.totals.invoiceAmountMinor).toEqual({ value: null, reason: 'no_sell_rate' });
   });
 
-  it('has no price for tiers and no margin across currencies', () => {
+  it('has no price for a rate that could not be read and no margin across currencies', () => {
     const tiered = createQuote({
       ...base,
       sellRates: [rate('prompt', null)],
