@@ -38,7 +38,7 @@ export function classifyFailure(thrown: unknown): Failure {
     return { kind: 'split', reason: 'too_large' };
   }
   if (status === 429) {
-    const retryAfterMs = readRetryAfterMs(failure);
+    const retryAfterMs = readRetryAfterMs(failure.response?.headers?.get('retry-after'));
     return {
       kind: 'error',
       error: new UpstreamError('Azure Monitor Logs is throttling our queries', {
@@ -114,8 +114,8 @@ function readErrorCode(failure: RestFailure): string {
 }
 
 /** Retry-After in seconds or as a date; absent, unreadable and past ones are undefined. */
-function readRetryAfterMs(failure: RestFailure): number | undefined {
-  const text = failure.response?.headers?.get('retry-after')?.trim() ?? '';
+export function readRetryAfterMs(header: string | null | undefined): number | undefined {
+  const text = header?.trim() ?? '';
   if (/^\d+$/.test(text)) return Number(text) * 1_000;
   const instantMs = Date.parse(text);
   return Number.isNaN(instantMs) ? undefined : Math.max(0, instantMs - Date.now());
