@@ -1,14 +1,13 @@
-import { TallystickError, toTallystickError } from '../src/errors.ts';
+import { type TallystickError, toTallystickError } from '../src/errors.ts';
 import {
   type ClaimedEvent,
   claimPendingEvents,
-  markEventsSent,
   quarantineEvent,
   releaseEvents,
-  type UsageEvent,
 } from '../src/ledger/usage-events.ts';
 import type { JobDependencies } from './dependencies.ts';
 import { isIntact } from './ingest/check-body.ts';
+import { EventSender, type SendableEvent } from './ingest/event-sender.ts';
 import { repairEvent } from './ingest/repair-event.ts';
 
 /**
@@ -27,11 +26,12 @@ export interface IngestOutcome {
 /**
  * Step 2: sends the outbox to OpenMeter, several batches at a time. A refused batch is halved until the
  * poison event is alone, and only that one is quarantined. Sent is not stored: step 3 reads back.
- * @throws UpstreamError when OpenMeter is throttling or down; unsent events stay pending
+ * @throws UpstreamError when OpenMeter is throttling, down, or refuses everything; unsent events stay pending
  */
 export async function ingestEvents(deps: JobDependencies, signal?: AbortSignal): Promise<IngestOutcome> {
   const outcome: IngestOutcome = { sentCount: 0, quarantinedCount: 0, repairedCount: 0 };
   const { ingestBatchSize, ingestConcurrency } = deps.settings;
+  const sender = new EventSender(deps, outcome, signal);
   let failure: TallystickError | null = null;
   const send = async () => {
     while (failure === null && signal?.aborted !== true) {
@@ -41,7 +41,7 @@ export async function ingestEvents(deps: JobDependencies, signal?: AbortSignal):
       });
       if (batch.length === 0) return;
       try {
-        await sendBatch(deps, await checkBatch(deps, batch, outcome), outcome, signal);
+        await sender.send(await checkBatch(deps, batch, outcome));
       } catch (error) {
         failure ??= toTallystickError(error);
         // The whole batch, also the halves that were not tried yet: the next run need not wait for the claim.
@@ -53,7 +53,12 @@ export async function ingestEvents(deps: JobDependencies, signal?: AbortSignal):
     }
   };
   await Promise.all(Array.from({ length: ingestConcurrency }, send));
-  if (failure !== null) throw failure;
+  if (failure !== null || signal?.aborted === true) {
+    await releaseEvents(deps.database, sender.heldIds);
+    if (failure !== null) throw failure;
+  } else {
+    await sender.finish();
+  }
   return outcome;
 }
 
@@ -83,44 +88,4 @@ async function checkBatch(
     );
   }
   return sendable;
-}
-
-type SendableEvent = Pick<UsageEvent, 'usageEventId' | 'body'>;
-
-async function sendBatch(
-  deps: JobDependencies,
-  batch: readonly SendableEvent[],
-  outcome: IngestOutcome,
-  signal: AbortSignal | undefined,
-): Promise<void> {
-  if (batch.length === 0) return;
-  const ids = batch.map((event) => event.usageEventId);
-  try {
-    await deps.metering.ingestEvents(
-      batch.map((event) => event.body),
-      signal,
-    );
-  } catch (error) {
-    const rejectedContent =
-      error instanceof TallystickError && error.code === 'UPSTREAM_REJECTED' && isAboutContent(error);
-    if (!rejectedContent) throw error;
-    if (batch.length === 1) {
-      await quarantineEvent(deps.database, ids[0] ?? '', 'refused_by_openmeter');
-      deps.log.error({ usageEventId: ids[0], reason: error.message }, 'OpenMeter refused a usage event');
-      outcome.quarantinedCount += 1;
-      return;
-    }
-    const middle = Math.ceil(batch.length / 2);
-    await sendBatch(deps, batch.slice(0, middle), outcome, signal);
-    await sendBatch(deps, batch.slice(middle), outcome, signal);
-    return;
-  }
-  await markEventsSent(deps.database, ids, deps.clock.now());
-  outcome.sentCount += batch.length;
-}
-
-/** A wrong key or address is refused too, and is no fault of any event. */
-function isAboutContent(error: TallystickError): boolean {
-  const status = error.context.statusCode;
-  return status === 400 || status === 413 || status === 422;
 }

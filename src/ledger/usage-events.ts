@@ -58,16 +58,17 @@ export async function insertUsageEvents(
 /** An event to be sent, with what its row says of it, to be held against its bytes. */
 export type ClaimedEvent = Omit<UsageEvent, 'windowStart'> & { kind: UsageEventKind };
 
-/** Takes up to `limit` unsent events for a while; other senders skip them. Oldest first. */
+/** Takes up to `limit` unsent events for a while; other senders skip them. Oldest first unless told otherwise. */
 export async function claimPendingEvents(
   database: LedgerDatabase,
-  claim: { limit: number; seconds: number },
+  claim: { limit: number; seconds: number; newestFirst?: boolean },
 ): Promise<ClaimedEvent[]> {
+  const direction = claim.newestFirst === true ? sql`desc` : sql`asc`;
   const claimed = await sql<ClaimedEvent>`
     with chosen as (
       select usage_event_id from usage_events
       where status = 'pending' and (claimed_until is null or claimed_until < now())
-      order by created_at, usage_event_id limit ${claim.limit} for update skip locked)
+      order by created_at ${direction}, usage_event_id ${direction} limit ${claim.limit} for update skip locked)
     update usage_events as event
     set claimed_until = now() + make_interval(secs => ${claim.seconds}), attempt_count = attempt_count + 1
     from chosen where event.usage_event_id = chosen.usage_event_id

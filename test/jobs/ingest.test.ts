@@ -1,5 +1,6 @@
 import { afterEach, describe, expect, it } from 'vitest';
 import { HOUR_MS } from '../../src/clock.ts';
+import { readStepRuns } from '../../src/ledger/step-runs.ts';
 import { balance, openPipeline, type Pipeline, type PipelineOptions } from '../setup/pipeline.ts';
 import { makeCall } from '../setup/rows.ts';
 
@@ -127,6 +128,72 @@ describe('sending usage events', () => {
       .where('claimed_until', 'is not', null)
       .execute();
     expect(claims).toEqual([]);
+  });
+
+  describe('when OpenMeter refuses everything', () => {
+    const refusesAll = { code: 'UPSTREAM_REJECTED', retry: false, message: /refuses every event/ };
+
+    it.each([
+      [50, 1],
+      [7, 4],
+      [1, 1],
+    ])(
+      'blames the system and no event, with few calls (batches of %i, %i at once)',
+      async (batch, senders) => {
+        const ids = await collectEvents(59, {
+          settings: { ingestBatchSize: batch, ingestConcurrency: senders },
+        });
+        pipeline.openMeter.setFaults({ poisonIds: ids });
+        for (let run = 0; run < 2; run += 1) {
+          await expect(pipeline.run('ingest-events')).rejects.toMatchObject(refusesAll);
+          expect(await statuses()).toEqual({ pending: 59 });
+        }
+        expect(ingestCalls().length).toBeLessThan(2 * 59);
+        const [step] = await readStepRuns(pipeline.deps.database);
+        expect(step).toMatchObject({ step: 'collect-usage' });
+        expect((await readStepRuns(pipeline.deps.database))[1]).toMatchObject({
+          step: 'ingest-events',
+          lastError: 'UPSTREAM_REJECTED',
+          failedCount: 2n,
+        });
+        pipeline.openMeter.setFaults({ poisonIds: [] });
+        expect((await pipeline.run('ingest-events'))['ingest-events']).toMatchObject({ sentCount: 59 });
+        await pipeline.tick(2);
+        await pipeline.tick(2);
+        expect(await balance(pipeline)).toMatchObject({ billed: 59n * 120n, due: 0n, drift: 0n });
+      },
+    );
+
+    it.each([50, 5, 1])(
+      'sets many poison events aside when it accepts others (batches of %i)',
+      async (batch) => {
+        // Without deduplication, so that an event sent twice would count twice.
+        const ids = await collectEvents(45, {
+          settings: { ingestBatchSize: batch },
+          openMeter: { dedupe: null },
+        });
+        pipeline.openMeter.setFaults({ poisonIds: ids.slice(0, 25) });
+        expect((await pipeline.run('ingest-events'))['ingest-events']).toMatchObject({
+          sentCount: 20,
+          quarantinedCount: 25,
+        });
+        expect(await statuses()).toEqual({ sent: 20, quarantined: 25 });
+        await pipeline.tick(2);
+        await pipeline.tick(2);
+        expect(await balance(pipeline)).toMatchObject({
+          metered: 2_400n,
+          billed: 2_400n,
+          due: 0n,
+          drift: 0n,
+        });
+      },
+    );
+
+    it('sets a few aside that have no others beside them', async () => {
+      const ids = await collectEvents(3);
+      pipeline.openMeter.setFaults({ poisonIds: ids });
+      expect((await pipeline.run('ingest-events'))['ingest-events']).toMatchObject({ quarantinedCount: 3 });
+    });
   });
 
   it('by two at once sends each event once', async () => {
