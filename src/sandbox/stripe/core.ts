@@ -8,6 +8,7 @@ import { catalogEndpoints } from './endpoints-catalog.ts';
 import { eventEndpoints, newWebhookEndpoint } from './endpoints-events.ts';
 import { invoiceEndpoints } from './endpoints-invoices.ts';
 import { meterEndpoints } from './endpoints-meters.ts';
+import { productEndpoints } from './endpoints-products.ts';
 import { MeterErrorReports } from './error-reports.ts';
 import { recordSnapshotEvent } from './events.ts';
 import { expandAnswer } from './expand.ts';
@@ -95,6 +96,7 @@ export class StripeCore {
     this.endpoints = new Map(
       [
         ...catalogEndpoints(state),
+        ...productEndpoints(state),
         ...meterEndpoints({ state, intake: this.#intake, aggregationDelayMs }),
         ...invoiceEndpoints({ state, cycle: this.cycle, aggregationDelayMs }),
         ...eventEndpoints(state),

@@ -1,16 +1,16 @@
 import type Stripe from 'stripe';
 import { renderSubscription } from './billing-cycle.ts';
 import { type Endpoint, idOf } from './endpoint.ts';
-import { type FormShape, readMap, readText, requireText } from './form.ts';
-import { newCustomer } from './objects.ts';
+import { type Form, type FormShape, readMap, readText, requireText } from './form.ts';
+import { newCustomer, newSubscriptionItem } from './objects.ts';
 import { PAGING_SHAPE, toPage } from './paging.ts';
-import { refuseUnknown } from './refusal.ts';
+import { refuseParameter, refuseUnknown } from './refusal.ts';
 import type { StripeState } from './state.ts';
 import { toSeconds } from './wire.ts';
 
 const RETRIEVE_SHAPE = { expand: 'any' } as const;
 
-/** Customers, products, prices, subscriptions and their items. */
+/** Customers, subscriptions and their items. */
 export function catalogEndpoints(state: StripeState): Endpoint[] {
   return [
     {
@@ -78,30 +78,6 @@ export function catalogEndpoints(state: StripeState): Endpoint[] {
       },
     },
     retrieve('/v1/customers/:id', (id) => found(state.customers, 'customer', id)),
-    list('/v1/products', () => [...state.products.values()]),
-    retrieve('/v1/products/:id', (id) => found(state.products, 'product', id)),
-    {
-      method: 'GET',
-      path: '/v1/prices',
-      shape: {
-        ...PAGING_SHAPE,
-        active: 'text',
-        currency: 'text',
-        product: 'text',
-      } satisfies FormShape<Stripe.PriceListParams>,
-      mutates: false,
-      run: ({ form }) => {
-        const { active, currency, product } = form;
-        const prices = [...state.prices.values()].filter(
-          (price) =>
-            (active === undefined || String(price.active) === active) &&
-            (currency === undefined || price.currency === currency) &&
-            (product === undefined || price.product === product),
-        );
-        return toPage(prices, form, '/v1/prices');
-      },
-    },
-    retrieve('/v1/prices/:id', (id) => found(state.prices, 'price', id)),
     {
       method: 'GET',
       path: '/v1/subscriptions',
@@ -141,18 +117,54 @@ export function catalogEndpoints(state: StripeState): Endpoint[] {
         return toPage(items, form, '/v1/subscription_items', 'as_given');
       },
     },
+    {
+      method: 'POST',
+      path: '/v1/subscription_items',
+      shape: {
+        subscription: 'text',
+        price: 'text',
+        metadata: 'any',
+        expand: 'any',
+      } satisfies FormShape<Stripe.SubscriptionItemCreateParams>,
+      mutates: true,
+      run: ({ form }) => createItem(state, form),
+    },
+    {
+      method: 'DELETE',
+      path: '/v1/subscription_items/:id',
+      shape: {},
+      mutates: true,
+      run: (call) => {
+        const item = found(state.items, 'subscription_item', idOf(call));
+        const subscription = found(state.subscriptions, 'subscription', item.subscription);
+        subscription.items.splice(subscription.items.indexOf(item), 1);
+        state.items.delete(item.id);
+        return { id: item.id, object: 'subscription_item', deleted: true };
+      },
+    },
     retrieve('/v1/subscription_items/:id', (id) => found(state.items, 'subscription_item', id)),
   ];
+}
 
-  function list<Item extends { id: string }>(path: string, items: () => Item[]): Endpoint {
-    return {
-      method: 'GET',
-      path,
-      shape: PAGING_SHAPE,
-      mutates: false,
-      run: ({ form }) => toPage(items(), form, path),
-    };
+/** Stripe's cap on a subscription. */
+const MAX_ITEMS = 20;
+
+function createItem(state: StripeState, form: Form): object {
+  const subscription = found(state.subscriptions, 'subscription', requireText(form, 'subscription'));
+  const price = found(state.prices, 'price', requireText(form, 'price'));
+  if (!price.active) throw refuseParameter('price', 'The price specified is inactive.');
+  if (price.currency !== subscription.wire.currency) {
+    throw refuseParameter('price', `The price is in ${price.currency}, the subscription is not.`);
   }
+  if (subscription.items.some((item) => item.price.id === price.id)) {
+    throw refuseParameter('price', 'A subscription item with this price exists already.');
+  }
+  if (subscription.items.length >= MAX_ITEMS) {
+    throw refuseParameter('items', `Subscriptions may have at most ${MAX_ITEMS} items.`);
+  }
+  const item = newSubscriptionItem(state, subscription, price.id);
+  item.metadata = readMap(form, 'metadata');
+  return item;
 }
 
 export function retrieve(path: string, find: (id: string, nowMs: number) => object): Endpoint {

@@ -50,6 +50,18 @@ export function meterEndpoints({ state, intake, aggregationDelayMs }: MeterEndpo
     retrieve('/v1/billing/meters/:id', (id) => found(state.meters, 'billing.meter', id)),
     {
       method: 'POST',
+      path: '/v1/billing/meters/:id',
+      shape: { display_name: 'text', expand: 'any' } satisfies FormShape<Stripe.Billing.MeterUpdateParams>,
+      mutates: true,
+      run: (call) => {
+        const meter = found(state.meters, 'billing.meter', idOf(call));
+        meter.display_name = readText(call.form, 'display_name') ?? meter.display_name;
+        meter.updated = toSeconds(call.nowMs);
+        return meter;
+      },
+    },
+    {
+      method: 'POST',
       path: '/v1/billing/meters/:id/deactivate',
       shape: { expand: 'any' } satisfies FormShape<Stripe.Billing.MeterDeactivateParams>,
       mutates: true,

@@ -44,7 +44,7 @@ function expandPath(state: StripeState, holder: unknown, names: readonly string[
   if (Array.isArray(holder)) return holder.map((item) => expandPath(state, item, names, path));
   if (typeof holder !== 'object' || holder === null) return holder;
   const object = holder as Json;
-  const value = object[name];
+  const value = name === 'tiers' ? tiersOf(state, object) : object[name];
   if (value === undefined) {
     throw refuseParameter('expand', `This property cannot be expanded (${path}).`);
   }
@@ -55,4 +55,10 @@ function expandPath(state: StripeState, holder: unknown, names: readonly string[
     if (next === undefined) throw refuseParameter('expand', `This property cannot be expanded (${path}).`);
   }
   return { ...object, [name]: expandPath(state, next, rest, path) };
+}
+
+/** A price has the property only when it is expanded; one without tiers then has null, a plan none at all. */
+function tiersOf(state: StripeState, object: Json): unknown {
+  if (object.object !== 'price') return undefined;
+  return state.priceTiers.get(String(object.id)) ?? null;
 }

@@ -1,84 +1,9 @@
-import { priceLine } from './money.ts';
+import { computeLines } from './invoice-lines.ts';
 import type { Invoice, StripeState, Subscription } from './state.ts';
-import { toSeconds, type WireInvoice, type WireInvoiceLine, type WireSubscriptionItem } from './wire.ts';
+import { toSeconds, type WireInvoice, type WireInvoiceLine } from './wire.ts';
 
 /** Lines that travel inside an invoice; the rest is paged. */
 const EMBEDDED_LINE_COUNT = 10;
-
-export interface LineInput {
-  state: StripeState;
-  subscription: Subscription;
-  periodStartMs: number;
-  periodEndMs: number;
-  /** Usage received later than this is not in yet. */
-  receivedUntilMs: number;
-  /** Null for previews. */
-  invoiceId: string | null;
-  linePrefix: string;
-}
-
-/** One line per metered item of the subscription, those with nothing used included, as Stripe does. */
-export function computeLines(input: LineInput): WireInvoiceLine[] {
-  return input.subscription.items.map((item, index) => computeLine(input, item, index));
-}
-
-function computeLine(input: LineInput, item: WireSubscriptionItem, index: number): WireInvoiceLine {
-  const { state, subscription } = input;
-  const start = toSeconds(input.periodStartMs);
-  const end = toSeconds(input.periodEndMs);
-  const meterId = item.price.recurring?.meter ?? null;
-  const meter = meterId === null ? undefined : state.meters.get(meterId);
-  const used =
-    meter === undefined
-      ? 0n
-      : state.usage.aggregate(subscription.customerId, meter, {
-          startSeconds: start,
-          endSeconds: end,
-          receivedUntilMs: input.receivedUntilMs,
-        });
-  // Corrections may outweigh the usage they correct; Stripe then bills nothing, and pays nothing back.
-  const quantity = used < 0n ? 0n : used;
-  const unitAmountDecimal = item.price.unit_amount_decimal ?? '0';
-  const amount = Number(priceLine(quantity, unitAmountDecimal));
-  const productId = String(item.price.product);
-  const productName = state.products.get(productId)?.name ?? productId;
-  return {
-    id: `${input.linePrefix}${index}`,
-    object: 'line_item',
-    amount,
-    currency: item.price.currency,
-    description: `${quantity} × ${productName}`,
-    discount_amounts: [],
-    discountable: true,
-    discounts: [],
-    invoice: input.invoiceId,
-    livemode: false,
-    metadata: {},
-    parent: {
-      invoice_item_details: null,
-      subscription_item_details: {
-        invoice_item: null,
-        proration: false,
-        proration_details: null,
-        subscription: subscription.wire.id,
-        subscription_item: item.id,
-      },
-      type: 'subscription_item_details',
-    },
-    period: { end, start },
-    pretax_credit_amounts: [],
-    pricing: {
-      price_details: { price: item.price.id, product: productId },
-      type: 'price_details',
-      unit_amount_decimal: unitAmountDecimal,
-    },
-    quantity: Number(quantity),
-    quantity_decimal: quantity.toString(),
-    subscription: subscription.wire.id,
-    subtotal: amount,
-    taxes: [],
-  };
-}
 
 export interface NewInvoice {
   id: string;

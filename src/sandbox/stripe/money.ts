@@ -11,10 +11,11 @@ export function parseDecimal(text: string): bigint {
   return sign === '-' ? -units : units;
 }
 
-export function formatDecimal(units: bigint): string {
-  const digits = (units < 0n ? -units : units).toString().padStart(DECIMAL_PLACES + 1, '0');
-  const fraction = digits.slice(-DECIMAL_PLACES).replace(/0+$/, '');
-  const whole = digits.slice(0, -DECIMAL_PLACES);
+/** The inverse; `places` other than 12 moves the point, 14 from minor to major units. */
+export function formatDecimal(units: bigint, places: number = DECIMAL_PLACES): string {
+  const digits = (units < 0n ? -units : units).toString().padStart(places + 1, '0');
+  const fraction = digits.slice(-places).replace(/0+$/, '');
+  const whole = digits.slice(0, -places);
   return `${units < 0n ? '-' : ''}${whole}${fraction === '' ? '' : `.${fraction}`}`;
 }
 

@@ -1,28 +1,37 @@
+import { toPlan } from './prices.ts';
 import type { StripeState, Subscription } from './state.ts';
 import {
   toSeconds,
   type WireCustomer,
   type WireMeter,
-  type WirePlan,
-  type WirePrice,
   type WireProduct,
   type WireSubscriptionItem,
 } from './wire.ts';
 
 /** Makers of the account's objects; each puts what it makes into the state. `created` is in seconds. */
 
-export function newProduct(state: StripeState, input: { name: string; created: number }): WireProduct {
+export interface NewProduct {
+  name: string;
+  created: number;
+  /** Given by the caller; made up otherwise. */
+  id?: string;
+  description?: string | null;
+  unitLabel?: string | null;
+  metadata?: Record<string, string>;
+}
+
+export function newProduct(state: StripeState, input: NewProduct): WireProduct {
   const product: WireProduct = {
-    id: state.nextId('prod'),
+    id: input.id ?? state.nextId('prod'),
     object: 'product',
     active: true,
     created: input.created,
     default_price: null,
-    description: null,
+    description: input.description ?? null,
     images: [],
     livemode: false,
     marketing_features: [],
-    metadata: {},
+    metadata: input.metadata ?? {},
     name: input.name,
     package_dimensions: null,
     shippable: null,
@@ -30,7 +39,7 @@ export function newProduct(state: StripeState, input: { name: string; created: n
     tax_code: null,
     tax_details: null,
     type: 'service',
-    unit_label: null,
+    unit_label: input.unitLabel ?? null,
     updated: input.created,
     url: null,
   };
@@ -68,50 +77,6 @@ export function newMeter(state: StripeState, input: NewMeter): WireMeter {
   state.activeMeters.set(meter.event_name, meter);
   if (meter.event_name.endsWith('_tokens')) state.tokenMeterIds.add(meter.id);
   return meter;
-}
-
-export interface NewPrice {
-  productId: string;
-  /** Null: legacy usage records. */
-  meterId: string | null;
-  currency: string;
-  unitAmountDecimal: string;
-  nickname: string | null;
-  metadata: Record<string, string>;
-  created: number;
-}
-
-export function newPrice(state: StripeState, input: NewPrice): WirePrice {
-  const whole = /^\d+$/.test(input.unitAmountDecimal);
-  const price: WirePrice = {
-    id: state.nextId('price'),
-    object: 'price',
-    active: true,
-    billing_scheme: 'per_unit',
-    created: input.created,
-    currency: input.currency,
-    custom_unit_amount: null,
-    livemode: false,
-    lookup_key: null,
-    metadata: input.metadata,
-    nickname: input.nickname,
-    product: input.productId,
-    recurring: {
-      interval: 'month',
-      interval_count: 1,
-      meter: input.meterId,
-      trial_period_days: null,
-      usage_type: 'metered',
-    },
-    tax_behavior: 'unspecified',
-    tiers_mode: null,
-    transform_quantity: null,
-    type: 'recurring',
-    unit_amount: whole ? Number(input.unitAmountDecimal) : null,
-    unit_amount_decimal: input.unitAmountDecimal,
-  };
-  state.prices.set(price.id, price);
-  return price;
 }
 
 export interface NewCustomer {
@@ -257,29 +222,4 @@ export function newSubscriptionItem(
   subscription.items.push(item);
   state.items.set(item.id, item);
   return item;
-}
-
-/** The older face of a price, which items still carry. */
-function toPlan(price: WirePrice): WirePlan {
-  return {
-    id: price.id,
-    object: 'plan',
-    active: price.active,
-    amount: price.unit_amount,
-    amount_decimal: price.unit_amount_decimal,
-    billing_scheme: price.billing_scheme,
-    created: price.created,
-    currency: price.currency,
-    interval: 'month',
-    interval_count: 1,
-    livemode: false,
-    metadata: price.metadata,
-    meter: price.recurring?.meter ?? null,
-    nickname: price.nickname,
-    product: price.product,
-    tiers_mode: null,
-    transform_usage: null,
-    trial_period_days: null,
-    usage_type: 'metered',
-  };
 }

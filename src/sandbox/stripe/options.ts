@@ -1,3 +1,4 @@
+import type { SeedTieredPrice } from './seed.ts';
 import type { ThinDestination } from './webhook-sender.ts';
 
 export interface StripeStandInOptions {
@@ -15,6 +16,8 @@ export interface StripeStandInOptions {
   hourWindowMeters?: (eventName: string) => boolean;
   /** Tenants that also have a metered item without a meter, from before meters; default none. */
   legacyItemTenantKeys?: readonly string[];
+  /** Tiered prices of single tenants; default none. */
+  tieredPrices?: readonly SeedTieredPrice[];
   /** Where snapshot events go; default nowhere. */
   webhook?: { url: string; secret: string; enabledEvents?: string[] } | null;
   /** Where thin events go; default nowhere. */
@@ -29,6 +32,7 @@ export interface StripeStandInSettings {
   otherCallsPerSecond: number;
   hourWindowMeters: (eventName: string) => boolean;
   legacyItemTenantKeys: readonly string[];
+  tieredPrices: readonly SeedTieredPrice[];
   webhook: { url: string; secret: string; enabledEvents: string[] } | null;
   thinWebhook: ThinDestination | null;
 }
@@ -51,6 +55,7 @@ export function withDefaults(options: StripeStandInOptions): StripeStandInSettin
     otherCallsPerSecond: options.otherCallsPerSecond ?? 100,
     hourWindowMeters: options.hourWindowMeters ?? (() => false),
     legacyItemTenantKeys: options.legacyItemTenantKeys ?? [],
+    tieredPrices: options.tieredPrices ?? [],
     webhook: webhook === null ? null : { ...webhook, enabledEvents: webhook.enabledEvents ?? DEFAULT_EVENTS },
     thinWebhook: options.thinWebhook ?? null,
   };

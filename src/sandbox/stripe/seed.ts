@@ -1,13 +1,7 @@
 import type { Scenario, ScenarioCustomer, ScenarioModel } from '../scenario.ts';
 import { formatDecimal, parseDecimal } from './money.ts';
-import {
-  newCustomer,
-  newMeter,
-  newPrice,
-  newProduct,
-  newSubscription,
-  newSubscriptionItem,
-} from './objects.ts';
+import { newCustomer, newMeter, newProduct, newSubscription, newSubscriptionItem } from './objects.ts';
+import { newPrice, type TierInput } from './prices.ts';
 import type { StripeState } from './state.ts';
 import { toSeconds } from './wire.ts';
 
@@ -16,6 +10,25 @@ export interface SeedOptions {
   hourWindowMeters: (eventName: string) => boolean;
   /** Tenants whose subscription also has a metered item without a meter, as from before Basil. */
   legacyItemTenantKeys: readonly string[];
+  /** Tiered prices that single tenants have instead of the per-unit one. */
+  tieredPrices: readonly SeedTieredPrice[];
+}
+
+/** One tenant's own price of a model and token type, in the tenant's currency. */
+export interface SeedTieredPrice {
+  tenantKey: string;
+  model: string;
+  tokenType: string;
+  tiersMode: 'graduated' | 'volume';
+  tiers: readonly TierInput[];
+}
+
+interface SeedPrice {
+  model: string;
+  tokenType: string;
+  productId: string;
+  meterId: string;
+  priceId: string;
 }
 
 type TokenType = ScenarioModel['tokenTypes'][number];
@@ -38,7 +51,7 @@ export function meterEventName(model: string, tokenType: string): string {
 export function seedState(state: StripeState, scenario: Scenario, options: SeedOptions): void {
   const created = toSeconds(scenario.options.startMs);
   const currencies = [...new Set(scenario.customers.map((customer) => customer.currency))];
-  const priceIds = new Map<string, string[]>(currencies.map((currency) => [currency, []]));
+  const prices = new Map<string, SeedPrice[]>(currencies.map((currency) => [currency, []]));
   for (const model of scenario.models) {
     for (const tokenType of model.tokenTypes) {
       const name = `${model.displayName} ${TOKEN_TYPE_NAMES[tokenType]}`;
@@ -56,28 +69,30 @@ export function seedState(state: StripeState, scenario: Scenario, options: SeedO
           productId: product.id,
           meterId: meter.id,
           currency,
-          unitAmountDecimal: sellPrice(model, tokenType, currency),
+          scheme: { unitAmountDecimal: sellPrice(model, tokenType, currency) },
           nickname: name,
-          metadata: {
-            tallystick_model: model.model,
-            tallystick_token_type: tokenType,
-            tallystick_feature: '*',
-          },
+          metadata: bindingMetadata(model.model, tokenType),
           created,
         });
-        priceIds.get(currency)?.push(price.id);
+        prices.get(currency)?.push({
+          model: model.model,
+          tokenType,
+          productId: product.id,
+          meterId: meter.id,
+          priceId: price.id,
+        });
       }
     }
   }
   for (const customer of scenario.customers) {
-    seedCustomer(state, customer, priceIds.get(customer.currency) ?? [], scenario.options.startMs, options);
+    seedCustomer(state, customer, prices.get(customer.currency) ?? [], scenario.options.startMs, options);
   }
 }
 
 function seedCustomer(
   state: StripeState,
   customer: ScenarioCustomer,
-  priceIds: readonly string[],
+  prices: readonly SeedPrice[],
   startMs: number,
   options: SeedOptions,
 ): void {
@@ -95,20 +110,49 @@ function seedCustomer(
     startMs,
     anchorMs: customer.billingAnchorMs,
   });
-  for (const priceId of priceIds) newSubscriptionItem(state, subscription, priceId);
+  for (const price of prices) {
+    const own = options.tieredPrices.find(
+      ({ tenantKey, model, tokenType }) =>
+        tenantKey === customer.tenantKey && model === price.model && tokenType === price.tokenType,
+    );
+    const priceId = own === undefined ? price.priceId : seedTieredPrice(state, customer, price, own, created);
+    newSubscriptionItem(state, subscription, priceId);
+  }
   if (options.legacyItemTenantKeys.includes(customer.tenantKey)) {
     const product = newProduct(state, { name: 'Legacy tokens', created });
     const price = newPrice(state, {
       productId: product.id,
       meterId: null,
       currency: customer.currency,
-      unitAmountDecimal: '0.001',
+      scheme: { unitAmountDecimal: '0.001' },
       nickname: null,
       metadata: {},
       created,
     });
     newSubscriptionItem(state, subscription, price.id);
   }
+}
+
+function seedTieredPrice(
+  state: StripeState,
+  customer: ScenarioCustomer,
+  price: SeedPrice,
+  own: SeedTieredPrice,
+  created: number,
+): string {
+  return newPrice(state, {
+    productId: price.productId,
+    meterId: price.meterId,
+    currency: customer.currency,
+    scheme: { tiersMode: own.tiersMode, tiers: own.tiers },
+    nickname: `${customer.name}, ${own.tiersMode}`,
+    metadata: bindingMetadata(price.model, price.tokenType),
+    created,
+  }).id;
+}
+
+function bindingMetadata(model: string, tokenType: string): Record<string, string> {
+  return { tallystick_model: model, tallystick_token_type: tokenType, tallystick_feature: '*' };
 }
 
 function sellPrice(model: ScenarioModel, tokenType: TokenType, currency: string): string {

@@ -14,12 +14,14 @@ import { type StripeStandInOptions, withDefaults } from './options.ts';
  * hours, 35 days back and 5 minutes ahead, whole values of at most 15 digits, one call in flight per
  * customer and event name, a rate in real time, events lost after a 2xx when the meter or customer does not
  * exist (told by thin events with at most five samples); `sum`, `count` and `last` meters and event time
- * windows, where the event received last counts; hourly and daily summaries; an aggregation delay; renewals,
- * drafts, grace, finalization with numbers, previews; signed webhooks. Answers are typed by the SDK.
+ * windows, where the event received last counts; hourly and daily summaries; an aggregation delay; products,
+ * prices and meters made, changed and found by `lookup_key`; graduated and volume tiers with flat amounts;
+ * renewals, drafts, grace, finalization with numbers, previews; signed webhooks. Answers are typed by the SDK.
  *
- * It does not model: payments (a finalized invoice is paid at once), tax, discounts, credits, tiers, flat
- * fees, prorations, invoice items, the invoice of zero at a subscription's start, test clocks, the v2 meter
- * event stream, API versions other than the SDK's, permissions of restricted keys. Parameters that Tallystick
+ * It does not model: payments (a finalized invoice is paid at once), tax, discounts, credits, licensed
+ * quantities (such items bill nothing), intervals other than the month, `transform_quantity`, prorations (an
+ * item added or removed counts for the whole period), invoice items, the invoice of zero at a subscription's
+ * start, test clocks, the v2 meter event stream, API versions other than the SDK's, permissions of restricted keys. Parameters that Tallystick
  * has no use for are unknown to it. Where Stripe's behaviour is unknown (docs/stripe.md lists it), it takes
  * the harsher reading.
  *

@@ -9,6 +9,7 @@ import type {
   WireProduct,
   WireSubscription,
   WireSubscriptionItem,
+  WireTier,
   WireWebhookEndpoint,
 } from './wire.ts';
 
@@ -45,6 +46,8 @@ export class StripeState {
   readonly seed: number;
   readonly products = new Map<string, WireProduct>();
   readonly prices = new Map<string, WirePrice>();
+  /** Tiers by price: they travel only where they are expanded. */
+  readonly priceTiers = new Map<string, readonly WireTier[]>();
   readonly meters = new Map<string, WireMeter>();
   /** At most one active meter has an event name. */
   readonly activeMeters = new Map<string, WireMeter>();

@@ -23,6 +23,7 @@ export interface WireList<Item> {
 
 export type WireProduct = Wire<Stripe.Product>;
 export type WirePrice = Wire<Stripe.Price>;
+export type WireTier = NonNullable<WirePrice['tiers']>[number];
 export type WirePlan = Wire<Stripe.Plan>;
 export type WireCustomer = Wire<Stripe.Customer>;
 export type WireMeter = Wire<Stripe.Billing.Meter>;
