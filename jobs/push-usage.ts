@@ -24,6 +24,8 @@ export interface PushOutcome {
   duplicateCount: number;
   refusedCount: number;
   quarantinedRowCount: number;
+  /** Pushes of unknown outcome that wait until Stripe may be read again. */
+  unreadCount: number;
 }
 
 /**
@@ -39,9 +41,16 @@ export async function pushUsage(deps: JobDependencies, signal?: AbortSignal): Pr
     duplicateCount: 0,
     refusedCount: 0,
     quarantinedRowCount: 0,
+    unreadCount: 0,
   };
   await reopenUndividedHours(deps.database);
   await useWhileMaking(preparePages(deps, outcome), (page) => deliver(deps, page, outcome, signal));
+  if (outcome.unreadCount > 0) {
+    deps.log.warn(
+      { unreadCount: outcome.unreadCount },
+      'Pushes of unknown outcome wait: the reads of Stripe of this day are used up',
+    );
+  }
   return outcome;
 }
 
@@ -87,7 +96,8 @@ async function deliver(
       let isUnproven = push.firstAttemptAt !== null;
       try {
         const verdict = await settleUncertain(deps, push, signal);
-        if (verdict === 'settled') return 'continue';
+        if (verdict === 'unread') outcome.unreadCount += 1;
+        if (verdict === 'settled' || verdict === 'unread') return 'continue';
         if (verdict === 'send_uncounted') isUnproven = false;
         if (!(await marker.mark(push.meterPushId))) return 'continue';
         const result = await deps.billing.sendMeterEvent(

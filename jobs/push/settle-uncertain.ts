@@ -6,6 +6,7 @@ import {
   type PendingPush,
   sumDelivered,
 } from '../../src/ledger/meter-pushes.ts';
+import { takeStripeRead } from '../../src/ledger/stripe-reads.ts';
 import type { JobDependencies } from '../dependencies.ts';
 
 /** Stripe keeps identifiers for at least 24 hours; an hour is kept in hand. */
@@ -19,14 +20,15 @@ const TOO_LATE = 'its invoice may be final; planned anew';
  * Stripe's own summary of the hour tells whether it counted. A total that is neither with nor without the push
  * is left to a person. A meter that keeps an hour's newest value may be told it at any time before its invoice.
  * @returns `send`; `send_uncounted` when it may be sent because Stripe has certainly not counted it; `settled`
- *   when it needs no sending, or not now
+ *   when it needs no sending, or not now; `unread` when only Stripe could tell and the day's reads are used up: it
+ *   waits for the next UTC day
  * @throws UpstreamError when Stripe cannot be asked, or refuses to tell
  */
 export async function settleUncertain(
   deps: JobDependencies,
   push: PendingPush,
   signal?: AbortSignal,
-): Promise<'send' | 'send_uncounted' | 'settled'> {
+): Promise<'send' | 'send_uncounted' | 'settled' | 'unread'> {
   const now = deps.clock.now();
   if (push.firstAttemptAt === null) {
     if (!push.mayBeTooLate) return 'send';
@@ -38,6 +40,8 @@ export async function settleUncertain(
   // Of a late one the absence must be certain, too: what it adds is billed elsewhere.
   const shownFrom = addMs(push.lastAttemptAt ?? push.firstAttemptAt, deps.settings.summaryLagMs);
   if (push.mayBeTooLate && shownFrom > now) return 'settled';
+  const limitPerDay = deps.settings.stripeDoubtReadsPerDay;
+  if (!(await takeStripeRead(deps.database, { purpose: 'doubt', now, limitPerDay }))) return 'unread';
   const window = { start: push.windowStart, end: addMs(push.windowStart, HOUR_MS) };
   const summaries = await deps.billing.readEventSummaries(
     { stripeMeterId: push.stripeMeterId, stripeCustomerId: push.stripeCustomerId, window },

@@ -1,6 +1,7 @@
 import { afterEach, describe, expect, it } from 'vitest';
 import { HOUR_MS } from '../../src/clock.ts';
 import { UpstreamError } from '../../src/errors.ts';
+import { countStripeReads } from '../../src/ledger/stripe-reads.ts';
 import type { StripeFaultKind } from '../../src/sandbox/stripe/faults.ts';
 import { balance, openPipeline, type Pipeline, type PipelineOptions, START_MS } from '../setup/pipeline.ts';
 import { makeCall } from '../setup/rows.ts';
@@ -118,6 +119,27 @@ describe('delivering a push', () => {
     expect(held).toMatchObject({ status: 'refused' });
     expect(held?.last_error).toContain('Stripe counts 5');
     expect((await balance(pipeline)).byReason).toEqual({ refused_by_stripe: 100n });
+  });
+
+  it('waits for the next day when the reads of this one are used up, and is asked about no more than that', async () => {
+    await settleUsage(
+      [...makeCall({ completion: 0 }), ...makeCall({ prompt: 7, completion: 0, dimensions: OTHER })],
+      { settings: { stripeDoubtReadsPerDay: 1 } },
+    );
+    await failPush('reset_after');
+    pipeline.advance(25);
+    pipeline.calls.splice(0);
+    const reads = () => pipeline.calls.filter((call) => call.endsWith('/event_summaries')).length;
+    expect(await push()).toMatchObject({ unreadCount: 1, deliveredCount: 0 });
+    expect(await push()).toMatchObject({ unreadCount: 1, deliveredCount: 0 });
+    expect(reads()).toBe(1);
+    expect(await countStripeReads(pipeline.deps.database, 'doubt', pipeline.deps.clock.now())).toBe(1);
+    expect((await pushes()).map((row) => row.status).sort()).toEqual(['delivered', 'pending']);
+    pipeline.advance(24);
+    expect(await push()).toMatchObject({ unreadCount: 0 });
+    expect(reads()).toBe(2);
+    expect(meterEventCalls()).toBe(0);
+    expect(await balance(pipeline)).toMatchObject({ billed: 107n, due: 0n, drift: 0n });
   });
 
   it('of a customer that is gone holds up no other customer', async () => {
