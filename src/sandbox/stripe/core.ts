@@ -45,6 +45,8 @@ type JournalEntry =
 export interface Answer {
   status: number;
   text: string;
+  /** The stored answer to an earlier call with the same key. */
+  replayed?: true;
 }
 
 export const METER_EVENT_PATH = '/v1/billing/meter_events';
@@ -119,7 +121,7 @@ export class StripeCore {
     this.catchUp(nowMs);
     const fingerprint = `POST ${METER_EVENT_PATH} ${body}`;
     const stored = key === null ? null : this.#idempotency.find(key, fingerprint, nowMs);
-    if (stored !== null) return stored;
+    if (stored !== null) return { ...stored, replayed: true };
     checkShape(form, METER_EVENT_SHAPE);
     const event = this.#intake.check(form, nowMs);
     const entry = { at: nowMs, kind: 'meter_event', event, fingerprint, key, drop: drop() } as const;
@@ -135,7 +137,7 @@ export class StripeCore {
     this.catchUp(nowMs);
     const fingerprint = `${name} ${JSON.stringify(params)} ${body}`;
     const stored = key === null ? null : this.#idempotency.find(key, fingerprint, nowMs);
-    if (stored !== null) return stored;
+    if (stored !== null) return { ...stored, replayed: true };
     checkShape(form, endpoint.shape);
     const answer = this.#run(endpoint, params, form, nowMs);
     if (endpoint.mutates) {

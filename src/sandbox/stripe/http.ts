@@ -166,6 +166,7 @@ export class StripeHttp {
     return c.body(answer.text, answer.status as 200, {
       'content-type': 'application/json',
       'request-id': `req_${this.#requestCount.toString(36).padStart(14, '0')}`,
+      ...(answer.replayed === undefined ? {} : { 'idempotent-replayed': 'true' }),
       ...answer.headers,
     });
   }
