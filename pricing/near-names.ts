@@ -5,14 +5,19 @@ const MAX_NAME_LENGTH = 64;
 
 /** Models whose name is close to the given one, the closest first; may be empty. For error messages. */
 export function nearNames(book: PriceBook, name: string, count = 5): string[] {
-  const wanted = normalizeModelName(name).slice(0, MAX_NAME_LENGTH);
+  return nearestNames(book.models, normalizeModelName(name), count);
+}
+
+/** Of any names those close to the one that was given, the closest first; may be empty. */
+export function nearestNames(names: readonly string[], given: string, count = 5): string[] {
+  const wanted = given.slice(0, MAX_NAME_LENGTH);
   const farthest = Math.max(3, Math.ceil(wanted.length / 2));
-  return book.models
-    .map((model) => ({ model, distance: editDistance(wanted, model) }))
-    .filter(({ distance, model }) => distance <= farthest || (wanted !== '' && model.startsWith(wanted)))
-    .sort((left, right) => left.distance - right.distance || (left.model < right.model ? -1 : 1))
+  return names
+    .map((name) => ({ name, distance: editDistance(wanted, name) }))
+    .filter(({ distance, name }) => distance <= farthest || (wanted !== '' && name.startsWith(wanted)))
+    .sort((left, right) => left.distance - right.distance || (left.name < right.name ? -1 : 1))
     .slice(0, count)
-    .map(({ model }) => model);
+    .map(({ name }) => name);
 }
 
 /** Insertions, deletions and substitutions that turn one text into the other (Levenshtein). */

@@ -35,3 +35,23 @@ export function findSellRate<Rate extends RateKey>(rates: readonly Rate[], usage
   }
   return best;
 }
+
+/** `findSellRate` for many questions about the same rates: one look at most for each kind of rate. */
+export function indexSellRates<Rate extends RateKey>(
+  rates: readonly Rate[],
+): (usage: RateKey) => Rate | null {
+  const byTokenType = new Map<TokenType, Map<string, Map<string, Rate>>>();
+  for (const rate of rates) {
+    const byModel = byTokenType.get(rate.tokenType) ?? new Map<string, Map<string, Rate>>();
+    byTokenType.set(rate.tokenType, byModel);
+    const byFeature = byModel.get(rate.model) ?? new Map<string, Rate>();
+    byModel.set(rate.model, byFeature);
+    if (!byFeature.has(rate.feature)) byFeature.set(rate.feature, rate);
+  }
+  return ({ model, feature, tokenType }) => {
+    const byModel = byTokenType.get(tokenType);
+    const named = byModel?.get(model);
+    const any = byModel?.get('*');
+    return named?.get(feature) ?? named?.get('*') ?? any?.get(feature) ?? any?.get('*') ?? null;
+  };
+}
