@@ -1,5 +1,17 @@
 import data from './data/azure-openai-price-book.json' with { type: 'json' };
-import { createPriceBook, type PriceBook, type PriceBookData } from './price-book.ts';
+import {
+  completePriceRow,
+  createPriceBook,
+  type PriceBook,
+  type PriceBookData,
+  type PriceRowInput,
+} from './price-book.ts';
 
-/** Azure OpenAI's list prices, embedded so that a Worker has them too. The file says where each came from. */
-export const azureOpenAiPriceBook: PriceBook = createPriceBook(data as PriceBookData);
+/**
+ * Azure OpenAI list prices as of the day in `version`, as shipped. A ledger starts with these rows; what was added
+ * or corrected since is in the ledger's book.
+ */
+export const azureOpenAiPriceBook: PriceBook = createPriceBook({
+  ...(data as Omit<PriceBookData, 'prices'>),
+  prices: data.prices.map((row) => completePriceRow(row as PriceRowInput)),
+});

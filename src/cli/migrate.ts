@@ -1,7 +1,10 @@
 import type { Command } from 'commander';
+import { systemClock } from '../clock.ts';
 import { loadConfig } from '../config.ts';
 import { startEmbeddedPostgres } from '../embedded/postgres.ts';
+import { openLedger } from '../ledger/database.ts';
 import { migrateLedger } from '../ledger/migrate.ts';
+import { seedPriceBook } from '../ledger/price-book.ts';
 import { print } from './output.ts';
 
 export function addMigrateCommand(program: Command): void {
@@ -20,7 +23,10 @@ export function addMigrateCommand(program: Command): void {
           ? await startEmbeddedPostgres({ dataDirectory: config.TALLYSTICK_DATA_DIR })
           : null;
       try {
-        const result = await migrateLedger(config.DATABASE_URL ?? server?.databaseUrl ?? '');
+        const databaseUrl = config.DATABASE_URL ?? server?.databaseUrl ?? '';
+        const result = await migrateLedger(databaseUrl);
+        const ledger = openLedger({ databaseUrl, maxConnectionCount: 1 });
+        await seedPriceBook(ledger, systemClock.now()).finally(() => ledger.destroy());
         print(options.json === true, result, () =>
           result.applied.length === 0
             ? `Up to date (${result.alreadyApplied} migrations).`

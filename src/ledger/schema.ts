@@ -1,10 +1,13 @@
 import type { ColumnType, Generated } from 'kysely';
+import type { CostTables } from './schema-costs.ts';
+import type { PriceBookTables } from './schema-price-book.ts';
+import type { QuoteTables } from './schema-quotes.ts';
 import type { ReconciliationTables } from './schema-reconciliation.ts';
 
 /** Column types of the ledger. Counts are bigint, instants Date (UTC); see migrations for meaning. */
 type Json = ColumnType<unknown, string, string>;
 
-export interface Ledger extends ReconciliationTables {
+export interface Ledger extends PriceBookTables, QuoteTables, ReconciliationTables, CostTables {
   watermarks: { source: string; position: Date; updated_at: Date };
   collection_windows: {
     collection_window_id: Generated<bigint>;
@@ -166,6 +169,8 @@ export interface Ledger extends ReconciliationTables {
     product_name: string;
     currency: string;
     unit_amount_decimal: string | null;
+    tiers_mode: 'graduated' | 'volume' | null;
+    price_tiers: Json | null;
     stripe_meter_id: string | null;
     current_period_start: Date;
     current_period_end: Date;
@@ -251,14 +256,6 @@ export interface Ledger extends ReconciliationTables {
     created_at: Date;
     last_used_at: Date | null;
     revoked_at: Date | null;
-  };
-  quotes: {
-    quote_id: string;
-    request: Json;
-    result: Json;
-    price_book_version: string;
-    created_by: string;
-    created_at: Date;
   };
   webhook_events: {
     webhook_event_id: string;

@@ -4,7 +4,9 @@ import path from 'node:path';
 import pg from 'pg';
 import type { TestProject } from 'vitest/node';
 import { startEmbeddedPostgres } from '../../src/embedded/postgres.ts';
+import { openLedger } from '../../src/ledger/database.ts';
 import { migrateLedger } from '../../src/ledger/migrate.ts';
+import { seedPriceBook } from '../../src/ledger/price-book.ts';
 
 declare module 'vitest' {
   export interface ProvidedContext {
@@ -26,6 +28,9 @@ export default async function setup(project: TestProject) {
   await client.query('create database ledger_template');
   await client.end();
   await migrateLedger(template);
+  const ledger = openLedger({ databaseUrl: template, maxConnectionCount: 1 });
+  await seedPriceBook(ledger, new Date('2026-01-01T00:00:00Z'));
+  await ledger.destroy();
   project.provide('postgresUrl', server.databaseUrl);
   return async () => {
     await server.stop();
