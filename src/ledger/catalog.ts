@@ -5,6 +5,7 @@ import type { LedgerDatabase, LedgerTransaction } from './database.ts';
 import { storePeriodBoundaries } from './hour-parts.ts';
 import { storeInvoiceQuantities } from './invoice-quantities.ts';
 import type { TokenType } from './schema.ts';
+import { toStoredPrice } from './stored-price.ts';
 
 export interface MeterBinding {
   model: string;
@@ -73,20 +74,23 @@ async function storeItems(
   now: Date,
 ) {
   const known = items.filter((item) => idByStripeId.has(item.stripeCustomerId));
+  const prices = known.map((item) => toStoredPrice(item.price));
   await sql`
     insert into subscription_items (subscription_item_id, subscription_id, subscription_status, customer_id, price_id,
-      product_name, currency, unit_amount_decimal, stripe_meter_id, current_period_start, current_period_end, active, synced_at)
+      product_name, currency, unit_amount_decimal, tiers_mode, price_tiers, stripe_meter_id, current_period_start, current_period_end, active, synced_at)
     select *, ${now}::timestamptz from unnest(${text(known, (row) => row.subscriptionItemId)}::text[],
       ${text(known, (row) => row.subscriptionId)}::text[], ${text(known, (row) => row.subscriptionStatus)}::text[],
       ${text(known, (row) => idByStripeId.get(row.stripeCustomerId) ?? '')}::text[], ${text(known, (row) => row.priceId)}::text[],
       ${text(known, (row) => row.productName)}::text[], ${text(known, (row) => row.currency)}::text[],
-      ${text(known, (row) => row.unitAmountDecimal)}::text[], ${text(known, (row) => row.stripeMeterId)}::text[],
+      ${text(prices, (row) => row.unitAmountDecimal)}::text[], ${text(prices, (row) => row.tiersMode)}::text[],
+      ${text(prices, (row) => row.priceTiers)}::jsonb[], ${text(known, (row) => row.stripeMeterId)}::text[],
       ${text(known, (row) => row.currentPeriodStart.toISOString())}::timestamptz[],
       ${text(known, (row) => row.currentPeriodEnd.toISOString())}::timestamptz[],
       ${known.map((row) => BILLING_STATES.has(row.subscriptionStatus))}::boolean[])
     on conflict (subscription_item_id) do update
       set subscription_status = excluded.subscription_status, price_id = excluded.price_id, product_name = excluded.product_name,
-          currency = excluded.currency, unit_amount_decimal = excluded.unit_amount_decimal, stripe_meter_id = excluded.stripe_meter_id,
+          currency = excluded.currency, unit_amount_decimal = excluded.unit_amount_decimal,
+          tiers_mode = excluded.tiers_mode, price_tiers = excluded.price_tiers, stripe_meter_id = excluded.stripe_meter_id,
           current_period_start = excluded.current_period_start, current_period_end = excluded.current_period_end,
           active = excluded.active, synced_at = excluded.synced_at`.execute(transaction);
   await sql`update subscription_items set active = false, synced_at = ${now}

@@ -2,6 +2,7 @@ import { sql } from 'kysely';
 import type { RatePrice } from '../../pricing/rate-price.ts';
 import type { LedgerDatabase } from './database.ts';
 import type { TokenType } from './schema.ts';
+import { readStoredPrice, type StoredPrice } from './stored-price.ts';
 
 /** What a customer pays for one kind of usage: an active subscription item reached through a binding. */
 export interface SellRateRow {
@@ -11,18 +12,17 @@ export interface SellRateRow {
   feature: string;
   tokenType: TokenType;
   currency: string;
-  /** Null when tiered. */
+  /** In minor units; null when it is of a kind that this version cannot rate. */
   price: RatePrice | null;
 }
 
-interface RawSellRate {
+interface RawSellRate extends StoredPrice {
   stripe_meter_id: string;
   product_name: string;
   model: string;
   feature: string;
   token_type: TokenType;
   currency: string;
-  unit_amount_decimal: string | null;
 }
 
 /** The rates of a customer's active subscription items. */
@@ -33,7 +33,7 @@ export async function readCustomerSellRates(
   const result = await sql<RawSellRate>`
     select distinct on (binding.model, binding.token_type, binding.feature)
            item.stripe_meter_id, item.product_name, binding.model, binding.feature, binding.token_type,
-           item.currency, item.unit_amount_decimal
+           item.currency, item.unit_amount_decimal, item.tiers_mode, item.price_tiers
       from subscription_items as item
       join meter_bindings as binding on binding.stripe_meter_id = item.stripe_meter_id
      where item.active and item.customer_id = ${customerId}
@@ -44,23 +44,25 @@ export async function readCustomerSellRates(
 }
 
 /**
- * The catalogue's usual rates in a currency: for each meter the amount that most active subscription items
- * have; of equally common ones the highest, so that nobody is promised less than they would be charged.
+ * The catalogue's usual rates in a currency: for each meter the price that most active subscription items have. Of
+ * equally common ones a price per unit, and of these the highest, so that nobody is promised less than they would be
+ * charged; then the one whose text comes first.
  */
 export async function readUsualSellRates(database: LedgerDatabase, currency: string): Promise<SellRateRow[]> {
   const result = await sql<RawSellRate>`
     with ranked as (
-      select stripe_meter_id, unit_amount_decimal, min(product_name) as product_name,
+      select stripe_meter_id, unit_amount_decimal, tiers_mode, price_tiers, min(product_name) as product_name,
              row_number() over (
                partition by stripe_meter_id
-               order by count(*) desc, unit_amount_decimal::numeric desc nulls last
+               order by count(*) desc, unit_amount_decimal::numeric desc nulls last, tiers_mode nulls last,
+                        price_tiers::text collate "C"
              ) as place
         from subscription_items
        where active and currency = ${currency} and stripe_meter_id is not null
-       group by stripe_meter_id, unit_amount_decimal
+       group by stripe_meter_id, unit_amount_decimal, tiers_mode, price_tiers
     )
     select ranked.stripe_meter_id, ranked.product_name, binding.model, binding.feature, binding.token_type,
-           ${currency}::text as currency, ranked.unit_amount_decimal
+           ${currency}::text as currency, ranked.unit_amount_decimal, ranked.tiers_mode, ranked.price_tiers
       from ranked
       join meter_bindings as binding on binding.stripe_meter_id = ranked.stripe_meter_id
      where ranked.place = 1
@@ -92,9 +94,6 @@ function toSellRate(row: RawSellRate): SellRateRow {
     feature: row.feature,
     tokenType: row.token_type,
     currency: row.currency,
-    price:
-      row.unit_amount_decimal === null
-        ? null
-        : { kind: 'per_unit', unitAmountDecimal: row.unit_amount_decimal },
+    price: readStoredPrice(row),
   };
 }

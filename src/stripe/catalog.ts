@@ -7,6 +7,7 @@ import type {
   BillingMeter,
   BillingSubscriptionItem,
 } from './port.ts';
+import { toRatePrice } from './rate-price.ts';
 import { type RetryPolicy, withRetry } from './retry.ts';
 
 const PAGE_SIZE = 100;
@@ -28,7 +29,7 @@ export async function readCatalog(
   options: { invoicesSince: Date },
   signal?: AbortSignal,
 ): Promise<BillingCatalog> {
-  const readAll = <Item>(action: string, list: () => AsyncIterable<Item>): Promise<Item[]> =>
+  const readAll: ReadAll = (action, list) =>
     withRetry(policy, { action, writes: false }, () => collect(list(), signal), signal);
 
   const customers = await readAll('list customers', () => stripe.customers.list({ limit: PAGE_SIZE }));
@@ -44,7 +45,7 @@ export async function readCatalog(
     stripe.subscriptions.list({ limit: PAGE_SIZE }),
   );
 
-  const subscriptionItems: BillingSubscriptionItem[] = [];
+  const metered: { subscription: Stripe.Subscription; item: Stripe.SubscriptionItem }[] = [];
   for (const subscription of subscriptions) {
     if (!BILLED_STATUSES.has(subscription.status)) continue;
     const items = subscription.items.has_more
@@ -54,9 +55,15 @@ export async function readCatalog(
       : subscription.items.data;
     for (const item of items) {
       if (item.price.recurring?.usage_type !== 'metered') continue;
-      subscriptionItems.push(toSubscriptionItem(subscription, item, productNames, meterIds));
+      metered.push({ subscription, item });
     }
   }
+  const tiersByPrice = metered.some(({ item }) => item.price.billing_scheme === 'tiered')
+    ? await readTiers(stripe, readAll)
+    : new Map<string, Stripe.Price['tiers']>();
+  const subscriptionItems = metered.map(({ subscription, item }) =>
+    toSubscriptionItem(subscription, item, { productNames, meterIds, tiersByPrice }),
+  );
 
   const invoicesSince = Math.floor(options.invoicesSince.getTime() / 1_000);
   const invoices = await readAll('list invoices', () =>
@@ -65,7 +72,7 @@ export async function readCatalog(
   const meteredItemIds = new Set(subscriptionItems.map((item) => item.subscriptionItemId));
   const perUnitItemIds = new Set(
     subscriptionItems
-      .filter((item) => item.unitAmountDecimal !== null)
+      .filter((item) => item.price?.kind === 'per_unit')
       .map((item) => item.subscriptionItemId),
   );
   return {
@@ -83,6 +90,23 @@ export async function readCatalog(
       }),
     ),
   };
+}
+
+type ReadAll = <Item>(action: string, list: () => AsyncIterable<Item>) => Promise<Item[]>;
+
+/**
+ * The tiers of all metered prices. They come only where they are asked for, and below
+ * `data.items.data.price` they would be a fifth level of expansion: so prices are a list of their own.
+ */
+async function readTiers(stripe: Stripe, readAll: ReadAll): Promise<Map<string, Stripe.Price['tiers']>> {
+  const prices = await readAll('list prices', () =>
+    stripe.prices.list({
+      limit: PAGE_SIZE,
+      recurring: { usage_type: 'metered' },
+      expand: ['data.tiers'],
+    }),
+  );
+  return new Map(prices.map((price) => [price.id, price.tiers]));
 }
 
 /**
@@ -133,9 +157,13 @@ function isOneOf<Word extends string>(text: string, words: readonly Word[]): tex
 function toSubscriptionItem(
   subscription: Stripe.Subscription,
   item: Stripe.SubscriptionItem,
-  productNames: ReadonlyMap<string, string>,
-  meterIds: ReadonlySet<string>,
+  known: {
+    productNames: ReadonlyMap<string, string>;
+    meterIds: ReadonlySet<string>;
+    tiersByPrice: ReadonlyMap<string, Stripe.Price['tiers']>;
+  },
 ): BillingSubscriptionItem {
+  const { productNames, meterIds } = known;
   const { price } = item;
   const productId = idOf(price.product) ?? '';
   const meterId = price.recurring?.meter ?? null;
@@ -148,8 +176,7 @@ function toSubscriptionItem(
     priceMetadata: price.metadata,
     productName: productNames.get(productId) ?? productId,
     currency: price.currency,
-    unitAmountDecimal:
-      price.billing_scheme === 'per_unit' ? (price.unit_amount_decimal?.toString() ?? null) : null,
+    price: toRatePrice(price, known.tiersByPrice.get(price.id)),
     stripeMeterId: meterId !== null && meterIds.has(meterId) ? meterId : null,
     // On the item since Basil; the subscription itself has no period any more.
     currentPeriodStart: new Date(item.current_period_start * 1_000),

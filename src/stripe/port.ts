@@ -1,3 +1,4 @@
+import type { RatePrice } from '../../pricing/rate-price.ts';
 import type { TimeWindow } from '../clock.ts';
 
 /** Stripe as the jobs and the API see it. */
@@ -80,8 +81,8 @@ export interface BillingSubscriptionItem {
   priceMetadata: Record<string, string>;
   productName: string;
   currency: string;
-  /** Decimal text, in the currency's minor unit per token; null for tiered prices. */
-  unitAmountDecimal: string | null;
+  /** In the currency's minor unit; null: a kind of price that we cannot rate, e.g. packages. */
+  price: RatePrice | null;
   /** Null: a metered item without a meter (legacy usage records), which we refuse to bill through. */
   stripeMeterId: string | null;
   currentPeriodStart: Date;

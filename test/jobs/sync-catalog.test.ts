@@ -189,7 +189,10 @@ describe('the catalog', () => {
       gone = two.subscriptionItemId;
       return {
         ...catalog,
-        subscriptionItems: [{ ...one, priceId: 'price_new', unitAmountDecimal: '0.00025' }, ...rest],
+        subscriptionItems: [
+          { ...one, priceId: 'price_new', price: { kind: 'per_unit', unitAmountDecimal: '0.00025' } },
+          ...rest,
+        ],
       };
     });
     await sync();

@@ -33,7 +33,7 @@ describe('the catalog', () => {
     expect(cached).toMatchObject({
       productName: 'GPT-4o cached prompt tokens',
       currency: 'usd',
-      unitAmountDecimal: '0.00015',
+      price: { kind: 'per_unit', unitAmountDecimal: '0.00015' },
       subscriptionStatus: 'active',
       currentPeriodStart: new Date('2026-11-01T00:00:00Z'),
       currentPeriodEnd: new Date('2026-11-04T00:00:00Z'),
@@ -62,7 +62,10 @@ describe('the catalog', () => {
         candidate.priceMetadata.tallystick_model === 'o4-mini' &&
         candidate.priceMetadata.tallystick_token_type === 'prompt_cached',
     );
-    expect(item).toMatchObject({ currency: 'eur', unitAmountDecimal: '0.0000322' });
+    expect(item).toMatchObject({
+      currency: 'eur',
+      price: { kind: 'per_unit', unitAmountDecimal: '0.0000322' },
+    });
   });
 
   test('leaves out subscriptions that bill nothing any more', async () => {
