@@ -1,6 +1,7 @@
 import path from 'node:path';
 import type { Config } from '../../config.ts';
 import { ValidationError } from '../../errors.ts';
+import type { SeedTieredPrice } from '../../sandbox/stripe/seed.ts';
 
 export interface DemoSettings {
   seed: number;
@@ -20,6 +21,34 @@ export const DEMO_START_MS = Date.UTC(2026, 8, 28);
  * reach the invoice of their period.
  */
 export const DEMO_GRACE_HOURS = 72;
+
+/**
+ * Two of the demo's customers have prices of their own: one with an allowance included, one by volume. Every fee is
+ * a whole number of cents, as Stripe wants it.
+ */
+export const DEMO_TIERED_PRICES: readonly SeedTieredPrice[] = [
+  {
+    tenantKey: 'northwind',
+    model: 'gpt-4o',
+    tokenType: 'prompt',
+    tiersMode: 'graduated',
+    tiers: [
+      { upTo: 1_000_000, unitAmountDecimal: '0', flatAmountDecimal: '1900' },
+      { upTo: 10_000_000, unitAmountDecimal: '0.0003', flatAmountDecimal: null },
+      { upTo: null, unitAmountDecimal: '0.00026', flatAmountDecimal: null },
+    ],
+  },
+  {
+    tenantKey: 'fabrikam',
+    model: 'gpt-4o-mini',
+    tokenType: 'completion',
+    tiersMode: 'volume',
+    tiers: [
+      { upTo: 5_000_000, unitAmountDecimal: '0.00008', flatAmountDecimal: null },
+      { upTo: null, unitAmountDecimal: '0.00007', flatAmountDecimal: null },
+    ],
+  },
+];
 
 /**
  * Validates the numbers of the command line.

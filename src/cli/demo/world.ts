@@ -9,7 +9,13 @@ import type { Logger } from '../../log.ts';
 import { type SandboxHandle, startSandboxThread } from '../../sandbox/start-thread.ts';
 import { VirtualClock } from '../../sandbox/virtual-clock.ts';
 import { createJobDependencies, openStores, type Stores } from '../services.ts';
-import { DEMO_GRACE_HOURS, DEMO_START_MS, type DemoSettings, demoDirectory } from './settings.ts';
+import {
+  DEMO_GRACE_HOURS,
+  DEMO_START_MS,
+  DEMO_TIERED_PRICES,
+  type DemoSettings,
+  demoDirectory,
+} from './settings.ts';
 
 /** A sandbox, stores of its own, and the production code pointed at it by nothing but configuration. */
 export interface DemoWorld {
@@ -48,6 +54,7 @@ export async function openDemoWorld(config: Config, settings: DemoSettings, log:
       latencyMs: 0,
       gracePeriodHours: DEMO_GRACE_HOURS,
       usageSource: config.USAGE_SOURCE,
+      stripe: { tieredPrices: DEMO_TIERED_PRICES },
     });
     const { addresses } = sandbox;
     const outside = loadConfig({
