@@ -1,4 +1,5 @@
 import { PICO_DIGITS, parseDecimal } from './money.ts';
+import type { PriceKind } from './price-rows.ts';
 
 /** What a listed price is the price of: `count` of a thing, or of nothing named. */
 export interface RetailUnit {
@@ -25,21 +26,16 @@ export function parseRetailUnit(text: string): RetailUnit | null {
 }
 
 /** The nouns a unit may carry for each kind of price; null: a bare number. */
-const NOUNS_BY_KIND: Record<string, readonly RetailUnit['noun'][]> = {
-  prompt: [null, 'token'],
-  prompt_cached: [null, 'token'],
-  completion: [null, 'token'],
-  embedding: [null, 'token'],
-  audio_prompt: [null, 'token'],
-  audio_completion: [null, 'token'],
+const NOUNS_BY_KIND: Partial<Record<PriceKind, readonly RetailUnit['noun'][]>> = {
   image: [null, 'image'],
   second: [null, 'second'],
   provisioned_unit_hour: ['hour'],
 };
+const TOKEN_NOUNS: readonly RetailUnit['noun'][] = [null, 'token'];
 
 /** Whether a price of this kind can be listed by this unit. */
-export function fitsKind(unit: RetailUnit, kind: string): boolean {
-  return NOUNS_BY_KIND[kind]?.includes(unit.noun) ?? false;
+export function fitsKind(unit: RetailUnit, kind: PriceKind): boolean {
+  return (NOUNS_BY_KIND[kind] ?? TOKEN_NOUNS).includes(unit.noun);
 }
 
 /** More digits than any list has; the division below must come out even. */

@@ -1,4 +1,7 @@
 import { Hono } from 'hono';
+import type { RetailFaultSettings } from './azure/retail-faults.ts';
+import type { RetailStandIn } from './azure/retail-stand-in.ts';
+import type { RetailChange } from './azure/retail-state.ts';
 import type { OpenMeterStandIn } from './openmeter/stand-in.ts';
 import type { Scenario } from './scenario.ts';
 import type { StripeStandIn } from './stripe/stand-in.ts';
@@ -33,6 +36,7 @@ export interface ControlParts {
   billedRequests?: RequestLog;
   openMeter: OpenMeterStandIn;
   stripe: StripeStandIn;
+  retail: RetailStandIn;
   calls: SandboxCalls;
 }
 
@@ -66,6 +70,14 @@ export function createControlApp(parts: ControlParts): Hono {
     stripe.faults.dropNextMeterEvents(count);
     return context.json({ count });
   });
+  app.post('/retail/faults', async (context) => {
+    parts.retail.setFaults(await context.req.json<RetailFaultSettings>());
+    return context.json({});
+  });
+  app.post('/retail/changes', async (context) => {
+    parts.retail.schedule(await context.req.json<RetailChange>());
+    return context.json({});
+  });
   app.get('/calls', (context) => context.json(parts.calls));
   app.get('/totals', (context) => context.json(countTotals(parts)));
   return app;
@@ -76,7 +88,7 @@ function sourceOf({ traffic, billedRequests }: Pick<ControlParts, 'traffic' | 'b
   return billedRequests ?? traffic;
 }
 
-export function countTotals(parts: Omit<ControlParts, 'calls'>): SandboxTotals {
+export function countTotals(parts: Omit<ControlParts, 'calls' | 'retail'>): SandboxTotals {
   const { scenario, openMeter, stripe } = parts;
   const sourceByTenant = sourceOf(parts).tokenTotalByTenant();
   const meteredBySubject = openMeter.tokenTotalBySubject();

@@ -3,6 +3,7 @@ import path from 'node:path';
 import { type ServerType, serve } from '@hono/node-server';
 import type { Hono } from 'hono';
 import { type AzureStandIn, createAzureStandIn, SANDBOX_WORKSPACE_ID } from './azure/azure-stand-in.ts';
+import { createRetailStandIn } from './azure/retail-stand-in.ts';
 import { type ControlParts, createControlApp, type SandboxCalls } from './control.ts';
 import { Journal } from './journal.ts';
 import { createOpenMeterStandIn, type OpenMeterStandInOptions } from './openmeter/stand-in.ts';
@@ -35,6 +36,7 @@ export interface SandboxAddresses {
   azureUrl: string;
   openMeterUrl: string;
   stripeUrl: string;
+  retailPricesUrl: string;
   controlUrl: string;
   workspaceId: string;
   stripeApiKey: string;
@@ -52,7 +54,7 @@ export interface SandboxParts extends Omit<ControlParts, 'calls'> {
   close(): void;
 }
 
-/** Puts the three stand-ins on one virtual clock, in the state in which their journals left them. */
+/** Puts the stand-ins on one virtual clock, in the state in which their journals left them. */
 export function assembleSandbox(options: SandboxOptions): SandboxParts {
   const { stateDirectory } = options;
   if (stateDirectory !== null) mkdirSync(stateDirectory, { recursive: true });
@@ -71,6 +73,7 @@ export function assembleSandbox(options: SandboxOptions): SandboxParts {
   };
   const azure = createAzureStandIn(context, traffic, { workspaceId: SANDBOX_WORKSPACE_ID, requestLog });
   const openMeter = createOpenMeterStandIn(context, options.openMeter);
+  const retail = createRetailStandIn(context, { startMs: options.scenario.startMs });
   const stripe = createStripeStandIn(context, scenario, {
     gracePeriodHours: options.gracePeriodHours,
     ...options.stripe,
@@ -84,19 +87,20 @@ export function assembleSandbox(options: SandboxOptions): SandboxParts {
     azure,
     openMeter,
     stripe,
+    retail,
     advanceTo(nowMs) {
       clock.advanceTo(nowMs);
-      for (const standIn of [azure, openMeter, stripe]) standIn.advance(clock.nowMs());
+      for (const standIn of [azure, openMeter, stripe, retail]) standIn.advance(clock.nowMs());
       clockJournal.append({ at: clock.nowMs() });
     },
     close() {
-      for (const standIn of [azure, openMeter, stripe]) standIn.close();
+      for (const standIn of [azure, openMeter, stripe, retail]) standIn.close();
       clockJournal.close();
     },
   };
 }
 
-/** Starts the three stand-ins and their control on free loopback ports, with one virtual clock. */
+/** Starts the stand-ins and their control on free loopback ports, with one virtual clock. */
 export async function startSandbox(options: SandboxOptions): Promise<RunningSandbox> {
   const parts = assembleSandbox(options);
   const calls: SandboxCalls = {
@@ -109,16 +113,17 @@ export async function startSandbox(options: SandboxOptions): Promise<RunningSand
     listen(counting(parts.azure.app, calls, 'azureQueryCount', '/query')),
     listen(counting(parts.openMeter.app, calls, 'ingestRequestCount', '/api/v1/events')),
     listen(counting(parts.stripe.app, calls, 'meterEventCount', '/v1/billing/meter_events')),
+    listen(parts.retail.app.fetch),
     listen(createControlApp({ ...parts, calls }).fetch),
   ]);
-  const [azureUrl = '', openMeterUrl = '', stripeUrl = '', controlUrl = ''] = servers.map(
-    (server) => server.url,
-  );
+  const [azureUrl = '', openMeterUrl = '', stripeUrl = '', retailPricesUrl = '', controlUrl = ''] =
+    servers.map((server) => server.url);
   return {
     addresses: {
       azureUrl,
       openMeterUrl,
       stripeUrl,
+      retailPricesUrl,
       controlUrl,
       workspaceId: SANDBOX_WORKSPACE_ID,
       stripeApiKey: parts.stripe.apiKey,

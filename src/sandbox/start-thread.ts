@@ -1,5 +1,6 @@
 import path from 'node:path';
 import { Worker } from 'node:worker_threads';
+import type { RetailChange } from './azure/retail-state.ts';
 import type { SandboxCalls, SandboxTotals } from './control.ts';
 import type { SandboxAddresses, SandboxOptions } from './sandbox.ts';
 
@@ -10,6 +11,8 @@ export interface SandboxHandle {
   advanceTo(nowMs: number): Promise<void>;
   runWithRealTime(): Promise<void>;
   dropNextMeterEvents(count: number): Promise<void>;
+  /** Changes a price of the retail list in virtual time. */
+  scheduleRetailPrice(change: RetailChange): Promise<void>;
   readTotals(): Promise<SandboxTotals>;
   readCalls(): Promise<SandboxCalls>;
   close(): Promise<void>;
@@ -37,6 +40,7 @@ export async function startSandboxThread(options: SandboxOptions): Promise<Sandb
     advanceTo: async (nowMs) => void (await call('/clock', { nowMs })),
     runWithRealTime: async () => void (await call('/clock/run', {})),
     dropNextMeterEvents: async (count) => void (await call('/stripe/drop-meter-events', { count })),
+    scheduleRetailPrice: async (change) => void (await call('/retail/changes', change)),
     readTotals: () => call('/totals'),
     readCalls: () => call('/calls'),
     close: async () => {
