@@ -12,6 +12,7 @@ export const STEP_INTERVALS_MS: Record<StepName, number> = {
   'aggregate-usage': 2 * 60_000,
   'repair-usage': 5 * 60_000,
   'push-usage': 60_000,
+  'rate-usage': 5 * 60_000,
   reconcile: 10 * 60_000,
   'collect-control': 5 * 60_000,
 };

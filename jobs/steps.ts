@@ -5,6 +5,7 @@ import { collectUsage } from './collect-usage.ts';
 import type { JobDependencies } from './dependencies.ts';
 import { ingestEvents } from './ingest-events.ts';
 import { pushUsage } from './push-usage.ts';
+import { rateUsage } from './rate-usage.ts';
 import { reconcile } from './reconcile.ts';
 import { recordRun } from './record-run.ts';
 import { repairUsage } from './repair-usage.ts';
@@ -20,6 +21,7 @@ export const STEP_NAMES = [
   'aggregate-usage',
   'repair-usage',
   'push-usage',
+  'rate-usage',
   'reconcile',
 ] as const;
 /** What runs only where a control source is configured, after all others. */
@@ -41,6 +43,7 @@ const STEPS: Record<StepName, Step> = {
   'aggregate-usage': aggregateUsage,
   'repair-usage': repairUsage,
   'push-usage': pushUsage,
+  'rate-usage': rateUsage,
   reconcile,
   'collect-control': collectControl,
 };
