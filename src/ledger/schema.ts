@@ -1,13 +1,19 @@
 import type { ColumnType, Generated } from 'kysely';
 import type { CostTables } from './schema-costs.ts';
 import type { PriceBookTables } from './schema-price-book.ts';
+import type { PriceSyncTables } from './schema-price-sync.ts';
 import type { QuoteTables } from './schema-quotes.ts';
 import type { ReconciliationTables } from './schema-reconciliation.ts';
 
 /** Column types of the ledger. Counts are bigint, instants Date (UTC); see migrations for meaning. */
 type Json = ColumnType<unknown, string, string>;
 
-export interface Ledger extends PriceBookTables, QuoteTables, ReconciliationTables, CostTables {
+export interface Ledger
+  extends PriceBookTables,
+    PriceSyncTables,
+    QuoteTables,
+    ReconciliationTables,
+    CostTables {
   watermarks: { source: string; position: Date; updated_at: Date };
   collection_windows: {
     collection_window_id: Generated<bigint>;
