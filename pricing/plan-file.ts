@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto';
 import { parse as parseYaml } from 'yaml';
 import { z } from 'zod';
+import { formatDecimal, parseDecimal } from './money.ts';
 import type { GlobalMarkup, Plan, PlanPrice, PlanProblem, PlanRate, PlanVersion } from './plan.ts';
 import { DEPLOYMENT_TYPES } from './price-book.ts';
 import { TOKEN_TYPES } from './tokens.ts';
@@ -12,7 +13,10 @@ const optional = <Schema extends z.ZodType>(schema: Schema) =>
     (value) => (value === 'null' || value === '~' || value === '' ? undefined : value),
     schema.optional(),
   );
-const decimal = text.regex(/^-?\d+(\.\d+)?$/, 'is not a plain decimal number');
+/** 3.00 and 3 are one amount, and make one version. */
+const decimal = text
+  .regex(/^-?\d{1,20}(\.\d{1,30})?$/, 'is not a plain decimal number')
+  .transform((value) => formatDecimal(parseDecimal(value, 30), 30));
 const tokenCount = text
   .transform((value) => value.replaceAll('_', ''))
   .pipe(z.string().regex(/^\d{1,15}$/, 'is not a whole number of tokens'));
@@ -108,17 +112,19 @@ export function toPlan(data: PlanFileData, globalMarkups: readonly GlobalMarkup[
 }
 
 function toVersion(data: PlanFileData, version: PlanFileData['versions'][number]): PlanVersion {
-  const effectiveFrom = toInstant(version.effectiveFrom);
-  const rates = version.rates.map(toRate);
-  const content = JSON.stringify([data.plan, data.currency, effectiveFrom, version], sortedKeys);
-  const hash = createHash('sha256').update(content).digest('hex').slice(0, 8);
-  return {
-    versionId: `${effectiveFrom.slice(0, 10)}-${hash}`,
-    effectiveFrom,
-    note: version.note ?? null,
+  const content = {
+    effectiveFrom: toInstant(version.effectiveFrom),
     markupPercent: version.markupPercent ?? null,
     minimum: version.minimum ?? null,
-    rates,
+    rates: version.rates.map(toRate),
+  };
+  const hash = createHash('sha256')
+    .update(JSON.stringify([data.plan, data.currency, content], inOneOrder))
+    .digest('hex');
+  return {
+    versionId: `${content.effectiveFrom.slice(0, 10)}-${hash.slice(0, 8)}`,
+    note: version.note ?? null,
+    ...content,
   };
 }
 
@@ -202,7 +208,8 @@ function toInstant(value: string): string {
 }
 
 /** The same content gives the same text, in whatever order it was written. */
-function sortedKeys(_: string, value: unknown): unknown {
+function inOneOrder(_: string, value: unknown): unknown {
+  if (typeof value === 'bigint') return String(value);
   if (value === null || typeof value !== 'object' || Array.isArray(value)) return value;
   return Object.fromEntries(Object.entries(value).sort(([left], [right]) => (left < right ? -1 : 1)));
 }

@@ -4,6 +4,7 @@ import { loadConfig } from '../config.ts';
 import { startEmbeddedPostgres } from '../embedded/postgres.ts';
 import { openLedger } from '../ledger/database.ts';
 import { migrateLedger } from '../ledger/migrate.ts';
+import { seedPlans } from '../ledger/plan-seed.ts';
 import { seedPriceBook } from '../ledger/price-book.ts';
 import { print } from './output.ts';
 
@@ -26,7 +27,12 @@ export function addMigrateCommand(program: Command): void {
         const databaseUrl = config.DATABASE_URL ?? server?.databaseUrl ?? '';
         const result = await migrateLedger(databaseUrl);
         const ledger = openLedger({ databaseUrl, maxConnectionCount: 1 });
-        await seedPriceBook(ledger, systemClock.now()).finally(() => ledger.destroy());
+        try {
+          await seedPriceBook(ledger, systemClock.now());
+          await seedPlans(ledger, systemClock.now());
+        } finally {
+          await ledger.destroy();
+        }
         print(options.json === true, result, () =>
           result.applied.length === 0
             ? `Up to date (${result.alreadyApplied} migrations).`

@@ -11,6 +11,7 @@ import { findRunningPostgres, startEmbeddedPostgres } from '../embedded/postgres
 import { TallystickError, UpstreamError } from '../errors.ts';
 import { type LedgerDatabase, openLedger } from '../ledger/database.ts';
 import { migrateLedger } from '../ledger/migrate.ts';
+import { seedPlans } from '../ledger/plan-seed.ts';
 import { seedPriceBook } from '../ledger/price-book.ts';
 import { clearAbandonedClaims } from '../ledger/step-leases.ts';
 import type { Logger } from '../log.ts';
@@ -56,6 +57,9 @@ export async function openStores(
     if (config.REDIS_URL !== undefined) await checkRedis(config.REDIS_URL, log);
     const database = openLedger({ databaseUrl, maxConnectionCount: config.DATABASE_POOL_SIZE });
     await seedPriceBook(database, systemClock.now());
+    for (const refused of await seedPlans(database, systemClock.now())) {
+      log.warn(refused, 'a version of a plan file was not taken');
+    }
     if (embedded) await clearAbandonedClaims(database);
     return {
       database,

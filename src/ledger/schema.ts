@@ -1,5 +1,6 @@
 import type { ColumnType, Generated } from 'kysely';
 import type { CostTables } from './schema-costs.ts';
+import type { PlanTables } from './schema-plans.ts';
 import type { PriceBookTables } from './schema-price-book.ts';
 import type { PriceSyncTables } from './schema-price-sync.ts';
 import type { QuoteTables } from './schema-quotes.ts';
@@ -9,7 +10,8 @@ import type { ReconciliationTables } from './schema-reconciliation.ts';
 type Json = ColumnType<unknown, string, string>;
 
 export interface Ledger
-  extends PriceBookTables,
+  extends PlanTables,
+    PriceBookTables,
     PriceSyncTables,
     QuoteTables,
     ReconciliationTables,

@@ -6,6 +6,7 @@ import type { TestProject } from 'vitest/node';
 import { startEmbeddedPostgres } from '../../src/embedded/postgres.ts';
 import { openLedger } from '../../src/ledger/database.ts';
 import { migrateLedger } from '../../src/ledger/migrate.ts';
+import { seedPlans } from '../../src/ledger/plan-seed.ts';
 import { seedPriceBook } from '../../src/ledger/price-book.ts';
 
 declare module 'vitest' {
@@ -30,6 +31,7 @@ export default async function setup(project: TestProject) {
   await migrateLedger(template);
   const ledger = openLedger({ databaseUrl: template, maxConnectionCount: 1 });
   await seedPriceBook(ledger, new Date('2026-01-01T00:00:00Z'));
+  await seedPlans(ledger, new Date('2026-01-01T00:00:00Z'));
   await ledger.destroy();
   project.provide('postgresUrl', server.databaseUrl);
   return async () => {
