@@ -7,6 +7,7 @@ import { finishReconciliation, takeReconciliation } from '../src/ledger/reconcil
 import type { JobDependencies } from './dependencies.ts';
 import { checkPairs, checkSample, noPairs, type PairsOutcome } from './reconcile/check-pairs.ts';
 import { type RecheckOutcome, recheckHours } from './reconcile/recheck-hours.ts';
+import { takeErrorReports } from './reconcile/take-reports.ts';
 
 /** A settled hour is read once more when it has been left alone so long: late copies have shown by then. */
 const QUIET_MS = 6 * HOUR_MS;
@@ -20,6 +21,8 @@ export type ReconcileOutcome = RecheckOutcome &
   PairsOutcome & {
     /** Invoice quantities that are not what the delivered pushes say. */
     invoiceDifferenceCount: number;
+    /** Pushes that Stripe itself reported as not counted. */
+    reportedPushCount: number;
     /** Reconciliations that somebody had asked for. */
     requestedCount: number;
   };
@@ -42,12 +45,23 @@ export async function reconcile(deps: JobDependencies, signal?: AbortSignal): Pr
   });
   const recheck = await recheckHours(deps, hours, signal);
   const invoices = await judgeInvoiceQuantities(database, { now, summaryLagMs: settings.summaryLagMs });
-  await raiseDoubts(database, { now, pairsPerReport: PAIRS_PER_REPORT });
+  const reportedPushCount = await takeErrorReports(deps, signal);
+  await raiseDoubts(database, {
+    now,
+    pairsPerReport: PAIRS_PER_REPORT,
+    summaryLagMs: settings.summaryLagMs,
+  });
   const pairs = noPairs();
   const doubted = await findDoubtedPairs(database, { now, limit: DOUBTED_PAIR_LIMIT });
   await checkPairs(deps, doubted, 'doubt', pairs, signal);
   await checkSample(deps, pairs, signal);
-  return { ...recheck, ...pairs, invoiceDifferenceCount: invoices.disagreeingCount, requestedCount };
+  return {
+    ...recheck,
+    ...pairs,
+    invoiceDifferenceCount: invoices.disagreeingCount,
+    reportedPushCount,
+    requestedCount,
+  };
 }
 
 /**

@@ -18,6 +18,9 @@ export interface WebhookLog {
   error(fields: Record<string, unknown>, message: string): void;
 }
 
+/** What an event can cause: the catalog read anew, and reports of lost usage taken up. */
+export type WebhookStep = 'sync-catalog' | 'reconcile';
+
 export interface StripeWebhookDependencies {
   database: LedgerDatabase;
   clock: Clock;
@@ -25,7 +28,7 @@ export interface StripeWebhookDependencies {
   webhookSecret: string | undefined;
   /** Of the event destination for thin events; each has a secret of its own. */
   thinWebhookSecret: string | undefined;
-  enqueue(job: 'sync-catalog', data: { reason: string }): Promise<void>;
+  enqueue(job: WebhookStep, data: { reason: string }): Promise<void>;
   log?: WebhookLog;
 }
 
@@ -40,7 +43,7 @@ const LOST_USAGE_EVENTS = /^v1\.billing\.meter\.(error_report_triggered|no_meter
  * Routes to mount at `/webhooks/stripe`: `POST /` takes snapshot events, `POST /thin` thin ones.
  *
  * An event is recorded under its own id before it is answered, so a repeat does nothing a second time. What
- * it says is not believed: it only causes the catalog to be read anew. When that cannot be enqueued the row
+ * it says is not believed: it only causes the catalog, or the report, to be read from Stripe. When that cannot be enqueued the row
  * stays unprocessed, which is also where a crash in between leaves it, and a sweep of
  * `listUnprocessed` picks it up; Stripe is answered 200, for it has nothing left to do.
  */
@@ -118,6 +121,7 @@ async function accept(
   if (wanted) {
     try {
       await enqueue('sync-catalog', { reason: event.type });
+      if (LOST_USAGE_EVENTS.test(event.type)) await enqueue('reconcile', { reason: event.type });
     } catch (error) {
       log?.error(
         { ...fields, err: error },

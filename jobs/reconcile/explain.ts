@@ -50,7 +50,10 @@ export function explainDifference(difference: HourDifference, rules: ExplainRule
   const idsOf = (pushes: readonly HourPush[]) => pushes.map((push) => push.meterPushId);
 
   if (missing < 0n && !difference.overwrites) {
-    const unproven = difference.pushes.filter((push) => push.status === 'refused' && push.isUnproven);
+    // One that was acknowledged before it was reported as refused may have counted after all.
+    const unproven = difference.pushes.filter(
+      (push) => push.status === 'refused' && (push.isUnproven || push.deliveredAt !== null),
+    );
     const withdrawn = difference.pushes.filter((push) => push.status === 'withdrawn');
     const extra = findSum([...unproven, ...withdrawn], -missing);
     if (extra !== null) {

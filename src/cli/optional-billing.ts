@@ -18,6 +18,7 @@ export function createOptionalBilling(config: Config): BillingSystem {
     readCatalog: refuse,
     sendMeterEvent: refuse,
     readEventSummaries: refuse,
+    readMeterErrors: refuse,
     previewInvoice: refuse,
     describe: refuse,
   };

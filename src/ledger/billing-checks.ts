@@ -1,4 +1,5 @@
 import { sql } from 'kysely';
+import { addMs } from '../clock.ts';
 import type { LedgerDatabase } from './database.ts';
 
 /** One customer and one meter: what a Stripe summary is asked for. */
@@ -78,15 +79,17 @@ export async function findPairsOfWindow(
 
 /**
  * Doubts the pairs that something speaks against and nobody looks at yet: pushes of unknown outcome, meters of
- * which Stripe reported errors (those with most tokens of the day before first, for it names no customers), and
+ * which Stripe reported errors (those with most tokens of the day before first, for it names no customers; looked at
+ * once Stripe's sums must show what it counted), and
  * invoices that bill less or more than was delivered.
  * @returns pairs newly doubted
  */
 export async function raiseDoubts(
   database: LedgerDatabase,
-  raise: { now: Date; pairsPerReport: number },
+  raise: { now: Date; pairsPerReport: number; summaryLagMs: number },
 ): Promise<number> {
   const { now } = raise;
+  const lookAt = addMs(now, raise.summaryLagMs);
   return await database.transaction().execute(async (transaction) => {
     const result = await sql`
       with report as (
@@ -97,7 +100,7 @@ export async function raiseDoubts(
         select pair.customer_id, pair.stripe_meter_id, 'error report' as doubt from report
         cross join lateral (
           select customer_id, stripe_meter_id from meter_pushes p
-          where p.stripe_meter_id = report.related_object_id and p.status = 'delivered'
+          where p.stripe_meter_id = report.related_object_id and p.status in ('delivered', 'refused')
             and p.delivered_at > report.received_at - interval '1 day'
           group by customer_id, stripe_meter_id order by sum(abs(delta_token_count)) desc
           limit ${raise.pairsPerReport}) pair),
@@ -108,7 +111,10 @@ export async function raiseDoubts(
         union all select customer_id, stripe_meter_id, 'invoice' from invoice_quantities
           where not agrees and judged_at = ${now})
       insert into billing_checks as known (customer_id, stripe_meter_id, next_check_at, doubt)
-      select customer_id, stripe_meter_id, ${now}::timestamptz, min(doubt) from doubted group by 1, 2 order by 1, 2
+      select customer_id, stripe_meter_id,
+        case when min(doubt) = 'error report' and max(doubt) = 'error report' then ${lookAt}::timestamptz else ${now}::timestamptz end,
+        min(doubt)
+      from doubted group by 1, 2 order by 1, 2
       on conflict (customer_id, stripe_meter_id) do update
         set next_check_at = excluded.next_check_at, doubt = excluded.doubt
         -- One look does for what has not changed since: an unproven push stays what it is for long.

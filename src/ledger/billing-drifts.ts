@@ -3,6 +3,9 @@ import type { BillingPair } from './billing-checks.ts';
 import type { LedgerDatabase, LedgerTransaction } from './database.ts';
 import type { BillingDriftClass } from './schema-reconciliation.ts';
 
+/** Refused, and only Stripe's sums can say whether it counted: its outcome was never known, or Stripe reported it. */
+const IS_UNPROVEN = sql`status = 'refused' and (is_unproven or delivered_at is not null)`;
+
 /** What the ledger knows of one customer, meter and hour. */
 export interface PairHour {
   windowStart: Date;
@@ -31,7 +34,7 @@ export async function readPairHours(
       min(delivered_at) filter (where status = 'delivered') as "firstDeliveredAt",
       max(delivered_at) filter (where status = 'delivered') as "lastDeliveredAt",
       bool_or(status = 'pending') as "hasPending",
-      coalesce(array_agg(meter_push_id::text) filter (where status = 'refused' and is_unproven and written_off_at is null), '{}')
+      coalesce(array_agg(meter_push_id::text) filter (where ${IS_UNPROVEN} and written_off_at is null), '{}')
         as "unprovenIds",
       bool_or(status = 'withdrawn' and coalesce(delivered_at >= ${read.lossesSince}, false)) as "hasRecentLoss",
       (count(*) filter (where offsets_push_id is not null or (status = 'withdrawn' and delivered_at is not null)))::int
@@ -190,7 +193,7 @@ async function repair(transaction: LedgerTransaction, verdict: HourVerdict, now:
     with withdrawn as (
       update meter_pushes set status = 'withdrawn', is_unproven = false,
         last_error = 'lost: Stripe does not count it'
-      where meter_push_id = ${ids(verdict.withdrawIds)} and (status = 'delivered' or (status = 'refused' and is_unproven))
+      where meter_push_id = ${ids(verdict.withdrawIds)} and (status = 'delivered' or (${IS_UNPROVEN}))
       returning meter_push_id),
     freed as (
       update hourly_usage h set meter_push_id = null, customer_id = null from withdrawn
@@ -200,9 +203,7 @@ async function repair(transaction: LedgerTransaction, verdict: HourVerdict, now:
   );
   const confirmed = await sql`
     update meter_pushes set status = 'delivered', delivered_at = ${now}, is_unproven = false, last_error = null
-    where meter_push_id = ${ids(verdict.confirmIds)} and status = 'refused' and is_unproven`.execute(
-    transaction,
-  );
+    where meter_push_id = ${ids(verdict.confirmIds)} and ${IS_UNPROVEN}`.execute(transaction);
   const counted = await sql<{ id: string }>`
     update meter_pushes set status = 'delivered', last_error = null
     where meter_push_id = ${ids(verdict.offsetIds)} and status = 'withdrawn'

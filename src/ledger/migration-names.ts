@@ -19,4 +19,5 @@ export const LEDGER_MIGRATION_NAMES: readonly string[] = [
   '0014_quotes.sql',
   '0015_costs.sql',
   '0016_price_sync.sql',
+  '0017_operations.sql',
 ];

@@ -274,6 +274,7 @@ export interface Ledger
     received_at: Date;
     processed_at: Date | null;
     reconciled_at: Date | null;
+    samples_read_at: Date | null;
   };
   step_leases: { step: string; lease_token: string; expires_at: Date };
   audit_log: {

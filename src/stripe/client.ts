@@ -1,6 +1,7 @@
 import { readCatalog } from './catalog.ts';
 import { readEventSummaries } from './event-summaries.ts';
 import { previewInvoice } from './invoices.ts';
+import { readMeterErrors } from './meter-errors.ts';
 import { sendMeterEvent } from './meter-events.ts';
 import type { BillingSystem } from './port.ts';
 import type { RateLimiter } from './rate-limiter.ts';
@@ -38,6 +39,7 @@ export function createStripe(config: StripeConfig, options: StripeOptions = {}):
     readCatalog: (query, signal) => readCatalog(stripe, policy, query, signal),
     sendMeterEvent: (event, signal) => sendMeterEvent(sender, event, signal),
     readEventSummaries: (query, signal) => readEventSummaries(stripe, policy, query, signal),
+    readMeterErrors: (eventId, signal) => readMeterErrors(stripe, policy, eventId, signal),
     previewInvoice: (query, signal) => previewInvoice(stripe, policy, query, signal),
     async describe(signal) {
       const call = { action: 'read the list of meters', writes: false };

@@ -26,6 +26,12 @@ export interface BillingSystem {
     },
     signal?: AbortSignal,
   ): Promise<{ windowStart: Date; value: bigint }[]>;
+  /**
+   * Which meter events Stripe says it accepted and did not count, of one report of errors (a thin event). Samples
+   * only: at most a handful of those it counts.
+   * @throws UpstreamError UPSTREAM_REJECTED when there is no such report
+   */
+  readMeterErrors(eventId: string, signal?: AbortSignal): Promise<BillingMeterError[]>;
   /** Stripe's preview of the next invoice of one subscription. */
   previewInvoice(
     query: { stripeCustomerId: string; subscriptionId: string },
@@ -45,6 +51,13 @@ export interface BillingMeterEvent {
   /** Unique for good on our side; Stripe enforces it for 24 hours or longer. At most 100 characters. */
   identifier: string;
   timestamp: Date;
+}
+
+/** One meter event that Stripe answered 2xx and did not count. */
+export interface BillingMeterError {
+  identifier: string;
+  /** Stripe's code, such as `archived_meter`. */
+  code: string;
 }
 
 export interface BillingCatalog {

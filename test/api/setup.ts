@@ -20,6 +20,7 @@ export class PreviewOnlyBilling implements BillingSystem {
   readCatalog = notUsed;
   sendMeterEvent = notUsed;
   readEventSummaries = notUsed;
+  readMeterErrors = notUsed;
   describe = notUsed;
 }
 

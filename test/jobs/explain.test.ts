@@ -73,7 +73,7 @@ describe('explaining what Stripe counts', () => {
       driftClass: 'push_unconfirmed',
       confirmIds: [3n],
     });
-    const refused = { ...unproven, isUnproven: false };
+    const refused = { ...unproven, isUnproven: false, deliveredAt: null };
     expect(explain({ acknowledged: 107n, counted: 147n, pushes: [...pushes, refused] })).toMatchObject({
       driftClass: 'unexplained',
     });

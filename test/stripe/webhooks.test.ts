@@ -35,8 +35,8 @@ function open(overrides: Partial<StripeWebhookDependencies> = {}) {
       clock: { now: () => NOW },
       webhookSecret: SECRET,
       thinWebhookSecret: THIN_SECRET,
-      enqueue: async (_job, { reason }) => {
-        enqueued.push(reason);
+      enqueue: async (job, { reason }) => {
+        enqueued.push(job === 'sync-catalog' ? reason : `${job}: ${reason}`);
       },
       log: { info: logAs('info'), warn: logAs('warn'), error: logAs('error') },
       ...overrides,
@@ -134,7 +134,10 @@ describe('a genuine event', () => {
     const path = '/webhooks/stripe/thin';
     expect((await post(app, THIN, { path, secret: SECRET })).status).toBe(400);
     expect((await post(app, THIN, { path, secret: THIN_SECRET })).status).toBe(200);
-    expect(enqueued).toEqual(['v1.billing.meter.error_report_triggered']);
+    expect(enqueued).toEqual([
+      'v1.billing.meter.error_report_triggered',
+      'reconcile: v1.billing.meter.error_report_triggered',
+    ]);
     expect(logged.filter((line) => line.level === 'error')).toMatchObject([
       { fields: { eventId: 'evt_test_2', relatedObjectId: 'mtr_1' } },
     ]);
@@ -270,6 +273,7 @@ describe("the stand-in's webhooks", () => {
     await account.standIn.webhooksIdle();
     expect(enqueued).toEqual([
       'v1.billing.meter.error_report_triggered',
+      'reconcile: v1.billing.meter.error_report_triggered',
       'invoice.created',
       'customer.subscription.updated',
       'invoice.finalized',

@@ -14,7 +14,12 @@ import { recordSnapshotEvent } from './events.ts';
 import { expandAnswer } from './expand.ts';
 import { checkShape, decodeForm, type Form } from './form.ts';
 import { IdempotencyStore } from './idempotency.ts';
-import { type AcceptedMeterEvent, MeterEventIntake, renderMeterEvent } from './meter-events.ts';
+import {
+  type AcceptedMeterEvent,
+  MeterEventIntake,
+  type MeterEventLoss,
+  renderMeterEvent,
+} from './meter-events.ts';
 import type { StripeStandInSettings } from './options.ts';
 import { seedState } from './seed.ts';
 import { StripeState } from './state.ts';
@@ -29,7 +34,7 @@ type JournalEntry =
       event: AcceptedMeterEvent;
       fingerprint: string;
       key: string | null;
-      drop: boolean;
+      loss: MeterEventLoss | null;
     }
   | {
       at: number;
@@ -116,7 +121,12 @@ export class StripeCore {
   }
 
   /** @throws StripeRefusal */
-  sendMeterEvent(form: Form, body: string, key: string | null, drop: () => boolean): Answer {
+  sendMeterEvent(
+    form: Form,
+    body: string,
+    key: string | null,
+    drawLoss: () => MeterEventLoss | null,
+  ): Answer {
     const nowMs = this.#context.clock.nowMs();
     this.catchUp(nowMs);
     const fingerprint = `POST ${METER_EVENT_PATH} ${body}`;
@@ -124,7 +134,7 @@ export class StripeCore {
     if (stored !== null) return { ...stored, replayed: true };
     checkShape(form, METER_EVENT_SHAPE);
     const event = this.#intake.check(form, nowMs);
-    const entry = { at: nowMs, kind: 'meter_event', event, fingerprint, key, drop: drop() } as const;
+    const entry = { at: nowMs, kind: 'meter_event', event, fingerprint, key, loss: drawLoss() } as const;
     this.#journal.append(entry);
     return this.#takeMeterEvent(entry);
   }
@@ -163,8 +173,8 @@ export class StripeCore {
   }
 
   #takeMeterEvent(entry: Extract<JournalEntry, { kind: 'meter_event' }>): Answer {
-    const fate = this.#intake.take(entry.event, entry.at, entry.drop);
-    this.#reports.note(entry.event, fate, entry.at);
+    const fate = this.#intake.take(entry.event, entry.at, entry.loss);
+    this.#reports.note({ ...entry.event, key: entry.key }, fate, entry.at);
     const answer = { status: 200, text: JSON.stringify(renderMeterEvent(entry.event, entry.at)) };
     if (entry.key !== null) this.#idempotency.store(entry.key, entry.fingerprint, answer, entry.at);
     return answer;

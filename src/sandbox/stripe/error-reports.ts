@@ -25,7 +25,8 @@ export class MeterErrorReports {
     this.#state = state;
   }
 
-  note(accepted: AcceptedMeterEvent, fate: MeterEventFate, atMs: number): void {
+  /** A report names the request's idempotency key; the identifier only where there was none. */
+  note(accepted: AcceptedMeterEvent & { key: string | null }, fate: MeterEventFate, atMs: number): void {
     if (fate === 'stored' || fate === 'dropped') return;
     const key = `${accepted.eventName}|${fate}`;
     const report = this.#pending.get(key) ?? {
@@ -36,7 +37,8 @@ export class MeterErrorReports {
       identifiers: [],
     };
     report.count += 1;
-    if (report.identifiers.length < SAMPLE_COUNT) report.identifiers.push(accepted.identifier);
+    if (report.identifiers.length < SAMPLE_COUNT)
+      report.identifiers.push(accepted.key ?? accepted.identifier);
     this.#pending.set(key, report);
     this.#nextDueMs = Math.min(this.#nextDueMs, report.firstMs + REPORT_AFTER_MS);
   }

@@ -1,4 +1,5 @@
 import { createRandom, deriveSeed, type Random } from '../random.ts';
+import type { LateRefusal, MeterEventLoss } from './meter-events.ts';
 
 /**
  * `refuse` 403, `throttle` 429, `fail` 500, `reset_before` and `hang` act before the call takes effect;
@@ -30,7 +31,7 @@ export interface StripeFaultRule {
 export class StripeFaults {
   readonly #random: Random;
   #rules: { rule: StripeFaultRule; left: number }[] = [];
-  #dropCount = 0;
+  #losses: { loss: MeterEventLoss; left: number; rate: number }[] = [];
 
   constructor(seed: number) {
     this.#random = createRandom(deriveSeed(seed, 'stripe-faults'));
@@ -42,18 +43,34 @@ export class StripeFaults {
 
   clear(): void {
     this.#rules = [];
-    this.#dropCount = 0;
+    this.#losses = [];
   }
 
   /** The next meter events are answered 200 and lost: a check that totals agree must notice. */
   dropNextMeterEvents(count: number): void {
-    this.#dropCount += count;
+    this.loseMeterEvents({ loss: 'dropped', count });
   }
 
-  takeDrop(): boolean {
-    if (this.#dropCount === 0) return false;
-    this.#dropCount -= 1;
-    return true;
+  /** The next meter events are answered 200, not counted, and told of later by a report of errors. */
+  refuseLater(count: number, refusal: LateRefusal = 'meter_event_invalid_value'): void {
+    this.loseMeterEvents({ loss: refusal, count });
+  }
+
+  /** So many of the accepted meter events, or this share of them (drawn from the seed), are not counted. */
+  loseMeterEvents(rule: { loss: MeterEventLoss; count?: number; rate?: number }): void {
+    const left = rule.count ?? Number.POSITIVE_INFINITY;
+    if (left > 0) this.#losses.push({ loss: rule.loss, left, rate: rule.rate ?? 1 });
+  }
+
+  /** What becomes of the meter event at hand, other than being counted. */
+  drawLoss(): MeterEventLoss | null {
+    for (const entry of this.#losses) {
+      if (entry.rate < 1 && this.#random() >= entry.rate) continue;
+      entry.left -= 1;
+      if (entry.left <= 0) this.#losses = this.#losses.filter((other) => other !== entry);
+      return entry.loss;
+    }
+    return null;
   }
 
   take(path: string): StripeFaultRule | null {

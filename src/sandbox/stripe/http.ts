@@ -82,7 +82,7 @@ export class StripeHttp {
       if (fault?.kind === 'fail') answer = FAILURE;
       else if (endpoint === null) {
         lock = this.#lock(form);
-        answer = core.sendMeterEvent(form, body, key, () => faults.takeDrop());
+        answer = core.sendMeterEvent(form, body, key, () => faults.drawLoss());
       } else {
         answer = core.call(`${endpoint.method} ${endpoint.path}`, c.req.param(), form, body, key);
       }

@@ -24,13 +24,22 @@ export interface AcceptedMeterEvent {
   timestampSeconds: number;
 }
 
-/** What became of an accepted event. All but `stored` were answered 2xx all the same. */
-export type MeterEventFate =
-  | 'stored'
-  | 'dropped'
-  | 'no_meter'
-  | 'archived_meter'
-  | 'meter_event_customer_not_found';
+/** What Stripe may find wrong with an event that it has accepted; told by an error report. */
+export const LATE_REFUSALS = [
+  'no_meter',
+  'archived_meter',
+  'meter_event_customer_not_found',
+  'meter_event_invalid_value',
+  'meter_event_no_customer_defined',
+  'missing_dimension_payload_keys',
+  'timestamp_too_far_in_past',
+] as const;
+
+export type LateRefusal = (typeof LATE_REFUSALS)[number];
+/** Accepted and not counted: without a word, or reported later. */
+export type MeterEventLoss = 'dropped' | LateRefusal;
+/** What became of an accepted event. All were answered 2xx. */
+export type MeterEventFate = 'stored' | MeterEventLoss;
 
 /** Accepts, refuses and keeps meter events as v1 does. */
 export class MeterEventIntake {
@@ -95,8 +104,8 @@ export class MeterEventIntake {
   }
 
   /** Takes an accepted event in. What it then cannot be counted for is found out too late to refuse it. */
-  take(accepted: AcceptedMeterEvent, receivedMs: number, drop: boolean): MeterEventFate {
-    const { state, event, fate } = this.#resolve(accepted, receivedMs, drop);
+  take(accepted: AcceptedMeterEvent, receivedMs: number, loss: MeterEventLoss | null): MeterEventFate {
+    const { state, event, fate } = this.#resolve(accepted, receivedMs, loss);
     if (event !== null) state.usage.add(event);
     this.#byIdentifier.set(accepted.identifier, { receivedMs, event });
     return fate;
@@ -130,7 +139,7 @@ export class MeterEventIntake {
     };
   }
 
-  #resolve(accepted: AcceptedMeterEvent, receivedMs: number, drop: boolean) {
+  #resolve(accepted: AcceptedMeterEvent, receivedMs: number, loss: MeterEventLoss | null) {
     const state = this.#state;
     const meter = state.activeMeters.get(accepted.eventName);
     if (meter === undefined) {
@@ -141,7 +150,7 @@ export class MeterEventIntake {
     if (!state.customers.has(customerId)) {
       return { state, event: null, fate: 'meter_event_customer_not_found' as const };
     }
-    if (drop) return { state, event: null, fate: 'dropped' as const };
+    if (loss !== null) return { state, event: null, fate: loss };
     const event: UsageEvent = {
       identifier: accepted.identifier,
       customerId,
