@@ -155,9 +155,14 @@ function clashProblems({ rates }: PlanVersion, path: string, book: PriceBook): P
   return problems;
 }
 
-function unknownName(path: string, kind: string, given: string, known: readonly string[]): PlanProblem {
+function unknownName(
+  path: string,
+  kind: NonNullable<PlanProblem['unknown']>,
+  given: string,
+  known: readonly string[],
+): PlanProblem {
   const near = nearestNames(known, given.toLowerCase());
   const fix =
     near.length > 0 ? `Near names: ${near.join(', ')}.` : `None of the ${known.length} known is near.`;
-  return { path, message: `${JSON.stringify(given)} is no ${kind} we know`, fix };
+  return { path, message: `${JSON.stringify(given)} is no ${kind} we know`, fix, unknown: kind };
 }

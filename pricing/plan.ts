@@ -69,6 +69,8 @@ export interface PlanProblem {
   path: string;
   message: string;
   fix: string;
+  /** Set when a name is not known. */
+  unknown?: 'model' | 'feature' | 'currency';
 }
 
 /**

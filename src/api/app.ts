@@ -12,6 +12,7 @@ import { addHealthRoutes } from './health.ts';
 import { addInvoicePreviewRoutes } from './invoice-preview.ts';
 import { addMetricsRoute } from './metrics.ts';
 import { addOpenApiDocument } from './openapi-document.ts';
+import { addPlanRoutes } from './plans.ts';
 import { errorFromZod, problemFromError, problemResponse } from './problem.ts';
 import { addQuarantineRoutes } from './quarantine.ts';
 import { addQuarantineDeskRoutes } from './quarantine-desk.ts';
@@ -20,6 +21,7 @@ import { addReconciliationRoutes } from './reconciliations.ts';
 import { addReferencePage } from './reference-page.ts';
 import { requestIds } from './request-id.ts';
 import { addRescanRoutes } from './rescans.ts';
+import { addSimulationRoutes } from './simulations.ts';
 import { addStatusRoutes } from './status.ts';
 import { addSubjectRoutes } from './subjects.ts';
 import { addUsageRoutes } from './usage.ts';
@@ -67,7 +69,9 @@ export function createApp(dependencies: ApiDependencies): Api {
     ...dependencies,
     previewCache: dependencies.previewCache ?? new Map(),
   });
+  addPlanRoutes(app, dependencies);
   addQuoteRoutes(app, dependencies);
+  addSimulationRoutes(app, dependencies);
   addStatusRoutes(app, dependencies);
   addQuarantineRoutes(app, dependencies);
   addQuarantineDeskRoutes(app, dependencies);

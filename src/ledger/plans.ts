@@ -1,6 +1,7 @@
 import { nearestNames } from '../../pricing/near-names.ts';
 import type { GlobalMarkup, Plan, PlanVersion } from '../../pricing/plan.ts';
 import { type PlanFileData, toPlan } from '../../pricing/plan-file.ts';
+import type { TokenType } from '../../pricing/tokens.ts';
 import { TallystickError } from '../errors.ts';
 import type { LedgerDatabase, LedgerTransaction } from './database.ts';
 
@@ -97,6 +98,19 @@ export async function readUsedFeatures(database: LedgerDatabase): Promise<string
     .orderBy('feature')
     .execute();
   return rows.length === 0 ? null : rows.map((row) => row.feature);
+}
+
+/** Which Stripe meter takes which usage. */
+export async function readMeterBindings(
+  database: LedgerDatabase,
+): Promise<{ model: string; feature: string; tokenType: TokenType; meterId: string }[]> {
+  return await database
+    .selectFrom('meter_bindings')
+    .select(['model', 'feature', 'token_type as tokenType', 'stripe_meter_id as meterId'])
+    .orderBy('model')
+    .orderBy('token_type')
+    .orderBy('feature')
+    .execute();
 }
 
 /** That nobody knows a plan of this name, and which ones there are. */
