@@ -1,12 +1,13 @@
-import { amountMinor, splitAmount } from './rating.ts';
+import type { RatePrice } from './rate-price.ts';
+import { type RatedLine, rateQuantity, splitAmount } from './rating.ts';
 
 /** A metered subscription item as the ledger knows it. */
 export interface PreviewItem {
   subscriptionItemId: string;
   priceId: string;
   description: string;
-  /** Minor units per token; null when tiered. */
-  unitAmountDecimal: string | null;
+  /** In minor units; null: of a kind that we cannot rate. */
+  price: RatePrice | null;
   meterId: string | null;
 }
 
@@ -38,20 +39,29 @@ export interface PreviewPart {
   amountMinor: bigint | null;
 }
 
+/** Why a line has no amount of ours. */
+export type UnpricedReason = 'price_not_rateable' | 'price_changed_since_sync';
+
 export interface PreviewLine {
   subscriptionItemId: string | null;
   priceId: string | null;
   description: string;
-  unitAmountDecimal: string | null;
+  /** What the line was rated by; null: not by us. */
+  price: RatePrice | null;
   quantity: bigint | null;
   /** What Stripe counts already; null when it did not answer or the line is not metered. */
   countedByStripe: bigint | null;
   /** What the ledger has and Stripe does not count yet; never negative. */
   notYetCounted: bigint | null;
   undelivered: bigint | null;
-  /** Rounded once for the line; null when the price is tiered and not all of the usage is at Stripe. */
+  /** The quantity rated, a line for each tier used; empty when not by us. */
+  ratedLines: RatedLine[];
+  /** Sum of the rated lines, each rounded once. Null, with a reason, when only Stripe could say and lacks usage. */
   amountMinor: bigint | null;
+  unpricedReason: UnpricedReason | null;
   stripeAmountMinor: bigint | null;
+  /** Whether our rating of what Stripe counts is Stripe's own amount; null when one of the two is missing. */
+  equalsStripe: boolean | null;
   /** Per model and feature; quantities and amounts sum exactly to the line's. */
   parts: PreviewPart[];
 }
@@ -92,30 +102,36 @@ function mergeItem(
   const counted = stripeLines === null ? null : sum(stripeLines.map((line) => line.quantity ?? 0n));
   const notYetCounted = larger(ledgerTotal - (counted ?? 0n), 0n);
   const quantity = (counted ?? 0n) + notYetCounted;
-  const [only, ...further] = stripeLines ?? [];
-  const unitAmountDecimal =
-    item.unitAmountDecimal === null || further.length > 0
-      ? null
-      : (only?.unitAmountDecimal ?? item.unitAmountDecimal);
   const stripeAmountMinor = stripeLines === null ? null : sum(stripeLines.map((line) => line.amountMinor));
-  // Tiers are Stripe's to apply: its own amount is right once it counts everything, and nothing is before.
+  // A price never changes its amounts at Stripe; an item that has another one was not read since.
+  const isStale =
+    stripeLines?.some((line) => line.priceId !== null && line.priceId !== item.priceId) === true;
+  const price = isStale ? null : item.price;
+  const ratedLines = price === null ? [] : rateQuantity(quantity, price);
+  // What we cannot rate, Stripe can: its amount is right once it counts everything, and nothing is before.
   const amount =
-    unitAmountDecimal !== null
-      ? amountMinor(quantity, unitAmountDecimal)
-      : notYetCounted === 0n
+    price !== null
+      ? amountOf(ratedLines)
+      : notYetCounted === 0n && counted !== null
         ? stripeAmountMinor
         : null;
   return {
     subscriptionItemId: item.subscriptionItemId,
     priceId: item.priceId,
     description: item.description,
-    unitAmountDecimal,
+    price,
     quantity,
     countedByStripe: counted,
     notYetCounted,
     undelivered: larger(sum(usage.map((entry) => entry.undeliveredTokenCount)), 0n),
+    ratedLines,
     amountMinor: amount,
+    unpricedReason: amount !== null ? null : isStale ? 'price_changed_since_sync' : 'price_not_rateable',
     stripeAmountMinor,
+    equalsStripe:
+      price === null || counted === null || stripeAmountMinor === null
+        ? null
+        : amountOf(rateQuantity(counted, price)) === stripeAmountMinor,
     parts: partsOf(usage, quantity, amount),
   };
 }
@@ -145,15 +161,23 @@ function passLine(line: PreviewStripeLine): PreviewLine {
     subscriptionItemId: line.subscriptionItemId,
     priceId: line.priceId,
     description: line.description,
-    unitAmountDecimal: line.unitAmountDecimal,
+    price: null,
     quantity: line.quantity,
     countedByStripe: null,
     notYetCounted: null,
     undelivered: null,
+    ratedLines: [],
     amountMinor: line.amountMinor,
+    unpricedReason: null,
     stripeAmountMinor: line.amountMinor,
+    equalsStripe: null,
     parts: [],
   };
+}
+
+/** What rated lines come to in minor units: the sum of what each was rounded to. */
+export function amountOf(lines: readonly RatedLine[]): bigint {
+  return sum(lines.map((line) => line.amountMinor));
 }
 
 function sum(values: readonly bigint[]): bigint {

@@ -3,16 +3,17 @@ import { TallystickError } from './errors.ts';
 
 const LOOPBACK_HOSTS = new Set(['127.0.0.1', 'localhost', '[::1]']);
 
-const url = z.string().refine(
-  (text) => {
-    if (!URL.canParse(text)) return false;
-    const parsed = new URL(text);
-    return (
-      parsed.protocol === 'https:' || (parsed.protocol === 'http:' && LOOPBACK_HOSTS.has(parsed.hostname))
-    );
-  },
-  { error: 'must be an https address (plain http is accepted for loopback only)' },
-);
+function isSafeAddress(text: string): boolean {
+  if (!URL.canParse(text)) return false;
+  const parsed = new URL(text);
+  return parsed.protocol === 'https:' || (parsed.protocol === 'http:' && LOOPBACK_HOSTS.has(parsed.hostname));
+}
+
+const SAFE_ADDRESS = 'must be an https address (plain http is accepted for loopback only)';
+const url = z.string().refine(isSafeAddress, { error: SAFE_ADDRESS });
+const urlOrOff = z
+  .string()
+  .refine((text) => text === 'off' || isSafeAddress(text), { error: `${SAFE_ADDRESS}, or off` });
 const scheme = (...schemes: string[]) =>
   z.string().refine((text) => URL.canParse(text) && schemes.includes(new URL(text).protocol.slice(0, -1)), {
     error: `must be an address that begins with ${schemes.map((name) => `${name}://`).join(' or ')}`,
@@ -64,6 +65,8 @@ const variablesSchema = z.object({
   USAGE_SOURCE_UNTIL: wholeHour.optional(),
   LLM_LOG_TRACE_SOURCE: dimension.default('tallystick'),
   LLM_LOG_HOLD_BACK_MINUTES: minutesAsMs(0, 1_440).default(15 * 60_000),
+  AZURE_RETAIL_PRICES_URL: urlOrOff.default('https://prices.azure.com'),
+  PRICE_CHANGE_PERCENT: integer(0, 1_000).default(20),
   OPENMETER_URL: url.optional(),
   OPENMETER_API_KEY: z.string().min(1).optional(),
   STRIPE_API_KEY: z.string().min(1).optional(),
@@ -95,6 +98,7 @@ const variablesSchema = z.object({
     .default(6 * 3_600_000),
   STRIPE_READ_BUDGET_PER_DAY: integer(0, 1_000_000).default(16),
   STRIPE_DOUBT_READ_BUDGET_PER_DAY: integer(0, 1_000_000).default(200),
+  STRIPE_PREVIEW_READ_BUDGET_PER_DAY: integer(0, 1_000_000).default(200),
 });
 
 /** Two readings of one source would agree whatever it lost. Told beside the other problems, not after them. */
@@ -159,7 +163,9 @@ const ADDRESS_NAMES = /_(URL|BASE|ENDPOINT|AUDIENCE)$/;
 export function describeConfig(config: Config): Record<string, string> {
   return Object.fromEntries(
     Object.entries(config).map(([name, value]) => {
-      if (ADDRESS_NAMES.test(name) && typeof value === 'string') return [name, new URL(value).host];
+      if (ADDRESS_NAMES.test(name) && typeof value === 'string' && value !== 'off') {
+        return [name, new URL(value).host];
+      }
       if (SECRET_NAMES.test(name) && name !== 'STRIPE_TENANT_METADATA_KEY') return [name, 'set'];
       return [name, value instanceof Date ? value.toISOString() : String(value)];
     }),

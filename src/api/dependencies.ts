@@ -47,12 +47,15 @@ export interface ApiSettings {
   sourceRetentionDays: number;
   /** Whether `/metrics` answers without a key. */
   metricsPublic: boolean;
+  /** Reads of Stripe that previews of invoices may cost a day; past them the ledger answers alone. */
+  stripePreviewReadsPerDay: number;
 }
 
 export const DEFAULT_API_SETTINGS: ApiSettings = {
   quarantineAlarmHours: 24,
   sourceRetentionDays: 90,
   metricsPublic: false,
+  stripePreviewReadsPerDay: 200,
 };
 
 /** How long usage may wait in quarantine before it alarms, in milliseconds. */
@@ -88,11 +91,18 @@ export async function askForStep(
 
 /** The API's part of the configuration. */
 export function readApiSettings(
-  config: Pick<Config, 'QUARANTINE_ALARM_HOURS' | 'SOURCE_RETENTION_DAYS' | 'METRICS_PUBLIC'>,
+  config: Pick<
+    Config,
+    | 'QUARANTINE_ALARM_HOURS'
+    | 'SOURCE_RETENTION_DAYS'
+    | 'METRICS_PUBLIC'
+    | 'STRIPE_PREVIEW_READ_BUDGET_PER_DAY'
+  >,
 ): ApiSettings {
   return {
     quarantineAlarmHours: config.QUARANTINE_ALARM_HOURS,
     sourceRetentionDays: config.SOURCE_RETENTION_DAYS,
     metricsPublic: config.METRICS_PUBLIC,
+    stripePreviewReadsPerDay: config.STRIPE_PREVIEW_READ_BUDGET_PER_DAY,
   };
 }

@@ -10,13 +10,35 @@ const PreviewPartSchema = z
   })
   .openapi('InvoicePreviewPart');
 
+const PreviewTierSchema = z
+  .object({
+    tier: z.number().int().nullable().openapi({ description: 'From 1; null for a price without tiers.' }),
+    quantity: TokenCountSchema,
+    unitAmountDecimal: z.string().openapi({ description: 'Minor units for one token.' }),
+    flatAmount: AmountSchema.nullable().openapi({
+      description: 'Charged once, and part of `amount`. Stripe shows it as a line of its own.',
+    }),
+    amount: AmountSchema,
+  })
+  .openapi('InvoicePreviewTier');
+
+const RangeSchema = z.object({ p10: z.string(), p50: z.string(), p90: z.string() });
+
 const PreviewLineSchema = z
   .object({
     subscriptionItemId: z.string().nullable(),
     priceId: z.string().nullable(),
     description: z.string(),
+    price: z.object({
+      source: z.enum(['stripe_catalog', 'stripe_preview']).openapi({
+        description:
+          '`stripe_catalog`: rated by us, by the price as read at `readAt`. `stripe_preview`: Stripe’s own amount.',
+      }),
+      kind: z.enum(['per_unit', 'graduated', 'volume']).nullable(),
+      readAt: InstantSchema.nullable(),
+    }),
     unitAmountDecimal: z.string().nullable().openapi({
-      description: 'Minor units for one token; null for tiers.',
+      description: 'Minor units for one token; null for tiers, which are in `tiers`.',
     }),
     quantity: TokenCountSchema.nullable(),
     countedByStripe: TokenCountSchema.nullable().openapi({
@@ -28,15 +50,43 @@ const PreviewLineSchema = z
     notYetDelivered: TokenCountSchema.nullable().openapi({
       description: 'Of the ledger: not pushed, or pushed without an answer yet.',
     }),
-    amount: AmountSchema.nullable().openapi({
-      description: 'Rounded once, halves away from zero. null: tiers, and not all of the usage is at Stripe.',
+    tiers: z.array(PreviewTierSchema).openapi({
+      description: 'The quantity as rated: a line for each tier used. Empty when not rated by us.',
     }),
+    amount: AmountSchema.nullable().openapi({
+      description: 'Sum of `tiers`, each rounded once, halves away from zero. null: `reason` says why.',
+    }),
+    reason: z.enum(['price_not_rateable', 'price_changed_since_sync']).nullable(),
     stripeAmount: AmountSchema.nullable(),
+    equalsStripe: z.boolean().nullable().openapi({
+      description:
+        'Whether our rating of what Stripe counts is Stripe’s amount to the cent; null: not comparable.',
+    }),
+    projected: z
+      .object({ quantity: RangeSchema, amount: RangeSchema.nullable() })
+      .nullable()
+      .openapi({ description: 'At the end of the period; null when `projection` has a reason.' }),
     parts: z.array(PreviewPartSchema).openapi({
       description: 'Per model and feature; quantities and amounts sum exactly to the line.',
     }),
   })
   .openapi('InvoicePreviewLine');
+
+const WindowSchema = z.object({ from: InstantSchema, to: InstantSchema });
+
+const ProjectionSchema = z
+  .object({
+    periodEnd: InstantSchema,
+    total: RangeSchema.nullable().openapi({
+      description: 'Sums of the lines’ amounts, before taxes and discounts; null: `reason` says why.',
+    }),
+    reason: z.enum(['too_little_history', 'period_is_over', 'unpriced_line']).nullable(),
+    knownDayCount: z.number().int().openapi({ description: 'Wholly settled days that it rests on.' }),
+    historyFrom: InstantSchema.nullable(),
+    knownThrough: InstantSchema.openapi({ description: 'Days from here on are estimated.' }),
+    method: z.string(),
+  })
+  .openapi('InvoiceProjection');
 
 export const SubscriptionPreviewSchema = z
   .object({
@@ -44,10 +94,12 @@ export const SubscriptionPreviewSchema = z
     currency: CurrencySchema,
     periodStart: InstantSchema,
     periodEnd: InstantSchema,
+    rounding: z.string(),
     stripe: z.object({
+      answered: z.boolean().openapi({ description: 'false: all figures are from our side.' }),
       status: z.enum(['ok', 'unavailable']),
       asOf: InstantSchema.nullable(),
-      reason: z.string().nullable(),
+      reason: z.string().nullable().openapi({ example: 'READ_BUDGET_SPENT' }),
       total: AmountSchema.nullable().openapi({
         description: "Stripe's own total, with taxes and discounts.",
       }),
@@ -57,10 +109,20 @@ export const SubscriptionPreviewSchema = z
       collectedThrough: InstantSchema.nullable(),
       openHourCount: z.string().openapi({ description: 'Hours of the period that are not settled yet.' }),
     }),
+    hours: z
+      .object({
+        settledCount: z.number().int(),
+        open: z.array(WindowSchema).openapi({ description: 'Not settled: their usage is in no line.' }),
+        quarantined: z
+          .array(WindowSchema)
+          .openapi({ description: 'Some of this customer’s usage of these hours waits in quarantine.' }),
+      })
+      .openapi({ description: 'Hours of the period. One in which nobody used anything is in none of them.' }),
     lines: z.array(PreviewLineSchema),
     total: AmountSchema.nullable().openapi({
       description: 'Sum of the lines, before taxes and discounts; null when one is null.',
     }),
+    projection: ProjectionSchema,
     quarantined: z.array(z.object({ reason: z.string(), tokenCount: TokenCountSchema })).openapi({
       description: 'Usage of the period that waits and is in no line.',
     }),

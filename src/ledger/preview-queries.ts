@@ -1,7 +1,9 @@
 import { sql } from 'kysely';
+import type { RatePrice } from '../../pricing/rate-price.ts';
 import type { TimeWindow } from '../clock.ts';
 import type { LedgerDatabase } from './database.ts';
 import { billedAt } from './hour-parts.ts';
+import { readStoredPrice } from './stored-price.ts';
 import { belongsTo } from './usage-queries.ts';
 
 export interface ActiveItem {
@@ -10,9 +12,12 @@ export interface ActiveItem {
   priceId: string;
   productName: string;
   currency: string;
-  unitAmountDecimal: string | null;
+  /** In minor units; null: of a kind that we cannot rate. */
+  price: RatePrice | null;
   stripeMeterId: string | null;
   currentPeriod: TimeWindow;
+  /** When the price was last read from Stripe. */
+  syncedAt: Date;
 }
 
 /** The customer's active subscription items, by subscription and then in a stable order. */
@@ -32,9 +37,10 @@ export async function readActiveItems(database: LedgerDatabase, customerId: stri
     priceId: row.price_id,
     productName: row.product_name,
     currency: row.currency,
-    unitAmountDecimal: row.unit_amount_decimal,
+    price: readStoredPrice(row),
     stripeMeterId: row.stripe_meter_id,
     currentPeriod: { start: row.current_period_start, end: row.current_period_end },
+    syncedAt: row.synced_at,
   }));
 }
 
@@ -44,30 +50,66 @@ export interface MeterUsage {
   model: string;
   feature: string;
   state: 'delivered' | 'pending' | 'refused' | 'unpushed';
+  /** UTC day in which it was used. */
+  day: Date;
+  /** Whether the previewed period bills it; else it is history. */
+  inPeriod: boolean;
   tokenCount: bigint;
 }
 
+export interface QuarantinedUsage {
+  reason: string;
+  hour: Date;
+  tokenCount: bigint;
+}
+
+export interface PreviewUsageRows {
+  usage: MeterUsage[];
+  quarantined: QuarantinedUsage[];
+}
+
 /**
- * The customer's settled usage of a period that is not in quarantine, by the meter it was pushed to or, when
- * it was not yet, by the meter that its binding names. What was pushed counts at the instant of its meter
- * event, because that decides the period at Stripe. What was not counts at the instant that its push will have.
+ * The customer's settled usage by day since `historyStart` or the period's start: by the meter it was pushed to or,
+ * when it was not yet, by the meter that its binding names; and the period's usage that waits in quarantine, by hour.
+ * What was pushed belongs to the period of its meter event, because that decides it at Stripe; what was not, to the
+ * period of the event that its push will send.
+ *
+ * One scan: subjects are summed before anything is joined, so that all else works on hours, whoever used them.
  */
-export async function readMeterUsage(
+export async function readPreviewUsage(
   database: LedgerDatabase,
   customerId: string,
-  period: TimeWindow,
-): Promise<MeterUsage[]> {
+  read: { period: TimeWindow; historyStart: Date },
+): Promise<PreviewUsageRows> {
+  const { period, historyStart } = read;
   const result = await sql<{
     stripe_meter_id: string | null;
     model: string;
     feature: string;
     state: MeterUsage['state'];
+    quarantine_reason: string | null;
+    slot: Date;
+    in_period: boolean;
     token_count: bigint;
   }>`
     select coalesce(push.stripe_meter_id, binding.stripe_meter_id) as stripe_meter_id,
-           usage.model, usage.feature, coalesce(push.status, 'unpushed') as state,
-           sum(usage.delta_token_count)::bigint as token_count
-      from hourly_usage as usage
+           case when usage.quarantine_reason is null then usage.model else '' end as model,
+           case when usage.quarantine_reason is null then usage.feature else '' end as feature,
+           coalesce(push.status, 'unpushed') as state, usage.quarantine_reason,
+           case when usage.quarantine_reason is null then date_trunc('day', usage.window_start, 'UTC')
+                else usage.window_start end as slot,
+           billed.instant >= ${period.start} and billed.instant < ${period.end} as in_period,
+           sum(usage.token_count)::bigint as token_count
+      from (
+        select window_start, part_start_minute, model, feature, token_type, meter_push_id, quarantine_reason,
+               sum(delta_token_count)::bigint as token_count
+          from hourly_usage as usage
+         where window_start > least(${period.start}::timestamptz, ${historyStart}::timestamptz) - interval '1 hour'
+           and window_start < ${period.end}
+           and written_off_at is null
+           and ${belongsTo(customerId)}
+         group by window_start, part_start_minute, model, feature, token_type, meter_push_id, quarantine_reason
+      ) as usage
       left join meter_pushes as push on push.meter_push_id = usage.meter_push_id
       left join lateral (
         select meter_bindings.stripe_meter_id
@@ -77,42 +119,33 @@ export async function readMeterUsage(
            and meter_bindings.feature in (usage.feature, '*')
          order by (meter_bindings.model <> '*') desc, (meter_bindings.feature <> '*') desc
          limit 1
-      ) as binding on usage.meter_push_id is null
+      ) as binding on usage.meter_push_id is null and usage.quarantine_reason is null
       left join stripe_meters as meter on meter.stripe_meter_id = binding.stripe_meter_id
       cross join lateral (
         select coalesce(push.event_timestamp,
           ${billedAt('usage', { customerId: sql`${customerId}`, meterAlias: 'meter' })}) as instant) as billed
-     where usage.window_start > ${period.start}::timestamptz - interval '1 hour'
-       and usage.window_start < ${period.end}
-       and usage.quarantine_reason is null and push.written_off_at is null
-       and ${belongsTo(customerId)}
-       and billed.instant >= ${period.start} and billed.instant < ${period.end}
-     group by 1, 2, 3, 4
-     order by usage.model, usage.feature, 4, 1`.execute(database);
-  return result.rows.map((row) => ({
-    stripeMeterId: row.stripe_meter_id,
-    model: row.model,
-    feature: row.feature,
-    state: row.state,
-    tokenCount: row.token_count,
-  }));
-}
-
-/** The customer's tokens of a period that wait in quarantine, by reason. */
-export async function readCustomerQuarantine(
-  database: LedgerDatabase,
-  customerId: string,
-  period: TimeWindow,
-): Promise<{ reason: string; tokenCount: bigint }[]> {
-  const result = await sql<{ reason: string; token_count: bigint }>`
-    select quarantine_reason as reason, sum(delta_token_count)::bigint as token_count
-      from hourly_usage as usage
-     where quarantine_reason is not null and written_off_at is null
-       and window_start > ${period.start}::timestamptz - interval '1 hour' and window_start < ${period.end}
-       and window_start + make_interval(mins => part_start_minute) >= ${period.start}
-       and window_start + make_interval(mins => part_start_minute) < ${period.end}
-       and ${belongsTo(customerId)}
-     group by quarantine_reason
-     order by quarantine_reason`.execute(database);
-  return result.rows.map((row) => ({ reason: row.reason, tokenCount: row.token_count }));
+     where push.written_off_at is null
+       and case when usage.quarantine_reason is null
+                then usage.window_start >= ${historyStart} or (billed.instant >= ${period.start} and billed.instant < ${period.end})
+                else billed.instant >= ${period.start} and billed.instant < ${period.end} end
+     group by 1, 2, 3, 4, 5, 6, 7
+     order by model, feature, state, stripe_meter_id, slot`.execute(database);
+  const usage: MeterUsage[] = [];
+  const quarantined: QuarantinedUsage[] = [];
+  for (const row of result.rows) {
+    if (row.quarantine_reason === null) {
+      usage.push({
+        stripeMeterId: row.stripe_meter_id,
+        model: row.model,
+        feature: row.feature,
+        state: row.state,
+        day: row.slot,
+        inPeriod: row.in_period,
+        tokenCount: row.token_count,
+      });
+    } else {
+      quarantined.push({ reason: row.quarantine_reason, hour: row.slot, tokenCount: row.token_count });
+    }
+  }
+  return { usage, quarantined };
 }

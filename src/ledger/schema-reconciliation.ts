@@ -19,7 +19,7 @@ export interface ReconciliationTables {
     class: DriftClass | null;
     found_sound_at: Date | null;
   };
-  stripe_reads: { read_on: string; purpose: 'routine' | 'doubt'; read_count: Generated<number> };
+  stripe_reads: { read_on: string; purpose: 'routine' | 'doubt' | 'preview'; read_count: Generated<number> };
   billing_checks: {
     customer_id: string;
     stripe_meter_id: string;

@@ -1,23 +1,25 @@
 import { sql } from 'kysely';
 import type { LedgerDatabase } from './database.ts';
 
-/** `routine`: a sample; `doubt`: something gave reason to look. */
-export type ReadPurpose = 'routine' | 'doubt';
+/** `routine`: a sample; `doubt`: something gave reason to look; `preview`: a person wants to see an invoice. */
+export type ReadPurpose = 'routine' | 'doubt' | 'preview';
 
 /**
- * Takes one read out of the day's budget, before it is made: a crash may waste it, never exceed it.
- * @returns false when the budget of that UTC day is used up
+ * Takes reads, one unless told otherwise, out of the day's budget before they are made: a crash may waste them, never
+ * exceed it.
+ * @returns false when the budget of that UTC day has not so many left
  */
 export async function takeStripeRead(
   database: LedgerDatabase,
-  take: { purpose: ReadPurpose; now: Date; limitPerDay: number },
+  take: { purpose: ReadPurpose; now: Date; limitPerDay: number; readCount?: number },
 ): Promise<boolean> {
-  if (take.limitPerDay < 1) return false;
+  const { readCount = 1 } = take;
+  if (take.limitPerDay < readCount) return false;
   const taken = await sql`
     insert into stripe_reads as known (read_on, purpose, read_count)
-    values (${take.now.toISOString().slice(0, 10)}::date, ${take.purpose}, 1)
-    on conflict (read_on, purpose) do update set read_count = known.read_count + 1
-      where known.read_count < ${take.limitPerDay}`.execute(database);
+    values (${take.now.toISOString().slice(0, 10)}::date, ${take.purpose}, ${readCount})
+    on conflict (read_on, purpose) do update set read_count = known.read_count + ${readCount}
+      where known.read_count + ${readCount} <= ${take.limitPerDay}`.execute(database);
   return (taken.numAffectedRows ?? 0n) === 1n;
 }
 

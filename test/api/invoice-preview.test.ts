@@ -168,6 +168,7 @@ describe('an invoice preview', () => {
     });
     const { body, subscription, line } = await preview();
     expect(subscription.stripe).toEqual({
+      answered: false,
       status: 'unavailable',
       asOf: null,
       reason: 'UPSTREAM_UNAVAILABLE',

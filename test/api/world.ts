@@ -208,7 +208,7 @@ export function stripePreview(
     lineId: `il_${tokenType}`,
     description: `${quantity} × GPT-4o ${tokenType}`,
     subscriptionItemId: `si_${customer}_${tokenType}`,
-    priceId: `price_${tokenType}`,
+    priceId: `price_si_${customer}_${tokenType}`,
     quantity,
     amountMinor: BigInt(Math.round(Number(quantity) * Number(cents[tokenType]))),
     unitAmountDecimal: cents[tokenType],

@@ -12,10 +12,21 @@ const item: PreviewItem = {
   subscriptionItemId: 'si_1',
   priceId: 'price_1',
   description: 'GPT-4o prompt',
-  unitAmountDecimal: '0.0003',
+  price: { kind: 'per_unit', unitAmountDecimal: '0.0003' },
   meterId: 'mtr_1',
 };
-const tiered: PreviewItem = { ...item, unitAmountDecimal: null };
+const unrateable: PreviewItem = { ...item, price: null };
+const graduated: PreviewItem = {
+  ...item,
+  price: {
+    kind: 'tiered',
+    mode: 'graduated',
+    tiers: [
+      { upTo: 100n, unitAmountDecimal: '0', flatAmountDecimal: '1900' },
+      { upTo: null, unitAmountDecimal: '0.3', flatAmountDecimal: null },
+    ],
+  },
+};
 
 const stripeLine = (quantity: bigint, more: Partial<PreviewStripeLine> = {}): PreviewStripeLine => ({
   description: `${quantity} x`,
@@ -77,19 +88,55 @@ describe('a merged preview line', () => {
     });
   });
 
-  it('takes the amount of tiers from Stripe, and has none while usage is missing there', () => {
-    const tiers = [
-      stripeLine(100n, { unitAmountDecimal: null, amountMinor: 5n }),
-      stripeLine(50n, { unitAmountDecimal: null, amountMinor: 1n }),
+  it('rates tiers itself, also what Stripe does not count yet', () => {
+    const lines = [
+      stripeLine(100n, { unitAmountDecimal: '0', amountMinor: 0n }),
+      stripeLine(0n, { unitAmountDecimal: null, amountMinor: 1_900n }),
+      stripeLine(5n, { unitAmountDecimal: '0.3', amountMinor: 2n }),
     ];
-    expect(only({ items: [tiered], stripeLines: tiers, usage: [used(150n)] })).toMatchObject({
+    expect(only({ items: [graduated], stripeLines: lines, usage: [used(107n)] })).toMatchObject({
+      quantity: 107n,
+      countedByStripe: 105n,
+      amountMinor: 1_902n,
+      stripeAmountMinor: 1_902n,
+      equalsStripe: true,
+      ratedLines: [
+        { quantity: 100n, amountMinor: 1_900n },
+        { quantity: 7n, amountMinor: 2n },
+      ],
+    });
+  });
+
+  it('says when Stripe rates what it counts otherwise', () => {
+    const line = only({ items: [item], stripeLines: [stripeLine(600n, { amountMinor: 7n })], usage: [] });
+    expect(line).toMatchObject({ equalsStripe: false, stripeAmountMinor: 7n });
+  });
+
+  it('takes Stripe’s amount for a price it cannot rate, and has none while usage is missing there', () => {
+    const counted = [stripeLine(150n, { unitAmountDecimal: null, amountMinor: 6n })];
+    expect(only({ items: [unrateable], stripeLines: counted, usage: [used(150n)] })).toMatchObject({
       quantity: 150n,
       amountMinor: 6n,
+      unpricedReason: null,
+      equalsStripe: null,
     });
-    expect(only({ items: [tiered], stripeLines: tiers, usage: [used(151n)] })).toMatchObject({
+    expect(only({ items: [unrateable], stripeLines: counted, usage: [used(151n)] })).toMatchObject({
       quantity: 151n,
       amountMinor: null,
+      unpricedReason: 'price_not_rateable',
       stripeAmountMinor: 6n,
+    });
+  });
+
+  it('does not rate by a price that Stripe has replaced since the catalog was read', () => {
+    const lines = [stripeLine(10n, { priceId: 'price_2' })];
+    expect(only({ items: [item], stripeLines: lines, usage: [used(11n)] })).toMatchObject({
+      amountMinor: null,
+      unpricedReason: 'price_changed_since_sync',
+    });
+    expect(only({ items: [item], stripeLines: lines, usage: [used(10n)] })).toMatchObject({
+      amountMinor: 0n,
+      stripeAmountMinor: 0n,
     });
   });
 

@@ -6,3 +6,7 @@ alter table subscription_items
   add column price_tiers jsonb,
   add constraint subscription_items_one_price
     check ((tiers_mode is null) = (price_tiers is null) and (price_tiers is null or unit_amount_decimal is null));
+
+-- Reads for previews of invoices have a daily budget of their own.
+alter table stripe_reads drop constraint stripe_reads_purpose_check;
+alter table stripe_reads add constraint stripe_reads_purpose_check check (purpose in ('routine', 'doubt', 'preview'));
