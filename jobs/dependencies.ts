@@ -1,3 +1,4 @@
+import type { RetailPriceSource } from '../src/azure/retail-port.ts';
 import type { UsageSource } from '../src/azure/source.ts';
 import type { Clock } from '../src/clock.ts';
 import type { LedgerDatabase } from '../src/ledger/database.ts';
@@ -36,6 +37,8 @@ export interface PipelineSettings {
   /** Event summaries read in a UTC day as a sample, and because something gave reason to look. */
   stripeReadsPerDay: number;
   stripeDoubtReadsPerDay: number;
+  /** A listed price that differs from the book's by at most so many percent is taken without a person. */
+  priceChangePercent: number;
   /** Key of the Stripe customer's metadata that holds the tenant. */
   tenantMetadataKey: string;
 }
@@ -57,6 +60,7 @@ export const DEFAULT_SETTINGS: PipelineSettings = {
   pushLostAfterMs: 6 * 3_600_000,
   stripeReadsPerDay: 16,
   stripeDoubtReadsPerDay: 200,
+  priceChangePercent: 20,
   tenantMetadataKey: 'tenant_id',
 };
 
@@ -66,6 +70,8 @@ export interface JobDependencies {
   source: UsageSource;
   /** The source that does not bill, collected to be compared; absent: none. */
   control?: UsageSource;
+  /** Azure's retail price list; absent: prices are not synchronized. */
+  retailPrices?: RetailPriceSource;
   metering: MeteringSystem;
   billing: BillingSystem;
   clock: Clock;

@@ -43,6 +43,8 @@ const variablesSchema = z.object({
   TALLYSTICK_DATA_DIR: z.string().min(1).default('./.tallystick'),
   PORT: integer(0, 65_535).default(8787),
   HOST: z.string().min(1).default('127.0.0.1'),
+  PUBLIC_URL: url.optional(),
+  LINK_SIGNING_KEY: z.string().min(32, { error: 'must have at least 32 characters' }).optional(),
   LOG_LEVEL: z.enum(['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent']).default('info'),
   AZURE_LOGS_WORKSPACE_ID: z.guid({ error: 'must be the workspace id, a GUID' }).optional(),
   AZURE_LOGS_RESOURCE_ID: z

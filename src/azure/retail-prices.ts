@@ -3,6 +3,7 @@ import { toTallystickError, UpstreamError } from '../errors.ts';
 import { parseExactJson } from './exact-json.ts';
 import { firstPageUrl, nextPageUrl, type RetailQuery } from './retail-link.ts';
 import { type RetailPage, readRetailPage } from './retail-page.ts';
+import type { RetailPriceSource } from './retail-port.ts';
 import { fetchBounded, type RetailFetch } from './retail-request.ts';
 import {
   DEFAULT_RETRY_POLICY,
@@ -11,22 +12,6 @@ import {
   type RetryTools,
   retryRead,
 } from './retry.ts';
-
-/** The whole list at one time. */
-export interface RetailPriceList {
-  items: RetailItem[];
-  pageCount: number;
-}
-
-/** What the price synchronization needs of Azure. */
-export interface RetailPriceSource {
-  /**
-   * Reads all pages, or none.
-   * @throws UpstreamError PARTIAL_RESULT when pages came but not all of them; throttled, unavailable (after retries)
-   *   or rejected when not even the first one did
-   */
-  readPrices(signal?: AbortSignal): Promise<RetailPriceList>;
-}
 
 export interface RetailPricesOptions extends Partial<RetailQuery> {
   /** AZURE_RETAIL_PRICES_URL: the host, e.g. https://prices.azure.com. */

@@ -3,6 +3,7 @@ import { DEFAULT_SETTINGS, type JobDependencies } from '../../jobs/dependencies.
 import { checkRedis, type QueueConfig } from '../../jobs/queues.ts';
 import { boundSource } from '../azure/bounded-source.ts';
 import { createLlmLogSource } from '../azure/llm-log-source.ts';
+import { createRetailPrices } from '../azure/retail-prices.ts';
 import type { UsageSource } from '../azure/source.ts';
 import { createAppMetricsSource } from '../azure/usage-source.ts';
 import { type Clock, systemClock } from '../clock.ts';
@@ -95,7 +96,7 @@ function explainPostgres(error: unknown, databaseUrl: string): unknown {
 /** The three outside systems over their SDKs, as the environment names them. */
 export function createOutside(
   config: OutsideConfig,
-): Pick<JobDependencies, 'source' | 'control' | 'metering' | 'billing'> {
+): Pick<JobDependencies, 'source' | 'control' | 'retailPrices' | 'metering' | 'billing'> {
   const { CONTROL_SOURCE: control } = config;
   return {
     source: boundSource(createSource(config, config.USAGE_SOURCE, false), {
@@ -103,11 +104,18 @@ export function createOutside(
       until: config.USAGE_SOURCE_UNTIL,
     }),
     ...(control === 'none' ? {} : { control: createSource(config, control, true) }),
+    ...openRetailPrices(config),
     metering: createOpenMeter(config),
     billing: createStripe(config, {
       meterEventLimiter: createRateLimiter({ callsPerSecond: config.STRIPE_CALLS_PER_SECOND }),
     }),
   };
+}
+
+/** Azure's price list, unless it is switched off. It needs no account. */
+export function openRetailPrices(config: Config): Pick<JobDependencies, 'retailPrices'> {
+  const baseUrl = config.AZURE_RETAIL_PRICES_URL;
+  return baseUrl === 'off' ? {} : { retailPrices: createRetailPrices({ baseUrl }) };
 }
 
 /** A control counts failed requests as well; they are no usage. */
@@ -140,6 +148,7 @@ export function createJobDependencies(
       pushLostAfterMs: config.STRIPE_LOST_AFTER_HOURS,
       stripeReadsPerDay: config.STRIPE_READ_BUDGET_PER_DAY,
       stripeDoubtReadsPerDay: config.STRIPE_DOUBT_READ_BUDGET_PER_DAY,
+      priceChangePercent: config.PRICE_CHANGE_PERCENT,
       tenantMetadataKey: config.STRIPE_TENANT_METADATA_KEY,
     },
   };

@@ -60,6 +60,7 @@ export async function openDemoWorld(config: Config, settings: DemoSettings, log:
     const outside = loadConfig({
       AZURE_LOGS_WORKSPACE_ID: addresses.workspaceId,
       AZURE_LOGS_ENDPOINT: addresses.azureUrl,
+      AZURE_RETAIL_PRICES_URL: addresses.retailPricesUrl,
       OPENMETER_URL: addresses.openMeterUrl,
       STRIPE_API_BASE: addresses.stripeUrl,
       STRIPE_API_KEY: addresses.stripeApiKey,
