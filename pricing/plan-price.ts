@@ -19,6 +19,12 @@ export function unitAmountOf(perMillion: string, currency: string): string {
   return formatDecimal(picoMinor, PICO_DIGITS);
 }
 
+/** The inverse: what a million tokens cost, in the currency's unit. Exact, with two decimals or more. */
+export function perMillionOf(unitAmountDecimal: string, currency: string): string {
+  const digits = PICO_DIGITS - PER_MILLION_DIGITS + minorUnitDigits(currency);
+  return formatDecimal(parseDecimal(unitAmountDecimal, PICO_DIGITS), digits, 2);
+}
+
 /**
  * An amount that is charged as it stands, in minor units.
  * @throws RangeError when it is negative or no whole number of minor units

@@ -1,12 +1,7 @@
 import { z } from '@hono/zod-openapi';
-import {
-  formatDecimal,
-  formatMinor,
-  minorUnitDigits,
-  PICO_DIGITS,
-  parseDecimal,
-} from '../../pricing/money.ts';
+import { formatMinor } from '../../pricing/money.ts';
 import { globalMarkupAt, type Plan, type PlanVersion, planVersionAt } from '../../pricing/plan.ts';
+import { perMillionOf } from '../../pricing/plan-price.ts';
 import type { PlanRates } from '../../pricing/plan-rates.ts';
 import type { RatePrice } from '../../pricing/rate-price.ts';
 import { TOKEN_TYPES } from '../../pricing/tokens.ts';
@@ -148,9 +143,4 @@ function showPrice(price: RatePrice, currency: string): PlanDetailBody['rates'][
       flatAmount: flatAmountDecimal === null ? null : formatMinor(BigInt(flatAmountDecimal), currency),
     })),
   };
-}
-
-function perMillionOf(unitAmountDecimal: string, currency: string): string {
-  const digits = PICO_DIGITS - 6 + minorUnitDigits(currency);
-  return formatDecimal(parseDecimal(unitAmountDecimal, PICO_DIGITS), digits, 2);
 }

@@ -7,6 +7,7 @@ import { addDoctorCommand } from './doctor.ts';
 import { VERSION } from './http-server.ts';
 import { addKeysCommand } from './keys.ts';
 import { addMigrateCommand } from './migrate.ts';
+import { addPlansCommand } from './plans.ts';
 import { addPreviewCommand } from './preview.ts';
 import { addQuarantineCommand } from './quarantine.ts';
 import { addQuoteCommand } from './quote.ts';
@@ -30,6 +31,7 @@ export function createProgram(): Command {
   addQuarantineCommand(program);
   addCoverageCommand(program);
   addKeysCommand(program);
+  addPlansCommand(program);
   addPreviewCommand(program);
   addQuoteCommand(program);
   addReconcileCommand(program);
