@@ -6,6 +6,7 @@ import { pushBench } from './push.ts';
 import { reconcileReadsBench } from './reconcile-reads.ts';
 import { recoveryBench } from './recovery.ts';
 import { replayBench } from './replay.ts';
+import { scenariosBench } from './scenarios.ts';
 import { Cleanup } from './support/cleanup.ts';
 import { renderResults } from './support/table.ts';
 
@@ -18,6 +19,7 @@ const BENCHES: readonly Bench[] = [
   recoveryBench,
   replayBench,
   reconcileReadsBench,
+  scenariosBench,
 ];
 const STOP_TIMEOUT_MS = 30_000;
 
