@@ -1,216 +1,176 @@
-import { divideHalfUp } from './money.ts';
-import { type DeploymentType, findPrice, type PriceBook, type PriceNote } from './price-book.ts';
+import { findPrice, type PriceBook, type PriceNote } from './price-book.ts';
+import { type Figure, type Figures, figuresOf, known, sumOf, unknown } from './quote-figures.ts';
+import { type PricedRate, priceByRate, type RatedPart } from './quote-rates.ts';
+import { countTokens, mergeUsage, type QuoteUsage, subtractUsage } from './quote-usage.ts';
 import type { RatePrice } from './rate-price.ts';
-import { costPicoUsd, exactAmount, rateQuantity, splitAmount } from './rating.ts';
+import { costPicoUsd } from './rating.ts';
 import { findSellRate, type SellRate } from './sell-rates.ts';
-import { TOKEN_TYPES, type TokenBuckets, type TokenType } from './tokens.ts';
+import { TOKEN_TYPES, type TokenType } from './tokens.ts';
 
-export interface QuoteUsage {
-  model: string;
-  feature: string;
-  deployment?: string;
-  deploymentType?: DeploymentType;
-  tokens: TokenBuckets;
-}
+export type { Figure, Figures, UnknownReason } from './quote-figures.ts';
+export type { QuoteUsage } from './quote-usage.ts';
 
 /** A sell rate; a price that could not be read is null, and what it would have priced is said to be unknown. */
 export type QuotedRate = Omit<SellRate, 'price'> & { price: RatePrice | null };
 
-export type QuoteInput = {
+/**
+ * `new`: the usage alone. `merge`: on top of existing usage. `replace`: instead of it. Figures are what the usage
+ * adds: with it less without it.
+ */
+export const QUOTE_MODES = ['new', 'merge', 'replace'] as const;
+export type QuoteMode = (typeof QUOTE_MODES)[number];
+
+export interface QuoteInput {
   usage: readonly QuoteUsage[];
+  /** `new` unless said. */
+  mode?: QuoteMode;
+  /** What the customer uses already, for `merge` and `replace`. */
+  existing?: readonly QuoteUsage[];
   sellRates: readonly QuotedRate[];
+  /** Charged at least, in minor units. */
+  minimumAmountMinor?: bigint;
   /** Of the sell rates, lower case. */
   currency: string;
   priceBook: PriceBook;
-};
-
-export type UnknownReason =
-  | 'unknown_model'
-  | 'no_price_for_token_type'
-  | 'no_sell_rate'
-  | 'tiered_sell_rate'
-  | 'currency_differs_from_cost'
-  | 'cost_unknown'
-  | 'price_unknown'
-  | 'price_is_zero';
-
-/** A figure, or the reason why there is none. Never a zero that means "unknown". */
-export type Figure = { value: bigint; reason: null } | { value: null; reason: UnknownReason };
-
-export interface Figures {
-  /** Pico-USD. */
-  cost: Figure;
-  /** Pico of the currency's minor unit. */
-  price: Figure;
-  /** Pico of the currency's minor unit. */
-  margin: Figure;
-  /** Hundredths of a per cent of the price. */
-  marginBasisPoints: Figure;
+  /** The instant whose list prices count; without it the newest. */
+  at?: Date;
 }
 
 export interface QuoteLine extends Figures {
   model: string;
   feature: string;
   deployment: string;
+  deploymentType: string | null;
+  region: string | null;
   tokenType: TokenType;
+  /** What is added; below zero where `replace` takes usage away. */
   tokenCount: bigint;
   rateId: string | null;
+  picoUsdPerToken: bigint | null;
   notes: PriceNote[];
 }
 
-export interface QuoteInvoiceLine {
-  rateId: string;
-  description: string;
-  quantity: bigint;
-  unitAmountDecimal: string | null;
-  amountMinor: bigint | null;
+export type QuoteInvoiceLine = PricedRate;
+
+/** One side of the difference that a quote is. */
+export interface QuoteSide {
+  tokenCount: bigint;
+  cost: Figure;
+  price: Figure;
+  invoiceAmountMinor: Figure;
 }
 
 export interface Quote {
   currency: string;
   priceBookVersion: string;
   lines: QuoteLine[];
-  /** The lines as an invoice would show them: one for each rate, each rounded once. */
+  /** The lines as an invoice would show them: one for each rate, each rounded as the invoice rounds. */
   invoiceLines: QuoteInvoiceLine[];
-  /** Exact sums of the lines. */
-  totals: Figures & { tokenCount: bigint; invoiceAmountMinor: Figure };
+  /** What the invoice adds to reach the minimum, in minor units. */
+  minimumTopUpMinor: { before: bigint; after: bigint };
+  totals: Figures & {
+    tokenCount: bigint;
+    requestCount: bigint;
+    invoiceAmountMinor: Figure;
+    knownCost: bigint;
+  };
+  before: QuoteSide;
+  after: QuoteSide;
+  /** Those that some usage falls under: no other could change the quote. */
+  matchedRates: QuotedRate[];
 }
 
 /** What this usage costs us and brings us. Pure: the same input gives the same quote for ever. */
 export function createQuote(input: QuoteInput): Quote {
-  const parts = input.usage.flatMap((usage) =>
-    TOKEN_TYPES.filter((tokenType) => usage.tokens[tokenType] !== 0n).map((tokenType) =>
-      toPart(input, usage, tokenType),
-    ),
-  );
-  const lines = priceParts(parts).map(({ part, price }) => createLine(input, part, price));
-  const invoiceLines = createInvoiceLines(input, lines);
+  const mode = input.mode ?? 'new';
+  const existing = mode === 'new' ? [] : mergeUsage(input.existing ?? []);
+  const usage = mergeUsage(input.usage);
+  for (const { tokens } of [...usage, ...existing]) {
+    if (TOKEN_TYPES.some((tokenType) => tokens[tokenType] < 0n)) {
+      throw new RangeError('a quote is for usage, which is never negative');
+    }
+  }
+  const after = mode === 'merge' ? mergeUsage([...existing, ...usage]) : usage;
+  const added = mode === 'replace' ? subtractUsage(usage, existing) : usage;
+
+  const addedParts = partsOf(input, added);
+  const existingParts = partsOf(input, existing);
+  const isNew = mode === 'new';
+  const priced = priceByRate(addedParts, existingParts, { isNew, minimumMinor: input.minimumAmountMinor });
+  const costs = addedParts.map((part) => costOf(input, part));
+  const isOneCurrency = input.currency === input.priceBook.currency;
+  const lines = addedParts.map((part, index): QuoteLine => {
+    const { cost, ...found } = costs[index] ?? costOf(input, part);
+    return {
+      model: part.usage.model,
+      feature: part.usage.feature,
+      deployment: part.usage.deployment ?? '',
+      deploymentType: part.usage.deploymentType ?? null,
+      region: part.usage.region ?? null,
+      tokenType: part.tokenType,
+      tokenCount: part.tokenCount,
+      rateId: part.rate?.rateId ?? null,
+      ...found,
+      ...figuresOf(cost, priced.priceOfPart(part), isOneCurrency),
+    };
+  });
   const cost = sumOf(lines.map((line) => line.cost));
-  const price = sumOf(lines.map((line) => line.price));
+  const before = isNew
+    ? { tokenCount: 0n, cost: known(0n), price: known(0n), invoiceAmountMinor: known(0n) }
+    : {
+        tokenCount: countTokens(existing),
+        cost: sumOf(existingParts.map((part) => costOf(input, part).cost)),
+        ...priced.before,
+      };
   return {
     currency: input.currency,
     priceBookVersion: input.priceBook.version,
     lines,
-    invoiceLines,
+    invoiceLines: priced.invoiceLines,
+    minimumTopUpMinor: priced.topUpMinor,
     totals: {
-      tokenCount: lines.reduce((sum, line) => sum + line.tokenCount, 0n),
-      ...figuresOf(input, cost, price),
-      invoiceAmountMinor:
-        price.value === null
-          ? price
-          : known(invoiceLines.reduce((sum, line) => sum + (line.amountMinor ?? 0n), 0n)),
+      tokenCount: countTokens(added),
+      requestCount: added.reduce((sum, { requestCount }) => sum + (requestCount ?? 0n), 0n),
+      ...figuresOf(cost, priced.added.price, isOneCurrency),
+      invoiceAmountMinor: priced.added.invoiceAmountMinor,
+      knownCost: lines.reduce((sum, line) => sum + (line.cost.value ?? 0n), 0n),
     },
+    before,
+    after: {
+      tokenCount: countTokens(after),
+      cost:
+        mode === 'replace'
+          ? sumOf(partsOf(input, after).map((part) => costOf(input, part).cost))
+          : sumOf([before.cost, cost]),
+      ...priced.after,
+    },
+    matchedRates: priced.matchedRates,
   };
 }
 
-/** Usage of one token type, and the rate that prices it. */
-interface QuotePart {
-  usage: QuoteUsage;
-  tokenType: TokenType;
-  tokenCount: bigint;
-  rate: QuotedRate | null;
+function partsOf(input: QuoteInput, usage: readonly QuoteUsage[]): RatedPart[] {
+  return usage.flatMap((entry) =>
+    TOKEN_TYPES.filter((tokenType) => entry.tokens[tokenType] !== 0n).map((tokenType) => ({
+      usage: entry,
+      tokenType,
+      tokenCount: entry.tokens[tokenType],
+      rate: findSellRate(input.sellRates, { model: entry.model, feature: entry.feature, tokenType }),
+    })),
+  );
 }
 
-function toPart(input: QuoteInput, usage: QuoteUsage, tokenType: TokenType): QuotePart {
-  const tokenCount = usage.tokens[tokenType];
-  if (tokenCount < 0n) throw new RangeError('a quote is for usage, which is never negative');
-  return { usage, tokenType, tokenCount, rate: findSellRate(input.sellRates, { ...usage, tokenType }) };
-}
-
-/** A rate prices the sum of its usage; the amount is shared out by tokens, and the shares sum to it exactly. */
-function priceParts(parts: readonly QuotePart[]): { part: QuotePart; price: Figure }[] {
-  const partsByRate = Map.groupBy(parts, ({ rate }) => rate?.rateId);
-  const priceByPart = new Map<QuotePart, bigint>();
-  for (const shared of partsByRate.values()) {
-    const price = shared[0]?.rate?.price ?? null;
-    if (price === null) continue;
-    const tokenCounts = shared.map(({ tokenCount }) => tokenCount);
-    const amount = exactAmount(
-      tokenCounts.reduce((sum, tokenCount) => sum + tokenCount, 0n),
-      price,
-    );
-    const amounts = splitAmount(amount, tokenCounts);
-    shared.forEach((part, index) => {
-      priceByPart.set(part, amounts[index] ?? 0n);
-    });
+function costOf(input: QuoteInput, part: RatedPart) {
+  const { usage, tokenType, tokenCount } = part;
+  const query = input.at === undefined ? usage : { ...usage, at: input.at };
+  const found = findPrice(input.priceBook, query, tokenType);
+  if (!found.found) return { cost: unknown(found.reason), picoUsdPerToken: null, notes: [] };
+  // Batch is half the price or it is nothing we know: the direct price would be a guess.
+  if (usage.deploymentType === 'batch' && found.row.deploymentType !== 'batch') {
+    return { cost: unknown('no_batch_price'), picoUsdPerToken: null, notes: [] };
   }
-  return parts.map((part) => {
-    const amount = priceByPart.get(part);
-    if (amount !== undefined) return { part, price: known(amount) };
-    return { part, price: unknown(part.rate === null ? 'no_sell_rate' : 'tiered_sell_rate') };
-  });
-}
-
-function createLine(input: QuoteInput, part: QuotePart, price: Figure): QuoteLine {
-  const { usage, tokenType, tokenCount, rate } = part;
-  const found = findPrice(input.priceBook, usage, tokenType);
-  const cost = found.found ? known(costPicoUsd(tokenCount, found.picoUsdPerToken)) : unknown(found.reason);
   return {
-    model: usage.model,
-    feature: usage.feature,
-    deployment: usage.deployment ?? '',
-    tokenType,
-    tokenCount,
-    rateId: rate?.rateId ?? null,
-    notes: found.found ? found.notes : [],
-    ...figuresOf(input, cost, price),
+    cost: known(costPicoUsd(tokenCount, found.picoUsdPerToken)),
+    picoUsdPerToken: found.picoUsdPerToken,
+    notes: found.notes,
   };
-}
-
-function figuresOf(input: QuoteInput, cost: Figure, price: Figure): Figures {
-  const margin = marginOf(input, cost, price);
-  return { cost, price, margin, marginBasisPoints: basisPointsOf(margin, price) };
-}
-
-function marginOf(input: QuoteInput, cost: Figure, price: Figure): Figure {
-  if (cost.value === null) return unknown('cost_unknown');
-  if (price.value === null) return unknown('price_unknown');
-  if (input.currency !== input.priceBook.currency) return unknown('currency_differs_from_cost');
-  // A dollar has 100 cents: pico-USD times 100 is pico-cents.
-  return known(price.value - cost.value * 100n);
-}
-
-function basisPointsOf(margin: Figure, price: Figure): Figure {
-  if (margin.value === null || price.value === null) return margin;
-  if (price.value === 0n) return unknown('price_is_zero');
-  return known(divideHalfUp(margin.value * 10_000n, price.value));
-}
-
-function createInvoiceLines(input: QuoteInput, lines: readonly QuoteLine[]): QuoteInvoiceLine[] {
-  const quantityByRate = new Map<string, bigint>();
-  for (const { rateId, tokenCount } of lines) {
-    if (rateId !== null) quantityByRate.set(rateId, (quantityByRate.get(rateId) ?? 0n) + tokenCount);
-  }
-  return [...quantityByRate].map(([rateId, quantity]) => {
-    const rate = input.sellRates.find((candidate) => candidate.rateId === rateId);
-    const price = rate?.price ?? null;
-    return {
-      rateId,
-      description: rate?.description ?? rateId,
-      quantity,
-      unitAmountDecimal: price?.kind === 'per_unit' ? price.unitAmountDecimal : null,
-      amountMinor:
-        price === null
-          ? null
-          : rateQuantity(quantity, price).reduce((sum, line) => sum + line.amountMinor, 0n),
-    };
-  });
-}
-
-/** The sum, unless a part is unknown: then the sum is too, for the first such reason. */
-function sumOf(figures: readonly Figure[]): Figure {
-  let sum = 0n;
-  for (const figure of figures) {
-    if (figure.value === null) return figure;
-    sum += figure.value;
-  }
-  return known(sum);
-}
-
-function known(value: bigint): Figure {
-  return { value, reason: null };
-}
-
-function unknown(reason: UnknownReason): Figure {
-  return { value: null, reason };
 }

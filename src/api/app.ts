@@ -3,6 +3,7 @@ import { bodyLimit } from 'hono/body-limit';
 import { HTTPException } from 'hono/http-exception';
 import { methodNotAllowed } from 'hono/method-not-allowed';
 import { toTallystickError } from '../errors.ts';
+import { addQuotePage } from '../pages/quote-routes.ts';
 import { addCarriedUsageRoutes } from './carried-usage.ts';
 import { addCoverageRoutes } from './coverage.ts';
 import { addCustomerRoutes } from './customers.ts';
@@ -13,6 +14,7 @@ import { addInvoicePreviewRoutes } from './invoice-preview.ts';
 import { addMetricsRoute } from './metrics.ts';
 import { addOpenApiDocument } from './openapi-document.ts';
 import { addPlanRoutes } from './plans.ts';
+import { addPriceSyncRoutes } from './price-sync.ts';
 import { errorFromZod, problemFromError, problemResponse } from './problem.ts';
 import { addQuarantineRoutes } from './quarantine.ts';
 import { addQuarantineDeskRoutes } from './quarantine-desk.ts';
@@ -72,6 +74,7 @@ export function createApp(dependencies: ApiDependencies): Api {
   addPlanRoutes(app, dependencies);
   addQuoteRoutes(app, dependencies);
   addSimulationRoutes(app, dependencies);
+  addPriceSyncRoutes(app, dependencies);
   addStatusRoutes(app, dependencies);
   addQuarantineRoutes(app, dependencies);
   addQuarantineDeskRoutes(app, dependencies);
@@ -84,6 +87,7 @@ export function createApp(dependencies: ApiDependencies): Api {
   addHealthRoutes(app, dependencies);
   addOpenApiDocument(app, dependencies);
   addReferencePage(app, dependencies);
+  addQuotePage(app, dependencies);
   if (dependencies.webhooks !== undefined) app.route('/webhooks/stripe', dependencies.webhooks);
 
   app.notFound((context) =>

@@ -1,6 +1,7 @@
+import type { Context } from 'hono';
 import { createMiddleware } from 'hono/factory';
 import { TallystickError } from '../errors.ts';
-import { type ApiScope, findApiKey } from '../ledger/api-keys.ts';
+import { type ApiKey, type ApiScope, findApiKeyTogether } from '../ledger/api-keys.ts';
 import type { ApiDependencies, ApiEnvironment } from './dependencies.ts';
 
 /**
@@ -10,12 +11,7 @@ import type { ApiDependencies, ApiEnvironment } from './dependencies.ts';
  */
 export function requireScope(dependencies: ApiDependencies, ...scopes: ApiScope[]) {
   return createMiddleware<ApiEnvironment>(async (context, next) => {
-    const header = context.req.header('authorization') ?? '';
-    const plainKey = /^Bearer +(\S+)$/i.exec(header)?.[1];
-    const key =
-      plainKey === undefined
-        ? null
-        : await findApiKey(dependencies.database, plainKey, dependencies.clock.now());
+    const key = await findBearerKey(dependencies, context);
     if (key === null) {
       throw new TallystickError('The request carries no valid API key.', {
         code: 'UNAUTHENTICATED',
@@ -34,6 +30,16 @@ export function requireScope(dependencies: ApiDependencies, ...scopes: ApiScope[
     context.set('apiKey', key);
     await next();
   });
+}
+
+/** The live key that a request carries, or null. Requests that come together with one key share its look-up. */
+export async function findBearerKey(
+  { database, clock }: ApiDependencies,
+  context: Context<ApiEnvironment>,
+): Promise<ApiKey | null> {
+  const header = context.req.header('authorization') ?? '';
+  const plainKey = /^Bearer +(\S+)$/i.exec(header)?.[1];
+  return plainKey === undefined ? null : await findApiKeyTogether(database, plainKey, clock.now());
 }
 
 /** The `security` entry of a route: HTTP bearer, with the scopes of which one is needed. */

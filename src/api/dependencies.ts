@@ -38,7 +38,7 @@ export interface ApiDependencies {
 }
 
 /** Steps that a request may want to run soon. */
-export type AskableStep = 'rescan-usage' | 'sync-catalog' | 'reconcile';
+export type AskableStep = 'rescan-usage' | 'sync-catalog' | 'reconcile' | 'sync-prices';
 
 /** What the API takes from the configuration. */
 export interface ApiSettings {
@@ -49,6 +49,10 @@ export interface ApiSettings {
   metricsPublic: boolean;
   /** Reads of Stripe that previews of invoices may cost a day; past them the ledger answers alone. */
   stripePreviewReadsPerDay: number;
+  /** Signs links to pages; without it a key that is kept in the ledger does. */
+  linkSigningKey?: string | undefined;
+  /** How browsers reach the service, where that is not the address of the request. */
+  publicUrl?: string | undefined;
 }
 
 export const DEFAULT_API_SETTINGS: ApiSettings = {
@@ -97,12 +101,16 @@ export function readApiSettings(
     | 'SOURCE_RETENTION_DAYS'
     | 'METRICS_PUBLIC'
     | 'STRIPE_PREVIEW_READ_BUDGET_PER_DAY'
+    | 'LINK_SIGNING_KEY'
+    | 'PUBLIC_URL'
   >,
 ): ApiSettings {
   return {
     quarantineAlarmHours: config.QUARANTINE_ALARM_HOURS,
     sourceRetentionDays: config.SOURCE_RETENTION_DAYS,
     metricsPublic: config.METRICS_PUBLIC,
+    linkSigningKey: config.LINK_SIGNING_KEY,
+    publicUrl: config.PUBLIC_URL,
     stripePreviewReadsPerDay: config.STRIPE_PREVIEW_READ_BUDGET_PER_DAY,
   };
 }

@@ -1,61 +1,207 @@
 import { formatDecimal, formatMinor, minorUnitDigits, PICO_DIGITS } from '../../pricing/money.ts';
-import type { Figure, Figures, Quote } from '../../pricing/quote.ts';
-import type { QuoteBody } from './quote-schemas.ts';
+import type { Figure, QuoteInvoiceLine, QuoteLine, QuoteSide } from '../../pricing/quote.ts';
+import type { QuoteAnswer, RangePoint } from '../../pricing/quote-answer.ts';
+import { writeAssumptions } from './quote-assumptions.ts';
+import type { QuoteAnswerBody } from './quote-schemas.ts';
+import type { QuoteSnapshot } from './quote-snapshot.ts';
 
-type QuoteFrame = Pick<
-  QuoteBody,
-  'quoteId' | 'createdAt' | 'createdBy' | 'costCurrency' | 'rateBasis' | 'customerId' | 'usageBasis'
->;
+/** Per million tokens: six decimals of a token's price become whole. */
+const MILLION_DIGITS = 6;
 
-/** A quote as the API shows and stores it: every figure as decimal text, or null with its reason. */
-export function showQuote(quote: Quote, frame: QuoteFrame): QuoteBody {
-  const { currency } = quote;
+/**
+ * A quote as the API shows and stores it: every figure as decimal text, or null with its reason. The same answer and
+ * snapshot give the same text for ever: its hash proves that a quote was reproduced.
+ */
+export function showAnswer(
+  answer: QuoteAnswer,
+  snapshot: QuoteSnapshot,
+  costCurrency: string,
+): QuoteAnswerBody {
+  const { quote, target, range } = answer;
+  const format = formatsOf(quote.currency);
+  const { cost, price, percent, minor, show } = format;
+  const { totals } = quote;
   return {
-    ...frame,
-    currency,
+    currency: quote.currency,
+    costCurrency,
     priceBookVersion: quote.priceBookVersion,
-    lines: quote.lines.map((line) => ({
-      model: line.model,
-      feature: line.feature,
-      deployment: line.deployment,
-      tokenType: line.tokenType,
-      tokenCount: String(line.tokenCount),
-      ...showFigures(line, currency),
-      notes: line.notes,
-    })),
-    invoiceLines: quote.invoiceLines.map((line) => ({
-      description: line.description,
-      stripeMeterId: line.rateId,
-      quantity: String(line.quantity),
-      unitAmountDecimal: line.unitAmountDecimal,
-      amount: line.amountMinor === null ? null : formatMinor(line.amountMinor, currency),
-    })),
-    totals: {
-      tokenCount: String(quote.totals.tokenCount),
-      ...showFigures(quote.totals, currency),
-      invoiceAmount: show(quote.totals.invoiceAmountMinor, (value) => formatMinor(value, currency)),
+    plan:
+      snapshot.plan === null
+        ? null
+        : {
+            planId: snapshot.plan.planId,
+            name: snapshot.plan.name,
+            versionId: snapshot.plan.versionId,
+            minimumAmount: minor(snapshot.minimumAmountMinor),
+          },
+    rateBasis: snapshot.rateBasis,
+    mode: snapshot.mode,
+    customerId: snapshot.customerId,
+    asOf: snapshot.at.toISOString(),
+    usageBasis: snapshot.usageBasis,
+    lines: quote.lines.map((line) => showLine(line, format)),
+    invoiceLines: quote.invoiceLines.map((line) => showInvoiceLine(line, minor)),
+    minimumTopUp: {
+      before: minor(quote.minimumTopUpMinor.before),
+      after: minor(quote.minimumTopUpMinor.after),
+      added: minor(quote.minimumTopUpMinor.after - quote.minimumTopUpMinor.before),
     },
+    totals: {
+      tokenCount: String(totals.tokenCount),
+      requestCount: String(totals.requestCount),
+      cost: show(totals.cost, cost),
+      price: show(totals.price, price),
+      margin: show(totals.margin, price),
+      marginPercent: show(totals.marginBasisPoints, percent),
+      invoiceAmount: show(totals.invoiceAmountMinor, minor),
+      knownCost: cost(totals.knownCost),
+    },
+    before: showSide(quote.before, format),
+    after: showSide(quote.after, format),
+    averageCost: showAverage(answer, snapshot.averagePicoUsdPerMillion, format),
+    pricePerMillionTokens: show(answer.pricePerMillionTokens, price),
+    targetMargin:
+      target === null
+        ? null
+        : {
+            percent: snapshot.targetMarginPercent ?? '0',
+            price: show(target.price, price),
+            invoiceAmount: show(target.invoiceAmountMinor, minor),
+            markupPercent: formatDecimal(target.markupPercentPico, PICO_DIGITS),
+            rates: target.rates.map((rate) => ({
+              model: rate.model,
+              deploymentType: rate.deploymentType,
+              region: rate.region,
+              tokenType: rate.tokenType,
+              costPerMillionTokens: formatDecimal(rate.picoUsdPerToken, PICO_DIGITS - MILLION_DIGITS, 2),
+              pricePerMillionTokens: formatDecimal(
+                rate.unitPicoMinor,
+                PICO_DIGITS + minorUnitDigits(quote.currency) - MILLION_DIGITS,
+                2,
+              ),
+              unitAmountDecimal: formatDecimal(rate.unitPicoMinor, PICO_DIGITS),
+            })),
+          },
+    range:
+      range === null
+        ? null
+        : {
+            low: showSide(range.low, format),
+            expected: showSide(range.expected, format),
+            high: showSide(range.high, format),
+          },
+    rangeReason: range === null ? snapshot.rangeReason : null,
+    assumptions: writeAssumptions(quote, snapshot),
     rounding:
-      'Costs, prices and margins are exact; invoice lines are rounded once each to the minor unit, halves away from zero.',
+      'Costs, prices and margins are exact; invoice lines are rounded as the invoice rounds them, to the minor unit, halves away from zero. Scaled and shared tokens are whole: what is left over goes to the largest remainders, so that parts sum.',
   };
 }
 
-function showFigures(figures: Figures, currency: string) {
+type Formats = ReturnType<typeof formatsOf>;
+
+function formatsOf(currency: string) {
   // Pico of a minor unit has the minor unit's decimals more than pico of the unit.
   const priceDigits = PICO_DIGITS + minorUnitDigits(currency);
   return {
-    cost: show(figures.cost, (value) => formatDecimal(value, PICO_DIGITS, 2)),
-    price: show(figures.price, (value) => formatDecimal(value, priceDigits, 2)),
-    margin: show(figures.margin, (value) => formatDecimal(value, priceDigits, 2)),
-    marginPercent: show(figures.marginBasisPoints, (value) => formatDecimal(value, 2, 2)),
+    cost: (value: bigint) => formatDecimal(value, PICO_DIGITS, 2),
+    price: (value: bigint) => formatDecimal(value, priceDigits, 2),
+    percent: (value: bigint) => formatDecimal(value, 2, 2),
+    minor: (value: bigint) => formatMinor(value, currency),
+    show: (figure: Figure, format: (value: bigint) => string) =>
+      figure.value === null
+        ? { amount: null, reason: figure.reason }
+        : { amount: format(figure.value), reason: null },
   };
 }
 
-function show(
-  figure: Figure,
-  format: (value: bigint) => string,
-): { amount: string | null; reason: string | null } {
-  return figure.value === null
-    ? { amount: null, reason: figure.reason }
-    : { amount: format(figure.value), reason: null };
+function showLine(
+  line: QuoteLine,
+  { show, cost, price, percent }: Formats,
+): QuoteAnswerBody['lines'][number] {
+  return {
+    model: line.model,
+    feature: line.feature,
+    deployment: line.deployment,
+    deploymentType: line.deploymentType,
+    region: line.region,
+    tokenType: line.tokenType,
+    tokenCount: String(line.tokenCount),
+    costPerMillionTokens:
+      line.picoUsdPerToken === null
+        ? null
+        : formatDecimal(line.picoUsdPerToken, PICO_DIGITS - MILLION_DIGITS, 2),
+    cost: show(line.cost, cost),
+    price: show(line.price, price),
+    margin: show(line.margin, price),
+    marginPercent: show(line.marginBasisPoints, percent),
+    notes: line.notes,
+  };
+}
+
+function showInvoiceLine(
+  line: QuoteInvoiceLine,
+  minor: (value: bigint) => string,
+): QuoteAnswerBody['invoiceLines'][number] {
+  const { rate } = line;
+  const { price } = rate;
+  return {
+    rateId: line.rateId,
+    description: rate.description,
+    model: rate.model,
+    feature: rate.feature,
+    tokenType: rate.tokenType,
+    quantity: String(line.quantityAfter - line.quantityBefore),
+    quantityBefore: String(line.quantityBefore),
+    unitAmountDecimal: price?.kind === 'per_unit' ? price.unitAmountDecimal : null,
+    tiers:
+      price?.kind === 'tiered'
+        ? {
+            mode: price.mode,
+            tiers: price.tiers.map((tier) => ({
+              ...tier,
+              upTo: tier.upTo === null ? null : String(tier.upTo),
+            })),
+          }
+        : null,
+    amount:
+      line.amountAfterMinor === null || line.amountBeforeMinor === null
+        ? null
+        : minor(line.amountAfterMinor - line.amountBeforeMinor),
+  };
+}
+
+function showSide(side: QuoteSide | RangePoint, { show, cost, price, minor }: Formats) {
+  return {
+    tokenCount: String(side.tokenCount),
+    cost: show(side.cost, cost),
+    price: show(side.price, price),
+    invoiceAmount: show(side.invoiceAmountMinor, minor),
+  };
+}
+
+/** At list prices, unless throughput is bought by the hour: then its price belongs to what a token costs on average. */
+function showAverage(
+  { quote, costPerMillionTokens, costPerRequest }: QuoteAnswer,
+  averagePicoUsdPerMillion: bigint | null,
+  { show, cost }: Formats,
+): QuoteAnswerBody['averageCost'] {
+  const { totals } = quote;
+  if (averagePicoUsdPerMillion === null) {
+    return {
+      perMillionTokens: show(costPerMillionTokens, cost),
+      perRequest: show(costPerRequest, cost),
+      cost: show(totals.cost, cost),
+      basis: 'list_prices',
+    };
+  }
+  const average = (averagePicoUsdPerMillion * totals.tokenCount) / 1_000_000n;
+  return {
+    perMillionTokens: { amount: cost(averagePicoUsdPerMillion), reason: null },
+    perRequest:
+      totals.requestCount > 0n
+        ? { amount: cost(average / totals.requestCount), reason: null }
+        : { amount: null, reason: 'no_requests' },
+    cost: { amount: cost(average), reason: null },
+    basis: 'with_provisioned',
+  };
 }

@@ -1,77 +1,6 @@
 import { z } from '@hono/zod-openapi';
-import { DEPLOYMENT_TYPES } from '../../pricing/price-book.ts';
-import {
-  AmountSchema,
-  CurrencySchema,
-  IdentifierSchema,
-  InstantSchema,
-  TokenCountSchema,
-  textSchema,
-} from './schemas.ts';
-
-/** 10^15 tokens: beyond what any month holds, and within what a JSON number carries exactly. */
-const MAX_TOKEN_COUNT = 10n ** 15n;
-
-const countInput = z
-  .union([z.int().nonnegative(), z.string().regex(/^\d{1,16}$/)], {
-    error: 'must be a whole number of tokens, not negative (a number, or decimal text)',
-  })
-  .transform(BigInt)
-  .refine((count) => count <= MAX_TOKEN_COUNT, { error: 'must be at most 10^15' })
-  .openapi({ type: ['integer', 'string'], minimum: 0, pattern: '^\\d{1,16}$', example: '1250000' });
-
-const UsageInputSchema = z
-  .strictObject({
-    model: textSchema(256).trim().min(1, { error: 'must not be empty' }),
-    feature: textSchema(256).default(''),
-    deploymentType: z.enum(DEPLOYMENT_TYPES).optional().openapi({
-      description: 'How Azure runs the deployment; global unless said.',
-    }),
-    promptTokenCount: countInput.openapi({ description: 'As the source counts: cached ones included.' }),
-    cachedPromptTokenCount: countInput.optional(),
-    completionTokenCount: countInput.openapi({ description: 'Reasoning included.' }),
-  })
-  .refine((usage) => (usage.cachedPromptTokenCount ?? 0n) <= usage.promptTokenCount, {
-    path: ['cachedPromptTokenCount'],
-    error: 'must be at most promptTokenCount: cached tokens are a part of prompt tokens',
-  });
-
-export const QuoteRequestSchema = z
-  .strictObject({
-    usage: z.array(UsageInputSchema).min(1).max(500).optional(),
-    likeCustomer: IdentifierSchema.optional().openapi({
-      description: 'Instead of usage: the settled usage of this customer in the last 30 days.',
-    }),
-    scale: z
-      .union([z.number(), z.string()])
-      .transform(String)
-      .pipe(
-        z.string().regex(/^(?!0+(?:\.0+)?$)\d{1,4}(\.\d{1,6})?$/, {
-          error: 'must be a positive decimal number below 10000 with at most 6 decimals',
-        }),
-      )
-      .optional()
-      .openapi({
-        type: ['number', 'string'],
-        example: '1.5',
-        description: 'Multiplies the usage of likeCustomer.',
-      }),
-    customerId: IdentifierSchema.optional().openapi({
-      description: 'Whose sell rates apply; without it the catalogue’s usual rates.',
-    }),
-    currency: CurrencySchema.optional().openapi({ description: "The customer's, or usd." }),
-  })
-  .refine((request) => (request.usage === undefined) !== (request.likeCustomer === undefined), {
-    path: ['usage'],
-    error: 'must be given, or likeCustomer, and not both',
-  })
-  .refine((request) => request.scale === undefined || request.likeCustomer !== undefined, {
-    path: ['scale'],
-    error: 'goes with likeCustomer only',
-  })
-  .openapi('QuoteRequest');
-
-export type QuoteRequest = z.output<typeof QuoteRequestSchema>;
+import { QUOTE_MODES } from '../../pricing/quote.ts';
+import { AmountSchema, CurrencySchema, InstantSchema, TokenCountSchema } from './schemas.ts';
 
 const FigureSchema = z.object({
   amount: AmountSchema.nullable(),
@@ -85,54 +14,195 @@ const figures = {
   marginPercent: FigureSchema.openapi({ description: 'Of the price, to two decimals.' }),
 };
 
-export const QuoteResultSchema = z
-  .object({
-    quoteId: z.string(),
-    createdAt: InstantSchema,
-    createdBy: z.string(),
-    priceBookVersion: z.string(),
-    currency: CurrencySchema,
-    costCurrency: CurrencySchema,
-    rateBasis: z.enum(['customer', 'usual']).openapi({
-      description: 'Whose sell rates: those of customerId, or those most subscription items have.',
-    }),
-    customerId: z.string().nullable(),
-    usageBasis: z.object({
-      kind: z.enum(['given', 'like_customer']),
-      likeCustomer: z.string().nullable(),
+const TokenTypeSchema = z.enum(['prompt', 'prompt_cached', 'completion']);
+
+const RangePointSchema = z.object({
+  tokenCount: TokenCountSchema,
+  cost: FigureSchema,
+  price: FigureSchema,
+  invoiceAmount: FigureSchema,
+});
+
+const PercentilesSchema = z.object({ p50: AmountSchema, p90: AmountSchema, mean: AmountSchema });
+
+const SideSchema = z.object({
+  tokenCount: TokenCountSchema,
+  cost: FigureSchema,
+  price: FigureSchema,
+  invoiceAmount: FigureSchema,
+});
+
+const UsageBasisSchema = z.object({
+  kind: z.enum(['given', 'like_customer', 'active_users']),
+  likeCustomer: z.string().nullable(),
+  from: InstantSchema.nullable(),
+  to: InstantSchema.nullable(),
+  scale: z.string().nullable(),
+  activeUsers: z
+    .array(
+      z.object({
+        feature: z.string(),
+        count: z.string(),
+        sampleUserCount: z.int(),
+        sampleDayCount: z.int(),
+        tokensPerUserMonth: PercentilesSchema,
+        costPerUserMonth: PercentilesSchema.nullable().openapi({
+          description: 'In costCurrency; null when some of the sample has no price.',
+        }),
+      }),
+    )
+    .nullable(),
+  existing: z
+    .object({
       from: InstantSchema.nullable(),
       to: InstantSchema.nullable(),
-      scale: z.string().nullable(),
-    }),
-    lines: z.array(
-      z.object({
-        model: z.string(),
-        feature: z.string(),
-        deployment: z.string(),
-        tokenType: z.enum(['prompt', 'prompt_cached', 'completion']),
-        tokenCount: TokenCountSchema,
-        ...figures,
-        notes: z.array(z.string()).openapi({ description: 'What the cost rests on beside an exact match.' }),
-      }),
-    ),
-    invoiceLines: z
-      .array(
-        z.object({
-          description: z.string(),
-          stripeMeterId: z.string(),
-          quantity: TokenCountSchema,
-          unitAmountDecimal: z.string().nullable(),
-          amount: AmountSchema.nullable(),
-        }),
-      )
-      .openapi({ description: 'As an invoice would show it: one line for each meter, each rounded once.' }),
-    totals: z.object({
       tokenCount: TokenCountSchema,
-      ...figures,
-      invoiceAmount: FigureSchema.openapi({ description: 'Sum of the invoice lines.' }),
+      openHourCount: z.string(),
+    })
+    .nullable()
+    .openapi({ description: 'What customerId uses already, for merge and replace; null for new.' }),
+});
+
+const LineSchema = z.object({
+  model: z.string(),
+  feature: z.string(),
+  deployment: z.string(),
+  deploymentType: z.string().nullable(),
+  region: z.string().nullable(),
+  tokenType: TokenTypeSchema,
+  tokenCount: TokenCountSchema.openapi({
+    description: 'What is added; below zero where replace takes away.',
+  }),
+  costPerMillionTokens: AmountSchema.nullable(),
+  ...figures,
+  notes: z.array(z.string()).openapi({ description: 'What the cost rests on beside an exact match.' }),
+});
+
+const InvoiceLineSchema = z.object({
+  rateId: z.string().openapi({ description: 'The rate of the plan, or the Stripe meter.' }),
+  description: z.string(),
+  model: z.string(),
+  feature: z.string(),
+  tokenType: TokenTypeSchema,
+  quantity: TokenCountSchema.openapi({ description: 'What is added.' }),
+  quantityBefore: TokenCountSchema,
+  unitAmountDecimal: z.string().nullable().openapi({ description: 'Minor units per token; null for tiers.' }),
+  tiers: z
+    .object({
+      mode: z.enum(['graduated', 'volume']),
+      tiers: z.array(
+        z.object({
+          upTo: z.string().nullable(),
+          unitAmountDecimal: z.string(),
+          flatAmountDecimal: z.string().nullable(),
+        }),
+      ),
+    })
+    .nullable(),
+  amount: AmountSchema.nullable(),
+});
+
+const TargetMarginSchema = z.object({
+  percent: z.string(),
+  price: FigureSchema.openapi({ description: 'The least price that reaches it, rounded up.' }),
+  invoiceAmount: FigureSchema,
+  markupPercent: AmountSchema.openapi({ description: 'On the cost, rounded up at the twelfth decimal.' }),
+  rates: z.array(
+    z.object({
+      model: z.string(),
+      deploymentType: z.string().nullable(),
+      region: z.string().nullable(),
+      tokenType: TokenTypeSchema,
+      costPerMillionTokens: AmountSchema,
+      pricePerMillionTokens: AmountSchema,
+      unitAmountDecimal: z.string().openapi({ description: 'Minor units per token, as Stripe takes them.' }),
     }),
-    rounding: z.string(),
-  })
-  .openapi('Quote');
+  ),
+});
+
+/** What a quote says, computed from book, plan and usage alone: what its hash is of. */
+const answerFields = {
+  currency: CurrencySchema,
+  costCurrency: CurrencySchema,
+  priceBookVersion: z.string(),
+  plan: z
+    .object({ planId: z.string(), name: z.string(), versionId: z.string(), minimumAmount: AmountSchema })
+    .nullable(),
+  rateBasis: z.enum(['plan', 'customer', 'usual']).openapi({
+    description: 'Whose sell rates: of the plan, of customerId, or those most subscription items have.',
+  }),
+  mode: z.enum(QUOTE_MODES),
+  customerId: z.string().nullable(),
+  asOf: InstantSchema.openapi({ description: 'Whose list prices and plan version count.' }),
+  usageBasis: UsageBasisSchema,
+  lines: z.array(LineSchema),
+  invoiceLines: z
+    .array(InvoiceLineSchema)
+    .openapi({ description: 'As an invoice would show them: one for each rate, each rounded.' }),
+  minimumTopUp: z
+    .object({ before: AmountSchema, after: AmountSchema, added: AmountSchema })
+    .openapi({ description: 'What the invoice adds to reach the minimum; added is after less before.' }),
+  totals: z.object({
+    tokenCount: TokenCountSchema,
+    requestCount: z.string(),
+    ...figures,
+    invoiceAmount: FigureSchema.openapi({ description: 'Sum of the invoice lines and the minimum.' }),
+    knownCost: AmountSchema.openapi({
+      description: 'Of the lines that have one; all of it when cost is known.',
+    }),
+  }),
+  before: SideSchema,
+  after: SideSchema,
+  averageCost: z.object({
+    perMillionTokens: FigureSchema,
+    perRequest: FigureSchema,
+    cost: FigureSchema.openapi({ description: 'Of the tokens above, at the average.' }),
+    basis: z.enum(['list_prices', 'with_provisioned']),
+  }),
+  pricePerMillionTokens: FigureSchema,
+  targetMargin: TargetMarginSchema.nullable(),
+  range: z.object({ low: RangePointSchema, expected: RangePointSchema, high: RangePointSchema }).nullable(),
+  rangeReason: z.string().nullable().openapi({ description: 'Why there is no range; null when there is.' }),
+  assumptions: z.array(z.string()).openapi({ description: 'What the quote rests on, in sentences.' }),
+  rounding: z.string(),
+};
+
+export const QuoteAnswerSchema = z.object(answerFields);
+export type QuoteAnswerBody = z.output<typeof QuoteAnswerSchema>;
+
+export const StoredQuoteSchema = z.object({
+  quoteId: z.string(),
+  title: z.string().nullable(),
+  preparedFor: z.string().nullable(),
+  createdAt: InstantSchema,
+  createdBy: z.string(),
+  validUntil: InstantSchema,
+  resultHash: z.string().openapi({ description: 'SHA-256 of the answer; recompute compares it.' }),
+  ...answerFields,
+});
+export type StoredQuoteBody = z.output<typeof StoredQuoteSchema>;
+
+export const QuoteResultSchema = StoredQuoteSchema.extend({
+  pageUrl: z.string().openapi({ description: 'Signed link to the page for the customer, until validUntil.' }),
+}).openapi('Quote');
 
 export type QuoteBody = z.output<typeof QuoteResultSchema>;
+
+export const QuoteListSchema = z
+  .object({
+    quotes: z.array(
+      z.object({
+        quoteId: z.string(),
+        title: z.string().nullable(),
+        customerId: z.string().nullable(),
+        planId: z.string().nullable(),
+        currency: CurrencySchema,
+        invoiceAmount: AmountSchema.nullable(),
+        createdBy: z.string(),
+        createdAt: InstantSchema,
+        validUntil: InstantSchema.nullable(),
+      }),
+    ),
+    nextCursor: z.string().nullable(),
+  })
+  .openapi('QuoteList');

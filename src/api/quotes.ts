@@ -1,28 +1,35 @@
 import { createRoute, z } from '@hono/zod-openapi';
-import { azureOpenAiPriceBook } from '../../pricing/azure-openai.ts';
-import { nearNames } from '../../pricing/near-names.ts';
-import { resolveModel } from '../../pricing/price-book.ts';
-import { createQuote } from '../../pricing/quote.ts';
-import { TallystickError, ValidationError } from '../errors.ts';
-import { getCustomer } from '../ledger/customers.ts';
-import { getQuote, insertQuote } from '../ledger/quotes.ts';
-import { readCustomerCurrencies, readCustomerSellRates, readUsualSellRates } from '../ledger/sell-rates.ts';
+import type { Context } from 'hono';
+import { accepts } from 'hono/accepts';
+import { addMs, DAY_MS } from '../clock.ts';
+import { getQuote, insertQuote, listQuotes, type StoredQuote } from '../ledger/quotes.ts';
 import { requireScope, securityOf } from './authentication.ts';
-import { type Api, type ApiDependencies, actorOf } from './dependencies.ts';
-import { showQuote } from './quote-body.ts';
-import { type QuoteBody, type QuoteRequest, QuoteRequestSchema, QuoteResultSchema } from './quote-schemas.ts';
-import { readQuotedUsage } from './quote-usage.ts';
+import { decodeCursor, encodeCursor, invalidCursor } from './cursor.ts';
+import { type Api, type ApiDependencies, type ApiEnvironment, actorOf } from './dependencies.ts';
+import { quoteToCsv } from './quote-csv.ts';
+import { readLinkKey, signQuotePath } from './quote-links.ts';
+import { makeQuote } from './quote-making.ts';
+import { type QuoteRequest, QuoteRequestSchema } from './quote-request-schema.ts';
+import { QuoteListSchema, QuoteResultSchema, type StoredQuoteBody } from './quote-schemas.ts';
 import {
+  CursorSchema,
+  IdentifierSchema,
   jsonContent,
   keyedProblems,
   notFoundProblem,
+  PageLimitSchema,
   tooLargeProblem,
   unknownModelProblem,
 } from './schemas.ts';
 
-const QuoteParams = z.object({ quoteId: z.string().regex(/^quote_[A-Za-z0-9_-]{16,64}$/) });
+const QuoteParams = z.object({
+  quoteId: z
+    .string()
+    .regex(/^quote_[A-Za-z0-9_-]{16,64}(?:\.csv)?$/)
+    .openapi({ description: 'With .csv behind it, the answer is CSV.' }),
+});
 
-/** Adds `POST /v1/quotes` and `GET /v1/quotes/{quoteId}`. */
+/** Adds `POST /v1/quotes`, `GET /v1/quotes` and `GET /v1/quotes/{quoteId}`. */
 export function addQuoteRoutes(api: Api, dependencies: ApiDependencies): void {
   const common = { tags: ['Billing'], security: securityOf('sales', 'finance', 'admin') };
   const middleware = [requireScope(dependencies, 'sales', 'finance')];
@@ -43,114 +50,128 @@ export function addQuoteRoutes(api: Api, dependencies: ApiDependencies): void {
     },
   });
   api.openapi(postRoute, async (context) => {
-    const quote = await makeQuote(dependencies, context.req.valid('json'), actorOf(context));
-    return context.json(quote, 201, { Location: `/v1/quotes/${quote.quoteId}` });
+    const { quoteId, resultText, validUntil } = await storeQuote(
+      dependencies,
+      context.req.valid('json'),
+      actorOf(context),
+    );
+    // The text is written already, and typed as such; the schema is that of what was written.
+    return (await answerText(dependencies, context, { quoteId, resultText, validUntil }, 201)) as never;
+  });
+
+  const listRoute = createRoute({
+    ...common,
+    method: 'get',
+    path: '/v1/quotes',
+    summary: 'Stored quotes, the newest first',
+    middleware,
+    request: {
+      query: z.strictObject({
+        customerId: IdentifierSchema.optional(),
+        createdBy: IdentifierSchema.optional().openapi({ description: 'As quotes say it.' }),
+        cursor: CursorSchema.optional(),
+        limit: PageLimitSchema,
+      }),
+    },
+    responses: { 200: jsonContent(QuoteListSchema, 'A page.'), ...keyedProblems },
+  });
+  api.openapi(listRoute, async (context) => {
+    const { cursor, limit, ...filter } = context.req.valid('query');
+    const after = cursor === undefined ? null : decodeCursor(cursor, 2);
+    if (after !== null && Number.isNaN(Date.parse(after[0] ?? ''))) throw invalidCursor();
+    const found = await listQuotes(dependencies.database, { ...filter, after, limit: limit + 1 });
+    const page = found.slice(0, limit);
+    const last = found.length > limit ? page.at(-1) : undefined;
+    return context.json(
+      {
+        quotes: page.map((quote) => ({
+          ...quote,
+          createdAt: quote.createdAt.toISOString(),
+          validUntil: quote.validUntil?.toISOString() ?? null,
+        })),
+        nextCursor: last === undefined ? null : encodeCursor([last.createdAt.toISOString(), last.quoteId]),
+      },
+      200,
+    );
   });
 
   const getRoute = createRoute({
     ...common,
     method: 'get',
     path: '/v1/quotes/{quoteId}',
-    summary: 'A stored quote, as it was given',
+    summary: 'A stored quote, as it was given; JSON, or CSV with Accept: text/csv',
     middleware,
     request: { params: QuoteParams },
-    responses: { 200: jsonContent(QuoteResultSchema, 'The quote.'), ...keyedProblems, ...notFoundProblem },
+    responses: {
+      200: {
+        description: 'The quote.',
+        content: { 'application/json': { schema: QuoteResultSchema }, 'text/csv': { schema: z.string() } },
+      },
+      ...keyedProblems,
+      ...notFoundProblem,
+    },
   });
   api.openapi(getRoute, async (context) => {
-    const stored = await getQuote(dependencies.database, context.req.valid('param').quoteId);
-    return context.json(stored.result as QuoteBody, 200);
+    const { quoteId } = context.req.valid('param');
+    const stored = await getQuote(dependencies.database, quoteId.replace('.csv', ''));
+    const supports = ['application/json', 'text/csv'];
+    const wanted = accepts(context, { header: 'Accept', supports, default: 'application/json' });
+    if (quoteId.endsWith('.csv') || wanted === 'text/csv') {
+      return context.text(quoteToCsv(JSON.parse(stored.resultText) as StoredQuoteBody), 200, {
+        'Content-Type': 'text/csv; charset=utf-8; header=present',
+        'Content-Disposition': `attachment; filename="${stored.quoteId}.csv"`,
+      });
+    }
+    return answerText(dependencies, context, stored, 200);
   });
 }
 
-/** @throws TallystickError UNKNOWN_MODEL, UNKNOWN_CUSTOMER, VALIDATION (a currency nobody bills the customer in) */
-async function makeQuote(
-  dependencies: ApiDependencies,
-  request: QuoteRequest,
-  actor: string,
-): Promise<QuoteBody> {
-  const { database, clock } = dependencies;
-  refuseUnknownModels(request);
-  const { currency, rates, rateBasis } = await readRates(dependencies, request);
-  const { usage, basis } = await readQuotedUsage(dependencies, request);
-  const quote = createQuote({
-    usage,
-    currency,
-    priceBook: azureOpenAiPriceBook,
-    sellRates: rates.map((rate) => ({
-      rateId: rate.stripeMeterId,
-      description: rate.productName,
-      model: rate.model,
-      feature: rate.feature,
-      tokenType: rate.tokenType,
-      price: rate.price,
-    })),
-  });
-  const createdAt = clock.now();
-  const result = showQuote(quote, {
-    quoteId: `quote_${Buffer.from(crypto.getRandomValues(new Uint8Array(16))).toString('base64url')}`,
+/** Makes a quote and stores it; its text is what is answered now and ever after. */
+async function storeQuote(dependencies: ApiDependencies, request: QuoteRequest, actor: string) {
+  const made = await makeQuote(dependencies, request);
+  const createdAt = dependencies.clock.now();
+  const validUntil = addMs(createdAt, request.validDays * DAY_MS);
+  const quoteId = `quote_${Buffer.from(crypto.getRandomValues(new Uint8Array(16))).toString('base64url')}`;
+  const frame = JSON.stringify({
+    quoteId,
+    title: request.title ?? null,
+    preparedFor: request.preparedFor ?? made.terms.customerName,
     createdAt: createdAt.toISOString(),
     createdBy: actor,
-    costCurrency: azureOpenAiPriceBook.currency,
-    rateBasis,
-    customerId: request.customerId ?? null,
-    usageBasis: basis,
+    validUntil: validUntil.toISOString(),
+    resultHash: made.hash,
   });
-  await insertQuote(database, {
-    quoteId: result.quoteId,
-    request: JSON.parse(
-      JSON.stringify(request, (_, value) => (typeof value === 'bigint' ? String(value) : value)),
-    ),
-    result,
-    priceBookVersion: quote.priceBookVersion,
+  const resultText = `${frame.slice(0, -1)},${made.text.slice(1)}`;
+  await insertQuote(dependencies.database, {
+    quoteId,
+    request: JSON.stringify(request, (_, value) => (typeof value === 'bigint' ? String(value) : value)),
+    result: resultText,
+    snapshot: made.snapshotText,
+    resultHash: made.hash,
+    priceBookVersion: made.body.priceBookVersion,
+    customerId: request.customerId ?? null,
+    planId: made.snapshot.plan?.planId ?? null,
+    planVersion: made.snapshot.plan?.versionId ?? null,
     createdBy: actor,
     createdAt,
+    validUntil,
   });
-  return result;
+  return { quoteId, resultText, validUntil };
 }
 
-function refuseUnknownModels(request: QuoteRequest): void {
-  const unknown = [...new Set((request.usage ?? []).map((entry) => entry.model))].filter(
-    (model) => resolveModel(azureOpenAiPriceBook, { model }) === null,
-  );
-  if (unknown.length === 0) return;
-  const errors = unknown.map((model) => {
-    const near = nearNames(azureOpenAiPriceBook, model);
-    return {
-      field: 'usage.model',
-      message: `no price is known for ${JSON.stringify(model)}`,
-      fix:
-        near.length > 0
-          ? `near names: ${near.join(', ')}.`
-          : `known models: ${azureOpenAiPriceBook.models.join(', ')}.`,
-    };
+/** The stored text with the link to the page, which is made for each answer and not stored. */
+async function answerText(
+  dependencies: ApiDependencies,
+  context: Context<ApiEnvironment>,
+  stored: Pick<StoredQuote, 'quoteId' | 'resultText' | 'validUntil'>,
+  status: 200 | 201,
+): Promise<Response> {
+  const { quoteId, resultText, validUntil } = stored;
+  const path = signQuotePath(await readLinkKey(dependencies), quoteId, validUntil ?? new Date(0));
+  const base = dependencies.settings?.publicUrl ?? new URL(context.req.url).origin;
+  const pageUrl = JSON.stringify(`${base.replace(/\/$/, '')}${path}`);
+  return context.body(`${resultText.slice(0, -1)},"pageUrl":${pageUrl}}`, status, {
+    'Content-Type': 'application/json',
+    Location: `/v1/quotes/${quoteId}`,
   });
-  const sentences = errors.slice(0, 5).map(({ message, fix }) => `${message}; ${fix}`);
-  throw new TallystickError(`The quote names what the price book does not hold: ${sentences.join(' ')}`, {
-    code: 'UNKNOWN_MODEL',
-    retry: false,
-    context: { errors },
-  });
-}
-
-async function readRates({ database }: ApiDependencies, request: QuoteRequest) {
-  if (request.customerId === undefined) {
-    const currency = request.currency ?? 'usd';
-    return { currency, rates: await readUsualSellRates(database, currency), rateBasis: 'usual' as const };
-  }
-  const customer = await getCustomer(database, request.customerId);
-  const currencies = await readCustomerCurrencies(database, request.customerId);
-  const currency = request.currency ?? currencies[0] ?? customer.currency ?? 'usd';
-  if (currencies.length > 0 && !currencies.includes(currency)) {
-    throw new ValidationError(
-      'currency',
-      `this customer is billed in ${currencies.join(' and ')}`,
-      'Leave the currency out, or the customer.',
-    );
-  }
-  const rates = await readCustomerSellRates(database, request.customerId);
-  return {
-    currency,
-    rates: rates.filter((rate) => rate.currency === currency),
-    rateBasis: 'customer' as const,
-  };
 }

@@ -3,7 +3,7 @@ export function toCsv(header: readonly string[], rows: readonly (readonly (strin
   return [header, ...rows].map((row) => `${row.map(toCell).join(',')}\r\n`).join('');
 }
 
-const PLAIN_NUMBER = /^-?\d+$/;
+const PLAIN_NUMBER = /^-?\d+(?:\.\d+)?$/;
 /** What makes a spreadsheet read a cell as a formula, also behind leading space (OWASP, CSV injection). */
 const FORMULA_START = /^\s*[=+\-@\t\r]/;
 

@@ -1,5 +1,6 @@
 import { ValidationError } from '../errors.ts';
 import type { LedgerDatabase } from './database.ts';
+import { createSharedReads } from './shared-read.ts';
 
 /** `admin` implies every scope; see `docs/api.md` for what each one may do. */
 export const API_SCOPES = ['sales', 'finance', 'admin'] as const;
@@ -79,6 +80,22 @@ export async function findApiKey(
       .execute();
   }
   return toApiKey(row);
+}
+
+const lookUps = new WeakMap<LedgerDatabase, (ask: string, now: Date) => Promise<ApiKey | null>>();
+
+/** `findApiKey`, read once for all who ask for the same key at the same time; never from before they asked. */
+export async function findApiKeyTogether(
+  database: LedgerDatabase,
+  plainKey: string,
+  now: Date,
+): Promise<ApiKey | null> {
+  let lookUp = lookUps.get(database);
+  if (lookUp === undefined) {
+    lookUp = createSharedReads((key: string, instant: Date) => findApiKey(database, key, instant));
+    lookUps.set(database, lookUp);
+  }
+  return await lookUp(plainKey, now);
 }
 
 /** Ends a key's life; true when it was alive until now. */

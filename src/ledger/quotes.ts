@@ -1,40 +1,42 @@
 import { sql } from 'kysely';
-import type { TimeWindow } from '../clock.ts';
 import { TallystickError } from '../errors.ts';
 import type { LedgerDatabase } from './database.ts';
-import type { TokenType } from './schema.ts';
-import { belongsTo } from './usage-queries.ts';
+
+export { insertQuote, type NewQuote } from './quote-writer.ts';
 
 export interface StoredQuote {
   quoteId: string;
-  /** What was asked and answered, as JSON; never changed after. */
   request: unknown;
-  result: unknown;
+  /** The answer's text, to the letter. */
+  resultText: string;
+  /** What it was computed from, as JSON text; null for quotes of older versions, which cannot be asked again. */
+  snapshotText: string | null;
+  resultHash: string | null;
   priceBookVersion: string;
+  planId: string | null;
+  planVersion: string | null;
   createdBy: string;
   createdAt: Date;
-}
-
-/** Stores a quote for good. Its id is random, so that quotes cannot be listed by guessing. */
-export async function insertQuote(database: LedgerDatabase, quote: StoredQuote): Promise<void> {
-  await database
-    .insertInto('quotes')
-    .values({
-      quote_id: quote.quoteId,
-      request: JSON.stringify(quote.request),
-      result: JSON.stringify(quote.result),
-      price_book_version: quote.priceBookVersion,
-      created_by: quote.createdBy,
-      created_at: quote.createdAt,
-    })
-    .execute();
+  validUntil: Date | null;
 }
 
 /** @throws TallystickError NOT_FOUND */
 export async function getQuote(database: LedgerDatabase, quoteId: string): Promise<StoredQuote> {
   const row = await database
     .selectFrom('quotes')
-    .selectAll()
+    .select([
+      'quote_id',
+      'request',
+      sql<string>`result::text`.as('result_text'),
+      sql<string | null>`snapshot::text`.as('snapshot_text'),
+      'result_hash',
+      'price_book_version',
+      'plan_id',
+      'plan_version',
+      'created_by',
+      'created_at',
+      'valid_until',
+    ])
     .where('quote_id', '=', quoteId)
     .executeTakeFirst();
   if (row === undefined) {
@@ -43,39 +45,75 @@ export async function getQuote(database: LedgerDatabase, quoteId: string): Promi
   return {
     quoteId: row.quote_id,
     request: row.request,
-    result: row.result,
+    resultText: row.result_text,
+    snapshotText: row.snapshot_text,
+    resultHash: row.result_hash,
     priceBookVersion: row.price_book_version,
+    planId: row.plan_id,
+    planVersion: row.plan_version,
     createdBy: row.created_by,
     createdAt: row.created_at,
+    validUntil: row.valid_until,
   };
 }
 
-/** A customer's settled tokens of a window by model, feature, deployment and token type. */
-export async function readCustomerUsageForQuote(
+export interface QuoteListEntry {
+  quoteId: string;
+  title: string | null;
+  customerId: string | null;
+  planId: string | null;
+  currency: string;
+  /** Sum of the invoice lines as decimal text; null where a price is not known. */
+  invoiceAmount: string | null;
+  createdBy: string;
+  createdAt: Date;
+  validUntil: Date | null;
+}
+
+/** Stored quotes, the newest first. */
+export async function listQuotes(
   database: LedgerDatabase,
-  customerId: string,
-  window: TimeWindow,
-): Promise<
-  { model: string; feature: string; deployment: string; tokenType: TokenType; tokenCount: bigint }[]
-> {
-  const result = await sql<{
-    model: string;
-    feature: string;
-    deployment: string;
-    token_type: TokenType;
-    token_count: bigint;
-  }>`
-    select model, feature, deployment, token_type, sum(delta_token_count)::bigint as token_count
-      from hourly_usage as usage
-     where window_start >= ${window.start} and window_start < ${window.end}
-       and ${belongsTo(customerId)}
-     group by model, feature, deployment, token_type
-     order by model, feature, deployment, token_type`.execute(database);
-  return result.rows.map((row) => ({
-    model: row.model,
-    feature: row.feature,
-    deployment: row.deployment,
-    tokenType: row.token_type,
-    tokenCount: row.token_count,
+  query: {
+    customerId?: string | undefined;
+    createdBy?: string | undefined;
+    /** Creation instant as ISO text, and id, of the last quote of the page before. */
+    after: readonly string[] | null;
+    limit: number;
+  },
+): Promise<QuoteListEntry[]> {
+  let select = database
+    .selectFrom('quotes')
+    .select([
+      'quote_id',
+      'customer_id',
+      'plan_id',
+      'created_by',
+      'created_at',
+      'valid_until',
+      sql<string | null>`result ->> 'title'`.as('title'),
+      sql<string>`result ->> 'currency'`.as('currency'),
+      sql<string | null>`result -> 'totals' -> 'invoiceAmount' ->> 'amount'`.as('invoice_amount'),
+    ]);
+  if (query.customerId !== undefined) select = select.where('customer_id', '=', query.customerId);
+  if (query.createdBy !== undefined) select = select.where('created_by', '=', query.createdBy);
+  if (query.after !== null) {
+    const [createdAt, quoteId] = query.after;
+    select = select.where(sql<boolean>`(created_at, quote_id) < (${createdAt}::timestamptz, ${quoteId})`);
+  }
+  const rows = await select
+    .orderBy('created_at', 'desc')
+    .orderBy('quote_id', 'desc')
+    .limit(query.limit)
+    .execute();
+  return rows.map((row) => ({
+    quoteId: row.quote_id,
+    title: row.title,
+    customerId: row.customer_id,
+    planId: row.plan_id,
+    currency: row.currency,
+    invoiceAmount: row.invoice_amount,
+    createdBy: row.created_by,
+    createdAt: row.created_at,
+    validUntil: row.valid_until,
   }));
 }

@@ -70,6 +70,18 @@ export async function readUsualSellRates(database: LedgerDatabase, currency: str
   return result.rows.map(toSellRate);
 }
 
+/** Currencies in which anybody has active subscription items. */
+export async function readSoldCurrencies(database: LedgerDatabase): Promise<string[]> {
+  const rows = await database
+    .selectFrom('subscription_items')
+    .select('currency')
+    .distinct()
+    .where('active', '=', true)
+    .orderBy('currency')
+    .execute();
+  return rows.map((row) => row.currency);
+}
+
 /** Currencies in which a customer has active subscription items. */
 export async function readCustomerCurrencies(
   database: LedgerDatabase,

@@ -76,7 +76,7 @@ describe('a quote', () => {
       currency: 'usd',
       costCurrency: 'usd',
       rateBasis: 'usual',
-      priceBookVersion: azureOpenAiPriceBook.version,
+      priceBookVersion: `${azureOpenAiPriceBook.version}+1`,
       totals: {
         tokenCount: '3000000',
         cost: { amount: '13.75', reason: null },
@@ -117,11 +117,14 @@ describe('a quote', () => {
       from: '2026-10-22T10:00:00.000Z',
       to: '2026-11-21T10:00:00.000Z',
       scale: '1.5',
+      activeUsers: null,
+      existing: null,
     });
     expect(body.lines.map((line) => [line.model, line.tokenType, line.tokenCount])).toEqual([
       ['gpt-4o', 'prompt', '1500'],
       ['gpt-4o', 'completion', '152'],
-      ['mystery-9', 'prompt', '11'],
+      // The halves left over go to the first: 1662 in all, as 1.5 times 1108.
+      ['mystery-9', 'prompt', '10'],
     ]);
     expect(body.lines[2]).toMatchObject({
       cost: { amount: null, reason: 'unknown_model' },

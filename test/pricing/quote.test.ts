@@ -51,7 +51,7 @@ describe('a quote', () => {
   it('rounds once for each rate, not for each line', () => {
     const cheap = { ...base, sellRates: [rate('prompt', '0.4')] };
     const quote = createQuote({ ...cheap, usage: [usageOf('gpt-4o', 1n), usageOf('gpt-4o', 1n)] });
-    expect(quote.invoiceLines).toMatchObject([{ quantity: 2n, amountMinor: 1n }]);
+    expect(quote.invoiceLines).toMatchObject([{ quantityAfter: 2n, amountAfterMinor: 1n }]);
     expect(quote.totals.invoiceAmountMinor.value).toBe(1n);
   });
 
@@ -97,7 +97,7 @@ describe('a quote', () => {
       usage: [usageOf('gpt-4o', 1n)],
     });
     expect(tiered.totals.price.reason).toBe('tiered_sell_rate');
-    expect(tiered.invoiceLines[0]?.amountMinor).toBeNull();
+    expect(tiered.invoiceLines[0]?.amountAfterMinor).toBeNull();
     const euro = createQuote({ ...base, currency: 'eur', usage: [usageOf('gpt-4o', 1_000_000n)] });
     expect(euro.totals.price.value).toBe(300n * 10n ** 12n);
     expect(euro.totals.margin).toEqual({ value: null, reason: 'currency_differs_from_cost' });

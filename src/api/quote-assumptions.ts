@@ -1,0 +1,88 @@
+import type { Quote } from '../../pricing/quote.ts';
+import { MONTH_DAYS } from '../../pricing/quote-range.ts';
+import type { QuoteSnapshot } from './quote-snapshot.ts';
+
+/** What a quote rests on, in sentences for our own people: it may name other customers. */
+export function writeAssumptions(quote: Quote, snapshot: QuoteSnapshot): string[] {
+  return [
+    ...describeUsage(snapshot),
+    ...describeMode(snapshot),
+    ...describeAdjustments(snapshot),
+    `Costs are list prices of the price book ${quote.priceBookVersion} as of ${snapshot.at.toISOString()}.`,
+    describePrices(snapshot),
+    ...(snapshot.rangeReason === null ? describeRange(snapshot) : []),
+    ...describeNotes(quote),
+    'Taxes, discounts and fees beside the usage are not in it.',
+  ];
+}
+
+function describeUsage({ usageBasis }: QuoteSnapshot): string[] {
+  const { kind, likeCustomer, from, to, scale, activeUsers } = usageBasis;
+  if (kind === 'like_customer') {
+    const factor = scale === '1' ? '' : `, times ${scale}`;
+    return [`The usage is the settled usage of ${likeCustomer} from ${from} to ${to}${factor}.`];
+  }
+  if (kind === 'active_users') {
+    return (activeUsers ?? []).map(
+      ({ feature, count, sampleUserCount, sampleDayCount }) =>
+        `${count} active users of ${feature} are expected to use in ${MONTH_DAYS} days what our ${sampleUserCount} active users used on average, measured over ${sampleDayCount} days until ${to}.`,
+    );
+  }
+  return ['The usage is that of one month, as it was given.'];
+}
+
+function describeMode({ mode, customerId, usageBasis }: QuoteSnapshot): string[] {
+  const { existing } = usageBasis;
+  if (mode === 'new' || existing === null) return ['The usage stands alone: nothing is used beside it.'];
+  const period = `${existing.tokenCount} tokens from ${existing.from} until now`;
+  const open =
+    existing.openHourCount === '0'
+      ? []
+      : [`${existing.openHourCount} hours of that period are not settled yet, and not counted.`];
+  return mode === 'merge'
+    ? [`It comes on top of what ${customerId} uses in its current period: ${period}.`, ...open]
+    : [`It replaces what ${customerId} uses in its current period: ${period}.`, ...open];
+}
+
+function describeAdjustments({ adjustments }: QuoteSnapshot): string[] {
+  const { modelSwaps = [], cachedShare, batchShare, region, deploymentType } = adjustments;
+  return [
+    ...modelSwaps.map(({ from, to }) => `${to} is used instead of ${from}, with the same tokens.`),
+    ...(cachedShare === undefined ? [] : [`A share of ${cachedShare} of the prompt tokens is cached.`]),
+    ...(batchShare === undefined ? [] : [`A share of ${batchShare} of all tokens runs as batch.`]),
+    ...(deploymentType === undefined ? [] : [`All of it runs on ${deploymentType} deployments.`]),
+    ...(region === undefined ? [] : [`All of it runs in ${region}.`]),
+  ];
+}
+
+function describePrices({ rateBasis, plan, customerId, currency }: QuoteSnapshot): string {
+  if (rateBasis === 'plan' && plan !== null) {
+    return `Prices are those of the plan ${plan.planId}, version ${plan.versionId}.`;
+  }
+  return rateBasis === 'customer'
+    ? `Prices are those of the subscriptions of ${customerId}.`
+    : `Prices are the usual ones in ${currency}: for each meter what most subscriptions pay.`;
+}
+
+function describeRange({ usageBasis }: QuoteSnapshot): string[] {
+  return usageBasis.kind === 'active_users'
+    ? [
+        'The range is what it would be if every user were like the median one (low) or like one whom nine in ten do not exceed (high).',
+      ]
+    : ['The range is what it would be if all days were like the quietest or the busiest seven in a row.'];
+}
+
+/** What each price rests on beside an exact match, once for each model. */
+function describeNotes({ lines }: Quote): string[] {
+  const modelsByNote = new Map<string, Set<string>>();
+  for (const { model, notes } of lines) {
+    for (const note of notes) {
+      const models = modelsByNote.get(note) ?? new Set<string>();
+      modelsByNote.set(note, models.add(model));
+    }
+  }
+  return [...modelsByNote].map(
+    ([note, models]) =>
+      `${note.replaceAll('_', ' ').replace(/^./, (first) => first.toUpperCase())}: ${[...models].join(', ')}.`,
+  );
+}

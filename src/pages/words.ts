@@ -1,0 +1,46 @@
+/** Families whose names are written in capitals; the rest of a model's name is a word or a version. */
+const CAPITALS = new Map([
+  ['gpt', 'GPT'],
+  ['dall', 'DALL'],
+]);
+
+const TOKEN_WORDS: Record<string, string> = {
+  prompt: 'input tokens',
+  prompt_cached: 'cached input tokens',
+  completion: 'output tokens',
+};
+
+/** A model as people write it: `gpt-4o-mini` is `GPT-4o mini`, `o3-mini` is `o3 mini`. */
+export function modelInWords(model: string): string {
+  if (model === '*') return 'Any model';
+  const [family = '', version, ...rest] = model.split('-');
+  const capitals = CAPITALS.get(family);
+  if (capitals !== undefined) return [`${capitals}${version ? `-${version}` : ''}`, ...rest].join(' ');
+  const name = [family, version, ...rest].filter(Boolean).join(' ');
+  return /^o\d/.test(name) ? name : name.replace(/^./, (first) => first.toUpperCase());
+}
+
+/** `gpt-4o` and `prompt` are `GPT-4o input tokens`. */
+export function usageInWords(model: string, tokenType: string): string {
+  return `${modelInWords(model)} ${TOKEN_WORDS[tokenType] ?? tokenType}`;
+}
+
+/** Digits in groups of three: `1,250,000`, also of decimal text: `1,250.50`. */
+export function groupDigits(text: string): string {
+  const [whole = '0', fraction] = text.split('.');
+  const grouped = whole.replace(/\B(?=(\d{3})+(?!\d))/g, ',');
+  return fraction === undefined ? grouped : `${grouped}.${fraction}`;
+}
+
+const SIGNS: Record<string, string> = { usd: '$', eur: '€', gbp: '£' };
+
+/** An amount with its currency: `$1,250.50`, `−€3.00`, `CHF 12.00`. */
+export function moneyInWords(amount: string, currency: string): string {
+  const sign = SIGNS[currency] ?? `${currency.toUpperCase()} `;
+  return amount.startsWith('-') ? `−${sign}${groupDigits(amount.slice(1))}` : `${sign}${groupDigits(amount)}`;
+}
+
+/** A day: `21 November 2026`. In UTC, as all of our days are. */
+export function dayInWords(instant: string): string {
+  return new Intl.DateTimeFormat('en-GB', { dateStyle: 'long', timeZone: 'UTC' }).format(new Date(instant));
+}
