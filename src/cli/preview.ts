@@ -1,5 +1,6 @@
 import type { Command } from 'commander';
-import type { InvoicePreviewBody } from '../api/invoice-preview-schemas.ts';
+import { toPreviewCsv } from '../api/invoice-preview-csv.ts';
+import type { InvoicePreviewBody, SubscriptionPreviewBody } from '../api/invoice-preview-schemas.ts';
 import { withLocalApi } from './local-api.ts';
 import { createOptionalBilling } from './optional-billing.ts';
 import { groupDigits, print, renderTable } from './output.ts';
@@ -10,16 +11,19 @@ export function addPreviewCommand(program: Command): void {
     .command('preview <customer>')
     .description("a customer's next invoices: Stripe's own preview with the usage it does not count yet")
     .option('--json', 'print as JSON')
+    .option('--csv', 'print as CSV, a row for each tier line')
     .addHelpText(
       'after',
       '\nA customer is named by its tenant (Stripe metadata tenant_id), or by its Stripe id where it has none.\n\n  tallystick preview northwind',
     )
-    .action((customer: string, options: { json?: boolean }) =>
+    .action((customer: string, options: { json?: boolean; csv?: boolean }) =>
       withStores(async ({ config, stores }) => {
         const preview = await withLocalApi(stores, createOptionalBilling(config), (ask) =>
           ask<InvoicePreviewBody>('GET', `/v1/customers/${encodeURIComponent(customer)}/invoice-preview`),
         );
-        print(options.json === true, preview, () => renderPreview(preview));
+        print(options.json === true, preview, () =>
+          options.csv === true ? toPreviewCsv(preview).trimEnd() : renderPreview(preview),
+        );
       }),
     );
 }
@@ -27,21 +31,49 @@ export function addPreviewCommand(program: Command): void {
 function renderPreview(preview: InvoicePreviewBody): string {
   if (preview.subscriptions.length === 0) return `${preview.customerId} has no active subscription item.`;
   return preview.subscriptions
-    .map((subscription) => {
-      const currency = subscription.currency.toUpperCase();
-      const lines = subscription.lines.map((line) => [
-        line.description,
-        line.quantity === null ? '' : groupDigits(line.quantity),
-        line.amount ?? 'no price',
-      ]);
-      return [
-        `${preview.customerId}, ${subscription.periodStart} to ${subscription.periodEnd}`,
-        renderTable(['line', 'tokens', currency], lines, [1, 2]),
-        `total ${subscription.total ?? 'unknown'} ${currency}; Stripe: ${subscription.stripe.status === 'ok' ? `as of ${subscription.stripe.asOf}` : `unavailable (${subscription.stripe.reason})`}; ${subscription.ledger.openHourCount} hours still open`,
-        ...subscription.quarantined.map(
-          (entry) => `in quarantine: ${groupDigits(entry.tokenCount)} tokens, ${entry.reason}`,
-        ),
-      ].join('\n');
-    })
+    .map((subscription) => renderSubscription(preview.customerId, subscription))
     .join('\n\n');
+}
+
+function renderSubscription(customerId: string, subscription: SubscriptionPreviewBody): string {
+  const { stripe, ledger, hours } = subscription;
+  const currency = subscription.currency.toUpperCase();
+  const answered = stripe.answered ? `as of ${stripe.asOf}` : `not asked or no answer (${stripe.reason})`;
+  return [
+    `${customerId}, ${subscription.periodStart} to ${subscription.periodEnd}`,
+    renderTable(['line', 'tokens', currency], subscription.lines.flatMap(renderLine), [1, 2]),
+    `total ${subscription.total ?? 'unknown'} ${currency}; Stripe: ${answered}; ledger as of ${ledger.asOf}`,
+    `hours: ${hours.settledCount} settled, ${ledger.openHourCount} open${hours.quarantined.length === 0 ? '' : ', some with usage in quarantine'}`,
+    renderProjection(subscription, currency),
+    ...subscription.lines
+      .filter((line) => line.equalsStripe === false)
+      .map(
+        (line) => `Stripe rates "${line.description}" otherwise: run sync-catalog, then look at its price.`,
+      ),
+    ...subscription.quarantined.map(
+      (entry) => `in quarantine: ${groupDigits(entry.tokenCount)} tokens, ${entry.reason}`,
+    ),
+  ].join('\n');
+}
+
+function renderLine(line: SubscriptionPreviewBody['lines'][number]): string[][] {
+  const whole = [
+    line.description,
+    line.quantity === null ? '' : groupDigits(line.quantity),
+    line.amount ?? `no amount (${line.reason})`,
+  ];
+  if (line.price.kind === 'per_unit' || line.tiers.length === 0) return [whole];
+  const tiers = line.tiers.map(({ tier, quantity, flatAmount, amount }) => [
+    `  tier ${tier}${flatAmount === null ? '' : `, ${flatAmount} of it flat`}`,
+    groupDigits(quantity),
+    amount,
+  ]);
+  return [whole, ...tiers];
+}
+
+function renderProjection({ projection }: SubscriptionPreviewBody, currency: string): string {
+  const { total, reason, knownDayCount, periodEnd } = projection;
+  return total === null
+    ? `at the end of the period: not projected, ${reason} (${knownDayCount} known days)`
+    : `at ${periodEnd}: ${total.p50} ${currency}, from ${total.p10} to ${total.p90} (on ${knownDayCount} known days)`;
 }
