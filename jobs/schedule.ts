@@ -15,6 +15,8 @@ export const STEP_INTERVALS_MS: Record<StepName, number> = {
   'rate-usage': 5 * 60_000,
   reconcile: 10 * 60_000,
   'collect-control': 5 * 60_000,
+  // The day's synchronization, once; the other looks are for those asked for, and for one that failed.
+  'sync-prices': 60 * 60_000,
 };
 
 const WATCH_EVERY_MS = 30_000;

@@ -11,6 +11,7 @@ import { recordRun } from './record-run.ts';
 import { repairUsage } from './repair-usage.ts';
 import { rescanUsage } from './rescan-usage.ts';
 import { syncCatalog } from './sync-catalog.ts';
+import { syncPrices } from './sync-prices.ts';
 
 /** The pipeline's steps in the order in which usage travels; names are the BullMQ job names. */
 export const STEP_NAMES = [
@@ -26,11 +27,16 @@ export const STEP_NAMES = [
 ] as const;
 /** What runs only where a control source is configured, after all others. */
 const CONTROL_STEP = 'collect-control';
-export type StepName = (typeof STEP_NAMES)[number] | typeof CONTROL_STEP;
+/** What runs only where a price list is configured. Nothing waits for it. */
+const PRICES_STEP = 'sync-prices';
+export type StepName = (typeof STEP_NAMES)[number] | typeof CONTROL_STEP | typeof PRICES_STEP;
 
 /** The steps that this configuration has. */
-export function stepNames(deps: Pick<JobDependencies, 'control'>): readonly StepName[] {
-  return deps.control === undefined ? STEP_NAMES : [...STEP_NAMES, CONTROL_STEP];
+export function stepNames(deps: Pick<JobDependencies, 'control' | 'retailPrices'>): readonly StepName[] {
+  const more: StepName[] = [];
+  if (deps.control !== undefined) more.push(CONTROL_STEP);
+  if (deps.retailPrices !== undefined) more.push(PRICES_STEP);
+  return more.length === 0 ? STEP_NAMES : [...STEP_NAMES, ...more];
 }
 
 type Step = (deps: JobDependencies, signal?: AbortSignal) => Promise<object>;
@@ -46,6 +52,7 @@ const STEPS: Record<StepName, Step> = {
   'rate-usage': rateUsage,
   reconcile,
   'collect-control': collectControl,
+  'sync-prices': syncPrices,
 };
 
 export type StepResult = { ran: false } | ({ ran: true } & Record<string, unknown>);

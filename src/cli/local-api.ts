@@ -8,7 +8,11 @@ import { VERSION } from './http-server.ts';
 import type { Stores } from './services.ts';
 
 /** Asks a route and gives its body; a problem becomes an error with the same code and words. */
-export type AskApi = <Answer>(method: 'GET' | 'POST', route: string, body?: object) => Promise<Answer>;
+export type AskApi = <Answer>(
+  method: 'GET' | 'POST' | 'PUT',
+  route: string,
+  body?: object,
+) => Promise<Answer>;
 
 /**
  * Lets a command ask the very routes that customers of the API ask, in this process: one meaning, one

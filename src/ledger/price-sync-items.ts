@@ -1,5 +1,6 @@
 import { sql } from 'kysely';
 import type { RetailFinding } from '../../pricing/retail-diff.ts';
+import type { RetailTarget } from '../../pricing/retail-meter-map.ts';
 import { TallystickError } from '../errors.ts';
 import type { LedgerDatabase, LedgerTransaction } from './database.ts';
 import type { PriceSyncTables } from './schema-price-sync.ts';
@@ -7,11 +8,10 @@ import type { PriceSyncTables } from './schema-price-sync.ts';
 export type PriceSyncItemStatus = PriceSyncTables['price_sync_items']['status'];
 
 /** What the list said that the book did not have. */
-export interface PriceSyncItem extends Omit<RetailFinding, 'fingerprint' | 'target' | 'verdict' | 'reason'> {
+export interface PriceSyncItem extends Omit<RetailFinding, 'fingerprint' | 'verdict' | 'reason'> {
   priceSyncItemId: bigint;
   verdict: PriceSyncTables['price_sync_items']['verdict'];
   reason: string | null;
-  target: { model: string; deploymentType: string; region: string; tokenType: string } | null;
   status: PriceSyncItemStatus;
   runId: string;
   foundAt: Date;
@@ -51,6 +51,8 @@ export async function followWaitingItems(
     .selectFrom('price_sync_items')
     .select(['subject', 'fingerprint'])
     .where('status', '=', 'rejected')
+    // Whoever decided about one that went has it forgotten; should it come back and go again, that is new.
+    .where('verdict', '<>', 'disappeared')
     .execute();
   const answered = new Set(rejected.map(({ subject, fingerprint }) => `${subject}\n${fingerprint}`));
   const open = findings.filter((finding) => !answered.has(`${finding.subject}\n${finding.fingerprint}`));
@@ -178,6 +180,11 @@ export async function rememberSeenMeters(
   );
 }
 
+/** Reports the meter no more. */
+export async function forgetSeenMeter(transaction: LedgerTransaction, meterId: string): Promise<void> {
+  await transaction.deleteFrom('retail_meters_seen').where('meter_id', '=', meterId).execute();
+}
+
 function valuesOf(finding: RetailFinding, runId: string, now: Date) {
   const { target } = finding;
   return {
@@ -228,12 +235,13 @@ function toItem(row: ItemRow): PriceSyncItem {
     target:
       row.model === null
         ? null
-        : {
+        : // What the table holds came out of a checked map.
+          ({
             model: row.model,
-            deploymentType: row.deployment_type ?? '',
-            region: row.region ?? '',
-            tokenType: row.token_type ?? '',
-          },
+            deploymentType: row.deployment_type,
+            region: row.region,
+            tokenType: row.token_type,
+          } as RetailTarget),
     oldPicoPerUnit: row.old_pico_per_unit === null ? null : BigInt(row.old_pico_per_unit),
     newPicoPerUnit: row.new_pico_per_unit === null ? null : BigInt(row.new_pico_per_unit),
     listedFrom: row.listed_from,
