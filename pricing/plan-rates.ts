@@ -7,7 +7,8 @@ import {
   planVersionAt,
 } from './plan.ts';
 import { markedUpUnitAmount, perUnitPrice, tiersOf, unitAmountOf, wholeMinorOf } from './plan-price.ts';
-import { findPrice, type PriceBook, resolveModel } from './price-book.ts';
+import { type PriceBook, resolveModel } from './price-book.ts';
+import { priceFinder } from './price-finder.ts';
 import type { RatePrice } from './rate-price.ts';
 import type { SellRate } from './sell-rates.ts';
 import { TOKEN_TYPES, type TokenType } from './tokens.ts';
@@ -91,6 +92,7 @@ function markedUpRates(input: MarkupInput): SellRate[] {
       `plan ${plan.planId} is in ${plan.currency} and marks up prices in ${book.currency}: state amounts instead`,
     );
   }
+  const findPrice = priceFinder(book);
   const percent = price.percent ?? version.markupPercent ?? globalMarkupAt(plan, at);
   const models = rate.model === '*' ? book.models : [rate.model];
   return models.flatMap((model) =>
@@ -98,7 +100,7 @@ function markedUpRates(input: MarkupInput): SellRate[] {
       .filter((tokenType) => !isNamedElsewhere(version, rate, model, tokenType, book))
       .flatMap((tokenType) => {
         const query = { model, deploymentType: price.deploymentType, at };
-        const cost = findPrice(book, query, tokenType);
+        const cost = findPrice(query, tokenType);
         const note = (text: PlanRateNote['note']) =>
           notes.push({ rateId: planRateId(plan.planId, rate), note: text, model, tokenType });
         if (!cost.found) {
