@@ -108,9 +108,16 @@ export function checkPriceRow(row: PriceRow, context: Context): PriceProblem[] {
     add('listedAt', 'is no day', 'Write it like 2026-01-31.');
   }
   for (const field of ['source', 'sourceKey', 'note', 'allowAbsurd', 'allowGap'] as const) {
-    if (row[field].length > MAX_TEXT_LENGTH) add(field, `has more than ${MAX_TEXT_LENGTH} characters`);
+    const message = judgeText(row[field]);
+    if (message !== null) add(field, message);
   }
   return problems;
+}
+
+/** Postgres stores neither a zero character nor half of a surrogate pair. */
+function judgeText(text: string): string | null {
+  if (text.length > MAX_TEXT_LENGTH) return `has more than ${MAX_TEXT_LENGTH} characters`;
+  return text.includes('\0') || !text.isWellFormed() ? 'holds a zero character or half a character' : null;
 }
 
 function judgeAmount(row: PriceRow): string | null {
@@ -226,6 +233,7 @@ function checkDeployment(
   if (model !== null && isPattern(deployment) && deployment.replace(/[*?]/g, '') === '') {
     add('deployment', 'fits every name, so that no unknown model would ever be noticed');
   }
-  if (rule.note.length > MAX_TEXT_LENGTH) add('note', `has more than ${MAX_TEXT_LENGTH} characters`);
+  const noteMessage = judgeText(rule.note);
+  if (noteMessage !== null) add('note', noteMessage);
   return problems;
 }

@@ -209,3 +209,8 @@ export function normalizeModelName(name: string): string {
     .toLowerCase()
     .replace(/^(?:azure|openai)\//, '');
 }
+
+/** Keys of sources are short plain words. */
+export function isSourceKey(text: string): boolean {
+  return /^[A-Za-z0-9][\w .:/@+-]{0,199}$/.test(text);
+}
