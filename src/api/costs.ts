@@ -1,0 +1,197 @@
+import { createRoute, z } from '@hono/zod-openapi';
+import { accepts } from 'hono/accepts';
+import { formatDecimal, PICO_DIGITS } from '../../pricing/money.ts';
+import {
+  COST_DIMENSIONS,
+  type CostDimension,
+  type CostTotals,
+  queryCosts,
+  readCostCompleteness,
+  readCostTotals,
+  readIdleCosts,
+} from '../ledger/cost-queries.ts';
+import { requireScope, securityOf } from './authentication.ts';
+import { readDayWindow } from './cost-window.ts';
+import { decodeCursor, encodeCursor } from './cursor.ts';
+import type { Api, ApiDependencies } from './dependencies.ts';
+import {
+  AmountSchema,
+  CursorSchema,
+  IdentifierSchema,
+  InstantSchema,
+  keyedProblems,
+  PageLimitSchema,
+  TokenCountSchema,
+  textSchema,
+} from './schemas.ts';
+import { toCsv } from './usage-csv.ts';
+import { usageWindowFields } from './usage-window.ts';
+
+const CostQuerySchema = z.strictObject({
+  ...usageWindowFields,
+  groupBy: z
+    .string()
+    .default('day')
+    .transform((text) => (text === '' ? [] : text.split(',')))
+    .pipe(
+      z
+        .array(z.enum(COST_DIMENSIONS, { error: `must be some of ${COST_DIMENSIONS.join(', ')}` }))
+        .min(1, { error: `must name at least one of ${COST_DIMENSIONS.join(', ')}` })
+        .refine((names) => new Set(names).size === names.length, { error: 'must not name one twice' }),
+    )
+    .openapi({ type: 'string', example: 'day,customer', description: COST_DIMENSIONS.join(', ') }),
+  customerId: IdentifierSchema.optional(),
+  model: textSchema(512).min(1).optional(),
+  feature: textSchema(512).min(1).optional(),
+  deployment: textSchema(512).min(1).optional(),
+  cursor: CursorSchema.optional(),
+  limit: PageLimitSchema,
+});
+
+const totalsFields = {
+  tokenCount: TokenCountSchema,
+  cost: AmountSchema.nullable().openapi({
+    description: 'USD. null while the price of some of the tokens is unknown; knownCost is of the others.',
+  }),
+  knownCost: AmountSchema.openapi({ description: 'USD.' }),
+  tokenCost: AmountSchema.openapi({ description: 'Of knownCost: priced by the token.' }),
+  provisionedCost: AmountSchema.openapi({ description: 'Of knownCost: shares of bought capacity.' }),
+  unknown: z
+    .array(z.object({ reason: z.string(), tokenCount: TokenCountSchema }))
+    .openapi({ description: 'Tokens without a known cost.' }),
+};
+
+const CostRowSchema = z
+  .object({
+    day: z.string().optional(),
+    customerId: z.string().nullable().optional(),
+    model: z.string().optional(),
+    feature: z.string().optional(),
+    deployment: z.string().optional(),
+    ...totalsFields,
+  })
+  .openapi('CostRow');
+type ShownRow = z.output<typeof CostRowSchema>;
+
+const CostsSchema = z
+  .object({
+    asOf: InstantSchema,
+    currency: z.literal('usd'),
+    dueDayCount: z.string().openapi({ description: 'Days of the window that wait to be rated (again).' }),
+    ratedDayCount: z.string(),
+    priceBookVersions: z.array(z.string()),
+    totals: z.object({
+      ...totalsFields,
+      overhead: AmountSchema.openapi({ description: 'USD; bought capacity that nobody is charged for.' }),
+    }),
+    overhead: z
+      .array(z.object({ deployment: z.string(), cost: AmountSchema }))
+      .openapi({ description: 'By deployment. Filters do not apply: it is nobody’s.' }),
+    rows: z.array(CostRowSchema),
+    nextCursor: z.string().nullable(),
+  })
+  .openapi('Costs');
+export type CostsBody = z.output<typeof CostsSchema>;
+
+/** Adds `GET /v1/costs`: what usage cost us. */
+export function addCostRoutes(api: Api, dependencies: ApiDependencies): void {
+  const { database } = dependencies;
+  const route = createRoute({
+    method: 'get',
+    path: '/v1/costs',
+    tags: ['Costs'],
+    summary:
+      'What usage cost us by day, customer, model, feature or deployment; JSON, or CSV with Accept: text/csv',
+    security: securityOf('sales', 'finance', 'admin'),
+    middleware: [requireScope(dependencies, 'sales', 'finance')],
+    request: { query: CostQuerySchema },
+    responses: {
+      200: {
+        description:
+          'A page, and the totals of the whole window. As CSV the next page is in the Link header.',
+        content: { 'application/json': { schema: CostsSchema }, 'text/csv': { schema: z.string() } },
+      },
+      ...keyedProblems,
+    },
+  });
+
+  api.openapi(route, async (context) => {
+    const { from, to, period, groupBy, cursor, limit, ...filters } = context.req.valid('query');
+    const window = readDayWindow({ from, to, period });
+    const after = cursor === undefined ? null : decodeCursor(cursor, groupBy.length);
+    const filter = {
+      window,
+      ...(filters.customerId === undefined ? {} : { customerId: filters.customerId }),
+      ...(filters.model === undefined ? {} : { model: filters.model }),
+      ...(filters.feature === undefined ? {} : { feature: filters.feature }),
+      ...(filters.deployment === undefined ? {} : { deployment: filters.deployment }),
+    };
+    const found = await queryCosts(database, { ...filter, groupBy, after, limit: limit + 1 });
+    const page = found.slice(0, limit);
+    const last = found.length > limit ? page.at(-1) : undefined;
+    const nextCursor =
+      last === undefined ? null : encodeCursor(groupBy.map((name) => last.dimensions[name] ?? ''));
+    const rows: ShownRow[] = page.map(({ dimensions: { customer, ...others }, ...totals }) => ({
+      ...others,
+      ...(customer === undefined ? {} : { customerId: customer === '' ? null : customer }),
+      ...showTotals(totals),
+    }));
+    const supports = ['application/json', 'text/csv'];
+    if (accepts(context, { header: 'Accept', supports, default: 'application/json' }) === 'text/csv') {
+      const headers: Record<string, string> = { 'Content-Type': 'text/csv; charset=utf-8; header=present' };
+      if (nextCursor !== null) {
+        const next = new URL(context.req.url);
+        next.searchParams.set('cursor', nextCursor);
+        headers.Link = `<${next.pathname}${next.search}>; rel="next"`;
+      }
+      return context.text(toCostCsv(rows, groupBy), 200, headers);
+    }
+    const completeness = await readCostCompleteness(database, window);
+    const idle = await readIdleCosts(database, window);
+    const overhead = idle.reduce((sum, { costPicoUsd }) => sum + costPicoUsd, 0n);
+    return context.json(
+      {
+        asOf: dependencies.clock.now().toISOString(),
+        currency: 'usd' as const,
+        dueDayCount: String(completeness.dueDayCount),
+        ratedDayCount: String(completeness.ratedDayCount),
+        priceBookVersions: completeness.priceBookVersions,
+        totals: { ...showTotals(await readCostTotals(database, filter)), overhead: showUsd(overhead) },
+        overhead: idle.map(({ deployment, costPicoUsd }) => ({ deployment, cost: showUsd(costPicoUsd) })),
+        rows,
+        nextCursor,
+      },
+      200,
+    );
+  });
+}
+
+function showTotals(totals: CostTotals) {
+  const known = totals.tokenCostPicoUsd + totals.provisionedCostPicoUsd;
+  return {
+    tokenCount: String(totals.tokenCount),
+    cost: totals.unknown.length > 0 ? null : showUsd(known),
+    knownCost: showUsd(known),
+    tokenCost: showUsd(totals.tokenCostPicoUsd),
+    provisionedCost: showUsd(totals.provisionedCostPicoUsd),
+    unknown: totals.unknown.map(({ reason, tokenCount }) => ({ reason, tokenCount: String(tokenCount) })),
+  };
+}
+
+/** Exact USD. */
+export function showUsd(picoUsd: bigint): string {
+  return formatDecimal(picoUsd, PICO_DIGITS, 2);
+}
+
+function toCostCsv(rows: readonly ShownRow[], groupBy: readonly CostDimension[]): string {
+  const names = groupBy.map((dimension) => (dimension === 'customer' ? 'customerId' : dimension));
+  const figures = ['tokenCount', 'cost', 'knownCost', 'tokenCost', 'provisionedCost'] as const;
+  return toCsv(
+    [...names, ...figures, 'unknownTokens'],
+    rows.map((row) => [
+      ...names.map((name) => row[name] ?? null),
+      ...figures.map((figure) => row[figure]),
+      row.unknown.map(({ reason, tokenCount }) => `${reason}:${tokenCount}`).join(' '),
+    ]),
+  );
+}
