@@ -2,7 +2,10 @@ import { parseArgs } from 'node:util';
 import { backfillMemoryBench } from './backfill-memory.ts';
 import { type Bench, type BenchResult, judge } from './bench.ts';
 import { collectBench } from './collect.ts';
+import { previewBench } from './preview.ts';
 import { pushBench } from './push.ts';
+import { ratingBench } from './rating.ts';
+import { ratingPeerBench } from './rating-peer.ts';
 import { reconcileReadsBench } from './reconcile-reads.ts';
 import { recoveryBench } from './recovery.ts';
 import { replayBench } from './replay.ts';
@@ -19,6 +22,9 @@ const BENCHES: readonly Bench[] = [
   recoveryBench,
   replayBench,
   reconcileReadsBench,
+  ratingBench,
+  ratingPeerBench,
+  previewBench,
   scenariosBench,
 ];
 const STOP_TIMEOUT_MS = 30_000;
