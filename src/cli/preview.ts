@@ -1,4 +1,5 @@
 import type { Command } from 'commander';
+import { readApiSettings } from '../api/dependencies.ts';
 import { toPreviewCsv } from '../api/invoice-preview-csv.ts';
 import type { InvoicePreviewBody, SubscriptionPreviewBody } from '../api/invoice-preview-schemas.ts';
 import { withLocalApi } from './local-api.ts';
@@ -18,8 +19,12 @@ export function addPreviewCommand(program: Command): void {
     )
     .action((customer: string, options: { json?: boolean; csv?: boolean }) =>
       withStores(async ({ config, stores }) => {
-        const preview = await withLocalApi(stores, createOptionalBilling(config), (ask) =>
-          ask<InvoicePreviewBody>('GET', `/v1/customers/${encodeURIComponent(customer)}/invoice-preview`),
+        const route = `/v1/customers/${encodeURIComponent(customer)}/invoice-preview`;
+        const preview = await withLocalApi(
+          stores,
+          createOptionalBilling(config),
+          (ask) => ask<InvoicePreviewBody>('GET', route),
+          { settings: readApiSettings(config) },
         );
         print(options.json === true, preview, () =>
           options.csv === true ? toPreviewCsv(preview).trimEnd() : renderPreview(preview),

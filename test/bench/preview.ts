@@ -1,0 +1,85 @@
+import { createApp } from '../../src/api/app.ts';
+import { DEFAULT_API_SETTINGS } from '../../src/api/dependencies.ts';
+import type { InvoicePreviewBody } from '../../src/api/invoice-preview-schemas.ts';
+import { HOUR_MS } from '../../src/clock.ts';
+import { createApiKey } from '../../src/ledger/api-keys.ts';
+import { VirtualClock } from '../../src/sandbox/virtual-clock.ts';
+import { createStripe } from '../../src/stripe/client.ts';
+import { assertEqual, type Bench, type BenchContext, type Measurement } from './bench.ts';
+import { startBenchPostgres } from './support/bench-postgres.ts';
+import { addPreviewMonth, sumMonth } from './support/preview-month.ts';
+import { describeSpread, median } from './support/statistics.ts';
+
+/** November: 720 hours. */
+const START_MS = Date.UTC(2026, 10, 1);
+const MODEL_COUNT = 8;
+const SUBJECT_COUNT = 200;
+const UNPUSHED_HOUR_COUNT = 3;
+
+/** A whole preview through the API against the one aggregate query that no preview can do without. */
+export const previewBench: Bench = {
+  name: 'preview',
+  title: 'preview of a month, over the aggregate query it needs',
+  target: 1.5,
+  better: 'lower',
+  run,
+};
+
+async function run({ quick, cleanup, note }: BenchContext): Promise<Measurement> {
+  const hourCount = quick ? 72 : 720;
+  const roundCount = quick ? 3 : 9;
+  const postgres = await startBenchPostgres(cleanup);
+  const { database } = await postgres.createLedger();
+  await addPreviewMonth(database, {
+    startMs: START_MS,
+    hourCount,
+    modelCount: MODEL_COUNT,
+    subjectCount: SUBJECT_COUNT,
+    unpushedHourCount: UNPUSHED_HOUR_COUNT,
+  });
+  await postgres.settle();
+  note(`${hourCount * MODEL_COUNT * SUBJECT_COUNT} settled rows`);
+
+  const window = { start: new Date(START_MS), end: new Date(START_MS + hourCount * HOUR_MS) };
+  const clock = new VirtualClock(window.end.getTime() - HOUR_MS / 2);
+  // No reads are left for the day: so the answer is all our own, and no outside system is in the figure.
+  const settings = { ...DEFAULT_API_SETTINGS, stripePreviewReadsPerDay: 0 };
+  const billing = createStripe({ STRIPE_API_KEY: 'sk_test_unused', STRIPE_API_BASE: 'http://127.0.0.1:9' });
+  const app = createApp({ database, billing, clock, version: 'bench', settings });
+  const { plainKey } = await createApiKey(database, { name: 'bench', scopes: ['sales'], now: clock.now() });
+  const preview = async () => {
+    const response = await app.request('/v1/customers/bench/invoice-preview', {
+      headers: { authorization: `Bearer ${plainKey}` },
+    });
+    return { status: response.status, body: (await response.json()) as InvoicePreviewBody };
+  };
+
+  const seconds = { query: [] as number[], preview: [] as number[] };
+  let rowCount = 0;
+  for (let round = 0; round <= roundCount; round += 1) {
+    const queryStart = performance.now();
+    const needed = await sumMonth(database, window);
+    const previewStart = performance.now();
+    const { status, body } = await preview();
+    const end = performance.now();
+    assertEqual('status of the preview', status, 200);
+    const lines = body.subscriptions[0]?.lines ?? [];
+    assertEqual('lines', lines.length, MODEL_COUNT * 3);
+    const tokenCount = lines.reduce((sum, line) => sum + BigInt(line.quantity ?? 0), 0n);
+    assertEqual('tokens in the preview', tokenCount, needed.tokenCount);
+    rowCount = needed.rowCount;
+    // The first round warms both.
+    if (round === 0) continue;
+    seconds.query.push((previewStart - queryStart) / 1_000);
+    seconds.preview.push((end - previewStart) / 1_000);
+  }
+  const ratios = seconds.preview.map((value, index) => value / (seconds.query[index] ?? Number.NaN));
+  const show = (value: number) => `${(value * 1_000).toFixed(0)} ms`;
+  return {
+    ratio: median(ratios),
+    detail:
+      `${hourCount} hours x ${MODEL_COUNT} models x ${SUBJECT_COUNT} subjects, ${rowCount} groups, ${roundCount} rounds: ` +
+      `query ${describeSpread(seconds.query, show)}, preview ${describeSpread(seconds.preview, show)}, ` +
+      `ratio ${describeSpread(ratios, (value) => value.toFixed(2))}`,
+  };
+}
