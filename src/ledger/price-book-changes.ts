@@ -45,35 +45,43 @@ export async function changePriceBook(
   database: LedgerDatabase,
   wanted: PriceBookChange,
 ): Promise<PriceBookChangeResult> {
-  const { change, now } = wanted;
   return await database.transaction().execute(async (transaction) => {
     await lockPriceBook(transaction);
-    await seedLockedPriceBook(transaction, now);
-    const current = await readPriceBookVersion(transaction);
-    const { data } = await readPriceBook(transaction);
-    const plan = planPriceChange(data, change);
-    const nothing = { plan, versionBefore: current.version, version: current.version, changeId: null };
-    if (plan.problems.length > 0 || isEmpty(plan)) return { ...nothing, affectedDays: [] };
-    const affectedDays = await findAffectedDays(transaction, data, plan, now);
-    if (wanted.dryRun === true) return { ...nothing, affectedDays };
-    const changeId = current.changeId + 1n;
-    const version = `${current.version.slice(0, current.version.lastIndexOf('+'))}+${changeId}`;
-    await transaction
-      .insertInto('price_book_changes')
-      .values({
-        change_id: changeId,
-        kind: wanted.kind,
-        made_at: now,
-        made_by: wanted.actor,
-        reason: wanted.reason,
-        version,
-      })
-      .execute();
-    await supersedePriceBookContent(transaction, changeId, plan.superseded);
-    await insertPriceBookContent(transaction, changeId, plan.added);
-    await writeDown(transaction, wanted, { plan, changeId, version, affectedDays });
-    return { plan, versionBefore: current.version, version, changeId, affectedDays };
+    return await changeLockedPriceBook(transaction, wanted);
   });
+}
+
+/** The same as a part of something larger, where the caller holds the lock (see `lockPriceBook`). */
+export async function changeLockedPriceBook(
+  transaction: LedgerTransaction,
+  wanted: PriceBookChange,
+): Promise<PriceBookChangeResult> {
+  const { change, now } = wanted;
+  await seedLockedPriceBook(transaction, now);
+  const current = await readPriceBookVersion(transaction);
+  const { data } = await readPriceBook(transaction);
+  const plan = planPriceChange(data, change);
+  const nothing = { plan, versionBefore: current.version, version: current.version, changeId: null };
+  if (plan.problems.length > 0 || isEmpty(plan)) return { ...nothing, affectedDays: [] };
+  const affectedDays = await findAffectedDays(transaction, data, plan, now);
+  if (wanted.dryRun === true) return { ...nothing, affectedDays };
+  const changeId = current.changeId + 1n;
+  const version = `${current.version.slice(0, current.version.lastIndexOf('+'))}+${changeId}`;
+  await transaction
+    .insertInto('price_book_changes')
+    .values({
+      change_id: changeId,
+      kind: wanted.kind,
+      made_at: now,
+      made_by: wanted.actor,
+      reason: wanted.reason,
+      version,
+    })
+    .execute();
+  await supersedePriceBookContent(transaction, changeId, plan.superseded);
+  await insertPriceBookContent(transaction, changeId, plan.added);
+  await writeDown(transaction, wanted, { plan, changeId, version, affectedDays });
+  return { plan, versionBefore: current.version, version, changeId, affectedDays };
 }
 
 function isEmpty({ added }: PriceChangePlan): boolean {

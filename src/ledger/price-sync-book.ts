@@ -1,10 +1,7 @@
-import { checkPriceBook } from '../../pricing/price-book-check.ts';
-import { type PriceRow, timelineKeyOf } from '../../pricing/price-rows.ts';
 import { type ListedRow, RETAIL_SOURCE, rowOfListedPrice } from '../../pricing/retail-row.ts';
 import { TallystickError } from '../errors.ts';
 import type { LedgerTransaction } from './database.ts';
-import { readPriceBook, seedLockedPriceBook } from './price-book.ts';
-import { insertPriceBookContent, supersedePriceBookContent } from './price-book-rows.ts';
+import { changeLockedPriceBook } from './price-book-changes.ts';
 
 export interface ListedChange {
   actor: string;
@@ -28,8 +25,6 @@ export async function addListedPrices(
   listed: readonly Listed[],
   change: ListedChange,
 ): Promise<string> {
-  await seedLockedPriceBook(transaction, change.now);
-  const book = await readPriceBook(transaction);
   const today = change.now.toISOString().slice(0, 10);
   const word = change.isPersonsWord === true ? change.reason.slice(0, 1_000) : '';
   const rows = listed.map((entry) => ({
@@ -37,46 +32,31 @@ export async function addListedPrices(
     allowAbsurd: word,
     allowGap: word,
   }));
-  const keys = new Set(rows.map(keyOf));
-  const superseded = book.data.prices.filter((row) => keys.has(keyOf(row)));
-  const kept = book.data.prices.filter((row) => !keys.has(keyOf(row)));
-  const sources = {
-    [RETAIL_SOURCE]: {
-      title: 'Azure Retail Prices API',
-      asOf: today,
-      note: 'Synchronized by meter id. Prices before the first look are not taken from it.',
+  const { plan, version } = await changeLockedPriceBook(transaction, {
+    change: {
+      rows,
+      sources: {
+        [RETAIL_SOURCE]: {
+          title: 'Azure Retail Prices API',
+          asOf: today,
+          note: 'Synchronized by meter id. Prices before the first look are not taken from it.',
+        },
+      },
+      // A change that was announced may be announced anew, for the same instant.
+      supersede: true,
     },
-  };
-  const [problem] = checkPriceBook({
-    ...book.data,
-    sources: { ...book.data.sources, ...sources },
-    prices: [...kept, ...rows],
+    kind: 'sync',
+    reason: change.reason,
+    actor: change.actor,
+    now: change.now,
   });
-  if (problem !== undefined) throw refusedByBook(problem.subject, problem.message);
-  const last = await transaction
-    .selectFrom('price_book_changes')
-    .select(({ fn }) => fn.max('change_id').as('change_id'))
-    .executeTakeFirstOrThrow();
-  const changeId = (last.change_id ?? 0n) + 1n;
-  const version = `${book.version.split('+')[0]}+${changeId}`;
-  await transaction
-    .insertInto('price_book_changes')
-    .values({
-      change_id: changeId,
-      kind: 'sync',
-      made_at: change.now,
-      made_by: change.actor,
-      reason: change.reason,
-      version,
-    })
-    .execute();
-  await supersedePriceBookContent(transaction, changeId, { rows: superseded, deployments: [] });
-  await insertPriceBookContent(transaction, changeId, { sources, models: [], deployments: [], prices: rows });
-  return version;
-}
-
-function keyOf(row: PriceRow): string {
-  return `${timelineKeyOf(row)} ${row.effectiveFrom}`;
+  const [problem] = plan.problems;
+  if (problem === undefined) return version;
+  throw new TallystickError(`The price book refuses ${problem.subject}: ${problem.message}.`, {
+    code: 'CONFLICT',
+    retry: false,
+    fix: 'Reject it here, and add the price by hand as it should be.',
+  });
 }
 
 function requireListed(entry: Listed): ListedRow {
@@ -88,12 +68,4 @@ function requireListed(entry: Listed): ListedRow {
     });
   }
   return { ...(entry as ListedRow), target, newPicoPerUnit, listedFrom, effectiveFrom };
-}
-
-function refusedByBook(subject: string, message: string): TallystickError {
-  return new TallystickError(`The price book refuses ${subject}: ${message}.`, {
-    code: 'CONFLICT',
-    retry: false,
-    fix: 'Reject it here, and add the price by hand as it should be.',
-  });
 }
