@@ -9,6 +9,7 @@ import { type Api, type ApiDependencies, type ApiEnvironment, actorOf } from './
 import { quoteToCsv } from './quote-csv.ts';
 import { readLinkKey, signQuotePath } from './quote-links.ts';
 import { makeQuote } from './quote-making.ts';
+import { addQuoteRecomputeRoute } from './quote-recompute.ts';
 import { type QuoteRequest, QuoteRequestSchema } from './quote-request-schema.ts';
 import { QuoteListSchema, QuoteResultSchema, type StoredQuoteBody } from './quote-schemas.ts';
 import {
@@ -124,6 +125,7 @@ export function addQuoteRoutes(api: Api, dependencies: ApiDependencies): void {
     }
     return answerText(dependencies, context, stored, 200);
   });
+  addQuoteRecomputeRoute(api, dependencies);
 }
 
 /** Makes a quote and stores it; its text is what is answered now and ever after. */

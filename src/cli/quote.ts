@@ -1,17 +1,36 @@
 import type { Command } from 'commander';
+import { readApiSettings } from '../api/dependencies.ts';
+import { quoteToCsv } from '../api/quote-csv.ts';
 import type { QuoteBody } from '../api/quote-schemas.ts';
+import type { Config } from '../config.ts';
 import { ValidationError } from '../errors.ts';
 import { withLocalApi } from './local-api.ts';
 import { createOptionalBilling } from './optional-billing.ts';
-import { groupDigits, print, renderTable } from './output.ts';
+import { print } from './output.ts';
+import { renderQuote } from './quote-text.ts';
 import { withStores } from './setup.ts';
 
 interface QuoteOptions {
   usage?: string[];
   like?: string;
+  period?: string;
+  users?: string[];
   scale?: string;
   customer?: string;
+  mode?: string;
+  plan?: string;
+  at?: string;
   currency?: string;
+  swap?: string[];
+  cached?: string;
+  batch?: string;
+  region?: string;
+  deploymentType?: string;
+  margin?: string;
+  validDays?: string;
+  title?: string;
+  for?: string;
+  csv?: boolean;
   json?: boolean;
 }
 
@@ -24,29 +43,93 @@ export function addQuoteCommand(program: Command): void {
       'model:prompt:completion[:cached], one or more; cached is a part of prompt',
     )
     .option('--like <customer>', "instead: this customer's settled usage of the last 30 days")
+    .option('--period <month>', 'of this calendar month instead, e.g. 2026-10')
     .option('--scale <factor>', 'multiply that usage, e.g. 1.5')
+    .option('--users <users...>', 'instead: feature:count, so many active users as ours were')
     .option('--customer <customer>', "at this customer's prices instead of the usual ones")
+    .option(
+      '--mode <mode>',
+      "new, merge (on top of the customer's current period) or replace (instead of it)",
+    )
+    .option('--plan <plan>', 'at the prices of this plan')
+    .option('--at <instant>', 'list prices and plan as of then')
     .option('--currency <code>', 'usd, eur, ...')
+    .option('--swap <models...>', 'from:to, use another model instead')
+    .option('--cached <share>', 'share of prompt tokens that are cached, e.g. 0.4')
+    .option('--batch <share>', 'share of all tokens that run as batch')
+    .option('--region <region>', 'where all of it runs, e.g. swedencentral')
+    .option('--deployment-type <type>', 'global, data_zone, regional, batch, developer or provisioned')
+    .option('--margin <percent>', 'also the price that reaches this margin')
+    .option('--valid-days <days>', 'how long it is valid (30)')
+    .option('--title <text>', 'title of its page')
+    .option('--for <name>', 'whom its page names')
+    .option('--csv', 'print as CSV')
     .option('--json', 'print as JSON')
     .addHelpText(
       'after',
-      '\nEvery quote is stored; the API gives it again at /v1/quotes/{id}.\n\n  tallystick quote --usage gpt-4o:1000000:200000 gpt-4o-mini:5000000:900000:1000000',
+      `
+Every quote is stored; the API gives it again at /v1/quotes/{id}.
+
+  tallystick quote --usage gpt-4o:1000000:200000 gpt-4o-mini:5000000:900000:1000000
+  tallystick quote --like northwind --scale 1.5 --plan standard --margin 35
+  tallystick quote --users chat:200 --swap gpt-4o:gpt-4.1 --customer northwind --mode merge`,
     )
     .action((options: QuoteOptions) =>
       withStores(async ({ config, stores }) => {
-        const request = {
-          ...(options.usage === undefined ? {} : { usage: options.usage.map(readUsage) }),
-          ...(options.like === undefined ? {} : { likeCustomer: options.like }),
-          ...(options.scale === undefined ? {} : { scale: options.scale }),
-          ...(options.customer === undefined ? {} : { customerId: options.customer }),
-          ...(options.currency === undefined ? {} : { currency: options.currency }),
-        };
-        const quote = await withLocalApi(stores, createOptionalBilling(config), (ask) =>
-          ask<QuoteBody>('POST', '/v1/quotes', request),
+        const settings = { ...readApiSettings(config), publicUrl: config.PUBLIC_URL ?? localUrl(config) };
+        const quote = await withLocalApi(
+          stores,
+          createOptionalBilling(config),
+          (ask) => ask<QuoteBody>('POST', '/v1/quotes', readRequest(options)),
+          { settings },
         );
-        print(options.json === true, quote, () => renderQuote(quote));
+        if (options.csv === true) process.stdout.write(quoteToCsv(quote));
+        else print(options.json === true, quote, () => renderQuote(quote));
       }),
     );
+}
+
+/** Where a service of this configuration answers. */
+function localUrl({ HOST, PORT }: Config): string {
+  return `http://${HOST}:${PORT}`;
+}
+
+/** @throws ValidationError for what could not even be sent; the API judges the rest */
+export function readRequest(options: QuoteOptions): object {
+  if (options.like === undefined && options.period !== undefined) {
+    throw new ValidationError('--period', 'goes with --like only');
+  }
+  const adjustments = defined({
+    modelSwaps: options.swap?.map(readSwap),
+    cachedShare: options.cached,
+    batchShare: options.batch,
+    region: options.region,
+    deploymentType: options.deploymentType,
+  });
+  const like =
+    options.like === undefined
+      ? undefined
+      : defined({ customerId: options.like, period: options.period, scale: options.scale });
+  return defined({
+    usage: options.usage?.map(readUsage),
+    likeCustomer: like,
+    scale: like === undefined ? options.scale : undefined,
+    activeUsers: options.users?.map(readUsers),
+    adjustments: Object.keys(adjustments).length === 0 ? undefined : adjustments,
+    customerId: options.customer,
+    mode: options.mode,
+    planId: options.plan,
+    at: options.at,
+    currency: options.currency,
+    targetMarginPercent: options.margin,
+    validDays: options.validDays === undefined ? undefined : Number(options.validDays),
+    title: options.title,
+    preparedFor: options.for,
+  });
+}
+
+function defined(fields: Record<string, unknown>): Record<string, unknown> {
+  return Object.fromEntries(Object.entries(fields).filter(([, value]) => value !== undefined));
 }
 
 /** `model:prompt:completion[:cached]`; a model name may not hold a colon. */
@@ -67,27 +150,17 @@ function readUsage(text: string): object {
   };
 }
 
-function renderQuote(quote: QuoteBody): string {
-  const figure = (value: { amount: string | null; reason: string | null }) =>
-    value.amount ?? `unknown: ${value.reason}`;
-  const lines = quote.lines.map((line) => [
-    line.model,
-    line.feature,
-    line.tokenType,
-    groupDigits(line.tokenCount),
-    figure(line.cost),
-    figure(line.price),
-    figure(line.margin),
-  ]);
-  const cost = quote.costCurrency.toUpperCase();
-  const price = quote.currency.toUpperCase();
-  return [
-    renderTable(
-      ['model', 'feature', 'token type', 'tokens', `cost ${cost}`, `price ${price}`, 'margin'],
-      lines,
-      [3, 4, 5, 6],
-    ),
-    `cost ${figure(quote.totals.cost)} ${cost}, price ${figure(quote.totals.price)} ${price}, margin ${figure(quote.totals.margin)} (${figure(quote.totals.marginPercent)} %)`,
-    `${quote.quoteId}, price book ${quote.priceBookVersion}, ${quote.createdAt}`,
-  ].join('\n');
+/** `feature:count`; the last colon divides, because a feature's name may hold others. */
+function readUsers(text: string): object {
+  const colon = text.lastIndexOf(':');
+  if (colon < 1) throw new ValidationError('--users', `"${text}" is not feature:count`, 'Write chat:200.');
+  return { feature: text.slice(0, colon), count: text.slice(colon + 1) };
+}
+
+function readSwap(text: string): object {
+  const [from, to, ...rest] = text.split(':');
+  if (!from || !to || rest.length > 0) {
+    throw new ValidationError('--swap', `"${text}" is not from:to`, 'Write gpt-4o:gpt-4.1.');
+  }
+  return { from, to };
 }
