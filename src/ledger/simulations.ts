@@ -62,12 +62,12 @@ export async function insertSimulatedCustomers(
   await sql`
     insert into simulation_customers (simulation_id, customer_id, currency, figures, margin_deltas)
     select ${simulationId}, customer_id, currency, figures::jsonb,
-      (select array_agg(nullif(delta, '')::numeric order by place)
+      (select array_agg(nullif(delta, 'null')::numeric order by place)
        from unnest(string_to_array(deltas, ',')) with ordinality as part(delta, place))
     from unnest(${customers.map((customer) => customer.customerId ?? '')}::text[],
       ${customers.map((customer) => customer.currency)}::text[],
       ${customers.map((customer) => JSON.stringify(customer.figures))}::text[],
-      ${customers.map((customer) => customer.marginDeltas.map((delta) => delta ?? '').join())}::text[])
+      ${customers.map((customer) => customer.marginDeltas.map((delta) => delta ?? 'null').join())}::text[])
       as rated(customer_id, currency, figures, deltas)`.execute(transaction);
 }
 

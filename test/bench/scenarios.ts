@@ -77,13 +77,16 @@ async function run({ quick, cleanup, note }: BenchContext): Promise<Measurement>
   if (!quick && all.peakHeapBytes > limit) {
     throw new Error(`memory grows with the hours: ${all.peakHeapBytes} bytes against ${fewer.peakHeapBytes}`);
   }
-  const ratio = median(five) / median(one);
+  // The fastest of each: whatever else the machine did meanwhile only ever adds.
+  const [fastestOne, fastestFive] = [Math.min(...one), Math.min(...five)];
+  const ratio = fastestFive / fastestOne;
   const megabytes = (bytes: number) => `${(bytes / 1024 / 1024).toFixed(1)} MiB`;
   return {
     ratio,
     detail:
-      `${customerCount} customers, ${HOUR_COUNT} hours, ${rowCount} rows: one scenario ${median(one).toFixed(2)} s, ` +
-      `five ${median(five).toFixed(2)} s (medians of ${roundCount} in turn); peak heap over the start ` +
+      `${customerCount} customers, ${HOUR_COUNT} hours, ${rowCount} rows: one scenario ${fastestOne.toFixed(2)} s, ` +
+      `five ${fastestFive.toFixed(2)} s (the fastest of ${roundCount} in turn; medians ${median(one).toFixed(2)} and ` +
+      `${median(five).toFixed(2)}); peak heap over the start ` +
       `${megabytes(fewer.peakHeapBytes)} for ${FEWER_HOURS} hours, ${megabytes(all.peakHeapBytes)} for ${HOUR_COUNT}`,
   };
 }

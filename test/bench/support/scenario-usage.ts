@@ -7,8 +7,8 @@ import type { TokenType } from '../../../src/ledger/schema.ts';
 const RATES = { prompt: '0.0004', prompt_cached: '0.0002', completion: '0.0016' };
 
 /**
- * Customers with a rate for each token type, and for each customer and hour four settled rows of two models and two
- * features.
+ * Customers with a rate for each token type, and for each customer and hour four settled rows; 24 kinds of usage in a
+ * month.
  * @returns the rows of usage
  */
 export async function addScenarioUsage(
@@ -48,8 +48,12 @@ export async function addScenarioUsage(
       tokens, tokens, now()
     from generate_series(0, ${hourCount - 1}::int) as hour
     cross join subjects
-    cross join (values ('gpt-4o', 'chat', 'prompt'), ('gpt-4o', 'chat', 'completion'),
-      ('gpt-4o-mini', 'search', 'prompt'), ('gpt-4o-mini', 'search', 'completion')) as kind(model, feature, token_type)
+    -- Two of twelve models and features in each hour, in turn.
+    cross join lateral (
+      select (array['gpt-4o', 'gpt-4o-mini', 'gpt-4.1', 'gpt-4.1-mini'])[pair % 4 + 1] as model,
+        (array['chat', 'search', 'summary'])[pair % 3 + 1] as feature
+      from (values (hour % 12), ((hour + 5) % 12)) as chosen(pair)) as surface
+    cross join (values ('prompt'), ('completion')) as type(token_type)
     cross join lateral (
       select 1000 + abs(hashtext(subject || ' ' || hour || model || token_type)::bigint) % 100000 as tokens) as drawn`.execute(
     database,

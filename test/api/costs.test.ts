@@ -1,0 +1,239 @@
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import type { JobDependencies } from '../../jobs/dependencies.ts';
+import { rateUsage } from '../../jobs/rate-usage.ts';
+import type { CostsBody } from '../../src/api/costs.ts';
+import type { MarginsBody } from '../../src/api/margins.ts';
+import type { PurchaseShown } from '../../src/api/provisioned.ts';
+import { seedPriceBook } from '../../src/ledger/price-book.ts';
+import { createLogger } from '../../src/log.ts';
+import { type ApiBench, createApiBench } from './setup.ts';
+import { insertCatalog, insertUsage } from './world.ts';
+
+const HOUR = '2026-11-20T05:00:00Z';
+const DAY = 'from=2026-11-20&to=2026-11-21';
+
+let bench: ApiBench;
+
+beforeEach(async () => {
+  bench = await createApiBench();
+  await insertCatalog(bench.ledger.database);
+  await seedPriceBook(bench.ledger.database, bench.clock.now());
+});
+afterEach(() => bench.close());
+
+const rate = () =>
+  rateUsage({
+    database: bench.ledger.database,
+    clock: bench.clock,
+    log: createLogger('silent'),
+  } as JobDependencies);
+
+async function ask<Body>(path: string, init?: Parameters<ApiBench['call']>[1]): Promise<Body> {
+  const response = await bench.call(path, init);
+  expect(response.status, await response.clone().text()).toBeLessThan(300);
+  return (await response.json()) as Body;
+}
+const post = (path: string, body: object) =>
+  bench.call(path, {
+    method: 'POST',
+    headers: { 'content-type': 'application/json' },
+    body: JSON.stringify(body),
+  });
+
+const PURCHASE = {
+  deployment: 'ptu-1',
+  from: '2026-11-20T05:00:00Z',
+  until: '2026-11-20T07:00:00Z',
+  unitCount: 10,
+  unitIncrement: 10,
+  hourlyUsdPerUnit: '1',
+  tokensPerMinutePerUnit: 1_000,
+  completionWeight: '4',
+};
+
+describe('GET /v1/costs', () => {
+  it('sums up to its totals by every dimension, and keeps unknown cost apart', async () => {
+    await insertUsage(bench.ledger.database, [
+      { hour: HOUR, tokens: 1_000_000n },
+      { hour: HOUR, tokens: 500_000n, subject: 'user-3', customer: 'adatum', feature: 'search' },
+      { hour: HOUR, tokens: 11n, model: 'gpt-99', deployment: 'x' },
+      { hour: HOUR, tokens: 60_000n, deployment: 'PTU-1', feature: 'search' },
+    ]);
+    expect((await post('/v1/provisioned', PURCHASE)).status).toBe(201);
+    await rate();
+    for (const groupBy of ['day', 'customer', 'model', 'feature', 'deployment', 'day,customer,feature']) {
+      const costs = await ask<CostsBody>(`/v1/costs?${DAY}&groupBy=${groupBy}`);
+      const cents = (text: string) => Math.round(Number(text) * 100);
+      expect(cents(costs.totals.knownCost)).toBe(475);
+      expect(costs.rows.reduce((sum, row) => sum + cents(row.knownCost), 0)).toBe(475);
+      expect(costs.totals).toMatchObject({
+        tokenCount: '1560011',
+        cost: null,
+        tokenCost: '3.75',
+        provisionedCost: '1.00',
+        overhead: '19.00',
+        unknown: [{ reason: 'unknown_model', tokenCount: '11' }],
+      });
+      expect(costs.overhead).toEqual([{ deployment: 'ptu-1', cost: '19.00' }]);
+    }
+    const byCustomer = await ask<CostsBody>(`/v1/costs?${DAY}&groupBy=customer`);
+    expect(byCustomer.rows).toMatchObject([
+      { customerId: 'adatum', cost: '1.25', unknown: [] },
+      { customerId: 'northwind', cost: null, knownCost: '3.50' },
+    ]);
+  });
+
+  it('gives the same in pages, and as CSV', async () => {
+    await insertUsage(
+      bench.ledger.database,
+      ['a', 'b', 'c'].map((feature) => ({ hour: HOUR, tokens: 1_000_000n, feature })),
+    );
+    await rate();
+    const seen: (string | undefined)[] = [];
+    let cursor = '';
+    for (;;) {
+      const page = await ask<CostsBody>(`/v1/costs?${DAY}&groupBy=feature&limit=1${cursor}`);
+      seen.push(...page.rows.map((row) => row.feature));
+      if (page.nextCursor === null) break;
+      cursor = `&cursor=${page.nextCursor}`;
+    }
+    expect(seen).toEqual(['a', 'b', 'c']);
+    const csv = await bench.call(`/v1/costs?${DAY}&groupBy=feature`, { headers: { accept: 'text/csv' } });
+    expect((await csv.text()).split('\r\n').slice(0, 2)).toEqual([
+      'feature,tokenCount,cost,knownCost,tokenCost,provisionedCost,unknownTokens',
+      'a,1000000,2.50,2.50,2.50,0.00,',
+    ]);
+  });
+
+  it('says how many days wait, and refuses what is no day, dimension or scope', async () => {
+    await insertUsage(bench.ledger.database, [{ hour: HOUR, tokens: 1n }]);
+    expect(await ask<CostsBody>(`/v1/costs?${DAY}`)).toMatchObject({ dueDayCount: '1', rows: [] });
+    for (const query of [
+      'from=2026-11-20T05:00:00Z&to=2026-11-21',
+      `${DAY}&groupBy=subject`,
+      `${DAY}&groupBy=day,day`,
+      `${DAY}&cursor=x`,
+      '',
+    ]) {
+      expect((await bench.call(`/v1/costs?${query}`)).status, query).toBe(400);
+    }
+    expect((await bench.call(`/v1/costs?${DAY}`, { scope: null })).status).toBe(401);
+    expect((await bench.call(`/v1/costs?${DAY}`, { scope: 'sales' })).status).toBe(200);
+  });
+});
+
+describe('GET /v1/margins', () => {
+  it('holds revenue by the customers’ rates against cost, never mixing currencies', async () => {
+    await insertUsage(bench.ledger.database, [
+      { hour: HOUR, tokens: 2_000_000n },
+      { hour: HOUR, tokens: 1_000_000n, subject: 'user-2', feature: 'search' },
+      { hour: HOUR, tokens: 1_000_000n, subject: 'user-3', customer: 'adatum' },
+    ]);
+    await rate();
+    const margins = await ask<MarginsBody>(`/v1/margins?${DAY}`);
+    // 3.00 a million (0.0003 cents a token) against 2.50.
+    expect(margins.customers).toMatchObject([
+      {
+        customerId: 'adatum',
+        currency: 'eur',
+        margin: { amount: null, reason: 'currency_differs_from_cost' },
+      },
+      {
+        customerId: 'northwind',
+        currency: 'usd',
+        revenue: { amount: '9.00' },
+        cost: { amount: '7.50' },
+        margin: { amount: '1.50' },
+      },
+    ]);
+    expect(margins.features.find(({ feature }) => feature === 'search')).toMatchObject({
+      revenue: { amount: '3.00' },
+      cost: { amount: '2.50' },
+    });
+    expect(margins.totals.map(({ currency }) => currency)).toEqual(['eur', 'usd']);
+  });
+
+  it('gives the cost of an active user, without those whose cost is unknown', async () => {
+    await insertUsage(bench.ledger.database, [
+      { hour: HOUR, tokens: 1_000_000n, subject: 'user-1' },
+      { hour: HOUR, tokens: 3_000_000n, subject: 'user-2' },
+      { hour: HOUR, tokens: 2_000_000n, subject: 'user-3', customer: 'adatum' },
+      { hour: HOUR, tokens: 5n, subject: 'stray', customer: null, model: 'gpt-99', deployment: 'x' },
+    ]);
+    await rate();
+    const { features } = await ask<MarginsBody>(`/v1/margins?${DAY}`);
+    for (const { activeUsers } of features) {
+      expect(activeUsers).toEqual({ count: '4', unknownCostCount: '1', costP50: '5.00', costP90: '7.50' });
+    }
+  });
+
+  it('leaves revenue and cost unknown where a rate or a price is missing', async () => {
+    await insertUsage(bench.ledger.database, [{ hour: HOUR, tokens: 9n, model: 'gpt-99', deployment: 'x' }]);
+    await rate();
+    const { customers } = await ask<MarginsBody>(`/v1/margins?${DAY}`);
+    expect(customers).toMatchObject([
+      {
+        revenue: { amount: null, reason: 'no_sell_rate' },
+        cost: { amount: null, reason: 'no_known_cost' },
+        margin: { amount: null },
+        unratedTokenCount: '9',
+        unknownCostTokenCount: '9',
+      },
+    ]);
+  });
+});
+
+describe('/v1/provisioned', () => {
+  it('shows average and marginal cost of what is bought', async () => {
+    await insertUsage(bench.ledger.database, [{ hour: HOUR, tokens: 60_000n, deployment: 'PTU-1' }]);
+    expect((await post('/v1/provisioned', PURCHASE)).status).toBe(201);
+    const { purchases } = await ask<{ purchases: PurchaseShown[] }>('/v1/provisioned');
+    expect(purchases).toMatchObject([
+      {
+        deployment: 'ptu-1',
+        hourlyCost: '10.00',
+        use: {
+          hourCount: 2,
+          usedWeightedTokens: '60000',
+          weightedTokensPerHourAtMost: '600000',
+          averageUsdPerMillion: '333.333333333333',
+          marginalUsdPerHour: { freeWeightedTokens: '540000', beyond: '10.00', addedUnitCount: 10 },
+        },
+      },
+    ]);
+  });
+
+  it('ends an open purchase where the next begins, and refuses any other overlap', async () => {
+    const { until: _, ...open } = PURCHASE;
+    expect((await post('/v1/provisioned', open)).status).toBe(201);
+    expect((await post('/v1/provisioned', open)).status).toBe(409);
+    const later = { ...open, from: '2026-11-20T09:00:00Z', unitCount: 0 };
+    expect((await post('/v1/provisioned', later)).status).toBe(201);
+    const { purchases } = await ask<{ purchases: PurchaseShown[] }>('/v1/provisioned');
+    expect(purchases.map(({ from, until }) => [from, until])).toEqual([
+      ['2026-11-20T05:00:00.000Z', '2026-11-20T09:00:00.000Z'],
+      ['2026-11-20T09:00:00.000Z', null],
+    ]);
+    expect((await post('/v1/provisioned', { ...open, from: '2026-11-20T06:00:00Z' })).status).toBe(409);
+  });
+
+  it.each([
+    { hourlyUsdPerUnit: '0' },
+    { hourlyUsdPerUnit: '-1' },
+    { from: '2026-11-20T05:30:00Z' },
+    { until: '2026-11-20T05:00:00Z' },
+    { reservedUnitCount: 11, reservedHourlyUsdPerUnit: '0.3' },
+    { reservedUnitCount: 3 },
+    { idlePolicy: 'forget' },
+    { unitCount: 1.5 },
+  ])('refuses %j', async (change) => {
+    expect((await post('/v1/provisioned', { ...PURCHASE, ...change })).status).toBe(400);
+  });
+
+  it('may be read by sales, and written by finance', async () => {
+    const write = { method: 'POST', headers: { 'content-type': 'application/json' }, body: '{}' };
+    expect((await bench.call('/v1/provisioned', { scope: 'sales' })).status).toBe(200);
+    expect((await bench.call('/v1/provisioned', { ...write, scope: 'sales' })).status).toBe(403);
+    expect((await bench.call('/v1/provisioned', { ...write, scope: 'finance' })).status).toBe(400);
+  });
+});

@@ -1,0 +1,193 @@
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import type { JobDependencies } from '../../jobs/dependencies.ts';
+import { rateUsage } from '../../jobs/rate-usage.ts';
+import type { SimulationBody } from '../../src/api/simulation-schemas.ts';
+import { seedPriceBook } from '../../src/ledger/price-book.ts';
+import { createLogger } from '../../src/log.ts';
+import { type ApiBench, createApiBench } from './setup.ts';
+import { insertCatalog, insertUsage } from './world.ts';
+
+const HOUR = '2026-11-20T05:00:00Z';
+const PERIOD = { from: '2026-11-20', to: '2026-11-21' };
+
+let bench: ApiBench;
+
+beforeEach(async () => {
+  bench = await createApiBench();
+  await insertCatalog(bench.ledger.database);
+  await seedPriceBook(bench.ledger.database, bench.clock.now());
+  await insertUsage(bench.ledger.database, [
+    { hour: HOUR, tokens: 2_000_000n },
+    { hour: HOUR, tokens: 1_000_000n, subject: 'user-2', feature: 'search' },
+    { hour: HOUR, tokens: 1_000_000n, subject: 'user-3', customer: 'adatum' },
+    { hour: HOUR, tokens: 4_000n, subject: 'stray', customer: null },
+  ]);
+});
+afterEach(() => bench.close());
+
+const simulate = (body: object, headers: Record<string, string> = {}) =>
+  bench.call('/v1/simulations', {
+    method: 'POST',
+    headers: { 'content-type': 'application/json', ...headers },
+    body: JSON.stringify(body),
+  });
+
+async function answer(scenarios: object[]): Promise<SimulationBody> {
+  const response = await simulate({ ...PERIOD, scenarios });
+  expect(response.status, await response.clone().text()).toBe(201);
+  return (await response.json()) as SimulationBody;
+}
+
+/** Figures of the customers billed in usd: northwind alone. */
+const ofUsd = (body: SimulationBody) =>
+  body.result?.totals
+    .find(({ currency }) => currency === 'usd')
+    ?.figures.map(({ scenario, revenue, cost, margin }) => [
+      scenario,
+      revenue.amount,
+      cost.amount,
+      margin.amount,
+    ]);
+
+describe('POST /v1/simulations', () => {
+  it('rates the period as it was and under each kind of scenario', async () => {
+    const body = await answer([
+      { name: 'markup', markupPercent: '100' },
+      { name: 'swap', modelSwaps: [{ from: 'gpt-4o', to: 'gpt-4o-mini' }] },
+      { name: 'no search', withoutFeatures: ['search'] },
+      { name: 'azure', costPrices: [{ model: 'gpt-4o', tokenType: 'prompt', usdPerMillion: '2' }] },
+      { name: 'dearer', sellPrices: [{ tokenType: 'prompt', feature: 'search', perMillion: '10' }] },
+    ]);
+    expect(ofUsd(body)).toEqual([
+      ['baseline', '9.00', '7.50', '1.50'],
+      ['markup', '15.00', '7.50', '7.50'],
+      // Nobody has a rate for the other model; its tokens still cost 0.15 a million.
+      ['swap', null, '0.45', null],
+      ['no search', '6.00', '5.00', '1.00'],
+      ['azure', '9.00', '6.00', '3.00'],
+      ['dearer', '16.00', '7.50', '8.50'],
+    ]);
+    const [markup, , without] = body.result?.scenarios ?? [];
+    expect(markup).toMatchObject({
+      winners: [{ customerId: 'northwind', currency: 'usd', marginDelta: '6.00' }],
+      losers: [],
+    });
+    expect(without).toMatchObject({
+      winners: [],
+      losers: [{ customerId: 'northwind', marginDelta: '-0.50' }],
+    });
+  });
+
+  it('keeps currencies apart, and usage that is nobody’s', async () => {
+    const { result } = await answer([{ name: 'as it is' }]);
+    expect(result?.customerCount).toBe(2);
+    expect(
+      result?.totals.map(({ currency, customerCount, figures }) => [
+        currency,
+        customerCount,
+        figures[0]?.revenue.amount,
+        figures[0]?.margin.reason,
+      ]),
+    ).toEqual([
+      [null, 0, null, 'nobody_pays'],
+      ['eur', 1, '3.00', 'currency_differs_from_cost'],
+      ['usd', 1, '9.00', null],
+    ]);
+  });
+
+  it('is stored with what each customer comes to', async () => {
+    const body = await answer([{ name: 'no search', withoutFeatures: ['search'] }]);
+    const again = await bench.call(`/v1/simulations/${body.simulationId}`, { scope: 'sales' });
+    expect(await again.json()).toEqual(body);
+    const page = await bench.call(`/v1/simulations/${body.simulationId}/customers?limit=2`);
+    const first = (await page.json()) as { customers: { customerId: string | null }[]; nextCursor: string };
+    expect(first.customers.map(({ customerId }) => customerId)).toEqual([null, 'adatum']);
+    const rest = await bench.call(
+      `/v1/simulations/${body.simulationId}/customers?cursor=${first.nextCursor}`,
+    );
+    expect(await rest.json()).toMatchObject({
+      customers: [{ customerId: 'northwind', currency: 'usd', marginDeltas: ['-0.50'] }],
+      nextCursor: null,
+    });
+    expect((await bench.call('/v1/simulations/sim_AAAAAAAAAAAAAAAAAAAAAA')).status).toBe(404);
+  });
+
+  it('streams its progress and ends with the same answer', async () => {
+    const response = await simulate(
+      { ...PERIOD, scenarios: [{ name: 'as it is' }] },
+      { accept: 'application/x-ndjson' },
+    );
+    expect(response.headers.get('content-type')).toContain('application/x-ndjson');
+    const lines = (await response.text())
+      .trim()
+      .split('\n')
+      .map((line) => JSON.parse(line));
+    expect(lines.slice(0, -1).map((line) => line.progress.ratedCustomerCount)).toEqual([0, 3]);
+    const { simulation } = lines.at(-1);
+    const stored = await bench.call(`/v1/simulations/${simulation.simulationId}`);
+    expect(await stored.json()).toEqual(simulation);
+  });
+
+  it('keeps what capacity costs, whatever the scenario, and shows what nobody used', async () => {
+    await insertUsage(bench.ledger.database, [{ hour: HOUR, tokens: 60_000n, deployment: 'PTU-1' }]);
+    await bench.call('/v1/provisioned', {
+      method: 'POST',
+      headers: { 'content-type': 'application/json' },
+      body: JSON.stringify({
+        deployment: 'ptu-1',
+        from: HOUR,
+        until: '2026-11-20T06:00:00Z',
+        unitCount: 10,
+        hourlyUsdPerUnit: '1',
+        tokensPerMinutePerUnit: 1_000,
+        completionWeight: '4',
+      }),
+    });
+    const { database } = bench.ledger;
+    await rateUsage({ database, clock: bench.clock, log: createLogger('silent') } as JobDependencies);
+    const body = await answer([{ name: 'no chat', withoutFeatures: ['chat'] }]);
+    expect(body.result?.overhead).toBe('9.00');
+    expect(ofUsd(body)?.map(([, , cost]) => cost)).toEqual(['8.50', '3.50']);
+  });
+
+  it('refuses what it cannot do, by the field, with near names', async () => {
+    const scenario = { name: 'a' };
+    const refused: [object, number, string][] = [
+      [
+        { ...PERIOD, scenarios: Array.from({ length: 6 }, (_, index) => ({ name: `${index}` })) },
+        400,
+        'at most 5',
+      ],
+      [{ ...PERIOD, scenarios: [] }, 400, 'at least one'],
+      [{ ...PERIOD, scenarios: [scenario, scenario] }, 400, 'different names'],
+      [{ ...PERIOD, scenarios: [{ ...scenario, plan: 'standrd' }] }, 422, 'standrd'],
+      [{ ...PERIOD, scenarios: [{ ...scenario, withoutFeatures: ['serch'] }] }, 422, 'search'],
+      [
+        { ...PERIOD, scenarios: [{ ...scenario, modelSwaps: [{ from: 'gpt-4o', to: 'gpt-4oo' }] }] },
+        422,
+        'gpt-4o',
+      ],
+      [{ ...PERIOD, scenarios: [{ ...scenario, plan: 'x', markupPercent: '5' }] }, 400, 'exclude'],
+      [{ ...PERIOD, scenarios: [{ ...scenario, markupPercent: '-5' }] }, 400, 'percentage'],
+      [{ from: '2026-10-01', to: '2026-10-02', scenarios: [scenario] }, 400, 'no usage is stored'],
+      [{ from: '2027-01-01', to: '2027-01-02', scenarios: [scenario] }, 400, 'future'],
+      [{ from: '2026-11-20', to: '2026-12-20', scenarios: [scenario] }, 400, 'future'],
+      [{ from: '2026-11-20T05:00:00Z', to: '2026-11-21', scenarios: [scenario] }, 400, 'midnight'],
+    ];
+    for (const [body, status, words] of refused) {
+      const response = await simulate(body);
+      const text = await response.text();
+      expect(response.status, text).toBe(status);
+      expect(text).toContain(words);
+    }
+    const rows = await bench.ledger.database.selectFrom('simulations').selectAll().execute();
+    expect(rows).toEqual([]);
+  });
+
+  it('may be read by sales, and asked for by finance', async () => {
+    const body = JSON.stringify({ ...PERIOD, scenarios: [{ name: 'a' }] });
+    const init = { method: 'POST', headers: { 'content-type': 'application/json' }, body };
+    expect((await bench.call('/v1/simulations', { ...init, scope: 'sales' })).status).toBe(403);
+    expect((await bench.call('/v1/simulations', { ...init, scope: 'finance' })).status).toBe(201);
+  });
+});
