@@ -1,4 +1,5 @@
 import { LEASE_SECONDS } from '../src/ledger/step-leases.ts';
+import type { Logger } from '../src/log.ts';
 import type { PipelineSettings } from './dependencies.ts';
 import { enqueueStep, type StepQueue } from './queues.ts';
 import type { StepName, StepResult } from './steps.ts';
@@ -22,8 +23,23 @@ const NUDGES: Partial<Record<StepName, Nudge>> = {
   'aggregate-usage': { next: 'push-usage', when: 'revisionCount' },
 };
 
-/** Hands on to the next step when this one left it work. */
+/**
+ * Hands on to the next step when this one left it work. A queue that takes no work now changes nothing about what the
+ * step did: the schedules will find it.
+ */
 export async function nudgeNextStep(
+  queue: StepQueue,
+  name: StepName,
+  result: StepResult,
+  settings: PipelineSettings,
+  log: Logger,
+): Promise<void> {
+  await nudge(queue, name, result, settings).catch((err) =>
+    log.error({ err, step: name }, 'The next step could not be asked for'),
+  );
+}
+
+async function nudge(
   queue: StepQueue,
   name: StepName,
   result: StepResult,
@@ -34,7 +50,7 @@ export async function nudgeNextStep(
     await enqueueStep(queue, name, 'lease was held', LEASE_SECONDS * 1_000 + 1_000);
     return;
   }
-  const nudge = NUDGES[name];
-  if (nudge === undefined || Number(result[nudge.when] ?? 0) === 0) return;
-  await enqueueStep(queue, nudge.next, `after ${name}`, nudge.delayMs?.(settings) ?? 0);
+  const next = NUDGES[name];
+  if (next === undefined || Number(result[next.when] ?? 0) === 0) return;
+  await enqueueStep(queue, next.next, `after ${name}`, next.delayMs?.(settings) ?? 0);
 }

@@ -111,6 +111,7 @@ export function openStepWorker(
   worker.on('failed', (job, error) =>
     log.error({ step: job?.name, attempt: job?.attemptsMade, err: error }, 'A step failed'),
   );
+  worker.on('stalled', (jobId) => log.warn({ jobId }, 'A job had lost its worker; it is run again'));
   const close = worker.close.bind(worker);
   worker.close = async (force?: boolean) => {
     // A step stops between two effects; what it has not done is done by the next run.

@@ -1,3 +1,4 @@
+import { TallystickError } from '../src/errors.ts';
 import { withStepLease } from '../src/ledger/step-leases.ts';
 import { aggregateUsage } from './aggregate-usage.ts';
 import { collectControl } from './collect-control.ts';
@@ -55,11 +56,15 @@ const STEPS: Record<StepName, Step> = {
   'sync-prices': syncPrices,
 };
 
+/** What a job of no known step is recorded under: its name is whatever somebody put into the queue. */
+export const UNKNOWN_STEP = 'unknown-step';
+
 export type StepResult = { ran: false } | ({ ran: true } & Record<string, unknown>);
 
 /**
  * Runs one step under its lease. A step that another process is running is left to it (`ran: false`): it
  * reads the same watermark and does the same work.
+ * @throws TallystickError UNKNOWN_STEP, as a recorded failed run; what the step throws
  */
 export async function runStep(
   deps: JobDependencies,
@@ -67,6 +72,7 @@ export async function runStep(
   signal?: AbortSignal,
 ): Promise<StepResult> {
   const startedMs = performance.now();
+  if (!Object.hasOwn(STEPS, name)) return await refuseUnknownStep(deps, name);
   const outcome = await withStepLease(deps.database, name, (lost) =>
     recordRun(deps, name, () =>
       STEPS[name](deps, signal === undefined ? lost : AbortSignal.any([lost, signal])),
@@ -82,4 +88,18 @@ export async function runStep(
     'step done',
   );
   return { ran: true, ...plain };
+}
+
+/** Repeating cannot help; the run is on record, so that status and metrics show that somebody enqueues such jobs. */
+async function refuseUnknownStep(deps: JobDependencies, name: string): Promise<never> {
+  return await recordRun(deps, UNKNOWN_STEP, async () => {
+    throw new TallystickError(
+      `The queue holds a job of no known step: ${JSON.stringify(name.slice(0, 100))}.`,
+      {
+        code: 'UNKNOWN_STEP',
+        retry: false,
+        fix: 'Nothing, while versions are being exchanged; else find out who else writes to this queue.',
+      },
+    );
+  });
 }

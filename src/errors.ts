@@ -21,6 +21,7 @@ export type ErrorCode =
   | 'UPSTREAM_REJECTED'
   | 'PARTIAL_RESULT'
   | 'STALE_LEASE'
+  | 'UNKNOWN_STEP'
   | 'DRIFT'
   | 'PERIOD_CLOSED'
   | 'DATA_DIRECTORY_BUSY'

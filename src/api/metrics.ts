@@ -165,9 +165,53 @@ async function collectMetrics(database: LedgerDatabase, now: Date, alarmAfterMs:
       perStep((step) => seconds(step.lastSucceededAt)),
     ),
     gauge(
+      'step_error',
+      'By code, while the last run of a step failed.',
+      status.steps.flatMap(({ step, lastError }) =>
+        lastError === null ? [] : [{ labels: { step, code: lastError }, value: 1 }],
+      ),
+    ),
+    gauge(
       'step_failing',
       '1 while the last run of a step failed.',
       perStep((step) => (step.lastError === null ? 0 : 1)),
+    ),
+    gauge(
+      'step_lease_age_seconds',
+      'How long each running step is held; abandoned by a process that died, when not renewed.',
+      status.leases.map(({ step, isAbandoned, ageSeconds }) => ({
+        labels: { step, abandoned: String(isAbandoned) },
+        value: ageSeconds,
+      })),
+    ),
+    gauge(
+      'queue_jobs',
+      'Jobs in the queue, by state, as a worker last saw them.',
+      status.queues.flatMap((queue) =>
+        Object.entries({
+          waiting: queue.waitingCount,
+          active: queue.activeCount,
+          delayed: queue.delayedCount,
+          failed: queue.failedCount,
+        }).map(([state, value]) => ({ labels: { state }, value })),
+      ),
+    ),
+    gauge(
+      'queue_oldest_waiting_age_seconds',
+      'How long the job at the head of the queue waits; 0 when none.',
+      status.queues.map(({ oldestWaitingAt }) => ({
+        value: oldestWaitingAt === null ? 0 : ageOf(oldestWaitingAt),
+      })),
+    ),
+    gauge(
+      'queue_observed_age_seconds',
+      'Since a worker last read the queue.',
+      status.queues.flatMap(({ observedAt }) => (observedAt === null ? [] : [{ value: ageOf(observedAt) }])),
+    ),
+    gauge(
+      'queue_failing',
+      '1 for why the queue takes no work: QUEUE_FULL, QUEUE_UNREACHABLE.',
+      status.queues.flatMap(({ error }) => (error === null ? [] : [{ labels: { code: error }, value: 1 }])),
     ),
   ];
 }

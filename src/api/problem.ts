@@ -27,6 +27,7 @@ const STATUS_AND_TITLE: Record<ProblemCode, [ContentfulStatusCode, string]> = {
   DRIFT: [500, 'Totals do not agree'],
   DATA_DIRECTORY_BUSY: [500, 'The data directory is in use'],
   LEDGER_TOO_NEW: [500, 'The ledger is newer than the service'],
+  UNKNOWN_STEP: [500, 'The queue holds a job of no known step'],
   INTERNAL: [500, 'Something went wrong on our side'],
   UPSTREAM_REJECTED: [502, 'An outside system refused'],
   PARTIAL_RESULT: [503, 'An outside system answered in part'],

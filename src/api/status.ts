@@ -1,5 +1,6 @@
 import { createRoute, z } from '@hono/zod-openapi';
 import { isAlarming, type QuarantineSummary } from '../ledger/quarantine-entries.ts';
+import type { QueueState } from '../ledger/queue-states.ts';
 import { readPipelineStatus } from '../ledger/status.ts';
 import { requireScope, securityOf } from './authentication.ts';
 import { type Api, type ApiDependencies, alarmAfterMsOf } from './dependencies.ts';
@@ -22,6 +23,26 @@ export const QuarantineSummarySchema = z
     }),
   })
   .openapi('QuarantineSummary');
+
+const QueueStateSchema = z
+  .object({
+    queue: z.string(),
+    backend: z.enum(['redis', 'postgres']),
+    observedAt: InstantSchema.nullable().openapi({ description: 'When a worker last read the counts.' }),
+    waitingCount: CountSchema,
+    activeCount: CountSchema,
+    delayedCount: CountSchema,
+    failedCount: CountSchema.openapi({ description: 'Jobs that ended for good without success.' }),
+    oldestWaitingSeconds: z
+      .int()
+      .openapi({ description: 'How long the job at the head waits; 0 when none.' }),
+    error: z
+      .enum(['QUEUE_FULL', 'QUEUE_UNREACHABLE'])
+      .nullable()
+      .openapi({ description: 'Why it takes no work at present.' }),
+    failingSince: InstantSchema.nullable(),
+  })
+  .openapi('QueueState');
 
 const PipelineStatusSchema = z
   .object({
@@ -63,6 +84,19 @@ const PipelineStatusSchema = z
         failedCount: CountSchema,
       }),
     ),
+    leases: z
+      .array(
+        z.object({
+          step: z.string(),
+          holder: z.string().openapi({ description: 'Host and process that runs the step.' }),
+          ageSeconds: z.int(),
+          isAbandoned: z.boolean().openapi({
+            description: 'Not renewed in time: its holder is dead, and the next run takes it over.',
+          }),
+        }),
+      )
+      .openapi({ description: 'Steps that are running, or were when their process died.' }),
+    queues: z.array(QueueStateSchema),
     openDriftCount: CountSchema,
   })
   .openapi('PipelineStatus');
@@ -120,11 +154,33 @@ export function addStatusRoutes(api: Api, dependencies: ApiDependencies): void {
           runCount: String(step.runCount),
           failedCount: String(step.failedCount),
         })),
+        leases: status.leases,
+        queues: status.queues.map((queue) => showQueueState(queue, now)),
         openDriftCount: String(status.openDriftCount),
       },
       200,
     );
   });
+}
+
+function showQueueState(queue: QueueState, now: Date) {
+  const { oldestWaitingAt } = queue;
+  return {
+    queue: queue.queue,
+    backend: queue.backend,
+    observedAt: queue.observedAt?.toISOString() ?? null,
+    waitingCount: String(queue.waitingCount),
+    activeCount: String(queue.activeCount),
+    delayedCount: String(queue.delayedCount),
+    failedCount: String(queue.failedCount),
+    oldestWaitingSeconds: oldestWaitingAt === null ? 0 : secondsBetween(oldestWaitingAt, now),
+    error: queue.error,
+    failingSince: queue.failingSince?.toISOString() ?? null,
+  };
+}
+
+function secondsBetween(earlier: Date, later: Date): number {
+  return Math.max(0, Math.floor((later.getTime() - earlier.getTime()) / 1_000));
 }
 
 export function showQuarantineSummary(entry: QuarantineSummary, now: Date, alarmAfterMs: number) {
@@ -134,7 +190,7 @@ export function showQuarantineSummary(entry: QuarantineSummary, now: Date, alarm
     rowCount: String(entry.rowCount),
     tokenCount: String(entry.tokenCount),
     oldestAt: entry.oldestAt.toISOString(),
-    oldestAgeSeconds: Math.max(0, Math.floor((now.getTime() - entry.oldestAt.getTime()) / 1_000)),
+    oldestAgeSeconds: secondsBetween(entry.oldestAt, now),
     alarming: isAlarming(entry, now, alarmAfterMs),
   };
 }

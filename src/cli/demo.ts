@@ -114,7 +114,7 @@ async function serveDemo(world: DemoWorld, config: Config, log: Logger, stop: Ab
     world.stores.queue,
     async (name, signal) => {
       const result = await runStep(world.deps, name, signal);
-      await nudgeNextStep(queue, name, result, world.deps.settings);
+      await nudgeNextStep(queue, name, result, world.deps.settings, log);
       return result;
     },
     log,

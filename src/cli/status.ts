@@ -1,6 +1,7 @@
 import type { Command } from 'commander';
 import { systemClock } from '../clock.ts';
 import { isAlarming } from '../ledger/quarantine-entries.ts';
+import type { QueueState } from '../ledger/queue-states.ts';
 import { readPipelineStatus } from '../ledger/status.ts';
 import { groupDigits, print, renderTable } from './output.ts';
 import { withStores } from './setup.ts';
@@ -31,6 +32,11 @@ export function addStatusCommand(program: Command): void {
             `pushes        ${pushes.delivered} delivered, ${pushes.pending} pending, ${pushes.refused} refused`,
             `unassigned    ${groupDigits(status.unassignedTokenCount)} tokens wait for the next push`,
             `drifts        ${status.openDriftCount} open`,
+            ...status.queues.map((queue) => describeQueue(queue, now)),
+            ...status.leases.map(
+              (lease) =>
+                `running       ${lease.step} for ${groupDigits(lease.ageSeconds)} s by ${lease.holder}${lease.isAbandoned ? ' (abandoned: the next run takes it over)' : ''}`,
+            ),
             ...status.steps
               .filter((step) => step.lastError !== null)
               .map(
@@ -59,4 +65,24 @@ export function addStatusCommand(program: Command): void {
         });
       }),
     );
+}
+
+function describeQueue(queue: QueueState, now: Date): string {
+  const { oldestWaitingAt, error, failingSince } = queue;
+  const oldest =
+    oldestWaitingAt === null ? '' : ` (the oldest for ${groupDigits(secondsSince(oldestWaitingAt, now))} s)`;
+  const state = `${queue.waitingCount} waiting${oldest}, ${queue.activeCount} active, ${queue.failedCount} failed`;
+  const failing =
+    error === null || failingSince === null
+      ? ''
+      : `; takes no work since ${failingSince.toISOString()}: ${error}`;
+  const seen =
+    queue.observedAt === null
+      ? 'never seen'
+      : `seen ${groupDigits(secondsSince(queue.observedAt, now))} s ago`;
+  return `queue         ${queue.backend}: ${state}, ${seen}${failing}`;
+}
+
+function secondsSince(instant: Date, now: Date): number {
+  return Math.max(0, Math.floor((now.getTime() - instant.getTime()) / 1_000));
 }

@@ -1,6 +1,15 @@
 import type { Command } from 'commander';
+import type { JobDependencies } from '../../jobs/dependencies.ts';
 import { nudgeNextStep } from '../../jobs/nudge.ts';
-import { enqueueAllSteps, enqueueStep, openStepQueue, openStepWorker } from '../../jobs/queues.ts';
+import { watchQueue } from '../../jobs/queue-monitor.ts';
+import {
+  enqueueAllSteps,
+  enqueueStep,
+  openStepQueue,
+  openStepWorker,
+  type QueueConfig,
+  type StepQueue,
+} from '../../jobs/queues.ts';
 import { scheduleSteps, watchSchedules } from '../../jobs/schedule.ts';
 import { runStep, stepNames } from '../../jobs/steps.ts';
 import { readApiSettings } from '../api/dependencies.ts';
@@ -64,27 +73,45 @@ async function runService(roles: Roles): Promise<void> {
           stores.queue,
           async (name, signal) => {
             const result = await runStep(deps, name, signal);
-            await nudgeNextStep(queue, name, result, deps.settings);
+            await nudgeNextStep(queue, name, result, deps.settings, log);
             return result;
           },
           log,
         )
       : null;
-    if (roles.jobs) {
-      await scheduleSteps(queue, stepNames(deps));
-      // What a dead process left is looked at now, and not at the next tick.
-      await enqueueAllSteps(queue, stepNames(deps), 'start');
-    }
-    const stopWatching = roles.jobs ? watchSchedules(queue, log, undefined, stepNames(deps)) : () => {};
+    const stopWatching = roles.jobs ? await beginWork(queue, stores.queue, deps) : async () => {};
     log.info({ url: server?.url, jobs: roles.jobs }, 'ready');
     await untilStopped(stop);
     log.info('stopping');
     setTimeout(() => process.exit(1), STOP_LIMIT_MS).unref();
-    stopWatching();
-    await Promise.all([server?.close(), worker?.close()]);
+    await Promise.all([stopWatching(), server?.close(), worker?.close()]);
     await queue.close();
   } finally {
     await stores.close();
   }
   log.info('stopped');
+}
+
+/** Puts the schedules in place and watches over them and the queue. Returns the way to end that. */
+async function beginWork(
+  queue: StepQueue,
+  config: QueueConfig,
+  deps: JobDependencies,
+): Promise<() => Promise<void>> {
+  const { database, clock, log } = deps;
+  const names = stepNames(deps);
+  try {
+    await scheduleSteps(queue, names);
+    // What a dead process left is looked at now, and not at the next tick.
+    await enqueueAllSteps(queue, names, 'start');
+  } catch (err) {
+    // Full, or gone for a moment: the watchers put it right once there is room.
+    log.error({ err }, 'The queue takes no work yet');
+  }
+  const stopWatchingSchedules = watchSchedules(queue, log, undefined, names);
+  const stopWatchingQueue = watchQueue({ queue, config, database, clock, log, names });
+  return async () => {
+    stopWatchingSchedules();
+    await stopWatchingQueue();
+  };
 }

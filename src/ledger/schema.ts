@@ -276,7 +276,13 @@ export interface Ledger
     reconciled_at: Date | null;
     samples_read_at: Date | null;
   };
-  step_leases: { step: string; lease_token: string; expires_at: Date };
+  step_leases: {
+    step: string;
+    lease_token: string;
+    expires_at: Date;
+    holder: Generated<string>;
+    acquired_at: Generated<Date>;
+  };
   audit_log: {
     audit_id: Generated<bigint>;
     actor: string;

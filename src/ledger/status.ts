@@ -2,6 +2,8 @@ import { sql } from 'kysely';
 import type { LedgerDatabase } from './database.ts';
 import { LEDGER_MIGRATION_NAMES } from './migration-names.ts';
 import { type QuarantineSummary, readQuarantineSummary } from './quarantine-entries.ts';
+import { type QueueState, readQueueStates } from './queue-states.ts';
+import { readStepLeases, type StepLease } from './step-leases.ts';
 import { readStepRuns, type StepRun } from './step-runs.ts';
 import { IS_COLLECTION } from './watermarks.ts';
 
@@ -16,6 +18,8 @@ export interface PipelineStatus {
   quarantine: QuarantineSummary[];
   openDriftCount: bigint;
   steps: StepRun[];
+  leases: StepLease[];
+  queues: QueueState[];
 }
 
 /** The pipeline as the ledger knows it, read in one snapshot. */
@@ -77,6 +81,8 @@ export async function readPipelineStatus(database: LedgerDatabase): Promise<Pipe
         quarantine: await readQuarantineSummary(snapshot),
         openDriftCount: drifts.count,
         steps: await readStepRuns(snapshot),
+        leases: await readStepLeases(snapshot),
+        queues: await readQueueStates(snapshot),
       };
     });
 }

@@ -1,4 +1,5 @@
 import { randomUUID } from 'node:crypto';
+import { hostname } from 'node:os';
 import { sql } from 'kysely';
 import { TallystickError } from '../errors.ts';
 import type { LedgerDatabase } from './database.ts';
@@ -6,6 +7,8 @@ import type { LedgerDatabase } from './database.ts';
 /** Long enough for a pause of the event loop, short enough that a dead runner's work waits only briefly. */
 export const LEASE_SECONDS = 8;
 const RENEW_EVERY_MS = 2_000;
+/** Which process, for the person who looks for it. */
+const HOLDER = `${hostname()}:${process.pid}`;
 
 /**
  * Runs `work` while holding the step's lease, so that a step has one runner at a time over all processes.
@@ -51,9 +54,10 @@ export async function withStepLease<Result>(
 
 async function claim(database: LedgerDatabase, step: string, token: string): Promise<boolean> {
   const claimed = await sql<{ step: string }>`
-    insert into step_leases as held (step, lease_token, expires_at)
-    values (${step}, ${token}, now() + make_interval(secs => ${LEASE_SECONDS}))
-    on conflict (step) do update set lease_token = excluded.lease_token, expires_at = excluded.expires_at
+    insert into step_leases as held (step, lease_token, expires_at, holder, acquired_at)
+    values (${step}, ${token}, now() + make_interval(secs => ${LEASE_SECONDS}), ${HOLDER}, now())
+    on conflict (step) do update set lease_token = excluded.lease_token, expires_at = excluded.expires_at,
+        holder = excluded.holder, acquired_at = excluded.acquired_at
       where held.expires_at < now()
     returning step`.execute(database);
   return claimed.rows.length === 1;
@@ -65,6 +69,24 @@ async function renew(database: LedgerDatabase, step: string, token: string): Pro
     update step_leases set expires_at = now() + make_interval(secs => ${LEASE_SECONDS})
     where step = ${step} and lease_token = ${token}`.execute(database);
   return renewed.numAffectedRows === 1n;
+}
+
+/** A step that somebody runs, or ran when it died. Ages are by the database's clock, as the leases are. */
+export interface StepLease {
+  step: string;
+  /** Host and process. */
+  holder: string;
+  ageSeconds: number;
+  /** Not renewed in time: its holder is dead or stands still, and the next who asks takes it over. */
+  isAbandoned: boolean;
+}
+
+export async function readStepLeases(database: LedgerDatabase): Promise<StepLease[]> {
+  const rows = await sql<StepLease>`
+    select step, holder, extract(epoch from clock_timestamp() - acquired_at)::int as "ageSeconds",
+      expires_at < clock_timestamp() as "isAbandoned"
+    from step_leases order by step`.execute(database);
+  return rows.rows;
 }
 
 /**

@@ -1,6 +1,7 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { createApp } from '../../src/api/app.ts';
 import { DEFAULT_API_SETTINGS } from '../../src/api/dependencies.ts';
+import { recordQueueState } from '../../src/ledger/queue-states.ts';
 import { recordStepEnd, recordStepStart } from '../../src/ledger/step-runs.ts';
 import { type ApiBench, createApiBench } from './setup.ts';
 import { insertCatalog, insertUsage } from './world.ts';
@@ -32,6 +33,27 @@ beforeAll(async () => {
   await recordStepEnd(database, 'push-usage', { now: earlier(1), durationMs: 9.4, error: null });
   await recordStepStart(database, 'collect-usage', earlier(2));
   await recordStepEnd(database, 'collect-usage', { now, durationMs: 5, error: 'UPSTREAM_UNAVAILABLE' });
+  const counts = {
+    waitingCount: 4,
+    activeCount: 1,
+    delayedCount: 2,
+    failedCount: 3,
+    oldestWaitingAt: earlier(7),
+  };
+  const queue = { queue: 'tallystick', backend: 'redis' as const };
+  await recordQueueState(database, { ...queue, counts, error: null, now: earlier(3) });
+  await recordQueueState(database, { ...queue, counts: null, error: 'QUEUE_FULL', now: earlier(2) });
+  await recordQueueState(database, { ...queue, counts: null, error: 'QUEUE_FULL', now: earlier(1) });
+  await database
+    .insertInto('step_leases')
+    .values({
+      step: 'push-usage',
+      lease_token: 'of the dead',
+      holder: 'host:1',
+      acquired_at: new Date(Date.now() - 90_000),
+      expires_at: new Date(Date.now() - 60_000),
+    })
+    .execute();
 });
 afterAll(() => bench.close());
 
@@ -63,9 +85,17 @@ describe('the metrics', () => {
       'tallystick_step_failures_total{step="collect-usage"}': '1',
       'tallystick_step_failing{step="collect-usage"}': '1',
       'tallystick_step_failing{step="push-usage"}': '0',
+      'tallystick_step_error{step="collect-usage",code="UPSTREAM_UNAVAILABLE"}': '1',
+      'tallystick_queue_jobs{state="waiting"}': '4',
+      'tallystick_queue_jobs{state="failed"}': '3',
+      tallystick_queue_oldest_waiting_age_seconds: '420',
+      tallystick_queue_observed_age_seconds: '180',
+      'tallystick_queue_failing{code="QUEUE_FULL"}': '1',
     })) {
       expect([name, metrics.get(name)]).toEqual([name, value]);
     }
+    const leaseAge = metrics.get('tallystick_step_lease_age_seconds{step="push-usage",abandoned="true"}');
+    expect(Number(leaseAge)).toBeGreaterThanOrEqual(89);
     const lastSuccess = metrics.get('tallystick_step_last_success_timestamp_seconds{step="push-usage"}');
     expect(Number(lastSuccess)).toBe(bench.clock.now().getTime() / 1_000 - 60);
     expect(metrics.has('tallystick_step_last_success_timestamp_seconds{step="collect-usage"}')).toBe(false);
@@ -102,7 +132,20 @@ describe('the status', () => {
     const status = (await (await bench.call('/v1/status')).json()) as {
       steps: { step: string }[];
       watermarks: object[];
+      leases: object[];
+      queues: object[];
     };
+    expect(status.leases).toMatchObject([{ step: 'push-usage', holder: 'host:1', isAbandoned: true }]);
+    expect(status.queues).toMatchObject([
+      {
+        backend: 'redis',
+        waitingCount: '4',
+        failedCount: '3',
+        oldestWaitingSeconds: 420,
+        error: 'QUEUE_FULL',
+        failingSince: new Date(bench.clock.now().getTime() - 2 * 60_000).toISOString(),
+      },
+    ]);
     expect(status.watermarks).toHaveLength(1);
     expect(status.steps).toMatchObject([
       { step: 'collect-usage', lastError: 'UPSTREAM_UNAVAILABLE', failedCount: '1', lastSucceededAt: null },

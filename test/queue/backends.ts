@@ -48,10 +48,14 @@ const redis: Backend = {
 export const backends: Backend[] = [postgres, ...(hasRedisServer() ? [redis] : [])];
 
 /** Resolves when `condition` holds. */
-export async function until(condition: () => boolean | Promise<boolean>, what: string): Promise<void> {
-  const deadline = Date.now() + WAIT_MS;
+export async function until(
+  condition: () => boolean | Promise<boolean>,
+  what: string,
+  waitMs = WAIT_MS,
+): Promise<void> {
+  const deadline = Date.now() + waitMs;
   while (!(await condition())) {
-    if (Date.now() > deadline) throw new Error(`Not within ${WAIT_MS} ms: ${what}`);
+    if (Date.now() > deadline) throw new Error(`Not within ${waitMs} ms: ${what}`);
     await sleep(20);
   }
 }
