@@ -114,6 +114,17 @@ async function collectMetrics(database: LedgerDatabase, now: Date, alarmAfterMs:
     gauge('quarantine_alarming', '1 when something waits longer than QUARANTINE_ALARM_HOURS.', [
       { value: status.quarantine.some((entry) => isAlarming(entry, now, alarmAfterMs)) ? 1 : 0 },
     ]),
+    gauge('cost_days_due', 'Days whose cost waits to be rated (again).', [
+      { value: status.costs.dueDayCount },
+    ]),
+    gauge(
+      'unknown_cost_tokens',
+      'Tokens that no price is known for, by model and reason.',
+      status.costs.unknown.map(({ model, reason, tokenCount }) => ({
+        labels: { model, reason },
+        value: tokenCount,
+      })),
+    ),
     gauge('open_drifts', 'Differences between the ledger and OpenMeter that are not resolved.', [
       { value: status.openDriftCount },
     ]),
@@ -143,6 +154,16 @@ async function collectMetrics(database: LedgerDatabase, now: Date, alarmAfterMs:
       'stripe_reads_today',
       'Event summaries read in this UTC day, by purpose.',
       Object.entries(reconciliation.stripeReads).map(([purpose, value]) => ({ labels: { purpose }, value })),
+    ),
+    gauge(
+      'price_sync_age_seconds',
+      "Since Azure's price list was last held against the price book.",
+      status.priceSync.lastDoneAt === null ? [] : [{ value: ageOf(status.priceSync.lastDoneAt) }],
+    ),
+    gauge(
+      'price_sync_waiting_items',
+      'Listed prices that wait for a person, by what is the matter.',
+      status.priceSync.waiting.map(({ verdict, itemCount }) => ({ labels: { verdict }, value: itemCount })),
     ),
     counter(
       'step_runs_total',

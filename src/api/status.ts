@@ -1,4 +1,5 @@
 import { createRoute, z } from '@hono/zod-openapi';
+import type { PriceSyncState } from '../ledger/price-sync-runs.ts';
 import { isAlarming, type QuarantineSummary } from '../ledger/quarantine-entries.ts';
 import type { QueueState } from '../ledger/queue-states.ts';
 import { readPipelineStatus } from '../ledger/status.ts';
@@ -98,6 +99,26 @@ const PipelineStatusSchema = z
       .openapi({ description: 'Steps that are running, or were when their process died.' }),
     queues: z.array(QueueStateSchema),
     openDriftCount: CountSchema,
+    costs: z.object({
+      dueDayCount: CountSchema.openapi({ description: 'Days whose cost waits to be rated (again).' }),
+      unknown: z
+        .array(
+          z.object({
+            model: z.string(),
+            reason: z.string(),
+            tokenCount: TokenCountSchema,
+            oldestDay: z.string(),
+          }),
+        )
+        .openapi({ description: 'Tokens that no price is known for; their cost is unknown, not zero.' }),
+    }),
+    priceSync: z.object({
+      lastDoneAt: InstantSchema.nullable().openapi({
+        description: "When Azure's price list was last held against the price book; null: never.",
+      }),
+      ageSeconds: z.int().nullable(),
+      waiting: z.array(z.object({ verdict: z.string(), itemCount: CountSchema, oldestAt: InstantSchema })),
+    }),
   })
   .openapi('PipelineStatus');
 
@@ -157,6 +178,11 @@ export function addStatusRoutes(api: Api, dependencies: ApiDependencies): void {
         leases: status.leases,
         queues: status.queues.map((queue) => showQueueState(queue, now)),
         openDriftCount: String(status.openDriftCount),
+        costs: {
+          dueDayCount: String(status.costs.dueDayCount),
+          unknown: status.costs.unknown.map((entry) => ({ ...entry, tokenCount: String(entry.tokenCount) })),
+        },
+        priceSync: showPriceSync(status.priceSync, now),
       },
       200,
     );
@@ -181,6 +207,19 @@ function showQueueState(queue: QueueState, now: Date) {
 
 function secondsBetween(earlier: Date, later: Date): number {
   return Math.max(0, Math.floor((later.getTime() - earlier.getTime()) / 1_000));
+}
+
+function showPriceSync({ lastDoneAt, waiting }: PriceSyncState, now: Date) {
+  return {
+    lastDoneAt: lastDoneAt?.toISOString() ?? null,
+    ageSeconds:
+      lastDoneAt === null ? null : Math.max(0, Math.floor((now.getTime() - lastDoneAt.getTime()) / 1_000)),
+    waiting: waiting.map(({ verdict, itemCount, oldestAt }) => ({
+      verdict,
+      itemCount: String(itemCount),
+      oldestAt: oldestAt.toISOString(),
+    })),
+  };
 }
 
 export function showQuarantineSummary(entry: QuarantineSummary, now: Date, alarmAfterMs: number) {

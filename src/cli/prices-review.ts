@@ -3,7 +3,7 @@ import { PICO_DIGITS, parseDecimal } from '../../pricing/money.ts';
 import { type AskApi, withLocalApi } from './local-api.ts';
 import { createOptionalBilling } from './optional-billing.ts';
 import { print, renderTable } from './output.ts';
-import { renderChange } from './prices-sync.ts';
+import { renderChange } from './price-change-text.ts';
 import { withStores } from './setup.ts';
 
 interface Item {

@@ -1,18 +1,28 @@
 import type { Command } from 'commander';
 import { DEFAULT_SETTINGS } from '../../jobs/dependencies.ts';
 import { previewPriceSync, runPriceSync } from '../../jobs/sync-prices.ts';
-import { formatDecimal, PICO_DIGITS } from '../../pricing/money.ts';
 import type { RetailDiff, RetailFinding } from '../../pricing/retail-diff.ts';
 import { systemClock } from '../clock.ts';
 import { TallystickError } from '../errors.ts';
 import { type PriceSyncRun, requestPriceSync, startNextPriceSync } from '../ledger/price-sync-runs.ts';
 import { withStepLease } from '../ledger/step-leases.ts';
 import { groupDigits, print, renderTable } from './output.ts';
+import { renderChange, showPrice } from './price-change-text.ts';
+import { addPricesReviewCommands } from './prices-review.ts';
 import { openRetailPrices } from './services.ts';
 import { type CommandContext, withStores } from './setup.ts';
 
+/** Adds what belongs to the synchronization to the command `prices`. */
+export function addPriceSyncCommands(program: Command): void {
+  const prices =
+    program.commands.find((command) => command.name() === 'prices') ??
+    program.command('prices').description('the price book: what Azure charges');
+  addPricesSyncCommand(prices);
+  addPricesReviewCommands(prices);
+}
+
 /** Adds `prices sync`: holds Azure's retail price list against the book now. */
-export function addPricesSyncCommand(prices: Command): void {
+function addPricesSyncCommand(prices: Command): void {
   prices
     .command('sync')
     .description("hold Azure's retail price list against the price book")
@@ -125,15 +135,4 @@ function renderDiff(diff: RetailDiff): string {
           `${retroactive.length} of them are listed from an earlier date. What is past keeps its price; correct it with "tallystick prices add" if it must not.`,
         ]),
   ].join('\n');
-}
-
-/** The change in percent with one decimal, for people. */
-export function renderChange(old: bigint | null, fresh: bigint | null): string {
-  if (old === null || fresh === null || old <= 0n) return fresh === null ? '' : 'new';
-  const permille = ((fresh - old) * 1_000n) / old;
-  return `${permille > 0n ? '+' : ''}${formatDecimal(permille, 1, 1)} %`;
-}
-
-export function showPrice(picoPerUnit: bigint | null): string | null {
-  return picoPerUnit === null ? null : formatDecimal(picoPerUnit, PICO_DIGITS);
 }

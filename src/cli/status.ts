@@ -1,10 +1,19 @@
 import type { Command } from 'commander';
 import { systemClock } from '../clock.ts';
+import type { PriceSyncState } from '../ledger/price-sync-runs.ts';
 import { isAlarming } from '../ledger/quarantine-entries.ts';
 import type { QueueState } from '../ledger/queue-states.ts';
 import { readPipelineStatus } from '../ledger/status.ts';
 import { groupDigits, print, renderTable } from './output.ts';
 import { withStores } from './setup.ts';
+
+function renderPriceSync({ lastDoneAt, waiting }: PriceSyncState, now: Date): string {
+  if (lastDoneAt === null) return 'prices        never synchronized';
+  const ageHours = Math.floor((now.getTime() - lastDoneAt.getTime()) / 3_600_000);
+  const count = waiting.reduce((sum, { itemCount }) => sum + itemCount, 0n);
+  const hint = count > 0n ? ' ("tallystick prices review")' : '';
+  return `prices        synchronized ${groupDigits(ageHours)} h ago, ${groupDigits(count)} wait for a person${hint}`;
+}
 
 export function addStatusCommand(program: Command): void {
   program
@@ -32,6 +41,11 @@ export function addStatusCommand(program: Command): void {
             `pushes        ${pushes.delivered} delivered, ${pushes.pending} pending, ${pushes.refused} refused`,
             `unassigned    ${groupDigits(status.unassignedTokenCount)} tokens wait for the next push`,
             `drifts        ${status.openDriftCount} open`,
+            ...status.costs.unknown.map(
+              ({ model, reason, tokenCount }) =>
+                `cost unknown  ${groupDigits(tokenCount)} tokens of ${model}: ${reason}`,
+            ),
+            renderPriceSync(status.priceSync, now),
             ...status.queues.map((queue) => describeQueue(queue, now)),
             ...status.leases.map(
               (lease) =>

@@ -163,10 +163,15 @@ export async function readPriceSyncRuns(database: LedgerDatabase, limit: number)
   return rows.map(toRun);
 }
 
-/** When a synchronization last went well, and what waits for a person, by verdict; for status and metrics. */
-export async function readPriceSyncState(
-  database: LedgerDatabase,
-): Promise<{ lastDoneAt: Date | null; waiting: { verdict: string; itemCount: bigint; oldestAt: Date }[] }> {
+export interface PriceSyncState {
+  /** When a synchronization last went well. */
+  lastDoneAt: Date | null;
+  /** What waits for a person, by verdict. */
+  waiting: { verdict: string; itemCount: bigint; oldestAt: Date }[];
+}
+
+/** How the synchronization of prices is; for status and metrics. */
+export async function readPriceSyncState(database: LedgerDatabase): Promise<PriceSyncState> {
   const last = await database
     .selectFrom('price_sync_runs')
     .select(({ fn }) => fn.max('finished_at').as('finished_at'))

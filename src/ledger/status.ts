@@ -1,6 +1,8 @@
 import { sql } from 'kysely';
+import { readUnknownCosts, type UnknownModelCost } from './cost-queries.ts';
 import type { LedgerDatabase } from './database.ts';
 import { LEDGER_MIGRATION_NAMES } from './migration-names.ts';
+import { type PriceSyncState, readPriceSyncState } from './price-sync-runs.ts';
 import { type QuarantineSummary, readQuarantineSummary } from './quarantine-entries.ts';
 import { type QueueState, readQueueStates } from './queue-states.ts';
 import { readStepLeases, type StepLease } from './step-leases.ts';
@@ -17,6 +19,7 @@ export interface PipelineStatus {
   unassignedTokenCount: bigint;
   quarantine: QuarantineSummary[];
   openDriftCount: bigint;
+  priceSync: PriceSyncState;
   steps: StepRun[];
   leases: StepLease[];
   queues: QueueState[];
@@ -64,6 +67,10 @@ export async function readPipelineStatus(database: LedgerDatabase): Promise<Pipe
         .select(({ fn }) => fn.countAll<bigint>().as('count'))
         .where('resolved_at', 'is', null)
         .executeTakeFirstOrThrow();
+      const due = await snapshot
+        .selectFrom('cost_days_due')
+        .select(({ fn }) => fn.countAll<bigint>().as('count'))
+        .executeTakeFirstOrThrow();
       return {
         watermarks: watermarks.map((row) => ({
           source: row.source,
@@ -80,6 +87,8 @@ export async function readPipelineStatus(database: LedgerDatabase): Promise<Pipe
         unassignedTokenCount: unassigned.token_count,
         quarantine: await readQuarantineSummary(snapshot),
         openDriftCount: drifts.count,
+        costs: { dueDayCount: due.count, unknown: await readUnknownCosts(snapshot) },
+        priceSync: await readPriceSyncState(snapshot),
         steps: await readStepRuns(snapshot),
         leases: await readStepLeases(snapshot),
         queues: await readQueueStates(snapshot),
