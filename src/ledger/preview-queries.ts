@@ -74,7 +74,8 @@ export interface PreviewUsageRows {
  * What was pushed belongs to the period of its meter event, because that decides it at Stripe; what was not, to the
  * period of the event that its push will send.
  *
- * One scan: subjects are summed before anything is joined, so that all else works on hours, whoever used them.
+ * Subjects are summed before anything is joined: of what was pushed each push and feature is one row, whoever used
+ * it. What was not pushed is little, unless Stripe has been away, and has indexes of its own.
  */
 export async function readPreviewUsage(
   database: LedgerDatabase,
@@ -82,6 +83,9 @@ export async function readPreviewUsage(
   read: { period: TimeWindow; historyStart: Date },
 ): Promise<PreviewUsageRows> {
   const { period, historyStart } = read;
+  const inReach = sql`usage.window_start > least(${period.start}::timestamptz, ${historyStart}::timestamptz) - interval '1 hour'
+    and usage.window_start < ${period.end}`;
+  const billed = billedAt('usage', { customerId: sql`${customerId}`, meterAlias: 'meter' });
   const result = await sql<{
     stripe_meter_id: string | null;
     model: string;
@@ -92,42 +96,48 @@ export async function readPreviewUsage(
     in_period: boolean;
     token_count: bigint;
   }>`
-    select coalesce(push.stripe_meter_id, binding.stripe_meter_id) as stripe_meter_id,
-           case when usage.quarantine_reason is null then usage.model else '' end as model,
-           case when usage.quarantine_reason is null then usage.feature else '' end as feature,
-           coalesce(push.status, 'unpushed') as state, usage.quarantine_reason,
-           case when usage.quarantine_reason is null then date_trunc('day', usage.window_start, 'UTC')
-                else usage.window_start end as slot,
-           billed.instant >= ${period.start} and billed.instant < ${period.end} as in_period,
-           sum(usage.token_count)::bigint as token_count
-      from (
-        select window_start, part_start_minute, model, feature, token_type, meter_push_id, quarantine_reason,
-               sum(delta_token_count)::bigint as token_count
-          from hourly_usage as usage
-         where window_start > least(${period.start}::timestamptz, ${historyStart}::timestamptz) - interval '1 hour'
-           and window_start < ${period.end}
-           and written_off_at is null
-           and ${belongsTo(customerId)}
-         group by window_start, part_start_minute, model, feature, token_type, meter_push_id, quarantine_reason
-      ) as usage
-      left join meter_pushes as push on push.meter_push_id = usage.meter_push_id
-      left join lateral (
-        select meter_bindings.stripe_meter_id
-          from meter_bindings
-         where meter_bindings.token_type = usage.token_type
-           and meter_bindings.model in (usage.model, '*')
-           and meter_bindings.feature in (usage.feature, '*')
-         order by (meter_bindings.model <> '*') desc, (meter_bindings.feature <> '*') desc
-         limit 1
-      ) as binding on usage.meter_push_id is null and usage.quarantine_reason is null
-      left join stripe_meters as meter on meter.stripe_meter_id = binding.stripe_meter_id
-      cross join lateral (
-        select coalesce(push.event_timestamp,
-          ${billedAt('usage', { customerId: sql`${customerId}`, meterAlias: 'meter' })}) as instant) as billed
-     where push.written_off_at is null
-       and case when usage.quarantine_reason is null
-                then usage.window_start >= ${historyStart} or (billed.instant >= ${period.start} and billed.instant < ${period.end})
-                else billed.instant >= ${period.start} and billed.instant < ${period.end} end
+    with pushed as (
+      select push.stripe_meter_id, usage.model, usage.feature, push.status as state, null as quarantine_reason,
+             push.window_start, push.event_timestamp as instant, usage.token_count
+        from (
+          select meter_push_id, model, feature, sum(delta_token_count) as token_count
+            from hourly_usage as usage
+           where ${inReach} and customer_id = ${customerId} and meter_push_id is not null
+           group by meter_push_id, model, feature
+        ) as usage
+        join meter_pushes as push using (meter_push_id)
+       where push.written_off_at is null
+    ), unpushed as (
+      select binding.stripe_meter_id, usage.model, usage.feature, 'unpushed' as state, null as quarantine_reason,
+             usage.window_start, ${billed} as instant, usage.token_count
+        from (
+          select window_start, part_start_minute, model, feature, token_type, sum(delta_token_count) as token_count
+            from hourly_usage as usage
+           where ${inReach} and ${belongsTo(customerId)} and meter_push_id is null and quarantine_reason is null
+           group by window_start, part_start_minute, model, feature, token_type
+        ) as usage
+        left join lateral (
+          select meter_bindings.stripe_meter_id
+            from meter_bindings
+           where meter_bindings.token_type = usage.token_type
+             and meter_bindings.model in (usage.model, '*')
+             and meter_bindings.feature in (usage.feature, '*')
+           order by (meter_bindings.model <> '*') desc, (meter_bindings.feature <> '*') desc
+           limit 1
+        ) as binding on true
+        left join stripe_meters as meter on meter.stripe_meter_id = binding.stripe_meter_id
+    ), quarantined as (
+      select null as stripe_meter_id, '' as model, '' as feature, 'unpushed' as state, quarantine_reason, window_start,
+             window_start + make_interval(mins => part_start_minute) as instant, delta_token_count as token_count
+        from hourly_usage as usage
+       where ${inReach} and ${belongsTo(customerId)} and quarantine_reason is not null and written_off_at is null
+    )
+    select stripe_meter_id, model, feature, state, quarantine_reason,
+           case when quarantine_reason is null then date_trunc('day', window_start, 'UTC') else window_start end as slot,
+           instant >= ${period.start} and instant < ${period.end} as in_period, sum(token_count)::bigint as token_count
+      from (select * from pushed union all select * from unpushed union all select * from quarantined) as usage
+     where (instant >= ${period.start} and instant < ${period.end})
+        or (quarantine_reason is null and window_start >= ${historyStart})
      group by 1, 2, 3, 4, 5, 6, 7
      order by model, feature, state, stripe_meter_id, slot`.execute(database);
   const usage: MeterUsage[] = [];
