@@ -17,7 +17,10 @@ export interface RateOutcome {
  * day; a run rates the noted days, each in a transaction of its own, and does nothing when there is none. A day is
  * rated whole: a run that is killed, repeated or late ends in the same rows.
  */
-export async function rateUsage(deps: JobDependencies, signal?: AbortSignal): Promise<RateOutcome> {
+export async function rateUsage(
+  deps: Pick<JobDependencies, 'database' | 'clock' | 'log'>,
+  signal?: AbortSignal,
+): Promise<RateOutcome> {
   const { database, clock } = deps;
   const outcome: RateOutcome = { ratedDayCount: 0, unknownTokenCount: 0n, reratedChangeCount: 0 };
   await notePassedCapacity(database, floorToHour(clock.now()));

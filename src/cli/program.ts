@@ -1,18 +1,24 @@
 import { Command } from 'commander';
 import { toTallystickError } from '../errors.ts';
 import { addCollectCommand } from './collect.ts';
+import { addCostsCommand } from './costs.ts';
 import { addCoverageCommand } from './coverage.ts';
 import { addDemoCommand } from './demo.ts';
+import { addDeploymentsCommand } from './deployments.ts';
 import { addDoctorCommand } from './doctor.ts';
 import { VERSION } from './http-server.ts';
 import { addKeysCommand } from './keys.ts';
 import { addMigrateCommand } from './migrate.ts';
 import { addPlansCommand } from './plans.ts';
 import { addPreviewCommand } from './preview.ts';
+import { addPricesCommand } from './prices.ts';
+import { addPriceSyncCommands } from './prices-sync.ts';
+import { addProvisionedCommand } from './provisioned.ts';
 import { addQuarantineCommand } from './quarantine.ts';
 import { addQuoteCommand } from './quote.ts';
 import { addReconcileCommand } from './reconcile.ts';
 import { addRescanCommand } from './rescan.ts';
+import { addSimulateCommand } from './simulate.ts';
 import { addStatusCommand } from './status.ts';
 import { addServiceCommands } from './up.ts';
 
@@ -32,9 +38,15 @@ export function createProgram(): Command {
   addCoverageCommand(program);
   addKeysCommand(program);
   addPlansCommand(program);
+  addPricesCommand(program);
+  addDeploymentsCommand(program);
   addPreviewCommand(program);
   addQuoteCommand(program);
+  addCostsCommand(program);
+  addProvisionedCommand(program);
+  addSimulateCommand(program);
   addReconcileCommand(program);
+  addPriceSyncCommands(program);
   addDoctorCommand(program);
   return program;
 }

@@ -129,10 +129,14 @@ export async function readCostCompleteness(
   };
 }
 
+/** Tokens of a model without a known cost. */
+export interface UnknownModelCost extends UnknownCost {
+  model: string;
+  oldestDay: string;
+}
+
 /** All tokens without a known cost, by reason and model: what status and metrics show. */
-export async function readUnknownCosts(
-  database: LedgerDatabase,
-): Promise<(UnknownCost & { model: string; oldestDay: string })[]> {
+export async function readUnknownCosts(database: LedgerDatabase): Promise<UnknownModelCost[]> {
   const result = await sql<{ reason: string; model: string; tokens: bigint; oldest: string }>`
     select reason, model, sum(token_count)::bigint as tokens, min(day) as oldest
     from daily_costs where cost_pico_usd is null group by reason, model order by reason, model`.execute(

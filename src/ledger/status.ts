@@ -20,6 +20,8 @@ export interface PipelineStatus {
   quarantine: QuarantineSummary[];
   openDriftCount: bigint;
   priceSync: PriceSyncState;
+  /** Days whose cost waits to be rated (again), and tokens that no price is known for. */
+  costs: { dueDayCount: bigint; unknown: UnknownModelCost[] };
   steps: StepRun[];
   leases: StepLease[];
   queues: QueueState[];

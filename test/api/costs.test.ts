@@ -1,5 +1,4 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import type { JobDependencies } from '../../jobs/dependencies.ts';
 import { rateUsage } from '../../jobs/rate-usage.ts';
 import type { CostsBody } from '../../src/api/costs.ts';
 import type { MarginsBody } from '../../src/api/margins.ts';
@@ -26,7 +25,7 @@ const rate = () =>
     database: bench.ledger.database,
     clock: bench.clock,
     log: createLogger('silent'),
-  } as JobDependencies);
+  });
 
 async function ask<Body>(path: string, init?: Parameters<ApiBench['call']>[1]): Promise<Body> {
   const response = await bench.call(path, init);

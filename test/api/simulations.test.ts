@@ -1,5 +1,4 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import type { JobDependencies } from '../../jobs/dependencies.ts';
 import { rateUsage } from '../../jobs/rate-usage.ts';
 import type { SimulationBody } from '../../src/api/simulation-schemas.ts';
 import { seedPriceBook } from '../../src/ledger/price-book.ts';
@@ -144,7 +143,7 @@ describe('POST /v1/simulations', () => {
       }),
     });
     const { database } = bench.ledger;
-    await rateUsage({ database, clock: bench.clock, log: createLogger('silent') } as JobDependencies);
+    await rateUsage({ database, clock: bench.clock, log: createLogger('silent') });
     const body = await answer([{ name: 'no chat', withoutFeatures: ['chat'] }]);
     expect(body.result?.overhead).toBe('9.00');
     expect(ofUsd(body)?.map(([, , cost]) => cost)).toEqual(['8.50', '3.50']);

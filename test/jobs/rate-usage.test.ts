@@ -1,5 +1,4 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import type { JobDependencies } from '../../jobs/dependencies.ts';
 import { rateUsage } from '../../jobs/rate-usage.ts';
 import { readPriceBook, seedPriceBook } from '../../src/ledger/price-book.ts';
 import { addPurchase } from '../../src/ledger/provisioned.ts';
@@ -22,17 +21,12 @@ const TERMS = {
 };
 
 let ledger: TestLedger;
-let deps: JobDependencies;
+let deps: Parameters<typeof rateUsage>[0];
 
 beforeEach(async () => {
   ledger = await createTestLedger();
   await insertCatalog(ledger.database);
-  // The step reads the ledger, the clock and the log; it reaches no outside system.
-  deps = {
-    database: ledger.database,
-    clock: { now: () => NOW },
-    log: createLogger('silent'),
-  } as JobDependencies;
+  deps = { database: ledger.database, clock: { now: () => NOW }, log: createLogger('silent') };
   await seedPriceBook(ledger.database, NOW);
   await rateUsage(deps);
 });
