@@ -2,6 +2,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { listQuarantine } from '../../src/ledger/quarantine-entries.ts';
 import { requestReconciliation } from '../../src/ledger/reconciliations.ts';
 import { requestRescan } from '../../src/ledger/rescans.ts';
+import { insertListedPrices, UNNAMED_METER } from './listed-prices.ts';
 import { type OpenApiDocument, responseValidator } from './openapi-schemas.ts';
 import { type ApiBench, createApiBench } from './setup.ts';
 import { insertCatalog, insertUsage, stripePreview } from './world.ts';
@@ -41,6 +42,7 @@ beforeAll(async () => {
   ids.rescan = (await requestRescan(database, { window: day, requestedBy: 'test', now })).rescanId;
   const asked = { window: day, customerId: null, requestedBy: 'test', now };
   ids.reconciliation = (await requestReconciliation(database, asked)).reconciliationId;
+  Object.assign(ids, await insertListedPrices(database, now));
   document = (await (await bench.api.request('/openapi.json')).json()) as OpenApiDocument;
 });
 afterAll(() => bench.close());
@@ -51,6 +53,7 @@ const json = (method: string, body: unknown): RequestInit => ({
   body: JSON.stringify(body),
 });
 const usage = [{ model: 'gpt-4o', promptTokenCount: 5, completionTokenCount: 5 }];
+const target = { model: 'gpt-4o', deploymentType: 'global', tokenType: 'prompt' };
 const change = { name: 'X', tenantKey: null, stripeCustomerId: null };
 
 /** Path as in the document, the request, the expected status. Every operation of the document is among them. */
@@ -83,6 +86,41 @@ const CASES: [path: string, request: string, init: RequestInit, status: number][
   ['/v1/coverage', '/v1/coverage?period=2026-11', {}, 200],
   ['/v1/coverage', '/v1/coverage?from=2026-11-01', {}, 400],
   ['/v1/status', '/v1/status', {}, 200],
+  ['/v1/prices/sync', '/v1/prices/sync', {}, 200],
+  ['/v1/prices/sync', '/v1/prices/sync?status=lost', {}, 400],
+  ['/v1/prices/sync', '/v1/prices/sync', { method: 'POST' }, 202],
+  [
+    '/v1/prices/sync/items/{id}/accept',
+    '/v1/prices/sync/items/{largeChange}/accept',
+    json('POST', { reason: 'x' }),
+    200,
+  ],
+  [
+    '/v1/prices/sync/items/{id}/accept',
+    '/v1/prices/sync/items/{unmapped}/accept',
+    json('POST', { reason: 'x' }),
+    409,
+  ],
+  [
+    '/v1/prices/sync/items/{id}/reject',
+    '/v1/prices/sync/items/{unmapped}/reject',
+    json('POST', { reason: 'x' }),
+    200,
+  ],
+  [
+    '/v1/prices/sync/items/{id}/reject',
+    '/v1/prices/sync/items/99/reject',
+    json('POST', { reason: 'x' }),
+    404,
+  ],
+  [
+    '/v1/prices/meters/{meterId}',
+    `/v1/prices/meters/${UNNAMED_METER}`,
+    json('PUT', { target, note: 'pricing page' }),
+    200,
+  ],
+  ['/v1/prices/meters/{meterId}', '/v1/prices/meters/x', json('PUT', { target, note: 'x' }), 400],
+  ['/v1/prices/meters', '/v1/prices/meters', {}, 200],
   ['/v1/quarantine', '/v1/quarantine', {}, 200],
   ['/v1/quarantine', '/v1/quarantine?stage=hourly_usage&reason=no_binding&limit=1', {}, 200],
   ['/v1/quarantine', '/v1/quarantine?stage=limbo', {}, 400],

@@ -1,51 +1,14 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import type { RetailItem } from '../../pricing/retail-item.ts';
-import { readMeterFile } from '../../pricing/retail-meter-map.ts';
-import { applyPriceSync } from '../../src/ledger/price-sync.ts';
-import { requestPriceSync, startNextPriceSync } from '../../src/ledger/price-sync-runs.ts';
+import { insertListedPrices, UNNAMED_METER } from './listed-prices.ts';
 import { type ApiBench, createApiBench } from './setup.ts';
-
-const METER = '00000000-0000-4000-8000-00000000000a';
-const UNNAMED = '00000000-0000-4000-8000-00000000000b';
 
 let bench: ApiBench;
 const asked: string[] = [];
 beforeAll(async () => {
   bench = await createApiBench({ enqueueStep: async (step) => void asked.push(step) });
-  const { database } = bench.ledger;
-  const now = bench.clock.now();
-  await requestPriceSync(database, { requestedBy: 'schedule', now });
-  const run = await startNextPriceSync(database, now);
-  if (run === null) throw new Error('a run was asked for');
-  await applyPriceSync(database, {
-    run,
-    list: { items: [listed(METER, '0.005'), listed(UNNAMED, '0.0025')], pageCount: 1 },
-    fileRows: readMeterFile({
-      meters: [{ meterId: METER, model: 'gpt-4o', deploymentType: 'global', tokenType: 'prompt' }],
-    }),
-    smallChangePercent: 20,
-    now,
-  });
+  await insertListedPrices(bench.ledger.database, bench.clock.now());
 });
 afterAll(() => bench.close());
-
-function listed(meterId: string, retailPrice: string): RetailItem {
-  return {
-    meterId,
-    meterName: 'gpt-4o-0806-Inp-glbl Tokens',
-    skuName: 'gpt-4o-0806-Inp-glbl',
-    productName: 'Azure OpenAI',
-    serviceName: 'Foundry Models',
-    armRegionName: 'eastus2',
-    currency: 'usd',
-    retailPrice,
-    unitOfMeasure: '1K',
-    type: 'Consumption',
-    tierMinimumUnits: '0',
-    effectiveStartDate: new Date('2026-11-01T00:00:00Z'),
-    effectiveEndDate: null,
-  };
-}
 
 interface Shown {
   id: string;
@@ -147,31 +110,36 @@ describe('a synchronization', () => {
 describe('a meter', () => {
   const target = { model: 'gpt-4o', deploymentType: 'global', tokenType: 'prompt' };
   it('is named by an admin who says how they know', async () => {
-    const mapped = await send('PUT', `/v1/prices/meters/${UNNAMED}`, { target, note: 'pricing page' });
+    const mapped = await send('PUT', `/v1/prices/meters/${UNNAMED_METER}`, { target, note: 'pricing page' });
     expect(mapped).toMatchObject({
       status: 200,
-      body: { meterId: UNNAMED, target: { ...target, region: '*' }, note: 'pricing page' },
+      body: { meterId: UNNAMED_METER, target: { ...target, region: '*' }, note: 'pricing page' },
     });
     const known = (await (await bench.call('/v1/prices/meters')).json()) as { meters: object[] };
     expect(known.meters).toEqual([mapped.body]);
   });
 
   it.each<[string, string, object, string]>([
-    ['without a note', UNNAMED, { target, note: '' }, 'note'],
-    ['of an unknown model', UNNAMED, { target: { ...target, model: 'gpt4o' }, note: 'x' }, 'model'],
+    ['without a note', UNNAMED_METER, { target, note: '' }, 'note'],
+    ['of an unknown model', UNNAMED_METER, { target: { ...target, model: 'gpt4o' }, note: 'x' }, 'model'],
     [
       'of an unknown type',
-      UNNAMED,
+      UNNAMED_METER,
       { target: { ...target, deploymentType: 'glbl' }, note: 'x' },
       'target.deploymentType',
     ],
     [
       'of an unknown kind',
-      UNNAMED,
+      UNNAMED_METER,
       { target: { ...target, tokenType: 'Inp' }, note: 'x' },
       'target.tokenType',
     ],
-    ['in a region that is none', UNNAMED, { target: { ...target, region: 'EU West' }, note: 'x' }, 'region'],
+    [
+      'in a region that is none',
+      UNNAMED_METER,
+      { target: { ...target, region: 'EU West' }, note: 'x' },
+      'region',
+    ],
     ['that is no GUID', 'gpt-4o-Inp', { target, note: 'x' }, 'meterId'],
   ])('%s is refused, naming the field', async (_, meterId, body, field) => {
     const refused = await send('PUT', `/v1/prices/meters/${meterId}`, body);
