@@ -28,6 +28,8 @@ tbody th { font-weight: 500; }
 th:first-child, td:first-child { padding-left: 0; }
 th:last-child, td:last-child { padding-right: 0; }
 .number { text-align: right; font-variant-numeric: tabular-nums; white-space: nowrap; }
+.lines thead th:first-child { width: 40%; }
+.lines .unit { white-space: normal; text-wrap: balance; }
 .detail { display: block; color: var(--soft); font-size: 0.85rem; font-weight: 400; }
 tfoot th, tfoot td { border-bottom: 0; border-top: 2px solid var(--ink); font-weight: 680; }
 .range { display: grid; grid-template-columns: repeat(3, 1fr); gap: 0.8rem; margin: 0.6rem 0; padding: 0; list-style: none; }
@@ -50,8 +52,9 @@ footer { margin-top: 2.2rem; padding-top: 0.9rem; border-top: 1px solid var(--li
   .lines th, .lines td { padding: 0; border: 0; }
   .lines tbody th, .lines tfoot th { grid-column: 1 / -1; }
   .lines td.number { text-align: left; white-space: normal; }
-  .lines td.number:last-child { text-align: right; font-weight: 600; }
-  .lines td.unit { display: none; }
+  .lines td.number:last-child { grid-column: 2; text-align: right; font-weight: 600; }
+  .lines td.unit { order: 1; grid-column: 1 / -1; color: var(--soft); font-size: 0.85rem; }
+  .lines td:empty { display: none; }
   .lines tfoot td:not(:last-child) { display: none; }
   .lines tfoot tr { border-bottom: 0; border-top: 2px solid var(--ink); grid-template-columns: 1fr auto; }
   .lines tfoot th { grid-column: 1; }
