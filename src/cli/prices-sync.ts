@@ -8,21 +8,11 @@ import { type PriceSyncRun, requestPriceSync, startNextPriceSync } from '../ledg
 import { withStepLease } from '../ledger/step-leases.ts';
 import { groupDigits, print, renderTable } from './output.ts';
 import { renderChange, showPrice } from './price-change-text.ts';
-import { addPricesReviewCommands } from './prices-review.ts';
 import { openRetailPrices } from './services.ts';
 import { type CommandContext, withStores } from './setup.ts';
 
-/** Adds what belongs to the synchronization to the command `prices`. */
-export function addPriceSyncCommands(program: Command): void {
-  const prices =
-    program.commands.find((command) => command.name() === 'prices') ??
-    program.command('prices').description('the price book: what Azure charges');
-  addPricesSyncCommand(prices);
-  addPricesReviewCommands(prices);
-}
-
 /** Adds `prices sync`: holds Azure's retail price list against the book now. */
-function addPricesSyncCommand(prices: Command): void {
+export function addPricesSyncCommand(prices: Command): void {
   prices
     .command('sync')
     .description("hold Azure's retail price list against the price book")

@@ -12,7 +12,6 @@ import { addMigrateCommand } from './migrate.ts';
 import { addPlansCommand } from './plans.ts';
 import { addPreviewCommand } from './preview.ts';
 import { addPricesCommand } from './prices.ts';
-import { addPriceSyncCommands } from './prices-sync.ts';
 import { addProvisionedCommand } from './provisioned.ts';
 import { addQuarantineCommand } from './quarantine.ts';
 import { addQuoteCommand } from './quote.ts';
@@ -46,7 +45,6 @@ export function createProgram(): Command {
   addProvisionedCommand(program);
   addSimulateCommand(program);
   addReconcileCommand(program);
-  addPriceSyncCommands(program);
   addDoctorCommand(program);
   return program;
 }
