@@ -1,0 +1,206 @@
+import fc from 'fast-check';
+import { describe, expect, it } from 'vitest';
+import { azureOpenAiPriceBook as priceBook } from '../../pricing/azure-openai.ts';
+import { divideHalfUp } from '../../pricing/money.ts';
+import { createQuote } from '../../pricing/quote.ts';
+import { answerQuote } from '../../pricing/quote-answer.ts';
+import { measureUsers, measureVariation, perUserMonth } from '../../pricing/quote-range.ts';
+import { priceForMargin } from '../../pricing/quote-target.ts';
+import {
+  adjustUsage,
+  countTokens,
+  parseRatio,
+  type QuoteUsage,
+  scaleUsage,
+} from '../../pricing/quote-usage.ts';
+
+const count = fc.bigInt({ min: 0n, max: 10n ** 12n });
+const usage: fc.Arbitrary<QuoteUsage[]> = fc.array(
+  fc
+    .tuple(fc.constantFrom('gpt-4o', 'gpt-4o-mini', 'gpt-4.1'), count, count, count)
+    .map(([model, prompt, prompt_cached, completion]) => ({
+      model,
+      feature: 'chat',
+      tokens: { prompt, prompt_cached, completion },
+    })),
+  { maxLength: 8 },
+);
+const share = fc.integer({ min: 0, max: 1_000_000 }).map((value) => parseRatio(`${value / 1_000_000}`, 6));
+const of = (model: string, prompt: bigint, completion = 0n): QuoteUsage => ({
+  model,
+  feature: 'chat',
+  tokens: { prompt, prompt_cached: 0n, completion },
+});
+
+describe('scaled usage', () => {
+  it('sums to the scaled sum, rounded once', () => {
+    fc.assert(
+      fc.property(usage, fc.integer({ min: 0, max: 5_000_000 }), (all, millionths) => {
+        const ratio = { numerator: BigInt(millionths), denominator: 1_000_000n };
+        expect(countTokens(scaleUsage(all, ratio))).toBe(
+          divideHalfUp(countTokens(all) * ratio.numerator, ratio.denominator),
+        );
+      }),
+    );
+  });
+});
+
+describe('adjusted usage', () => {
+  it('keeps every token, whatever is cached, batched or swapped', () => {
+    fc.assert(
+      fc.property(usage, share, share, (all, cachedShare, batchShare) => {
+        const adjusted = adjustUsage(
+          all,
+          { cachedShare, batchShare, modelSwaps: [{ from: 'gpt-4o', to: 'gpt-4.1' }] },
+          priceBook,
+        );
+        expect(countTokens(adjusted)).toBe(countTokens(all));
+        expect(adjusted.some(({ model }) => model === 'gpt-4o')).toBe(false);
+      }),
+    );
+  });
+
+  it('caches the share asked for, whatever was cached before', () => {
+    const [entry] = adjustUsage(
+      [{ ...of('gpt-4o', 60n), tokens: { prompt: 60n, prompt_cached: 40n, completion: 7n } }],
+      { cachedShare: parseRatio('0.25', 6) },
+      priceBook,
+    );
+    expect(entry?.tokens).toEqual({ prompt: 75n, prompt_cached: 25n, completion: 7n });
+  });
+
+  it('swaps dated versions of a model with it, and leaves the old deployment behind', () => {
+    const [entry] = adjustUsage(
+      [{ ...of('gpt-4o-2024-08-06', 5n), deployment: 'gpt-4o-datazone' }],
+      { modelSwaps: [{ from: 'gpt-4o', to: 'gpt-4.1' }] },
+      priceBook,
+    );
+    expect(entry).toMatchObject({ model: 'gpt-4.1' });
+    expect(entry?.deployment).toBeUndefined();
+  });
+
+  it('has no cost in batch where the book has no batch price', () => {
+    const quote = createQuote({
+      usage: [{ ...of('gpt-4o', 1_000_000n), deploymentType: 'batch' }],
+      sellRates: [],
+      currency: 'usd',
+      priceBook,
+    });
+    const hasBatchPrice = quote.lines[0]?.cost.value !== null;
+    if (!hasBatchPrice) expect(quote.lines[0]?.cost.reason).toBe('no_batch_price');
+    else expect(quote.lines[0]?.cost.value).toBeLessThan(2_500_000_000_000n);
+  });
+});
+
+describe('the price for a target margin', () => {
+  const quoteOf = (all: readonly QuoteUsage[]) =>
+    createQuote({ usage: all, sellRates: [], currency: 'usd', priceBook });
+
+  it('reaches the margin, and a unit less would not', () => {
+    fc.assert(
+      fc.property(usage, fc.integer({ min: 0, max: 999_999 }), (all, tenThousandths) => {
+        const quote = quoteOf(all);
+        const wanted = { numerator: BigInt(tenThousandths), denominator: 1_000_000n };
+        const { price } = priceForMargin(quote, wanted, 'usd');
+        const cost = (quote.totals.cost.value ?? 0n) * 100n;
+        if (cost === 0n) {
+          expect(price.reason).toBe('cost_is_not_positive');
+          return;
+        }
+        const reached = (amount: bigint) => (amount - cost) * wanted.denominator >= amount * wanted.numerator;
+        expect(reached(price.value ?? 0n)).toBe(true);
+        expect(reached((price.value ?? 0n) - 1n)).toBe(false);
+      }),
+    );
+  });
+
+  it('has rates that reach it for each model and token type', () => {
+    fc.assert(
+      fc.property(usage, fc.integer({ min: 0, max: 999_999 }), (all, millionths) => {
+        const wanted = { numerator: BigInt(millionths), denominator: 1_000_000n };
+        for (const rate of priceForMargin(quoteOf(all), wanted, 'usd').rates) {
+          const cost = rate.picoUsdPerToken * 100n;
+          const reached = (amount: bigint) =>
+            (amount - cost) * wanted.denominator >= amount * wanted.numerator;
+          expect(reached(rate.unitPicoMinor)).toBe(true);
+          expect(reached(rate.unitPicoMinor - 1n)).toBe(false);
+        }
+      }),
+    );
+  });
+
+  it('is cost / (1 - margin)', () => {
+    const target = priceForMargin(quoteOf([of('gpt-4o', 1_000_000n)]), parseRatio('50', 4, 100n), 'usd');
+    expect(target.price.value).toBe(500n * 10n ** 12n);
+    expect(target.markupPercentPico).toBe(100n * 10n ** 12n);
+    expect(() => priceForMargin(quoteOf([]), parseRatio('100', 4, 100n), 'usd')).toThrow(RangeError);
+  });
+});
+
+describe('measured users', () => {
+  const users = [10n, 20n, 30n, 40n, 50n, 60n, 70n, 80n, 90n, 1_000n].map((prompt) => [of('gpt-4o', prompt)]);
+
+  it('are told by nearest rank, as of a month', () => {
+    const { distribution } = measureUsers(users, 15, priceBook);
+    expect(distribution).toMatchObject({
+      userCount: 10,
+      dayCount: 15,
+      tokens: { p50: 100n, p90: 180n, mean: 290n },
+    });
+    expect(distribution.cost).toEqual({
+      p50: 100n * 2_500_000n,
+      p90: 180n * 2_500_000n,
+      mean: 290n * 2_500_000n,
+    });
+  });
+
+  it('vary around the mean, which a heavy user can lift over nine in ten', () => {
+    const { range } = measureUsers(users, 30, priceBook);
+    expect(range.low).toEqual({ numerator: 50n * 2_500_000n * 10n, denominator: 1_450n * 2_500_000n });
+    expect(range.high).toEqual({ numerator: 1n, denominator: 1n });
+  });
+
+  it('count tokens where some of them have no price', () => {
+    const { distribution } = measureUsers([...users, [of('mystery-9', 5n)]], 30, priceBook);
+    expect(distribution.cost).toBeNull();
+    expect(distribution.tokens.p50).toBe(50n);
+  });
+
+  it('scale exactly to a month of more of them', () => {
+    expect(scaleUsage([of('gpt-4o', 1_450n)], perUserMonth(100n, 10, 15))).toMatchObject([
+      { tokens: { prompt: 29_000n } },
+    ]);
+  });
+});
+
+describe('variation over days', () => {
+  it('is that of the quietest and the busiest week', () => {
+    const days = [...Array.from({ length: 7 }, () => 1n), ...Array.from({ length: 7 }, () => 3n)];
+    expect(measureVariation(days)).toEqual({
+      low: { numerator: 7n * 14n, denominator: 28n * 7n },
+      high: { numerator: 21n * 14n, denominator: 28n * 7n },
+    });
+    expect(measureVariation(days.slice(1))).toBeNull();
+    expect(measureVariation(days.map(() => 0n))).toBeNull();
+  });
+
+  it('never excludes what is expected', () => {
+    fc.assert(
+      fc.property(fc.array(count, { minLength: 14, maxLength: 40 }), usage, (days, all) => {
+        const range = measureVariation(days);
+        const answer = answerQuote({
+          groups: [{ usage: all, range }],
+          adjustments: {},
+          targetMargin: null,
+          sellRates: [],
+          currency: 'usd',
+          priceBook,
+        });
+        if (range === null) return expect(answer.range).toBeNull();
+        const { low, expected, high } = answer.range ?? {};
+        expect(low?.tokenCount).toBeLessThanOrEqual(expected?.tokenCount ?? 0n);
+        expect(high?.tokenCount).toBeGreaterThanOrEqual(expected?.tokenCount ?? 0n);
+      }),
+    );
+  });
+});
