@@ -73,6 +73,8 @@ export async function openSimulationLedger(serverUrl: string, name: string): Pro
            select string_agg(quote_ident(c.relname), ', ') into names from pg_class c
              where c.relnamespace = 'public'::regnamespace and c.relkind in ('r', 'p')
                and not c.relispartition and c.relname <> 'ledger_migrations';
+           -- What is kept for good is kept from people, and not from the next seed.
+           perform set_config('session_replication_role', 'replica', true);
            execute 'truncate ' || names || ' restart identity cascade';
          end $$`,
       ),
