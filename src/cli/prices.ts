@@ -12,6 +12,8 @@ import { importPriceFile } from '../ledger/price-file-import.ts';
 import { type AskApi, withLocalApi } from './local-api.ts';
 import { createOptionalBilling } from './optional-billing.ts';
 import { print } from './output.ts';
+import { addPricesReviewCommands } from './prices-review.ts';
+import { addPricesSyncCommand } from './prices-sync.ts';
 import {
   renderPriceChange,
   renderPriceDiff,
@@ -24,13 +26,15 @@ import { withStores } from './setup.ts';
 
 type Options = Record<string, string | boolean | undefined>;
 
-/** Adds `prices list|add|import|export|diff`. */
+/** Adds `prices list|add|import|export|diff|sync|review|map`. */
 export function addPricesCommand(program: Command): void {
   const prices = program.command('prices').description('the price book: what Azure charges, by date');
   addListCommand(prices);
   addAddCommand(prices);
   addFileCommands(prices);
   addDiffCommand(prices);
+  addPricesSyncCommand(prices);
+  addPricesReviewCommands(prices);
 }
 
 function addListCommand(prices: Command): void {
