@@ -43,6 +43,8 @@ beforeAll(async () => {
   const asked = { window: day, customerId: null, requestedBy: 'test', now };
   ids.reconciliation = (await requestReconciliation(database, asked)).reconciliationId;
   Object.assign(ids, await insertListedPrices(database, now));
+  const made = await bench.call('/v1/simulations', json('POST', simulation));
+  ids.simulation = ((await made.json()) as { simulationId: string }).simulationId;
   document = (await (await bench.api.request('/openapi.json')).json()) as OpenApiDocument;
 });
 afterAll(() => bench.close());
@@ -54,7 +56,24 @@ const json = (method: string, body: unknown): RequestInit => ({
 });
 const usage = [{ model: 'gpt-4o', promptTokenCount: 5, completionTokenCount: 5 }];
 const target = { model: 'gpt-4o', deploymentType: 'global', tokenType: 'prompt' };
+const simulation = { from: '2026-11-20', to: '2026-11-21', scenarios: [{ name: 'same' }] };
+const purchase = {
+  deployment: 'ptu-1',
+  from: '2026-11-20T00:00:00Z',
+  unitCount: 1,
+  hourlyUsdPerUnit: '1',
+  tokensPerMinutePerUnit: 1,
+  completionWeight: '4',
+};
 const change = { name: 'X', tenantKey: null, stripeCustomerId: null };
+
+const price = { model: 'o3', tokenType: 'prompt', effectiveFrom: '2027-01-01' };
+const deployment = { deployment: 'chat-*', model: 'gpt-4o' };
+const csv = (body: string): RequestInit => ({
+  method: 'POST',
+  headers: { 'content-type': 'text/csv' },
+  body,
+});
 
 /** Path as in the document, the request, the expected status. Every operation of the document is among them. */
 const CASES: [path: string, request: string, init: RequestInit, status: number][] = [
@@ -83,6 +102,41 @@ const CASES: [path: string, request: string, init: RequestInit, status: number][
   ['/v1/quotes', '/v1/quotes', json('POST', { likeCustomer: 'northwind', scale: '0.5' }), 201],
   ['/v1/quotes', '/v1/quotes', json('POST', { usage: [{ ...usage[0], model: 'gpt4o' }] }), 422],
   ['/v1/quotes/{quoteId}', '/v1/quotes/quote_AAAAAAAAAAAAAAAAAAAAAA', {}, 404],
+  ['/v1/costs', '/v1/costs?period=2026-11&groupBy=customer,model', {}, 200],
+  ['/v1/costs', '/v1/costs?period=2026-11&groupBy=subject', {}, 400],
+  ['/v1/margins', '/v1/margins?period=2026-11', {}, 200],
+  ['/v1/margins', '/v1/margins', {}, 400],
+  ['/v1/provisioned', '/v1/provisioned', json('POST', purchase), 201],
+  ['/v1/provisioned', '/v1/provisioned', json('POST', purchase), 409],
+  ['/v1/provisioned', '/v1/provisioned', json('POST', {}), 400],
+  ['/v1/provisioned', '/v1/provisioned', {}, 200],
+  ['/v1/simulations', '/v1/simulations', json('POST', simulation), 201],
+  ['/v1/simulations', '/v1/simulations', json('POST', { ...simulation, scenarios: [] }), 400],
+  [
+    '/v1/simulations',
+    '/v1/simulations',
+    json('POST', { ...simulation, scenarios: [{ name: 'a', plan: 'nowhere' }] }),
+    422,
+  ],
+  ['/v1/simulations/{simulationId}', '/v1/simulations/{simulation}', {}, 200],
+  ['/v1/simulations/{simulationId}', '/v1/simulations/sim_AAAAAAAAAAAAAAAAAAAAAA', {}, 404],
+  ['/v1/simulations/{simulationId}/customers', '/v1/simulations/{simulation}/customers', {}, 200],
+  ['/v1/prices', '/v1/prices?model=gpt-4o&limit=2', {}, 200],
+  ['/v1/prices', '/v1/prices?at=soon', {}, 400],
+  ['/v1/prices', '/v1/prices?model=gpt4o', {}, 422],
+  ['/v1/prices', '/v1/prices', json('POST', { reason: 'x', prices: [{ ...price, amount: '1.90' }] }), 201],
+  ['/v1/prices', '/v1/prices', json('POST', { reason: 'x', prices: [{ ...price, amount: '0' }] }), 400],
+  [
+    '/v1/prices/import',
+    '/v1/prices/import?dryRun=true',
+    csv('model,tokenType,amount\no3,prompt,2.00\n'),
+    200,
+  ],
+  ['/v1/prices/import', '/v1/prices/import', csv('model,tokenType,amount\no3,prompt,zero\n'), 400],
+  ['/v1/prices/export', '/v1/prices/export?version=999', {}, 404],
+  ['/v1/prices/diff', '/v1/prices/diff?from=2026-12-31&to=2027-01-01', {}, 200],
+  ['/v1/deployments', '/v1/deployments', json('POST', { reason: 'x', deployments: [deployment] }), 201],
+  ['/v1/deployments', '/v1/deployments', {}, 200],
   ['/v1/coverage', '/v1/coverage?period=2026-11', {}, 200],
   ['/v1/coverage', '/v1/coverage?from=2026-11-01', {}, 400],
   ['/v1/status', '/v1/status', {}, 200],
