@@ -79,16 +79,16 @@ describe('adjusted usage', () => {
     expect(entry?.deployment).toBeUndefined();
   });
 
-  it('has no cost in batch where the book has no batch price', () => {
-    const quote = createQuote({
-      usage: [{ ...of('gpt-4o', 1_000_000n), deploymentType: 'batch' }],
-      sellRates: [],
-      currency: 'usd',
-      priceBook,
-    });
-    const hasBatchPrice = quote.lines[0]?.cost.value !== null;
-    if (!hasBatchPrice) expect(quote.lines[0]?.cost.reason).toBe('no_batch_price');
-    else expect(quote.lines[0]?.cost.value).toBeLessThan(2_500_000_000_000n);
+  it('costs in batch what the batch row says, and nothing known where there is none', () => {
+    const inBatch = (model: string) =>
+      createQuote({
+        usage: [{ ...of(model, 1_000_000n), deploymentType: 'batch' }],
+        sellRates: [],
+        currency: 'usd',
+        priceBook,
+      }).lines[0]?.cost;
+    expect(inBatch('gpt-4.1')).toEqual({ value: 10n ** 12n, reason: null });
+    expect(inBatch('gpt-4o')).toEqual({ value: null, reason: 'no_batch_price' });
   });
 });
 

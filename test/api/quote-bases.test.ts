@@ -1,0 +1,326 @@
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { type ApiBench, createApiBench } from './setup.ts';
+import { insertCatalog, insertUsage, stripePreview } from './world.ts';
+
+let bench: ApiBench;
+
+type Figure = { amount: string | null; reason: string | null };
+interface QuoteBody {
+  quoteId: string;
+  plan: { planId: string; versionId: string } | null;
+  mode: string;
+  usageBasis: {
+    activeUsers: { sampleUserCount: number; sampleDayCount: number; tokensPerUserMonth: object }[];
+    existing: { tokenCount: string } | null;
+  };
+  lines: {
+    model: string;
+    deploymentType: string | null;
+    tokenType: string;
+    tokenCount: string;
+    cost: Figure;
+  }[];
+  minimumTopUp: { added: string };
+  totals: Record<'cost' | 'price' | 'margin' | 'invoiceAmount', Figure> & {
+    tokenCount: string;
+    knownCost: string;
+  };
+  averageCost: { perMillionTokens: Figure; perRequest: Figure };
+  targetMargin: { price: Figure; markupPercent: string; rates: { pricePerMillionTokens: string }[] } | null;
+  range: Record<'low' | 'expected' | 'high', { tokenCount: string; price: Figure }> | null;
+  rangeReason: string | null;
+  assumptions: string[];
+}
+
+const post = (body: unknown) =>
+  bench.call('/v1/quotes', {
+    method: 'POST',
+    scope: 'sales',
+    headers: { 'content-type': 'application/json' },
+    body: JSON.stringify(body),
+  });
+
+async function quote(body: unknown): Promise<QuoteBody> {
+  const response = await post(body);
+  expect(response.status, await response.clone().text()).toBe(201);
+  return (await response.json()) as QuoteBody;
+}
+
+async function problem(
+  body: unknown,
+): Promise<{ status: number; code: string; errors: { field: string; fix?: string }[] }> {
+  const response = await post(body);
+  return { ...((await response.json()) as { code: string; errors: [] }), status: response.status };
+}
+
+const million = { model: 'gpt-4o', promptTokenCount: 1_000_000, completionTokenCount: 0 };
+
+const day = (number: number) => `2026-11-${String(number).padStart(2, '0')}T09:00:00Z`;
+
+beforeAll(async () => {
+  bench = await createApiBench();
+  const { database } = bench.ledger;
+  await insertCatalog(database);
+  await insertUsage(database, [
+    // Six users of chat over twelve days, one of search.
+    ...[1, 2, 3, 4, 5, 6].flatMap((user) => [
+      { hour: day(9), subject: `user-${user}`, tokens: BigInt(user) * 1_000n },
+      {
+        hour: day(9),
+        subject: `user-${user}`,
+        tokens: BigInt(user) * 100n,
+        tokenType: 'completion' as const,
+      },
+    ]),
+    { hour: day(20), feature: 'search', subject: 'user-1', tokens: 10n },
+    {
+      hour: day(19),
+      feature: 'draft',
+      subject: 'user-1',
+      tokens: 10n,
+      model: 'mystery-9',
+      quarantine: 'no_binding',
+    },
+    { hour: '2026-10-05T09:00:00Z', tokens: 5_000n },
+  ]);
+  bench.billing.previews.set('sub_northwind', stripePreview('northwind', {}));
+});
+afterAll(() => bench.close());
+
+describe('a quote for active users', () => {
+  it('uses what ours were measured to use, with the sample and a range', async () => {
+    const body = await quote({ activeUsers: [{ feature: 'chat', count: 12 }] });
+    // 21,000 and 2,100 tokens of 6 users in 13 days (the first hour is 12 days and an hour back).
+    expect(body.usageBasis.activeUsers).toMatchObject([
+      {
+        feature: 'chat',
+        count: '12',
+        sampleUserCount: 6,
+        sampleDayCount: 13,
+        tokensPerUserMonth: { p50: '7615', p90: '15231', mean: '8885' },
+        costPerUserMonth: { p50: '0.024230769231' },
+      },
+    ]);
+    expect(body.totals.tokenCount).toBe('106615');
+    const { low, expected, high } = body.range ?? {};
+    expect(low?.tokenCount).toBe('91384');
+    expect(expected?.tokenCount).toBe('106615');
+    expect(high?.tokenCount).toBe('182769');
+    expect(body.assumptions.join(' ')).toContain('12 active users of chat');
+  });
+
+  it('is refused rather than guessed from too little, saying what there is and what is needed', async () => {
+    const few = await problem({ activeUsers: [{ feature: 'search', count: 5 }] });
+    expect(few).toMatchObject({
+      status: 422,
+      code: 'NOT_ENOUGH_DATA',
+      errors: [{ field: 'activeUsers.0.feature' }],
+    });
+    expect(JSON.stringify(few)).toMatch(/1 active user over \d days?; .* at least 5 users over 7 days/);
+  });
+
+  it('names near features for one that nobody used', async () => {
+    const unknown = await problem({ activeUsers: [{ feature: 'chatt', count: 5 }] });
+    expect(unknown).toMatchObject({
+      status: 422,
+      code: 'UNKNOWN_FEATURE',
+      errors: [{ fix: 'Near names: chat, draft.' }],
+    });
+  });
+});
+
+describe('a quote like a customer', () => {
+  it('takes a calendar month, and varies by week where there are enough days', async () => {
+    const november = await quote({
+      likeCustomer: { customerId: 'northwind', period: '2026-11', scale: '2' },
+    });
+    expect(november.totals.tokenCount).toBe('46240');
+    expect(november.range).not.toBeNull();
+    expect(november.totals.cost).toEqual({ amount: null, reason: 'unknown_model' });
+    expect(Number(november.totals.knownCost)).toBeGreaterThan(0);
+    const october = await quote({ likeCustomer: { customerId: 'northwind', period: '2026-10' } });
+    expect(october.totals.tokenCount).toBe('5000');
+    expect(october.range?.low.tokenCount).toBe('0');
+    const early = await problem({ likeCustomer: { customerId: 'northwind', period: '2027-01' } });
+    expect(early).toMatchObject({ status: 400, errors: [{ field: 'likeCustomer.period' }] });
+  });
+});
+
+describe('a quote with adjustments', () => {
+  it('swaps models, caches and runs in batch, with every token kept', async () => {
+    const body = await quote({
+      usage: [million],
+      adjustments: { modelSwaps: [{ from: 'gpt-4o', to: 'gpt-4.1' }], cachedShare: '0.4', batchShare: '0.5' },
+    });
+    expect(
+      body.lines.map((line) => [line.model, line.deploymentType, line.tokenType, line.tokenCount]),
+    ).toEqual([
+      ['gpt-4.1', null, 'prompt', '300000'],
+      ['gpt-4.1', null, 'prompt_cached', '200000'],
+      ['gpt-4.1', 'batch', 'prompt', '300000'],
+      ['gpt-4.1', 'batch', 'prompt_cached', '200000'],
+    ]);
+    expect(body.lines[2]?.cost.amount).toBe('0.30');
+    expect(body.lines[3]?.cost).toEqual({ amount: null, reason: 'no_batch_price' });
+    expect(body.totals.cost.reason).toBe('no_batch_price');
+  });
+
+  it('refuses swaps to what has no price, and of what is not used', async () => {
+    const to = await problem({
+      usage: [million],
+      adjustments: { modelSwaps: [{ from: 'gpt-4o', to: 'gpt4.1' }] },
+    });
+    expect(to).toMatchObject({
+      status: 422,
+      code: 'UNKNOWN_MODEL',
+      errors: [{ field: 'adjustments.modelSwaps.0.to' }],
+    });
+    expect(to.errors[0]?.fix).toContain('gpt-4.1');
+    const from = await problem({
+      usage: [million],
+      adjustments: { modelSwaps: [{ from: 'o3', to: 'gpt-4.1' }] },
+    });
+    expect(from).toMatchObject({ status: 422, errors: [{ field: 'adjustments.modelSwaps.0.from' }] });
+  });
+});
+
+describe('a quote under a plan', () => {
+  it('has its tiers, allowance and minimum', async () => {
+    const body = await quote({ usage: [{ ...million, promptTokenCount: 6_000_000 }], planId: 'scale' });
+    expect(body.plan).toMatchObject({ planId: 'scale' });
+    // 5,000,000 included, a million at 2.95, and a minimum of 500.
+    expect(body.totals.invoiceAmount.amount).toBe('500.00');
+    expect(body.minimumTopUp.added).toBe('497.05');
+    expect(body.assumptions).toContain(
+      `Prices are those of the plan scale, version ${body.plan?.versionId}.`,
+    );
+  });
+
+  it('marks up what the usage costs, also of dated versions of a model', async () => {
+    const body = await quote({ usage: [{ ...million, model: 'gpt-4o-2024-08-06' }], planId: 'cost-plus' });
+    expect(body.totals.price.amount).toBe('2.875');
+    expect(body.totals.margin.amount).toBe('0.375');
+  });
+
+  it('answers the price for a target margin, and reaches it', async () => {
+    const body = await quote({ usage: [million], targetMarginPercent: '35' });
+    expect(body.targetMargin?.price.amount).toBe('3.84615384615385');
+    expect(body.targetMargin?.rates).toMatchObject([{ pricePerMillionTokens: '3.84615385' }]);
+  });
+
+  it('answers costs of a million tokens and of a request', async () => {
+    const body = await quote({ usage: [{ ...million, requestCount: 1_000 }] });
+    expect(body.averageCost.perMillionTokens.amount).toBe('2.50');
+    expect(body.averageCost.perRequest.amount).toBe('0.0025');
+  });
+
+  it('refuses what it does not know, with near names, and currencies that would mix', async () => {
+    expect(await problem({ usage: [million], planId: 'standart' })).toMatchObject({
+      status: 422,
+      code: 'UNKNOWN_PLAN',
+      errors: [{ field: 'planId' }],
+    });
+    expect(await problem({ usage: [million], planId: 'standard', currency: 'eur' })).toMatchObject({
+      status: 400,
+      errors: [{ field: 'currency' }],
+    });
+    expect(
+      await problem({ usage: [million], planId: 'standard', customerId: 'adatum', mode: 'merge' }),
+    ).toMatchObject({ status: 400, errors: [{ field: 'planId' }] });
+    expect(await problem({ usage: [million], currency: 'uds' })).toMatchObject({
+      status: 422,
+      code: 'UNKNOWN_CURRENCY',
+    });
+    expect(await problem({ usage: [million], planId: 'standard', at: '2001-01-01T00:00:00Z' })).toMatchObject(
+      {
+        status: 400,
+        errors: [{ field: 'at' }],
+      },
+    );
+    expect(await problem({ usage: [million], at: '2036-01-01T00:00:00Z' })).toMatchObject({
+      status: 400,
+      errors: [{ field: 'at' }],
+    });
+  });
+});
+
+describe('a quote for an existing customer', () => {
+  /** The ledger's own total of the customer's preview, in cents. */
+  async function previewCents(): Promise<number> {
+    bench.clock.instant = new Date(bench.clock.instant.getTime() + 60_000);
+    const response = await bench.call('/v1/customers/northwind/invoice-preview');
+    const body = (await response.json()) as { subscriptions: { total: string }[] };
+    return Math.round(Number(body.subscriptions[0]?.total) * 100);
+  }
+
+  it('adds exactly what the invoice preview then adds: tiers and allowance included', async () => {
+    const { database } = bench.ledger;
+    const tiers = [
+      { upTo: '20000', unitAmountDecimal: '0', flatAmountDecimal: null },
+      { upTo: '60000', unitAmountDecimal: '0.05', flatAmountDecimal: '150' },
+      { upTo: null, unitAmountDecimal: '0.013', flatAmountDecimal: null },
+    ];
+    await database
+      .updateTable('subscription_items')
+      .set({ unit_amount_decimal: null, tiers_mode: 'graduated', price_tiers: JSON.stringify(tiers) })
+      .where('subscription_item_id', '=', 'si_northwind_prompt')
+      .execute();
+    const before = await previewCents();
+    const promptTokenCount = 70_003;
+    const request = {
+      usage: [{ model: 'gpt-4o', feature: 'chat', promptTokenCount, completionTokenCount: 777_777 }],
+      customerId: 'northwind',
+      mode: 'merge',
+    };
+    const body = await quote(request);
+    expect(body.usageBasis.existing?.tokenCount).toBe('23110');
+    await insertUsage(database, [
+      { hour: day(21), subject: 'user-9', tokens: BigInt(promptTokenCount) },
+      { hour: day(21), subject: 'user-9', tokens: 777_777n, tokenType: 'completion' },
+    ]);
+    const added = (await previewCents()) - before;
+    expect(added).toBeGreaterThan(0);
+    expect(Math.round(Number(body.totals.invoiceAmount.amount) * 100)).toBe(added);
+  });
+
+  it('instead of what it uses takes that away', async () => {
+    const usage = [{ model: 'gpt-4o', feature: 'chat', promptTokenCount: 0, completionTokenCount: 1 }];
+    const body = await quote({ usage, customerId: 'northwind', mode: 'replace' });
+    expect(Number(body.totals.tokenCount)).toBeLessThan(0);
+    expect(Number(body.totals.invoiceAmount.amount)).toBeLessThan(0);
+  });
+
+  it('needs the customer', async () => {
+    const refused = await problem({ usage: [million], mode: 'merge' });
+    expect(refused).toMatchObject({ status: 400, errors: [{ field: 'customerId' }] });
+  });
+});
+
+describe('bad input', () => {
+  it.each([
+    [{ usage: [million], activeUsers: [{ feature: 'chat', count: 1 }] }, 'activeUsers'],
+    [{ activeUsers: [{ feature: 'chat', count: 0 }] }, 'activeUsers.0.count'],
+    [{ activeUsers: [{ feature: 'chat', count: 1.5 }] }, 'activeUsers.0.count'],
+    [
+      {
+        activeUsers: [
+          { feature: 'chat', count: 1 },
+          { feature: 'chat', count: 2 },
+        ],
+      },
+      'activeUsers',
+    ],
+    [{ likeCustomer: { customerId: 'northwind' }, scale: '2' }, 'scale'],
+    [{ usage: [{ ...million, cachedShare: '0.5', cachedPromptTokenCount: 1 }] }, 'usage.0.cachedShare'],
+    [{ usage: [{ ...million, cachedShare: '1.5' }] }, 'usage.0.cachedShare'],
+    [{ usage: [million], adjustments: { batchShare: '-0.1' } }, 'adjustments.batchShare'],
+    [{ usage: [million], targetMarginPercent: 100 }, 'targetMarginPercent'],
+    [{ usage: [million], validDays: 0 }, 'validDays'],
+    [{ usage: [million], at: 'tomorrow' }, 'at'],
+    [{ usage: [million], mode: 'instead' }, 'mode'],
+  ])('%# is refused, naming %s', async (body, field) => {
+    const { status, errors } = await problem(body);
+    expect(status).toBe(400);
+    expect(errors.map((error) => error.field)).toContain(field);
+  });
+});
