@@ -73,7 +73,10 @@ export async function addPreviewMonth(database: LedgerDatabase, month: PreviewMo
   await sql`vacuum analyze hourly_usage, meter_pushes, settlements, subjects`.execute(database);
 }
 
-/** The one aggregate that a preview cannot do without: the customer's tokens by day, model, feature and kind. */
+/**
+ * The one aggregate that a preview cannot do without: the customer's tokens by day (the projection is by days), model,
+ * feature (the parts of its lines) and kind. It is less than the preview asks, which also needs to know where each push went.
+ */
 export async function sumMonth(
   database: LedgerDatabase,
   window: { start: Date; end: Date },
