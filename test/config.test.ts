@@ -54,30 +54,33 @@ describe('the environment', () => {
     expect(problemsOf(environment).join()).not.toContain('very-secret-word');
   });
 
-  it.each(['OPENMETER_URL', 'STRIPE_API_BASE', 'AZURE_LOGS_ENDPOINT', 'AZURE_LOGS_AUDIENCE'])(
-    'lets %s be plain http on this machine only',
-    (name) => {
-      for (const url of [
-        'https://somewhere.example',
-        'http://127.0.0.1:8080',
-        'http://localhost',
-        'http://[::1]:1',
-      ]) {
-        expect([url, problemsOf({ [name]: url })]).toEqual([url, []]);
-      }
-      for (const url of [
-        'http://somewhere.example',
-        'http://127.0.0.1.example',
-        'http://localhost.example',
-        'http://10.0.0.1',
-        'ftp://127.0.0.1',
-        'file:///etc/passwd',
-        'somewhere.example',
-      ]) {
-        expect([url, problemsOf({ [name]: url }).length]).toEqual([url, 1]);
-      }
-    },
-  );
+  it.each([
+    'AZURE_RETAIL_PRICES_URL',
+    'OPENMETER_URL',
+    'STRIPE_API_BASE',
+    'AZURE_LOGS_ENDPOINT',
+    'AZURE_LOGS_AUDIENCE',
+  ])('lets %s be plain http on this machine only', (name) => {
+    for (const url of [
+      'https://somewhere.example',
+      'http://127.0.0.1:8080',
+      'http://localhost',
+      'http://[::1]:1',
+    ]) {
+      expect([url, problemsOf({ [name]: url })]).toEqual([url, []]);
+    }
+    for (const url of [
+      'http://somewhere.example',
+      'http://127.0.0.1.example',
+      'http://localhost.example',
+      'http://10.0.0.1',
+      'ftp://127.0.0.1',
+      'file:///etc/passwd',
+      'somewhere.example',
+    ]) {
+      expect([url, problemsOf({ [name]: url }).length]).toEqual([url, 1]);
+    }
+  });
 
   it('reads numbers, minutes and instants into what the program counts in', () => {
     expect(

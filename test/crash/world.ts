@@ -45,6 +45,7 @@ export async function openCrashWorld(
       ...(world.queue === 'redis' ? { REDIS_URL: servers.redis.url } : {}),
       AZURE_LOGS_WORKSPACE_ID: sandbox.addresses.workspaceId,
       AZURE_LOGS_ENDPOINT: sandbox.addresses.azureUrl,
+      AZURE_RETAIL_PRICES_URL: 'off',
       OPENMETER_URL: sandbox.addresses.openMeterUrl,
       STRIPE_API_BASE: sandbox.addresses.stripeUrl,
       STRIPE_API_KEY: sandbox.addresses.stripeApiKey,

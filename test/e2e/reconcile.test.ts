@@ -29,6 +29,7 @@ beforeAll(async () => {
     DATABASE_URL: ledger.databaseUrl,
     AZURE_LOGS_WORKSPACE_ID: sandbox.addresses.workspaceId,
     AZURE_LOGS_ENDPOINT: sandbox.addresses.azureUrl,
+    AZURE_RETAIL_PRICES_URL: 'off',
     OPENMETER_URL: sandbox.addresses.openMeterUrl,
     STRIPE_API_BASE: sandbox.addresses.stripeUrl,
     STRIPE_API_KEY: sandbox.addresses.stripeApiKey,

@@ -29,6 +29,7 @@ beforeAll(async () => {
     PORT: '0',
     AZURE_LOGS_WORKSPACE_ID: sandbox.addresses.workspaceId,
     AZURE_LOGS_ENDPOINT: sandbox.addresses.azureUrl,
+    AZURE_RETAIL_PRICES_URL: sandbox.addresses.retailPricesUrl,
     OPENMETER_URL: sandbox.addresses.openMeterUrl,
     STRIPE_API_BASE: sandbox.addresses.stripeUrl,
     STRIPE_API_KEY: sandbox.addresses.stripeApiKey,

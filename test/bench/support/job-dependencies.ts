@@ -18,6 +18,7 @@ export function createBenchDependencies(given: {
   const config = loadConfig({
     AZURE_LOGS_WORKSPACE_ID: SANDBOX_WORKSPACE_ID,
     AZURE_LOGS_ENDPOINT: NOWHERE,
+    AZURE_RETAIL_PRICES_URL: 'off',
     OPENMETER_URL: NOWHERE,
     STRIPE_API_BASE: NOWHERE,
     STRIPE_API_KEY: 'sk_test_tallystick',
