@@ -36,11 +36,7 @@ const DAY = /^\d{4}-\d\d-\d\d$/;
 
 /** Everything that is wrong with a price book; empty when it may be used. */
 export function checkPriceBook(data: PriceBookData): PriceProblem[] {
-  const context: Context = {
-    currency: data.currency,
-    models: new Set(data.models.map(({ model }) => model)),
-    sources: new Set(Object.keys(data.sources)),
-  };
+  const context = priceContextOf(data);
   const rowProblems = data.prices.flatMap((row) => checkPriceRow(row, context));
   const broken = new Set(rowProblems.map(({ entry }) => entry));
   return [
@@ -52,10 +48,19 @@ export function checkPriceBook(data: PriceBookData): PriceProblem[] {
   ];
 }
 
-interface Context {
+/** What a single row must fit to. */
+export interface PriceContext {
   currency: string;
   models: ReadonlySet<string>;
   sources: ReadonlySet<string>;
+}
+
+export function priceContextOf(data: PriceBookData): PriceContext {
+  return {
+    currency: data.currency,
+    models: new Set(data.models.map(({ model }) => model)),
+    sources: new Set(Object.keys(data.sources)),
+  };
 }
 
 function checkModels({ models }: PriceBookData): PriceProblem[] {
@@ -72,7 +77,7 @@ function checkModels({ models }: PriceBookData): PriceProblem[] {
 }
 
 /** What is wrong with a row by itself. */
-export function checkPriceRow(row: PriceRow, context: Context): PriceProblem[] {
+export function checkPriceRow(row: PriceRow, context: PriceContext): PriceProblem[] {
   const problems: PriceProblem[] = [];
   const add = (field: keyof PriceRow, message: string, fix?: string) =>
     problems.push({

@@ -3,8 +3,10 @@ import {
   ABSURD_FIX,
   absurdMessage,
   checkPriceBook,
+  checkPriceRow,
   isAbsurd,
   type PriceProblem,
+  priceContextOf,
 } from './price-book-check.ts';
 import {
   type DeploymentRule,
@@ -65,7 +67,12 @@ export function planPriceChange(book: PriceBookData, change: PriceChange): Price
     deployments: deployments.all,
     prices: rows.all,
   };
-  problems.push(...checkPriceBook(data), ...checkCorrections(rows, book.prices));
+  const context = priceContextOf(data);
+  problems.push(
+    ...rows.refused.flatMap((row) => checkPriceRow(row, context)),
+    ...checkPriceBook(data),
+    ...checkCorrections(rows, book.prices),
+  );
   return {
     data,
     added: { sources, models: models.added, deployments: deployments.added, prices: rows.added },
@@ -79,6 +86,8 @@ interface Merged<Entry> {
   all: Entry[];
   added: Entry[];
   superseded: Entry[];
+  /** In the place of others that they may not take. */
+  refused: Entry[];
   unchangedCount: number;
 }
 
@@ -96,11 +105,13 @@ function merge<Entry extends PriceRow | DeploymentRule>(
   const givenByKey = new Set<string>();
   const added: Entry[] = [];
   const superseded = new Set<Entry>();
+  const refused: Entry[] = [];
   let unchangedCount = 0;
   for (const entry of given) {
     const key = options.keyOf(entry);
     const before = heldByKey.get(key);
-    const refuse = (message: string, fix: string) =>
+    const refuse = (message: string, fix: string) => {
+      refused.push(entry);
       options.problems.push({
         entry,
         subject: options.nameOf(entry),
@@ -108,6 +119,7 @@ function merge<Entry extends PriceRow | DeploymentRule>(
         message,
         fix,
       });
+    };
     if (givenByKey.has(key)) {
       refuse('overlaps: the same is given twice from the same instant on', 'Leave one of them out.');
     } else if (before === undefined) {
@@ -129,6 +141,7 @@ function merge<Entry extends PriceRow | DeploymentRule>(
     all: [...held.filter((entry) => !superseded.has(entry)), ...added],
     added,
     superseded: [...superseded],
+    refused,
     unchangedCount,
   };
 }

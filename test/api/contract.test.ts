@@ -45,6 +45,8 @@ beforeAll(async () => {
   Object.assign(ids, await insertListedPrices(database, now));
   const made = await bench.call('/v1/simulations', json('POST', simulation));
   ids.simulation = ((await made.json()) as { simulationId: string }).simulationId;
+  const quoted = await bench.call('/v1/quotes', json('POST', { usage, planId: 'scale' }));
+  ids.quote = ((await quoted.json()) as { quoteId: string }).quoteId;
   document = (await (await bench.api.request('/openapi.json')).json()) as OpenApiDocument;
 });
 afterAll(() => bench.close());
@@ -101,7 +103,18 @@ const CASES: [path: string, request: string, init: RequestInit, status: number][
   ['/v1/quotes', '/v1/quotes', json('POST', { usage }), 201],
   ['/v1/quotes', '/v1/quotes', json('POST', { likeCustomer: 'northwind', scale: '0.5' }), 201],
   ['/v1/quotes', '/v1/quotes', json('POST', { usage: [{ ...usage[0], model: 'gpt4o' }] }), 422],
+  ['/v1/quotes', '/v1/quotes', json('POST', { usage, planId: 'scale', targetMarginPercent: 35 }), 201],
+  ['/v1/quotes', '/v1/quotes', json('POST', { usage, customerId: 'northwind', mode: 'merge' }), 201],
+  ['/v1/quotes', '/v1/quotes', json('POST', { usage, planId: 'none' }), 422],
+  ['/v1/quotes', '/v1/quotes?limit=2', {}, 200],
   ['/v1/quotes/{quoteId}', '/v1/quotes/quote_AAAAAAAAAAAAAAAAAAAAAA', {}, 404],
+  ['/v1/quotes/{quoteId}/recompute', '/v1/quotes/{quote}/recompute', { method: 'POST' }, 200],
+  [
+    '/v1/quotes/{quoteId}/recompute',
+    '/v1/quotes/quote_AAAAAAAAAAAAAAAAAAAAAA/recompute',
+    { method: 'POST' },
+    404,
+  ],
   ['/v1/costs', '/v1/costs?period=2026-11&groupBy=customer,model', {}, 200],
   ['/v1/costs', '/v1/costs?period=2026-11&groupBy=subject', {}, 400],
   ['/v1/margins', '/v1/margins?period=2026-11', {}, 200],
@@ -129,7 +142,7 @@ const CASES: [path: string, request: string, init: RequestInit, status: number][
   [
     '/v1/prices/import',
     '/v1/prices/import?dryRun=true',
-    csv('model,tokenType,amount\no3,prompt,2.00\n'),
+    csv('model,tokenType,amount,effectiveFrom\no3,prompt,2.00,2028-01-01\n'),
     200,
   ],
   ['/v1/prices/import', '/v1/prices/import', csv('model,tokenType,amount\no3,prompt,zero\n'), 400],

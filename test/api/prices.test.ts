@@ -12,7 +12,10 @@ beforeAll(async () => {
 });
 afterAll(() => bench.close());
 
-type Body = Record<string, unknown> & { version: string };
+type Price = { tokenType: string; amount: string };
+type Body = Record<string, unknown> & { version: string; prices: Price[]; nextCursor: string | null };
+const read = async <Shape = Body>(response: Response | Promise<Response>) =>
+  (await (await response).json()) as Shape;
 const post = (path: string, body: unknown, scope: 'sales' | 'finance' = 'finance') =>
   bench.call(path, {
     method: 'POST',
@@ -23,10 +26,8 @@ const post = (path: string, body: unknown, scope: 'sales' | 'finance' = 'finance
 const importFile = (query: string, text: string, type = 'text/csv') =>
   bench.call(`/v1/prices/import${query}`, { method: 'POST', headers: { 'content-type': type }, body: text });
 const amounts = async (query: string) => {
-  const body = await (await bench.call(`/v1/prices?${query}`)).json();
-  return (body.prices as { tokenType: string; amount: string }[]).map(
-    (price) => `${price.tokenType} ${price.amount}`,
-  );
+  const body = await read(bench.call(`/v1/prices?${query}`));
+  return body.prices.map((price) => `${price.tokenType} ${price.amount}`);
 };
 const countOf = async (table: 'price_book_changes' | 'price_book_rows' | 'audit_log' | 'rerating_requests') =>
   (await bench.ledger.database.selectFrom(table).selectAll().execute()).length;
@@ -42,7 +43,7 @@ describe('the price book over the API', () => {
     let cursor: string | null = null;
     do {
       const query: string = cursor === null ? 'limit=50' : `limit=50&cursor=${cursor}`;
-      const page = await (await bench.call(`/v1/prices?${query}`)).json();
+      const page: Body = await read(bench.call(`/v1/prices?${query}`));
       seen.push(...page.prices);
       cursor = page.nextCursor;
     } while (cursor !== null);
@@ -78,11 +79,11 @@ describe('the price book over the API', () => {
     );
     // The plus sign of a version that nobody escaped.
     expect(await amounts(`${only}&at=2026-12-01&version=${before.version}`)).toContain('prompt 2.00');
-    const diff = await (await bench.call('/v1/prices/diff?from=2026-11-30&to=2026-12-01')).json();
+    const diff = await read(bench.call('/v1/prices/diff?from=2026-11-30&to=2026-12-01'));
     expect(diff.differences).toMatchObject([
       { model: 'o3', before: { amount: '2.00' }, after: { amount: '1.80' }, changePercent: '-10.00' },
     ]);
-    const versions = await (await bench.call(`/v1/prices/diff?from=1&to=${change.changeId}`)).json();
+    const versions = await read(bench.call(`/v1/prices/diff?from=1&to=${change.changeId}`));
     expect(versions.differences).toMatchObject([{ model: 'o3', before: null, after: { amount: '1.80' } }]);
   });
 
@@ -235,8 +236,8 @@ describe('deployments over the API', () => {
     });
     expect(mapped.status).toBe(201);
     const ruleAt = async (at: string) => {
-      const found = await bench.call(`/v1/deployments?deployment=CHAT-PROD&at=${at}`);
-      return (await found.json()).deployments[0];
+      const path = `/v1/deployments?deployment=CHAT-PROD&at=${at}`;
+      return (await read<{ deployments: object[] }>(bench.call(path))).deployments[0];
     };
     expect(await ruleAt('2026-11-30T23:59:59Z')).toMatchObject({
       deployment: 'chat-*',
@@ -244,7 +245,7 @@ describe('deployments over the API', () => {
       region: 'eu',
     });
     expect(await ruleAt('2026-12-01')).toMatchObject({ deployment: 'chat-prod', model: 'o3' });
-    const all = await (await bench.call('/v1/deployments')).json();
+    const all = await read<{ deployments: object[] }>(bench.call('/v1/deployments'));
     expect(all.deployments.length).toBe(2);
     const [request] = await bench.ledger.database
       .selectFrom('rerating_requests')

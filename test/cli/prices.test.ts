@@ -1,0 +1,87 @@
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { runCommand } from '../e2e/command.ts';
+import { createTestLedger, type TestLedger } from '../setup/ledger.ts';
+
+let ledger: TestLedger;
+let directory: string;
+beforeAll(async () => {
+  ledger = await createTestLedger();
+  directory = mkdtempSync(path.join(tmpdir(), 'tallystick-prices-'));
+});
+afterAll(async () => {
+  rmSync(directory, { recursive: true });
+  await ledger.close();
+});
+
+const run = (...argv: string[]) => runCommand(argv, { DATABASE_URL: ledger.databaseUrl });
+const write = (name: string, text: string) => {
+  const file = path.join(directory, name);
+  writeFileSync(file, text);
+  return file;
+};
+
+describe('tallystick prices', { timeout: 120_000 }, () => {
+  it('adds, lists as of a version, and shows what differs', async () => {
+    const price = ['--model', 'o3', '--kind', 'prompt', '--reason', 'New list.'];
+    const added = await run('prices', 'add', ...price, '--amount', '1.80', '--from', '2030-01-01');
+    expect(added.stdout).toMatch(/^Price book .*\+2: 1 added, 0 superseded, 0 unchanged\.\n$/);
+    const listed = await run('prices', 'list', '--model', 'o3', '--at', '2030-01-01');
+    expect(listed.stdout).toContain('1.80');
+    const before = await run(
+      'prices',
+      'list',
+      '--model',
+      'o3',
+      '--at',
+      '2030-01-01',
+      '--as-of-version',
+      '1',
+      '--json',
+    );
+    expect((before.json().prices as { amount: string }[]).map(({ amount }) => amount)).not.toContain('1.80');
+    const diff = await run('prices', 'diff', '--from', '2029-12-31', '--to', '2030-01-01');
+    expect(diff.stdout).toContain('-10.00 %');
+    const absurd = await run('prices', 'add', ...price, '--amount', '1800', '--from', '2031-01-01');
+    expect([absurd.exitCode, absurd.stderr]).toEqual([1, expect.stringContaining('is absurd')]);
+    const typo = await run('prices', 'add', '--model', 'o33', ...price.slice(2), '--amount', '1');
+    expect([typo.exitCode, typo.stderr]).toEqual([1, expect.stringContaining('Near names: o3')]);
+  });
+
+  it('imports what it exports, and nothing of a file with bad lines', async () => {
+    for (const format of ['yaml', 'csv']) {
+      const exported = await run('prices', 'export', '--format', format);
+      const file = write(`book.${format}`, exported.stdout);
+      const imported = await run('prices', 'import', file);
+      expect(imported.stdout).toMatch(/^Nothing applied.*: 0 added, 0 superseded, 175 unchanged\.\n$/);
+    }
+    const bad = write('bad.csv', 'model,tokenType,amount\no3,prompt,-1\no3,promt,1\ngpt4o,prompt,1\n');
+    const refused = await run('prices', 'import', bad);
+    expect(refused.exitCode).toBe(1);
+    for (const line of ['line 2: amount', 'line 3: tokenType', 'line 4: model'])
+      expect(refused.stderr).toContain(line);
+    const missing = await run('prices', 'import', path.join(directory, 'none.csv'));
+    expect([missing.exitCode, missing.stderr]).toEqual([1, expect.stringContaining('ENOENT')]);
+  });
+
+  it('maps deployments', async () => {
+    const none = await run('deployments', 'list');
+    expect(none.stdout).toContain('Nothing is said');
+    const mapped = await run(
+      'deployments',
+      'map',
+      'chat-*',
+      '--model',
+      'gpt-4o',
+      '--type',
+      'data_zone',
+      '--reason',
+      'Ours.',
+    );
+    expect([mapped.exitCode, mapped.stdout]).toEqual([0, expect.stringContaining('1 added')]);
+    const found = await run('deployments', 'list', '--deployment', 'chat-prod', '--json');
+    expect(found.json().deployments).toMatchObject([{ deployment: 'chat-*', model: 'gpt-4o' }]);
+  });
+});
