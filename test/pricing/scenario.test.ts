@@ -1,0 +1,133 @@
+import fc from 'fast-check';
+import { describe, expect, it } from 'vitest';
+import { azureOpenAiPriceBook as book } from '../../pricing/azure-openai.ts';
+import { findPrice } from '../../pricing/price-book.ts';
+import {
+  AS_IT_IS,
+  PreparedScenario,
+  type Scenario,
+  type ScenarioCustomer,
+  type ScenarioKind,
+} from '../../pricing/scenario.ts';
+import { marginDeltaOf, marginOf } from '../../pricing/scenario-compare.ts';
+import { TOKEN_TYPES } from '../../pricing/tokens.ts';
+
+const MONTH = new Date('2026-10-01T00:00:00Z');
+const MODELS = ['gpt-4o', 'gpt-4o-mini'];
+const KINDS: ScenarioKind[] = MODELS.flatMap((model) =>
+  ['chat', 'search'].flatMap((feature) => TOKEN_TYPES.map((tokenType) => ({ model, feature, tokenType }))),
+).map((kind, index) => ({
+  ...kind,
+  index,
+  monthStart: MONTH,
+  at: MONTH,
+  deployment: `${kind.model}-global`,
+  isProvisioned: false,
+}));
+const RATES = TOKEN_TYPES.map((tokenType) => ({
+  rateId: tokenType,
+  description: tokenType,
+  model: '*',
+  feature: '*',
+  tokenType,
+  price: { kind: 'per_unit' as const, unitAmountDecimal: '0.0005' },
+}));
+
+const anyCustomer = fc
+  .array(fc.bigInt({ min: 0n, max: 10n ** 10n }), { minLength: KINDS.length, maxLength: KINDS.length })
+  .map(
+    (counts): ScenarioCustomer => ({
+      billed: { currency: 'usd', rates: RATES },
+      usage: KINDS.map((kind, index) => ({ kind, tokenCount: counts[index] ?? 0n })),
+      provisionedCostPicoUsd: 0n,
+    }),
+  );
+const rate = (scenario: Partial<Scenario>, customer: ScenarioCustomer) =>
+  new PreparedScenario({ ...AS_IT_IS, ...scenario }, book).rate(customer);
+
+describe('a scenario', () => {
+  it('that changes nothing changes no figure', () => {
+    fc.assert(
+      fc.property(anyCustomer, (customer) => {
+        const baseline = rate({}, customer);
+        const same = rate({ modelSwaps: [{ from: 'gpt-4o', to: 'gpt-4o' }] }, customer);
+        expect(same).toEqual(baseline);
+        expect(marginDeltaOf(baseline, same, 'usd').value).toBe(0n);
+      }),
+    );
+  });
+
+  it('without a feature costs what the other features cost', () => {
+    fc.assert(
+      fc.property(anyCustomer, (customer) => {
+        const of = (feature: string) => ({
+          ...customer,
+          usage: customer.usage.filter(({ kind }) => kind.feature === feature),
+        });
+        const without = rate({ withoutFeatures: ['search'] }, customer);
+        expect(without).toEqual(rate({}, of('chat')));
+        const parts = without.knownCostPicoUsd + rate({}, of('search')).knownCostPicoUsd;
+        expect(parts).toBe(rate({}, customer).knownCostPicoUsd);
+      }),
+    );
+  });
+
+  it('with a cheaper model costs what its tokens cost there, and brings the same at rates for any model', () => {
+    fc.assert(
+      fc.property(anyCustomer, (customer) => {
+        const swapped = rate({ modelSwaps: [{ from: 'gpt-4o', to: 'gpt-4o-mini' }] }, customer);
+        const expected = customer.usage.reduce((sum, { kind, tokenCount }) => {
+          const found = findPrice(book, { model: 'gpt-4o-mini', at: MONTH }, kind.tokenType);
+          return found.found ? sum + tokenCount * found.picoUsdPerToken : sum;
+        }, 0n);
+        expect(swapped.knownCostPicoUsd).toBe(expected);
+        expect(swapped.ratedRevenueMinor).toBe(rate({}, customer).ratedRevenueMinor);
+      }),
+    );
+  });
+
+  it('with a markup brings the cost and so much more, within a cent for each line', () => {
+    fc.assert(
+      fc.property(anyCustomer, fc.integer({ min: 0, max: 300 }), (customer, percent) => {
+        const outcome = rate({ markupPercent: String(percent) }, customer);
+        const exact = outcome.knownCostPicoUsd * BigInt(100 + percent);
+        const difference = outcome.ratedRevenueMinor * 10n ** 12n - exact;
+        const lines = BigInt(MODELS.length * TOKEN_TYPES.length);
+        expect(difference < 0n ? -difference : difference).toBeLessThanOrEqual(lines * 10n ** 12n);
+      }),
+    );
+  });
+
+  it('with a dearer sell price for any usage replaces every rate, and only in its currency', () => {
+    fc.assert(
+      fc.property(anyCustomer, (customer) => {
+        const sellPrices = TOKEN_TYPES.map((tokenType) => ({
+          model: '*',
+          feature: '*',
+          tokenType,
+          currency: 'usd',
+          perMillion: '10',
+        }));
+        // Twice the 5.00 a million of the rates, line by line.
+        const tokens = TOKEN_TYPES.map((tokenType) =>
+          customer.usage.reduce(
+            (sum, entry) => sum + (entry.kind.tokenType === tokenType ? entry.tokenCount : 0n),
+            0n,
+          ),
+        );
+        const expected = tokens.reduce((sum, count) => sum + (count * 1_000n + 500_000n) / 1_000_000n, 0n);
+        expect(rate({ sellPrices }, customer).ratedRevenueMinor).toBe(expected);
+        const inEuro = sellPrices.map((price) => ({ ...price, currency: 'eur' }));
+        expect(rate({ sellPrices: inEuro }, customer)).toEqual(rate({}, customer));
+      }),
+    );
+  });
+
+  it('leaves the cost of an unknown model unknown, and nobody’s usage unpaid', () => {
+    const kind = { ...KINDS[0], model: 'gpt-99', deployment: 'x', index: 0 } as ScenarioKind;
+    const customer = { billed: null, usage: [{ kind, tokenCount: 7n }], provisionedCostPicoUsd: 5n };
+    const outcome = rate({}, customer);
+    expect(outcome).toMatchObject({ unknownCostTokenCount: 7n, knownCostPicoUsd: 5n, currency: null });
+    expect(marginOf(outcome, 'usd')).toEqual({ value: null, reason: 'nobody_pays' });
+  });
+});
