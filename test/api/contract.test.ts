@@ -67,6 +67,14 @@ const purchase = {
   tokensPerMinutePerUnit: 1,
   completionWeight: '4',
 };
+const goldPlan = {
+  plan: 'gold',
+  name: 'Gold',
+  currency: 'usd',
+  versions: [
+    { effectiveFrom: '2026-01-01', rates: [{ model: 'gpt-4o', tokenType: 'prompt', perMillion: '3.10' }] },
+  ],
+};
 const change = { name: 'X', tenantKey: null, stripeCustomerId: null };
 
 const price = { model: 'o3', tokenType: 'prompt', effectiveFrom: '2027-01-01' };
@@ -100,6 +108,13 @@ const CASES: [path: string, request: string, init: RequestInit, status: number][
   ['/v1/usage', '/v1/usage?period=2026-11&groupBy=customer,subject,model,feature', {}, 200],
   ['/v1/usage', '/v1/usage?period=2026-11&groupBy=tokenType', {}, 200],
   ['/v1/usage', '/v1/usage?period=11-2026', {}, 400],
+  ['/v1/plans', '/v1/plans', {}, 200],
+  ['/v1/plans/{planId}', '/v1/plans/scale', {}, 200],
+  ['/v1/plans/{planId}', '/v1/plans/cost-plus?at=2026-06-01', {}, 200],
+  ['/v1/plans/{planId}', '/v1/plans/none', {}, 404],
+  ['/v1/plans', '/v1/plans', json('POST', goldPlan), 201],
+  ['/v1/plans', '/v1/plans', json('POST', { ...goldPlan, currency: 'usx' }), 422],
+  ['/v1/plans', '/v1/plans', json('POST', { plan: 'gold' }), 400],
   ['/v1/quotes', '/v1/quotes', json('POST', { usage }), 201],
   ['/v1/quotes', '/v1/quotes', json('POST', { likeCustomer: 'northwind', scale: '0.5' }), 201],
   ['/v1/quotes', '/v1/quotes', json('POST', { usage: [{ ...usage[0], model: 'gpt4o' }] }), 422],
