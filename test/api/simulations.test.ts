@@ -1,6 +1,7 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { rateUsage } from '../../jobs/rate-usage.ts';
 import type { SimulationBody } from '../../src/api/simulation-schemas.ts';
+import { seedPlans } from '../../src/ledger/plan-seed.ts';
 import { seedPriceBook } from '../../src/ledger/price-book.ts';
 import { createLogger } from '../../src/log.ts';
 import { type ApiBench, createApiBench } from './setup.ts';
@@ -75,6 +76,27 @@ describe('POST /v1/simulations', () => {
       winners: [],
       losers: [{ customerId: 'northwind', marginDelta: '-0.50' }],
     });
+  });
+
+  it('puts everybody on a plan, with its currency and its minimum', async () => {
+    await seedPlans(bench.ledger.database, bench.clock.now());
+    const body = await answer([
+      { name: 'cost plus', plan: 'cost-plus' },
+      { name: 'scale', plan: 'scale' },
+    ]);
+    const euro = body.result?.totals.find(({ currency }) => currency === 'eur');
+    // 15 % on 2.50 for three million tokens; the other plan asks for 500 a month at least.
+    expect(ofUsd(body)).toEqual([
+      ['baseline', '9.00', '7.50', '1.50'],
+      ['cost plus', '8.63', '7.50', '1.13'],
+      ['scale', '500.00', '7.50', '492.50'],
+    ]);
+    expect(euro?.figures.map(({ currency, revenue }) => [currency, revenue.amount])).toEqual([
+      ['eur', '3.00'],
+      ['usd', '2.88'],
+      ['usd', '500.00'],
+    ]);
+    expect(body.result?.scenarios[1]?.winners).toMatchObject([{ customerId: 'northwind' }]);
   });
 
   it('keeps currencies apart, and usage that is nobody’s', async () => {
