@@ -73,76 +73,114 @@ export function planCatalogChanges(
   rates: PlanRates,
   state: PlanCatalogState,
 ): PlanCatalogChange[] {
-  const meters: PlanCatalogChange[] = [];
-  const products: PlanCatalogChange[] = [];
-  const prices: PlanCatalogChange[] = [];
-  const retired: PlanCatalogChange[] = [];
-  const ownProducts = state.products.filter((product) => product.planId === plan.planId);
-  const ownPrices = state.prices.filter((price) => price.planId === plan.planId);
-  const keptPriceIds = new Set<string>();
-  const keptProductIds = new Set<string>();
   refuseSharedMeters(rates.rates);
-  for (const rate of rates.rates) {
-    const { description } = rate;
-    const eventName = planEventName(rate);
-    const meterId = findMeter(rate, eventName, state);
-    if (meterId === null) meters.push({ kind: 'create_meter', eventName, displayName: description });
+  const own: OwnObjects = {
+    products: state.products.filter((product) => product.planId === plan.planId),
+    prices: state.prices.filter((price) => price.planId === plan.planId),
+  };
+  const parts = rates.rates.map((rate) => rateChanges(plan, rates.version.versionId, rate, state, own));
+  return [
+    ...parts.flatMap((part) => part.meters),
+    ...parts.flatMap((part) => part.products),
+    ...parts.flatMap((part) => part.prices),
+    ...retirements(own, parts),
+  ];
+}
 
-    const product = ownProducts.findLast(({ metadata }) => metadata[RATE_KEY] === rate.rateId) ?? null;
-    if (product === null) {
-      const metadata = { [RATE_KEY]: rate.rateId, ...bindingOf(rate) };
-      const { planId } = plan;
-      products.push({ kind: 'create_product', rateId: rate.rateId, planId, name: description, metadata });
-    } else {
-      keptProductIds.add(product.productId);
-      if (!product.active || product.name !== description) {
-        const { productId } = product;
-        products.push({ kind: 'update_product', productId, name: description, active: true });
-      }
-    }
+/** What this plan made at Stripe. */
+type OwnObjects = Pick<PlanCatalogState, 'products' | 'prices'>;
 
-    const lookupKey = planLookupKey(rate);
-    const current = ownPrices.find((price) => price.lookupKey === lookupKey) ?? null;
-    const fits =
-      current?.price != null &&
-      current.currency === plan.currency &&
-      current.meterId === meterId &&
-      current.productId === product?.productId &&
-      isSamePrice(current.price, rate.price);
-    if (current !== null && fits) {
-      keptPriceIds.add(current.priceId);
-      if (!current.active) prices.push({ kind: 'activate_price', priceId: current.priceId, lookupKey });
-      continue;
-    }
-    prices.push({
+interface RateChanges {
+  meters: PlanCatalogChange[];
+  products: PlanCatalogChange[];
+  prices: PlanCatalogChange[];
+  /** What the rate has already; null: it is to be made. */
+  productId: string | null;
+  priceId: string | null;
+}
+
+function rateChanges(
+  plan: Plan,
+  versionId: string,
+  rate: SellRate,
+  state: PlanCatalogState,
+  own: OwnObjects,
+): RateChanges {
+  const { rateId, description, price } = rate;
+  const { planId, currency } = plan;
+  const eventName = planEventName(rate);
+  const meterId = findMeter(rate, eventName, state);
+  const product = own.products.findLast(({ metadata }) => metadata[RATE_KEY] === rateId) ?? null;
+  const productId = product?.productId ?? null;
+  const lookupKey = planLookupKey(rate);
+  const current = own.prices.find((candidate) => candidate.lookupKey === lookupKey) ?? null;
+  const fits =
+    current !== null &&
+    current.price !== null &&
+    current.currency === currency &&
+    current.meterId === meterId &&
+    current.productId === productId &&
+    isSamePrice(current.price, price);
+  const changes: RateChanges = {
+    meters: meterId === null ? [{ kind: 'create_meter', eventName, displayName: description }] : [],
+    products: [],
+    prices: [],
+    productId,
+    priceId: fits ? current.priceId : null,
+  };
+  if (product === null) {
+    const metadata = { [RATE_KEY]: rateId, ...bindingOf(rate) };
+    changes.products.push({ kind: 'create_product', rateId, planId, name: description, metadata });
+  } else if (!product.active || product.name !== description) {
+    const { productId: changedId } = product;
+    changes.products.push({ kind: 'update_product', productId: changedId, name: description, active: true });
+  }
+  if (!fits) {
+    changes.prices.push({
       kind: 'create_price',
-      rateId: rate.rateId,
-      planId: plan.planId,
-      productId: product?.productId ?? null,
+      rateId,
+      planId,
+      productId,
       meterId,
       eventName,
       lookupKey,
-      currency: plan.currency,
-      price: rate.price,
+      currency,
+      price,
       nickname: `${plan.name}: ${description}`,
-      metadata: { tallystick_plan_version: rates.version.versionId, ...bindingOf(rate) },
+      metadata: { tallystick_plan_version: versionId, ...bindingOf(rate) },
       replaces: current?.active === true ? current : null,
     });
+  } else if (!current.active) {
+    changes.prices.push({ kind: 'activate_price', priceId: current.priceId, lookupKey });
   }
-  const replacedIds = new Set(
-    prices.flatMap((change) => (change.kind === 'create_price' ? (change.replaces?.priceId ?? []) : [])),
-  );
-  for (const { priceId, lookupKey, active, productId } of ownPrices) {
-    if (!active || keptPriceIds.has(priceId)) continue;
-    const reason = replacedIds.has(priceId) || keptProductIds.has(productId) ? 'replaced' : 'not_in_plan';
-    retired.push({ kind: 'deactivate_price', priceId, lookupKey, reason });
-  }
-  for (const { productId, name, active } of ownProducts) {
-    if (active && !keptProductIds.has(productId)) {
-      retired.push({ kind: 'update_product', productId, name, active: false });
-    }
-  }
-  return [...meters, ...products, ...prices, ...retired];
+  return changes;
+}
+
+/** What the plan made once and charges no more. */
+function retirements(own: OwnObjects, parts: readonly RateChanges[]): PlanCatalogChange[] {
+  const keptPriceIds = new Set(parts.map((part) => part.priceId));
+  const keptProductIds = new Set(parts.map((part) => part.productId));
+  const prices = own.prices
+    .filter((price) => price.active && !keptPriceIds.has(price.priceId))
+    .map(
+      ({ priceId, lookupKey, productId }): PlanCatalogChange => ({
+        kind: 'deactivate_price',
+        priceId,
+        lookupKey,
+        reason: keptProductIds.has(productId) ? 'replaced' : 'not_in_plan',
+      }),
+    );
+  const products = own.products
+    .filter((product) => product.active && !keptProductIds.has(product.productId))
+    .map(
+      ({ productId, name }): PlanCatalogChange => ({
+        kind: 'update_product',
+        productId,
+        name,
+        active: false,
+      }),
+    );
+  return [...prices, ...products];
 }
 
 /** Whether two prices charge the same for every quantity, however their decimals are written. */
