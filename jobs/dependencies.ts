@@ -4,6 +4,7 @@ import type { Clock } from '../src/clock.ts';
 import type { LedgerDatabase } from '../src/ledger/database.ts';
 import type { Logger } from '../src/log.ts';
 import type { MeteringSystem } from '../src/openmeter/port.ts';
+import type { InvoiceSystem } from '../src/stripe/closing-port.ts';
 import type { BillingSystem } from '../src/stripe/port.ts';
 
 /** Waits and sizes of the pipeline; see `src/config.ts` for their environment names and defaults. */
@@ -74,6 +75,8 @@ export interface JobDependencies {
   retailPrices?: RetailPriceSource;
   metering: MeteringSystem;
   billing: BillingSystem;
+  /** What ends periods: drafts, items, credit notes. Mostly the same account as `billing`. */
+  invoicing: InvoiceSystem;
   clock: Clock;
   settings: PipelineSettings;
   log: Logger;

@@ -77,6 +77,7 @@ const variablesSchema = z.object({
   STRIPE_THIN_WEBHOOK_SECRET: z.string().startsWith('whsec_', { error: 'must begin with whsec_' }).optional(),
   STRIPE_TENANT_METADATA_KEY: z.string().min(1).max(40).default('tenant_id'),
   STRIPE_CALLS_PER_SECOND: integer(1, 1_000).default(800),
+  STRIPE_INVOICE_CALLS_PER_SECOND: integer(1, 100).default(20),
   COLLECT_LAG_MINUTES: minutesAsMs(0, 1_440).default(10 * 60_000),
   COLLECT_START: z.iso
     .datetime({ offset: true, error: 'must be an ISO instant such as 2026-11-01T00:00:00Z' })

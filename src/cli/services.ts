@@ -96,8 +96,12 @@ function explainPostgres(error: unknown, databaseUrl: string): unknown {
 /** The three outside systems over their SDKs, as the environment names them. */
 export function createOutside(
   config: OutsideConfig,
-): Pick<JobDependencies, 'source' | 'control' | 'retailPrices' | 'metering' | 'billing'> {
+): Pick<JobDependencies, 'source' | 'control' | 'retailPrices' | 'metering' | 'billing' | 'invoicing'> {
   const { CONTROL_SOURCE: control } = config;
+  const stripe = createStripe(config, {
+    meterEventLimiter: createRateLimiter({ callsPerSecond: config.STRIPE_CALLS_PER_SECOND }),
+    invoicingLimiter: createRateLimiter({ callsPerSecond: config.STRIPE_INVOICE_CALLS_PER_SECOND }),
+  });
   return {
     source: boundSource(createSource(config, config.USAGE_SOURCE, false), {
       since: config.USAGE_SOURCE_SINCE,
@@ -106,9 +110,8 @@ export function createOutside(
     ...(control === 'none' ? {} : { control: createSource(config, control, true) }),
     ...openRetailPrices(config),
     metering: createOpenMeter(config),
-    billing: createStripe(config, {
-      meterEventLimiter: createRateLimiter({ callsPerSecond: config.STRIPE_CALLS_PER_SECOND }),
-    }),
+    billing: stripe,
+    invoicing: stripe.invoicing,
   };
 }
 

@@ -1,4 +1,6 @@
 import { readCatalog } from './catalog.ts';
+import { createInvoiceSystem } from './closing.ts';
+import type { InvoiceSystem } from './closing-port.ts';
 import { readEventSummaries } from './event-summaries.ts';
 import { previewInvoice } from './invoices.ts';
 import { readMeterErrors } from './meter-errors.ts';
@@ -19,14 +21,21 @@ export interface StripeOptions {
   timeoutMs?: number;
   /** Every attempt to send a meter event, retries included, takes a turn here first. */
   meterEventLimiter?: RateLimiter;
+  /** Likewise every other call of `invoicing`, reads included: Stripe counts them apart from meter events. */
+  invoicingLimiter?: RateLimiter;
   /** What really sends; the runtime's own sockets by default. */
   fetch?: typeof fetch;
 }
 
 const DEFAULT_TIMEOUT_MS = 30_000;
 
+/** Stripe, and what ends periods there, over one pool of connections. */
+export interface StripeSystem extends BillingSystem {
+  readonly invoicing: InvoiceSystem;
+}
+
 /** Stripe over its own SDK. All money and counts leave as bigint or decimal text. */
-export function createStripe(config: StripeConfig, options: StripeOptions = {}): BillingSystem {
+export function createStripe(config: StripeConfig, options: StripeOptions = {}): StripeSystem {
   const stripe = createStripeSdk({
     apiKey: config.STRIPE_API_KEY,
     apiBase: config.STRIPE_API_BASE,
@@ -36,6 +45,7 @@ export function createStripe(config: StripeConfig, options: StripeOptions = {}):
   const policy: RetryPolicy = { ...DEFAULT_RETRY_POLICY, ...options.retryPolicy };
   const sender = { stripe, policy, limiter: options.meterEventLimiter };
   return {
+    invoicing: createInvoiceSystem({ stripe, policy, limiter: options.invoicingLimiter }),
     readCatalog: (query, signal) => readCatalog(stripe, policy, query, signal),
     sendMeterEvent: (event, signal) => sendMeterEvent(sender, event, signal),
     readEventSummaries: (query, signal) => readEventSummaries(stripe, policy, query, signal),

@@ -99,7 +99,7 @@ export function readMeteredLines(
   });
 }
 
-function toInvoiceLine(line: Stripe.InvoiceLineItem): BillingInvoiceLine {
+export function toInvoiceLine(line: Stripe.InvoiceLineItem): BillingInvoiceLine {
   const price = line.pricing?.price_details?.price ?? null;
   return {
     lineId: line.id,

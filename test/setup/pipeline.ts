@@ -97,6 +97,10 @@ export async function openPipeline(options: PipelineOptions = {}): Promise<Pipel
       ? createAppMetricsSource(config, { retryTools })
       : createLlmLogSource(config, { retryTools, keepFailed });
   };
+  const stripe = createStripe(
+    { STRIPE_API_KEY: parts.stripe.apiKey, STRIPE_API_BASE: stripeUrl },
+    { timeoutMs: 5_000, retryPolicy: { baseDelayMs: 1, attemptCount: 2 } },
+  );
   const deps: JobDependencies = {
     database: ledger.database,
     source: openSource(options.usageSource ?? 'metrics', false),
@@ -105,10 +109,8 @@ export async function openPipeline(options: PipelineOptions = {}): Promise<Pipel
       { OPENMETER_URL: openMeterUrl },
       { baseDelayMs: 1, timeoutMs: 5_000, attemptCount: 2 },
     ),
-    billing: createStripe(
-      { STRIPE_API_KEY: parts.stripe.apiKey, STRIPE_API_BASE: stripeUrl },
-      { timeoutMs: 5_000, retryPolicy: { baseDelayMs: 1, attemptCount: 2 } },
-    ),
+    billing: stripe,
+    invoicing: stripe.invoicing,
     clock: parts.clock,
     settings: { ...DEFAULT_SETTINGS, collectStart: new Date(START_MS), ...options.settings },
     log: createLogger('silent'),

@@ -153,6 +153,13 @@ export function createWorld(parts: WorldParts): World {
         new Promise<void>((resolve) => {
           setTimeout(resolve, milliseconds);
         });
+      const billing = createStripe(
+        { STRIPE_API_KEY: stripe.apiKey, STRIPE_API_BASE: LOOPBACK },
+        {
+          fetch: createTransport(wire, systems.stripe),
+          retryPolicy: { random: jitter.random, sleep, attemptCount: 2 },
+        },
+      );
       const deps: JobDependencies = {
         database: database.database,
         source: createAppMetricsSource(
@@ -167,13 +174,8 @@ export function createWorld(parts: WorldParts): World {
           { OPENMETER_URL: LOOPBACK },
           { fetch: createTransport(wire, systems.openmeter), random: jitter.random, attemptCount: 2 },
         ),
-        billing: createStripe(
-          { STRIPE_API_KEY: stripe.apiKey, STRIPE_API_BASE: LOOPBACK },
-          {
-            fetch: createTransport(wire, systems.stripe),
-            retryPolicy: { random: jitter.random, sleep, attemptCount: 2 },
-          },
-        ),
+        billing,
+        invoicing: billing.invoicing,
         clock: { now: () => new Date(clock.nowMs() + (weather.stormy ? skewMs : 0)) },
         settings: { ...DEFAULT_SETTINGS, collectStart: new Date(START_MS), ...profile.settings },
         log: createLogger('silent'),

@@ -7,8 +7,8 @@ import { createScenario, type Scenario } from '../../src/sandbox/scenario.ts';
 import type { StripeStandInOptions } from '../../src/sandbox/stripe/options.ts';
 import { createStripeStandIn, type StripeStandIn } from '../../src/sandbox/stripe/stand-in.ts';
 import { VirtualClock } from '../../src/sandbox/virtual-clock.ts';
-import { createStripe, type StripeOptions } from '../../src/stripe/client.ts';
-import type { BillingMeterEvent, BillingSystem } from '../../src/stripe/port.ts';
+import { createStripe, type StripeOptions, type StripeSystem } from '../../src/stripe/client.ts';
+import type { BillingMeterEvent } from '../../src/stripe/port.ts';
 import { createStripeSdk } from '../../src/stripe/sdk.ts';
 
 export const START_MS = Date.parse('2026-11-01T00:00:00Z');
@@ -18,7 +18,7 @@ export interface TestAccount {
   clock: VirtualClock;
   scenario: Scenario;
   url: string;
-  billing: BillingSystem;
+  billing: StripeSystem;
   sdk: Stripe;
   /** The customer of a tenant by its place in the scenario. */
   customer(index: number): Promise<{ id: string; tenantKey: string; subscriptionId: string }>;
