@@ -104,6 +104,9 @@ function nameModel(book: PriceBook, query: PriceQuery, rule: DeploymentRule | nu
 const ISO_DATE_SUFFIX = /-20\d{2}-(?:0[1-9]|1[0-2])-(?:0[1-9]|[12]\d|3[01])$/;
 
 function resolveName(book: PriceBook, name: string): Named | null {
+  // Usage mostly names models as the book does.
+  const asIs = book.canonicalByName.get(name);
+  if (asIs !== undefined) return { model: asIs, notes: [] };
   const normal = normalizeModelName(name);
   const exact = book.canonicalByName.get(normal);
   if (exact !== undefined) return { model: exact, notes: [] };
@@ -147,6 +150,7 @@ function entryAt(timeline: readonly PriceEntry[], at: Date | undefined): PriceEn
 
 /** What the words of a deployment's name say about its type; null when they say nothing. */
 function deploymentTypeHint(deployment: string): DeploymentType | null {
+  if (!/zone|global|glbl/i.test(deployment)) return null;
   const words = deployment.toLowerCase().split(/[^a-z]+/);
   if (words.some((word) => word === 'datazone' || word === 'dzone')) return 'data_zone';
   if (words.some((word, index) => word === 'data' && words[index + 1] === 'zone')) return 'data_zone';
