@@ -29,13 +29,13 @@ export const DEMO_GRACE_HOURS = 72;
 export const DEMO_TIERED_PRICES: readonly SeedTieredPrice[] = [
   {
     tenantKey: 'northwind',
-    model: 'gpt-4o',
+    model: 'gpt-4o-mini',
     tokenType: 'prompt',
     tiersMode: 'graduated',
     tiers: [
-      { upTo: 1_000_000, unitAmountDecimal: '0', flatAmountDecimal: '1900' },
-      { upTo: 10_000_000, unitAmountDecimal: '0.0003', flatAmountDecimal: null },
-      { upTo: null, unitAmountDecimal: '0.00026', flatAmountDecimal: null },
+      { upTo: 250_000, unitAmountDecimal: '0', flatAmountDecimal: '1900' },
+      { upTo: 1_000_000, unitAmountDecimal: '0.00002', flatAmountDecimal: null },
+      { upTo: null, unitAmountDecimal: '0.000017', flatAmountDecimal: null },
     ],
   },
   {
@@ -44,7 +44,7 @@ export const DEMO_TIERED_PRICES: readonly SeedTieredPrice[] = [
     tokenType: 'completion',
     tiersMode: 'volume',
     tiers: [
-      { upTo: 5_000_000, unitAmountDecimal: '0.00008', flatAmountDecimal: null },
+      { upTo: 100_000, unitAmountDecimal: '0.00008', flatAmountDecimal: null },
       { upTo: null, unitAmountDecimal: '0.00007', flatAmountDecimal: null },
     ],
   },
