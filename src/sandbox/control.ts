@@ -1,7 +1,10 @@
 import { Hono } from 'hono';
+import { z } from 'zod';
 import type { RetailFaultSettings } from './azure/retail-faults.ts';
 import type { RetailStandIn } from './azure/retail-stand-in.ts';
 import type { RetailChange } from './azure/retail-state.ts';
+import { faultSettingsSchema, type SandboxFaultSettings } from './fault-settings.ts';
+import type { FaultSwitches } from './fault-switches.ts';
 import type { OpenMeterStandIn } from './openmeter/stand-in.ts';
 import type { Scenario } from './scenario.ts';
 import type { StripeStandIn } from './stripe/stand-in.ts';
@@ -37,6 +40,7 @@ export interface ControlParts {
   openMeter: OpenMeterStandIn;
   stripe: StripeStandIn;
   retail: RetailStandIn;
+  faults: FaultSwitches;
   calls: SandboxCalls;
 }
 
@@ -70,6 +74,16 @@ export function createControlApp(parts: ControlParts): Hono {
     stripe.faults.dropNextMeterEvents(count);
     return context.json({ count });
   });
+  app.put('/faults', async (context) => {
+    const parsed = faultSettingsSchema.safeParse(await context.req.json().catch(() => null));
+    if (!parsed.success) return context.json({ error: z.prettifyError(parsed.error) }, 400);
+    await parts.faults.set(parsed.data as SandboxFaultSettings);
+    return context.json({});
+  });
+  app.delete('/faults', async (context) => {
+    await parts.faults.clear();
+    return context.json({});
+  });
   app.post('/retail/faults', async (context) => {
     parts.retail.setFaults(await context.req.json<RetailFaultSettings>());
     return context.json({});
@@ -88,7 +102,7 @@ function sourceOf({ traffic, billedRequests }: Pick<ControlParts, 'traffic' | 'b
   return billedRequests ?? traffic;
 }
 
-export function countTotals(parts: Omit<ControlParts, 'calls' | 'retail'>): SandboxTotals {
+export function countTotals(parts: Omit<ControlParts, 'calls' | 'retail' | 'faults'>): SandboxTotals {
   const { scenario, openMeter, stripe } = parts;
   const sourceByTenant = sourceOf(parts).tokenTotalByTenant();
   const meteredBySubject = openMeter.tokenTotalBySubject();

@@ -1,11 +1,13 @@
 import { mkdirSync } from 'node:fs';
 import path from 'node:path';
-import { type ServerType, serve } from '@hono/node-server';
 import type { Hono } from 'hono';
 import { type AzureStandIn, createAzureStandIn, SANDBOX_WORKSPACE_ID } from './azure/azure-stand-in.ts';
 import { createRetailStandIn } from './azure/retail-stand-in.ts';
 import { type ControlParts, createControlApp, type SandboxCalls } from './control.ts';
+import { FaultSwitches, SYSTEMS, type SystemName } from './fault-switches.ts';
 import { Journal } from './journal.ts';
+import { listen } from './listen.ts';
+import { withNetworkFaults } from './network-faults.ts';
 import { createOpenMeterStandIn, type OpenMeterStandInOptions } from './openmeter/stand-in.ts';
 import { createScenario, type ScenarioOptions } from './scenario.ts';
 import type { StandInContext } from './stand-in.ts';
@@ -15,6 +17,8 @@ import type { RequestLog } from './traffic/log-row.ts';
 import { createRequestLog } from './traffic/request-log.ts';
 import { createTraffic } from './traffic/traffic.ts';
 import { VirtualClock } from './virtual-clock.ts';
+
+export { listen };
 
 export interface SandboxOptions {
   scenario: ScenarioOptions;
@@ -65,16 +69,21 @@ export function assembleSandbox(options: SandboxOptions): SandboxParts {
   const scenario = createScenario(options.scenario);
   const traffic = createTraffic(scenario);
   const requestLog = createRequestLog(scenario);
-  const context: StandInContext = {
-    clock,
-    seed: options.scenario.seed,
+  const { seed } = options.scenario;
+  const clockSkewMs: Record<SystemName, number> = { azure: 0, openMeter: 0, stripe: 0 };
+  const contextOf = (system: SystemName | null): StandInContext => ({
+    clock: { nowMs: () => clock.nowMs() + (system === null ? 0 : clockSkewMs[system]) },
+    seed,
     stateDirectory,
     latencyMs: options.latencyMs,
-  };
-  const azure = createAzureStandIn(context, traffic, { workspaceId: SANDBOX_WORKSPACE_ID, requestLog });
-  const openMeter = createOpenMeterStandIn(context, options.openMeter);
-  const retail = createRetailStandIn(context, { startMs: options.scenario.startMs });
-  const stripe = createStripeStandIn(context, scenario, {
+  });
+  const azure = createAzureStandIn(contextOf('azure'), traffic, {
+    workspaceId: SANDBOX_WORKSPACE_ID,
+    requestLog,
+  });
+  const openMeter = createOpenMeterStandIn(contextOf('openMeter'), options.openMeter);
+  const retail = createRetailStandIn(contextOf(null), { startMs: options.scenario.startMs });
+  const stripe = createStripeStandIn(contextOf('stripe'), scenario, {
     gracePeriodHours: options.gracePeriodHours,
     ...options.stripe,
   });
@@ -88,9 +97,14 @@ export function assembleSandbox(options: SandboxOptions): SandboxParts {
     openMeter,
     stripe,
     retail,
+    faults: new FaultSwitches({ seed, azure, openMeter, stripe, clockSkewMs }),
     advanceTo(nowMs) {
       clock.advanceTo(nowMs);
-      for (const standIn of [azure, openMeter, stripe, retail]) standIn.advance(clock.nowMs());
+      for (const system of SYSTEMS) {
+        const standIn = { azure, openMeter, stripe }[system];
+        standIn.advance(clock.nowMs() + clockSkewMs[system]);
+      }
+      retail.advance(clock.nowMs());
       clockJournal.append({ at: clock.nowMs() });
     },
     close() {
@@ -109,13 +123,25 @@ export async function startSandbox(options: SandboxOptions): Promise<RunningSand
     meterEventCount: 0,
     writeCount: 0,
   };
+  const { networks } = parts.faults;
   const servers = await Promise.all([
-    listen(counting(parts.azure.app, calls, 'azureQueryCount', '/query')),
-    listen(counting(parts.openMeter.app, calls, 'ingestRequestCount', '/api/v1/events')),
-    listen(counting(parts.stripe.app, calls, 'meterEventCount', '/v1/billing/meter_events')),
+    listen(withNetworkFaults(counting(parts.azure.app, calls, 'azureQueryCount', '/query'), networks.azure)),
+    listen(
+      withNetworkFaults(
+        counting(parts.openMeter.app, calls, 'ingestRequestCount', '/api/v1/events'),
+        networks.openMeter,
+      ),
+    ),
+    listen(
+      withNetworkFaults(
+        counting(parts.stripe.app, calls, 'meterEventCount', '/v1/billing/meter_events'),
+        networks.stripe,
+      ),
+    ),
     listen(parts.retail.app.fetch),
     listen(createControlApp({ ...parts, calls }).fetch),
   ]);
+  parts.faults.onDown(async (system, down) => await servers[SYSTEMS.indexOf(system)]?.setDown(down));
   const [azureUrl = '', openMeterUrl = '', stripeUrl = '', retailPricesUrl = '', controlUrl = ''] =
     servers.map((server) => server.url);
   return {
@@ -143,21 +169,4 @@ function counting(app: Hono, calls: SandboxCalls, count: keyof SandboxCalls, rou
     if (request.method !== 'GET' && !pathname.endsWith('/query')) calls.writeCount += 1;
     return app.fetch(request, ...rest);
   };
-}
-
-/** Serves a handler on a free loopback port. */
-export function listen(fetch: Hono['fetch']): Promise<{ url: string; close(): Promise<void> }> {
-  return new Promise((resolve, reject) => {
-    const server: ServerType = serve({ fetch, hostname: '127.0.0.1', port: 0 }, (address) => {
-      resolve({
-        url: `http://127.0.0.1:${address.port}`,
-        close: () =>
-          new Promise<void>((done) => {
-            server.close(() => done());
-            if ('closeAllConnections' in server) server.closeAllConnections();
-          }),
-      });
-    });
-    server.once('error', reject);
-  });
 }

@@ -3,7 +3,8 @@ import type { VirtualClock } from './virtual-clock.ts';
 
 /** What every stand-in is given. */
 export interface StandInContext {
-  clock: VirtualClock;
+  /** The clock as this system reads it; it may be off. */
+  clock: Pick<VirtualClock, 'nowMs'>;
   /** Seed of everything random in it; equal seeds behave equally. */
   seed: number;
   /** Folder for its journal; null keeps nothing. */

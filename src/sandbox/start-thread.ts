@@ -2,6 +2,7 @@ import path from 'node:path';
 import { Worker } from 'node:worker_threads';
 import type { RetailChange } from './azure/retail-state.ts';
 import type { SandboxCalls, SandboxTotals } from './control.ts';
+import type { SandboxFaultSettings } from './fault-settings.ts';
 import type { SandboxAddresses, SandboxOptions } from './sandbox.ts';
 
 /** A sandbox in a thread of its own, so that it takes the second core and no turn of the pipeline's loop. */
@@ -11,6 +12,9 @@ export interface SandboxHandle {
   advanceTo(nowMs: number): Promise<void>;
   runWithRealTime(): Promise<void>;
   dropNextMeterEvents(count: number): Promise<void>;
+  /** Switches faults; what is left out stays as it is. */
+  setFaults(settings: SandboxFaultSettings): Promise<void>;
+  clearFaults(): Promise<void>;
   /** Changes a price of the retail list in virtual time. */
   scheduleRetailPrice(change: RetailChange): Promise<void>;
   readTotals(): Promise<SandboxTotals>;
@@ -27,9 +31,9 @@ export async function startSandboxThread(options: SandboxOptions): Promise<Sandb
     thread.once('message', resolve);
     thread.once('error', reject);
   });
-  const call = async <Answer>(route: string, body?: object): Promise<Answer> => {
+  const call = async <Answer>(route: string, body?: object, method = 'POST'): Promise<Answer> => {
     const response = await fetch(`${addresses.controlUrl}${route}`, {
-      ...(body === undefined ? {} : { method: 'POST', body: JSON.stringify(body) }),
+      ...(body === undefined ? {} : { method, body: JSON.stringify(body) }),
     });
     if (!response.ok) throw new Error(`The sandbox answered ${response.status} to ${route}.`);
     return (await response.json()) as Answer;
@@ -40,6 +44,8 @@ export async function startSandboxThread(options: SandboxOptions): Promise<Sandb
     advanceTo: async (nowMs) => void (await call('/clock', { nowMs })),
     runWithRealTime: async () => void (await call('/clock/run', {})),
     dropNextMeterEvents: async (count) => void (await call('/stripe/drop-meter-events', { count })),
+    setFaults: async (settings) => void (await call('/faults', settings, 'PUT')),
+    clearFaults: async () => void (await call('/faults', {}, 'DELETE')),
     scheduleRetailPrice: async (change) => void (await call('/retail/changes', change)),
     readTotals: () => call('/totals'),
     readCalls: () => call('/calls'),

@@ -10,6 +10,8 @@ import { createLogger } from '../../src/log.ts';
 import { createOpenMeter } from '../../src/openmeter/client.ts';
 import { SANDBOX_WORKSPACE_ID } from '../../src/sandbox/azure/azure-stand-in.ts';
 import { countTotals } from '../../src/sandbox/control.ts';
+import { SYSTEMS, type SystemName } from '../../src/sandbox/fault-switches.ts';
+import { withNetworkFaults } from '../../src/sandbox/network-faults.ts';
 import type { OpenMeterStandInOptions } from '../../src/sandbox/openmeter/stand-in.ts';
 import { assembleSandbox, listen, type SandboxParts } from '../../src/sandbox/sandbox.ts';
 import type { ScenarioOptions } from '../../src/sandbox/scenario.ts';
@@ -38,6 +40,8 @@ export interface Pipeline extends Omit<SandboxParts, 'close'> {
   deps: JobDependencies;
   /** Stripe's own SDK on the same account, for what a person would do in the dashboard. */
   account: Stripe;
+  /** Where the stand-ins listen. */
+  urls: Record<SystemName, string>;
   /** What the environment must say to reach the Azure stand-in. */
   azureEnvironment: Record<string, string>;
   /** Every call that reached a stand-in, as `METHOD path`, oldest first. */
@@ -78,13 +82,16 @@ export async function openPipeline(options: PipelineOptions = {}): Promise<Pipel
   });
   const calls: string[] = [];
   const servers = await Promise.all(
-    [parts.azure, parts.openMeter, parts.stripe].map((standIn) =>
-      listen((request, bindings, context) => {
-        calls.push(`${request.method} ${new URL(request.url).pathname}`);
-        return standIn.app.fetch(request, bindings, context);
-      }),
+    SYSTEMS.map((system) =>
+      listen(
+        withNetworkFaults((request, bindings, context) => {
+          calls.push(`${request.method} ${new URL(request.url).pathname}`);
+          return parts[system].app.fetch(request, bindings, context);
+        }, parts.faults.networks[system]),
+      ),
     ),
   );
+  parts.faults.onDown(async (system, down) => await servers[SYSTEMS.indexOf(system)]?.setDown(down));
   const [azureUrl = '', openMeterUrl = '', stripeUrl = ''] = servers.map((server) => server.url);
   const azureEnvironment = {
     AZURE_LOGS_ENDPOINT: azureUrl,
@@ -126,6 +133,7 @@ export async function openPipeline(options: PipelineOptions = {}): Promise<Pipel
     ledger,
     deps,
     account: createStripeSdk({ apiKey: parts.stripe.apiKey, apiBase: stripeUrl, timeoutMs: 5_000 }),
+    urls: { azure: azureUrl, openMeter: openMeterUrl, stripe: stripeUrl },
     azureEnvironment,
     calls,
     run,

@@ -63,8 +63,8 @@ export function createAzureStandIn(
   traffic: Traffic,
   options: AzureStandInOptions = {},
 ): AzureStandIn {
-  const faults = new FaultPlan(createRandom(deriveSeed(context.seed, 'azure-faults')));
-  faults.set(options.faults ?? {});
+  const faults = new FaultPlan(createRandom(deriveSeed(context.seed, 'azure-faults')), context.seed);
+  faults.set(options.faults ?? {}, context.clock.nowMs());
   let queryCount = 0;
   const app = new Hono<{ Bindings: { incoming?: { socket?: { destroy(): void } } } }>();
 
@@ -93,7 +93,7 @@ export function createAzureStandIn(
       body: await exchange.req.text(),
       tables: scope,
       data: { traffic, requestLog: options.requestLog ?? NO_REQUESTS, faults },
-      nowMs: context.clock.nowMs(),
+      nowMs: context.clock.nowMs() - faults.staleReadMs,
       faults,
       halve: fault === 'partial',
     });
@@ -105,7 +105,7 @@ export function createAzureStandIn(
     tokenTotal: () => traffic.tokenTotal(),
     advance: () => {},
     close: () => {},
-    setFaults: (settings) => faults.set(settings),
+    setFaults: (settings) => faults.set(settings, context.clock.nowMs()),
     queryCount: () => queryCount,
   };
 }

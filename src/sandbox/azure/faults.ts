@@ -1,4 +1,5 @@
 import type { Random } from '../random.ts';
+import { type LateRowSettings, LateRows } from './late-rows.ts';
 
 /** What can go wrong with one query, apart from the query itself. */
 export const AZURE_FAULTS = [
@@ -39,6 +40,10 @@ export interface AzureFaultSettings {
   duplicatePercent?: number;
   /** More rows than this and the answer is cut there, with PartialError. The service's own limit is 500,000. */
   rowCeiling?: number;
+  /** Rows that come later than the traffic says; null: none. Told when it is switched on, see LateRows. */
+  lateRows?: LateRowSettings | null;
+  /** Queries see only what was ingested so many virtual milliseconds ago or earlier. */
+  staleReadMs?: number;
 }
 
 export class FaultPlan {
@@ -49,15 +54,24 @@ export class FaultPlan {
     percent: {},
     duplicatePercent: 0,
     rowCeiling: 500_000,
+    lateRows: null,
+    staleReadMs: 0,
   };
+  readonly late: LateRows;
 
-  constructor(random: Random) {
+  constructor(random: Random, seed = 0) {
     this.#random = random;
+    this.late = new LateRows(seed);
   }
 
-  set(settings: AzureFaultSettings): void {
+  set(settings: AzureFaultSettings, nowMs = 0): void {
     this.#settings = { ...this.#settings, ...settings };
     this.#settings.next = [...this.#settings.next];
+    if (settings.lateRows !== undefined) this.late.set(settings.lateRows, nowMs);
+  }
+
+  get staleReadMs(): number {
+    return this.#settings.staleReadMs;
   }
 
   get rowCeiling(): number {

@@ -50,7 +50,9 @@ type Definition<Source> = Pick<Table<Source>, 'timeColumn' | 'columns' | 'scan'>
 
 /** A duplicated row is a stored row that stands twice, so it passes through every filter like any other. */
 const scanMetrics: Table<TrafficRow>['scan'] = ({ traffic, faults }, startMs, endMs) =>
-  faults.duplicate(traffic.rowsIngestedBetween(startMs, endMs)).map(storeRow);
+  faults
+    .duplicate(faults.late.between(startMs, endMs, (start, end) => traffic.rowsIngestedBetween(start, end)))
+    .map(storeRow);
 
 const APP_METRICS: Definition<TrafficRow> = {
   timeColumn: 'TimeGenerated',
@@ -89,7 +91,11 @@ const CUSTOM_METRICS: Definition<TrafficRow> = {
 const LLM_LOG: Definition<LlmLogRow> = {
   timeColumn: 'TimeGenerated',
   scan: ({ requestLog, faults }, startMs, endMs) =>
-    faults.duplicate(requestLog.llmRowsIngestedBetween(startMs, endMs)).map(storeRow),
+    faults
+      .duplicate(
+        faults.late.between(startMs, endMs, (start, end) => requestLog.llmRowsIngestedBetween(start, end)),
+      )
+      .map(storeRow),
   columns: [
     { name: 'TimeGenerated', type: 'datetime', evaluate: (row) => row.eventTicks },
     { name: 'CorrelationId', type: 'string', evaluate: (row) => row.source.correlationId },

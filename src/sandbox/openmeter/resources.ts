@@ -11,7 +11,8 @@ export type WireCustomerCreate = Wire<CustomerCreate>;
 export type JournalEntry =
   | { at: number; kind: 'events'; events: QueuedEvent[] }
   | { at: number; kind: 'meter'; meter: WireMeter }
-  | { at: number; kind: 'customer'; customer: WireCustomer };
+  | { at: number; kind: 'customer'; customer: WireCustomer }
+  | { at: number; kind: 'dedupe'; dedupe: { windowMs: number } | null };
 
 const CROCKFORD = '0123456789ABCDEFGHJKMNPQRSTVWXYZ';
 

@@ -20,14 +20,17 @@ export interface SinkOptions {
 export class Sink {
   readonly #store: EventStore;
   readonly #options: SinkOptions;
+  #dedupe: SinkOptions['dedupe'];
+  #windowChanged = false;
   #buffer: QueuedEvent[] = [];
   #bufferStartedAtMs = 0;
-  /** Key to the instant until which it is remembered; in insertion order, which is also expiry order. */
+  /** Key to the instant until which it is remembered; which is also expiry order until the window is changed. */
   readonly #remembered = new Map<string, number>();
 
   constructor(store: EventStore, options: SinkOptions) {
     this.#store = store;
     this.#options = options;
+    this.#dedupe = options.dedupe;
   }
 
   accept(events: readonly QueuedEvent[], nowMs: number): void {
@@ -38,6 +41,14 @@ export class Sink {
       if (this.#buffer.length >= this.#options.flushMessageCount) this.#flush(nowMs);
     }
     this.bringTo(nowMs);
+  }
+
+  /** From now on ids are remembered so long, or not at all; those remembered before keep their time. */
+  setDedupe(dedupe: SinkOptions['dedupe'], nowMs: number): void {
+    this.bringTo(nowMs);
+    this.#dedupe = dedupe;
+    this.#windowChanged = true;
+    if (dedupe === null) this.#remembered.clear();
   }
 
   /** Writes the buffer if its time has come. */
@@ -51,11 +62,11 @@ export class Sink {
     this.#buffer = [];
     this.#forget(storedAtMs);
     for (const event of events) {
-      if (this.#options.dedupe !== null) {
+      if (this.#dedupe !== null) {
         // Joined without escaping, as OpenMeter does: ("a-b", "c") collides with ("a", "b-c").
         const key = `${NAMESPACE}-${event.source}-${event.id}`;
         if (this.#remembered.has(key)) continue;
-        this.#remembered.set(key, storedAtMs + this.#options.dedupe.windowMs);
+        this.#remembered.set(key, storedAtMs + this.#dedupe.windowMs);
       }
       this.#store.add({ ...event, storedAtMs });
     }
@@ -63,8 +74,8 @@ export class Sink {
 
   #forget(nowMs: number): void {
     for (const [key, untilMs] of this.#remembered) {
-      if (untilMs > nowMs) return;
-      this.#remembered.delete(key);
+      if (untilMs <= nowMs) this.#remembered.delete(key);
+      else if (!this.#windowChanged) return;
     }
   }
 }

@@ -43,6 +43,8 @@ export interface OpenMeterStandInOptions extends Partial<SinkOptions> {
 export interface OpenMeterStandIn extends StandIn {
   /** Changes the given fault settings; the others stay as they are. */
   setFaults(faults: Partial<OpenMeterFaults>): void;
+  /** From now on ids are remembered for so many virtual milliseconds; null: not at all. */
+  setDedupe(dedupe: { windowMs: number } | null): void;
   /** Prompt plus completion tokens it holds, by subject. */
   tokenTotalBySubject(): Map<string, bigint>;
   /** Every usage event it stored, as often as it counts it; for checks. */
@@ -75,6 +77,7 @@ export function createOpenMeterStandIn(
   const apply = (entry: JournalEntry) => {
     if (entry.kind === 'events') sink.accept(entry.events, entry.at);
     else if (entry.kind === 'meter') meters.put(entry.meter);
+    else if (entry.kind === 'dedupe') sink.setDedupe(entry.dedupe, entry.at);
     else customers.put(entry.customer);
   };
   for (const entry of journal.takeReplay()) apply(entry);
@@ -133,6 +136,7 @@ export function createOpenMeterStandIn(
     storedUsageEvents: () => freshStore().eventsOf(USAGE_EVENT_TYPE),
     advance: (toMs) => sink.bringTo(toMs),
     setFaults: (changed) => faults.set(changed),
+    setDedupe: (dedupe) => record({ at: nowMs(), kind: 'dedupe', dedupe }),
     close: () => journal.close(),
   };
 }

@@ -45,6 +45,7 @@ type JournalEntry =
       key: string | null;
     }
   | { at: number; kind: 'advance' }
+  | { at: number; kind: 'summary_lag'; lagMs: number }
   | { at: number; kind: 'webhook_settled'; eventId: string; url: string };
 
 export interface Answer {
@@ -74,6 +75,7 @@ export class StripeCore {
   readonly #intake: MeterEventIntake;
   readonly #reports: MeterErrorReports;
   readonly #idempotency = new IdempotencyStore();
+  #summaryLagMs: number;
 
   constructor(context: StandInContext, scenario: Scenario, settings: StripeStandInSettings) {
     this.#context = context;
@@ -85,10 +87,15 @@ export class StripeCore {
       onSettled: (eventId, url) =>
         this.#journal.append({ at: context.clock.nowMs(), kind: 'webhook_settled', eventId, url }),
     });
+    this.#summaryLagMs = settings.aggregationDelayMs;
+    // Read at every use: the lag can change while the stand-in runs.
+    const readLag = () => this.#summaryLagMs;
     this.cycle = new BillingCycle({
       state,
       gracePeriodHours: settings.gracePeriodHours,
-      aggregationDelayMs: settings.aggregationDelayMs,
+      get aggregationDelayMs() {
+        return readLag();
+      },
       emit: (type, object, atMs) => this.sender.enqueue(recordSnapshotEvent(state, type, object, atMs)),
     });
     this.#reports = new MeterErrorReports(state);
@@ -99,13 +106,25 @@ export class StripeCore {
       const created = toSeconds(scenario.options.startMs);
       newWebhookEndpoint(state, { url, secret, enabledEvents: settings.webhook.enabledEvents, created });
     }
-    const { aggregationDelayMs } = settings;
+    const { cycle } = this;
     this.endpoints = new Map(
       [
         ...catalogEndpoints(state),
         ...productEndpoints(state),
-        ...meterEndpoints({ state, intake: this.#intake, aggregationDelayMs }),
-        ...invoiceEndpoints({ state, cycle: this.cycle, aggregationDelayMs }),
+        ...meterEndpoints({
+          state,
+          intake: this.#intake,
+          get aggregationDelayMs() {
+            return readLag();
+          },
+        }),
+        ...invoiceEndpoints({
+          state,
+          cycle,
+          get aggregationDelayMs() {
+            return readLag();
+          },
+        }),
         ...eventEndpoints(state),
       ].map((endpoint) => [`${endpoint.method} ${endpoint.path}`, endpoint]),
     );
@@ -118,6 +137,14 @@ export class StripeCore {
   /** Plays everything that is due, in order of its instant. */
   catchUp(nowMs: number): void {
     if (this.#playDue(nowMs)) this.#journal.append({ at: nowMs, kind: 'advance' });
+  }
+
+  /** From now on summaries, previews and invoices see a meter event so long after it came. */
+  setSummaryLag(lagMs: number): void {
+    const nowMs = this.#context.clock.nowMs();
+    this.catchUp(nowMs);
+    this.#summaryLagMs = lagMs;
+    this.#journal.append({ at: nowMs, kind: 'summary_lag', lagMs });
   }
 
   /** @throws StripeRefusal */
@@ -186,6 +213,7 @@ export class StripeCore {
       return;
     }
     this.#playDue(entry.at);
+    if (entry.kind === 'summary_lag') this.#summaryLagMs = entry.lagMs;
     if (entry.kind === 'meter_event') this.#takeMeterEvent(entry);
     if (entry.kind !== 'call') return;
     const endpoint = this.endpoints.get(entry.endpoint);

@@ -17,7 +17,8 @@ export interface MeterEndpointsOptions {
 }
 
 /** Meters, their event summaries, and the cancelling of meter events. */
-export function meterEndpoints({ state, intake, aggregationDelayMs }: MeterEndpointsOptions): Endpoint[] {
+export function meterEndpoints(options: MeterEndpointsOptions): Endpoint[] {
+  const { state, intake } = options;
   return [
     {
       method: 'GET',
@@ -85,7 +86,7 @@ export function meterEndpoints({ state, intake, aggregationDelayMs }: MeterEndpo
         value_grouping_window: 'text',
       } satisfies FormShape<Stripe.Billing.MeterListEventSummariesParams>,
       mutates: false,
-      run: (call) => listSummaries(state, call, aggregationDelayMs),
+      run: (call) => listSummaries(state, call, options.aggregationDelayMs),
     },
     {
       method: 'POST',

@@ -5,6 +5,7 @@ import { StripeFaults } from './faults.ts';
 import { StripeHttp } from './http.ts';
 import { toMajorUnits } from './money.ts';
 import { type StripeStandInOptions, withDefaults } from './options.ts';
+import type { WebhookFaults } from './webhook-faults.ts';
 
 /**
  * A model of Stripe's metered billing, for the demo, tests and benchmarks. It is no Stripe.
@@ -59,6 +60,8 @@ export function createStripeStandIn(
     app: http.app,
     apiKey: settings.apiKey,
     faults,
+    webhookFaults: core.sender.faults,
+    setSummaryLag: (lagMs) => core.setSummaryLag(lagMs),
     tokenTotal: () => [...state.usage.customerIds()].reduce((sum, id) => sum + tokensOf(id), 0n),
     tokenTotalByCustomer: () =>
       new Map([...state.customers.keys()].map((id) => [tenantOf(id), tokensOf(id)] as const)),
@@ -126,6 +129,9 @@ export interface StripeStandIn extends StandIn {
   /** The key it accepts. */
   apiKey: string;
   faults: StripeFaults;
+  webhookFaults: WebhookFaults;
+  /** Virtual milliseconds before summaries, previews and invoices see a meter event; can change at any time. */
+  setSummaryLag(lagMs: number): void;
   /** Token meter values per tenant key, for all customers that exist. */
   tokenTotalByCustomer(): Map<string, bigint>;
   /**

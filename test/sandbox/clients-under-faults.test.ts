@@ -1,0 +1,103 @@
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { HOUR_MS } from '../../src/clock.ts';
+import { UpstreamError } from '../../src/errors.ts';
+import { createOpenMeter } from '../../src/openmeter/client.ts';
+import type { SystemName } from '../../src/sandbox/fault-switches.ts';
+import { NETWORK_FAULTS, type NetworkFault } from '../../src/sandbox/network-faults.ts';
+import { createStripe } from '../../src/stripe/client.ts';
+import { openPipeline, type Pipeline, START_MS } from '../setup/pipeline.ts';
+import { makeCall } from '../setup/rows.ts';
+
+/** Shorter than any answer that drips or hangs, longer than any that does not. */
+const TIMEOUT_MS = 1_500;
+const DRIP_MS = 400;
+
+let pipeline: Pipeline;
+beforeEach(async () => {
+  pipeline = await openPipeline();
+  pipeline.traffic.inject(makeCall({}));
+  pipeline.advance(2);
+});
+afterEach(() => pipeline.close());
+
+const url = (system: SystemName) => pipeline.urls[system];
+
+/** One call of each of our clients, with a single attempt. */
+const CALLS: Record<SystemName, () => Promise<unknown>> = {
+  azure: () =>
+    pipeline.deps.source.queryRows(
+      {
+        window: { start: new Date(START_MS), end: new Date(START_MS + HOUR_MS) },
+        by: 'ingestion',
+        rowLimit: 1_000,
+      } as never,
+      AbortSignal.timeout(TIMEOUT_MS),
+    ),
+  openMeter: () =>
+    createOpenMeter(
+      { OPENMETER_URL: url('openMeter') },
+      { timeoutMs: TIMEOUT_MS, attemptCount: 1 },
+    ).ensureMeters(),
+  stripe: () =>
+    createStripe(
+      { STRIPE_API_KEY: pipeline.stripe.apiKey, STRIPE_API_BASE: url('stripe') },
+      { timeoutMs: TIMEOUT_MS, retryPolicy: { attemptCount: 1 } },
+    ).readCatalog({ invoicesSince: new Date(0) }),
+};
+
+describe.each(Object.keys(CALLS) as SystemName[])('our client of %s', (system) => {
+  it.each(NETWORK_FAULTS)(
+    'ends within its time, and says what it is: %s',
+    async (fault: NetworkFault) => {
+      await pipeline.faults.set({ [system]: { network: { percent: { [fault]: 100 }, dripMs: DRIP_MS } } });
+      const error = await CALLS[system]().then(
+        () => 'an answer',
+        (reason: unknown) => reason,
+      );
+      if (system === 'azure' && error instanceof DOMException) {
+        // Queries may take minutes: only the caller's own signal is so short.
+        expect(error.name).toBe('TimeoutError');
+        return;
+      }
+      expect(error).toBeInstanceOf(UpstreamError);
+      expect((error as UpstreamError).code).toBe(
+        fault.startsWith('throttle') ? 'UPSTREAM_THROTTLED' : 'UPSTREAM_UNAVAILABLE',
+      );
+      expect((error as UpstreamError).retry).toBe(true);
+    },
+    10_000,
+  );
+
+  it('ends at once where nobody listens', async () => {
+    await pipeline.faults.set({ [system]: { network: { down: true } } });
+    await expect(CALLS[system]()).rejects.toMatchObject({ code: 'UPSTREAM_UNAVAILABLE' });
+  });
+});
+
+describe('the whole pipeline', () => {
+  it.each(NETWORK_FAULTS.filter((fault) => !/hang|drip/.test(fault)))(
+    'charges once through a storm of %s',
+    async (fault) => {
+      const network = { percent: { [fault]: 25 }, retryAfterSeconds: 0 };
+      await pipeline.faults.set({ azure: { network }, openMeter: { network }, stripe: { network } });
+      for (let round = 0; round < 6; round += 1) {
+        pipeline.advance(1);
+        for (const step of [
+          'sync-catalog',
+          'collect-usage',
+          'ingest-events',
+          'aggregate-usage',
+          'push-usage',
+        ] as const)
+          await pipeline.run(step).catch(() => {});
+      }
+      await pipeline.faults.clear();
+      for (let round = 0; round < 3; round += 1) await pipeline.tick(1);
+      const hours = await pipeline.deps.database.selectFrom('meter_pushes').select('sent_value').execute();
+      expect(hours.reduce((sum, push) => sum + push.sent_value, 0n)).toBe(120n);
+      expect(pipeline.stripe.tokenTotal()).toBe(120n);
+      expect(pipeline.openMeter.tokenTotal()).toBe(120n);
+    },
+    60_000,
+  );
+});
