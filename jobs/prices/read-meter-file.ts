@@ -1,4 +1,3 @@
-import { existsSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 import path from 'node:path';
 import { parse } from 'yaml';
@@ -25,9 +24,7 @@ export async function readShippedMeterFile(): Promise<RetailMeterRow[]> {
   }
 }
 
-/** Beside the sources in a checkout; one level up from the build, which copies no data. */
+/** Beside the sources in a checkout, and beside what was built of them. */
 function locate(): string {
-  const root = path.resolve(import.meta.dirname, '../..');
-  const own = path.join(root, FILE);
-  return existsSync(own) ? own : path.join(root, '..', FILE);
+  return path.resolve(import.meta.dirname, '../..', FILE);
 }

@@ -1,0 +1,36 @@
+import { execFile } from 'node:child_process';
+import { mkdtempSync, rmSync, symlinkSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
+import { promisify } from 'node:util';
+import { afterAll, beforeAll, expect, it } from 'vitest';
+import { createTestLedger, type TestLedger } from '../setup/ledger.ts';
+
+const ROOT = path.resolve(import.meta.dirname, '../..');
+const directory = mkdtempSync(path.join(tmpdir(), 'tallystick-build-'));
+const dist = path.join(directory, 'dist');
+const run = promisify(execFile);
+let ledger: TestLedger;
+
+beforeAll(async () => {
+  ledger = await createTestLedger();
+  symlinkSync(path.join(ROOT, 'node_modules'), path.join(directory, 'node_modules'));
+  const compiler = path.join(ROOT, 'node_modules/.bin/tsc');
+  await run(compiler, ['-p', 'tsconfig.build.json', '--outDir', dist], { cwd: ROOT });
+  await run(process.execPath, ['deploy/copy-data-files.mjs', dist], { cwd: ROOT });
+}, 120_000);
+afterAll(async () => {
+  await ledger.close();
+  rmSync(directory, { recursive: true });
+});
+
+const tallystick = (...argv: string[]) =>
+  run(process.execPath, [path.join(dist, 'src/main.js'), ...argv], {
+    cwd: directory,
+    env: { ...process.env, DATABASE_URL: ledger.databaseUrl },
+  });
+
+it('finds its migrations and plans when it runs as a package, where Node strips no types', async () => {
+  expect((await tallystick('migrate')).stdout).toMatch(/up to date|already/i);
+  expect((await tallystick('plans', 'list')).stdout).toContain('standard');
+});
