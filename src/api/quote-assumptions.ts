@@ -9,6 +9,11 @@ export function writeAssumptions(quote: Quote, snapshot: QuoteSnapshot): string[
     ...describeMode(snapshot),
     ...describeAdjustments(snapshot),
     `Costs are list prices of the price book ${quote.priceBookVersion} as of ${snapshot.at.toISOString()}.`,
+    ...(snapshot.averagePicoUsdPerMillion === null
+      ? []
+      : [
+          'Average costs hold what was paid for throughput by the hour, over the last 30 days; marginal costs do not.',
+        ]),
     describePrices(snapshot),
     ...(snapshot.rangeReason === null ? describeRange(snapshot) : []),
     ...describeNotes(quote),

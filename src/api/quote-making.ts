@@ -3,8 +3,10 @@ import { nearNames } from '../../pricing/near-names.ts';
 import { type PriceBook, resolveModel } from '../../pricing/price-book.ts';
 import type { QuotedRate } from '../../pricing/quote.ts';
 import { answerQuote, type QuoteAnswer } from '../../pricing/quote-answer.ts';
+import { averageWithProvisioned } from '../../pricing/quote-average.ts';
 import { isSwapSource, type QuoteUsage } from '../../pricing/quote-usage.ts';
 import { TallystickError } from '../errors.ts';
+import { readAverageCosts } from '../ledger/average-costs.ts';
 import type { ApiDependencies } from './dependencies.ts';
 import type { FieldProblem } from './problem.ts';
 import { showAnswer } from './quote-body.ts';
@@ -60,7 +62,14 @@ export async function makeQuote(dependencies: ApiDependencies, request: QuoteReq
     rangeReason: quoted.rangeReason,
     averagePicoUsdPerMillion: null,
   };
-  const made = answerSnapshot(snapshot, terms.priceBook, rates);
+  let made = answerSnapshot(snapshot, terms.priceBook, rates);
+  if (terms.hasProvisioned) {
+    const { lines } = made.answer.quote;
+    const named = [...new Set(lines.map(({ model }) => model))];
+    const averages = await readAverageCosts(dependencies.database, named, dependencies.clock.now());
+    snapshot.averagePicoUsdPerMillion = averageWithProvisioned(lines, averages);
+    made = answerSnapshot(snapshot, terms.priceBook, rates);
+  }
   if (quoted.basis.kind === 'given') refuseMissingPrices(made.answer, terms);
   if (terms.plan === null) snapshot.rates = made.answer.quote.matchedRates;
   return { ...made, terms, snapshot, snapshotText: writeSnapshot(snapshot) };

@@ -26,6 +26,8 @@ export interface QuoteTerms {
   at: Date;
   currency: string;
   customerName: string | null;
+  /** Whether throughput bought by the hour belongs to what tokens cost on average. */
+  hasProvisioned: boolean;
   rateBasis: QuoteSnapshot['rateBasis'];
   plan: QuoteSnapshot['plan'];
   minimumAmountMinor: bigint;
@@ -45,13 +47,14 @@ export async function readTerms(dependencies: ApiDependencies, request: QuoteReq
   const customer = request.customerId === undefined ? null : getCustomer(database, request.customerId);
   const rates = request.planId === undefined ? readStripeRates(dependencies, request) : null;
   const plan = request.planId === undefined ? null : readQuotedPlan(dependencies, request.planId);
-  const [priceBook, known, stripe, found] = await Promise.all([
+  const [priceBook, known, stripe, found, hasProvisioned] = await Promise.all([
     reads.currentPriceBook(),
     customer,
     rates,
     plan,
+    reads.hasProvisionedCapacity(clock.now()),
   ]);
-  const common = { priceBook, at, customerName: known?.name ?? null };
+  const common = { priceBook, at, customerName: known?.name ?? null, hasProvisioned };
   if (found !== null) {
     await refuseOtherCurrency(dependencies, request, found);
     return { ...common, ...planTerms(found, at, priceBook) };

@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto';
 import { ValidationError } from '../errors.ts';
 import type { LedgerDatabase } from './database.ts';
 import { createSharedReads } from './shared-read.ts';
@@ -22,7 +23,7 @@ const LAST_USED_PRECISION_MS = 60_000;
 
 /**
  * Makes a key. Only its SHA-256 is stored: 256 random bits need no slow hash, and the plain key is shown
- * this once. WebCrypto only, so that it runs in a Worker too.
+ * this once.
  * @throws ValidationError when the name is empty or longer than 100 characters, or no known scope is given
  */
 export async function createApiKey(
@@ -44,7 +45,7 @@ export async function createApiKey(
     .insertInto('api_keys')
     .values({
       api_key_id: apiKeyId,
-      key_hash: await hashOf(plainKey),
+      key_hash: hashOf(plainKey),
       name,
       scopes,
       created_at: input.now,
@@ -68,7 +69,7 @@ export async function findApiKey(
   const row = await database
     .selectFrom('api_keys')
     .selectAll()
-    .where('key_hash', '=', await hashOf(plainKey))
+    .where('key_hash', '=', hashOf(plainKey))
     .where('revoked_at', 'is', null)
     .executeTakeFirst();
   if (row === undefined) return null;
@@ -142,9 +143,8 @@ function toApiKey(row: {
   };
 }
 
-async function hashOf(plainKey: string): Promise<string> {
-  const digest = await crypto.subtle.digest('SHA-256', new TextEncoder().encode(plainKey));
-  return Buffer.from(digest).toString('hex');
+function hashOf(plainKey: string): string {
+  return createHash('sha256').update(plainKey).digest('hex');
 }
 
 /** base64url of so many random bytes. */

@@ -23,8 +23,8 @@ interface Waiting {
   reject: (error: unknown) => void;
 }
 
-/** Quotes of one statement: within what a statement's parameters hold and one commit makes quick. */
-const MOST_PER_STATEMENT = 200;
+/** Quotes of one statement: enough to share a commit, few enough that none waits long for the others. */
+const MOST_PER_STATEMENT = 64;
 
 const writers = new WeakMap<LedgerDatabase, (quote: NewQuote) => Promise<void>>();
 
@@ -74,20 +74,16 @@ async function writeTogether(database: LedgerDatabase, batch: readonly Waiting[]
   }
 }
 
+/** The texts go as they are, inside one JSON text: the columns of type json keep them to the letter. */
 async function insertQuotes(database: LedgerDatabase, quotes: readonly NewQuote[]): Promise<void> {
-  const texts = (pick: (quote: NewQuote) => string | null) => quotes.map(pick);
+  const rows = quotes.map(({ request, result, snapshot, ...columns }) => {
+    const plain = JSON.stringify(columns);
+    return `${plain.slice(0, -1)},"request":${request},"result":${result},"snapshot":${snapshot}}`;
+  });
   await sql`
     insert into quotes (quote_id, request, result, snapshot, result_hash, price_book_version, customer_id, plan_id,
       plan_version, created_by, created_at, valid_until)
-    select quote_id, request::json, result::json, snapshot::json, result_hash, price_book_version, customer_id, plan_id,
-      plan_version, created_by, created_at::timestamptz, valid_until::timestamptz
-    from unnest(${texts((quote) => quote.quoteId)}::text[], ${texts((quote) => quote.request)}::text[],
-      ${texts((quote) => quote.result)}::text[], ${texts((quote) => quote.snapshot)}::text[],
-      ${texts((quote) => quote.resultHash)}::text[], ${texts((quote) => quote.priceBookVersion)}::text[],
-      ${texts((quote) => quote.customerId)}::text[], ${texts((quote) => quote.planId)}::text[],
-      ${texts((quote) => quote.planVersion)}::text[], ${texts((quote) => quote.createdBy)}::text[],
-      ${texts((quote) => quote.createdAt.toISOString())}::text[],
-      ${texts((quote) => quote.validUntil.toISOString())}::text[])
-      as new (quote_id, request, result, snapshot, result_hash, price_book_version, customer_id, plan_id, plan_version,
-        created_by, created_at, valid_until)`.execute(database);
+    select * from json_to_recordset(${`[${rows.join(',')}]`}::json) as quote ("quoteId" text, "request" json, "result" json,
+      "snapshot" json, "resultHash" text, "priceBookVersion" text, "customerId" text, "planId" text, "planVersion" text,
+      "createdBy" text, "createdAt" timestamptz, "validUntil" timestamptz)`.execute(database);
 }

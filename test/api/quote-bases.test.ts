@@ -296,6 +296,68 @@ describe('a quote for an existing customer', () => {
   });
 });
 
+describe('where throughput is bought by the hour', () => {
+  it('the average cost holds its share, and the marginal cost does not', async () => {
+    const { database } = bench.ledger;
+    const now = bench.clock.now();
+    await database
+      .insertInto('provisioned_capacity')
+      .values({
+        provisioned_capacity_id: 'capacity-1',
+        deployment: 'gpt-4o-ptu',
+        valid_from: new Date('2026-11-01T00:00:00Z'),
+        valid_until: null,
+        unit_count: 15,
+        unit_increment: 5,
+        hourly_usd_per_unit: '1',
+        reserved_unit_count: 0,
+        reserved_hourly_usd_per_unit: null,
+        tokens_per_minute_per_unit: 2_500n,
+        completion_weight: '4',
+        cached_weight: '0',
+        idle_policy: 'spread',
+        note: '',
+        noticed_until: now,
+        created_by: 'test',
+        created_at: now,
+      })
+      .execute();
+    for (const [kind, tokenCount, costPicoUsd] of [
+      ['provisioned', 1_000_000n, 30n * 10n ** 12n],
+      ['tokens', 3_000_000n, 6n * 10n ** 12n],
+    ] as const) {
+      await database
+        .insertInto('daily_costs')
+        .values({
+          day: '2026-11-20',
+          kind,
+          customer_id: null,
+          model: 'gpt-4o',
+          feature: 'chat',
+          deployment: 'gpt-4o-ptu',
+          token_type: 'prompt',
+          token_count: tokenCount,
+          cost_pico_usd: String(costPicoUsd),
+          reason: null,
+          price_reference: null,
+          price_notes: [],
+          price_book_version: '1',
+          rated_at: now,
+        })
+        .execute();
+    }
+    const body = await quote({ usage: [million, { ...million, model: 'gpt-4.1' }] });
+    // Half of it at (30 + 6) / 4 = 9.00 a million, half at the list price of 2.00.
+    expect(body.averageCost).toMatchObject({
+      perMillionTokens: { amount: '5.50' },
+      basis: 'with_provisioned',
+    });
+    expect(body.totals.cost.amount).toBe('4.50');
+    const others = await quote({ usage: [{ ...million, model: 'gpt-4.1' }] });
+    expect(others.averageCost).toMatchObject({ perMillionTokens: { amount: '2.00' }, basis: 'list_prices' });
+  });
+});
+
 describe('bad input', () => {
   it.each([
     [{ usage: [million], activeUsers: [{ feature: 'chat', count: 1 }] }, 'activeUsers'],

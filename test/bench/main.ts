@@ -4,6 +4,7 @@ import { type Bench, type BenchResult, judge } from './bench.ts';
 import { collectBench } from './collect.ts';
 import { previewBench } from './preview.ts';
 import { pushBench } from './push.ts';
+import { quotesBench } from './quotes.ts';
 import { ratingBench } from './rating.ts';
 import { ratingPeerBench } from './rating-peer.ts';
 import { reconcileReadsBench } from './reconcile-reads.ts';
@@ -22,6 +23,7 @@ const BENCHES: readonly Bench[] = [
   recoveryBench,
   replayBench,
   reconcileReadsBench,
+  quotesBench,
   ratingBench,
   ratingPeerBench,
   previewBench,

@@ -13,6 +13,8 @@ alter table quotes
   add column plan_version text,
   add column valid_until timestamptz,
   add constraint quotes_reproducible check ((snapshot is null) = (result_hash is null));
+-- Compressing the texts takes longer than all the rest of writing a quote, which a person waits for.
+alter table quotes alter column result set storage external, alter column snapshot set storage external;
 create index quotes_newest on quotes (created_at desc, quote_id desc);
 create index quotes_customer on quotes (customer_id, created_at desc, quote_id desc) where customer_id is not null;
 
