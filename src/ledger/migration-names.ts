@@ -19,5 +19,8 @@ export const LEDGER_MIGRATION_NAMES: readonly string[] = [
   '0014_quotes.sql',
   '0015_costs.sql',
   '0016_price_sync.sql',
+  '0017_closes.sql',
   '0017_operations.sql',
+  '0018_webhooks.sql',
+  '0019_statements.sql',
 ];

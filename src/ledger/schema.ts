@@ -1,10 +1,12 @@
 import type { ColumnType, Generated } from 'kysely';
+import type { CloseTables } from './schema-closes.ts';
 import type { CostTables } from './schema-costs.ts';
 import type { PlanTables } from './schema-plans.ts';
 import type { PriceBookTables } from './schema-price-book.ts';
 import type { PriceSyncTables } from './schema-price-sync.ts';
 import type { QuoteTables } from './schema-quotes.ts';
 import type { ReconciliationTables } from './schema-reconciliation.ts';
+import type { WebhookTables } from './schema-webhooks.ts';
 
 /** Column types of the ledger. Counts are bigint, instants Date (UTC); see migrations for meaning. */
 type Json = ColumnType<unknown, string, string>;
@@ -15,7 +17,9 @@ export interface Ledger
     PriceSyncTables,
     QuoteTables,
     ReconciliationTables,
-    CostTables {
+    WebhookTables,
+    CostTables,
+    CloseTables {
   watermarks: { source: string; position: Date; updated_at: Date };
   collection_windows: {
     collection_window_id: Generated<bigint>;
@@ -130,6 +134,8 @@ export interface Ledger
     quarantine_reason: string | null;
     quarantine_detail: string | null;
     written_off_at: Date | null;
+    late_item_id: bigint | null;
+    credit_proposal_id: bigint | null;
     created_at: Date;
   };
   hourly_activity: {
@@ -184,6 +190,15 @@ export interface Ledger
     current_period_end: Date;
     active: boolean;
     synced_at: Date;
+    product_id: string | null;
+    price_model: string | null;
+    price_token_type: string | null;
+    price_feature: string | null;
+    listed_at: Generated<bigint>;
+    started_at: Date | null;
+    ends_at: Date | null;
+    trial_ends_at: Date | null;
+    collection_pause: string | null;
   };
   meter_bindings: {
     model: string;
@@ -203,6 +218,7 @@ export interface Ledger
     period_start: Date;
     period_end: Date;
     synced_at: Date;
+    sealed_at: Date | null;
   };
   meter_pushes: {
     meter_push_id: Generated<bigint>;
@@ -275,6 +291,11 @@ export interface Ledger
     processed_at: Date | null;
     reconciled_at: Date | null;
     samples_read_at: Date | null;
+    object_type: string | null;
+    occurred_at: Date | null;
+    arrived_by: Generated<'webhook' | 'event_list'>;
+    attempt_count: Generated<number>;
+    last_error: string | null;
   };
   step_leases: {
     step: string;
