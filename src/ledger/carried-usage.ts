@@ -29,6 +29,7 @@ export async function readCarriedUsage(
       min(window_start) as start, max(window_start) + interval '1 hour' as end, sum(delta_token_count)::bigint as "tokenCount"
     from hourly_usage
     where quarantine_reason = ${CARRY_TO_NEXT_INVOICE} and written_off_at is null and meter_push_id is null
+      and late_item_id is null and credit_proposal_id is null
       and customer_id = ${customerId}
     group by 1, 2, 3, 4 having sum(delta_token_count) <> 0
     order by 1, 2, 3, 4`.execute(database);

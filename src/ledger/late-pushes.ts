@@ -21,7 +21,7 @@ export function mayBeTooLate(alias: string, now: Date): RawBuilder<boolean> {
       order by i.current_period_start limit 1) item
     where (${push}.event_timestamp < item.current_period_start and not exists (
         select 1 from invoices i where i.customer_id = ${push}.customer_id and i.subscription_id = item.subscription_id
-          and i.status = 'draft' and ${push}.event_timestamp >= i.period_start and ${push}.event_timestamp < i.period_end))
+          and i.status = 'draft' and i.sealed_at is null and ${push}.event_timestamp >= i.period_start and ${push}.event_timestamp < i.period_end))
       or (item.synced_at < ${now}::timestamptz - ${CATALOG_FRESH}::interval and (
         item.current_period_end <= ${now} or ${push}.event_timestamp < item.current_period_start)))`;
 }

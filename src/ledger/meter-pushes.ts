@@ -58,7 +58,7 @@ export async function planPushes(
             then 'stale_catalog'
           when billed_at < current_period_start and not exists (
             select 1 from invoices i where i.customer_id = placed.customer_id and i.subscription_id = placed.subscription_id
-              and i.status = 'draft' and billed_at >= i.period_start and billed_at < i.period_end)
+              and i.status = 'draft' and i.sealed_at is null and billed_at >= i.period_start and billed_at < i.period_end)
             then 'period_finalized'
         end as cause
       from placed),

@@ -107,7 +107,8 @@ async function markWrittenOff(
     usage_event: sql`update usage_events set written_off_at = ${now}
       where usage_event_id = ${row} and status = 'quarantined' and written_off_at is null`,
     hourly_usage: sql`update hourly_usage set written_off_at = ${now}
-      where hourly_usage_id = ${row}::bigint and quarantine_reason is not null and written_off_at is null`,
+      where hourly_usage_id = ${row}::bigint and quarantine_reason is not null and written_off_at is null
+        and late_item_id is null and credit_proposal_id is null`,
     meter_push: sql`update meter_pushes set written_off_at = ${now}
       where meter_push_id = ${row}::bigint and status = 'refused' and written_off_at is null`,
   }[stage];

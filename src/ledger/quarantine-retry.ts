@@ -30,7 +30,7 @@ export async function retryUsage(database: LedgerTransaction, hourlyUsageId: str
   const released = await sql`
     update hourly_usage set quarantine_reason = null, quarantine_detail = null, customer_id = null
     where hourly_usage_id = ${hourlyUsageId}::bigint and quarantine_reason is not null and written_off_at is null
-      and meter_push_id is null`.execute(database);
+      and meter_push_id is null and late_item_id is null and credit_proposal_id is null`.execute(database);
   return (released.numAffectedRows ?? 0n) === 1n;
 }
 

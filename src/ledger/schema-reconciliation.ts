@@ -2,7 +2,7 @@ import type { ColumnType, Generated } from 'kysely';
 
 type Json = ColumnType<unknown, string, string>;
 
-/** What was held against what, when, and what differed; see migrations 0002, 0007 and 0009. */
+/** What was held against what, when, and what differed; see migrations 0002, 0006, 0007 and 0009. */
 export interface ReconciliationTables {
   drifts: {
     window_start: Date;
@@ -19,7 +19,11 @@ export interface ReconciliationTables {
     class: DriftClass | null;
     found_sound_at: Date | null;
   };
-  stripe_reads: { read_on: string; purpose: 'routine' | 'doubt' | 'preview'; read_count: Generated<number> };
+  stripe_reads: {
+    read_on: string;
+    purpose: 'routine' | 'doubt' | 'preview' | 'close';
+    read_count: Generated<number>;
+  };
   billing_checks: {
     customer_id: string;
     stripe_meter_id: string;
@@ -50,6 +54,22 @@ export interface ReconciliationTables {
     seen_at: Date;
     judged_at: Date | null;
     agrees: boolean | null;
+  };
+  rescans: {
+    rescan_id: string;
+    window_start: Date;
+    window_end: Date;
+    requested_by: string;
+    status: Generated<'queued' | 'running' | 'done' | 'failed'>;
+    done_until: Date;
+    row_count: Generated<bigint>;
+    new_row_count: Generated<bigint>;
+    usage_event_count: Generated<bigint>;
+    quarantined_row_count: Generated<bigint>;
+    last_error: string | null;
+    created_at: Date;
+    started_at: Date | null;
+    finished_at: Date | null;
   };
   reconciliations: {
     reconciliation_id: string;

@@ -1,5 +1,6 @@
 import type { ColumnType, Generated } from 'kysely';
 import type { CloseTables } from './schema-closes.ts';
+import type { ControlTables } from './schema-control.ts';
 import type { CostTables } from './schema-costs.ts';
 import type { PlanTables } from './schema-plans.ts';
 import type { PriceBookTables } from './schema-price-book.ts';
@@ -18,6 +19,7 @@ export interface Ledger
     QuoteTables,
     ReconciliationTables,
     WebhookTables,
+    ControlTables,
     CostTables,
     CloseTables {
   watermarks: { source: string; position: Date; updated_at: Date };
@@ -56,26 +58,6 @@ export interface Ledger
     quarantine_number: bigint | null;
     retry_requested_at: Date | null;
   };
-  control_items: {
-    source: string;
-    event_day: string;
-    source_item_id: string;
-    metric_name: string;
-    event_time: Date | null;
-    ingested_at: Date;
-    subject: string;
-    tenant_key: string;
-    feature: string;
-    model: string;
-    deployment: string;
-    token_kind: string;
-    token_count: bigint;
-    request_count: bigint;
-    fault: string | null;
-    request_facts: Json | null;
-    collected_at: Date;
-  };
-  control_watermarks: { source: string; position: Date; updated_at: Date };
   usage_events: {
     usage_event_id: string;
     window_start: Date;
@@ -246,22 +228,6 @@ export interface Ledger
     offsets_push_id: bigint | null;
   };
   period_boundaries: { customer_id: string; boundary_at: Date; first_seen_at: Date };
-  rescans: {
-    rescan_id: string;
-    window_start: Date;
-    window_end: Date;
-    requested_by: string;
-    status: Generated<'queued' | 'running' | 'done' | 'failed'>;
-    done_until: Date;
-    row_count: Generated<bigint>;
-    new_row_count: Generated<bigint>;
-    usage_event_count: Generated<bigint>;
-    quarantined_row_count: Generated<bigint>;
-    last_error: string | null;
-    created_at: Date;
-    started_at: Date | null;
-    finished_at: Date | null;
-  };
   step_runs: {
     step: string;
     last_started_at: Date | null;
