@@ -14,6 +14,7 @@ import type { StandInContext } from './stand-in.ts';
 import type { StripeStandInOptions } from './stripe/options.ts';
 import { createStripeStandIn } from './stripe/stand-in.ts';
 import type { RequestLog } from './traffic/log-row.ts';
+import { createMonthEndTraffic } from './traffic/month-end-traffic.ts';
 import { createRequestLog } from './traffic/request-log.ts';
 import { createTraffic } from './traffic/traffic.ts';
 import { VirtualClock } from './virtual-clock.ts';
@@ -67,7 +68,8 @@ export function assembleSandbox(options: SandboxOptions): SandboxParts {
   );
   const clock = new VirtualClock(clockJournal.takeReplay().at(-1)?.at ?? options.scenario.startMs);
   const scenario = createScenario(options.scenario);
-  const traffic = createTraffic(scenario);
+  const traffic =
+    options.scenario.story === 'month_ends' ? createMonthEndTraffic(scenario) : createTraffic(scenario);
   const requestLog = createRequestLog(scenario);
   const { seed } = options.scenario;
   const clockSkewMs: Record<SystemName, number> = { azure: 0, openMeter: 0, stripe: 0 };

@@ -9,6 +9,11 @@ export interface ScenarioOptions {
   userCount: number;
   /** First instant of traffic, UTC midnight. */
   startMs: number;
+  /**
+   * What is played: `days` (when left out) has periods that end all over the month and much traffic; `month_ends` has
+   * them end on the 28th to the 31st, with little traffic between, and most of the trouble there.
+   */
+  story?: 'days' | 'month_ends';
 }
 
 export interface ScenarioCustomer {
@@ -96,6 +101,24 @@ const MODELS: ScenarioModel[] = [
 
 const DAY = 86_400_000;
 
+/** Hour and minute at which periods end: most on a full hour, one inside it. */
+const MONTH_END_TIMES = [
+  [0, 0],
+  [6, 0],
+  [22, 0],
+  [14, 30],
+] as const;
+
+/**
+ * A first period end on the 28th to the 31st of the first month, by turns, at different times of the day. In shorter
+ * months Stripe moves the later ones to the last day: in February three of the four fall together.
+ */
+function monthEndAnchorMs(startMs: number, index: number): number {
+  const start = new Date(startMs);
+  const [hour, minute] = MONTH_END_TIMES[Math.floor(index / 4) % MONTH_END_TIMES.length] ?? [0, 0];
+  return Date.UTC(start.getUTCFullYear(), start.getUTCMonth(), 28 + (index % 4), hour, minute);
+}
+
 /** Builds the world. Customer 0 and 1 have many users, customer 2 exactly one. */
 export function createScenario(options: ScenarioOptions): Scenario {
   const customers: ScenarioCustomer[] = Array.from({ length: options.customerCount }, (_, index) => {
@@ -108,7 +131,10 @@ export function createScenario(options: ScenarioOptions): Scenario {
       email: `billing@${tenantKey}.example`,
       currency: index % 4 === 3 ? 'eur' : 'usd',
       // Anchors spread over the month, so that each customer sees a period end inside 35 days.
-      billingAnchorMs: options.startMs + (3 + ((index * 5) % 27)) * DAY,
+      billingAnchorMs:
+        options.story === 'month_ends'
+          ? monthEndAnchorMs(options.startMs, index)
+          : options.startMs + (3 + ((index * 5) % 27)) * DAY,
       subjects: [],
     };
   });

@@ -1,6 +1,7 @@
 import type { Scenario } from '../scenario.ts';
 import { MAXIMUM_INGESTION_DELAY_MS, playDay } from './day.ts';
-import { METRIC_NAMES, type Traffic, type TrafficRow } from './row.ts';
+import type { Traffic, TrafficRow } from './row.ts';
+import { byIngestion, countTokens } from './row-store.ts';
 import { type Caller, createCallers } from './stories.ts';
 
 const HOUR_MS = 3_600_000;
@@ -70,7 +71,7 @@ class SeededTraffic implements Traffic {
   tokenTotalByTenant(): Map<string, bigint> {
     this.#totals ??= this.#countCalls();
     const totals = new Map(this.#totals);
-    for (const [tenantKey, tokens] of countInjected(this.#injected)) {
+    for (const [tenantKey, tokens] of countTokens(this.#injected)) {
       totals.set(tenantKey, (totals.get(tenantKey) ?? 0n) + tokens);
     }
     return totals;
@@ -148,29 +149,4 @@ class SeededTraffic implements Traffic {
     }
     return last;
   }
-}
-
-/** Ingestion instant, then id: the order of the rows does not depend on the order of generation. */
-function byIngestion(left: TrafficRow, right: TrafficRow): number {
-  return (
-    left.ingestedMs - right.ingestedMs ||
-    left.ingestedTicks - right.ingestedTicks ||
-    (left.itemId < right.itemId ? -1 : left.itemId > right.itemId ? 1 : 0)
-  );
-}
-
-/** Prompt and completion of injected rows, each (id, metric) once; broken counts are nobody's tokens. */
-function countInjected(rows: TrafficRow[]): Map<string, bigint> {
-  const totals = new Map<string, bigint>();
-  const seen = new Set<string>();
-  for (const row of rows) {
-    if (row.metricName !== METRIC_NAMES.prompt && row.metricName !== METRIC_NAMES.completion) continue;
-    if (typeof row.sum !== 'number' || !Number.isSafeInteger(row.sum) || row.sum < 0) continue;
-    const key = `${row.itemId}\u0000${row.metricName}`;
-    if (seen.has(key)) continue;
-    seen.add(key);
-    const tenantKey = row.properties.tenantId ?? '';
-    totals.set(tenantKey, (totals.get(tenantKey) ?? 0n) + BigInt(row.sum));
-  }
-  return totals;
 }
