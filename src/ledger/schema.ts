@@ -7,6 +7,7 @@ import type { PriceBookTables } from './schema-price-book.ts';
 import type { PriceSyncTables } from './schema-price-sync.ts';
 import type { QuoteTables } from './schema-quotes.ts';
 import type { ReconciliationTables } from './schema-reconciliation.ts';
+import type { StatementTables } from './schema-statements.ts';
 import type { WebhookTables } from './schema-webhooks.ts';
 
 /** Column types of the ledger. Counts are bigint, instants Date (UTC); see migrations for meaning. */
@@ -19,6 +20,7 @@ export interface Ledger
     QuoteTables,
     ReconciliationTables,
     WebhookTables,
+    StatementTables,
     ControlTables,
     CostTables,
     CloseTables {
