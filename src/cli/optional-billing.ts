@@ -16,6 +16,7 @@ export function createOptionalBilling(config: Config): BillingSystem {
   };
   return {
     readCatalog: refuse,
+    readCatalogObjects: refuse,
     sendMeterEvent: refuse,
     readEventSummaries: refuse,
     readMeterErrors: refuse,

@@ -1,22 +1,16 @@
 import type Stripe from 'stripe';
-import { idOf, meteredPeriod, readMeteredLines, toInvoiceHeader } from './invoices.ts';
-import type {
-  BillingCatalog,
-  BillingCustomer,
-  BillingInvoiceHeader,
-  BillingMeter,
-  BillingSubscriptionItem,
-} from './port.ts';
-import { toRatePrice } from './rate-price.ts';
+import {
+  isBilledStatus,
+  toCatalogInvoice,
+  toCustomer,
+  toMeter,
+  toSubscriptionItem,
+} from './catalog-objects.ts';
+import { idOf } from './invoices.ts';
+import type { BillingCatalog } from './port.ts';
 import { type RetryPolicy, withRetry } from './retry.ts';
 
 const PAGE_SIZE = 100;
-
-const AGGREGATIONS = ['sum', 'count', 'last'] as const;
-const EVENT_TIME_WINDOWS = ['hour', 'day'] as const;
-
-/** Statuses under which usage is still billed. */
-const BILLED_STATUSES = new Set(['active', 'trialing', 'past_due', 'unpaid', 'paused']);
 
 /**
  * Reads what billing needs to know, page by page, one call after the other: reads are rationed by Stripe.
@@ -47,7 +41,7 @@ export async function readCatalog(
 
   const metered: { subscription: Stripe.Subscription; item: Stripe.SubscriptionItem }[] = [];
   for (const subscription of subscriptions) {
-    if (!BILLED_STATUSES.has(subscription.status)) continue;
+    if (!isBilledStatus(subscription.status)) continue;
     const items = subscription.items.has_more
       ? await readAll('list subscription items', () =>
           stripe.subscriptionItems.list({ subscription: subscription.id, limit: PAGE_SIZE }),
@@ -62,7 +56,11 @@ export async function readCatalog(
     ? await readTiers(stripe, readAll)
     : new Map<string, Stripe.Price['tiers']>();
   const subscriptionItems = metered.map(({ subscription, item }) =>
-    toSubscriptionItem(subscription, item, { productNames, meterIds, tiersByPrice }),
+    toSubscriptionItem(subscription, item, {
+      productName: productNames.get(idOf(item.price.product) ?? '') ?? null,
+      isKnownMeter: (meterId) => meterIds.has(meterId),
+      tiers: tiersByPrice.get(item.price.id),
+    }),
   );
 
   const invoicesSince = Math.floor(options.invoicesSince.getTime() / 1_000);
@@ -79,16 +77,7 @@ export async function readCatalog(
     customers: customers.map(toCustomer),
     meters,
     subscriptionItems,
-    invoices: invoices.map(
-      (invoice): BillingInvoiceHeader => ({
-        ...toInvoiceHeader(invoice, meteredPeriod(invoice.lines.data, meteredItemIds)),
-        // Of a tiered item some lines may be on the next page, which is not read.
-        meteredLines: readMeteredLines(
-          invoice.lines.data,
-          invoice.lines.has_more ? perUnitItemIds : meteredItemIds,
-        ),
-      }),
-    ),
+    invoices: invoices.map((invoice) => toCatalogInvoice(invoice, { meteredItemIds, perUnitItemIds })),
   };
 }
 
@@ -120,66 +109,4 @@ async function collect<Item>(list: AsyncIterable<Item>, signal?: AbortSignal): P
     items.push(item);
   }
   return items.reverse();
-}
-
-function toCustomer(customer: Stripe.Customer): BillingCustomer {
-  return {
-    stripeCustomerId: customer.id,
-    name: customer.name ?? customer.email ?? customer.id,
-    email: customer.email,
-    currency: customer.currency ?? null,
-    metadata: customer.metadata,
-    // Stripe lists living customers only; a deleted one is known by its absence.
-    deleted: false,
-  };
-}
-
-/** Null for an aggregation or window we do not know: to bill through it would be a guess. */
-function toMeter(meter: Stripe.Billing.Meter): BillingMeter | null {
-  const { formula } = meter.default_aggregation;
-  const eventTimeWindow = meter.event_time_window;
-  if (!isOneOf(formula, AGGREGATIONS)) return null;
-  if (eventTimeWindow !== null && !isOneOf(eventTimeWindow, EVENT_TIME_WINDOWS)) return null;
-  return {
-    stripeMeterId: meter.id,
-    eventName: meter.event_name,
-    displayName: meter.display_name,
-    aggregation: formula,
-    eventTimeWindow,
-    status: meter.status === 'active' ? 'active' : 'inactive',
-  };
-}
-
-function isOneOf<Word extends string>(text: string, words: readonly Word[]): text is Word {
-  return (words as readonly string[]).includes(text);
-}
-
-function toSubscriptionItem(
-  subscription: Stripe.Subscription,
-  item: Stripe.SubscriptionItem,
-  known: {
-    productNames: ReadonlyMap<string, string>;
-    meterIds: ReadonlySet<string>;
-    tiersByPrice: ReadonlyMap<string, Stripe.Price['tiers']>;
-  },
-): BillingSubscriptionItem {
-  const { productNames, meterIds } = known;
-  const { price } = item;
-  const productId = idOf(price.product) ?? '';
-  const meterId = price.recurring?.meter ?? null;
-  return {
-    subscriptionItemId: item.id,
-    subscriptionId: subscription.id,
-    subscriptionStatus: subscription.status,
-    stripeCustomerId: idOf(subscription.customer) ?? '',
-    priceId: price.id,
-    priceMetadata: price.metadata,
-    productName: productNames.get(productId) ?? productId,
-    currency: price.currency,
-    price: toRatePrice(price, known.tiersByPrice.get(price.id)),
-    stripeMeterId: meterId !== null && meterIds.has(meterId) ? meterId : null,
-    // On the item since Basil; the subscription itself has no period any more.
-    currentPeriodStart: new Date(item.current_period_start * 1_000),
-    currentPeriodEnd: new Date(item.current_period_end * 1_000),
-  };
 }

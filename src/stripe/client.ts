@@ -7,6 +7,7 @@ import { readMeterErrors } from './meter-errors.ts';
 import { sendMeterEvent } from './meter-events.ts';
 import type { BillingSystem } from './port.ts';
 import type { RateLimiter } from './rate-limiter.ts';
+import { readCatalogObjects } from './read-catalog-objects.ts';
 import { DEFAULT_RETRY_POLICY, type RetryPolicy, withRetry } from './retry.ts';
 import { createStripeSdk, STRIPE_API_VERSION } from './sdk.ts';
 
@@ -47,6 +48,8 @@ export function createStripe(config: StripeConfig, options: StripeOptions = {}):
   return {
     invoicing: createInvoiceSystem({ stripe, policy, limiter: options.invoicingLimiter }),
     readCatalog: (query, signal) => readCatalog(stripe, policy, query, signal),
+    readCatalogObjects: (wanted, query, signal) =>
+      readCatalogObjects({ stripe, policy }, wanted, query, signal),
     sendMeterEvent: (event, signal) => sendMeterEvent(sender, event, signal),
     readEventSummaries: (query, signal) => readEventSummaries(stripe, policy, query, signal),
     readMeterErrors: (eventId, signal) => readMeterErrors(stripe, policy, eventId, signal),

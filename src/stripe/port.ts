@@ -6,6 +6,15 @@ export interface BillingSystem {
   /** Customers, active subscription items, their prices and meters, and invoices since `invoicesSince`. */
   readCatalog(options: { invoicesSince: Date }, signal?: AbortSignal): Promise<BillingCatalog>;
   /**
+   * The same of single objects, as they are now: what changed is had without listing what did not. One read for each
+   * object, two for a subscription, whose invoices since `invoicesSince` come with it.
+   */
+  readCatalogObjects(
+    wanted: CatalogTargets,
+    options: { invoicesSince: Date },
+    signal?: AbortSignal,
+  ): Promise<BillingCatalogChange>;
+  /**
    * Sends one meter event. A duplicate identifier is success (`duplicate`).
    * The caller keeps one call in flight per (customer, event name).
    * @throws UpstreamError UPSTREAM_REJECTED (for good), UPSTREAM_THROTTLED, UPSTREAM_UNAVAILABLE
@@ -67,6 +76,34 @@ export interface BillingCatalog {
   invoices: BillingInvoiceHeader[];
 }
 
+/** Ids of objects to be read again. */
+export interface CatalogTargets {
+  customerIds: readonly string[];
+  subscriptionIds: readonly string[];
+  invoiceIds: readonly string[];
+  meterIds: readonly string[];
+  priceIds: readonly string[];
+  productIds: readonly string[];
+}
+
+export interface BillingCatalogChange {
+  /** Deleted ones too. */
+  customers: BillingCustomer[];
+  meters: BillingMeter[];
+  /** Ended ones too, each with all of its metered items. */
+  subscriptions: { subscriptionId: string; items: BillingSubscriptionItem[] }[];
+  invoices: BillingInvoiceHeader[];
+  deletedInvoiceIds: string[];
+  prices: BillingPrice[];
+  products: { productId: string; name: string }[];
+}
+
+export interface BillingPrice {
+  priceId: string;
+  metadata: Record<string, string>;
+  price: RatePrice | null;
+}
+
 export interface BillingCustomer {
   stripeCustomerId: string;
   name: string;
@@ -93,6 +130,7 @@ export interface BillingSubscriptionItem {
   priceId: string;
   priceMetadata: Record<string, string>;
   productName: string;
+  productId: string;
   currency: string;
   /** In the currency's minor unit; null: a kind of price that we cannot rate, e.g. packages. */
   price: RatePrice | null;
@@ -100,6 +138,13 @@ export interface BillingSubscriptionItem {
   stripeMeterId: string | null;
   currentPeriodStart: Date;
   currentPeriodEnd: Date;
+  /** From when on it can be on an invoice. */
+  startedAt: Date;
+  /** When its subscription ended, or is going to by a cancellation; null: no end is known. */
+  endsAt: Date | null;
+  trialEndsAt: Date | null;
+  /** What becomes of invoices while collection is paused, in Stripe's word; null: it is not. */
+  collectionPause: string | null;
 }
 
 export interface BillingInvoiceHeader {

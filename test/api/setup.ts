@@ -18,6 +18,7 @@ export class PreviewOnlyBilling implements BillingSystem {
     return invoice;
   }
   readCatalog = notUsed;
+  readCatalogObjects = notUsed;
   sendMeterEvent = notUsed;
   readEventSummaries = notUsed;
   readMeterErrors = notUsed;
