@@ -93,23 +93,38 @@ function explainPostgres(error: unknown, databaseUrl: string): unknown {
   );
 }
 
+/** How often and how patiently a failing call is repeated; where it is left out, each client's own way. */
+export interface CallPatience {
+  attemptCount: number;
+  baseDelayMs: number;
+  maxDelayMs: number;
+  /** Without the turns that keep calls below Stripe's rate: only for a stand-in that has none. */
+  isUnpaced: boolean;
+}
+
 /** The three outside systems over their SDKs, as the environment names them. */
 export function createOutside(
   config: OutsideConfig,
+  patience?: CallPatience,
 ): Pick<JobDependencies, 'source' | 'control' | 'retailPrices' | 'metering' | 'billing' | 'invoicing'> {
   const { CONTROL_SOURCE: control } = config;
   const stripe = createStripe(config, {
-    meterEventLimiter: createRateLimiter({ callsPerSecond: config.STRIPE_CALLS_PER_SECOND }),
-    invoicingLimiter: createRateLimiter({ callsPerSecond: config.STRIPE_INVOICE_CALLS_PER_SECOND }),
+    ...(patience === undefined ? {} : { retryPolicy: patience }),
+    ...(patience?.isUnpaced === true
+      ? {}
+      : {
+          meterEventLimiter: createRateLimiter({ callsPerSecond: config.STRIPE_CALLS_PER_SECOND }),
+          invoicingLimiter: createRateLimiter({ callsPerSecond: config.STRIPE_INVOICE_CALLS_PER_SECOND }),
+        }),
   });
   return {
-    source: boundSource(createSource(config, config.USAGE_SOURCE, false), {
+    source: boundSource(createSource(config, config.USAGE_SOURCE, false, patience), {
       since: config.USAGE_SOURCE_SINCE,
       until: config.USAGE_SOURCE_UNTIL,
     }),
     ...(control === 'none' ? {} : { control: createSource(config, control, true) }),
     ...openRetailPrices(config),
-    metering: createOpenMeter(config),
+    metering: createOpenMeter(config, patience),
     billing: stripe,
     invoicing: stripe.invoicing,
   };
@@ -122,20 +137,35 @@ export function openRetailPrices(config: Config): Pick<JobDependencies, 'retailP
 }
 
 /** A control counts failed requests as well; they are no usage. */
-export function createSource(config: Config, kind: 'metrics' | 'llm-log', isControl: boolean): UsageSource {
+export function createSource(
+  config: Config,
+  kind: 'metrics' | 'llm-log',
+  isControl: boolean,
+  patience?: CallPatience,
+): UsageSource {
+  const calls =
+    patience === undefined
+      ? {}
+      : {
+          retryPolicy: {
+            attemptLimit: patience.attemptCount,
+            baseDelayMs: patience.baseDelayMs,
+            maximumDelayMs: patience.maxDelayMs,
+          },
+        };
   return kind === 'metrics'
-    ? createAppMetricsSource(config)
-    : createLlmLogSource(config, { keepFailed: isControl });
+    ? createAppMetricsSource(config, calls)
+    : createLlmLogSource(config, { keepFailed: isControl, ...calls });
 }
 
 /** Everything the jobs need. @throws TallystickError CONFIG naming every missing outside setting */
 export function createJobDependencies(
   config: Config,
-  given: { database: LedgerDatabase; log: Logger; clock?: Clock },
+  given: { database: LedgerDatabase; log: Logger; clock?: Clock; patience?: CallPatience },
 ): JobDependencies {
   const outsideConfig = requireOutside(config);
   return {
-    ...createOutside(outsideConfig),
+    ...createOutside(outsideConfig, given.patience),
     database: given.database,
     clock: given.clock ?? systemClock,
     log: given.log,
