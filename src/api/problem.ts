@@ -120,10 +120,17 @@ export function problemFromError(context: Context<ApiEnvironment>, error: Tallys
 
 /** Every field that does not fit the schema, as one error of the house. */
 export function errorFromZod(target: string, error: ZodError): TallystickError {
-  const errors = error.issues.map((issue) => {
-    const path = issue.path.map(String).join('.');
-    const keys = issue.code === 'unrecognized_keys' ? issue.keys.join(', ') : '';
-    return { field: [path, keys].filter((part) => part !== '').join('.') || target, message: issue.message };
+  const errors = error.issues.flatMap((issue): FieldProblem[] => {
+    const path = issue.path.map(String);
+    const at = (...parts: string[]) => [...path, ...parts].join('.') || target;
+    if (issue.code === 'unrecognized_keys') {
+      return issue.keys.map((key) => ({
+        field: at(key),
+        message: 'is no field that we know',
+        fix: 'Leave it out, or correct its name; /docs lists the fields.',
+      }));
+    }
+    return [{ field: at(), message: issue.message }];
   });
   return new TallystickError(
     `${errors.length === 1 ? 'One field is' : `${errors.length} fields are`} wrong: ${errors

@@ -8,14 +8,14 @@ const MAX_TOKEN_COUNT = 10n ** 15n;
 const MAX_USER_COUNT = 10_000_000n;
 const DEFAULT_VALID_DAYS = 30;
 
-const wholeNumber = (what: string, limit: bigint) =>
-  z
-    .union([z.int().nonnegative(), z.string().regex(/^\d{1,16}$/)], {
-      error: `must be a whole number of ${what}, not negative (a number, or decimal text)`,
-    })
+const wholeNumber = (what: string, limit: bigint) => {
+  const error = `must be a whole number of ${what}, not negative (a number, or decimal text)`;
+  return z
+    .union([z.int(error).nonnegative(error), z.string().regex(/^\d{1,16}$/, error)], { error })
     .transform(BigInt)
     .refine((count) => count <= limit, { error: `must be at most ${limit}` })
     .openapi({ type: ['integer', 'string'], minimum: 0, pattern: '^\\d{1,16}$', example: '1250000' });
+};
 
 const countInput = wholeNumber('tokens', MAX_TOKEN_COUNT);
 

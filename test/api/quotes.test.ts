@@ -229,6 +229,22 @@ describe('a quote', () => {
     expect(problem.errors.map((error) => error.field)).toContain(field);
   });
 
+  it('says in words what a count must be, and that a field is not known', async () => {
+    const response = await post({
+      usage: [{ ...million, promptTokenCount: '-5', completionTokenCount: 1.5, tokens: 1 }],
+    });
+    expect(await response.json()).toMatchObject({
+      errors: [
+        { field: 'usage.0.promptTokenCount', message: expect.stringContaining('a whole number of tokens') },
+        {
+          field: 'usage.0.completionTokenCount',
+          message: expect.stringContaining('a whole number of tokens'),
+        },
+        { field: 'usage.0.tokens', fix: expect.stringContaining('/docs') },
+      ],
+    });
+  });
+
   it('refuses a body that is not JSON', async () => {
     for (const [type, body] of [
       ['application/json', '{"usage":'],
