@@ -112,6 +112,7 @@ function linesTable(quote: StoredQuoteBody) {
   const { currency, totals, minimumTopUp } = quote;
   const shown = quote.invoiceLines.slice(0, MOST_ROWS);
   const others = quote.invoiceLines.length - shown.length;
+  const unpriced = quote.lines.filter(({ price }) => price.reason === 'no_sell_rate').slice(0, MOST_ROWS);
   const topUp = minimumTopUp.added;
   return html`<table class="lines" aria-labelledby="included">
     <thead>
@@ -132,6 +133,14 @@ function linesTable(quote: StoredQuoteBody) {
           <td class="number">${groupDigits(line.quantity)}</td>
           <td class="number unit">${priceInWords(line, currency)}</td>
           <td class="number">${line.amount === null ? 'on request' : moneyInWords(line.amount, currency)}</td>
+        </tr>`,
+      )}
+      ${unpriced.map(
+        (line) => html`<tr>
+          <th scope="row">${usageInWords(line.model, line.tokenType)}</th>
+          <td class="number">${groupDigits(line.tokenCount)}</td>
+          <td class="number unit"></td>
+          <td class="number">on request</td>
         </tr>`,
       )}
       ${others > 0 ? html`<tr><th scope="row" colspan="4">and ${others} further lines</th></tr>` : ''}

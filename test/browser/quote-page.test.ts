@@ -215,6 +215,17 @@ describe.skipIf(!isAvailable)('the page of a quote in a real browser', () => {
     await page.context().close();
   });
 
+  it('lists what has no price yet, on request', async () => {
+    const quote = await createQuote({
+      usage: [...usage, { ...usage[0], model: 'gpt-4-turbo', cachedPromptTokenCount: 0 }],
+    });
+    const { page } = await openPage(quote.pageUrl);
+    const row = page.locator('tr', { hasText: 'GPT-4 turbo output tokens' });
+    expect(await row.innerText()).toContain('on request');
+    expect(await page.locator('.total .amount').innerText()).toBe('On request');
+    await page.context().close();
+  });
+
   it('shows a page of its own for a wrong link', async () => {
     const quote = await createQuote({ usage });
     const { page, status } = await openPage(quote.pageUrl.replace('signature=', 'signature=x'));
