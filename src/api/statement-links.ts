@@ -1,0 +1,44 @@
+import { addMs, DAY_MS } from '../clock.ts';
+import type { ApiDependencies } from './dependencies.ts';
+import { readLinkKey, signLink } from './page-links.ts';
+
+/** How long a link lives unless told otherwise: past the quarter in which an invoice is looked at. */
+export const DEFAULT_VALID_DAYS = 120;
+export const MOST_VALID_DAYS = 400;
+
+/** What a statement is of: an invoice, or what a customer's next invoices would be now. */
+export type StatementTarget = { invoiceId: string } | { customerId: string };
+
+/** Path of a statement's page, without what signs it. */
+export function statementPath(target: StatementTarget): string {
+  return 'invoiceId' in target
+    ? `/statements/${encodeURIComponent(target.invoiceId)}`
+    : `/statements/preview/${encodeURIComponent(target.customerId)}`;
+}
+
+/** As `page-links.ts` names it. */
+export function linkedPageOf(target: StatementTarget) {
+  return 'invoiceId' in target
+    ? ({ kind: 'statement', id: target.invoiceId } as const)
+    : ({ kind: 'statement-preview', id: target.customerId } as const);
+}
+
+export interface StatementLink {
+  url: string;
+  expiresAt: Date;
+}
+
+/**
+ * A link that opens a statement to whoever has it, until it expires.
+ * @param origin how browsers reach the service where no public address is configured
+ */
+export async function makeStatementLink(
+  dependencies: Pick<ApiDependencies, 'database' | 'clock' | 'settings'>,
+  target: StatementTarget,
+  { origin, validDays = DEFAULT_VALID_DAYS }: { origin: string; validDays?: number },
+): Promise<StatementLink> {
+  const expiresAt = addMs(dependencies.clock.now(), validDays * DAY_MS);
+  const query = signLink(await readLinkKey(dependencies), linkedPageOf(target), expiresAt);
+  const base = (dependencies.settings?.publicUrl ?? origin).replace(/\/$/, '');
+  return { url: `${base}${statementPath(target)}?${query}`, expiresAt };
+}
