@@ -1,3 +1,5 @@
+import { nextBoundary } from './stripe/months.ts';
+
 /**
  * The world the sandbox plays: tenants, users, models, features, and how they behave. A pure function of
  * its options, so that the traffic generator and the Stripe stand-in agree without talking to each other.
@@ -14,6 +16,24 @@ export interface ScenarioOptions {
    * them end on the 28th to the 31st, with little traffic between, and most of the trouble there.
    */
   story?: 'days' | 'month_ends';
+  /** What befalls single customers, by their place in the list, from 0. */
+  lives?: Readonly<Record<number, CustomerLife>>;
+}
+
+/** Days count from the scenario's start; a fraction is hours. */
+export interface CustomerLife {
+  /** Invoices are finalized and stay open. */
+  withoutPaymentMethod?: boolean;
+  /** The subscription begins with a trial; usage in it is on no invoice. */
+  trialDays?: number;
+  /** Collection is paused, for good without `untilDay`. */
+  pause?: { fromDay: number; untilDay?: number; behavior: 'keep_as_draft' | 'void' | 'mark_uncollectible' };
+  /** At once with a last invoice, or with the period that runs then. Nobody calls after it has ended. */
+  cancel?: { day: number; atPeriodEnd: boolean };
+  /** All prices are replaced by others of so many thousandths. */
+  upgrade?: { day: number; priceThousandths: number };
+  /** These models are billed by a second subscription, whose periods end so many days after the start. */
+  secondSubscription?: { models: readonly string[]; anchorDay: number };
 }
 
 export interface ScenarioCustomer {
@@ -22,8 +42,11 @@ export interface ScenarioCustomer {
   name: string;
   email: string;
   currency: 'usd' | 'eur';
-  /** Instant of the first billing period's end and anchor of all later ones, aligned to the hour. */
+  /** Billing periods end on this instant plus whole months; aligned to the hour, and mostly the first end. */
   billingAnchorMs: number;
+  life: CustomerLife;
+  /** Nobody of this customer calls from then on; absent: they never stop. */
+  callsUntilMs?: number;
   /** Internal user IDs. */
   subjects: string[];
 }
@@ -125,16 +148,21 @@ export function createScenario(options: ScenarioOptions): Scenario {
     const base = NAMES[index % NAMES.length] ?? 'Tenant';
     const name = index < NAMES.length ? base : `${base} ${Math.floor(index / NAMES.length) + 1}`;
     const tenantKey = name.toLowerCase().replaceAll(/[^a-z0-9]+/g, '-');
+    const life = options.lives?.[index] ?? {};
+    // Anchors spread over the month, so that each customer sees a period end inside 35 days.
+    const billingAnchorMs =
+      options.story === 'month_ends'
+        ? monthEndAnchorMs(options.startMs, index)
+        : options.startMs + (3 + ((index * 5) % 27)) * DAY;
+    const callsUntilMs = endOf(options, life, billingAnchorMs);
     return {
       tenantKey,
       name,
       email: `billing@${tenantKey}.example`,
       currency: index % 4 === 3 ? 'eur' : 'usd',
-      // Anchors spread over the month, so that each customer sees a period end inside 35 days.
-      billingAnchorMs:
-        options.story === 'month_ends'
-          ? monthEndAnchorMs(options.startMs, index)
-          : options.startMs + (3 + ((index * 5) % 27)) * DAY,
+      billingAnchorMs,
+      life,
+      ...(callsUntilMs === undefined ? {} : { callsUntilMs }),
       subjects: [],
     };
   });
@@ -162,4 +190,10 @@ export function createScenario(options: ScenarioOptions): Scenario {
     unmappedSubject: 'contractor-7',
     unmappedTenantKey: 'not-a-customer',
   };
+}
+
+function endOf({ startMs }: ScenarioOptions, { cancel }: CustomerLife, anchorMs: number): number | undefined {
+  if (cancel === undefined) return undefined;
+  const atMs = startMs + cancel.day * DAY;
+  return cancel.atPeriodEnd ? nextBoundary(anchorMs, atMs) : atMs;
 }

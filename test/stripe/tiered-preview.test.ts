@@ -95,8 +95,8 @@ describe('our rating and Stripe’s preview', () => {
         price: made.id,
       });
       if (generated.used > 0n) {
-        const value = generated.used;
-        await billing.sendMeterEvent(meterEvent({ stripeCustomerId: customer.id, eventName, value }));
+        const event = { value: generated.used, timestamp: new Date(clock.nowMs()) };
+        await billing.sendMeterEvent(meterEvent({ stripeCustomerId: customer.id, eventName, ...event }));
       }
       batch.push({ ...generated, itemId: item.id });
       if (batch.length < BATCH) continue;
@@ -116,7 +116,7 @@ describe('our rating and Stripe’s preview', () => {
           theirs,
           JSON.stringify(entry, (_key, cell) => String(cell)),
         ).toEqual(ours);
-        await sdk.subscriptionItems.del(entry.itemId);
+        await sdk.subscriptionItems.del(entry.itemId, { proration_behavior: 'none' });
       }
     }
     expect(caseCount).toBe(150);

@@ -1,22 +1,14 @@
-import { HOUR_MS } from '../../clock.ts';
-import { linesOf, newInvoiceWire, renderInvoice } from './invoices.ts';
-import { addMonths } from './months.ts';
-import { StripeRefusal } from './refusal.ts';
-import type { Invoice, StripeState, Subscription } from './state.ts';
-import { toSeconds, type WireInvoice, type WireInvoiceLine } from './wire.ts';
-
-export interface BillingCycleOptions {
-  state: StripeState;
-  gracePeriodHours: number;
-  aggregationDelayMs: number;
-  /** Records an event and sends it to the webhooks. */
-  emit: (type: string, object: Record<string, unknown>, atMs: number) => void;
-}
+import type { BillingAccount } from './account.ts';
+import { finalizeInvoice, renderAt } from './invoice-fate.ts';
+import { linesOf } from './invoices.ts';
+import { endPeriod } from './renewals.ts';
+import type { Invoice, Subscription } from './state.ts';
+import { emitSubscription, isEnded } from './subscriptions.ts';
+import type { WireInvoice, WireInvoiceLine } from './wire.ts';
 
 interface Happening {
   atMs: number;
-  subscription?: Subscription;
-  invoice?: Invoice;
+  play: () => void;
 }
 
 /**
@@ -25,16 +17,18 @@ interface Happening {
  * the order of their instants, so one long step and many short ones end alike.
  */
 export class BillingCycle {
-  readonly #options: BillingCycleOptions;
+  readonly account: BillingAccount;
   #next: Happening | null = null;
+  /** What a person does at an instant that the scenario has fixed, the next first. */
+  readonly #scheduled: Happening[] = [];
 
-  constructor(options: BillingCycleOptions) {
-    this.#options = options;
+  constructor(account: BillingAccount) {
+    this.account = account;
   }
 
   /** Instant of the next happening; Infinity when there is none. */
   nextDueMs(): number {
-    this.#next ??= this.#findNext() ?? { atMs: Number.POSITIVE_INFINITY };
+    this.#next ??= this.#findNext() ?? { atMs: Number.POSITIVE_INFINITY, play: () => {} };
     return this.#next.atMs;
   }
 
@@ -43,129 +37,52 @@ export class BillingCycle {
     this.#next = null;
   }
 
+  schedule(atMs: number, play: () => void): void {
+    this.#scheduled.push({ atMs, play });
+    this.#scheduled.sort((one, other) => one.atMs - other.atMs);
+    this.reconsider();
+  }
+
   /** Plays the next happening, at its own instant. */
   step(): void {
     const next = this.#next ?? this.#findNext();
     this.#next = null;
-    if (next?.subscription !== undefined) this.#renew(next.subscription);
-    else if (next?.invoice !== undefined) this.finalize(next.invoice, next.atMs);
+    if (next !== null && next === this.#scheduled[0]) this.#scheduled.shift();
+    next?.play();
   }
 
   /** Lines and sums as they stand at an instant. */
   render(invoice: Invoice, nowMs: number): WireInvoice {
-    return renderInvoice(invoice.wire, this.lines(invoice, nowMs));
+    return renderAt(this.account, invoice, nowMs);
   }
 
   lines(invoice: Invoice, nowMs: number): WireInvoiceLine[] {
-    const { state, aggregationDelayMs } = this.#options;
+    const { state, aggregationDelayMs } = this.account;
     return linesOf(state, invoice, nowMs - aggregationDelayMs);
   }
 
-  /** @throws StripeRefusal when it is no draft any more */
-  finalize(invoice: Invoice, atMs: number, autoAdvance = true): void {
-    const { state, emit } = this.#options;
-    const { wire } = invoice;
-    if (wire.status !== 'draft') {
-      throw new StripeRefusal(400, {
-        code: 'invoice_not_editable',
-        message: `This invoice is already finalized, you can't re-finalize a non-draft invoice.`,
-      });
-    }
-    const at = toSeconds(atMs);
-    invoice.frozenLines = this.lines(invoice, atMs);
-    const customer = state.customers.get(invoice.customerId);
-    if (customer !== undefined) {
-      const sequence = customer.next_invoice_sequence ?? 1;
-      wire.number = `${customer.invoice_prefix}-${String(sequence).padStart(4, '0')}`;
-      customer.next_invoice_sequence = sequence + 1;
-    }
-    wire.status = 'open';
-    wire.auto_advance = autoAdvance;
-    wire.automatically_finalizes_at = null;
-    wire.effective_at = at;
-    wire.status_transitions = { ...wire.status_transitions, finalized_at: at };
-    emit('invoice.finalized', { ...this.render(invoice, atMs) }, atMs);
-    if (autoAdvance) this.#pay(invoice, atMs);
-    this.reconsider();
-  }
-
-  #pay(invoice: Invoice, atMs: number): void {
-    const { wire } = invoice;
-    wire.status = 'paid';
-    wire.auto_advance = false;
-    wire.attempted = true;
-    wire.attempt_count = 1;
-    wire.status_transitions = { ...wire.status_transitions, paid_at: toSeconds(atMs) };
-    this.#options.emit('invoice.paid', { ...this.render(invoice, atMs) }, atMs);
-  }
-
-  #renew(subscription: Subscription): void {
-    const { state, emit, gracePeriodHours } = this.#options;
-    const atMs = subscription.periodEndMs;
-    const id = state.nextId('in');
-    const invoice: Invoice = {
-      subscriptionId: subscription.wire.id,
-      customerId: subscription.customerId,
-      periodStartMs: subscription.periodStartMs,
-      periodEndMs: atMs,
-      frozenLines: null,
-      wire: newInvoiceWire(state, {
-        id,
-        customerId: subscription.customerId,
-        subscription,
-        billingReason: 'subscription_cycle',
-        createdMs: atMs,
-        periodStartMs: subscription.periodStartMs,
-        periodEndMs: atMs,
-        finalizesAtMs: atMs + gracePeriodHours * HOUR_MS,
-      }),
-    };
-    state.invoices.set(id, invoice);
-    subscription.periodStartMs = atMs;
-    subscription.periodEndMs = nextPeriodEnd(subscription.anchorMs, atMs);
-    subscription.wire.latest_invoice = id;
-    for (const item of subscription.items) {
-      item.current_period_start = toSeconds(subscription.periodStartMs);
-      item.current_period_end = toSeconds(subscription.periodEndMs);
-    }
-    emit('invoice.created', { ...this.render(invoice, atMs) }, atMs);
-    emit('customer.subscription.updated', { ...renderSubscription(subscription) }, atMs);
-  }
-
   #findNext(): Happening | null {
-    let next: Happening | null = null;
-    for (const invoice of this.#options.state.invoices.values()) {
+    const { account } = this;
+    let next: Happening | null = this.#scheduled[0] ?? null;
+    const consider = (atMs: number, play: () => void) => {
+      if (next === null || atMs < next.atMs) next = { atMs, play };
+    };
+    for (const invoice of account.state.invoices.values()) {
       const at = invoice.wire.automatically_finalizes_at;
       if (invoice.wire.status !== 'draft' || invoice.wire.auto_advance !== true || at === null) continue;
-      if (next === null || at * 1_000 < next.atMs) next = { atMs: at * 1_000, invoice };
+      consider(at * 1_000, () => finalizeInvoice(account, invoice, at * 1_000, true));
     }
-    for (const subscription of this.#options.state.subscriptions.values()) {
-      if (subscription.wire.status !== 'active') continue;
-      const atMs = subscription.periodEndMs;
-      if (next === null || atMs < next.atMs) next = { atMs, subscription };
+    for (const subscription of account.state.subscriptions.values()) {
+      if (isEnded(subscription)) continue;
+      consider(subscription.periodEndMs, () => endPeriod(account, subscription));
+      const resumesAt = subscription.wire.pause_collection?.resumes_at ?? null;
+      if (resumesAt !== null) consider(resumesAt * 1_000, () => resume(account, subscription, resumesAt));
     }
     return next;
   }
 }
 
-/** Items that travel inside a subscription; the rest is paged. */
-const EMBEDDED_ITEM_COUNT = 10;
-
-export function renderSubscription(subscription: Subscription) {
-  return {
-    ...subscription.wire,
-    items: {
-      object: 'list' as const,
-      data: subscription.items.slice(0, EMBEDDED_ITEM_COUNT),
-      has_more: subscription.items.length > EMBEDDED_ITEM_COUNT,
-      url: `/v1/subscription_items?subscription=${subscription.wire.id}`,
-    },
-  };
-}
-
-function nextPeriodEnd(anchorMs: number, afterMs: number): number {
-  for (let months = 1; ; months += 1) {
-    const boundary = addMonths(anchorMs, months);
-    if (boundary > afterMs) return boundary;
-  }
+function resume(account: BillingAccount, subscription: Subscription, resumesAt: number): void {
+  subscription.wire.pause_collection = null;
+  emitSubscription(account, subscription, resumesAt * 1_000);
 }

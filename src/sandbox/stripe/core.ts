@@ -4,11 +4,16 @@ import type { Scenario } from '../scenario.ts';
 import type { StandInContext } from '../stand-in.ts';
 import { BillingCycle } from './billing-cycle.ts';
 import type { Endpoint } from './endpoint.ts';
-import { catalogEndpoints } from './endpoints-catalog.ts';
+import { customerEndpoints } from './endpoints-catalog.ts';
+import { creditNoteEndpoints } from './endpoints-credit-notes.ts';
 import { eventEndpoints, newWebhookEndpoint } from './endpoints-events.ts';
+import { invoiceChangeEndpoints } from './endpoints-invoice-changes.ts';
+import { invoiceItemEndpoints } from './endpoints-invoice-items.ts';
 import { invoiceEndpoints } from './endpoints-invoices.ts';
 import { meterEndpoints } from './endpoints-meters.ts';
 import { productEndpoints } from './endpoints-products.ts';
+import { subscriptionItemEndpoints } from './endpoints-subscription-items.ts';
+import { subscriptionEndpoints } from './endpoints-subscriptions.ts';
 import { MeterErrorReports } from './error-reports.ts';
 import { recordSnapshotEvent } from './events.ts';
 import { expandAnswer } from './expand.ts';
@@ -100,7 +105,7 @@ export class StripeCore {
     });
     this.#reports = new MeterErrorReports(state);
     this.#intake = new MeterEventIntake(state);
-    seedState(state, scenario, settings);
+    seedState(this.cycle, scenario, settings);
     if (settings.webhook !== null) {
       const { url, secret } = settings.webhook;
       const created = toSeconds(scenario.options.startMs);
@@ -109,8 +114,10 @@ export class StripeCore {
     const { cycle } = this;
     this.endpoints = new Map(
       [
-        ...catalogEndpoints(state),
-        ...productEndpoints(state),
+        ...customerEndpoints(cycle),
+        ...subscriptionEndpoints(cycle),
+        ...subscriptionItemEndpoints(cycle),
+        ...productEndpoints(cycle.account),
         ...meterEndpoints({
           state,
           intake: this.#intake,
@@ -118,13 +125,10 @@ export class StripeCore {
             return readLag();
           },
         }),
-        ...invoiceEndpoints({
-          state,
-          cycle,
-          get aggregationDelayMs() {
-            return readLag();
-          },
-        }),
+        ...invoiceEndpoints(cycle),
+        ...invoiceChangeEndpoints(cycle),
+        ...invoiceItemEndpoints(cycle),
+        ...creditNoteEndpoints(cycle),
         ...eventEndpoints(state),
       ].map((endpoint) => [`${endpoint.method} ${endpoint.path}`, endpoint]),
     );

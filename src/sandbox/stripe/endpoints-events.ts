@@ -1,11 +1,16 @@
 import type Stripe from 'stripe';
+import { DAY_MS } from '../../clock.ts';
 import { type Endpoint, idOf } from './endpoint.ts';
 import { found, retrieve } from './endpoints-catalog.ts';
-import { type FormShape, readText, requireText } from './form.ts';
+import { type Form, type FormShape, readList, readRange, readText, requireText } from './form.ts';
 import { PAGING_SHAPE, toPage } from './paging.ts';
-import { refuseUnknown } from './refusal.ts';
+import { refuseParameter, refuseUnknown } from './refusal.ts';
 import type { StripeState } from './state.ts';
 import { toSeconds, type WireWebhookEndpoint } from './wire.ts';
+
+/** "Going back up to 30 days." */
+const EVENTS_KEPT_MS = 30 * DAY_MS;
+const MAX_TYPES = 20;
 
 /** Events, snapshot and thin, and the addresses they are sent to. */
 export function eventEndpoints(state: StripeState): Endpoint[] {
@@ -14,11 +19,20 @@ export function eventEndpoints(state: StripeState): Endpoint[] {
     {
       method: 'GET',
       path: '/v1/events',
-      shape: { ...PAGING_SHAPE, type: 'text' } satisfies FormShape<Stripe.EventListParams>,
+      shape: {
+        ...PAGING_SHAPE,
+        created: 'any',
+        type: 'text',
+        types: 'any',
+      } satisfies FormShape<Stripe.EventListParams>,
       mutates: false,
-      run: ({ form }) => {
-        const type = readText(form, 'type');
-        const events = snapshots().filter((event) => type === undefined || event.type === type);
+      run: ({ form, nowMs }) => {
+        const isAsked = readTypes(form);
+        const created = readRange(form, 'created');
+        const events = snapshots().filter((event) => {
+          const at = Number(event.body.created);
+          return at * 1_000 > nowMs - EVENTS_KEPT_MS && created(at) && isAsked(event.type);
+        });
         const page = toPage(events, form, '/v1/events');
         return { ...page, data: page.data.map((event) => event.body) };
       },
@@ -69,6 +83,23 @@ export function eventEndpoints(state: StripeState): Endpoint[] {
       },
     },
   ];
+}
+
+/** By `type`, whose `*` stands for anything, or by `types`. @throws StripeRefusal */
+function readTypes(form: Form): (type: string) => boolean {
+  const type = readText(form, 'type');
+  const types = readList(form, 'types');
+  if (type !== undefined && types !== null) {
+    throw refuseParameter('types', 'You may pass either type or types.', 'parameters_exclusive');
+  }
+  if ((types?.length ?? 0) > MAX_TYPES) {
+    throw refuseParameter('types', `Array must have at most ${MAX_TYPES} elements`);
+  }
+  if (types !== null) return (known) => types.includes(known);
+  if (type === undefined) return () => true;
+  const [before = '', after] = type.split('*');
+  return (known) =>
+    after === undefined ? known === type : known.startsWith(before) && known.endsWith(after);
 }
 
 function eventBody(state: StripeState, id: string, thin: boolean): object {

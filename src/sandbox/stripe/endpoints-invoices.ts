@@ -2,25 +2,21 @@ import type Stripe from 'stripe';
 import type { BillingCycle } from './billing-cycle.ts';
 import { type Call, type Endpoint, idOf } from './endpoint.ts';
 import { found, retrieve } from './endpoints-catalog.ts';
-import { type FormShape, readBoolean, readInteger, readMap, readNested, readText } from './form.ts';
+import { type FormShape, readRange, readText } from './form.ts';
+import { pendingLines } from './invoice-items.ts';
 import { computeLines } from './invoice-lines.ts';
 import { linesOf, newInvoiceWire, renderInvoice } from './invoices.ts';
 import { PAGING_SHAPE, toPage } from './paging.ts';
 import { refuseMissing, refuseParameter, StripeRefusal } from './refusal.ts';
-import type { Invoice, StripeState, Subscription } from './state.ts';
+import type { Invoice, Subscription } from './state.ts';
+import { isEnded, meteredNow } from './subscriptions.ts';
 import type { WireInvoice, WireInvoiceLine } from './wire.ts';
-
-export interface InvoiceEndpointsOptions {
-  state: StripeState;
-  cycle: BillingCycle;
-  aggregationDelayMs: number;
-}
 
 const PREVIEW_PREFIX = 'upcoming_in_';
 
-/** Invoices: list, get, lines, preview, update of drafts, finalize. */
-export function invoiceEndpoints(options: InvoiceEndpointsOptions): Endpoint[] {
-  const { state, cycle } = options;
+/** Invoices as they are read: list, get, lines, preview. */
+export function invoiceEndpoints(cycle: BillingCycle): Endpoint[] {
+  const { state } = cycle.account;
   return [
     {
       method: 'GET',
@@ -35,7 +31,7 @@ export function invoiceEndpoints(options: InvoiceEndpointsOptions): Endpoint[] {
       mutates: false,
       run: ({ form, nowMs }) => {
         const { customer, status, subscription } = form;
-        const created = readRange(readNested(form, 'created'));
+        const created = readRange(form, 'created');
         const invoices = [...state.invoices.values()].filter(
           ({ wire, ...invoice }) =>
             created(wire.created) &&
@@ -57,28 +53,9 @@ export function invoiceEndpoints(options: InvoiceEndpointsOptions): Endpoint[] {
         expand: 'any',
       } satisfies FormShape<Stripe.InvoiceCreatePreviewParams>,
       mutates: false,
-      run: (call) => preview(options, call).invoice,
+      run: (call) => preview(cycle, call),
     },
     retrieve('/v1/invoices/:id', (id, nowMs) => cycle.render(found(state.invoices, 'invoice', id), nowMs)),
-    {
-      method: 'POST',
-      path: '/v1/invoices/:id',
-      shape: {
-        auto_advance: 'text',
-        automatically_finalizes_at: 'text',
-        description: 'text',
-        footer: 'text',
-        metadata: 'any',
-        expand: 'any',
-      } satisfies FormShape<Stripe.InvoiceUpdateParams>,
-      mutates: true,
-      run: (call) => {
-        const invoice = found(state.invoices, 'invoice', idOf(call));
-        updateInvoice(invoice, call);
-        cycle.reconsider();
-        return cycle.render(invoice, call.nowMs);
-      },
-    },
     {
       method: 'GET',
       path: '/v1/invoices/:id/lines',
@@ -86,40 +63,24 @@ export function invoiceEndpoints(options: InvoiceEndpointsOptions): Endpoint[] {
       mutates: false,
       run: (call) => {
         const { form, nowMs } = call;
-        return toPage(
-          readLines(options, idOf(call), nowMs),
-          form,
-          `/v1/invoices/${idOf(call)}/lines`,
-          'as_given',
-        );
-      },
-    },
-    {
-      method: 'POST',
-      path: '/v1/invoices/:id/finalize',
-      shape: { auto_advance: 'text', expand: 'any' } satisfies FormShape<Stripe.InvoiceFinalizeInvoiceParams>,
-      mutates: true,
-      run: (call) => {
-        const invoice = found(state.invoices, 'invoice', idOf(call));
-        const autoAdvance = readBoolean(call.form, 'auto_advance') ?? invoice.wire.auto_advance ?? true;
-        cycle.finalize(invoice, call.nowMs, autoAdvance);
-        return cycle.render(invoice, call.nowMs);
+        const lines = readLines(cycle, idOf(call), nowMs);
+        return toPage(lines, form, `/v1/invoices/${idOf(call)}/lines`, 'as_given');
       },
     },
   ];
 }
 
-function readLines(options: InvoiceEndpointsOptions, id: string, nowMs: number): WireInvoiceLine[] {
-  const { state, aggregationDelayMs } = options;
+function readLines({ account }: BillingCycle, id: string, nowMs: number): WireInvoiceLine[] {
+  const { state, aggregationDelayMs } = account;
   if (id.startsWith(PREVIEW_PREFIX)) {
     const subscription = found(state.subscriptions, 'invoice', `sub_${id.slice(PREVIEW_PREFIX.length)}`);
-    return previewLines(options, subscription, nowMs);
+    return previewLines(account, subscription, nowMs);
   }
   return linesOf(state, found(state.invoices, 'invoice', id), nowMs - aggregationDelayMs);
 }
 
-function preview(options: InvoiceEndpointsOptions, { form, nowMs }: Call): { invoice: WireInvoice } {
-  const { state } = options;
+function preview({ account }: BillingCycle, { form, nowMs }: Call): WireInvoice {
+  const { state } = account;
   const subscriptionId = readText(form, 'subscription');
   // A customer alone is refused for good, which is easily mistaken for "nothing to bill".
   if (subscriptionId === undefined) throw refuseMissing('subscription');
@@ -128,14 +89,14 @@ function preview(options: InvoiceEndpointsOptions, { form, nowMs }: Call): { inv
   if (customerId !== undefined && customerId !== subscription.customerId) {
     throw refuseParameter('customer', `The subscription ${subscriptionId} is not of customer ${customerId}.`);
   }
-  if (subscription.wire.status === 'canceled') {
+  if (isEnded(subscription)) {
     throw new StripeRefusal(404, {
       code: 'invoice_upcoming_none',
       message: 'No upcoming invoices for customer.',
     });
   }
   const wire = newInvoiceWire(state, {
-    id: previewId(subscription),
+    id: `${PREVIEW_PREFIX}${subscription.wire.id.slice('sub_'.length)}`,
     customerId: subscription.customerId,
     subscription,
     billingReason: 'upcoming',
@@ -144,57 +105,26 @@ function preview(options: InvoiceEndpointsOptions, { form, nowMs }: Call): { inv
     periodEndMs: subscription.periodEndMs,
     finalizesAtMs: null,
   });
-  return { invoice: renderInvoice(wire, previewLines(options, subscription, nowMs)) };
-}
-
-function previewId(subscription: Subscription): string {
-  return `${PREVIEW_PREFIX}${subscription.wire.id.slice('sub_'.length)}`;
+  wire.starting_balance = state.customers.get(subscription.customerId)?.balance ?? 0;
+  return renderInvoice(wire, previewLines(account, subscription, nowMs));
 }
 
 function previewLines(
-  { state, aggregationDelayMs }: InvoiceEndpointsOptions,
+  { state, aggregationDelayMs }: BillingCycle['account'],
   subscription: Subscription,
   nowMs: number,
 ): WireInvoiceLine[] {
-  return computeLines({
+  const metered = computeLines({
     state,
-    subscription,
-    periodStartMs: subscription.periodStartMs,
+    customerId: subscription.customerId,
+    subscriptionId: subscription.wire.id,
+    metered: meteredNow(subscription),
     periodEndMs: subscription.periodEndMs,
     receivedUntilMs: nowMs - aggregationDelayMs,
     invoiceId: null,
     linePrefix: `il_tmp_${subscription.wire.id.slice('sub_'.length)}`,
   });
-}
-
-function updateInvoice({ wire }: Invoice, { form, nowMs }: Call): void {
-  const finalizesAt = readInteger(form, 'automatically_finalizes_at');
-  const autoAdvance = readBoolean(form, 'auto_advance');
-  if (wire.status !== 'draft' && (finalizesAt !== undefined || autoAdvance !== undefined)) {
-    throw new StripeRefusal(400, {
-      code: 'invoice_not_editable',
-      message: 'Finalized invoices can not be updated in this way.',
-    });
-  }
-  if (autoAdvance !== undefined) wire.auto_advance = autoAdvance;
-  if (finalizesAt !== undefined) {
-    if (wire.auto_advance !== true) {
-      throw refuseParameter('automatically_finalizes_at', 'needs auto_advance to be true');
-    }
-    if (finalizesAt * 1_000 <= nowMs) {
-      throw refuseParameter('automatically_finalizes_at', 'must be in the future');
-    }
-    wire.automatically_finalizes_at = finalizesAt;
-  }
-  wire.description = readText(form, 'description') ?? wire.description;
-  wire.footer = readText(form, 'footer') ?? wire.footer;
-  wire.metadata = { ...wire.metadata, ...readMap(form, 'metadata') };
-}
-
-function readRange(range: ReturnType<typeof readNested>): (seconds: number) => boolean {
-  const from = Math.max(readInteger(range, 'gte') ?? -Infinity, (readInteger(range, 'gt') ?? -Infinity) + 1);
-  const until = Math.min(readInteger(range, 'lte') ?? Infinity, (readInteger(range, 'lt') ?? Infinity) - 1);
-  return (seconds) => seconds >= from && seconds <= until;
+  return [...metered, ...pendingLines(state, subscription)];
 }
 
 function withId(invoice: Invoice): { id: string; invoice: Invoice } {

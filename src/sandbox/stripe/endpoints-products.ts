@@ -1,10 +1,13 @@
 import type Stripe from 'stripe';
+import type { BillingAccount } from './account.ts';
 import { type Call, type Endpoint, idOf } from './endpoint.ts';
 import { found, retrieve } from './endpoints-catalog.ts';
 import {
   type Form,
   type FormShape,
+  mergeMetadata,
   readBoolean,
+  readList,
   readMap,
   readNested,
   readText,
@@ -22,7 +25,7 @@ const MAX_LOOKUP_KEYS = 10;
 const MAX_LOOKUP_KEY_LENGTH = 200;
 
 /** Products and prices: what a plan is made of. */
-export function productEndpoints(state: StripeState): Endpoint[] {
+export function productEndpoints({ state, emit }: BillingAccount): Endpoint[] {
   return [
     {
       method: 'GET',
@@ -57,7 +60,7 @@ export function productEndpoints(state: StripeState): Endpoint[] {
         if (id !== undefined && state.products.has(id)) {
           throw refuseParameter('id', `Product already exists.`, 'resource_already_exists');
         }
-        return newProduct(state, {
+        const product = newProduct(state, {
           ...(id === undefined ? {} : { id }),
           name: requireText(form, 'name'),
           description: readText(form, 'description') ?? null,
@@ -65,6 +68,8 @@ export function productEndpoints(state: StripeState): Endpoint[] {
           metadata: readMap(form, 'metadata'),
           created: toSeconds(nowMs),
         });
+        emit('product.created', product, nowMs);
+        return product;
       },
     },
     {
@@ -87,6 +92,7 @@ export function productEndpoints(state: StripeState): Endpoint[] {
         product.unit_label = readText(call.form, 'unit_label') ?? product.unit_label ?? null;
         product.metadata = mergeMetadata(product.metadata, call.form);
         product.updated = toSeconds(call.nowMs);
+        emit('product.updated', product, call.nowMs);
         return product;
       },
     },
@@ -131,7 +137,11 @@ export function productEndpoints(state: StripeState): Endpoint[] {
         expand: 'any',
       } satisfies FormShape<Stripe.PriceCreateParams>,
       mutates: true,
-      run: (call) => createPrice(state, call),
+      run: (call) => {
+        const price = createPrice(state, call);
+        emit('price.created', price, call.nowMs);
+        return price;
+      },
     },
     {
       method: 'POST',
@@ -153,6 +163,7 @@ export function productEndpoints(state: StripeState): Endpoint[] {
         price.nickname = readText(call.form, 'nickname') ?? price.nickname;
         price.lookup_key = lookupKey ?? price.lookup_key;
         price.metadata = mergeMetadata(price.metadata, call.form);
+        emit('price.updated', price, call.nowMs);
         return price;
       },
     },
@@ -219,17 +230,4 @@ function priceFilter(form: Form): (price: WirePrice) => boolean {
     (recurring.usage_type === undefined || price.recurring?.usage_type === recurring.usage_type) &&
     (recurring.meter === undefined || price.recurring?.meter === recurring.meter) &&
     (lookupKeys === null || (price.lookup_key !== null && lookupKeys.includes(price.lookup_key)));
-}
-
-function readList(form: Form, name: string): string[] | null {
-  const value = form[name];
-  if (value === undefined) return null;
-  return (Array.isArray(value) ? value : [value]).map(String);
-}
-
-/** An empty value unsets its key, and an empty `metadata` all of them. */
-function mergeMetadata(known: Record<string, string>, form: Form): Record<string, string> {
-  if (form.metadata === '') return {};
-  const merged = { ...known, ...readMap(form, 'metadata') };
-  return Object.fromEntries(Object.entries(merged).filter(([, value]) => value !== ''));
 }

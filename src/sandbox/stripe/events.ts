@@ -9,7 +9,7 @@ export type EventListener = (event: StripeEvent) => void;
 export function recordSnapshotEvent(
   state: StripeState,
   type: string,
-  object: Record<string, unknown>,
+  object: object,
   atMs: number,
 ): StripeEvent {
   const id = state.nextId('evt');

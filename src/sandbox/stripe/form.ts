@@ -124,3 +124,43 @@ export function readNested(form: Form, name: string): Form {
   const value = form[name];
   return value === undefined || typeof value === 'string' || Array.isArray(value) ? emptyForm() : value;
 }
+
+export function readList(form: Form, name: string): string[] | null {
+  const value = form[name];
+  if (value === undefined) return null;
+  return (Array.isArray(value) ? value : [value]).map(String);
+}
+
+/** The objects of a list, `items[0][price]=…`. */
+export function readObjects(form: Form, name: string): Form[] {
+  const value = form[name];
+  if (!Array.isArray(value)) return [];
+  return value.map((entry, index) => {
+    if (typeof entry !== 'object' || Array.isArray(entry)) {
+      throw refuseParameter(`${name}[${index}]`, `Invalid ${name}[${index}]: must be an object`);
+    }
+    return entry;
+  });
+}
+
+/** What a text is set to: undefined leaves it, an empty one unsets. */
+export function readChange(form: Form, name: string): string | null | undefined {
+  return form[name] === '' ? null : readText(form, name);
+}
+
+/** An empty value unsets its key, and an empty `metadata` all of them. */
+export function mergeMetadata(known: Record<string, string>, form: Form): Record<string, string> {
+  if (form.metadata === '') return {};
+  const merged = { ...known, ...readMap(form, 'metadata') };
+  return Object.fromEntries(Object.entries(merged).filter(([, value]) => value !== ''));
+}
+
+/** A list's `created`: both ends as given, or an exact instant. */
+export function readRange(form: Form, name: string): (seconds: number) => boolean {
+  const exact = typeof form[name] === 'string' ? readInteger(form, name) : undefined;
+  if (exact !== undefined) return (seconds) => seconds === exact;
+  const range = readNested(form, name);
+  const from = Math.max(readInteger(range, 'gte') ?? -Infinity, (readInteger(range, 'gt') ?? -Infinity) + 1);
+  const until = Math.min(readInteger(range, 'lte') ?? Infinity, (readInteger(range, 'lt') ?? Infinity) - 1);
+  return (seconds) => seconds >= from && seconds <= until;
+}

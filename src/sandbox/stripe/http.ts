@@ -73,7 +73,8 @@ export class StripeHttp {
     try {
       this.#authenticate(c);
       this.#admit(endpoint);
-      const body = c.req.method === 'GET' ? (c.req.url.split('?')[1] ?? '') : await c.req.text();
+      // The SDK puts the parameters of a DELETE into the query too.
+      const body = c.req.method === 'POST' ? await c.req.text() : (c.req.url.split('?')[1] ?? '');
       const key = c.req.method === 'GET' ? null : (c.req.header('idempotency-key') ?? null);
       fault = faults.take(c.req.path);
       const before = fault === null ? null : await this.#failBefore(c, fault);

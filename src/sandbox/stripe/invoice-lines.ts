@@ -1,11 +1,12 @@
 import { formatDecimal, parseDecimal, priceLine } from './money.ts';
-import type { StripeState, Subscription } from './state.ts';
+import type { MeteredItem, StripeState } from './state.ts';
 import { toSeconds, type WireInvoiceLine, type WireSubscriptionItem, type WireTier } from './wire.ts';
 
 export interface LineInput {
   state: StripeState;
-  subscription: Subscription;
-  periodStartMs: number;
+  customerId: string;
+  subscriptionId: string;
+  metered: readonly MeteredItem[];
   periodEndMs: number;
   /** Usage received later than this is not in yet. */
   receivedUntilMs: number;
@@ -15,7 +16,7 @@ export interface LineInput {
 }
 
 /** What one line charges; `unitAmountDecimal` null: a flat amount, which has no quantity. */
-interface Charge {
+export interface Charge {
   quantity: bigint;
   unitAmountDecimal: string | null;
   amount: bigint;
@@ -24,22 +25,25 @@ interface Charge {
 
 /** The lines of every item of the subscription, those with nothing used included, as Stripe does. */
 export function computeLines(input: LineInput): WireInvoiceLine[] {
-  const lines: WireInvoiceLine[] = [];
-  for (const item of input.subscription.items) {
-    for (const charge of chargesOf(input.state, item, quantityOf(input, item))) {
-      lines.push(toLine(input, item, charge, lines.length));
-    }
-  }
-  return lines;
+  return input.metered.flatMap((metered) => {
+    const used = quantityOf(input, metered);
+    return chargesOf(input.state, metered.item, used).map((charge, index) =>
+      toLine(input, metered, charge, index),
+    );
+  });
 }
 
-function quantityOf(input: LineInput, item: WireSubscriptionItem): bigint {
-  const { state, subscription } = input;
+/** What a meter counts of a customer between two instants, never below 0. */
+export function quantityOf(
+  input: Pick<LineInput, 'state' | 'customerId' | 'periodEndMs' | 'receivedUntilMs'>,
+  { item, fromMs }: MeteredItem,
+): bigint {
+  const { state } = input;
   const meterId = item.price.recurring?.meter ?? null;
   const meter = meterId === null ? undefined : state.meters.get(meterId);
-  if (meter === undefined) return 0n;
-  const used = state.usage.aggregate(subscription.customerId, meter, {
-    startSeconds: toSeconds(input.periodStartMs),
+  if (meter === undefined || fromMs >= input.periodEndMs) return 0n;
+  const used = state.usage.aggregate(input.customerId, meter, {
+    startSeconds: toSeconds(fromMs),
     endSeconds: toSeconds(input.periodEndMs),
     receivedUntilMs: input.receivedUntilMs,
   });
@@ -47,7 +51,8 @@ function quantityOf(input: LineInput, item: WireSubscriptionItem): bigint {
   return used < 0n ? 0n : used;
 }
 
-function chargesOf(state: StripeState, { price }: WireSubscriptionItem, quantity: bigint): Charge[] {
+/** What a quantity costs at an item's price: one charge, or those of its tiers. */
+export function chargesOf(state: StripeState, { price }: WireSubscriptionItem, quantity: bigint): Charge[] {
   const productId = String(price.product);
   const name = state.products.get(productId)?.name ?? productId;
   const tiers = state.priceTiers.get(price.id);
@@ -114,14 +119,15 @@ function showPrice(minorDecimal: string, currency: string): string {
 
 function toLine(
   input: LineInput,
-  item: WireSubscriptionItem,
+  { item, fromMs }: MeteredItem,
   charge: Charge,
   index: number,
 ): WireInvoiceLine {
-  const { subscription } = input;
   const amount = Number(charge.amount);
+  // By the item and not by its place: a line keeps its id when tiers or items before it come and go.
+  const place = index === 0 ? '' : `t${index}`;
   return {
-    id: `${input.linePrefix}${index}`,
+    id: `${input.linePrefix}${item.id.slice(-4)}${place}`,
     object: 'line_item',
     amount,
     currency: item.price.currency,
@@ -138,12 +144,12 @@ function toLine(
         invoice_item: null,
         proration: false,
         proration_details: null,
-        subscription: subscription.wire.id,
+        subscription: input.subscriptionId,
         subscription_item: item.id,
       },
       type: 'subscription_item_details',
     },
-    period: { end: toSeconds(input.periodEndMs), start: toSeconds(input.periodStartMs) },
+    period: { end: toSeconds(input.periodEndMs), start: toSeconds(fromMs) },
     pretax_credit_amounts: [],
     pricing: {
       price_details: { price: item.price.id, product: String(item.price.product) },
@@ -152,7 +158,7 @@ function toLine(
     },
     quantity: Number(charge.quantity),
     quantity_decimal: charge.quantity.toString(),
-    subscription: subscription.wire.id,
+    subscription: input.subscriptionId,
     subtotal: amount,
     taxes: [],
   };

@@ -1,3 +1,4 @@
+import { itemLine } from './invoice-items.ts';
 import { computeLines } from './invoice-lines.ts';
 import type { Invoice, StripeState, Subscription } from './state.ts';
 import { toSeconds, type WireInvoice, type WireInvoiceLine } from './wire.ts';
@@ -9,7 +10,7 @@ export interface NewInvoice {
   id: string;
   customerId: string;
   subscription: Subscription;
-  billingReason: 'subscription_cycle' | 'upcoming';
+  billingReason: 'subscription_cycle' | 'subscription_update' | 'upcoming';
   createdMs: number;
   periodStartMs: number;
   periodEndMs: number;
@@ -33,7 +34,7 @@ export function newInvoiceWire(state: StripeState, input: NewInvoice): Omit<Wire
     application: null,
     attempt_count: 0,
     attempted: false,
-    auto_advance: input.billingReason === 'subscription_cycle',
+    auto_advance: input.finalizesAtMs !== null,
     automatic_tax: { disabled_reason: null, enabled: false, liability: null, provider: null, status: null },
     automatically_finalizes_at: input.finalizesAtMs === null ? null : toSeconds(input.finalizesAtMs),
     billing_reason: input.billingReason,
@@ -59,6 +60,7 @@ export function newInvoiceWire(state: StripeState, input: NewInvoice): Omit<Wire
     ending_balance: null,
     footer: null,
     from_invoice: null,
+    hosted_invoice_url: null,
     issuer: { type: 'self' },
     last_finalization_error: null,
     latest_revision: null,
@@ -108,12 +110,13 @@ export function renderInvoice(
   lines: readonly WireInvoiceLine[],
 ): WireInvoice {
   const total = lines.reduce((sum, line) => sum + line.amount, 0);
+  const owed = amountDue(wire, total) - wire.pre_payment_credit_notes_amount;
   const paid = wire.status === 'paid';
   return {
     ...wire,
-    amount_due: total,
-    amount_paid: paid ? total : 0,
-    amount_remaining: paid ? 0 : total,
+    amount_due: amountDue(wire, total),
+    amount_paid: paid ? owed : 0,
+    amount_remaining: paid || wire.status === 'void' ? 0 : owed,
     lines: {
       object: 'list',
       data: lines.slice(0, EMBEDDED_LINE_COUNT),
@@ -127,18 +130,30 @@ export function renderInvoice(
   };
 }
 
+/** A credit balance (below 0) is used up first; a total below 0 is added to it instead of being owed. */
+export function amountDue(
+  { starting_balance }: Pick<WireInvoice, 'starting_balance'>,
+  total: number,
+): number {
+  return Math.max(0, total + Math.min(0, starting_balance));
+}
+
 /** Lines of an invoice: frozen once finalized, else by the usage received until `receivedUntilMs`. */
 export function linesOf(state: StripeState, invoice: Invoice, receivedUntilMs: number): WireInvoiceLine[] {
   if (invoice.frozenLines !== null) return invoice.frozenLines;
-  const subscription = state.subscriptions.get(invoice.subscriptionId);
-  if (subscription === undefined) return [];
-  return computeLines({
+  const metered = computeLines({
     state,
-    subscription,
-    periodStartMs: invoice.periodStartMs,
+    customerId: invoice.customerId,
+    subscriptionId: invoice.subscriptionId,
+    metered: invoice.metered,
     periodEndMs: invoice.periodEndMs,
     receivedUntilMs,
     invoiceId: invoice.wire.id,
     linePrefix: `il_${invoice.wire.id.slice(3)}`,
   });
+  const items = invoice.itemIds.flatMap((id) => {
+    const item = state.invoiceItems.get(id);
+    return item === undefined ? [] : [itemLine(item, invoice.wire.id)];
+  });
+  return [...metered, ...items].map((line) => ({ ...line, ...invoice.lineEdits.get(line.id) }));
 }

@@ -8,3 +8,14 @@ export function addMonths(instantMs: number, months: number): number {
   target.setUTCDate(Math.min(from.getUTCDate(), lastDay));
   return target.getTime();
 }
+
+/**
+ * The first boundary after an instant, of periods that begin on the anchor plus whole months; the anchor itself is
+ * one, and may lie on either side. Counted from the anchor each time, so that the 31st comes back after February.
+ */
+export function nextBoundary(anchorMs: number, afterMs: number): number {
+  for (let months = 0; ; months += 1) {
+    const boundary = addMonths(anchorMs, months);
+    if (boundary > afterMs) return boundary;
+  }
+}

@@ -1,3 +1,4 @@
+import { nextBoundary } from './months.ts';
 import { toPlan } from './prices.ts';
 import type { StripeState, Subscription } from './state.ts';
 import {
@@ -85,6 +86,8 @@ export interface NewCustomer {
   currency: string | null;
   metadata: Record<string, string>;
   created: number;
+  /** Absent: invoices stay open. */
+  paymentMethodId?: string | null;
 }
 
 export function newCustomer(state: StripeState, input: NewCustomer): WireCustomer {
@@ -104,7 +107,7 @@ export function newCustomer(state: StripeState, input: NewCustomer): WireCustome
     invoice_prefix: id.slice(-8).toUpperCase(),
     invoice_settings: {
       custom_fields: null,
-      default_payment_method: null,
+      default_payment_method: input.paymentMethodId ?? null,
       footer: null,
       rendering_options: null,
     },
@@ -126,18 +129,24 @@ export interface NewSubscription {
   customerId: string;
   currency: string;
   startMs: number;
-  /** End of the first period. */
+  /** On this instant plus whole months periods end; see `nextBoundary`. */
   anchorMs: number;
+  /** Nothing is billed before; the first period then ends here. */
+  trialEndMs?: number;
+  paymentMethodId?: string | null;
+  metadata?: Record<string, string>;
 }
 
 export function newSubscription(state: StripeState, input: NewSubscription): Subscription {
   const start = toSeconds(input.startMs);
+  const trialEnd = input.trialEndMs === undefined ? null : toSeconds(input.trialEndMs);
   const subscription: Subscription = {
     customerId: input.customerId,
     anchorMs: input.anchorMs,
     periodStartMs: input.startMs,
-    periodEndMs: input.anchorMs,
+    periodEndMs: input.trialEndMs ?? nextBoundary(input.anchorMs, input.startMs),
     items: [],
+    itemSinceMs: new Map(),
     wire: {
       id: state.nextId('sub'),
       object: 'subscription',
@@ -159,7 +168,7 @@ export function newSubscription(state: StripeState, input: NewSubscription): Sub
       customer: input.customerId,
       customer_account: null,
       days_until_due: null,
-      default_payment_method: null,
+      default_payment_method: input.paymentMethodId ?? null,
       default_source: null,
       default_tax_rates: [],
       description: null,
@@ -175,7 +184,7 @@ export function newSubscription(state: StripeState, input: NewSubscription): Sub
       latest_invoice: null,
       livemode: false,
       managed_payments: null,
-      metadata: {},
+      metadata: input.metadata ?? {},
       next_pending_invoice_item_invoice: null,
       on_behalf_of: null,
       pause_collection: null,
@@ -185,22 +194,24 @@ export function newSubscription(state: StripeState, input: NewSubscription): Sub
       pending_update: null,
       schedule: null,
       start_date: start,
-      status: 'active',
+      status: trialEnd === null ? 'active' : 'trialing',
       test_clock: null,
       transfer_data: null,
-      trial_end: null,
+      trial_end: trialEnd,
       trial_settings: null,
-      trial_start: null,
+      trial_start: trialEnd === null ? null : start,
     },
   };
   state.subscriptions.set(subscription.wire.id, subscription);
   return subscription;
 }
 
+/** `sinceMs`: it was added to a subscription that ran already, and counts from then on. */
 export function newSubscriptionItem(
   state: StripeState,
   subscription: Subscription,
   priceId: string,
+  sinceMs?: number,
 ): WireSubscriptionItem {
   const price = state.prices.get(priceId);
   if (price === undefined) throw new RangeError(`no price ${priceId}`);
@@ -208,9 +219,9 @@ export function newSubscriptionItem(
     id: state.nextId('si'),
     object: 'subscription_item',
     billing_thresholds: null,
-    created: subscription.wire.created,
+    created: sinceMs === undefined ? subscription.wire.created : toSeconds(sinceMs),
     current_period_end: toSeconds(subscription.periodEndMs),
-    current_period_start: toSeconds(subscription.periodStartMs),
+    current_period_start: toSeconds(sinceMs ?? subscription.periodStartMs),
     current_trial: null,
     discounts: [],
     metadata: {},
@@ -220,6 +231,7 @@ export function newSubscriptionItem(
     tax_rates: [],
   };
   subscription.items.push(item);
+  if (sinceMs !== undefined) subscription.itemSinceMs.set(item.id, toSeconds(sinceMs) * 1_000);
   state.items.set(item.id, item);
   return item;
 }

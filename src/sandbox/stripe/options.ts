@@ -40,9 +40,23 @@ export interface StripeStandInSettings {
 /** What the service listens to when it is told of every change; see docs/stripe.md. */
 const DEFAULT_EVENTS = [
   'invoice.created',
+  'invoice.updated',
   'invoice.finalized',
   'invoice.paid',
+  'invoice.payment_failed',
+  'invoice.voided',
+  'invoice.marked_uncollectible',
+  'invoice.deleted',
+  'customer.created',
+  'customer.updated',
+  'customer.deleted',
+  'customer.subscription.created',
   'customer.subscription.updated',
+  'customer.subscription.deleted',
+  'price.created',
+  'price.updated',
+  'product.created',
+  'product.updated',
 ];
 
 export function withDefaults(options: StripeStandInOptions): StripeStandInSettings {

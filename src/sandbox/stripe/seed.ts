@@ -1,4 +1,7 @@
+import { DAY_MS } from '../../clock.ts';
 import type { Scenario, ScenarioCustomer, ScenarioModel } from '../scenario.ts';
+import type { BillingCycle } from './billing-cycle.ts';
+import { scheduleLife } from './customer-life.ts';
 import { formatDecimal, parseDecimal } from './money.ts';
 import { newCustomer, newMeter, newProduct, newSubscription, newSubscriptionItem } from './objects.ts';
 import { newPrice, type TierInput } from './prices.ts';
@@ -48,7 +51,8 @@ export function meterEventName(model: string, tokenType: string): string {
 }
 
 /** Fills an empty account with the scenario's catalog: what a person would set up by hand, see docs/stripe.md. */
-export function seedState(state: StripeState, scenario: Scenario, options: SeedOptions): void {
+export function seedState(cycle: BillingCycle, scenario: Scenario, options: SeedOptions): void {
+  const { state } = cycle.account;
   const created = toSeconds(scenario.options.startMs);
   const currencies = [...new Set(scenario.customers.map((customer) => customer.currency))];
   const prices = new Map<string, SeedPrice[]>(currencies.map((currency) => [currency, []]));
@@ -85,17 +89,19 @@ export function seedState(state: StripeState, scenario: Scenario, options: SeedO
     }
   }
   for (const customer of scenario.customers) {
-    seedCustomer(state, customer, prices.get(customer.currency) ?? [], scenario.options.startMs, options);
+    seedCustomer(cycle, customer, prices.get(customer.currency) ?? [], scenario.options.startMs, options);
   }
 }
 
 function seedCustomer(
-  state: StripeState,
+  cycle: BillingCycle,
   customer: ScenarioCustomer,
   prices: readonly SeedPrice[],
   startMs: number,
   options: SeedOptions,
 ): void {
+  const { state } = cycle.account;
+  const { life } = customer;
   const created = toSeconds(startMs);
   const { id } = newCustomer(state, {
     name: customer.name,
@@ -103,21 +109,34 @@ function seedCustomer(
     currency: customer.currency,
     metadata: { tenant_id: customer.tenantKey },
     created,
+    paymentMethodId: life.withoutPaymentMethod === true ? null : state.nextId('pm'),
   });
   const subscription = newSubscription(state, {
     customerId: id,
     currency: customer.currency,
     startMs,
     anchorMs: customer.billingAnchorMs,
+    ...(life.trialDays === undefined ? {} : { trialEndMs: startMs + life.trialDays * DAY_MS }),
   });
+  const second =
+    life.secondSubscription === undefined
+      ? null
+      : newSubscription(state, {
+          customerId: id,
+          currency: customer.currency,
+          startMs,
+          anchorMs: startMs + life.secondSubscription.anchorDay * DAY_MS,
+        });
   for (const price of prices) {
     const own = options.tieredPrices.find(
       ({ tenantKey, model, tokenType }) =>
         tenantKey === customer.tenantKey && model === price.model && tokenType === price.tokenType,
     );
     const priceId = own === undefined ? price.priceId : seedTieredPrice(state, customer, price, own, created);
-    newSubscriptionItem(state, subscription, priceId);
+    const apart = second !== null && life.secondSubscription?.models.includes(price.model) === true;
+    newSubscriptionItem(state, apart ? second : subscription, priceId);
   }
+  scheduleLife(cycle, second === null ? [subscription] : [subscription, second], life, startMs);
   if (options.legacyItemTenantKeys.includes(customer.tenantKey)) {
     const product = newProduct(state, { name: 'Legacy tokens', created });
     const price = newPrice(state, {

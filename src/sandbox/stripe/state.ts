@@ -1,8 +1,10 @@
 import { createRandom, deriveSeed } from '../random.ts';
 import { UsageStore } from './usage.ts';
 import type {
+  WireCreditNote,
   WireCustomer,
   WireInvoice,
+  WireInvoiceItem,
   WireInvoiceLine,
   WireMeter,
   WirePrice,
@@ -16,6 +18,8 @@ import type {
 export interface Subscription {
   wire: Omit<WireSubscription, 'items'>;
   items: WireSubscriptionItem[];
+  /** From when usage counts for an item: its addition, or when it got its price. By item; absent: always. */
+  itemSinceMs: Map<string, number>;
   customerId: string;
   /** Period boundaries fall on this instant plus whole months. */
   anchorMs: number;
@@ -29,8 +33,25 @@ export interface Invoice {
   customerId: string;
   periodStartMs: number;
   periodEndMs: number;
+  /** What is metered on it: the subscription's items as they were when the period ended. */
+  metered: MeteredItem[];
+  /** Invoice items that have joined it, in order. */
+  itemIds: string[];
+  /** What was written on its lines, by line. */
+  lineEdits: Map<string, LineEdit>;
   /** Null while a draft: lines then follow the usage. */
   frozenLines: WireInvoiceLine[] | null;
+}
+
+/** An item, its price, and from when usage counts for it. */
+export interface MeteredItem {
+  item: WireSubscriptionItem;
+  fromMs: number;
+}
+
+export interface LineEdit {
+  description?: string;
+  metadata?: Record<string, string>;
 }
 
 /** What `GET /v1/events` and `GET /v2/core/events` hold; thin ones are told by their `object`. */
@@ -55,6 +76,8 @@ export class StripeState {
   readonly subscriptions = new Map<string, Subscription>();
   readonly items = new Map<string, WireSubscriptionItem>();
   readonly invoices = new Map<string, Invoice>();
+  readonly invoiceItems = new Map<string, WireInvoiceItem>();
+  readonly creditNotes = new Map<string, WireCreditNote>();
   readonly events = new Map<string, StripeEvent>();
   readonly webhookEndpoints = new Map<string, WireWebhookEndpoint>();
   readonly usage = new UsageStore();

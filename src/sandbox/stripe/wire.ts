@@ -31,6 +31,9 @@ export type WireSubscription = Wire<Stripe.Subscription>;
 export type WireSubscriptionItem = Wire<Stripe.SubscriptionItem>;
 export type WireInvoice = Wire<Stripe.Invoice>;
 export type WireInvoiceLine = Wire<Stripe.InvoiceLineItem>;
+export type WireInvoiceItem = Wire<Stripe.InvoiceItem>;
+export type WireCreditNote = Wire<Stripe.CreditNote>;
+export type WireCreditNoteLine = Wire<Stripe.CreditNoteLineItem>;
 export type WireWebhookEndpoint = Wire<Stripe.WebhookEndpoint>;
 
 /** Stripe counts in whole seconds. */

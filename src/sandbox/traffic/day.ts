@@ -52,6 +52,7 @@ function playSession(day: Day, caller: Caller, session: Session, random: Random)
   const properties = describeSeries(caller, session.profile);
   for (let minute = 0; minute < session.minuteCount; minute += 1) {
     const eventMs = day.startMs + (session.startMinute + minute) * MINUTE_MS;
+    if (caller.callsUntilMs !== undefined && eventMs >= caller.callsUntilMs) return;
     const callCount = drawBetween(random, session.minimumCalls, session.maximumCalls) * day.rowMultiplier;
     for (const unitCallCount of drawUnits(callCount, day.rowMultiplier, random)) {
       const calls = Array.from({ length: unitCallCount }, () => {

@@ -103,7 +103,7 @@ class MonthEndDraws {
 
   #call(
     call: {
-      customer: Pick<ScenarioCustomer, 'tenantKey'>;
+      customer: Pick<ScenarioCustomer, 'tenantKey' | 'callsUntilMs'>;
       subject: string;
       eventMs: number;
       latePercent: number;
@@ -111,6 +111,7 @@ class MonthEndDraws {
     random: Random,
   ): void {
     const { customer, subject, eventMs, latePercent } = call;
+    if (customer.callsUntilMs !== undefined && eventMs >= customer.callsUntilMs) return;
     const { startMs, seed } = this.#scenario.options;
     const profile = drawFeature(random);
     const properties = describeSeries(customer.tenantKey, subject, profile);

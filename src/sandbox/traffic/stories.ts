@@ -12,6 +12,8 @@ const HEAVY_TENANT_TOKEN_PERCENT = 38;
 
 /** One caller and everything that shapes its calls. */
 export interface Caller {
+  /** The customer has left by then. */
+  callsUntilMs?: number;
   subject: string;
   tenantKey: string;
   features: readonly WeightedFeature[];
@@ -46,6 +48,7 @@ export function createCallers(scenario: Scenario): Caller[] {
         tenantKey: customer.tenantKey,
         features: loops ? [{ profile: FEATURES.crmSync, weight: 1 }] : [...usual, ...extra],
         sizePercent: heavy ? heavySizePercent : 100,
+        ...(customer.callsUntilMs === undefined ? {} : { callsUntilMs: customer.callsUntilMs }),
         loopDayIndex: loops ? chooseLoopDay(scenario) : null,
         weekdayHourWeights: OFFICE_WEEKDAY,
         weekendHourWeights: OFFICE_WEEKEND,
