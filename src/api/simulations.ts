@@ -2,6 +2,7 @@ import { createRoute, z } from '@hono/zod-openapi';
 import type { Context } from 'hono';
 import { accepts } from 'hono/accepts';
 import { stream } from 'hono/streaming';
+import { HOUR_MS } from '../clock.ts';
 import { toTallystickError, ValidationError } from '../errors.ts';
 import { readPriceBook } from '../ledger/price-book.ts';
 import {
@@ -37,6 +38,9 @@ import {
 
 const Params = z.object({ simulationId: z.string().regex(/^sim_[A-Za-z0-9_-]{16,64}$/) });
 const NDJSON = 'application/x-ndjson';
+
+/** A year of a thousand customers takes minutes. */
+const LONGEST_RUN_MS = HOUR_MS;
 
 /** Adds what-if scenarios over stored usage: `/v1/simulations`. */
 export function addSimulationRoutes(api: Api, dependencies: ApiDependencies): void {
@@ -213,18 +217,24 @@ function streamSimulation(
   });
 }
 
-async function showSimulation({ database }: ApiDependencies, simulationId: string): Promise<SimulationBody> {
+async function showSimulation(
+  { database, clock }: ApiDependencies,
+  simulationId: string,
+): Promise<SimulationBody> {
   const stored = await getSimulation(database, simulationId);
+  // Who worked it out was killed: nobody will ever end it.
+  const isAbandoned =
+    stored.status === 'running' && clock.now().getTime() - stored.createdAt.getTime() > LONGEST_RUN_MS;
   return {
     simulationId,
-    status: stored.status,
+    status: isAbandoned ? 'failed' : stored.status,
     from: stored.window.start.toISOString(),
     to: stored.window.end.toISOString(),
     priceBookVersion: stored.priceBookVersion,
     createdAt: stored.createdAt.toISOString(),
     createdBy: stored.createdBy,
     request: stored.request,
-    lastError: stored.lastError,
+    lastError: isAbandoned ? 'ABANDONED' : stored.lastError,
     result: stored.result as SimulationBody['result'],
   };
 }

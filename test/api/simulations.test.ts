@@ -3,6 +3,7 @@ import { rateUsage } from '../../jobs/rate-usage.ts';
 import type { SimulationBody } from '../../src/api/simulation-schemas.ts';
 import { seedPlans } from '../../src/ledger/plan-seed.ts';
 import { seedPriceBook } from '../../src/ledger/price-book.ts';
+import { insertSimulation } from '../../src/ledger/simulations.ts';
 import { createLogger } from '../../src/log.ts';
 import { type ApiBench, createApiBench } from './setup.ts';
 import { insertCatalog, insertUsage } from './world.ts';
@@ -203,6 +204,16 @@ describe('POST /v1/simulations', () => {
     }
     const rows = await bench.ledger.database.selectFrom('simulations').selectAll().execute();
     expect(rows).toEqual([]);
+  });
+
+  it('says so when whoever worked it out was killed', async () => {
+    const createdAt = new Date(bench.clock.now().getTime() - 2 * 3_600_000);
+    const window = { start: new Date('2026-10-01T00:00:00Z'), end: new Date('2026-10-02T00:00:00Z') };
+    const simulationId = 'sim_killed0000000000000';
+    const common = { simulationId, request: {}, window, priceBookVersion: '1', createdBy: 'test' };
+    await insertSimulation(bench.ledger.database, { ...common, createdAt });
+    const response = await bench.call(`/v1/simulations/${simulationId}`, { scope: 'finance' });
+    expect(await response.json()).toMatchObject({ status: 'failed', lastError: 'ABANDONED', result: null });
   });
 
   it('may be read by sales, and asked for by finance', async () => {
