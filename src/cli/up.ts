@@ -14,13 +14,15 @@ import { scheduleSteps, watchSchedules } from '../../jobs/schedule.ts';
 import { runStep, stepNames } from '../../jobs/steps.ts';
 import { readApiSettings } from '../api/dependencies.ts';
 import { describeConfig, loadConfig } from '../config.ts';
-import { createLogger } from '../log.ts';
+import { createLogger, type Logger } from '../log.ts';
 import { createWebhooks, startHttpServer } from './http-server.ts';
 import { createJobDependencies, openStores } from './services.ts';
 import { createStopSignal, untilStopped } from './stop-signal.ts';
 
 /** A stop that takes longer than this is cut off; everything not committed is done again at the next start. */
 const STOP_LIMIT_MS = 20_000;
+/** What jobs, requests and the queue's connections have of it; the rest is for the ledger. */
+const CLOSE_LIMIT_MS = 14_000;
 
 interface Roles {
   api: boolean;
@@ -84,12 +86,23 @@ async function runService(roles: Roles): Promise<void> {
     await untilStopped(stop);
     log.info('stopping');
     setTimeout(() => process.exit(1), STOP_LIMIT_MS).unref();
-    await Promise.all([stopWatching(), server?.close(), worker?.close()]);
-    await queue.close();
+    const closing = Promise.all([stopWatching(), server?.close(), worker?.close()]).then(() => queue.close());
+    await closeWithin(CLOSE_LIMIT_MS, closing, log);
   } finally {
     await stores.close();
   }
   log.info('stopped');
+  // Calls that nobody waits for any more, to systems that hang, would keep the process alive.
+  process.exit();
+}
+
+/** Waits for an orderly end; a queue whose server is gone has none. */
+async function closeWithin(limitMs: number, closing: Promise<unknown>, log: Logger): Promise<void> {
+  const late = Symbol('late');
+  const limit = new Promise<symbol>((resolve) => setTimeout(() => resolve(late), limitMs).unref());
+  if ((await Promise.race([closing, limit])) === late) {
+    log.warn({ limitMs }, 'Not everything closed in time; what is not committed is done again');
+  }
 }
 
 /** Puts the schedules in place and watches over them and the queue. Returns the way to end that. */
