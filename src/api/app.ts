@@ -4,6 +4,7 @@ import { HTTPException } from 'hono/http-exception';
 import { methodNotAllowed } from 'hono/method-not-allowed';
 import { toTallystickError } from '../errors.ts';
 import { addQuotePage } from '../pages/quote-routes.ts';
+import { addStatementPages } from '../pages/statement-routes.ts';
 import { addCarriedUsageRoutes } from './carried-usage.ts';
 import { addCostRoutes } from './costs.ts';
 import { addCoverageRoutes } from './coverage.ts';
@@ -30,6 +31,7 @@ import { addReferencePage } from './reference-page.ts';
 import { requestIds } from './request-id.ts';
 import { addRescanRoutes } from './rescans.ts';
 import { addSimulationRoutes } from './simulations.ts';
+import { addStatementRoutes } from './statements.ts';
 import { addStatusRoutes } from './status.ts';
 import { addSubjectRoutes } from './subjects.ts';
 import { addUsageRoutes } from './usage.ts';
@@ -73,10 +75,9 @@ export function createApp(dependencies: ApiDependencies): Api {
   addCustomerRoutes(app, dependencies);
   addSubjectRoutes(app, dependencies);
   addUsageRoutes(app, dependencies);
-  addInvoicePreviewRoutes(app, {
-    ...dependencies,
-    previewCache: dependencies.previewCache ?? new Map(),
-  });
+  const previewing = { ...dependencies, previewCache: dependencies.previewCache ?? new Map() };
+  addInvoicePreviewRoutes(app, previewing);
+  addStatementRoutes(app, previewing);
   addPlanRoutes(app, dependencies);
   addQuoteRoutes(app, dependencies);
   addCostRoutes(app, dependencies);
@@ -100,6 +101,7 @@ export function createApp(dependencies: ApiDependencies): Api {
   addOpenApiDocument(app, dependencies);
   addReferencePage(app, dependencies);
   addQuotePage(app, dependencies);
+  addStatementPages(app, previewing);
   if (dependencies.webhooks !== undefined) app.route('/webhooks/stripe', dependencies.webhooks);
 
   app.notFound((context) =>

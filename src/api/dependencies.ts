@@ -4,6 +4,7 @@ import { type Clock, HOUR_MS } from '../clock.ts';
 import type { Config } from '../config.ts';
 import type { ApiKey } from '../ledger/api-keys.ts';
 import type { LedgerDatabase } from '../ledger/database.ts';
+import type { InvoiceSystem } from '../stripe/closing-port.ts';
 import type { BillingInvoice, BillingSystem } from '../stripe/port.ts';
 
 /** Reads one file of the reference page by its bare name; null when there is none. */
@@ -24,6 +25,8 @@ export interface ApiDependencies {
   database: LedgerDatabase;
   clock: Clock;
   billing: BillingSystem;
+  /** Reads invoices whose lines the ledger does not have yet; absent: they are not to be had. */
+  invoicing?: Pick<InvoiceSystem, 'readInvoice'>;
   version: string;
   log?: ApiLog;
   /** Stripe's webhooks, mounted at `/webhooks/stripe`. */

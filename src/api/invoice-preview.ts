@@ -57,7 +57,7 @@ export function addInvoicePreviewRoutes(api: Api, dependencies: PreviewDependenc
 }
 
 /** @throws TallystickError UNKNOWN_CUSTOMER */
-async function previewInvoices(
+export async function previewInvoices(
   dependencies: PreviewDependencies,
   customerId: string,
 ): Promise<InvoicePreviewBody> {

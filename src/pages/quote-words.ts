@@ -42,7 +42,8 @@ export function customerAssumptions(quote: StoredQuoteBody): string[] {
   ];
 }
 
-function perMillion(unitAmountDecimal: string, currency: string): string {
+/** Minor units for one token as a price for people: `$3.00 per million`. */
+export function perMillion(unitAmountDecimal: string, currency: string): string {
   const pico = parseDecimal(unitAmountDecimal, PICO_DIGITS) * 1_000_000n;
   const amount = formatDecimal(pico, PICO_DIGITS + minorUnitDigits(currency), minorUnitDigits(currency));
   return `${moneyInWords(amount, currency)} per million`;

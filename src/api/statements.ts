@@ -1,0 +1,152 @@
+import { createRoute, z } from '@hono/zod-openapi';
+import { accepts } from 'hono/accepts';
+import { writeAudit } from '../ledger/audit.ts';
+import { getCustomer } from '../ledger/customers.ts';
+import { readStoredInvoice } from '../ledger/invoice-lines.ts';
+import { requireScope, securityOf } from './authentication.ts';
+import { CustomerParams } from './customers.ts';
+import { type Api, type ApiDependencies, actorOf, type PreviewCache } from './dependencies.ts';
+import { problemResponse } from './problem.ts';
+import { InstantSchema, jsonContent, keyedProblems, notFoundProblem, upstreamProblem } from './schemas.ts';
+import { requireLinkOrScope } from './statement-access.ts';
+import { toStatementCsv } from './statement-csv.ts';
+import {
+  DEFAULT_VALID_DAYS,
+  MOST_VALID_DAYS,
+  makeStatementLink,
+  type StatementTarget,
+} from './statement-links.ts';
+import { makeInvoiceStatement, makePreviewStatements } from './statement-making.ts';
+import { StatementPreviewSchema, StatementSchema } from './statement-schemas.ts';
+
+export const InvoiceIdSchema = z
+  .string()
+  .regex(/^[A-Za-z0-9_-]{1,255}$/, { error: 'must be the id of an invoice, e.g. in_1A2b3C' })
+  .openapi({ example: 'in_1A2b3C' });
+
+const InvoiceParams = z.object({ invoiceId: InvoiceIdSchema });
+const LinkQuery = z.object({
+  expires: z.string().max(12).optional().openapi({ description: 'Of a link; instead of a key.' }),
+  signature: z.string().max(200).optional(),
+});
+
+const LinkRequestSchema = z
+  .strictObject({
+    validDays: z.int().min(1).max(MOST_VALID_DAYS).default(DEFAULT_VALID_DAYS),
+  })
+  .openapi('StatementLinkRequest');
+const LinkSchema = z.object({ url: z.url(), expiresAt: InstantSchema }).openapi('StatementLink');
+
+/** Adds the statements of invoices and previews under `/v1/statements`, and what makes links to their pages. */
+export function addStatementRoutes(
+  api: Api,
+  dependencies: ApiDependencies & { previewCache: PreviewCache },
+): void {
+  const common = { tags: ['Billing'], security: securityOf('finance', 'admin') };
+  const csvToo = <Schema extends z.ZodType>(schema: Schema) => ({
+    200: {
+      description: 'JSON, or CSV with Accept: text/csv.',
+      content: { 'application/json': { schema }, 'text/csv': { schema: z.string() } },
+    },
+    ...keyedProblems,
+    ...notFoundProblem,
+    ...upstreamProblem,
+  });
+  const supports = ['application/json', 'text/csv'];
+
+  const invoiceRoute = createRoute({
+    ...common,
+    method: 'get',
+    path: '/v1/statements/{invoiceId}',
+    summary: "An invoice's usage: its lines, by day, model, feature and user; with a key or a signed link",
+    middleware: [
+      requireLinkOrScope(dependencies, (context) => ({ invoiceId: context.req.param('invoiceId') ?? '' })),
+    ],
+    request: { params: InvoiceParams, query: LinkQuery },
+    responses: csvToo(StatementSchema),
+  });
+  api.openapi(invoiceRoute, async (context) => {
+    const statement = await makeInvoiceStatement(dependencies, context.req.valid('param').invoiceId);
+    if (accepts(context, { header: 'Accept', supports, default: 'application/json' }) === 'text/csv') {
+      return context.text(toStatementCsv([statement]), 200, csvHeaders(statement.invoiceId ?? 'statement'));
+    }
+    return context.json(statement, 200);
+  });
+
+  const previewRoute = createRoute({
+    ...common,
+    method: 'get',
+    path: '/v1/statements/preview/{customerId}',
+    summary: "The same of a customer's next invoices, as they would be now",
+    middleware: [
+      requireLinkOrScope(dependencies, (context) => ({ customerId: context.req.param('customerId') ?? '' })),
+    ],
+    request: { params: CustomerParams, query: LinkQuery },
+    responses: csvToo(StatementPreviewSchema),
+  });
+  api.openapi(previewRoute, async (context) => {
+    const preview = await makePreviewStatements(dependencies, context.req.valid('param').customerId);
+    if (accepts(context, { header: 'Accept', supports, default: 'application/json' }) === 'text/csv') {
+      return context.text(toStatementCsv(preview.statements), 200, csvHeaders('statement-so-far'));
+    }
+    return context.json(preview, 200);
+  });
+
+  const linkCommon = {
+    ...common,
+    method: 'post' as const,
+    middleware: [requireScope(dependencies, 'finance')],
+    responses: { 201: jsonContent(LinkSchema, 'The link.'), ...keyedProblems, ...notFoundProblem },
+  };
+  const body = { content: { 'application/json': { schema: LinkRequestSchema } } };
+  const makeLink = async (target: StatementTarget, validDays: number, origin: string, actor: string) => {
+    const link = await makeStatementLink(dependencies, target, { origin, validDays });
+    const entry = {
+      actor,
+      action: 'statement.link',
+      target: 'invoiceId' in target ? target.invoiceId : target.customerId,
+      details: { expiresAt: link.expiresAt.toISOString() },
+      now: dependencies.clock.now(),
+    };
+    await dependencies.database.transaction().execute((transaction) => writeAudit(transaction, entry));
+    return { url: link.url, expiresAt: link.expiresAt.toISOString() };
+  };
+
+  const invoiceLinkRoute = createRoute({
+    ...linkCommon,
+    path: '/v1/statements/{invoiceId}/links',
+    summary: "Makes a link that opens an invoice's statement to whoever has it, until it expires",
+    request: { params: InvoiceParams, body },
+  });
+  api.openapi(invoiceLinkRoute, async (context) => {
+    const { invoiceId } = context.req.valid('param');
+    if ((await readStoredInvoice(dependencies.database, invoiceId)) === null) {
+      return problemResponse(context, 'NOT_FOUND', `No invoice has the id ${invoiceId}.`) as never;
+    }
+    const { validDays = DEFAULT_VALID_DAYS } = context.req.valid('json') ?? {};
+    const { origin } = new URL(context.req.url);
+    return context.json(await makeLink({ invoiceId }, validDays, origin, actorOf(context)), 201);
+  });
+
+  const previewLinkRoute = createRoute({
+    ...linkCommon,
+    path: '/v1/statements/preview/{customerId}/links',
+    summary: "Makes a link to a customer's statement so far",
+    request: { params: CustomerParams, body },
+  });
+  api.openapi(previewLinkRoute, async (context) => {
+    const { customerId } = context.req.valid('param');
+    await getCustomer(dependencies.database, customerId);
+    const { validDays = DEFAULT_VALID_DAYS } = context.req.valid('json') ?? {};
+    const { origin } = new URL(context.req.url);
+    return context.json(await makeLink({ customerId }, validDays, origin, actorOf(context)), 201);
+  });
+}
+
+/** Of a CSV that a browser saves under this name. */
+export function csvHeaders(name: string): Record<string, string> {
+  return {
+    'Content-Type': 'text/csv; charset=utf-8; header=present',
+    'Content-Disposition': `attachment; filename="${name}.csv"`,
+  };
+}

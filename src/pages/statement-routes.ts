@@ -1,0 +1,101 @@
+import type { Context } from 'hono';
+import { accepts } from 'hono/accepts';
+import type { Api, ApiDependencies, ApiEnvironment, PreviewCache } from '../api/dependencies.ts';
+import { logRefusedLink, mayReadStatement } from '../api/statement-access.ts';
+import { toStatementCsv } from '../api/statement-csv.ts';
+import { type StatementTarget, statementPath } from '../api/statement-links.ts';
+import { makeInvoiceStatement, makePreviewStatements } from '../api/statement-making.ts';
+import type { StatementBody } from '../api/statement-schemas.ts';
+import { csvHeaders } from '../api/statements.ts';
+import { toTallystickError } from '../errors.ts';
+import {
+  missingStatementPage,
+  STATEMENT_STYLE_PATH,
+  statementPage,
+  waitingStatementPage,
+} from './statement.ts';
+import { STATEMENT_STYLE } from './statement-style.ts';
+
+/** The page's own sheet, and nothing else: no script, no image, no frame, no other address. */
+const HEADERS = {
+  'Content-Security-Policy':
+    "default-src 'none'; style-src 'self'; img-src data:; frame-ancestors 'none'; base-uri 'none'; form-action 'none'",
+  'Referrer-Policy': 'no-referrer',
+  'X-Robots-Tag': 'noindex',
+  'Cache-Control': 'no-store',
+};
+const FORMS = ['text/html', 'application/json', 'text/csv'];
+
+type PageDependencies = ApiDependencies & { previewCache: PreviewCache };
+
+/**
+ * Adds `GET /statements/{invoiceId}` and `GET /statements/preview/{customerId}`: a statement to whoever has its signed
+ * link, or a key with the scope finance or admin; as a page, or as `?format=csv` or `json` or the Accept header says.
+ */
+export function addStatementPages(api: Api, dependencies: PageDependencies): void {
+  api.get(STATEMENT_STYLE_PATH, (context) =>
+    context.body(STATEMENT_STYLE, 200, {
+      'Content-Type': 'text/css; charset=utf-8',
+      'Cache-Control': 'public, max-age=3600',
+    }),
+  );
+  api.get('/statements/preview/:customerId', async (context) => {
+    const { customerId } = context.req.param();
+    return await answer(dependencies, context, { customerId }, async () => {
+      const preview = await makePreviewStatements(dependencies, customerId);
+      return { statements: preview.statements, json: preview };
+    });
+  });
+  api.get('/statements/:invoiceId', async (context) => {
+    const { invoiceId } = context.req.param();
+    return await answer(dependencies, context, { invoiceId }, async () => {
+      const statement = await makeInvoiceStatement(dependencies, invoiceId);
+      return { statements: [statement], json: statement };
+    });
+  });
+}
+
+async function answer(
+  dependencies: PageDependencies,
+  context: Context<ApiEnvironment>,
+  target: StatementTarget,
+  make: () => Promise<{ statements: StatementBody[]; json: object }>,
+): Promise<Response> {
+  const missing = () => context.html(missingStatementPage(), 404, HEADERS);
+  if (!(await mayReadStatement(dependencies, context, target))) return missing();
+  try {
+    const { statements, json } = await make();
+    const form = formOf(context);
+    if (form === 'application/json') return context.json(json, 200, HEADERS);
+    if (form === 'text/csv') {
+      const name = 'invoiceId' in target ? target.invoiceId : 'usage-so-far';
+      return context.text(toStatementCsv(statements), 200, { ...HEADERS, ...csvHeaders(name) });
+    }
+    return context.html(statementPage(statements, addressOf(context, target)), 200, HEADERS);
+  } catch (error) {
+    const known = toTallystickError(error);
+    if (known.code === 'NOT_FOUND' || known.code === 'UNKNOWN_CUSTOMER') {
+      logRefusedLink(dependencies, context, target, 'nothing_there');
+      return missing();
+    }
+    if (!known.code.startsWith('UPSTREAM_')) throw error;
+    dependencies.log?.warn({ err: error, ...target }, 'a statement could not be made');
+    return context.html(waitingStatementPage(), 503, { ...HEADERS, 'Retry-After': '60' });
+  }
+}
+
+function formOf(context: Context<ApiEnvironment>): string {
+  const asked = context.req.query('format');
+  if (asked === 'csv') return 'text/csv';
+  if (asked === 'json') return 'application/json';
+  return accepts(context, { header: 'Accept', supports: FORMS, default: 'text/html' });
+}
+
+/** The same link with another form behind it; a reader by key gives the key again. */
+function addressOf(context: Context<ApiEnvironment>, target: StatementTarget) {
+  const { expires, signature } = context.req.query();
+  const link =
+    expires === undefined || signature === undefined ? [] : [`expires=${expires}`, `signature=${signature}`];
+  const inForm = (form: string) => `${statementPath(target)}?${[...link, `format=${form}`].join('&')}`;
+  return { csv: inForm('csv'), json: inForm('json') };
+}
