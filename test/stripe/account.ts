@@ -3,7 +3,7 @@ import { type AddressInfo, createServer } from 'node:net';
 import { serve } from '@hono/node-server';
 import type Stripe from 'stripe';
 import { HOUR_MS } from '../../src/clock.ts';
-import { createScenario, type Scenario } from '../../src/sandbox/scenario.ts';
+import { createScenario, type Scenario, type ScenarioOptions } from '../../src/sandbox/scenario.ts';
 import type { StripeStandInOptions } from '../../src/sandbox/stripe/options.ts';
 import { createStripeStandIn, type StripeStandIn } from '../../src/sandbox/stripe/stand-in.ts';
 import { VirtualClock } from '../../src/sandbox/virtual-clock.ts';
@@ -31,6 +31,7 @@ export interface TestAccountOptions extends StripeStandInOptions {
   seed?: number;
   customerCount?: number;
   startMs?: number;
+  scenarioLives?: NonNullable<ScenarioOptions['lives']>;
   stripe?: StripeOptions;
 }
 
@@ -45,6 +46,7 @@ export async function openAccount(options: TestAccountOptions = {}): Promise<Tes
     customerCount: options.customerCount ?? 3,
     userCount: 10,
     startMs,
+    ...(options.scenarioLives === undefined ? {} : { lives: options.scenarioLives }),
   });
   const standIn = createStripeStandIn(
     { clock, seed, stateDirectory: options.stateDirectory ?? null, latencyMs: options.latencyMs ?? 0 },

@@ -17,6 +17,7 @@ import {
   collectPayment,
   emitInvoice,
   finalizeInvoice,
+  hasPaymentMethod,
   requireDraft,
   voidInvoice,
   writeOffInvoice,
@@ -76,10 +77,10 @@ export function invoiceChangeEndpoints(cycle: BillingCycle): Endpoint[] {
       if (invoice.wire.status !== 'open' && invoice.wire.status !== 'uncollectible') {
         throw refuseParameter('invoice', `This invoice is ${invoice.wire.status} and cannot be paid.`);
       }
-      collectPayment(account, invoice, nowMs);
-      if (invoice.wire.status !== 'paid') {
+      if (!hasPaymentMethod(account, invoice)) {
         throw new StripeRefusal(402, { code: 'missing', message: 'The customer has no payment method.' });
       }
+      collectPayment(account, invoice, nowMs);
     }),
     act('/void', {}, (invoice, { nowMs }) => voidInvoice(account, invoice, nowMs)),
     act('/mark_uncollectible', {}, (invoice, { nowMs }) => writeOffInvoice(account, invoice, nowMs)),

@@ -16,7 +16,7 @@ import {
   requireText,
 } from './form.ts';
 import { emitInvoice, requireDraft } from './invoice-fate.ts';
-import { joinInvoice, newInvoiceItem } from './invoice-items.ts';
+import { checkRoom, joinInvoice, newInvoiceItem } from './invoice-items.ts';
 import { parseDecimal, priceLine } from './money.ts';
 import { PAGING_SHAPE, toPage } from './paging.ts';
 import { refuseMissing, refuseParameter } from './refusal.ts';
@@ -153,13 +153,10 @@ function createItem(state: StripeState, invoice: Invoice | null, { form, nowMs }
     metadata: readMap(form, 'metadata'),
     date: toSeconds(nowMs),
   };
+  // A refused call leaves no trace, not even a used-up id: a replay would number differently.
+  if (invoice !== null) checkRoom(invoice);
   const item = newInvoiceItem(state, input);
-  try {
-    if (invoice !== null) joinInvoice(invoice, item);
-  } catch (refusal) {
-    state.invoiceItems.delete(item.id);
-    throw refusal;
-  }
+  if (invoice !== null) joinInvoice(invoice, item);
   return item;
 }
 

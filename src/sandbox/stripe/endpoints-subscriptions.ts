@@ -23,6 +23,7 @@ import { cancelNow } from './renewals.ts';
 import type { Subscription } from './state.ts';
 import {
   addItem,
+  checkItemCount,
   checkPrice,
   emitSubscription,
   isEnded,
@@ -196,15 +197,30 @@ function updateSubscription(cycle: BillingCycle, subscription: Subscription, { f
   const cancelAtPeriodEnd = readBoolean(form, 'cancel_at_period_end');
   const paymentMethod = readChange(form, 'default_payment_method');
   const billsUsage = readBillsUsage(form);
-  for (const change of readObjects(form, 'items')) {
+  // All of them are checked before the first is made: a refused call must leave nothing behind.
+  const changes = readObjects(form, 'items').map((change) => {
     const id = readText(change, 'id');
     const item = subscription.items.find((candidate) => candidate.id === id);
-    if (id !== undefined && item === undefined)
-      throw refuseParameter('items', `No such subscription item: '${id}'`);
-    if (item === undefined) addItem(account, subscription, requireText(change, 'price'), nowMs);
-    else if (readBoolean(change, 'deleted') === true)
-      removeItem(account, subscription, item, nowMs, billsUsage);
-    else replacePrice(account, subscription, item, requireText(change, 'price'), nowMs, billsUsage);
+    if (id !== undefined && item === undefined) {
+      throw refuseParameter('items', `No such subscription item: '${id}'`, 'resource_missing');
+    }
+    if (item !== undefined && readBoolean(change, 'deleted') === true) return { item, priceId: null };
+    const priceId = requireText(change, 'price');
+    checkPrice(account, subscription, priceId, item);
+    return { item, priceId };
+  });
+  checkItemCount(
+    subscription.items.length +
+      changes.filter(({ item }) => item === undefined).length -
+      changes.filter(({ priceId }) => priceId === null).length,
+  );
+  for (const { item, priceId } of changes) {
+    if (item !== undefined && priceId === null) removeItem(account, subscription, item, nowMs, billsUsage);
+  }
+  for (const { item, priceId } of changes) {
+    if (priceId === null) continue;
+    if (item === undefined) addItem(account, subscription, priceId, nowMs);
+    else replacePrice(account, subscription, item, priceId, nowMs, billsUsage);
   }
   if (cancelAtPeriodEnd !== undefined) {
     wire.cancel_at_period_end = cancelAtPeriodEnd;

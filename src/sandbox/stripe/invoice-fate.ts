@@ -47,7 +47,7 @@ export function finalizeInvoice(
     wire.number = `${customer.invoice_prefix}-${String(sequence).padStart(4, '0')}`;
     customer.next_invoice_sequence = sequence + 1;
     wire.starting_balance = customer.balance;
-    customer.balance += amountDue(wire, total) - total;
+    customer.balance += total - amountDue(wire, total);
     wire.ending_balance = customer.balance;
   }
   wire.status = 'open';
@@ -116,7 +116,8 @@ export function writeOffInvoice(account: BillingAccount, invoice: Invoice, atMs:
   emitInvoice(account, 'invoice.marked_uncollectible', invoice, atMs);
 }
 
-function hasPaymentMethod({ state }: BillingAccount, invoice: Invoice): boolean {
+/** The subscription's own, or the customer's. */
+export function hasPaymentMethod({ state }: BillingAccount, invoice: Invoice): boolean {
   const subscription = state.subscriptions.get(invoice.subscriptionId)?.wire;
   const customer = state.customers.get(invoice.customerId);
   return (

@@ -69,10 +69,12 @@ export function newInvoiceItem(state: StripeState, input: NewInvoiceItem): WireI
 }
 
 /** @throws StripeRefusal when the invoice is full */
+export function checkRoom(invoice: Invoice): void {
+  if (invoice.itemIds.length < MAX_ITEMS_PER_INVOICE) return;
+  throw refuseParameter('invoice', `An invoice may have at most ${MAX_ITEMS_PER_INVOICE} invoice items.`);
+}
+
 export function joinInvoice(invoice: Invoice, item: WireInvoiceItem): void {
-  if (invoice.itemIds.length >= MAX_ITEMS_PER_INVOICE) {
-    throw refuseParameter('invoice', `An invoice may have at most ${MAX_ITEMS_PER_INVOICE} invoice items.`);
-  }
   invoice.itemIds.push(item.id);
   item.invoice = invoice.wire.id;
 }

@@ -19,12 +19,17 @@ import type { WebhookFaults } from './webhook-faults.ts';
  * prices and meters made, changed and found by `lookup_key`; graduated and volume tiers with flat amounts;
  * renewals, drafts, grace, finalization with numbers, previews; signed webhooks. Answers are typed by the SDK.
  *
- * It does not model: payments (a finalized invoice is paid at once), tax, discounts, credits, licensed
- * quantities (such items bill nothing), intervals other than the month, `transform_quantity`, prorations (an
- * item added or removed counts for the whole period), invoice items, the invoice of zero at a subscription's
- * start, test clocks, the v2 meter event stream, API versions other than the SDK's, permissions of restricted keys. Parameters that Tallystick
- * has no use for are unknown to it. Where Stripe's behaviour is unknown (docs/stripe.md lists it), it takes
- * the harsher reading.
+ * Of the lives of subscriptions: several per customer, anchors on the 29th to 31st, trials, paused collection,
+ * cancellation at once or with the period, items added, removed or given another price as the flexible billing mode
+ * has it. Of invoices: drafts held, changed, deleted, voided; texts of lines; invoice items, pending or on a draft, 250
+ * of them; credit notes; the customer's credit balance; customers who cannot pay. Events are listed for 30 days.
+ *
+ * It does not model: payments (who has a payment method has paid at once; who has none never has, and there are no
+ * retries), transfers, tax, discounts, credit grants, licensed quantities (such items bill nothing), intervals other
+ * than the month, `transform_quantity`, prorations of flat fees, `cancel_at`, one-off invoices, refunds, the invoice of
+ * zero at a subscription's start, test clocks, the v2 meter event stream, API versions other than the SDK's,
+ * permissions of restricted keys. Parameters that Tallystick has no use for are unknown to it. Where Stripe's
+ * behaviour is unknown (docs/stripe.md lists it), it takes the harsher reading.
  *
  * Time is the virtual clock's, but the rate, the latency and webhook signatures are real. Every effect is in
  * the journal before its answer leaves; the state is rebuilt from scenario and journal.

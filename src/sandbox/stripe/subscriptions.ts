@@ -52,10 +52,15 @@ export function addItem(
   atMs: number,
 ): WireSubscriptionItem {
   checkPrice(account, subscription, priceId);
-  if (subscription.items.length >= MAX_ITEMS) {
+  checkItemCount(subscription.items.length + 1);
+  return newSubscriptionItem(account.state, subscription, priceId, atMs);
+}
+
+/** @throws StripeRefusal */
+export function checkItemCount(count: number): void {
+  if (count > MAX_ITEMS) {
     throw refuseParameter('items', `Subscriptions may have at most ${MAX_ITEMS} items.`);
   }
-  return newSubscriptionItem(account.state, subscription, priceId, atMs);
 }
 
 /**
