@@ -14,6 +14,8 @@ interface Nudge {
 /** What a finished step leaves for the next one. Schedules would find it too, only later. */
 const NUDGES: Partial<Record<StepName, Nudge>> = {
   'sync-catalog': { next: 'push-usage', when: 'releasedTokenCount' },
+  'fetch-missed-events': { next: 'refresh-catalog', when: 'missedCount' },
+  'refresh-catalog': { next: 'push-usage', when: 'releasedTokenCount' },
   'collect-usage': { next: 'ingest-events', when: 'usageEventCount' },
   'ingest-events': {
     next: 'aggregate-usage',

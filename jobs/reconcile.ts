@@ -4,6 +4,7 @@ import { findDoubtedPairs, findPairsOfWindow, raiseDoubts } from '../src/ledger/
 import { judgeInvoiceQuantities } from '../src/ledger/invoice-quantities.ts';
 import { findHoursToReconcile, findSettledHours } from '../src/ledger/reconciled-hours.ts';
 import { finishReconciliation, takeReconciliation } from '../src/ledger/reconciliations.ts';
+import { markProviderProcessed } from '../src/ledger/webhook-events.ts';
 import type { JobDependencies } from './dependencies.ts';
 import { checkPairs, checkSample, noPairs, type PairsOutcome } from './reconcile/check-pairs.ts';
 import { type RecheckOutcome, recheckHours } from './reconcile/recheck-hours.ts';
@@ -55,6 +56,8 @@ export async function reconcile(deps: JobDependencies, signal?: AbortSignal): Pr
   const doubted = await findDoubtedPairs(database, { now, limit: DOUBTED_PAIR_LIMIT });
   await checkPairs(deps, doubted, 'doubt', pairs, signal);
   await checkSample(deps, pairs, signal);
+  // What OpenMeter had notified of by then is in what was compared.
+  await markProviderProcessed(database, 'openmeter', now);
   return {
     ...recheck,
     ...pairs,

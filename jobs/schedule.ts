@@ -4,7 +4,10 @@ import { STEP_NAMES, type StepName } from './steps.ts';
 
 /** How often each step looks at its watermark. Ticks may come late or twice; neither matters. */
 export const STEP_INTERVALS_MS: Record<StepName, number> = {
-  'sync-catalog': 10 * 60_000,
+  // The whole catalog; refresh-catalog follows single changes, and lists it too when a day has passed without.
+  'sync-catalog': 24 * 60 * 60_000,
+  'fetch-missed-events': 10 * 60_000,
+  'refresh-catalog': 60_000,
   'collect-usage': 60_000,
   // The night's work, once; the other looks are for rescans asked for, and for nights that were missed.
   'rescan-usage': 60 * 60_000,
@@ -12,6 +15,7 @@ export const STEP_INTERVALS_MS: Record<StepName, number> = {
   'aggregate-usage': 2 * 60_000,
   'repair-usage': 5 * 60_000,
   'push-usage': 60_000,
+  'close-invoices': 60_000,
   'rate-usage': 5 * 60_000,
   reconcile: 10 * 60_000,
   'collect-control': 5 * 60_000,

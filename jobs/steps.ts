@@ -1,14 +1,17 @@
 import { TallystickError } from '../src/errors.ts';
 import { withStepLease } from '../src/ledger/step-leases.ts';
 import { aggregateUsage } from './aggregate-usage.ts';
+import { closeInvoices } from './close-invoice.ts';
 import { collectControl } from './collect-control.ts';
 import { collectUsage } from './collect-usage.ts';
 import type { JobDependencies } from './dependencies.ts';
+import { fetchMissedEvents } from './fetch-missed-events.ts';
 import { ingestEvents } from './ingest-events.ts';
 import { pushUsage } from './push-usage.ts';
 import { rateUsage } from './rate-usage.ts';
 import { reconcile } from './reconcile.ts';
 import { recordRun } from './record-run.ts';
+import { refreshCatalog } from './refresh-catalog.ts';
 import { repairUsage } from './repair-usage.ts';
 import { rescanUsage } from './rescan-usage.ts';
 import { syncCatalog } from './sync-catalog.ts';
@@ -17,12 +20,15 @@ import { syncPrices } from './sync-prices.ts';
 /** The pipeline's steps in the order in which usage travels; names are the BullMQ job names. */
 export const STEP_NAMES = [
   'sync-catalog',
+  'fetch-missed-events',
+  'refresh-catalog',
   'collect-usage',
   'rescan-usage',
   'ingest-events',
   'aggregate-usage',
   'repair-usage',
   'push-usage',
+  'close-invoices',
   'rate-usage',
   'reconcile',
 ] as const;
@@ -44,12 +50,15 @@ type Step = (deps: JobDependencies, signal?: AbortSignal) => Promise<object>;
 
 const STEPS: Record<StepName, Step> = {
   'sync-catalog': syncCatalog,
+  'fetch-missed-events': fetchMissedEvents,
+  'refresh-catalog': refreshCatalog,
   'collect-usage': collectUsage,
   'rescan-usage': rescanUsage,
   'ingest-events': ingestEvents,
   'aggregate-usage': aggregateUsage,
   'repair-usage': repairUsage,
   'push-usage': pushUsage,
+  'close-invoices': closeInvoices,
   'rate-usage': rateUsage,
   reconcile,
   'collect-control': collectControl,

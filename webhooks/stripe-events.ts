@@ -7,6 +7,9 @@ export interface VerifiedStripeEvent {
   id: string;
   type: string;
   relatedObjectId: string | null;
+  /** What kind of object that is, as snapshots name it: `subscription`, `billing.meter`. */
+  objectType: string | null;
+  occurredAt: Date | null;
   /** Small enough to keep, and without the names and addresses that snapshots carry. */
   summary: Record<string, unknown>;
 }
@@ -55,6 +58,8 @@ function readSnapshot(event: Stripe.Event): VerifiedStripeEvent {
   return {
     ...readNames(event),
     relatedObjectId: textOf(object, 'id'),
+    objectType: textOf(object, 'object'),
+    occurredAt: instantOf(event.created),
     summary: {
       kind: 'snapshot',
       created: event.created,
@@ -71,6 +76,8 @@ function readThin(event: Stripe.V2.Core.EventNotification): VerifiedStripeEvent 
   return {
     ...readNames(event),
     relatedObjectId: textOf(relatedObject, 'id'),
+    objectType: textOf(relatedObject, 'type'),
+    occurredAt: instantOf(event.created),
     summary: {
       kind: 'thin',
       created: event.created,
@@ -86,6 +93,12 @@ function readNames(event: unknown): { id: string; type: string } {
   const type = textOf(event, 'type');
   if (id === null || type === null) throw new UnusableEventError('The event has no id or no type.');
   return { id, type };
+}
+
+/** Seconds since the epoch in snapshots, ISO text in thin events; null when it is no instant. */
+function instantOf(created: unknown): Date | null {
+  const instant = new Date(typeof created === 'number' ? created * 1_000 : String(created));
+  return Number.isNaN(instant.getTime()) ? null : instant;
 }
 
 function textOf(holder: unknown, name: string): string | null {

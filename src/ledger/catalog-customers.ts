@@ -13,7 +13,7 @@ export interface CatalogCustomer {
 const text = <Row>(rows: readonly Row[], pick: (row: Row) => string | null) => rows.map(pick);
 
 /**
- * Stripe's customers under the ids the ledger knows them by. A customer made through the API before Stripe
+ * All of Stripe's customers under the ids the ledger knows them by. A customer made through the API before Stripe
  * knew its tenant is joined, not doubled; a tenant set through the API stays where Stripe names none.
  */
 export async function storeCustomers(
@@ -25,11 +25,61 @@ export async function storeCustomers(
     .selectFrom('customers')
     .select(['customer_id', 'stripe_customer_id', 'tenant_key'])
     .execute();
-  const rows = placeCustomers(customers, known);
   // Tenants may change hands within one reading; let go of all before taking any.
+  await putCustomers(transaction, placeCustomers(customers, known), { now, letGoOfAll: true });
+  // Stripe lists no deleted customers: whoever is gone from the list is gone.
+  await sql`update customers set deleted_at = coalesce(deleted_at, ${now}), tenant_key = null
+            where stripe_customer_id is not null and synced_at <= ${now}
+              and stripe_customer_id <> all(${text(customers, (row) => row.stripeCustomerId)}::text[])`.execute(
+    transaction,
+  );
+}
+
+/**
+ * Single customers, likewise; the others stay as they are.
+ * @returns false, and nothing is changed, when one claims a tenant that another one of Stripe's has: who was there first
+ *   is known only from the whole list
+ */
+export async function storeChangedCustomers(
+  transaction: LedgerTransaction,
+  customers: readonly CatalogCustomer[],
+  now: Date,
+): Promise<boolean> {
+  if (customers.length === 0) return true;
+  const stripeIds = customers.map((customer) => customer.stripeCustomerId);
+  const tenants = customers.flatMap((customer) => customer.tenantKey ?? []);
+  const known = await transaction
+    .selectFrom('customers')
+    .select(['customer_id', 'stripe_customer_id', 'tenant_key'])
+    .where((where) =>
+      where.or([
+        where('stripe_customer_id', '=', sql<string>`any(${stripeIds}::text[])`),
+        where('customer_id', '=', sql<string>`any(${[...stripeIds, ...tenants]}::text[])`),
+        where('tenant_key', '=', sql<string>`any(${tenants}::text[])`),
+      ]),
+    )
+    .execute();
+  const isClaimed = known.some(
+    (row) =>
+      row.stripe_customer_id !== null &&
+      row.tenant_key !== null &&
+      !stripeIds.includes(row.stripe_customer_id) &&
+      tenants.includes(row.tenant_key),
+  );
+  if (isClaimed || new Set(tenants).size < tenants.length) return false;
+  await putCustomers(transaction, placeCustomers(customers, known), { now, letGoOfAll: false });
+  return true;
+}
+
+async function putCustomers(
+  transaction: LedgerTransaction,
+  rows: readonly CatalogCustomer[],
+  { now, letGoOfAll }: { now: Date; letGoOfAll: boolean },
+): Promise<void> {
   await sql`update customers set tenant_key = null
-            where stripe_customer_id is not null or customer_id = any(${text(rows, (row) => row.customerId)}::text[])
-              or tenant_key = any(${text(rows, (row) => row.tenantKey)}::text[])`.execute(transaction);
+            where synced_at <= ${now} and ((${letGoOfAll} and stripe_customer_id is not null)
+              or customer_id = any(${text(rows, (row) => row.customerId)}::text[])
+              or tenant_key = any(${text(rows, (row) => row.tenantKey)}::text[]))`.execute(transaction);
   await sql`
     insert into customers as known (customer_id, stripe_customer_id, tenant_key, name, currency, deleted_at, synced_at)
     select id, stripe_id, tenant, name, currency, case when deleted then ${now}::timestamptz end, ${now}::timestamptz
@@ -38,17 +88,12 @@ export async function storeCustomers(
       ${text(rows, (row) => row.currency)}::text[], ${rows.map((row) => row.deleted)}::boolean[])
       as read(id, stripe_id, tenant, name, currency, deleted)
     on conflict (customer_id) do update
-      set stripe_customer_id = excluded.stripe_customer_id, tenant_key = excluded.tenant_key, name = excluded.name,
-          currency = excluded.currency, synced_at = excluded.synced_at,
-          deleted_at = case when excluded.deleted_at is null then null else coalesce(known.deleted_at, excluded.deleted_at) end`.execute(
-    transaction,
-  );
-  // Stripe lists no deleted customers: whoever is gone from the list is gone.
-  await sql`update customers set deleted_at = coalesce(deleted_at, ${now}), tenant_key = null
-            where stripe_customer_id is not null
-              and stripe_customer_id <> all(${text(customers, (row) => row.stripeCustomerId)}::text[])`.execute(
-    transaction,
-  );
+      set stripe_customer_id = excluded.stripe_customer_id, tenant_key = excluded.tenant_key,
+          -- Of a deleted one Stripe tells nothing but its id.
+          name = case when excluded.deleted_at is null then excluded.name else known.name end,
+          currency = coalesce(excluded.currency, known.currency), synced_at = excluded.synced_at,
+          deleted_at = case when excluded.deleted_at is null then null else coalesce(known.deleted_at, excluded.deleted_at) end
+      where known.synced_at <= excluded.synced_at`.execute(transaction);
 }
 
 type KnownCustomer = { customer_id: string; stripe_customer_id: string | null; tenant_key: string | null };

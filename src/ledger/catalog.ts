@@ -1,22 +1,32 @@
 import { sql } from 'kysely';
-import type { BillingCatalog } from '../stripe/port.ts';
-import { type CatalogCustomer, storeCustomers } from './catalog-customers.ts';
+import type { BillingCatalog, BillingCatalogChange } from '../stripe/port.ts';
+import { type MeterBinding, renewBindings } from './catalog-bindings.ts';
+import { type CatalogCustomer, storeChangedCustomers, storeCustomers } from './catalog-customers.ts';
+import { endMissingItems, storeItems, storePriceChanges } from './catalog-items.ts';
+import { moveCatalogProgress } from './catalog-progress.ts';
 import type { LedgerDatabase, LedgerTransaction } from './database.ts';
 import { storePeriodBoundaries } from './hour-parts.ts';
 import { storeInvoiceQuantities } from './invoice-quantities.ts';
-import type { TokenType } from './schema.ts';
-import { toStoredPrice } from './stored-price.ts';
-
-export interface MeterBinding {
-  model: string;
-  tokenType: TokenType;
-  feature: string;
-  stripeMeterId: string;
-}
 
 export interface LedgerCatalog extends Omit<BillingCatalog, 'customers'> {
   customers: CatalogCustomer[];
+}
+
+export interface LedgerCatalogChange extends Omit<BillingCatalogChange, 'customers'> {
+  customers: CatalogCustomer[];
+}
+
+export interface CatalogReading {
+  /** When the reading began: what is known from later is not overwritten. */
+  now: Date;
+  /** Items without a meter are billed through, by usage records. */
+  servesLegacyItems?: boolean;
+}
+
+export interface StoredCatalog {
   bindings: MeterBinding[];
+  /** What is wrong with prices. */
+  problems: string[];
 }
 
 /**
@@ -26,86 +36,96 @@ export interface LedgerCatalog extends Omit<BillingCatalog, 'customers'> {
 export async function storeCatalog(
   database: LedgerDatabase,
   catalog: LedgerCatalog,
-  now: Date,
-): Promise<void> {
-  await database.transaction().execute(async (transaction) => {
+  reading: CatalogReading,
+): Promise<StoredCatalog> {
+  const { now, servesLegacyItems = false } = reading;
+  return await database.transaction().execute(async (transaction) => {
+    await lockCatalog(transaction);
     await storeCustomers(transaction, catalog.customers, now);
     await storeMeters(transaction, catalog.meters, now);
-    const idByStripeId = new Map(
-      (
-        await transaction
-          .selectFrom('customers')
-          .select(['customer_id', 'stripe_customer_id'])
-          .where('stripe_customer_id', 'is not', null)
-          .execute()
-      ).map((row) => [row.stripe_customer_id ?? '', row.customer_id]),
-    );
-    await storeItems(transaction, catalog.subscriptionItems, idByStripeId, now);
+    const idByStripeId = await readCustomerIds(transaction);
+    await storeItems(transaction, catalog.subscriptionItems, idByStripeId, { now, isWholeList: true });
+    const itemIds = catalog.subscriptionItems.map((item) => item.subscriptionItemId);
+    await endMissingItems(transaction, { itemIds, subscriptionIds: 'all', now });
     await storePeriodBoundaries(transaction, now);
-    await storeBindings(transaction, catalog.bindings, now);
+    const stored = await renewBindings(transaction, { now, servesLegacyItems });
     await storeInvoices(transaction, catalog.invoices, idByStripeId, now);
     await storeInvoiceQuantities(transaction, catalog.invoices, now);
+    await moveCatalogProgress(transaction, 'whole_listing', { position: now, now });
+    return stored;
   });
+}
+
+/**
+ * The same for single objects, which were read with all that belongs to them.
+ * @returns null, and nothing is changed, when only the whole list can tell whose a tenant is
+ */
+export async function storeCatalogChange(
+  database: LedgerDatabase,
+  change: LedgerCatalogChange,
+  reading: CatalogReading,
+): Promise<StoredCatalog | null> {
+  const { now, servesLegacyItems = false } = reading;
+  return await database.transaction().execute(async (transaction) => {
+    await lockCatalog(transaction);
+    if (!(await storeChangedCustomers(transaction, change.customers, now))) return null;
+    await storeMeters(transaction, change.meters, now);
+    const items = change.subscriptions.flatMap((subscription) => subscription.items);
+    const stripeIds = [...items, ...change.invoices].map((row) => row.stripeCustomerId);
+    const idByStripeId = await readCustomerIds(transaction, stripeIds);
+    await storeItems(transaction, items, idByStripeId, { now, isWholeList: false });
+    await endMissingItems(transaction, {
+      itemIds: items.map((item) => item.subscriptionItemId),
+      subscriptionIds: change.subscriptions.map((subscription) => subscription.subscriptionId),
+      now,
+    });
+    await storePriceChanges(transaction, change);
+    await storePeriodBoundaries(transaction, now);
+    const stored = await renewBindings(transaction, { now, servesLegacyItems });
+    await storeInvoices(transaction, change.invoices, idByStripeId, now);
+    await storeInvoiceQuantities(transaction, change.invoices, now);
+    await transaction
+      .updateTable('invoices')
+      .set({ status: 'deleted', synced_at: now })
+      .where('invoice_id', '=', sql<string>`any(${change.deletedInvoiceIds}::text[])`)
+      .execute();
+    return stored;
+  });
+}
+
+/** One writer at a time: a listing and a refresh of single objects touch the same rows in different orders. */
+async function lockCatalog(transaction: LedgerTransaction): Promise<void> {
+  await sql`select pg_advisory_xact_lock(hashtext('tallystick catalog'))`.execute(transaction);
+}
+
+/** The ledger's ids of Stripe's customers: of all, or of those named. */
+async function readCustomerIds(
+  transaction: LedgerTransaction,
+  stripeCustomerIds?: readonly string[],
+): Promise<Map<string, string>> {
+  let query = transaction
+    .selectFrom('customers')
+    .select(['customer_id', 'stripe_customer_id'])
+    .where('stripe_customer_id', 'is not', null);
+  if (stripeCustomerIds !== undefined) {
+    query = query.where('stripe_customer_id', '=', sql<string>`any(${[...stripeCustomerIds]}::text[])`);
+  }
+  return new Map((await query.execute()).map((row) => [row.stripe_customer_id ?? '', row.customer_id]));
 }
 
 const text = <Row>(rows: readonly Row[], pick: (row: Row) => string | null) => rows.map(pick);
 
 async function storeMeters(transaction: LedgerTransaction, meters: LedgerCatalog['meters'], now: Date) {
   await sql`
-    insert into stripe_meters (stripe_meter_id, event_name, display_name, aggregation, event_time_window, status, synced_at)
+    insert into stripe_meters as known (stripe_meter_id, event_name, display_name, aggregation, event_time_window, status, synced_at)
     select *, ${now}::timestamptz from unnest(${text(meters, (row) => row.stripeMeterId)}::text[],
       ${text(meters, (row) => row.eventName)}::text[], ${text(meters, (row) => row.displayName)}::text[],
       ${text(meters, (row) => row.aggregation)}::text[], ${text(meters, (row) => row.eventTimeWindow)}::text[],
       ${text(meters, (row) => row.status)}::text[])
     on conflict (stripe_meter_id) do update
       set event_name = excluded.event_name, display_name = excluded.display_name, aggregation = excluded.aggregation,
-          event_time_window = excluded.event_time_window, status = excluded.status, synced_at = excluded.synced_at`.execute(
-    transaction,
-  );
-}
-
-/** Subscriptions in these states take usage; ended and never-started ones do not. */
-const BILLING_STATES = new Set(['active', 'trialing', 'past_due', 'unpaid', 'paused']);
-
-async function storeItems(
-  transaction: LedgerTransaction,
-  items: LedgerCatalog['subscriptionItems'],
-  idByStripeId: ReadonlyMap<string, string>,
-  now: Date,
-) {
-  const known = items.filter((item) => idByStripeId.has(item.stripeCustomerId));
-  const prices = known.map((item) => toStoredPrice(item.price));
-  await sql`
-    insert into subscription_items (subscription_item_id, subscription_id, subscription_status, customer_id, price_id,
-      product_name, currency, unit_amount_decimal, tiers_mode, price_tiers, stripe_meter_id, current_period_start, current_period_end, active, synced_at)
-    select *, ${now}::timestamptz from unnest(${text(known, (row) => row.subscriptionItemId)}::text[],
-      ${text(known, (row) => row.subscriptionId)}::text[], ${text(known, (row) => row.subscriptionStatus)}::text[],
-      ${text(known, (row) => idByStripeId.get(row.stripeCustomerId) ?? '')}::text[], ${text(known, (row) => row.priceId)}::text[],
-      ${text(known, (row) => row.productName)}::text[], ${text(known, (row) => row.currency)}::text[],
-      ${text(prices, (row) => row.unitAmountDecimal)}::text[], ${text(prices, (row) => row.tiersMode)}::text[],
-      ${text(prices, (row) => row.priceTiers)}::jsonb[], ${text(known, (row) => row.stripeMeterId)}::text[],
-      ${text(known, (row) => row.currentPeriodStart.toISOString())}::timestamptz[],
-      ${text(known, (row) => row.currentPeriodEnd.toISOString())}::timestamptz[],
-      ${known.map((row) => BILLING_STATES.has(row.subscriptionStatus))}::boolean[])
-    on conflict (subscription_item_id) do update
-      set subscription_status = excluded.subscription_status, price_id = excluded.price_id, product_name = excluded.product_name,
-          currency = excluded.currency, unit_amount_decimal = excluded.unit_amount_decimal,
-          tiers_mode = excluded.tiers_mode, price_tiers = excluded.price_tiers, stripe_meter_id = excluded.stripe_meter_id,
-          current_period_start = excluded.current_period_start, current_period_end = excluded.current_period_end,
-          active = excluded.active, synced_at = excluded.synced_at`.execute(transaction);
-  await sql`update subscription_items set active = false, synced_at = ${now}
-            where active and subscription_item_id <> all(${text(known, (row) => row.subscriptionItemId)}::text[])`.execute(
-    transaction,
-  );
-}
-
-async function storeBindings(transaction: LedgerTransaction, bindings: readonly MeterBinding[], now: Date) {
-  await transaction.deleteFrom('meter_bindings').execute();
-  await sql`
-    insert into meter_bindings (model, token_type, feature, stripe_meter_id, synced_at)
-    select *, ${now}::timestamptz from unnest(${text(bindings, (row) => row.model)}::text[],
-      ${text(bindings, (row) => row.tokenType)}::text[], ${text(bindings, (row) => row.feature)}::text[],
-      ${text(bindings, (row) => row.stripeMeterId)}::text[])`.execute(transaction);
+          event_time_window = excluded.event_time_window, status = excluded.status, synced_at = excluded.synced_at
+      where known.synced_at <= excluded.synced_at`.execute(transaction);
 }
 
 async function storeInvoices(
@@ -116,7 +136,7 @@ async function storeInvoices(
 ) {
   const known = invoices.filter((invoice) => idByStripeId.has(invoice.stripeCustomerId));
   await sql`
-    insert into invoices (invoice_id, customer_id, subscription_id, status, number, currency, total_minor, period_start, period_end, synced_at)
+    insert into invoices as known (invoice_id, customer_id, subscription_id, status, number, currency, total_minor, period_start, period_end, synced_at)
     select *, ${now}::timestamptz from unnest(${text(known, (row) => row.invoiceId)}::text[],
       ${text(known, (row) => idByStripeId.get(row.stripeCustomerId) ?? '')}::text[], ${text(known, (row) => row.subscriptionId)}::text[],
       ${text(known, (row) => row.status)}::text[], ${text(known, (row) => row.number)}::text[], ${text(known, (row) => row.currency)}::text[],
@@ -124,9 +144,8 @@ async function storeInvoices(
       ${text(known, (row) => row.periodEnd.toISOString())}::timestamptz[])
     on conflict (invoice_id) do update
       set status = excluded.status, number = excluded.number, total_minor = excluded.total_minor,
-          period_start = excluded.period_start, period_end = excluded.period_end, synced_at = excluded.synced_at`.execute(
-    transaction,
-  );
+          period_start = excluded.period_start, period_end = excluded.period_end, synced_at = excluded.synced_at
+      where known.synced_at <= excluded.synced_at`.execute(transaction);
 }
 
 /**

@@ -1,7 +1,8 @@
 import { sql } from 'kysely';
+import { billingPlaces } from './billing-places.ts';
 import type { LedgerDatabase } from './database.ts';
 import { billedAt, isUndivided } from './hour-parts.ts';
-import { CATALOG_FRESH, mayBeTooLate } from './late-pushes.ts';
+import { mayBeTooLate } from './late-pushes.ts';
 
 /** Stripe takes timestamps up to 35 days back; an hour is kept in hand. */
 const STRIPE_PAST_LIMIT = '34 days 23 hours';
@@ -22,6 +23,12 @@ export async function planPushes(
   database: LedgerDatabase,
   plan: { now: Date; rowLimit: number },
 ): Promise<{ rowCount: number; pushCount: number; quarantinedCount: number }> {
+  const places = billingPlaces({
+    customerId: sql`c.customer_id`,
+    stripeMeterId: sql`m.stripe_meter_id`,
+    billedAt: sql`billed.billed_at`,
+    now: plan.now,
+  });
   const planned = await sql<{ row_count: number; push_count: number; quarantined_count: number }>`
     with candidate as (
       select hourly_usage_id, window_start, part_start_minute, subject, feature, model, token_type, delta_token_count
@@ -29,9 +36,7 @@ export async function planPushes(
       order by window_start, hourly_usage_id limit ${plan.rowLimit} for update skip locked),
     placed as (
       select candidate.*, c.customer_id, c.stripe_customer_id, c.deleted_at, m.stripe_meter_id, m.event_name,
-        m.event_time_window, m.status as meter_status, m.aggregation, item.current_period_start,
-        item.current_period_end, item.subscription_id, item.synced_at,
-        ${billedAt('candidate', { customerId: sql`c.customer_id`, meterAlias: 'm' })} as billed_at
+        m.event_time_window, m.status as meter_status, m.aggregation, billed.billed_at, item_count, place_count, is_stale
       from candidate
       left join subjects s on s.subject = candidate.subject
       left join customers c on c.customer_id = s.customer_id
@@ -40,10 +45,9 @@ export async function planPushes(
         where b.token_type = candidate.token_type and b.model in (candidate.model, '*') and b.feature in (candidate.feature, '*')
         order by b.model = '*', b.feature = '*' limit 1) binding on true
       left join stripe_meters m on m.stripe_meter_id = binding.stripe_meter_id
-      left join lateral (
-        select i.current_period_start, i.current_period_end, i.subscription_id, i.synced_at from subscription_items i
-        where i.customer_id = c.customer_id and i.stripe_meter_id = m.stripe_meter_id and i.active
-        order by i.current_period_start limit 1) item on true),
+      cross join lateral (
+        select ${billedAt('candidate', { customerId: sql`c.customer_id`, meterAlias: 'm' })} as billed_at) billed
+      left join lateral (${places}) place on true),
     explained as (
       select placed.*,
         case
@@ -51,15 +55,11 @@ export async function planPushes(
           when stripe_customer_id is null or deleted_at is not null then 'no_stripe_customer'
           when stripe_meter_id is null then 'no_binding'
           when meter_status <> 'active' or aggregation <> 'sum' or event_time_window = 'day' then 'unusable_meter'
-          when current_period_start is null then 'no_subscription_item'
+          when item_count = 0 then 'no_subscription_item'
           when billed_at < ${plan.now}::timestamptz - ${STRIPE_PAST_LIMIT}::interval then 'older_than_stripe_takes'
-          when synced_at < ${plan.now}::timestamptz - ${CATALOG_FRESH}::interval and (
-            current_period_end <= ${plan.now} or billed_at < current_period_start)
-            then 'stale_catalog'
-          when billed_at < current_period_start and not exists (
-            select 1 from invoices i where i.customer_id = placed.customer_id and i.subscription_id = placed.subscription_id
-              and i.status = 'draft' and i.sealed_at is null and billed_at >= i.period_start and billed_at < i.period_end)
-            then 'period_finalized'
+          when is_stale then 'stale_catalog'
+          when place_count = 0 then 'period_finalized'
+          when place_count > 1 then 'double_binding'
         end as cause
       from placed),
     judged as (

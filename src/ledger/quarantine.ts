@@ -9,6 +9,7 @@ const CURABLE_REASONS = [
   'unusable_meter',
   'no_subscription_item',
   'stale_catalog',
+  'double_binding',
 ];
 
 /**
@@ -31,6 +32,12 @@ export async function releaseQuarantine(database: LedgerDatabase, now: Date): Pr
           when 'no_binding' then exists (
             select 1 from meter_bindings b where b.token_type = h.token_type and b.model in (h.model, '*') and b.feature in (h.feature, '*'))
           when 'no_stripe_customer' then c.stripe_customer_id is not null and c.deleted_at is null
+          when 'double_binding' then not exists (
+            select 1 from meter_bindings b
+            join subscription_items i on i.stripe_meter_id = b.stripe_meter_id and i.customer_id = s.customer_id and i.active
+            where b.token_type = h.token_type and b.model in (h.model, '*') and b.feature in (h.feature, '*')
+              and (i.ends_at is null or i.ends_at > ${now})
+            group by b.stripe_meter_id having count(distinct i.subscription_item_id) > 1)
           else exists (
             select 1 from meter_bindings b
             join stripe_meters m on m.stripe_meter_id = b.stripe_meter_id and m.status = 'active'

@@ -1,5 +1,25 @@
+import type { ColumnType, Generated } from 'kysely';
+
+type Json = ColumnType<unknown, string, string>;
+
 /** Tables of webhooks and of how the catalog follows them; see migrations for meaning. */
 export interface WebhookTables {
+  webhook_events: {
+    webhook_event_id: string;
+    provider: string;
+    event_type: string;
+    related_object_id: string | null;
+    payload: Json;
+    received_at: Date;
+    processed_at: Date | null;
+    reconciled_at: Date | null;
+    samples_read_at: Date | null;
+    object_type: string | null;
+    occurred_at: Date | null;
+    arrived_by: Generated<'webhook' | 'event_list'>;
+    attempt_count: Generated<number>;
+    last_error: string | null;
+  };
   webhook_counts: {
     provider: string;
     event_type: string;

@@ -178,7 +178,7 @@ export interface Ledger
     price_model: string | null;
     price_token_type: string | null;
     price_feature: string | null;
-    listed_at: Generated<bigint>;
+    list_position: Generated<bigint>;
     started_at: Date | null;
     ends_at: Date | null;
     trial_ends_at: Date | null;
@@ -248,22 +248,6 @@ export interface Ledger
     created_at: Date;
     last_used_at: Date | null;
     revoked_at: Date | null;
-  };
-  webhook_events: {
-    webhook_event_id: string;
-    provider: string;
-    event_type: string;
-    related_object_id: string | null;
-    payload: Json;
-    received_at: Date;
-    processed_at: Date | null;
-    reconciled_at: Date | null;
-    samples_read_at: Date | null;
-    object_type: string | null;
-    occurred_at: Date | null;
-    arrived_by: Generated<'webhook' | 'event_list'>;
-    attempt_count: Generated<number>;
-    last_error: string | null;
   };
   step_leases: {
     step: string;

@@ -73,7 +73,7 @@ describe('a report of meter events that Stripe took and did not count', () => {
   it('refuses the pushes that it names at once, and says why', async () => {
     await open();
     await pushAndLose(4, 2);
-    expect(enqueued).toEqual(['sync-catalog', 'reconcile']);
+    expect(enqueued).toEqual(['refresh-catalog', 'reconcile']);
     expect(await balance(pipeline)).toMatchObject({ billed: 205n, delivered: 406n, drift: 201n });
     expect((await pipeline.run('reconcile')).reconcile).toMatchObject({ reportedPushCount: 2 });
     const total = await balance(pipeline);

@@ -158,7 +158,12 @@ describe('the catalog', () => {
         ...catalog,
         subscriptionItems: [
           ...catalog.subscriptionItems,
-          { ...other, subscriptionItemId: 'si_two', priceId: 'price_two', priceMetadata: one.priceMetadata },
+          {
+            ...other,
+            subscriptionItemId: 'si_two',
+            priceId: 'price_two',
+            priceMetadata: one.priceMetadata,
+          },
           {
             ...other,
             subscriptionItemId: 'si_odd',
@@ -173,6 +178,7 @@ describe('the catalog', () => {
     expect(problems).toEqual([
       expect.stringContaining('to two meters'),
       'Price price_odd has tallystick_token_type "thoughts"; use prompt, prompt_cached or completion.',
+      expect.stringContaining('Customer northwind would be billed 4 times'),
     ]);
     expect(problems[0]).toContain(`${first} and `);
   });

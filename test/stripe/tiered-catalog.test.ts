@@ -63,14 +63,8 @@ describe('a tiered price of a subscription item', () => {
             currency: customer.currency,
             deleted: false,
           })),
-          bindings: catalog.subscriptionItems.slice(0, 1).map((item) => ({
-            model: 'gpt-4o',
-            tokenType: 'prompt',
-            feature: '*',
-            stripeMeterId: item.stripeMeterId ?? '',
-          })),
         },
-        now,
+        { now },
       );
     const read = await account.billing.readCatalog({ invoicesSince: now });
     await store(read);

@@ -36,7 +36,7 @@ function open(overrides: Partial<StripeWebhookDependencies> = {}) {
       webhookSecret: SECRET,
       thinWebhookSecret: THIN_SECRET,
       enqueue: async (job, { reason }) => {
-        enqueued.push(job === 'sync-catalog' ? reason : `${job}: ${reason}`);
+        enqueued.push(job === 'refresh-catalog' ? reason : `${job}: ${reason}`);
       },
       log: { info: logAs('info'), warn: logAs('warn'), error: logAs('error') },
       ...overrides,
@@ -89,7 +89,7 @@ async function post(
 const rows = () => ledger.database.selectFrom('webhook_events').selectAll().execute();
 
 describe('a genuine event', () => {
-  test('is recorded, causes the catalog to be read, and is marked', async () => {
+  test('is recorded as work that is due, and asks for its object to be read', async () => {
     const { app, enqueued } = open();
     const response = await post(app, snapshot());
     expect(response.status).toBe(200);
@@ -101,8 +101,10 @@ describe('a genuine event', () => {
         provider: 'stripe',
         event_type: 'invoice.finalized',
         related_object_id: 'in_1',
+        object_type: 'invoice',
+        occurred_at: new Date(1_793_000_000_000),
         received_at: NOW,
-        processed_at: NOW,
+        processed_at: null,
       },
     ]);
   });
@@ -157,7 +159,9 @@ describe('work that cannot be enqueued', () => {
         provider: 'stripe',
         eventType: 'invoice.finalized',
         relatedObjectId: 'in_1',
+        objectType: 'invoice',
         receivedAt: NOW,
+        attemptCount: 0,
       },
     ]);
     // One that a request may still be at work on is left alone.

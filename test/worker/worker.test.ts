@@ -47,13 +47,6 @@ function settings(more: Record<string, string> = {}): Record<string, string> {
 /** The stand-in's own catalog, and a million prompt tokens of one customer that Stripe has not heard of. */
 async function fillLedger(): Promise<void> {
   const catalog = await account.billing.readCatalog({ invoicesSince: new Date(0) });
-  const gpt4o = catalog.subscriptionItems.flatMap((item) => {
-    const { tallystick_model: model, tallystick_token_type: tokenType } = item.priceMetadata;
-    return model === 'gpt-4o' && item.stripeMeterId !== null && item.currency === 'usd'
-      ? [{ model, tokenType: tokenType as 'prompt', feature: '*', stripeMeterId: item.stripeMeterId }]
-      : [];
-  });
-  const bindings = [...new Map(gpt4o.map((binding) => [binding.tokenType, binding])).values()];
   const customers = catalog.customers.map((customer) => ({
     customerId: customer.metadata.tenant_id ?? '',
     stripeCustomerId: customer.stripeCustomerId,
@@ -62,7 +55,7 @@ async function fillLedger(): Promise<void> {
     currency: customer.currency,
     deleted: false,
   }));
-  await storeCatalog(ledger.database, { ...catalog, customers, bindings }, new Date());
+  await storeCatalog(ledger.database, { ...catalog, customers }, { now: new Date() });
   await ledger.database
     .insertInto('hourly_usage')
     .values({
@@ -197,7 +190,7 @@ describe('the Worker in workerd', () => {
       expect(response.status, await response.clone().text()).toBe(200);
       expect(await response.json()).toEqual({ received: true, duplicate });
     }
-    expect(await readJobs(config)).toEqual([['sync-catalog', 'invoice.created']]);
+    expect(await readJobs(config)).toEqual([['refresh-catalog', 'invoice.created']]);
   });
 
   it('serves many requests at a time, each with connections of its own', async () => {
@@ -226,7 +219,7 @@ describe('the Worker in workerd', () => {
       const response = await deliver(withRedis.url, event('evt_redis'), SECRET);
       expect(response.status, await response.clone().text()).toBe(200);
       const config = { redisUrl: redis.url, databaseUrl: ledger.databaseUrl };
-      expect(await readJobs(config)).toEqual([['sync-catalog', 'invoice.created']]);
+      expect(await readJobs(config)).toEqual([['refresh-catalog', 'invoice.created']]);
     } finally {
       await withRedis.close();
       await redis.close();

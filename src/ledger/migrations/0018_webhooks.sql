@@ -36,7 +36,7 @@ alter table subscription_items
   add column price_token_type text,
   add column price_feature text,
   -- The order in which Stripe lists items, oldest first: where two claim the same, the first keeps it.
-  add column listed_at bigint not null default 0,
+  add column list_position bigint not null default 0,
   -- From when on it can be on an invoice, and from when on no more: it ended then, or is going to.
   add column started_at timestamptz,
   add column ends_at timestamptz,
@@ -50,3 +50,4 @@ create index subscription_items_subscription on subscription_items (subscription
 create index subscription_items_price on subscription_items (price_id);
 create index invoices_subscription on invoices (subscription_id) where status = 'draft';
 create index hourly_usage_stale_catalog on hourly_usage (subject) where quarantine_reason = 'stale_catalog';
+create index webhook_events_arrival on webhook_events (provider, arrived_by, received_at);

@@ -1,0 +1,40 @@
+import { UpstreamError } from '../../src/errors.ts';
+import { readDoubleBindings } from '../../src/ledger/billing-places.ts';
+import { readCustomersWithSubjects } from '../../src/ledger/catalog.ts';
+import { releaseQuarantine } from '../../src/ledger/quarantine.ts';
+import type { JobDependencies } from '../dependencies.ts';
+import { takeUpItems } from '../quarantine/take-up-items.ts';
+
+/**
+ * What every change of the catalog is followed by: usage whose cause of quarantine is gone is taken up, and OpenMeter's
+ * customers follow.
+ * @returns tokens taken up, and what is wrong
+ */
+export async function afterCatalogChange(
+  deps: JobDependencies,
+  options: { now: Date; customersChanged: boolean },
+  signal?: AbortSignal,
+): Promise<{ releasedTokenCount: bigint; problems: string[] }> {
+  const released = await releaseQuarantine(deps.database, options.now);
+  const takenUp = await takeUpItems(deps, { all: false, signal });
+  const problems: string[] = [];
+  if (options.customersChanged) problems.push(...(await followInOpenMeter(deps, signal)));
+  for (const double of await readDoubleBindings(deps.database, options.now)) {
+    problems.push(
+      `Customer ${double.customerId} would be billed ${double.subscriptionItemIds.length} times for meter ${double.eventName}, ` +
+        `by items ${double.subscriptionItemIds.join(' and ')}; nothing is pushed to it until one of them is gone.`,
+    );
+  }
+  return { releasedTokenCount: released + takenUp.tokenCount, problems };
+}
+
+/** OpenMeter's customers only attribute; one that it refuses is a problem to report and stops nothing. */
+async function followInOpenMeter(deps: JobDependencies, signal: AbortSignal | undefined): Promise<string[]> {
+  try {
+    await deps.metering.upsertCustomers(await readCustomersWithSubjects(deps.database), signal);
+    return [];
+  } catch (error) {
+    if (!(error instanceof UpstreamError) || !Array.isArray(error.context.refused)) throw error;
+    return [`${error.message}. ${error.fix ?? ''}`.trim()];
+  }
+}
