@@ -42,6 +42,14 @@ export interface PipelineSettings {
   priceChangePercent: number;
   /** Key of the Stripe customer's metadata that holds the tenant. */
   tenantMetadataKey: string;
+  /** Whether drafts are held back until their usage is proven; else Stripe finalizes them by its own clock. */
+  closesInvoices: boolean;
+  /** How long after its period's end Stripe finalizes a draft by itself, whatever became of us. */
+  closeHoldMs: number;
+  /** How long after a period's end its usage is waited for, by ingestion time. */
+  closeSourceWaitMs: number;
+  /** How long after the last delivery a draft is looked at first. */
+  closeAggregationWaitMs: number;
 }
 
 export const DEFAULT_SETTINGS: PipelineSettings = {
@@ -63,6 +71,10 @@ export const DEFAULT_SETTINGS: PipelineSettings = {
   stripeDoubtReadsPerDay: 200,
   priceChangePercent: 20,
   tenantMetadataKey: 'tenant_id',
+  closesInvoices: true,
+  closeHoldMs: 24 * 3_600_000,
+  closeSourceWaitMs: 2 * 3_600_000,
+  closeAggregationWaitMs: 5 * 60_000,
 };
 
 /** Everything a job needs, made once at the top. */
@@ -77,6 +89,8 @@ export interface JobDependencies {
   billing: BillingSystem;
   /** What ends periods: drafts, items, credit notes. Mostly the same account as `billing`. */
   invoicing: InvoiceSystem;
+  /** Where a customer reads how an invoice came about; null or absent: there is no such page. */
+  statementUrl?: (invoiceId: string) => Promise<string | null>;
   clock: Clock;
   settings: PipelineSettings;
   log: Logger;

@@ -95,6 +95,16 @@ const variablesSchema = z.object({
     .default(300_000),
   HOUR_CLOSE_LAG_MINUTES: minutesAsMs(0, 1_440).default(20 * 60_000),
   REPAIR_GRACE_MINUTES: minutesAsMs(1, 1_440).default(30 * 60_000),
+  CLOSE_INVOICES: z
+    .enum(['true', 'false'], { error: 'must be true or false' })
+    .default('true')
+    .transform((text) => text === 'true'),
+  // Stripe's own longest grace is 72 hours; nobody wants an invoice later than that.
+  CLOSE_HOLD_HOURS: integer(1, 72)
+    .transform((value) => value * 3_600_000)
+    .default(24 * 3_600_000),
+  CLOSE_SOURCE_WAIT_MINUTES: minutesAsMs(0, 2_880).default(120 * 60_000),
+  CLOSE_AGGREGATION_WAIT_MINUTES: minutesAsMs(0, 1_440).default(5 * 60_000),
   STRIPE_SUMMARY_LAG_MINUTES: minutesAsMs(1, 1_440).default(120 * 60_000),
   STRIPE_LOST_AFTER_HOURS: integer(1, 168)
     .transform((value) => value * 3_600_000)

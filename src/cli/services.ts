@@ -183,6 +183,10 @@ export function createJobDependencies(
       stripeDoubtReadsPerDay: config.STRIPE_DOUBT_READ_BUDGET_PER_DAY,
       priceChangePercent: config.PRICE_CHANGE_PERCENT,
       tenantMetadataKey: config.STRIPE_TENANT_METADATA_KEY,
+      closesInvoices: config.CLOSE_INVOICES,
+      closeHoldMs: config.CLOSE_HOLD_HOURS,
+      closeSourceWaitMs: config.CLOSE_SOURCE_WAIT_MINUTES,
+      closeAggregationWaitMs: config.CLOSE_AGGREGATION_WAIT_MINUTES,
     },
   };
 }

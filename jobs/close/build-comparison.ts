@@ -1,0 +1,139 @@
+import {
+  type CloseComparison,
+  type CloseLateItem,
+  type CloseMeterFigures,
+  type CloseTokenTypeFigures,
+  rateMeter,
+} from '../../pricing/close-certificate.ts';
+import { showPrice } from '../../src/ledger/close-certificates.ts';
+import type { CloseEvidence, ClosingItem } from '../../src/ledger/close-evidence.ts';
+import type { PushedFigures } from '../../src/ledger/close-figures.ts';
+import type { OpenClose } from '../../src/ledger/closes.ts';
+import type { LateItem } from '../../src/ledger/late-items.ts';
+import type { ClosingInvoice, ClosingInvoiceLine } from '../../src/stripe/closing-port.ts';
+
+/** The lines of one metered item in one service period. */
+export interface LineGroup {
+  item: ClosingItem;
+  periodStart: Date;
+  periodEnd: Date;
+  lines: ClosingInvoiceLine[];
+}
+
+/** The invoice's metered lines by item and period; tiers, and flat amounts, give several. */
+export function groupLines(invoice: ClosingInvoice, items: ReadonlyMap<string, ClosingItem>): LineGroup[] {
+  const groups = new Map<string, LineGroup>();
+  for (const line of invoice.lines) {
+    const item = line.subscriptionItemId === null ? undefined : items.get(line.subscriptionItemId);
+    if (item === undefined || line.invoiceItemId !== null) continue;
+    const key = `${item.subscriptionItemId} ${line.periodStart.getTime()}`;
+    const group = groups.get(key);
+    if (group === undefined) {
+      groups.set(key, { item, periodStart: line.periodStart, periodEnd: line.periodEnd, lines: [line] });
+    } else group.lines.push(line);
+  }
+  return [...groups.values()];
+}
+
+/** A flat amount of a tier: a line without tokens and without a price for one. */
+export function isFlat(line: ClosingInvoiceLine): boolean {
+  return line.unitAmountDecimal === null;
+}
+
+export function quantityOf(lines: readonly ClosingInvoiceLine[]): bigint {
+  return lines.reduce((sum, line) => sum + (isFlat(line) ? 0n : (line.quantity ?? 0n)), 0n);
+}
+
+export interface ComparisonParts {
+  close: OpenClose;
+  invoice: ClosingInvoice;
+  groups: readonly LineGroup[];
+  pushed: readonly PushedFigures[];
+  tokenTypes: readonly CloseTokenTypeFigures[];
+  lateItems: readonly LateItem[];
+  evidence: CloseEvidence;
+  /** Stripe's own sums of meters whose line differs, by meter. */
+  stripeTokens: ReadonlyMap<string, bigint>;
+  comparedAt: Date;
+}
+
+/** Puts together what is held against each other. */
+export function buildComparison(parts: ComparisonParts): CloseComparison {
+  const { close, invoice, groups, evidence } = parts;
+  const metered = new Set(groups.flatMap((group) => group.lines.map((line) => line.lineId)));
+  const lateItemIds = new Set(parts.lateItems.flatMap((item) => item.invoiceItemId ?? []));
+  return {
+    comparedAt: parts.comparedAt.toISOString(),
+    invoiceId: close.invoiceId,
+    customerId: close.customerId,
+    subscriptionId: close.subscriptionId,
+    currency: invoice.currency,
+    period: showPeriod(close.periodStart, close.periodEnd),
+    tokenTypes: parts.tokenTypes,
+    meters: groups.map((group) => toMeter(group, parts)),
+    lateItems: parts.lateItems.map((item) => toLateItem(item, invoice)),
+    otherLines: invoice.lines
+      .filter((line) => !metered.has(line.lineId) && !lateItemIds.has(line.invoiceItemId ?? ''))
+      .map((line) => ({ lineId: line.lineId, amountMinor: String(line.amountMinor) })),
+    totalMinor: String(invoice.totalMinor),
+    ...evidence,
+  };
+}
+
+function toMeter(group: LineGroup, { pushed, stripeTokens }: ComparisonParts): CloseMeterFigures {
+  const { item, lines } = group;
+  const known = pushed.find(
+    (row) => row.stripeMeterId === item.stripeMeterId && +row.periodStart === +group.periodStart,
+  );
+  const pushedTokens = known?.tokenCount ?? 0n;
+  // The line says at which price it was charged; an item may have got another one since.
+  const isItsPrice = lines.every((line) => line.priceId === null || line.priceId === item.priceId);
+  const price = isItsPrice ? item.price : priceOfLines(lines);
+  const rated = rateMeter(pushedTokens < 0n ? 0n : pushedTokens, price);
+  const counted = stripeTokens.get(item.stripeMeterId);
+  return {
+    stripeMeterId: item.stripeMeterId,
+    eventName: item.eventName,
+    productName: item.productName,
+    subscriptionItemId: item.subscriptionItemId,
+    priceId: lines[0]?.priceId ?? item.priceId,
+    price: showPrice(price),
+    period: showPeriod(group.periodStart, group.periodEnd),
+    pushedTokens: String(pushedTokens),
+    pushCount: String(known?.pushCount ?? 0n),
+    stripeTokens: counted === undefined ? null : String(counted),
+    invoiceQuantity: String(quantityOf(lines)),
+    invoiceAmountMinor: String(lines.reduce((sum, line) => sum + line.amountMinor, 0n)),
+    ratedAmountMinor: rated === null ? null : String(rated),
+    lines: lines.map((line) => ({
+      lineId: line.lineId,
+      quantity: isFlat(line) ? null : String(line.quantity ?? 0n),
+      amountMinor: String(line.amountMinor),
+    })),
+  };
+}
+
+/** One line with a price for a token was charged by exactly that; tiers of an earlier price are not known. */
+function priceOfLines(lines: readonly ClosingInvoiceLine[]) {
+  const [line, ...further] = lines;
+  if (line === undefined || line.unitAmountDecimal === null || further.length > 0) return null;
+  return { kind: 'per_unit' as const, unitAmountDecimal: line.unitAmountDecimal };
+}
+
+function toLateItem(item: LateItem, invoice: ClosingInvoice): CloseLateItem {
+  const line = invoice.lines.find(
+    ({ invoiceItemId }) => invoiceItemId !== null && invoiceItemId === item.invoiceItemId,
+  );
+  return {
+    lateItemId: String(item.lateItemId),
+    stripeMeterId: item.stripeMeterId,
+    period: showPeriod(item.periodStart, item.periodEnd),
+    tokenCount: String(item.tokenCount),
+    amountMinor: String(item.amountMinor),
+    invoiceAmountMinor: line === undefined ? null : String(line.amountMinor),
+  };
+}
+
+function showPeriod(start: Date, end: Date) {
+  return { start: start.toISOString(), end: end.toISOString() };
+}

@@ -1,0 +1,227 @@
+import {
+  type CloseComparison,
+  type CloseDifference,
+  type CloseTokenTypeFigures,
+  findCloseDifferences,
+} from '../../pricing/close-certificate.ts';
+import { addMs, HOUR_MS, MINUTE_MS } from '../../src/clock.ts';
+import {
+  type CloseEvidence,
+  type ClosingItem,
+  readCloseEvidence,
+  readClosingItems,
+} from '../../src/ledger/close-evidence.ts';
+import { type PushedFigures, readCloseFigures, readPushedFigures } from '../../src/ledger/close-figures.ts';
+import { sealInvoice, unsealInvoice } from '../../src/ledger/close-progress.ts';
+import { moveClose, type OpenClose, postponeClose } from '../../src/ledger/closes.ts';
+import { findCarryingCustomers, readLateItems, readStrandedItems } from '../../src/ledger/late-items.ts';
+import { noteStripeReads, takeStripeRead } from '../../src/ledger/stripe-reads.ts';
+import type { ClosingInvoice } from '../../src/stripe/closing-port.ts';
+import type { JobDependencies } from '../dependencies.ts';
+import { buildComparison, groupLines, type LineGroup } from './build-comparison.ts';
+import { leaveDraft } from './claim-drafts.ts';
+import { addLateItems } from './late-items.ts';
+import { backOff } from './run-closes.ts';
+
+/** A line that Stripe may still be adding to is looked at again so soon, then later and later. */
+const LOOK_AGAIN_MS = 5 * MINUTE_MS;
+const LONGEST_LOOK_MS = 30 * MINUTE_MS;
+/** A held invoice is looked at again by itself, in case a repair has reached it. */
+const HELD_AGAIN_MS = 15 * MINUTE_MS;
+const LONGEST_HELD_MS = 2 * HOUR_MS;
+
+/** Holds invoices against the ledger, with what a page of them needs read in a few statements. */
+export class InvoiceComparer {
+  readonly #deps: JobDependencies;
+  readonly #signal: AbortSignal | undefined;
+  #figures = new Map<string, CloseTokenTypeFigures[]>();
+  #items = new Map<string, ClosingItem>();
+  #carrying = new Set<string>();
+  readonly #evidence = new Map<string, CloseEvidence>();
+  heldCount = 0;
+
+  constructor(deps: JobDependencies, signal: AbortSignal | undefined) {
+    this.#deps = deps;
+    this.#signal = signal;
+  }
+
+  async prepare(page: readonly OpenClose[]): Promise<void> {
+    const { database, source, clock } = this.#deps;
+    const customerIds = [...new Set(page.map((close) => close.customerId))];
+    const subscriptionIds = [...new Set(page.map((close) => close.subscriptionId))];
+    this.#figures = await readCloseFigures(database, page);
+    this.#items = await readClosingItems(database, subscriptionIds);
+    this.#carrying = await findCarryingCustomers(database, customerIds);
+    for (const item of await readStrandedItems(database, customerIds)) this.#carrying.add(item.customerId);
+    for (const { periodStart: start, periodEnd: end } of page) {
+      const key = `${start.getTime()} ${end.getTime()}`;
+      if (!this.#evidence.has(key))
+        this.#evidence.set(key, await readCloseEvidence(database, source.name, { start, end }));
+    }
+    await noteStripeReads(database, { purpose: 'close', now: clock.now(), readCount: page.length });
+  }
+
+  /** A draft of which nothing is due: equal, it goes on; else Stripe is given its time, and then it is held. */
+  async compareDraft(close: OpenClose): Promise<void> {
+    const deps = this.#deps;
+    const { database, clock, settings } = deps;
+    const { invoiceId } = close;
+    const isReleased = close.state === 'released';
+    if (isReleased) await sealInvoice(database, invoiceId, clock.now());
+    if (this.#carrying.has(close.customerId)) await addLateItems(deps, close, this.#signal);
+    const read = await this.#read(close);
+    if (read === null) return await leaveDraft(deps, close, 'deleted');
+    const { invoice, groups, pushed } = read;
+    if (invoice.status !== 'draft')
+      return await leaveDraft(deps, close, invoice.status === 'void' ? 'voided' : 'already_final');
+    if (groups.length === 0) {
+      await unsealInvoice(database, invoiceId);
+      return await leaveDraft(deps, close, 'left_alone');
+    }
+    const now = clock.now();
+    const comparison = await this.#build(close, read, new Map());
+    const differences = findCloseDifferences(comparison);
+    const from = [close.state];
+    if (differences.length === 0 || isReleased) {
+      const difference = differences.length === 0 ? null : differences;
+      await moveClose(database, { invoiceId, from, to: 'compared', now, comparison, difference });
+      return;
+    }
+    const lastDeliveredAt = pushed.reduce<Date | null>(
+      (latest, { lastDeliveredAt: at }) => (at !== null && (latest === null || at > latest) ? at : latest),
+      null,
+    );
+    const isYoung = lastDeliveredAt !== null && addMs(lastDeliveredAt, settings.summaryLagMs) > now;
+    if (isYoung && differences.every(({ kind }) => kind !== 'source')) {
+      const waitMs = backOff(LOOK_AGAIN_MS, close.attemptCount, LONGEST_LOOK_MS);
+      const nextLookAt = addMs(now, waitMs);
+      await postponeClose(database, { invoiceId, state: close.state, nextLookAt, error: null });
+      return;
+    }
+    await this.#hold(
+      close,
+      await this.#build(close, read, await this.#askStripe(close, groups, comparison)),
+      differences,
+    );
+  }
+
+  /** What became final without us, as it is. */
+  async compareFinal(
+    close: OpenClose,
+  ): Promise<{ invoice: ClosingInvoice; comparison: CloseComparison } | null> {
+    const read = await this.#read(close);
+    if (read === null) {
+      await leaveDraft(this.#deps, close, 'deleted');
+      return null;
+    }
+    const { invoice } = read;
+    if (invoice.status === 'void') {
+      await leaveDraft(this.#deps, close, 'voided');
+      return null;
+    }
+    return { invoice, comparison: await this.#build(close, read, new Map()) };
+  }
+
+  async #read(close: OpenClose) {
+    const { database, invoicing } = this.#deps;
+    const invoice = await invoicing.readInvoice(close.invoiceId, this.#signal);
+    if (invoice === null) return null;
+    const groups = groupLines(invoice, this.#items);
+    const pushed = await readPushedFigures(
+      database,
+      close.customerId,
+      groups.map(({ item, periodStart, periodEnd }) => ({
+        stripeMeterId: item.stripeMeterId,
+        periodStart,
+        periodEnd,
+      })),
+    );
+    return { invoice, groups, pushed };
+  }
+
+  async #build(
+    close: OpenClose,
+    read: { invoice: ClosingInvoice; groups: LineGroup[]; pushed: PushedFigures[] },
+    stripeTokens: ReadonlyMap<string, bigint>,
+  ): Promise<CloseComparison> {
+    const { database, source, clock } = this.#deps;
+    const { periodStart: start, periodEnd: end } = close;
+    const lateItems = await readLateItems(database, [close.invoiceId]);
+    const evidence =
+      this.#evidence.get(`${start.getTime()} ${end.getTime()}`) ??
+      (await readCloseEvidence(database, source.name, { start, end }));
+    return buildComparison({
+      close,
+      ...read,
+      tokenTypes: this.#figures.get(close.invoiceId) ?? [],
+      // Of a final invoice, what is only planned goes to the next one.
+      lateItems: lateItems.filter((item) => read.invoice.status === 'draft' || item.state !== 'planned'),
+      evidence,
+      stripeTokens,
+      comparedAt: clock.now(),
+    });
+  }
+
+  /** Stripe's own sums of the meters whose line differs: they tell whether a push is lost, or the line wrong. */
+  async #askStripe(
+    close: OpenClose,
+    groups: readonly LineGroup[],
+    comparison: CloseComparison,
+  ): Promise<Map<string, bigint>> {
+    const { database, billing, clock, settings } = this.#deps;
+    const sums = new Map<string, bigint>();
+    const limitPerDay = settings.stripeDoubtReadsPerDay;
+    for (const [index, group] of groups.entries()) {
+      const meter = comparison.meters[index];
+      if (meter === undefined || meter.invoiceQuantity === meter.pushedTokens) continue;
+      const window = { start: group.periodStart, end: group.periodEnd };
+      // Sums are told by the hour; of a period that begins inside one they would say something else.
+      if (+window.start % HOUR_MS !== 0 || +window.end % HOUR_MS !== 0) continue;
+      if (!(await takeStripeRead(database, { purpose: 'doubt', now: clock.now(), limitPerDay }))) break;
+      const { stripeMeterId } = group.item;
+      const rows = await billing.readEventSummaries(
+        { stripeMeterId, stripeCustomerId: close.stripeCustomerId, window, granularity: 'whole' },
+        this.#signal,
+      );
+      sums.set(
+        stripeMeterId,
+        rows.reduce((sum, row) => sum + row.value, 0n),
+      );
+    }
+    return sums;
+  }
+
+  async #hold(
+    close: OpenClose,
+    comparison: CloseComparison,
+    differences: readonly CloseDifference[],
+  ): Promise<void> {
+    const { database, clock, log } = this.#deps;
+    const { invoiceId, customerId, deadline } = close;
+    const now = clock.now();
+    const nextLookAt = addMs(now, backOff(HELD_AGAIN_MS, close.heldCount, LONGEST_HELD_MS));
+    const [first] = differences;
+    const note =
+      first === undefined
+        ? 'differs'
+        : `${first.kind} of ${first.subject}: ${first.found} instead of ${first.expected}${differences.length > 1 ? `, and ${differences.length - 1} more` : ''}`;
+    const moved = await moveClose(database, {
+      invoiceId,
+      from: [close.state],
+      to: 'held',
+      now,
+      comparison,
+      difference: differences,
+      nextLookAt,
+      note,
+    });
+    if (!moved) return;
+    // A repair may reach the draft while it is held.
+    await unsealInvoice(database, invoiceId);
+    this.heldCount += 1;
+    log.error(
+      { invoiceId, customerId, deadline, differences },
+      'An invoice is held: it differs from the ledger',
+    );
+  }
+}

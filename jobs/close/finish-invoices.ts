@@ -1,0 +1,157 @@
+import type { CloseMeterFigures } from '../../pricing/close-certificate.ts';
+import { groupTokens, speakLine, speakMemo, speakPeriod } from '../../pricing/close-words.ts';
+import { addMs, MINUTE_MS } from '../../src/clock.ts';
+import { endClose } from '../../src/ledger/close-certificates.ts';
+import { hasLaterPush, unsealInvoice } from '../../src/ledger/close-progress.ts';
+import { moveClose, type OpenClose, postponeClose } from '../../src/ledger/closes.ts';
+import type { InvoiceAnnotation } from '../../src/stripe/closing-port.ts';
+import type { JobDependencies } from '../dependencies.ts';
+import { leaveDraft } from './claim-drafts.ts';
+import type { InvoiceComparer } from './compare-invoices.ts';
+
+/** Stripe's own limits. */
+const CUSTOM_FIELD_LIMIT = 4;
+const FIELD_VALUE_LENGTH = 140;
+const MEMO_LENGTH = 1_500;
+const LINE_LENGTH = 500;
+const AGAIN_MS = 5 * MINUTE_MS;
+
+const keyOf = (invoiceId: string, step: string) => `tallystick_close_${invoiceId}_${step}`;
+
+/** Writes what the customer reads: lines as people speak, the period, and where the usage is told in full. */
+export async function annotateInvoice(
+  deps: JobDependencies,
+  close: OpenClose,
+  signal: AbortSignal | undefined,
+): Promise<void> {
+  const { invoiceId, comparison } = close;
+  if (comparison === null) throw new RangeError(`close of ${invoiceId} was never compared`);
+  const outcome = await deps.invoicing.annotateInvoice(
+    invoiceId,
+    await describe(deps, close, comparison),
+    signal,
+  );
+  if (outcome !== 'annotated') return await leaveDraft(deps, close, outcome);
+  const now = deps.clock.now();
+  await moveClose(deps.database, { invoiceId, from: ['compared'], to: 'annotated', now });
+}
+
+async function describe(
+  deps: JobDependencies,
+  close: OpenClose,
+  comparison: NonNullable<OpenClose['comparison']>,
+): Promise<InvoiceAnnotation> {
+  const { period, meters, lateItems } = comparison;
+  const statementUrl = (await deps.statementUrl?.(close.invoiceId)) ?? null;
+  const sum = (counts: readonly string[]) => counts.reduce((total, count) => total + BigInt(count), 0n);
+  const lateTokens = sum(lateItems.map((item) => item.tokenCount));
+  const tokens = sum(meters.map((meter) => meter.invoiceQuantity)) + lateTokens;
+  const fields = [
+    { name: 'Usage period', value: speakPeriod(period.start, period.end) },
+    { name: 'Tokens', value: groupTokens(tokens) },
+  ];
+  return {
+    memo: speakMemo({ ...period, statementUrl, lateTokens }).slice(0, MEMO_LENGTH),
+    customFields: fields
+      .slice(0, CUSTOM_FIELD_LIMIT)
+      .map(({ name, value }) => ({ name, value: value.slice(0, FIELD_VALUE_LENGTH) })),
+    lines: meters.flatMap(describeLines),
+    idempotencyKey: keyOf(close.invoiceId, 'annotate'),
+  };
+}
+
+/** Of a price with tiers each line says which one it is, if there are several. */
+function describeLines({ productName, lines }: CloseMeterFigures) {
+  const isTiered = lines.filter((line) => line.quantity !== null).length > 1;
+  let tierNumber = 0;
+  return lines.map((line) => {
+    if (line.quantity !== null) tierNumber += 1;
+    const description = speakLine({
+      productName,
+      quantity: line.quantity === null ? null : BigInt(line.quantity),
+      tierNumber: isTiered ? tierNumber : null,
+    });
+    return { lineId: line.lineId, description: description.slice(0, LINE_LENGTH) };
+  });
+}
+
+/**
+ * Finalizes, and stores the certificate. The attempt is on record before the call: when the answer is lost, the next
+ * run finds the invoice final and knows that it was us. A push that slipped in since the comparison sends it back.
+ */
+export async function finalizeInvoice(
+  deps: JobDependencies,
+  close: OpenClose,
+  signal: AbortSignal | undefined,
+): Promise<void> {
+  const { database, clock, invoicing } = deps;
+  const { invoiceId, comparison } = close;
+  if (comparison === null) throw new RangeError(`close of ${invoiceId} was never compared`);
+  const comparedAt = new Date(comparison.comparedAt);
+  if (close.releasedBy === null && (await hasLaterPush(database, { ...close, comparedAt }))) {
+    const note = 'a push came in since it was compared';
+    await moveClose(database, { invoiceId, from: ['annotated'], to: 'rescanned', now: clock.now(), note });
+    await unsealInvoice(database, invoiceId);
+    return;
+  }
+  const wasTried = close.attemptCount > 0;
+  await postponeClose(database, { invoiceId, state: 'annotated', nextLookAt: clock.now(), error: null });
+  const outcome = await invoicing.finalizeInvoice(
+    invoiceId,
+    { idempotencyKey: keyOf(invoiceId, 'finalize') },
+    signal,
+  );
+  if (outcome === 'deleted') return await leaveDraft(deps, close, 'deleted');
+  if (outcome === 'already_final') {
+    const invoice = wasTried ? await invoicing.readInvoice(invoiceId, signal) : null;
+    const isOurs =
+      invoice !== null && String(invoice.totalMinor) === comparison.totalMinor && invoice.status !== 'void';
+    if (!isOurs) return await leaveDraft(deps, close, 'already_final');
+  }
+  await endClose(database, close, {
+    outcome: 'finalized',
+    comparison,
+    invoiceStatus: 'open',
+    now: clock.now(),
+  });
+}
+
+/** An invoice that became final without us: examined once, and certified with whatever it shows. */
+export async function examineOvertaken(
+  deps: JobDependencies,
+  comparer: InvoiceComparer,
+  close: OpenClose,
+): Promise<void> {
+  const { database, clock, log } = deps;
+  const { invoiceId } = close;
+  const found = await comparer.compareFinal(close);
+  if (found === null) return;
+  const now = clock.now();
+  if (found.invoice.status === 'draft') {
+    await postponeClose(database, {
+      invoiceId,
+      state: close.state,
+      nextLookAt: addMs(now, AGAIN_MS),
+      error: null,
+    });
+    return;
+  }
+  if (found.comparison.meters.length === 0) return await leaveDraft(deps, close, 'left_alone');
+  const certificate = await endClose(database, close, {
+    outcome: 'finalized_without_us',
+    comparison: found.comparison,
+    invoiceStatus: found.invoice.status,
+    now,
+  });
+  if (certificate === null) return;
+  const { driftTokenCount, driftAmountMinor } = certificate;
+  const fields = {
+    invoiceId,
+    customerId: close.customerId,
+    driftTokenCount: String(driftTokenCount),
+    driftAmountMinor: String(driftAmountMinor),
+  };
+  if (driftTokenCount === 0n && driftAmountMinor === 0n)
+    log.warn(fields, 'An invoice was final before it was closed');
+  else log.error(fields, 'An invoice was final before it was closed, and differs from the ledger');
+}

@@ -1,0 +1,82 @@
+import { addMs, MINUTE_MS } from '../../src/clock.ts';
+import { type TallystickError, toTallystickError } from '../../src/errors.ts';
+import { type OpenClose, postponeClose, readDueCloses } from '../../src/ledger/closes.ts';
+import type { CloseState } from '../../src/ledger/schema-closes.ts';
+import { runKeyedLanes } from '../../src/stripe/keyed-lanes.ts';
+import type { JobDependencies } from '../dependencies.ts';
+
+/** Calls about invoices in flight; the rate limiter of the Stripe client paces them. */
+const CONCURRENCY = 16;
+/** Closes of one page: bounds memory, and what is read from the ledger in one statement. */
+const PAGE_SIZE = 250;
+const RETRY_AFTER_MS = 2 * MINUTE_MS;
+const LONGEST_RETRY_MS = 60 * MINUTE_MS;
+
+/** After so many looks without a result the next one is so much later. */
+export function backOff(firstMs: number, attemptCount: number, longestMs: number): number {
+  return Math.min(firstMs * 2 ** Math.min(attemptCount, 10), longestMs);
+}
+
+/**
+ * Does one step for every close that is due for it, one call in flight for a customer. A close that fails is noted and
+ * looked at again later, and holds up no other; when the outside does not answer at all, the rest waits for the next run.
+ * @throws the failure of the outside, after what was in flight has ended
+ */
+export async function runCloses(
+  deps: JobDependencies,
+  given: {
+    states: readonly CloseState[];
+    /** Reads what a page of closes needs, in a few statements. */
+    prepare?: (page: readonly OpenClose[]) => Promise<void>;
+    run: (close: OpenClose) => Promise<void>;
+  },
+  signal: AbortSignal | undefined,
+): Promise<number> {
+  let doneCount = 0;
+  let failure: TallystickError | null = null;
+  const seen = new Set<string>();
+  while (failure === null) {
+    const due = await readDueCloses(deps.database, {
+      states: given.states,
+      now: deps.clock.now(),
+      limit: PAGE_SIZE + seen.size,
+    });
+    const page = due.filter((close) => !seen.has(close.invoiceId)).slice(0, PAGE_SIZE);
+    if (page.length === 0) return doneCount;
+    for (const close of page) seen.add(close.invoiceId);
+    await given.prepare?.(page);
+    await runKeyedLanes<OpenClose>({
+      tasks: page,
+      keyOf: (close) => close.customerId,
+      concurrency: CONCURRENCY,
+      ...(signal === undefined ? {} : { signal }),
+      run: async (close) => {
+        try {
+          await given.run(close);
+          doneCount += 1;
+          return 'continue';
+        } catch (error) {
+          if (signal?.aborted === true) throw error;
+          const known = toTallystickError(error);
+          await noteFailure(deps, close, known);
+          if (known.code !== 'UPSTREAM_UNAVAILABLE' && known.code !== 'UPSTREAM_THROTTLED') return 'continue';
+          failure ??= known;
+          return 'stop';
+        }
+      },
+    });
+  }
+  throw failure;
+}
+
+async function noteFailure(deps: JobDependencies, close: OpenClose, error: TallystickError): Promise<void> {
+  const { invoiceId, state, attemptCount } = close;
+  const waitMs = error.retry ? RETRY_AFTER_MS : backOff(RETRY_AFTER_MS, attemptCount, LONGEST_RETRY_MS);
+  await postponeClose(deps.database, {
+    invoiceId,
+    state,
+    nextLookAt: addMs(deps.clock.now(), error.retry ? 0 : waitMs),
+    error: error.message,
+  });
+  deps.log.error({ invoiceId, state, code: error.code, reason: error.message }, 'A step of a close failed');
+}
