@@ -10,9 +10,10 @@ import { createApiKey, listApiKeys, revokeApiKey } from '../ledger/api-keys.ts';
 import { readTokenTotals } from '../ledger/totals.ts';
 import { createLogger, type Logger } from '../log.ts';
 import { driveDemo } from './demo/drive.ts';
+import { renderMonths, runMonths } from './demo/months.ts';
 import { createDemoProgress } from './demo/progress.ts';
 import { buildReport, renderReport } from './demo/report.ts';
-import { DEMO_START_MS, readDemoSettings } from './demo/settings.ts';
+import { type DemoSettings, readDemoSettings } from './demo/settings.ts';
 import { type DemoWorld, openDemoWorld } from './demo/world.ts';
 import { createWebhooks, startHttpServer } from './http-server.ts';
 import { createStopSignal, untilStopped } from './stop-signal.ts';
@@ -25,6 +26,10 @@ export function addDemoCommand(program: Command): void {
     )
     .option('--seed <number>', 'which world: equal seeds give equal totals', '1')
     .option('--days <number>', 'virtual days of traffic', '35')
+    .option(
+      '--months <number>',
+      'play so many months instead, periods ending at month ends, outages during the close, nobody watching',
+    )
     .option('--customers <number>', 'customers, each with a Stripe subscription', '12')
     .option('--users <number>', 'internal user IDs over all customers', '60')
     .option('--once', 'end after the report instead of serving')
@@ -53,6 +58,10 @@ async function runDemo(options: Record<string, unknown>): Promise<void> {
   const startedMs = performance.now();
   const world = await openDemoWorld(config, settings, log);
   try {
+    if (settings.monthCount !== null) {
+      await playMonths(world, settings, stop);
+      return;
+    }
     const progress = createDemoProgress(settings.dayCount);
     try {
       await driveDemo({
@@ -60,7 +69,7 @@ async function runDemo(options: Record<string, unknown>): Promise<void> {
         queueConfig: world.stores.queue,
         sandbox: world.sandbox,
         clock: world.clock,
-        startMs: DEMO_START_MS,
+        startMs: settings.startMs,
         trafficEndMs: world.trafficEndMs,
         onProgress: (now) => progress.show(now),
         signal: stop,
@@ -92,6 +101,16 @@ async function runDemo(options: Record<string, unknown>): Promise<void> {
   } finally {
     await world.close();
   }
+}
+
+/** Half a year in minutes: prints what became of each month, and ends. */
+async function playMonths(world: DemoWorld, settings: DemoSettings, signal: AbortSignal): Promise<void> {
+  const note = (text: string) => void process.stderr.write(`${text}\n`);
+  const report = await runMonths(world, settings, { note, signal });
+  if (report.problems.length > 0) process.exitCode = 1;
+  process.stdout.write(
+    settings.json ? `${JSON.stringify(report)}\n` : `\n${renderMonths(report)}\n\ntook ${report.seconds} s\n`,
+  );
 }
 
 /** Serves API and jobs; virtual time goes on from where the demo ended, as fast as real time. */
@@ -149,7 +168,7 @@ async function startOnFreePort(world: DemoWorld, config: Config, log: Logger, qu
     billing: world.deps.billing,
     clock: world.clock,
     log,
-    webhooks: createWebhooks(world.deps.database, world.clock, config, queue),
+    webhooks: createWebhooks(world.deps.database, world.clock, config, queue, log),
     settings: readApiSettings(config),
     enqueueStep: async (step: AskableStep, reason: string) => void (await enqueueStep(queue, step, reason)),
   };

@@ -6,6 +6,7 @@ import type { RetailChange } from './azure/retail-state.ts';
 import { faultSettingsSchema, type SandboxFaultSettings } from './fault-settings.ts';
 import type { FaultSwitches } from './fault-switches.ts';
 import type { OpenMeterStandIn } from './openmeter/stand-in.ts';
+import type { RateCount } from './rate-count.ts';
 import type { Scenario } from './scenario.ts';
 import type { StripeStandIn } from './stripe/stand-in.ts';
 import type { RequestLog } from './traffic/log-row.ts';
@@ -51,6 +52,8 @@ export interface SandboxCalls {
   meterEventCount: number;
   /** All that may change something: neither a GET nor a query. */
   writeCount: number;
+  /** Stripe's calls without meter events, which it counts apart. */
+  stripe: RateCount;
 }
 
 /** The sandbox's own door, beside the three that production code knows: time, faults, and counting. */

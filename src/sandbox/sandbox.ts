@@ -9,8 +9,10 @@ import { Journal } from './journal.ts';
 import { listen } from './listen.ts';
 import { withNetworkFaults } from './network-faults.ts';
 import { createOpenMeterStandIn, type OpenMeterStandInOptions } from './openmeter/stand-in.ts';
+import { countingRates, RateCount } from './rate-count.ts';
 import { createScenario, type ScenarioOptions } from './scenario.ts';
 import type { StandInContext } from './stand-in.ts';
+import { METER_EVENT_PATH } from './stripe/core.ts';
 import type { StripeStandInOptions } from './stripe/options.ts';
 import { createStripeStandIn } from './stripe/stand-in.ts';
 import type { RequestLog } from './traffic/log-row.ts';
@@ -68,8 +70,8 @@ export function assembleSandbox(options: SandboxOptions): SandboxParts {
   );
   const clock = new VirtualClock(clockJournal.takeReplay().at(-1)?.at ?? options.scenario.startMs);
   const scenario = createScenario(options.scenario);
-  const traffic =
-    options.scenario.story === 'month_ends' ? createMonthEndTraffic(scenario) : createTraffic(scenario);
+  const { story = 'days' } = options.scenario;
+  const traffic = story === 'days' ? createTraffic(scenario) : createMonthEndTraffic(scenario);
   const requestLog = createRequestLog(scenario);
   const { seed } = options.scenario;
   const clockSkewMs: Record<SystemName, number> = { azure: 0, openMeter: 0, stripe: 0 };
@@ -124,6 +126,7 @@ export async function startSandbox(options: SandboxOptions): Promise<RunningSand
     ingestRequestCount: 0,
     meterEventCount: 0,
     writeCount: 0,
+    stripe: new RateCount(),
   };
   const { networks } = parts.faults;
   const servers = await Promise.all([
@@ -136,7 +139,11 @@ export async function startSandbox(options: SandboxOptions): Promise<RunningSand
     ),
     listen(
       withNetworkFaults(
-        counting(parts.stripe.app, calls, 'meterEventCount', '/v1/billing/meter_events'),
+        countingRates(
+          counting(parts.stripe.app, calls, 'meterEventCount', METER_EVENT_PATH),
+          calls.stripe,
+          METER_EVENT_PATH,
+        ),
         networks.stripe,
       ),
     ),
@@ -164,7 +171,12 @@ export async function startSandbox(options: SandboxOptions): Promise<RunningSand
 }
 
 /** Counts the posts to one route, and all writes, whatever becomes of them. */
-function counting(app: Hono, calls: SandboxCalls, count: keyof SandboxCalls, route: string): Hono['fetch'] {
+function counting(
+  app: Hono,
+  calls: SandboxCalls,
+  count: Exclude<keyof SandboxCalls, 'stripe'>,
+  route: string,
+): Hono['fetch'] {
   return (request, ...rest) => {
     const { pathname } = new URL(request.url);
     if (request.method === 'POST' && pathname.endsWith(route)) calls[count] += 1;

@@ -13,9 +13,10 @@ export interface ScenarioOptions {
   startMs: number;
   /**
    * What is played: `days` (when left out) has periods that end all over the month and much traffic; `month_ends` has
-   * them end on the 28th to the 31st, with little traffic between, and most of the trouble there.
+   * them end on the 28th to the 31st, with little traffic between, and most of the trouble there; `same_hour` has all
+   * of them end at noon of the second day.
    */
-  story?: 'days' | 'month_ends';
+  story?: 'days' | 'month_ends' | 'same_hour';
   /** What befalls single customers, by their place in the list, from 0. */
   lives?: Readonly<Record<number, CustomerLife>>;
 }
@@ -132,6 +133,12 @@ const MONTH_END_TIMES = [
   [14, 30],
 ] as const;
 
+function firstPeriodEndMs({ startMs, story = 'days' }: ScenarioOptions, index: number): number {
+  if (story === 'month_ends') return monthEndAnchorMs(startMs, index);
+  // Spread over the month, so that each customer sees a period end inside 35 days.
+  return startMs + (story === 'same_hour' ? 1.5 : 3 + ((index * 5) % 27)) * DAY;
+}
+
 /**
  * A first period end on the 28th to the 31st of the first month, by turns, at different times of the day. In shorter
  * months Stripe moves the later ones to the last day: in February three of the four fall together.
@@ -149,11 +156,7 @@ export function createScenario(options: ScenarioOptions): Scenario {
     const name = index < NAMES.length ? base : `${base} ${Math.floor(index / NAMES.length) + 1}`;
     const tenantKey = name.toLowerCase().replaceAll(/[^a-z0-9]+/g, '-');
     const life = options.lives?.[index] ?? {};
-    // Anchors spread over the month, so that each customer sees a period end inside 35 days.
-    const billingAnchorMs =
-      options.story === 'month_ends'
-        ? monthEndAnchorMs(options.startMs, index)
-        : options.startMs + (3 + ((index * 5) % 27)) * DAY;
+    const billingAnchorMs = firstPeriodEndMs(options, index);
     const callsUntilMs = endOf(options, life, billingAnchorMs);
     return {
       tenantKey,

@@ -1,11 +1,17 @@
 import path from 'node:path';
+import { DAY_MS } from '../../clock.ts';
 import type { Config } from '../../config.ts';
 import { ValidationError } from '../../errors.ts';
+import { addMonths } from '../../sandbox/stripe/months.ts';
 import type { SeedTieredPrice } from '../../sandbox/stripe/seed.ts';
 
 export interface DemoSettings {
   seed: number;
+  /** First instant of traffic. */
+  startMs: number;
   dayCount: number;
+  /** Given: unattended months with periods ending at month ends, instead of some days of much traffic. */
+  monthCount: number | null;
   customerCount: number;
   userCount: number;
   once: boolean;
@@ -16,6 +22,8 @@ export interface DemoSettings {
 
 /** First instant of the demo's traffic. Fixed, so that a seed means the same numbers on every day. */
 export const DEMO_START_MS = Date.UTC(2026, 8, 28);
+/** December: the months after it have a leap February, and a March in which clocks change. */
+const MONTHS_START_MS = Date.UTC(2027, 11, 1);
 /**
  * The longest that Stripe's dashboard lets a draft wait. Late rows (up to 20 hours in the traffic) then still
  * reach the invoice of their period.
@@ -56,9 +64,16 @@ export const DEMO_TIERED_PRICES: readonly SeedTieredPrice[] = [
  */
 export function readDemoSettings(options: Record<string, unknown>): DemoSettings {
   const customerCount = readCount(options, 'customers', 1, 200);
+  const monthCount = options.months === undefined ? null : readCount(options, 'months', 1, 24);
   return {
     seed: readCount(options, 'seed', 0, 2 ** 31 - 1),
-    dayCount: readCount(options, 'days', 1, 400),
+    ...(monthCount === null
+      ? { startMs: DEMO_START_MS, dayCount: readCount(options, 'days', 1, 400) }
+      : {
+          startMs: MONTHS_START_MS,
+          dayCount: (addMonths(MONTHS_START_MS, monthCount) - MONTHS_START_MS) / DAY_MS,
+        }),
+    monthCount,
     customerCount,
     userCount: readCount(options, 'users', customerCount, 10_000),
     dropPushCount: readCount(options, 'dropPushes', 0, 1_000_000),
@@ -80,11 +95,12 @@ function readCount(options: Record<string, unknown>, name: string, low: number, 
 
 /** One directory for each world, so that a second start finds what the first one left. */
 export function demoDirectory(config: Config, settings: DemoSettings): string {
-  const { seed, dayCount, customerCount, userCount } = settings;
+  const { seed, dayCount, monthCount, customerCount, userCount } = settings;
+  const length = monthCount === null ? `${dayCount}d` : `${monthCount}m`;
   const dropped = settings.dropPushCount > 0 ? `-dropped-${settings.dropPushCount}` : '';
   const source = config.USAGE_SOURCE === 'metrics' ? '' : `-${config.USAGE_SOURCE}`;
   return path.resolve(
     config.TALLYSTICK_DATA_DIR,
-    `demo-${seed}-${dayCount}d-${customerCount}c-${userCount}u${dropped}${source}`,
+    `demo-${seed}-${length}-${customerCount}c-${userCount}u${dropped}${source}`,
   );
 }

@@ -6,20 +6,20 @@ import { type Config, loadConfig } from '../../config.ts';
 import { TallystickError } from '../../errors.ts';
 import { readWatermark } from '../../ledger/watermarks.ts';
 import type { Logger } from '../../log.ts';
+import type { ScenarioOptions } from '../../sandbox/scenario.ts';
 import { type SandboxHandle, startSandboxThread } from '../../sandbox/start-thread.ts';
 import { VirtualClock } from '../../sandbox/virtual-clock.ts';
-import { createJobDependencies, openStores, type Stores } from '../services.ts';
-import {
-  DEMO_GRACE_HOURS,
-  DEMO_START_MS,
-  DEMO_TIERED_PRICES,
-  type DemoSettings,
-  demoDirectory,
-} from './settings.ts';
+import { type CallPatience, createJobDependencies, openStores, type Stores } from '../services.ts';
+import { DEMO_GRACE_HOURS, DEMO_TIERED_PRICES, type DemoSettings, demoDirectory } from './settings.ts';
+
+const UNLIMITED = Number.POSITIVE_INFINITY;
+/** An outage lasts for virtual hours: waiting for its end in real time is in vain, and the next run comes at once. */
+const MONTHS_PATIENCE: CallPatience = { attemptCount: 2, baseDelayMs: 5, maxDelayMs: 50, isUnpaced: true };
 
 /** A sandbox, stores of its own, and the production code pointed at it by nothing but configuration. */
 export interface DemoWorld {
   directory: string;
+  scenario: ScenarioOptions;
   sandbox: SandboxHandle;
   clock: VirtualClock;
   stores: Stores;
@@ -36,6 +36,15 @@ export async function openDemoWorld(config: Config, settings: DemoSettings, log:
   const directory = demoDirectory(config, settings);
   if (settings.fresh) rmSync(directory, { recursive: true, force: true });
   mkdirSync(directory, { recursive: true });
+  const isMonths = settings.monthCount !== null;
+  const scenario: ScenarioOptions = {
+    seed: settings.seed,
+    dayCount: settings.dayCount,
+    customerCount: settings.customerCount,
+    userCount: settings.userCount,
+    startMs: settings.startMs,
+    ...(isMonths ? { story: 'month_ends' as const } : {}),
+  };
   const stateDirectory = path.join(directory, 'sandbox');
   const isNew = !existsSync(path.join(stateDirectory, 'clock.journal.jsonl'));
   // The directory's lock is taken here, before any journal is opened.
@@ -43,29 +52,27 @@ export async function openDemoWorld(config: Config, settings: DemoSettings, log:
   let sandbox: SandboxHandle | undefined;
   try {
     sandbox = await startSandboxThread({
-      scenario: {
-        seed: settings.seed,
-        dayCount: settings.dayCount,
-        customerCount: settings.customerCount,
-        userCount: settings.userCount,
-        startMs: DEMO_START_MS,
-      },
+      scenario,
       stateDirectory,
       latencyMs: 0,
       gracePeriodHours: DEMO_GRACE_HOURS,
       usageSource: config.USAGE_SOURCE,
-      stripe: { tieredPrices: DEMO_TIERED_PRICES },
+      stripe: {
+        tieredPrices: DEMO_TIERED_PRICES,
+        // Rates are of real time, of which half a year on virtual time takes minutes.
+        ...(isMonths ? { callsPerSecond: UNLIMITED, otherCallsPerSecond: UNLIMITED } : {}),
+      },
     });
     const { addresses } = sandbox;
     const outside = loadConfig({
       AZURE_LOGS_WORKSPACE_ID: addresses.workspaceId,
       AZURE_LOGS_ENDPOINT: addresses.azureUrl,
-      AZURE_RETAIL_PRICES_URL: addresses.retailPricesUrl,
+      AZURE_RETAIL_PRICES_URL: isMonths ? 'off' : addresses.retailPricesUrl,
       OPENMETER_URL: addresses.openMeterUrl,
       STRIPE_API_BASE: addresses.stripeUrl,
       STRIPE_API_KEY: addresses.stripeApiKey,
       STRIPE_CALLS_PER_SECOND: '950',
-      COLLECT_START: new Date(DEMO_START_MS).toISOString(),
+      COLLECT_START: new Date(settings.startMs).toISOString(),
       // A lost push is to be seen at the end, not to be found by reading Stripe and repaired on the way.
       ...(settings.dropPushCount > 0
         ? { STRIPE_READ_BUDGET_PER_DAY: '0', STRIPE_DOUBT_READ_BUDGET_PER_DAY: '0' }
@@ -74,7 +81,12 @@ export async function openDemoWorld(config: Config, settings: DemoSettings, log:
       CONTROL_SOURCE: config.CONTROL_SOURCE,
     });
     const clock = new VirtualClock((await sandbox.readClock()).nowMs);
-    const deps = createJobDependencies(outside, { database: stores.database, log, clock });
+    const deps = createJobDependencies(outside, {
+      database: stores.database,
+      log,
+      clock,
+      ...(isMonths ? { patience: MONTHS_PATIENCE } : {}),
+    });
     if (isNew && (await readWatermark(stores.database, deps.source.name)) !== null) {
       throw new TallystickError('The ledger at DATABASE_URL holds usage that this demo did not make.', {
         code: 'CONFLICT',
@@ -86,11 +98,12 @@ export async function openDemoWorld(config: Config, settings: DemoSettings, log:
     const running = sandbox;
     return {
       directory,
+      scenario,
       sandbox: running,
       clock,
       stores,
       deps,
-      trafficEndMs: DEMO_START_MS + settings.dayCount * DAY_MS,
+      trafficEndMs: settings.startMs + settings.dayCount * DAY_MS,
       close: async () => {
         await running.close();
         await stores.close();

@@ -1,0 +1,71 @@
+import { DAY_MS, HOUR_MS, MINUTE_MS } from '../../../clock.ts';
+import type { SystemName } from '../../../sandbox/fault-switches.ts';
+import type { Scenario } from '../../../sandbox/scenario.ts';
+import { addMonths } from '../../../sandbox/stripe/months.ts';
+
+/** A time for which nobody at an outside system answers. Half-open. */
+export interface Outage {
+  system: SystemName;
+  startMs: number;
+  endMs: number;
+}
+
+/** What of the virtual months is fixed before they begin. */
+export interface MonthsCalendar {
+  /** Different instants at which periods end, oldest first, by month. */
+  periodEnds: readonly (readonly number[])[];
+  /** When the pipeline's steps run, oldest first. */
+  ticks: readonly number[];
+  outages: readonly Outage[];
+}
+
+/** Far from any period end the steps look at their watermarks so often; there is just less to do at each look. */
+const QUIET_TICK_MS = 8 * HOUR_MS;
+/** What is done after each end: often at first, when its invoices are drafts, then until the last late row is in. */
+const CLOSING_MINUTES = [
+  2,
+  20,
+  ...Array.from({ length: 16 }, (_, half) => 30 * (half + 1)),
+  ...[10, 12, 16, 20, 24, 36, 48, 56, 72].map((hours) => 60 * hours),
+];
+/** All draft time and late rows of the last period end lie within this. */
+const LAST_DRAFTS_MS = 4 * DAY_MS;
+/** Each begins while the drafts of a period end are open, and is over before Stripe would finalize them by itself. */
+const OUTAGE_AFTER_END_MS = 25 * MINUTE_MS;
+const OUTAGE_HOURS: Record<SystemName, number> = { azure: 7, openMeter: 6, stripe: 9 };
+const OUTAGE_ORDER: readonly SystemName[] = ['azure', 'openMeter', 'stripe'];
+
+/**
+ * The months' calendar: `monthCount` months of traffic and one more, in which what came late for the last of them is
+ * billed. In some month each outside system goes down while its drafts are open.
+ */
+export function planMonths(scenario: Scenario, monthCount: number): MonthsCalendar {
+  const anchors = [...new Set(scenario.customers.map((customer) => customer.billingAnchorMs))];
+  const periodEnds = Array.from({ length: monthCount + 1 }, (_, month) =>
+    [...new Set(anchors.map((anchorMs) => addMonths(anchorMs, month)))].sort((one, other) => one - other),
+  );
+  const lastMs = (periodEnds.at(-1)?.at(-1) ?? scenario.options.startMs) + LAST_DRAFTS_MS;
+  const ticks = new Set<number>();
+  for (let nowMs = scenario.options.startMs; nowMs < lastMs; nowMs += QUIET_TICK_MS) ticks.add(nowMs);
+  for (const endMs of periodEnds.flat()) {
+    for (const minutes of CLOSING_MINUTES) ticks.add(endMs + minutes * MINUTE_MS);
+  }
+  ticks.add(lastMs);
+  return {
+    periodEnds,
+    ticks: [...ticks].filter((nowMs) => nowMs <= lastMs).sort((one, other) => one - other),
+    outages: OUTAGE_ORDER.map((system, index) => {
+      // One in each of the first months after the first; in a shorter run they share a month.
+      const ends = periodEnds[(index + 1) % Math.max(1, monthCount)] ?? [];
+      const startMs = (ends[Math.floor(((index + 1) * ends.length) / 5)] ?? lastMs) + OUTAGE_AFTER_END_MS;
+      return { system, startMs, endMs: startMs + OUTAGE_HOURS[system] * HOUR_MS };
+    }),
+  };
+}
+
+/** Who is down at an instant. */
+export function systemsDown(outages: readonly Outage[], nowMs: number): Set<SystemName> {
+  return new Set(
+    outages.filter(({ startMs, endMs }) => nowMs >= startMs && nowMs < endMs).map(({ system }) => system),
+  );
+}
