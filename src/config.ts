@@ -35,6 +35,15 @@ const dimension = z
   .max(256)
   .refine((name) => !/[\p{Cc}]/u.test(name), { error: 'must not hold control characters' });
 
+const svixSecrets = z
+  .string()
+  .transform((text) => text.split(/[\s,]+/).filter((part) => part !== ''))
+  .refine(
+    (secrets) =>
+      secrets.length > 0 && secrets.every((secret) => /^whsec_[A-Za-z0-9+/]{22,}={0,2}$/.test(secret)),
+    { error: 'must be whsec_ and base64, several separated by commas' },
+  );
+
 /** Every environment variable Tallystick reads. An absent one takes the default given here. */
 const variablesSchema = z.object({
   DATABASE_URL: scheme('postgres', 'postgresql').optional(),
@@ -71,6 +80,8 @@ const variablesSchema = z.object({
   PRICE_CHANGE_PERCENT: integer(0, 1_000).default(20),
   OPENMETER_URL: url.optional(),
   OPENMETER_API_KEY: z.string().min(1).optional(),
+  // Several while one is exchanged for another, newest first.
+  OPENMETER_WEBHOOK_SECRET: svixSecrets.optional(),
   STRIPE_API_KEY: z.string().min(1).optional(),
   STRIPE_API_BASE: url.default('https://api.stripe.com'),
   STRIPE_WEBHOOK_SECRET: z.string().startsWith('whsec_', { error: 'must begin with whsec_' }).optional(),

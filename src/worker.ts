@@ -1,7 +1,7 @@
 import referenceStyle from 'swagger-ui-dist/swagger-ui.css';
 import referenceScript from 'swagger-ui-dist/swagger-ui-bundle.js';
 import manifest from '../package.json' with { type: 'json' };
-import { createStripeWebhookRoute } from '../webhooks/stripe.ts';
+import { createWebhookRoutes } from '../webhooks/routes.ts';
 import { createApp } from './api/app.ts';
 import { type AssetReader, type PreviewCache, readApiSettings } from './api/dependencies.ts';
 import { systemClock } from './clock.ts';
@@ -99,14 +99,15 @@ async function serve(request: Request, config: WorkerConfig, context: WorkerCont
       previewCache,
       settings: readApiSettings(config),
       enqueueStep: (step, reason) => enqueueOnce(config, step, reason),
-      webhooks: createStripeWebhookRoute({
-        database,
-        clock: systemClock,
-        webhookSecret: config.STRIPE_WEBHOOK_SECRET,
-        thinWebhookSecret: config.STRIPE_THIN_WEBHOOK_SECRET,
-        enqueue: (step, { reason }) => enqueueOnce(config, step, reason),
-        log: workerLog,
-      }),
+      webhooks: createWebhookRoutes(
+        {
+          database,
+          clock: systemClock,
+          enqueue: (step, { reason }) => enqueueOnce(config, step, reason),
+          log: workerLog,
+        },
+        config,
+      ),
     });
     return await app.fetch(request);
   } finally {

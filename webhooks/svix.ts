@@ -52,13 +52,6 @@ export async function verifySvix(
   throw new SvixSignatureError('No signature in svix-signature fits the body.');
 }
 
-/** Whether a text is a secret that signatures can be verified with. */
-export function isSvixSecret(secret: string): boolean {
-  if (!secret.startsWith(SECRET_PREFIX)) return false;
-  const bytes = decodeBase64(secret.slice(SECRET_PREFIX.length));
-  return bytes !== null && bytes.length >= 16;
-}
-
 async function importKey(secret: string) {
   const bytes = decodeBase64(secret.slice(SECRET_PREFIX.length));
   if (bytes === null) throw new SvixSignatureError('The secret is not base64.');

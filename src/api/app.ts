@@ -102,7 +102,7 @@ export function createApp(dependencies: ApiDependencies): Api {
   addReferencePage(app, dependencies);
   addQuotePage(app, dependencies);
   addStatementPages(app, previewing);
-  if (dependencies.webhooks !== undefined) app.route('/webhooks/stripe', dependencies.webhooks);
+  if (dependencies.webhooks !== undefined) app.route('/webhooks', dependencies.webhooks);
 
   app.notFound((context) =>
     problemResponse(context, 'NOT_FOUND', `${context.req.path} is not here; /docs lists what is.`),

@@ -29,7 +29,7 @@ export interface ApiDependencies {
   invoicing?: Pick<InvoiceSystem, 'readInvoice'>;
   version: string;
   log?: ApiLog;
-  /** Stripe's webhooks, mounted at `/webhooks/stripe`. */
+  /** Webhooks of Stripe and OpenMeter, mounted at `/webhooks`. */
   webhooks?: Hono;
   /** Files of `swagger-ui-dist` for `/docs`; without it `/docs` answers 404. */
   assets?: AssetReader;

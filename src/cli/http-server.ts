@@ -2,7 +2,7 @@ import { readFileSync } from 'node:fs';
 import { serve } from '@hono/node-server';
 import type { Hono } from 'hono';
 import { enqueueStep, type StepQueue } from '../../jobs/queues.ts';
-import { createStripeWebhookRoute } from '../../webhooks/stripe.ts';
+import { createWebhookRoutes } from '../../webhooks/routes.ts';
 import { createApp } from '../api/app.ts';
 import type { ApiDependencies, ApiSettings } from '../api/dependencies.ts';
 import { readNodeAsset } from '../api/node-assets.ts';
@@ -43,20 +43,27 @@ export interface ServedApp {
   enqueueStep?: ApiDependencies['enqueueStep'] & {};
 }
 
-/** Stripe's webhooks as the environment configures them; without secrets they answer 503 and say why. */
+/** Webhooks as the environment configures them; without secrets they answer 503 and say why. */
 export function createWebhooks(
   database: LedgerDatabase,
   clock: Clock,
   config: Config,
   queue: StepQueue,
+  log: Logger,
 ): Hono {
-  return createStripeWebhookRoute({
-    database,
-    clock,
-    webhookSecret: config.STRIPE_WEBHOOK_SECRET,
-    thinWebhookSecret: config.STRIPE_THIN_WEBHOOK_SECRET,
-    enqueue: async (job, data) => void (await enqueueStep(queue, job, data.reason)),
-  });
+  return createWebhookRoutes(
+    {
+      database,
+      clock,
+      enqueue: async (job, data) => void (await enqueueStep(queue, job, data.reason)),
+      log: {
+        info: (fields, message) => log.info(fields, message),
+        warn: (fields, message) => log.warn(fields, message),
+        error: (fields, message) => log.error(fields, message),
+      },
+    },
+    config,
+  );
 }
 
 /**

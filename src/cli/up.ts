@@ -63,7 +63,7 @@ async function runService(roles: Roles): Promise<void> {
             billing: deps.billing,
             clock: deps.clock,
             log,
-            webhooks: createWebhooks(deps.database, deps.clock, config, queue),
+            webhooks: createWebhooks(deps.database, deps.clock, config, queue, log),
             settings: readApiSettings(config),
             enqueueStep: async (step, reason) => void (await enqueueStep(queue, step, reason)),
           },

@@ -156,7 +156,7 @@ export function checkConfiguration(config: Config): Finding[] {
   if (config.STRIPE_WEBHOOK_SECRET === undefined)
     look(
       'no STRIPE_WEBHOOK_SECRET: webhooks are answered 503',
-      'Set it; until then the catalog follows by polling every ten minutes.',
+      "Set it; until then the catalog follows Stripe's list of events, asked every ten minutes.",
     );
   return findings;
 }
