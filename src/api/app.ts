@@ -1,10 +1,10 @@
 import { OpenAPIHono } from '@hono/zod-openapi';
-import { bodyLimit } from 'hono/body-limit';
 import { HTTPException } from 'hono/http-exception';
 import { methodNotAllowed } from 'hono/method-not-allowed';
 import { toTallystickError } from '../errors.ts';
 import { addQuotePage } from '../pages/quote-routes.ts';
 import { addStatementPages } from '../pages/statement-routes.ts';
+import { limitBody } from './body-limit.ts';
 import { addCarriedUsageRoutes } from './carried-usage.ts';
 import { addCostRoutes } from './costs.ts';
 import { addCoverageRoutes } from './coverage.ts';
@@ -54,9 +54,9 @@ export function createApp(dependencies: ApiDependencies): Api {
 
   app.use(requestIds);
   app.use(async (context, next) => {
+    context.header('X-Content-Type-Options', 'nosniff');
+    if (context.req.path.startsWith('/v1/')) context.header('Cache-Control', 'no-store');
     await next();
-    context.res.headers.set('X-Content-Type-Options', 'nosniff');
-    if (context.req.path.startsWith('/v1/')) context.res.headers.set('Cache-Control', 'no-store');
   });
   app.use(
     methodNotAllowed({
@@ -128,14 +128,4 @@ export function createApp(dependencies: ApiDependencies): Api {
     return response;
   });
   return app;
-}
-
-function limitBody(maxSize: number) {
-  return bodyLimit({
-    maxSize,
-    onError: (context) =>
-      problemResponse(context, 'PAYLOAD_TOO_LARGE', `The body may have at most ${maxSize} bytes.`, {
-        headers: { Connection: 'close' },
-      }),
-  });
 }

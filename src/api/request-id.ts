@@ -9,6 +9,7 @@ export const requestIds = createMiddleware<ApiEnvironment>(async (context, next)
   const offered = context.req.header('x-request-id');
   const requestId = offered !== undefined && SAFE.test(offered) ? offered : crypto.randomUUID();
   context.set('requestId', requestId);
+  // Set before the answer exists: a header added to it later makes the server build a whole Response of it.
+  context.header('X-Request-Id', requestId);
   await next();
-  context.res.headers.set('X-Request-Id', requestId);
 });
