@@ -6,6 +6,7 @@ import { readPipelineStatus } from '../ledger/status.ts';
 import { readTokenTotals } from '../ledger/totals.ts';
 import { requireScope } from './authentication.ts';
 import { type Api, type ApiDependencies, alarmAfterMsOf, DEFAULT_API_SETTINGS } from './dependencies.ts';
+import { collectWebhookMetrics } from './webhook-metrics.ts';
 
 /** The text format of Prometheus, version 0.0.4. */
 const CONTENT_TYPE = 'text/plain; version=0.0.4; charset=utf-8';
@@ -30,6 +31,7 @@ export function addMetricsRoute(api: Api, dependencies: ApiDependencies): void {
       dependencies.clock.now(),
       alarmAfterMsOf(dependencies),
     );
+    metrics.push(...(await collectWebhookMetrics(dependencies.database, dependencies.clock.now())));
     context.header('Content-Type', CONTENT_TYPE);
     context.header('Cache-Control', 'no-store');
     return context.body(renderMetrics(metrics));

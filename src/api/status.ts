@@ -1,8 +1,10 @@
 import { createRoute, z } from '@hono/zod-openapi';
+import { type DoubleBinding, readDoubleBindings } from '../ledger/billing-places.ts';
 import type { PriceSyncState } from '../ledger/price-sync-runs.ts';
 import { isAlarming, type QuarantineSummary } from '../ledger/quarantine-entries.ts';
 import type { QueueState } from '../ledger/queue-states.ts';
 import { readPipelineStatus } from '../ledger/status.ts';
+import { readDueWebhooks } from '../ledger/webhook-events.ts';
 import { requireScope, securityOf } from './authentication.ts';
 import { type Api, type ApiDependencies, alarmAfterMsOf } from './dependencies.ts';
 import { InstantSchema, jsonContent, keyedProblems, TokenCountSchema } from './schemas.ts';
@@ -98,6 +100,23 @@ const PipelineStatusSchema = z
       )
       .openapi({ description: 'Steps that are running, or were when their process died.' }),
     queues: z.array(QueueStateSchema),
+    webhooks: z
+      .object({ dueCount: CountSchema, oldestDueSeconds: z.int() })
+      .openapi({ description: 'Events that were recorded and whose work is not done yet.' }),
+    doubleBindings: z
+      .array(
+        z.object({
+          customerId: z.string(),
+          stripeMeterId: z.string(),
+          eventName: z.string(),
+          subscriptionItemIds: z.array(z.string()),
+          heldTokenCount: TokenCountSchema,
+        }),
+      )
+      .openapi({
+        description:
+          'Meters that two or more active items of a customer would bill, each all of its usage. Nothing is pushed to them until one item is gone.',
+      }),
     openDriftCount: CountSchema,
     costs: z.object({
       dueDayCount: CountSchema.openapi({ description: 'Days whose cost waits to be rated (again).' }),
@@ -138,6 +157,7 @@ export function addStatusRoutes(api: Api, dependencies: ApiDependencies): void {
     const status = await readPipelineStatus(dependencies.database);
     const now = dependencies.clock.now();
     const alarmAfterMs = alarmAfterMsOf(dependencies);
+    const due = await readDueWebhooks(dependencies.database);
     return context.json(
       {
         asOf: now.toISOString(),
@@ -177,6 +197,11 @@ export function addStatusRoutes(api: Api, dependencies: ApiDependencies): void {
         })),
         leases: status.leases,
         queues: status.queues.map((queue) => showQueueState(queue, now)),
+        webhooks: {
+          dueCount: String(due.dueCount),
+          oldestDueSeconds: due.oldestDueAt === null ? 0 : secondsBetween(due.oldestDueAt, now),
+        },
+        doubleBindings: (await readDoubleBindings(dependencies.database, now)).map(showDoubleBinding),
         openDriftCount: String(status.openDriftCount),
         costs: {
           dueDayCount: String(status.costs.dueDayCount),
@@ -203,6 +228,10 @@ function showQueueState(queue: QueueState, now: Date) {
     error: queue.error,
     failingSince: queue.failingSince?.toISOString() ?? null,
   };
+}
+
+function showDoubleBinding({ heldTokenCount, ...binding }: DoubleBinding) {
+  return { ...binding, heldTokenCount: String(heldTokenCount) };
 }
 
 function secondsBetween(earlier: Date, later: Date): number {

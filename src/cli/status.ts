@@ -1,9 +1,11 @@
 import type { Command } from 'commander';
 import { systemClock } from '../clock.ts';
+import { readDoubleBindings } from '../ledger/billing-places.ts';
 import type { PriceSyncState } from '../ledger/price-sync-runs.ts';
 import { isAlarming } from '../ledger/quarantine-entries.ts';
 import type { QueueState } from '../ledger/queue-states.ts';
 import { readPipelineStatus } from '../ledger/status.ts';
+import { readDueWebhooks } from '../ledger/webhook-events.ts';
 import { groupDigits, print, renderTable } from './output.ts';
 import { withStores } from './setup.ts';
 
@@ -28,7 +30,9 @@ export function addStatusCommand(program: Command): void {
       withStores(async ({ config, stores }) => {
         const status = await readPipelineStatus(stores.database);
         const now = systemClock.now();
-        print(options.json === true, { asOf: now.toISOString(), ...status }, () => {
+        const doubleBindings = await readDoubleBindings(stores.database, now);
+        const webhooks = await readDueWebhooks(stores.database);
+        print(options.json === true, { asOf: now.toISOString(), ...status, webhooks, doubleBindings }, () => {
           const watermarks = status.watermarks.map((mark) => {
             const ageMinutes = Math.floor((now.getTime() - mark.position.getTime()) / 60_000);
             return `collected     ${mark.source} up to ${mark.position.toISOString()} (${groupDigits(ageMinutes)} min ago)`;
@@ -46,6 +50,11 @@ export function addStatusCommand(program: Command): void {
                 `cost unknown  ${groupDigits(tokenCount)} tokens of ${model}: ${reason}`,
             ),
             renderPriceSync(status.priceSync, now),
+            ...(webhooks.dueCount > 0n ? [`webhooks      ${webhooks.dueCount} events are due`] : []),
+            ...doubleBindings.map(
+              (double) =>
+                `BILLED TWICE  ${double.customerId}, meter ${double.eventName}: items ${double.subscriptionItemIds.join(', ')}; ${groupDigits(double.heldTokenCount)} tokens are held until one is gone`,
+            ),
             ...status.queues.map((queue) => describeQueue(queue, now)),
             ...status.leases.map(
               (lease) =>

@@ -32,7 +32,9 @@ export function billingPlaces(usage: {
       bool_or(case when is_running then ${isOld('i')} and i.current_period_end <= ${now}
         else (i.active and ${isOld('i')}) or draft_synced_at < ${now}::timestamptz - ${CATALOG_FRESH}::interval end) as is_stale
     from subscription_items i
-    cross join lateral (select i.active and ${billedAt} >= i.current_period_start as is_running) period
+    cross join lateral (
+      -- An item that joined its subscription later bills from then on.
+      select i.active and ${billedAt} >= greatest(i.current_period_start, i.started_at) as is_running) period
     left join lateral (
       select min(v.synced_at) as draft_synced_at from invoices v
       where not is_running and v.customer_id = i.customer_id and v.subscription_id = i.subscription_id

@@ -11,15 +11,15 @@ export interface HourPart {
 export const WHOLE_HOUR: HourPart = { partStartMinute: 0, partEndMinute: 60 };
 
 /**
- * Remembers where billing periods begin and end inside an hour, as the catalog says now, and where an item ends
- * before its period does; those of the past stay.
+ * Remembers where billing periods begin and end inside an hour, as the catalog says now, and where an item
+ * joins or ends within its period; those of the past stay.
  * Usage comes by the minute, so a boundary within a minute counts from the next one: that minute is the old period's.
  */
 export async function storePeriodBoundaries(transaction: LedgerTransaction, now: Date): Promise<void> {
   await sql`
     insert into period_boundaries (customer_id, boundary_at, first_seen_at)
     select distinct customer_id, minute, ${now}::timestamptz
-    from subscription_items, unnest(array[current_period_start, current_period_end, ends_at]) as instant,
+    from subscription_items, unnest(array[current_period_start, current_period_end, started_at, ends_at]) as instant,
       lateral (select date_trunc('minute', instant + interval '59.999999 seconds') as minute) cut
     where (active or ends_at > ${now}::timestamptz - interval '70 days') and instant is not null
       and stripe_meter_id is not null and extract(minute from minute at time zone 'UTC') <> 0

@@ -175,30 +175,31 @@ export interface WebhookCount {
   duplicateCount: bigint;
 }
 
-/** What came, by type, and what of it is not done yet. */
-export async function readWebhookMetrics(
-  database: LedgerDatabase,
-): Promise<{ counts: WebhookCount[]; dueCount: bigint; oldestDueAt: Date | null }> {
+/** What came, by type. */
+export async function readWebhookCounts(database: LedgerDatabase): Promise<WebhookCount[]> {
   const counts = await database
     .selectFrom('webhook_counts')
     .selectAll()
     .orderBy('provider')
     .orderBy('event_type')
     .execute();
+  return counts.map((row) => ({
+    provider: row.provider,
+    eventType: row.event_type,
+    isKnown: row.is_known,
+    receivedCount: row.received_count,
+    duplicateCount: row.duplicate_count,
+  }));
+}
+
+/** How much of what came is not done yet, and since when. */
+export async function readDueWebhooks(
+  database: LedgerDatabase,
+): Promise<{ dueCount: bigint; oldestDueAt: Date | null }> {
   const due = await database
     .selectFrom('webhook_events')
     .select(({ fn }) => [fn.countAll<bigint>().as('count'), fn.min('received_at').as('oldest')])
     .where('processed_at', 'is', null)
     .executeTakeFirstOrThrow();
-  return {
-    counts: counts.map((row) => ({
-      provider: row.provider,
-      eventType: row.event_type,
-      isKnown: row.is_known,
-      receivedCount: row.received_count,
-      duplicateCount: row.duplicate_count,
-    })),
-    dueCount: due.count,
-    oldestDueAt: due.oldest,
-  };
+  return { dueCount: due.count, oldestDueAt: due.oldest };
 }

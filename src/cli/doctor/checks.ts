@@ -2,7 +2,7 @@ import type { UsageSource } from '../../azure/source.ts';
 import type { Config } from '../../config.ts';
 import { toTallystickError } from '../../errors.ts';
 import { METER_SLUGS, type MeteringSystem } from '../../openmeter/port.ts';
-import type { BillingSystem } from '../../stripe/port.ts';
+import type { BillingSubscriptionItem, BillingSystem } from '../../stripe/port.ts';
 
 export interface Finding {
   system: 'configuration' | 'ledger' | 'queue' | 'azure' | 'openmeter' | 'stripe';
@@ -126,6 +126,7 @@ export async function checkStripe(billing: BillingSystem, config: Config, now: D
     `${named.length} of ${catalog.customers.length} customers name their tenant`,
     `Set the metadata ${config.STRIPE_TENANT_METADATA_KEY} on customers, or assign users through the API.`,
   );
+  findings.push(...findDoubleItems(metered));
   const legacy = catalog.subscriptionItems.length - metered.length;
   if (legacy > 0) {
     findings.push({
@@ -136,6 +137,23 @@ export async function checkStripe(billing: BillingSystem, config: Config, now: D
     });
   }
   return findings;
+}
+
+/** Two items of one customer on one meter would each bill all of its usage. */
+function findDoubleItems(items: readonly BillingSubscriptionItem[]): Finding[] {
+  const itemsByPair = new Map<string, string[]>();
+  for (const item of items) {
+    const pair = `customer ${item.stripeCustomerId}, meter ${item.stripeMeterId}`;
+    itemsByPair.set(pair, [...(itemsByPair.get(pair) ?? []), item.subscriptionItemId]);
+  }
+  return [...itemsByPair]
+    .filter(([, ids]) => ids.length > 1)
+    .map(([pair, ids]) => ({
+      system: 'stripe',
+      verdict: 'bad',
+      what: `${pair} would be billed ${ids.length} times, by items ${ids.join(', ')}`,
+      fix: 'Cancel all but one of them; until then their usage is held as double_binding.',
+    }));
 }
 
 /** Settings that are valid but surprise. */

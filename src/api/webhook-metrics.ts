@@ -1,0 +1,59 @@
+import { readDoubleBindings } from '../ledger/billing-places.ts';
+import type { LedgerDatabase } from '../ledger/database.ts';
+import { readDueWebhooks, readWebhookCounts } from '../ledger/webhook-events.ts';
+
+export interface WebhookMetric {
+  name: string;
+  help: string;
+  type: 'gauge' | 'counter';
+  samples: { labels?: Record<string, string>; value: number | bigint }[];
+}
+
+/** What webhooks brought and what of it is due, and what the catalog refuses to bill twice. */
+export async function collectWebhookMetrics(database: LedgerDatabase, now: Date): Promise<WebhookMetric[]> {
+  const counts = await readWebhookCounts(database);
+  const due = await readDueWebhooks(database);
+  const doubles = await readDoubleBindings(database, now);
+  const labelsOf = (count: (typeof counts)[number]) => ({
+    provider: count.provider,
+    type: count.eventType,
+    known: String(count.isKnown),
+  });
+  return [
+    {
+      name: 'tallystick_webhook_events_total',
+      help: 'Events received for the first time, by type; of types that this version does not know, too.',
+      type: 'counter',
+      samples: counts.map((count) => ({ labels: labelsOf(count), value: count.receivedCount })),
+    },
+    {
+      name: 'tallystick_webhook_duplicates_total',
+      help: 'Events that came again.',
+      type: 'counter',
+      samples: counts.map((count) => ({ labels: labelsOf(count), value: count.duplicateCount })),
+    },
+    {
+      name: 'tallystick_webhook_events_due',
+      help: 'Events that were recorded and whose work is not done yet.',
+      type: 'gauge',
+      samples: [{ value: due.dueCount }],
+    },
+    {
+      name: 'tallystick_webhook_oldest_due_age_seconds',
+      help: 'How long the oldest of them waits; 0 when none.',
+      type: 'gauge',
+      samples: [
+        {
+          value:
+            due.oldestDueAt === null ? 0 : Math.max(0, (now.getTime() - due.oldestDueAt.getTime()) / 1_000),
+        },
+      ],
+    },
+    {
+      name: 'tallystick_double_bindings',
+      help: 'Meters that two or more active items of a customer would bill; nothing is pushed to them.',
+      type: 'gauge',
+      samples: [{ value: doubles.length }],
+    },
+  ];
+}
