@@ -89,8 +89,14 @@ export async function readDriftReport(
       where ${inWindow('d.window_start')} and d.resolved_at is null
       group by 1, 2, 3, 4, 5),
     hourly as (
-      select h.*, p.status as push_status, p.is_unproven
+      select h.window_start, h.subject, h.feature, h.model, h.deployment, h.token_type, h.delta_token_count,
+        -- What an item of a later invoice bills, or a credit note gave back, is billed.
+        case when l.late_item_id is null and c.credit_proposal_id is null then h.quarantine_reason end as quarantine_reason,
+        case when l.state in ('created', 'invoiced') or c.credit_proposal_id is not null then 'delivered' else p.status end as push_status,
+        p.is_unproven
       from hourly_usage h left join meter_pushes p on p.meter_push_id = h.meter_push_id
+      left join late_items l on l.late_item_id = h.late_item_id
+      left join credit_proposals c on c.credit_proposal_id = h.credit_proposal_id and c.state = 'created'
       where ${inWindow('h.window_start')}),
     -- One row for each thing known, in the columns of the report; summed below.
     figures as (

@@ -5,6 +5,8 @@ import type { LedgerDatabase } from './database.ts';
 export interface TokenTotals {
   collectedTokenCount: bigint;
   deliveredTokenCount: bigint;
+  /** On later invoices as items, less what credit notes gave back. Beside what was delivered to meters. */
+  lateBilledTokenCount: bigint;
   /** Still on its way: unsent, unsettled, unassigned, or not yet acknowledged by Stripe. */
   dueTokenCount: bigint;
   /** Waiting with a reason, by reason. */
@@ -16,7 +18,7 @@ export interface TokenTotals {
 
 /**
  * Counts all of it in one snapshot. The parts are counted each on its own, so that
- * collected = delivered + due + quarantined + written off is a check and not a definition.
+ * collected = delivered + billed late + due + quarantined + written off is a check and not a definition.
  */
 export async function readTokenTotals(database: LedgerDatabase): Promise<TokenTotals> {
   return await database
@@ -42,6 +44,12 @@ export async function readTokenTotals(database: LedgerDatabase): Promise<TokenTo
         select coalesce(sum(delta_token_count), 0)::bigint as total from hourly_usage where meter_push_id is null and quarantine_reason is null`);
       const unacknowledged = await one(sql`
         select coalesce(sum(delta_token_count), 0)::bigint as total from meter_pushes where status = 'pending'`);
+      const late = await sql<{ billed: bigint; planned: bigint }>`
+        select coalesce(sum(h.delta_token_count) filter (where l.state <> 'planned' or c.state = 'created'), 0)::bigint as billed,
+          coalesce(sum(h.delta_token_count) filter (where l.state = 'planned'), 0)::bigint as planned
+        from hourly_usage h left join late_items l on l.late_item_id = h.late_item_id
+        left join credit_proposals c on c.credit_proposal_id = h.credit_proposal_id
+        where h.late_item_id is not null or h.credit_proposal_id is not null`.execute(transaction);
       const waiting = await sql<{ reason: string; total: bigint }>`
         select reason, sum(token_count)::bigint as total from quarantine_entries
         where written_off_at is null and is_counted group by reason order by reason`.execute(transaction);
@@ -51,7 +59,9 @@ export async function readTokenTotals(database: LedgerDatabase): Promise<TokenTo
       return {
         collectedTokenCount: collected,
         deliveredTokenCount: delivered,
-        dueTokenCount: unsent + (sent - settled) + unassigned + unacknowledged,
+        lateBilledTokenCount: late.rows[0]?.billed ?? 0n,
+        dueTokenCount:
+          unsent + (sent - settled) + unassigned + unacknowledged + (late.rows[0]?.planned ?? 0n),
         quarantinedTokenCount: waiting.rows.reduce((sum, row) => sum + row.total, 0n),
         quarantinedByReason: byReason,
         writtenOffTokenCount: writtenOff,

@@ -105,6 +105,7 @@ async function count(world: Awaited<ReturnType<typeof openCrashWorld>>, tally: T
   const drift =
     BigInt(sandbox.sourceTokens) -
     BigInt(sandbox.billedTokens) -
+    ledger.lateBilledTokenCount -
     ledger.dueTokenCount -
     ledger.quarantinedTokenCount;
   tally.driftTokens += drift < 0n ? -drift : drift;

@@ -172,8 +172,14 @@ export async function balance(pipeline: Pipeline) {
     byReason: ledger.quarantinedByReason,
     collected: ledger.collectedTokenCount,
     delivered: ledger.deliveredTokenCount,
+    lateBilled: ledger.lateBilledTokenCount,
     drift:
-      source - billed - ledger.dueTokenCount - ledger.quarantinedTokenCount - ledger.writtenOffTokenCount,
+      source -
+      billed -
+      ledger.lateBilledTokenCount -
+      ledger.dueTokenCount -
+      ledger.quarantinedTokenCount -
+      ledger.writtenOffTokenCount,
     customers: outside.customers,
   };
 }

@@ -15,7 +15,12 @@ export async function checkAtAnyMoment(world: World, ledger: LedgerDatabase): Pr
   const { witness } = world;
   witness.checkNothingOverBilled();
   const totals = await readTokenTotals(ledger);
-  const placed = totals.deliveredTokenCount + totals.dueTokenCount + totals.quarantinedTokenCount;
+  const placed =
+    totals.deliveredTokenCount +
+    totals.lateBilledTokenCount +
+    totals.dueTokenCount +
+    totals.quarantinedTokenCount +
+    totals.writtenOffTokenCount;
   if (totals.collectedTokenCount !== placed)
     witness.report(`the ledger collected ${totals.collectedTokenCount} tokens and accounts for ${placed}`);
   const source = sumOf([...witness.oracle.cells.values()].map((cell) => cell.prompt + cell.completion));
