@@ -1,4 +1,4 @@
-import { sql } from 'kysely';
+import { CompiledQuery } from 'kysely';
 import type { LedgerDatabase } from './database.ts';
 
 export interface NewQuote {
@@ -25,12 +25,16 @@ interface Waiting {
 
 /** Quotes of one statement: enough to share a commit, few enough that none waits long for the others. */
 const MOST_PER_STATEMENT = 64;
+/** While some are committed the next ones are on their way; more would only take connections from others. */
+const MOST_STATEMENTS_AT_ONCE = 2;
+/** Fewer wait for the statement before them: a commit of their own would cost more than the wait. */
+const WORTH_A_SECOND_STATEMENT = 16;
 
 const writers = new WeakMap<LedgerDatabase, (quote: NewQuote) => Promise<void>>();
 
 /**
- * Stores a quote for good; resolves once it is committed. Quotes that come while others are written wait for them and
- * then go together, so that a crowd of them costs one commit.
+ * Stores a quote for good; resolves once it is committed. Quotes that come together, or while others are written, go
+ * together, so that a crowd of them costs few commits.
  */
 export async function insertQuote(database: LedgerDatabase, quote: NewQuote): Promise<void> {
   let write = writers.get(database);
@@ -42,17 +46,28 @@ export async function insertQuote(database: LedgerDatabase, quote: NewQuote): Pr
 }
 
 function createQuoteWriter(database: LedgerDatabase): (quote: NewQuote) => Promise<void> {
-  const waiting: Waiting[] = [];
-  let isWriting = false;
-  const writeAll = async () => {
-    isWriting = true;
-    while (waiting.length > 0) await writeTogether(database, waiting.splice(0, MOST_PER_STATEMENT));
-    isWriting = false;
+  let waiting: Waiting[] = [];
+  let statementCount = 0;
+  let isStarting = false;
+  const start = () => {
+    isStarting = false;
+    while (statementCount < MOST_STATEMENTS_AT_ONCE) {
+      if (waiting.length < (statementCount === 0 ? 1 : WORTH_A_SECOND_STATEMENT)) return;
+      const batch = waiting.slice(0, MOST_PER_STATEMENT);
+      waiting = waiting.slice(MOST_PER_STATEMENT);
+      statementCount += 1;
+      void writeTogether(database, batch).finally(() => {
+        statementCount -= 1;
+        start();
+      });
+    }
   };
   return (quote) =>
     new Promise((resolve, reject) => {
       waiting.push({ quote, resolve, reject });
-      if (!isWriting) void writeAll();
+      // Those who shared a read arrive one right after the other: all of them before this runs.
+      if (!isStarting) queueMicrotask(start);
+      isStarting = true;
     });
 }
 
@@ -74,16 +89,37 @@ async function writeTogether(database: LedgerDatabase, batch: readonly Waiting[]
   }
 }
 
-/** The texts go as they are, inside one JSON text: the columns of type json keep them to the letter. */
+/** Stands between texts. JSON text cannot hold it, nor can what we make ourselves: ids, hashes, instants. */
+const SEPARATOR = '\u001e';
+
+const INSERT = `
+  insert into quotes (quote_id, result_hash, created_at, valid_until, request, result, snapshot, price_book_version,
+    customer_id, plan_id, plan_version, created_by)
+  select quote_id, result_hash, created_at::timestamptz, valid_until::timestamptz, request, result, snapshot,
+         price_book_version, customer_id, plan_id, plan_version, created_by
+    from unnest(${[1, 2, 3, 4, 5, 6, 7].map((place) => `string_to_array($${place}, e'\\x1e')`).join(', ')},
+           $8::text[], $9::text[], $10::text[], $11::text[], $12::text[])
+      as quote (quote_id, result_hash, created_at, valid_until, request, result, snapshot,
+           price_book_version, customer_id, plan_id, plan_version, created_by)`;
+
+/** A column goes as one text: an array would have each of its texts escaped and read again. */
 async function insertQuotes(database: LedgerDatabase, quotes: readonly NewQuote[]): Promise<void> {
-  const rows = quotes.map(({ request, result, snapshot, ...columns }) => {
-    const plain = JSON.stringify(columns);
-    return `${plain.slice(0, -1)},"request":${request},"result":${result},"snapshot":${snapshot}}`;
-  });
-  await sql`
-    insert into quotes (quote_id, request, result, snapshot, result_hash, price_book_version, customer_id, plan_id,
-      plan_version, created_by, created_at, valid_until)
-    select * from json_to_recordset(${`[${rows.join(',')}]`}::json) as quote ("quoteId" text, "request" json, "result" json,
-      "snapshot" json, "resultHash" text, "priceBookVersion" text, "customerId" text, "planId" text, "planVersion" text,
-      "createdBy" text, "createdAt" timestamptz, "validUntil" timestamptz)`.execute(database);
+  const join = (textOf: (quote: NewQuote) => string) => quotes.map(textOf).join(SEPARATOR);
+  await database.executeQuery(
+    CompiledQuery.raw(INSERT, [
+      join((quote) => quote.quoteId),
+      join((quote) => quote.resultHash),
+      join((quote) => quote.createdAt.toISOString()),
+      join((quote) => quote.validUntil.toISOString()),
+      join((quote) => quote.request),
+      join((quote) => quote.result),
+      join((quote) => quote.snapshot),
+      // Names that others chose may hold any character.
+      quotes.map((quote) => quote.priceBookVersion),
+      quotes.map((quote) => quote.customerId),
+      quotes.map((quote) => quote.planId),
+      quotes.map((quote) => quote.planVersion),
+      quotes.map((quote) => quote.createdBy),
+    ]),
+  );
 }

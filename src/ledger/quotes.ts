@@ -27,8 +27,8 @@ export async function getQuote(database: LedgerDatabase, quoteId: string): Promi
     .select([
       'quote_id',
       'request',
-      sql<string>`result::text`.as('result_text'),
-      sql<string | null>`snapshot::text`.as('snapshot_text'),
+      'result as result_text',
+      'snapshot as snapshot_text',
       'result_hash',
       'price_book_version',
       'plan_id',
@@ -44,7 +44,7 @@ export async function getQuote(database: LedgerDatabase, quoteId: string): Promi
   }
   return {
     quoteId: row.quote_id,
-    request: row.request,
+    request: JSON.parse(row.request),
     resultText: row.result_text,
     snapshotText: row.snapshot_text,
     resultHash: row.result_hash,
@@ -90,9 +90,9 @@ export async function listQuotes(
       'created_by',
       'created_at',
       'valid_until',
-      sql<string | null>`result ->> 'title'`.as('title'),
-      sql<string>`result ->> 'currency'`.as('currency'),
-      sql<string | null>`result -> 'totals' -> 'invoiceAmount' ->> 'amount'`.as('invoice_amount'),
+      sql<string | null>`result::json ->> 'title'`.as('title'),
+      sql<string>`result::json ->> 'currency'`.as('currency'),
+      sql<string | null>`result::json -> 'totals' -> 'invoiceAmount' ->> 'amount'`.as('invoice_amount'),
     ]);
   if (query.customerId !== undefined) select = select.where('customer_id', '=', query.customerId);
   if (query.createdBy !== undefined) select = select.where('created_by', '=', query.createdBy);

@@ -1,17 +1,14 @@
-import type { ColumnType } from 'kysely';
-
-type Json = ColumnType<unknown, string, string>;
-
 /** Tables of quotes; see migrations for meaning. */
 export interface QuoteTables {
   quotes: {
     quote_id: string;
-    request: Json;
-    result: Json;
+    /** JSON texts, kept to the letter. */
+    request: string;
+    result: string;
     price_book_version: string;
     created_by: string;
     created_at: Date;
-    snapshot: Json | null;
+    snapshot: string | null;
     result_hash: string | null;
     customer_id: string | null;
     plan_id: string | null;
