@@ -68,6 +68,7 @@ function toClosingInvoice(invoice: Stripe.Invoice, lines: readonly Stripe.Invoic
     amountDueMinor: BigInt(invoice.amount_due),
     amountPaidMinor: BigInt(invoice.amount_paid),
     customerHasPaymentMethod: hasPaymentMethod(invoice),
+    collectionPause: subscriptionOf(invoice)?.pause_collection?.behavior ?? null,
   };
 }
 
@@ -81,16 +82,22 @@ function toClosingLine(line: Stripe.InvoiceLineItem): ClosingInvoiceLine {
 
 /** Stripe looks at the invoice, then the subscription, then the customer. */
 function hasPaymentMethod(invoice: Stripe.Invoice): boolean {
-  const subscription = invoice.parent?.subscription_details?.subscription ?? null;
+  const subscription = subscriptionOf(invoice);
   const { customer } = invoice;
   const methods = [invoice.default_payment_method, invoice.default_source];
-  if (typeof subscription === 'object' && subscription !== null) {
+  if (subscription !== null) {
     methods.push(subscription.default_payment_method, subscription.default_source);
   }
   if (typeof customer === 'object' && customer !== null && !('deleted' in customer && customer.deleted)) {
     methods.push(customer.invoice_settings.default_payment_method, customer.default_source);
   }
   return methods.some((method) => method !== null && method !== undefined);
+}
+
+/** Expanded by `readInvoice`. */
+function subscriptionOf(invoice: Stripe.Invoice): Stripe.Subscription | null {
+  const subscription = invoice.parent?.subscription_details?.subscription ?? null;
+  return typeof subscription === 'object' ? subscription : null;
 }
 
 function toInstant(seconds: number | null): Date | null {

@@ -79,6 +79,11 @@ export interface ClosingInvoice extends BillingInvoice {
   amountDueMinor: bigint;
   amountPaidMinor: bigint;
   customerHasPaymentMethod: boolean;
+  /**
+   * What the subscription does with its invoices now, in Stripe's word (`keep_as_draft`, `void`, …); null: it collects.
+   * Claiming or finalizing a draft that is kept would bill a customer who was told that he is not billed.
+   */
+  collectionPause: string | null;
 }
 
 export interface ClosingInvoiceLine extends BillingInvoiceLine {

@@ -1,5 +1,8 @@
 import { afterEach, describe, expect, test } from 'vitest';
 import { DAY_MS, HOUR_MS, MINUTE_MS } from '../../src/clock.ts';
+import { createScenario } from '../../src/sandbox/scenario.ts';
+import { createMonthEndTraffic } from '../../src/sandbox/traffic/month-end-traffic.ts';
+import { createTraffic } from '../../src/sandbox/traffic/traffic.ts';
 import { START_MS } from './account.ts';
 import { type ClosingWorld, FIRST_END_MS, openClosing } from './closing-world.ts';
 
@@ -54,6 +57,12 @@ describe('paused collection', () => {
       scenarioLives: { 0: { pause: { fromDay: 1, untilDay: 10, behavior } } },
     });
     await useAt(at(1, 12));
+    world.goTo(at(9));
+    expect(await world.invoicing.readInvoice(world.invoiceId())).toMatchObject({
+      collectionPause: behavior,
+      autoAdvance: false,
+      automaticallyFinalizesAt: null,
+    });
     world.goTo(at(10));
     expect(world.reports()).toMatchObject([{ status, total: '3.00' }]);
     expect((await world.sdk.subscriptions.retrieve(world.subscriptionId)).pause_collection).toBeNull();
@@ -121,6 +130,28 @@ describe('a cancellation', () => {
     world.goTo(at(60));
     expect(world.reports()).toEqual([]);
     expect((await sdk.invoiceItems.list({ customer: id, pending: true })).data).toHaveLength(1);
+  });
+});
+
+describe.each([
+  ['days', createTraffic],
+  ['month_ends', createMonthEndTraffic],
+] as const)('the traffic of %s', (story, create) => {
+  test('has no call of a customer who has left, and the others’ calls as ever', async () => {
+    const options = { seed: 3, dayCount: 12, customerCount: 3, userCount: 9, startMs: START_MS, story };
+    const leaving = { ...options, lives: { 0: { cancel: { day: 5.5, atPeriodEnd: false } } } };
+    const [stays, leaves] = [options, leaving].map((scenario) =>
+      create(createScenario(scenario)).rowsIngestedBetween(START_MS, START_MS + 20 * DAY_MS),
+    );
+    const [tenantId] = createScenario(options).customers.map(({ tenantKey }) => tenantKey);
+    const calls = (rows: typeof stays = []) =>
+      rows
+        .filter((row) => row.properties.tenantId !== tenantId || (row.eventMs ?? 0) < at(5, 12))
+        .map(({ eventMs, sum, properties }) => [eventMs, sum, properties.userId].join());
+    expect(leaves?.filter((row) => row.properties.tenantId === tenantId).length).toBeGreaterThan(0);
+    expect(leaves?.length).toBeLessThan(stays?.length ?? 0);
+    expect(calls(leaves).sort()).toEqual(calls(stays).sort());
+    expect(calls(leaves)).toHaveLength(leaves?.length ?? -1);
   });
 });
 

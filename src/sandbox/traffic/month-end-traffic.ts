@@ -111,7 +111,6 @@ class MonthEndDraws {
     random: Random,
   ): void {
     const { customer, subject, eventMs, latePercent } = call;
-    if (customer.callsUntilMs !== undefined && eventMs >= customer.callsUntilMs) return;
     const { startMs, seed } = this.#scenario.options;
     const profile = drawFeature(random);
     const properties = describeSeries(customer.tenantKey, subject, profile);
@@ -119,15 +118,18 @@ class MonthEndDraws {
     const delayMs = drawPercent(random, latePercent)
       ? drawBetween(random, 10 * MINUTE_MS, LATEST_ROW_MS)
       : drawBetween(random, 30_000, 4 * MINUTE_MS);
+    const hasLeft = customer.callsUntilMs !== undefined && eventMs >= customer.callsUntilMs;
     for (const aggregate of aggregateCalls(calls)) {
-      this.rows.push({
+      const row: TrafficRow = {
         itemId: createItemId(seed, Math.floor((eventMs - startMs) / DAY_MS), this.rows.length + 1),
         eventMs,
         ingestedMs: eventMs + MINUTE_MS + delayMs + drawBetween(random, 0, 1_500),
         ingestedTicks: drawBetween(random, 0, 9_999),
         ...aggregate,
         properties,
-      });
+      };
+      // Drawn all the same, so that what was called before stays as it was.
+      if (!hasLeft) this.rows.push(row);
     }
   }
 }
