@@ -41,7 +41,7 @@ export interface ApiDependencies {
 }
 
 /** Steps that a request may want to run soon. */
-export type AskableStep = 'rescan-usage' | 'sync-catalog' | 'reconcile' | 'sync-prices';
+export type AskableStep = 'rescan-usage' | 'sync-catalog' | 'reconcile' | 'sync-prices' | 'close-invoices';
 
 /** What the API takes from the configuration. */
 export interface ApiSettings {

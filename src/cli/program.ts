@@ -1,5 +1,7 @@
 import { Command } from 'commander';
 import { toTallystickError } from '../errors.ts';
+import { addCloseCommand } from './close.ts';
+import { addClosesCommand } from './closes.ts';
 import { addCollectCommand } from './collect.ts';
 import { addCostsCommand } from './costs.ts';
 import { addCoverageCommand } from './coverage.ts';
@@ -45,6 +47,8 @@ export function createProgram(): Command {
   addProvisionedCommand(program);
   addSimulateCommand(program);
   addReconcileCommand(program);
+  addCloseCommand(program);
+  addClosesCommand(program);
   addDoctorCommand(program);
   return program;
 }

@@ -122,6 +122,30 @@ export async function releaseClose(
   return (await getClose(database, invoiceId)).close;
 }
 
+/** A draft whose period is over and that no close has taken up yet. */
+export interface DueDraft {
+  invoiceId: string;
+  customerId: string;
+  periodEnd: Date;
+}
+
+export async function findDueDrafts(
+  database: LedgerDatabase,
+  filter: CloseFilter & { now: Date },
+): Promise<DueDraft[]> {
+  const { periodEndsAfter, periodEndsUntil, customerId, now } = filter;
+  const rows = await sql<DueDraft>`
+    select i.invoice_id as "invoiceId", i.customer_id as "customerId", i.period_end as "periodEnd" from invoices i
+    where i.status = 'draft' and i.subscription_id is not null and i.period_end <= ${now}
+      and ${periodEndsAfter === undefined ? sql`true` : sql`i.period_end > ${periodEndsAfter}`}
+      and ${periodEndsUntil === undefined ? sql`true` : sql`i.period_end <= ${periodEndsUntil}`}
+      and ${customerId === undefined ? sql`true` : sql`i.customer_id = ${customerId}`}
+      and exists (select 1 from invoice_quantities q where q.invoice_id = i.invoice_id)
+      and not exists (select 1 from closes c where c.invoice_id = i.invoice_id)
+    order by i.period_end, i.invoice_id`.execute(database);
+  return rows.rows;
+}
+
 export async function countOpenCloses(database: LedgerDatabase): Promise<bigint> {
   const row = await database
     .selectFrom('closes')

@@ -1,0 +1,187 @@
+import { createRoute, z } from '@hono/zod-openapi';
+import { findCertificate, getCertificate, isCertificateSound } from '../ledger/close-certificates.ts';
+import { getClose, listCloses, releaseClose } from '../ledger/close-desk.ts';
+import { requireScope, securityOf } from './authentication.ts';
+import {
+  CloseCertificateSchema,
+  CloseSchema,
+  CloseStateSchema,
+  CloseStepSchema,
+  showCertificate,
+  showClose,
+  showCloseStep,
+} from './close-schemas.ts';
+import { decodeCursor, encodeCursor, invalidCursor } from './cursor.ts';
+import { type Api, type ApiDependencies, actorOf, askForStep } from './dependencies.ts';
+import {
+  CursorSchema,
+  conflictProblem,
+  IdentifierSchema,
+  jsonContent,
+  keyedProblems,
+  notFoundProblem,
+  PageLimitSchema,
+  textSchema,
+  tooLargeProblem,
+} from './schemas.ts';
+
+const PeriodSchema = z
+  .string()
+  .regex(/^\d{4}-(0[1-9]|1[0-2])$/, { error: 'must be a month such as 2026-10' })
+  .openapi({
+    description: 'Periods that end in this month, UTC, its first instant excluded.',
+    example: '2026-10',
+  });
+const ClosesQuery = z.strictObject({
+  period: PeriodSchema.optional(),
+  customerId: IdentifierSchema.optional(),
+  state: CloseStateSchema.optional(),
+  cursor: CursorSchema.optional(),
+  limit: PageLimitSchema,
+});
+const InvoiceParams = z.object({ invoiceId: textSchema(200).min(1).openapi({ example: 'in_1Q2w3E' }) });
+const ReleaseBody = z
+  .strictObject({
+    reason: textSchema(2_000)
+      .refine((text) => text.trim() !== '', { error: 'is missing; say why it may go as it is' })
+      .openapi({ example: 'Stripe shows 12 tokens less; agreed with the customer.' }),
+  })
+  .openapi('CloseRelease');
+
+/** Adds `/v1/closes`: what is being closed, each with its steps and its certificate, and a person's release. */
+export function addCloseRoutes(api: Api, dependencies: ApiDependencies): void {
+  const { database, clock } = dependencies;
+  const reading = {
+    method: 'get' as const,
+    tags: ['Billing'],
+    security: securityOf('finance', 'admin'),
+    middleware: [requireScope(dependencies, 'finance')],
+  };
+
+  const listRoute = createRoute({
+    ...reading,
+    path: '/v1/closes',
+    summary: 'Invoices whose period is being closed, or was',
+    request: { query: ClosesQuery },
+    responses: {
+      200: jsonContent(
+        z.object({ closes: z.array(CloseSchema), nextCursor: z.string().nullable() }).openapi('Closes'),
+        'The latest period first.',
+      ),
+      ...keyedProblems,
+    },
+  });
+  api.openapi(listRoute, async (context) => {
+    const { period, customerId, state, cursor, limit } = context.req.valid('query');
+    const month = period === undefined ? null : readMonth(period);
+    const rows = await listCloses(
+      database,
+      { customerId, state, periodEndsAfter: month?.start, periodEndsUntil: month?.end },
+      { after: cursor === undefined ? null : readCursor(cursor), limit: limit + 1 },
+    );
+    const page = rows.slice(0, limit);
+    const last = rows.length > limit ? page.at(-1) : undefined;
+    const nextCursor =
+      last === undefined ? null : encodeCursor([last.periodEnd.toISOString(), last.invoiceId]);
+    return context.json({ closes: page.map(showClose), nextCursor }, 200);
+  });
+
+  const getRoute = createRoute({
+    ...reading,
+    path: '/v1/closes/{invoiceId}',
+    summary: 'One close: its steps, what differs, what was compared',
+    request: { params: InvoiceParams },
+    responses: {
+      200: jsonContent(
+        z
+          .object({
+            close: CloseSchema,
+            steps: z.array(CloseStepSchema),
+            comparison: z.record(z.string(), z.unknown()).nullable().openapi({
+              description: 'What was last held against each other, as the certificate has it.',
+            }),
+            certificate: z.object({ sha256: z.string(), createdAt: z.string() }).nullable(),
+          })
+          .openapi('CloseDetail'),
+        'Every step with its instant.',
+      ),
+      ...keyedProblems,
+      ...notFoundProblem,
+    },
+  });
+  api.openapi(getRoute, async (context) => {
+    const { invoiceId } = context.req.valid('param');
+    const { close, steps, comparison } = await getClose(database, invoiceId);
+    const certificate = await findCertificate(database, invoiceId);
+    return context.json(
+      {
+        close: showClose(close),
+        steps: steps.map(showCloseStep),
+        comparison: comparison as Record<string, unknown> | null,
+        certificate:
+          certificate === null
+            ? null
+            : { sha256: certificate.sha256, createdAt: certificate.createdAt.toISOString() },
+      },
+      200,
+    );
+  });
+
+  const certificateRoute = createRoute({
+    ...reading,
+    path: '/v1/closes/{invoiceId}/certificate',
+    summary: 'The proof that source, meter and invoice matched, with its hash',
+    request: { params: InvoiceParams },
+    responses: {
+      200: jsonContent(CloseCertificateSchema, 'As it was written; never changed.'),
+      ...keyedProblems,
+      ...notFoundProblem,
+    },
+  });
+  api.openapi(certificateRoute, async (context) => {
+    const certificate = await getCertificate(database, context.req.valid('param').invoiceId);
+    return context.json(showCertificate(certificate, isCertificateSound(certificate)), 200);
+  });
+
+  const releaseRoute = createRoute({
+    method: 'post',
+    path: '/v1/closes/{invoiceId}/release',
+    tags: ['Billing'],
+    summary: 'Let a held invoice go in spite of what differs, for a reason that is kept',
+    security: securityOf('admin'),
+    middleware: [requireScope(dependencies, 'admin')],
+    request: {
+      params: InvoiceParams,
+      body: { required: true, content: { 'application/json': { schema: ReleaseBody } } },
+    },
+    responses: {
+      202: jsonContent(z.object({ close: CloseSchema }).openapi('CloseReleased'), 'The jobs finalize it.'),
+      ...keyedProblems,
+      ...notFoundProblem,
+      ...conflictProblem,
+      ...tooLargeProblem,
+    },
+  });
+  api.openapi(releaseRoute, async (context) => {
+    const close = await releaseClose(database, {
+      invoiceId: context.req.valid('param').invoiceId,
+      reason: context.req.valid('json').reason,
+      actor: actorOf(context),
+      now: clock.now(),
+    });
+    await askForStep(dependencies, 'close-invoices', 'release');
+    return context.json({ close: showClose(close) }, 202);
+  });
+}
+
+function readMonth(period: string): { start: Date; end: Date } {
+  const [year = 0, month = 1] = period.split('-').map(Number);
+  return { start: new Date(Date.UTC(year, month - 1, 1)), end: new Date(Date.UTC(year, month, 1)) };
+}
+
+function readCursor(cursor: string): { periodEnd: Date; invoiceId: string } {
+  const [end = '', invoiceId = ''] = decodeCursor(cursor, 2);
+  const periodEnd = new Date(end);
+  if (Number.isNaN(periodEnd.getTime())) throw invalidCursor();
+  return { periodEnd, invoiceId };
+}

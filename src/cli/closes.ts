@@ -1,0 +1,209 @@
+import type { Command } from 'commander';
+import { readApiSettings } from '../api/dependencies.ts';
+import { type AskApi, withLocalApi } from './local-api.ts';
+import { createOptionalBilling } from './optional-billing.ts';
+import { groupDigits, print, renderTable } from './output.ts';
+import { withStores } from './setup.ts';
+
+interface ShownClose {
+  invoiceId: string;
+  customerId: string;
+  period: { start: string; end: string };
+  state: string;
+  stateAt: string;
+  deadline: string | null;
+  total: string | null;
+  currency: string;
+  difference: { kind: string; subject: string; expected: string; found: string }[] | null;
+  lastError: string | null;
+}
+interface ShownCredit {
+  id: string;
+  customerId: string;
+  invoiceId: string;
+  productName: string;
+  tokenCount: string;
+  amount: string;
+  currency: string;
+  state: string;
+  cause: string;
+}
+
+/** `tallystick closes` and `tallystick credits`. */
+export function addClosesCommand(program: Command): void {
+  const closes = program
+    .command('closes')
+    .description('invoices whose period is being closed, or was; release one, or verify its certificate');
+  closes
+    .command('list', { isDefault: true })
+    .description('the latest period first')
+    .option('--period <month>', 'periods that end in this month, e.g. 2026-10')
+    .option('--customer <id>', 'only this customer')
+    .option('--state <state>', 'e.g. held')
+    .option('--limit <count>', 'most to list', '100')
+    .option('--cursor <cursor>', 'go on after a page')
+    .option('--json', 'print as JSON')
+    .action((options: Record<string, string | boolean | undefined>) =>
+      askApi(async (ask) => {
+        const query = toQuery(options, { customer: 'customerId' });
+        const answer = await ask<{ closes: ShownClose[]; nextCursor: string | null }>(
+          'GET',
+          `/v1/closes?${query}`,
+        );
+        print(options.json === true, answer, () => renderCloses(answer.closes, answer.nextCursor));
+      }),
+    );
+  closes
+    .command('show <invoice>')
+    .description('steps, and what differs')
+    .option('--json', 'print as JSON')
+    .action((invoice: string, options: { json?: boolean }) =>
+      askApi(async (ask) => {
+        const answer = await ask<{
+          close: ShownClose;
+          steps: { state: string; at: string; note: string | null }[];
+        }>('GET', `/v1/closes/${encodeURIComponent(invoice)}`);
+        print(options.json === true, answer, () => renderClose(answer.close, answer.steps));
+      }),
+    );
+  closes
+    .command('verify <invoice>')
+    .description('compute the hash of a certificate again; exit status 1 when it is another one')
+    .option('--json', 'print as JSON')
+    .action((invoice: string, options: { json?: boolean }) =>
+      askApi(async (ask) => {
+        const answer = await ask<{ sha256: string; isSound: boolean; driftTokenCount: string }>(
+          'GET',
+          `/v1/closes/${encodeURIComponent(invoice)}/certificate`,
+        );
+        if (!answer.isSound) process.exitCode = 1;
+        print(options.json === true, answer, () =>
+          answer.isSound
+            ? `${answer.sha256}  the certificate is what was written, drift ${groupDigits(answer.driftTokenCount)} tokens`
+            : `THE CERTIFICATE IS NOT WHAT WAS WRITTEN: its content does not have the hash ${answer.sha256}`,
+        );
+      }),
+    );
+  closes
+    .command('release <invoice>')
+    .description('let a held invoice go in spite of what differs')
+    .requiredOption('--reason <text>', 'why; kept in the certificate and the audit log')
+    .option('--json', 'print as JSON')
+    .action((invoice: string, options: { reason: string; json?: boolean }) =>
+      askApi(async (ask) => {
+        const { reason } = options;
+        const answer = await ask<{ close: ShownClose }>(
+          'POST',
+          `/v1/closes/${encodeURIComponent(invoice)}/release`,
+          { reason },
+        );
+        print(options.json === true, answer, () => `${invoice} is released; the jobs finalize it.`);
+      }),
+    );
+
+  const credits = program
+    .command('credits')
+    .description('invoices that billed more than was used: approve or reject giving it back');
+  credits
+    .command('list', { isDefault: true })
+    .description('the oldest first')
+    .option('--state <state>', 'proposed, approved, created or rejected')
+    .option('--customer <id>', 'only this customer')
+    .option('--limit <count>', 'most to list', '100')
+    .option('--json', 'print as JSON')
+    .action((options: Record<string, string | boolean | undefined>) =>
+      askApi(async (ask) => {
+        const query = toQuery(options, { customer: 'customerId' });
+        const answer = await ask<{ creditProposals: ShownCredit[] }>('GET', `/v1/credit-proposals?${query}`);
+        print(options.json === true, answer, () => renderCredits(answer.creditProposals));
+      }),
+    );
+  for (const [name, act, said] of [
+    ['approve', 'approve', 'the jobs create the credit note'],
+    ['reject', 'reject', 'nothing is given back'],
+  ] as const) {
+    const command = credits.command(`${name} <id>`).option('--json', 'print as JSON');
+    if (name === 'reject') command.requiredOption('--reason <text>', 'why nothing is given back');
+    else command.option('--reason <text>', 'why');
+    command.action((id: string, options: { reason?: string; json?: boolean }) =>
+      askApi(async (ask) => {
+        const body = options.reason === undefined ? {} : { reason: options.reason };
+        const route = `/v1/credit-proposals/${encodeURIComponent(id)}/${act}`;
+        const answer = await ask<ShownCredit>('POST', route, body);
+        print(options.json === true, answer, () => `Credit ${id}: ${said}.`);
+      }),
+    );
+  }
+}
+
+/** Options as query parameters, under the names that the API has for them. */
+function toQuery(
+  options: Record<string, string | boolean | undefined>,
+  names: Record<string, string>,
+): URLSearchParams {
+  const query = new URLSearchParams();
+  for (const [flag, value] of Object.entries(options)) {
+    if (typeof value === 'string') query.set(names[flag] ?? flag, value);
+  }
+  return query;
+}
+
+async function askApi(work: (ask: AskApi) => Promise<void>): Promise<void> {
+  await withStores(({ config, stores }) =>
+    withLocalApi(stores, createOptionalBilling(config), work, { settings: readApiSettings(config) }),
+  );
+}
+
+function renderCloses(closes: readonly ShownClose[], nextCursor: string | null): string {
+  if (closes.length === 0) return 'No period was closed yet.';
+  const table = renderTable(
+    ['invoice', 'customer', 'period', 'state', 'since', 'total'],
+    closes.map((close) => [
+      close.invoiceId,
+      close.customerId,
+      `${close.period.start.slice(0, 10)} - ${close.period.end.slice(0, 10)}`,
+      close.state,
+      close.stateAt.slice(0, 16),
+      close.total === null ? '' : `${close.total} ${close.currency.toUpperCase()}`,
+    ]),
+    [5],
+  );
+  return nextCursor === null ? table : `${table}\nMore: --cursor ${nextCursor}`;
+}
+
+function renderClose(
+  close: ShownClose,
+  steps: readonly { state: string; at: string; note: string | null }[],
+): string {
+  const differences = (close.difference ?? []).map(
+    (one) => `differs: ${one.kind} of ${one.subject} is ${one.found}, expected ${one.expected}`,
+  );
+  return [
+    `${close.invoiceId}  ${close.customerId}  ${close.state}`,
+    ...(close.deadline === null ? [] : [`Stripe finalizes it at ${close.deadline} if nobody does`]),
+    ...(close.lastError === null ? [] : [`last met: ${close.lastError}`]),
+    ...differences,
+    renderTable(
+      ['step', 'at', 'note'],
+      steps.map((step) => [step.state, step.at, step.note ?? '']),
+    ),
+  ].join('\n');
+}
+
+function renderCredits(credits: readonly ShownCredit[]): string {
+  if (credits.length === 0) return 'Nothing is to be given back.';
+  return renderTable(
+    ['id', 'customer', 'invoice', 'product', 'tokens', 'amount', 'state', 'cause'],
+    credits.map((credit) => [
+      credit.id,
+      credit.customerId,
+      credit.invoiceId,
+      credit.productName,
+      groupDigits(credit.tokenCount),
+      `${credit.amount} ${credit.currency.toUpperCase()}`,
+      credit.state,
+      credit.cause,
+    ]),
+    [4, 5],
+  );
+}
