@@ -4,6 +4,7 @@ import { groupDigits, modelInWords } from './words.ts';
 
 /** Colours of the sheet; the models with most tokens get one each, the others share the last. */
 const COLOR_COUNT = 8;
+const OTHERS = COLOR_COUNT - 1;
 /** Units of the drawing; it is stretched to the page's width, so that its words stay their size. */
 const DAY_WIDTH = 10;
 const BAR_INSET = 1.25;
@@ -19,8 +20,8 @@ export function monthDrawing({ days }: Pick<StatementBody, 'days'>, idPrefix: st
   if (most === 0n) return '';
   const top = niceTop(most);
   const busiest = days[totals.indexOf(most)];
-  const models = [...ranks.keys()].slice(0, COLOR_COUNT - 1);
-  const hasOthers = ranks.size > COLOR_COUNT - 1;
+  const models = [...ranks].filter(([, rank]) => rank < OTHERS || ranks.size === COLOR_COUNT);
+  const hasOthers = ranks.size > COLOR_COUNT;
   return html`<figure class="month">
     <div class="scale" aria-hidden="true">
       <span>${shortCount(top)}</span><span>${shortCount(top / 2n)}</span><span>0</span>
@@ -35,8 +36,8 @@ export function monthDrawing({ days }: Pick<StatementBody, 'days'>, idPrefix: st
       ${days.map(({ day }, index) => html`<li>${labelOf(day, index, days.length)}</li>`)}
     </ol>
     <ul class="legend">
-      ${models.map((model, rank) => html`<li>${swatch(rank)}${modelInWords(model)}</li>`)}
-      ${hasOthers ? html`<li>${swatch(COLOR_COUNT - 1)}Other models</li>` : ''}
+      ${models.map(([model, rank]) => html`<li>${swatch(rank)}${modelInWords(model)}</li>`)}
+      ${hasOthers ? html`<li>${swatch(OTHERS)}Other models</li>` : ''}
     </ul>
   </figure>`;
 }
@@ -44,7 +45,7 @@ export function monthDrawing({ days }: Pick<StatementBody, 'days'>, idPrefix: st
 function bar(day: Day, { x, top, ranks }: { x: number; top: bigint; ranks: ReadonlyMap<string, number> }) {
   const byColor = new Map<number, bigint>();
   for (const { model, tokenCount } of day.models) {
-    const color = Math.min(ranks.get(model) ?? COLOR_COUNT - 1, COLOR_COUNT - 1);
+    const color = Math.min(ranks.get(model) ?? OTHERS, OTHERS);
     byColor.set(color, (byColor.get(color) ?? 0n) + atLeastZero(BigInt(tokenCount)));
   }
   let below = 0n;
@@ -63,12 +64,13 @@ function bar(day: Day, { x, top, ranks }: { x: number; top: bigint; ranks: Reado
   )}</g>`;
 }
 
-function swatch(color: number) {
-  return html`<svg class="swatch" viewBox="0 0 10 10" aria-hidden="true"><rect class="c${color}" width="10" height="10" rx="2"/></svg>`;
+/** The colour that a model has in the drawing. */
+export function swatch(color: number) {
+  return html`<svg class="swatch" viewBox="0 0 10 10" aria-hidden="true"><rect class="c${Math.min(color, OTHERS)}" width="10" height="10" rx="2"/></svg>`;
 }
 
-/** Models by all their tokens, the largest first. */
-function rankModels(days: readonly Day[]): Map<string, number> {
+/** Which colour each model has: by all its tokens, the largest first. */
+export function rankModels(days: readonly Day[]): Map<string, number> {
   const totals = new Map<string, bigint>();
   for (const { models } of days) {
     for (const { model, tokenCount } of models) {
@@ -92,10 +94,10 @@ function describe(
   return `${groupDigits(String(total))} tokens on ${used} of ${days.length} days; most on ${busiest === undefined ? '' : dayShort(busiest.day)}, ${groupDigits(String(most))} tokens. The table by day has the figures.`;
 }
 
-/** 1, 2, 2.5 or 5 times a power of ten, the least that holds the tallest bar. An even number, so that its half is whole. */
+/** The least round number that holds the tallest bar, and an even one, so that its half is whole. */
 function niceTop(most: bigint): bigint {
   for (let power = 10n; ; power *= 10n) {
-    for (const tenths of [10n, 20n, 25n, 40n, 50n, 80n]) {
+    for (const tenths of [10n, 12n, 15n, 20n, 25n, 30n, 40n, 50n, 60n, 80n]) {
       const top = (power * tenths) / 10n;
       if (top >= most && top % 2n === 0n) return top;
     }

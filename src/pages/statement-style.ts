@@ -9,8 +9,10 @@ export const STATEMENT_STYLE = `${QUOTE_STYLE}
 h2 { scroll-margin-top: 1rem; }
 .lines thead th:first-child { width: 46%; }
 .sums th, .sums td { border-bottom: 0; padding-top: 0.25rem; padding-bottom: 0.25rem; font-weight: 400; color: var(--soft); }
-.sums:first-of-type tr:first-child > *, .sums tr.first > * { border-top: 2px solid var(--ink); padding-top: 0.6rem; }
-.sums tr.grand > * { border-top: 1px solid var(--line); color: var(--ink); font-weight: 680; padding-top: 0.5rem; }
+.lines .sums tr > * { border-top: 0; }
+.lines .sums tr.first > * { border-top: 2px solid var(--ink); padding-top: 0.6rem; }
+.lines .sums tr.grand:not(.first) > * { border-top: 1px solid var(--line); }
+.sums tr.grand > * { color: var(--ink); font-weight: 680; padding-top: 0.5rem; }
 .tag { display: inline-block; margin-left: 0.4rem; padding: 0.02rem 0.45rem; border: 1px solid var(--accent); border-radius: 99px; color: var(--accent); font-size: 0.74rem; font-weight: 600; vertical-align: 0.08em; }
 .notice { margin: 1.4rem 0 0; padding: 0.75rem 1rem; border-left: 4px solid var(--warn); border-radius: 0 6px 6px 0; background: var(--warn-tint); color: var(--warn); font-size: 0.95rem; }
 .notice p { margin: 0.15rem 0; }
@@ -43,6 +45,7 @@ article + article { margin-top: 3.5rem; padding-top: 2rem; border-top: 3px doubl
   .pair { grid-template-columns: 1fr; }
   .columns { columns: 1; }
   .bars { height: 9rem; }
+  .lines tbody td.number:nth-child(2):not(:empty)::after { content: ' tokens'; color: var(--soft); font-size: 0.85rem; }
   .lines .zero { display: block; }
   .lines .sums tr { display: flex; justify-content: space-between; gap: 1rem; padding: 0.15rem 0; border: 0; }
   .lines .sums td:not(:last-child) { display: none; }
@@ -61,14 +64,22 @@ article + article { margin-top: 3.5rem; padding-top: 2rem; border-top: 3px doubl
   .lines { font-size: 8.6pt; }
   .lines th, .lines td { padding-top: 0.14rem; padding-bottom: 0.14rem; }
   .lines .detail { display: inline; margin-left: 0.4rem; font-size: 0.92em; }
-  .bars { height: 3.4cm; }
+  .bars { height: 3cm; }
   .bars rect, .swatch rect { print-color-adjust: exact; -webkit-print-color-adjust: exact; }
   .month, .notice { break-inside: avoid; }
   .breakdown { font-size: 8pt; line-height: 1.25; }
   .breakdown th, .breakdown td { padding-top: 0.1rem; padding-bottom: 0.1rem; }
-  .columns { columns: 3; column-gap: 0.7cm; }
-  .columns table { font-size: 6.9pt; line-height: 1.2; }
-  .columns th, .columns td { padding: 0.03rem 0.15rem; }
+  h1 { font-size: 1.45rem; }
+  .for { font-size: 0.95rem; margin-top: 0.15rem; }
+  .facts { font-size: 0.8rem; gap: 0.02rem 0.8rem; }
+  .tag { margin-left: 0.3rem; padding: 0 0.3rem; font-size: 0.9em; line-height: 1.15; }
+  .plain, .how, .notice { font-size: 8.6pt; }
+  .notice { margin-top: 0.6rem; padding: 0.3rem 0.8rem; border: 1px solid var(--line); border-left: 4px solid var(--warn); }
+  .legend { font-size: 8pt; }
+  thead th { font-size: 0.9em; }
+  .columns { columns: 3; column-gap: 0.6cm; }
+  .columns table { font-size: 6.6pt; line-height: 1.15; }
+  .columns th, .columns td { padding: 0.02rem 0.15rem; }
   .days.columns { columns: 2; }
   .days.columns table { font-size: 8pt; }
   .screen { display: none; }

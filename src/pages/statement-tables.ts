@@ -1,7 +1,7 @@
 import { html } from 'hono/html';
 import type { StatementBody, StatementBreakdownBody } from '../api/statement-schemas.ts';
 import { perMillion } from './quote-words.ts';
-import { dayShort } from './statement-drawing.ts';
+import { dayShort, rankModels, swatch } from './statement-drawing.ts';
 import { groupDigits, modelInWords, moneyInWords } from './words.ts';
 
 type Line = StatementBody['lines'][number];
@@ -73,18 +73,22 @@ function lineRow(
       ${line.name}${line.kind === 'late' ? html`<span class="tag">late</span>` : ''}${line.isIncluded ? html`<span class="tag">included</span>` : ''}
       ${line.kind === 'late' ? html`<span class="detail">used ${spanInWords(used.from, used.to)}</span>` : ''}
     </th>
-    <td class="number">${line.quantity === null || line.quantity === '0' ? '' : groupDigits(line.quantity)}</td>
+    <td class="number">${countOf(line)}</td>
     <td class="number unit">${priceOf(line, currency)}</td>
     <td class="number">${money(line.amount)}</td>
   </tr>`;
 }
 
+/** Tokens: a minimum or a fee has a quantity too, and it is none of tokens. */
+function countOf({ kind, quantity }: Line): string {
+  const isCount = kind === 'usage' || kind === 'late';
+  return !isCount || quantity === null || quantity === '0' ? '' : groupDigits(quantity);
+}
+
 function priceOf(line: Line, currency: string): string {
-  if (line.isIncluded) return 'included';
-  if (line.unitAmountDecimal === null || line.kind === 'minimum' || line.kind === 'credit') {
-    return line.kind === 'usage' ? 'base amount' : '';
-  }
-  return line.quantity === '1' && line.kind === 'other' ? '' : perMillion(line.unitAmountDecimal, currency);
+  if (line.isIncluded) return '';
+  if (countOf(line) === '') return line.kind === 'usage' ? 'base amount' : '';
+  return line.unitAmountDecimal === null ? '' : perMillion(line.unitAmountDecimal, currency);
 }
 
 /** Nothing used, nothing charged. */
@@ -94,26 +98,39 @@ function isIdle({ kind, quantity, amount }: Line): boolean {
   );
 }
 
+type Figures = { tokenCount: string; amount: string };
+
 export type BreakdownKind = 'day' | 'model' | 'feature' | 'user';
 
 const HEADS: Record<BreakdownKind, string> = { day: 'Day', model: 'Model', feature: 'Feature', user: 'User' };
 
 /** One way to divide the usage; its rows sum to the usage lines, and the last row says so. */
-export function breakdownTable(table: StatementBreakdownBody, kind: BreakdownKind, currency: string) {
+export function breakdownTable(statement: StatementBody, kind: BreakdownKind) {
+  const { currency } = statement;
+  const table = tableOf(statement, kind);
+  const ranks = kind === 'model' ? rankModels(statement.days) : null;
+
   const limit = kind === 'user' ? MOST_USERS : kind === 'day' ? table.rows.length : MOST_NAMES;
   const shown = table.rows.slice(0, limit);
   const others = table.rows.slice(limit);
-  const row = (name: string, figures: { tokenCount: string; amount: string }, className = '') =>
-    html`<tr${className === '' ? '' : html` class="${className}"`}><th scope="row">${name}</th><td class="number">${groupDigits(figures.tokenCount)}</td><td class="number">${moneyInWords(figures.amount, currency)}</td></tr>`;
+  const row = (name: string, figures: Figures, look: { isRest?: boolean; rank?: number | undefined } = {}) =>
+    html`<tr${look.isRest === true ? html` class="rest"` : ''}><th scope="row">${look.rank === undefined ? '' : swatch(look.rank)}${name}</th><td class="number">${groupDigits(figures.tokenCount)}</td><td class="number">${moneyInWords(figures.amount, currency)}</td></tr>`;
   return html`<table class="breakdown">
     <thead><tr><th scope="col">${HEADS[kind]}</th><th scope="col" class="number">Tokens</th><th scope="col" class="number">Amount</th></tr></thead>
     <tbody>
-      ${shown.map((entry) => row(nameOf(entry.name, kind), entry))}
+      ${shown.map((entry) => row(nameOf(entry.name, kind), entry, { rank: ranks?.get(entry.name) }))}
       ${others.length === 0 ? '' : row(`${groupDigits(String(others.length))} others`, sumOf(others))}
-      ${table.rest === null ? '' : row(restName(table.rest), table.rest, 'rest')}
+      ${table.rest === null ? '' : row(restName(table.rest), table.rest, { isRest: true })}
     </tbody>
     <tfoot>${row('Usage lines', table.total)}</tfoot>
   </table>`;
+}
+
+function tableOf(
+  { byDay, byModel, byFeature, byUser }: StatementBody,
+  kind: BreakdownKind,
+): StatementBreakdownBody {
+  return { day: byDay, model: byModel, feature: byFeature, user: byUser }[kind];
 }
 
 function nameOf(name: string, kind: BreakdownKind): string {
@@ -129,7 +146,7 @@ function restName({ tokenCount }: { tokenCount: string }): string {
 }
 
 /** Exact: the amounts of one currency have the same decimals. */
-function sumOf(rows: StatementBreakdownBody['rows']): { tokenCount: string; amount: string } {
+function sumOf(rows: StatementBreakdownBody['rows']): Figures {
   const [, fraction = ''] = (rows[0]?.amount ?? '0').split('.');
   const scale = 10n ** BigInt(fraction.length);
   const minor = rows.reduce((sum, { amount }) => sum + BigInt(amount.replace('.', '')), 0n);

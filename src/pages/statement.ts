@@ -65,23 +65,22 @@ function statementArticle(
   statement: StatementBody,
   { address, number }: { address: StatementAddress; number: number },
 ) {
-  const { currency } = statement;
   const id = (name: string) => `${name}-${number}`;
   const users = statement.byUser.rows.length;
   return html`<article>
     ${headerOf(statement)} ${noticeOf(statement)} ${totalSection(statement)}
+    ${drawingSection(statement, id('month'))}
     <h2 id="${id('lines')}">${statement.invoiceId === null ? 'Lines of the next invoice, so far' : 'Lines of the invoice'}</h2>
-    ${linesTable(statement, id('lines'))} ${allowanceList(statement)} ${drawingSection(statement, id('month'))}
+    ${linesTable(statement, id('lines'))} ${allowanceList(statement)} ${lateSection(statement)}
     <div class="pair">
-      <section><h2>By model</h2>${breakdownTable(statement.byModel, 'model', currency)}</section>
-      <section><h2>By feature</h2>${breakdownTable(statement.byFeature, 'feature', currency)}</section>
+      <section><h2>By model</h2>${breakdownTable(statement, 'model')}</section>
+      <section><h2>By feature</h2>${breakdownTable(statement, 'feature')}</section>
     </div>
     <h2>By day</h2>
-    <div class="columns days">${breakdownTable(statement.byDay, 'day', currency)}</div>
+    <div class="columns days">${breakdownTable(statement, 'day')}</div>
     <h2>By user</h2>
     ${users > MOST_USERS ? html`<p class="detail">The ${MOST_USERS} users with the largest amounts; the CSV has all ${groupDigits(String(users))}.</p>` : ''}
-    <div class="columns">${breakdownTable(statement.byUser, 'user', currency)}</div>
-    ${lateSection(statement)}
+    <div class="columns">${breakdownTable(statement, 'user')}</div>
     <h2>How this was metered</h2>
     <div class="how">
       <p>${statement.howMetered.join(' ')}</p>
