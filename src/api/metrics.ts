@@ -5,6 +5,7 @@ import { isAlarming } from '../ledger/quarantine-entries.ts';
 import { readPipelineStatus } from '../ledger/status.ts';
 import { readTokenTotals } from '../ledger/totals.ts';
 import { requireScope } from './authentication.ts';
+import { collectCloseMetrics } from './close-metrics.ts';
 import { type Api, type ApiDependencies, alarmAfterMsOf, DEFAULT_API_SETTINGS } from './dependencies.ts';
 import { collectWebhookMetrics } from './webhook-metrics.ts';
 
@@ -31,6 +32,7 @@ export function addMetricsRoute(api: Api, dependencies: ApiDependencies): void {
       dependencies.clock.now(),
       alarmAfterMsOf(dependencies),
     );
+    metrics.push(...(await collectCloseMetrics(dependencies.database, dependencies.clock.now())));
     metrics.push(...(await collectWebhookMetrics(dependencies.database, dependencies.clock.now())));
     context.header('Content-Type', CONTENT_TYPE);
     context.header('Cache-Control', 'no-store');

@@ -1,11 +1,13 @@
 import { createRoute, z } from '@hono/zod-openapi';
 import { type DoubleBinding, readDoubleBindings } from '../ledger/billing-places.ts';
+import type { CloseTotals } from '../ledger/close-totals.ts';
 import type { PriceSyncState } from '../ledger/price-sync-runs.ts';
 import { isAlarming, type QuarantineSummary } from '../ledger/quarantine-entries.ts';
 import type { QueueState } from '../ledger/queue-states.ts';
 import { readPipelineStatus } from '../ledger/status.ts';
 import { readDueWebhooks } from '../ledger/webhook-events.ts';
 import { requireScope, securityOf } from './authentication.ts';
+import { CloseStateSchema } from './close-schemas.ts';
 import { type Api, type ApiDependencies, alarmAfterMsOf } from './dependencies.ts';
 import { InstantSchema, jsonContent, keyedProblems, TokenCountSchema } from './schemas.ts';
 
@@ -118,6 +120,17 @@ const PipelineStatusSchema = z
           'Meters that two or more active items of a customer would bill, each all of its usage. Nothing is pushed to them until one item is gone.',
       }),
     openDriftCount: CountSchema,
+    closes: z.object({
+      states: z.array(z.object({ state: CloseStateSchema, count: CountSchema, oldestAt: InstantSchema })),
+      heldCount: CountSchema.openapi({ description: 'Invoices that differ and wait for a person.' }),
+      nextDeadline: InstantSchema.nullable().openapi({
+        description: 'When Stripe finalizes the first held invoice by itself.',
+      }),
+      certificateCount: CountSchema,
+      driftTokenCount: TokenCountSchema,
+      mismatchCount: CountSchema,
+      proposedCreditCount: CountSchema,
+    }),
     costs: z.object({
       dueDayCount: CountSchema.openapi({ description: 'Days whose cost waits to be rated (again).' }),
       unknown: z
@@ -203,6 +216,7 @@ export function addStatusRoutes(api: Api, dependencies: ApiDependencies): void {
         },
         doubleBindings: (await readDoubleBindings(dependencies.database, now)).map(showDoubleBinding),
         openDriftCount: String(status.openDriftCount),
+        closes: showCloseTotals(status.closes),
         costs: {
           dueDayCount: String(status.costs.dueDayCount),
           unknown: status.costs.unknown.map((entry) => ({ ...entry, tokenCount: String(entry.tokenCount) })),
@@ -212,6 +226,24 @@ export function addStatusRoutes(api: Api, dependencies: ApiDependencies): void {
       200,
     );
   });
+}
+
+function showCloseTotals(closes: CloseTotals) {
+  const countOf = (rows: readonly { state: string; count: bigint }[], state: string) =>
+    String(rows.find((row) => row.state === state)?.count ?? 0n);
+  return {
+    states: closes.states.map((row) => ({
+      state: row.state,
+      count: String(row.count),
+      oldestAt: row.oldestAt.toISOString(),
+    })),
+    heldCount: countOf(closes.states, 'held'),
+    nextDeadline: closes.nextDeadline?.toISOString() ?? null,
+    certificateCount: String(closes.certificateCount),
+    driftTokenCount: String(closes.driftTokenCount),
+    mismatchCount: String(closes.mismatchCount),
+    proposedCreditCount: countOf(closes.credits, 'proposed'),
+  };
 }
 
 function showQueueState(queue: QueueState, now: Date) {

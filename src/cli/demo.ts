@@ -7,6 +7,7 @@ import { type AskableStep, readApiSettings } from '../api/dependencies.ts';
 import { type Config, loadConfig } from '../config.ts';
 import { TallystickError } from '../errors.ts';
 import { createApiKey, listApiKeys, revokeApiKey } from '../ledger/api-keys.ts';
+import { readCloseTotals } from '../ledger/close-totals.ts';
 import { readTokenTotals } from '../ledger/totals.ts';
 import { createLogger, type Logger } from '../log.ts';
 import { driveDemo } from './demo/drive.ts';
@@ -77,14 +78,16 @@ async function runDemo(options: Record<string, unknown>): Promise<void> {
     } finally {
       progress.stop();
     }
-    const [sandboxTotals, ledgerTotals] = await Promise.all([
+    const [sandboxTotals, ledgerTotals, closeTotals] = await Promise.all([
       world.sandbox.readTotals(),
       readTokenTotals(world.deps.database),
+      readCloseTotals(world.deps.database),
     ]);
     const report = buildReport(
       settings,
       sandboxTotals,
       ledgerTotals,
+      closeTotals,
       (performance.now() - startedMs) / 1_000,
     );
     if (!settings.json)

@@ -1,6 +1,8 @@
 import path from 'node:path';
 import { DEFAULT_SETTINGS, type JobDependencies } from '../../jobs/dependencies.ts';
 import { checkRedis, type QueueConfig } from '../../jobs/queues.ts';
+import { readApiSettings } from '../api/dependencies.ts';
+import { makeStatementLink } from '../api/statement-links.ts';
 import { boundSource } from '../azure/bounded-source.ts';
 import { createLlmLogSource } from '../azure/llm-log-source.ts';
 import { createRetailPrices } from '../azure/retail-prices.ts';
@@ -169,6 +171,7 @@ export function createJobDependencies(
     database: given.database,
     clock: given.clock ?? systemClock,
     log: given.log,
+    ...linkStatements(config, given),
     settings: {
       ...DEFAULT_SETTINGS,
       collectLagMs: config.COLLECT_LAG_MINUTES,
@@ -188,5 +191,19 @@ export function createJobDependencies(
       closeSourceWaitMs: config.CLOSE_SOURCE_WAIT_MINUTES,
       closeAggregationWaitMs: config.CLOSE_AGGREGATION_WAIT_MINUTES,
     },
+  };
+}
+
+/** Invoices point to their statement where browsers are known to reach the service. */
+function linkStatements(
+  config: Config,
+  { database, clock = systemClock }: { database: LedgerDatabase; clock?: Clock },
+): Pick<JobDependencies, 'statementUrl'> {
+  const { PUBLIC_URL: origin } = config;
+  if (origin === undefined) return {};
+  const settings = readApiSettings(config);
+  return {
+    statementUrl: async (invoiceId) =>
+      (await makeStatementLink({ database, clock, settings }, { invoiceId }, { origin })).url,
   };
 }

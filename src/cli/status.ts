@@ -1,6 +1,7 @@
 import type { Command } from 'commander';
 import { systemClock } from '../clock.ts';
 import { readDoubleBindings } from '../ledger/billing-places.ts';
+import type { CloseTotals } from '../ledger/close-totals.ts';
 import type { PriceSyncState } from '../ledger/price-sync-runs.ts';
 import { isAlarming } from '../ledger/quarantine-entries.ts';
 import type { QueueState } from '../ledger/queue-states.ts';
@@ -15,6 +16,18 @@ function renderPriceSync({ lastDoneAt, waiting }: PriceSyncState, now: Date): st
   const count = waiting.reduce((sum, { itemCount }) => sum + itemCount, 0n);
   const hint = count > 0n ? ' ("tallystick prices review")' : '';
   return `prices        synchronized ${groupDigits(ageHours)} h ago, ${groupDigits(count)} wait for a person${hint}`;
+}
+
+function describeCloses({ states, certificateCount, credits }: CloseTotals): string {
+  const countOf = (rows: readonly { state: string; count: bigint }[], state: string) =>
+    rows.find((row) => row.state === state)?.count ?? 0n;
+  const held = countOf(states, 'held');
+  const proposed = countOf(credits, 'proposed');
+  return [
+    `${certificateCount} invoices certified`,
+    ...(held === 0n ? [] : [`${held} HELD ("tallystick closes list --state held")`]),
+    ...(proposed === 0n ? [] : [`${proposed} credits proposed ("tallystick credits")`]),
+  ].join(', ');
 }
 
 export function addStatusCommand(program: Command): void {
@@ -45,6 +58,7 @@ export function addStatusCommand(program: Command): void {
             `pushes        ${pushes.delivered} delivered, ${pushes.pending} pending, ${pushes.refused} refused`,
             `unassigned    ${groupDigits(status.unassignedTokenCount)} tokens wait for the next push`,
             `drifts        ${status.openDriftCount} open`,
+            `closes        ${describeCloses(status.closes)}`,
             ...status.costs.unknown.map(
               ({ model, reason, tokenCount }) =>
                 `cost unknown  ${groupDigits(tokenCount)} tokens of ${model}: ${reason}`,

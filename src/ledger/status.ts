@@ -1,4 +1,5 @@
 import { sql } from 'kysely';
+import { type CloseTotals, readCloseTotals } from './close-totals.ts';
 import { readUnknownCosts, type UnknownModelCost } from './cost-queries.ts';
 import type { LedgerDatabase } from './database.ts';
 import { LEDGER_MIGRATION_NAMES } from './migration-names.ts';
@@ -19,6 +20,7 @@ export interface PipelineStatus {
   unassignedTokenCount: bigint;
   quarantine: QuarantineSummary[];
   openDriftCount: bigint;
+  closes: CloseTotals;
   priceSync: PriceSyncState;
   /** Days whose cost waits to be rated (again), and tokens that no price is known for. */
   costs: { dueDayCount: bigint; unknown: UnknownModelCost[] };
@@ -89,6 +91,7 @@ export async function readPipelineStatus(database: LedgerDatabase): Promise<Pipe
         unassignedTokenCount: unassigned.token_count,
         quarantine: await readQuarantineSummary(snapshot),
         openDriftCount: drifts.count,
+        closes: await readCloseTotals(snapshot),
         costs: { dueDayCount: due.count, unknown: await readUnknownCosts(snapshot) },
         priceSync: await readPriceSyncState(snapshot),
         steps: await readStepRuns(snapshot),

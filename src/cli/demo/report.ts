@@ -1,4 +1,5 @@
 import Table from 'cli-table3';
+import type { CloseTotals } from '../../ledger/close-totals.ts';
 import type { TokenTotals } from '../../ledger/totals.ts';
 import type { SandboxTotals } from '../../sandbox/control.ts';
 import type { DemoSettings } from './settings.ts';
@@ -15,7 +16,10 @@ export interface DemoReport {
   dueTokens: string;
   quarantinedTokens: string;
   writtenOffTokens: string;
+  /** On later invoices as items, less what credit notes gave back. */
+  lateTokens: string;
   driftTokens: string;
+  closes: { closed: number; certificates: number; driftTokens: string };
   invoices: {
     customer: string;
     period: { start: string; end: string };
@@ -31,11 +35,13 @@ export function buildReport(
   settings: DemoSettings,
   sandbox: SandboxTotals,
   ledger: TokenTotals,
+  closes: CloseTotals,
   seconds: number,
 ): DemoReport {
   const driftTokens =
     BigInt(sandbox.sourceTokens) -
     BigInt(sandbox.billedTokens) -
+    ledger.lateBilledTokenCount -
     ledger.dueTokenCount -
     ledger.quarantinedTokenCount -
     ledger.writtenOffTokenCount;
@@ -50,7 +56,13 @@ export function buildReport(
     dueTokens: String(ledger.dueTokenCount),
     quarantinedTokens: String(ledger.quarantinedTokenCount),
     writtenOffTokens: String(ledger.writtenOffTokenCount),
+    lateTokens: String(ledger.lateBilledTokenCount),
     driftTokens: String(driftTokens),
+    closes: {
+      closed: Number(closes.states.find(({ state }) => state === 'finalized')?.count ?? 0n),
+      certificates: Number(closes.certificateCount),
+      driftTokens: String(closes.driftTokenCount),
+    },
     invoices: sandbox.invoices
       .filter((invoice) => invoice.status !== 'draft')
       .map(({ customer, period, currency, total, lines }) => ({ customer, period, currency, total, lines })),
@@ -110,6 +122,10 @@ export function renderReport(report: DemoReport, sandbox: SandboxTotals, ledger:
       : [
           `written off  ${number(report.writtenOffTokens).padStart(16)}  given up by a person, see the audit log`,
         ]),
+    ...(report.lateTokens === '0'
+      ? []
+      : [`billed late  ${number(report.lateTokens).padStart(16)}  as items of later invoices, less credits`]),
     `drift        ${number(report.driftTokens).padStart(16)}  source - billed - due - quarantined - written off: ${report.driftTokens === '0' ? 'the halves match' : 'THE HALVES DO NOT MATCH'}`,
+    `closes       ${report.closes.closed} invoices closed, ${report.closes.certificates} certificates, drift ${number(report.closes.driftTokens)}`,
   ].join('\n');
 }
