@@ -101,12 +101,18 @@ async function readOrFail(
     const change = await deps.billing.readCatalogObjects(wanted, { invoicesSince }, signal);
     return await completeChange(deps, change, invoicesSince, signal);
   } catch (error) {
-    if (error instanceof TallystickError && error.code === 'UPSTREAM_REJECTED') {
+    if (error instanceof TallystickError && isRefusal(error)) {
       const ids = due.map((event) => event.webhookEventId);
       await markFailed(deps.database, ids, error.message);
     }
     throw error;
   }
+}
+
+/** Stripe answered, and said no. It may mean this object alone. */
+function isRefusal(error: TallystickError): boolean {
+  const status = Number(error.context.statusCode);
+  return status >= 400 && status < 500 && status !== 429;
 }
 
 async function listWhole(

@@ -81,7 +81,7 @@ export function toSubscriptionItem(
     currentPeriodStart: toDate(item.current_period_start),
     currentPeriodEnd: toDate(item.current_period_end),
     startedAt: toDate(startOf(subscription, item)),
-    endsAt: toDateOrNull(endOf(subscription)),
+    endsAt: toDateOrNull(endOf(subscription, item)),
     trialEndsAt: toDateOrNull(subscription.trial_end),
     collectionPause: subscription.pause_collection?.behavior ?? null,
   };
@@ -93,8 +93,11 @@ function startOf(subscription: Stripe.Subscription, item: Stripe.SubscriptionIte
   return madeTogether ? Math.min(subscription.start_date, item.created) : item.created;
 }
 
-function endOf(subscription: Stripe.Subscription): number | null {
-  if (isBilledStatus(subscription.status)) return subscription.cancel_at ?? null;
+function endOf(subscription: Stripe.Subscription, item: Stripe.SubscriptionItem): number | null {
+  if (isBilledStatus(subscription.status)) {
+    const endsWithPeriod = subscription.cancel_at_period_end ? item.current_period_end : null;
+    return subscription.cancel_at ?? endsWithPeriod;
+  }
   return subscription.ended_at ?? subscription.canceled_at ?? null;
 }
 

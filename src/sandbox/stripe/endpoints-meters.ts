@@ -76,6 +76,23 @@ export function meterEndpoints(options: MeterEndpointsOptions): Endpoint[] {
       },
     },
     {
+      method: 'POST',
+      path: '/v1/billing/meters/:id/reactivate',
+      shape: { expand: 'any' } satisfies FormShape<Stripe.Billing.MeterReactivateParams>,
+      mutates: true,
+      run: (call) => {
+        const meter = found(state.meters, 'billing.meter', idOf(call));
+        if (state.activeMeters.has(meter.event_name)) {
+          throw refuseParameter('event_name', 'An active meter has this event name already.');
+        }
+        meter.status = 'active';
+        meter.status_transitions = { deactivated_at: null };
+        meter.updated = toSeconds(call.nowMs);
+        state.activeMeters.set(meter.event_name, meter);
+        return meter;
+      },
+    },
+    {
       method: 'GET',
       path: '/v1/billing/meters/:id/event_summaries',
       shape: {
