@@ -5,6 +5,7 @@
  */
 export const PICO_DIGITS = 12;
 
+const ZERO = 0x30;
 const DECIMAL = /^-?\d+(?:\.\d+)?$/;
 /** Longest decimal text accepted: no price or amount needs more, and BigInt parsing is quadratic. */
 const MAX_TEXT_LENGTH = 60;
@@ -33,12 +34,11 @@ export function parseDecimal(text: string, digits: number): bigint {
  */
 export function formatDecimal(value: bigint, digits: number, minimumFractionDigits = 0): string {
   const text = (value < 0n ? -value : value).toString().padStart(digits + 1, '0');
-  const whole = text.slice(0, text.length - digits);
-  const fraction = text
-    .slice(text.length - digits)
-    .replace(/0+$/, '')
-    .padEnd(minimumFractionDigits, '0');
-  return `${value < 0n ? '-' : ''}${whole}${fraction === '' ? '' : `.${fraction}`}`;
+  const point = text.length - digits;
+  let end = text.length;
+  while (end > point && text.charCodeAt(end - 1) === ZERO) end -= 1;
+  const fraction = text.slice(point, end).padEnd(minimumFractionDigits, '0');
+  return `${value < 0n ? '-' : ''}${text.slice(0, point)}${fraction === '' ? '' : `.${fraction}`}`;
 }
 
 /**

@@ -74,9 +74,24 @@ export function toAnswerInput(
 
 /** A snapshot as JSON text, from which `readSnapshot` makes the same again. Whole numbers are objects with one key. */
 export function writeSnapshot(snapshot: QuoteSnapshot): string {
-  return JSON.stringify(snapshot, (_key, value) =>
-    typeof value === 'bigint' ? { $whole: String(value) } : value,
-  );
+  const { rates, groups, existing, minimumAmountMinor, averagePicoUsdPerMillion, ...plain } = snapshot;
+  const figures = { groups, existing, minimumAmountMinor, averagePicoUsdPerMillion };
+  const rateTexts = rates === null ? 'null' : `[${rates.map(writeRate).join(',')}]`;
+  // Most of it holds no whole number and need not be looked through for one.
+  return `${JSON.stringify(plain).slice(0, -1)},"rates":${rateTexts},${writeWhole(figures).slice(1)}`;
+}
+
+const textByRate = new WeakMap<QuotedRate, string>();
+
+/** Rates are read-only, and many quotes have the same. */
+function writeRate(rate: QuotedRate): string {
+  const text = textByRate.get(rate) ?? writeWhole(rate);
+  textByRate.set(rate, text);
+  return text;
+}
+
+function writeWhole(value: object): string {
+  return JSON.stringify(value, (_key, part) => (typeof part === 'bigint' ? { $whole: String(part) } : part));
 }
 
 export function readSnapshot(text: string): QuoteSnapshot {

@@ -45,22 +45,31 @@ export async function readTerms(dependencies: ApiDependencies, request: QuoteReq
   const at = readInstant(request.at, clock.now());
   const reads = quoteReadsOf(database);
   const customer = request.customerId === undefined ? null : getCustomer(database, request.customerId);
-  const rates = request.planId === undefined ? readStripeRates(dependencies, request) : null;
-  const plan = request.planId === undefined ? null : readQuotedPlan(dependencies, request.planId);
-  const [priceBook, known, stripe, found, hasProvisioned] = await Promise.all([
-    reads.currentPriceBook(),
+  const { planId, customerId } = request;
+  const usualCurrency = planId === undefined && customerId === undefined ? (request.currency ?? 'usd') : null;
+  const [basis, known, stripe, found] = await Promise.all([
+    reads.basis(usualCurrency, clock.now()),
     customer,
-    rates,
-    plan,
-    reads.hasProvisionedCapacity(clock.now()),
+    planId === undefined && customerId !== undefined
+      ? readCustomerRates(dependencies, request, customerId)
+      : null,
+    planId === undefined ? null : readQuotedPlan(dependencies, planId),
   ]);
+  const { priceBook, hasProvisioned } = basis;
   const common = { priceBook, at, customerName: known?.name ?? null, hasProvisioned };
   if (found !== null) {
     await refuseOtherCurrency(dependencies, request, found);
     return { ...common, ...planTerms(found, at, priceBook) };
   }
-  const { currency, rows, rateBasis } = stripe ?? { currency: 'usd', rows: [], rateBasis: 'usual' as const };
-  const quoted = rows.map(toQuotedRate);
+  if (stripe === null && basis.rates.length === 0 && request.currency !== undefined) {
+    refuseUnknownCurrency(request.currency, await readSoldCurrencies(database));
+  }
+  const { currency, rows, rateBasis } = stripe ?? {
+    currency: usualCurrency ?? 'usd',
+    rows: basis.rates,
+    rateBasis: 'usual' as const,
+  };
+  const quoted = toQuotedRates(rows);
   return {
     ...common,
     currency,
@@ -170,19 +179,11 @@ async function refuseOtherCurrency(
   );
 }
 
-async function readStripeRates({ database }: ApiDependencies, request: QuoteRequest) {
-  if (request.customerId === undefined) {
-    const currency = request.currency ?? 'usd';
-    const rows = await quoteReadsOf(database).usualSellRates(currency);
-    if (rows.length === 0 && request.currency !== undefined) {
-      refuseUnknownCurrency(currency, await readSoldCurrencies(database));
-    }
-    return { currency, rows, rateBasis: 'usual' as const };
-  }
+async function readCustomerRates({ database }: ApiDependencies, request: QuoteRequest, customerId: string) {
   const [customer, currencies, rates] = await Promise.all([
-    getCustomer(database, request.customerId),
-    readCustomerCurrencies(database, request.customerId),
-    readCustomerSellRates(database, request.customerId),
+    getCustomer(database, customerId),
+    readCustomerCurrencies(database, customerId),
+    readCustomerSellRates(database, customerId),
   ]);
   const currency = request.currency ?? currencies[0] ?? customer.currency ?? 'usd';
   if (currencies.length > 0 && !currencies.includes(currency)) {
@@ -212,6 +213,15 @@ function refuseUnknownCurrency(currency: string, sold: readonly string[]): void 
     context: { field: 'currency' },
     ...(fix === '' ? {} : { fix }),
   });
+}
+
+/** Rates that many quotes share are turned once. */
+const quotedByRows = new WeakMap<readonly SellRateRow[], QuotedRate[]>();
+
+function toQuotedRates(rows: readonly SellRateRow[]): QuotedRate[] {
+  const quoted = quotedByRows.get(rows) ?? rows.map(toQuotedRate);
+  quotedByRows.set(rows, quoted);
+  return quoted;
 }
 
 function toQuotedRate(rate: SellRateRow): QuotedRate {

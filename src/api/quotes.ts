@@ -12,6 +12,7 @@ import { makeQuote } from './quote-making.ts';
 import { addQuoteRecomputeRoute } from './quote-recompute.ts';
 import { type QuoteRequest, QuoteRequestSchema } from './quote-request-schema.ts';
 import { QuoteListSchema, QuoteResultSchema, type StoredQuoteBody } from './quote-schemas.ts';
+import { randomId } from './random-id.ts';
 import {
   CursorSchema,
   IdentifierSchema,
@@ -133,7 +134,7 @@ async function storeQuote(dependencies: ApiDependencies, request: QuoteRequest, 
   const made = await makeQuote(dependencies, request);
   const createdAt = dependencies.clock.now();
   const validUntil = addMs(createdAt, request.validDays * DAY_MS);
-  const quoteId = `quote_${Buffer.from(crypto.getRandomValues(new Uint8Array(16))).toString('base64url')}`;
+  const quoteId = `quote_${randomId()}`;
   const frame = JSON.stringify({
     quoteId,
     title: request.title ?? null,

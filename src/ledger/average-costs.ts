@@ -12,15 +12,11 @@ export interface AverageCost {
 }
 
 /** Whether throughput was bought by the hour in the days that an average is of. */
-export async function hasProvisionedCapacity(database: LedgerDatabase, now: Date): Promise<boolean> {
-  const row = await database
-    .selectFrom('provisioned_capacity')
-    .select('provisioned_capacity_id')
-    .where('unit_count', '>', 0)
-    .where('valid_from', '<', now)
-    .where(sql<boolean>`coalesce(valid_until, 'infinity') > ${addMs(now, -AVERAGED_DAYS * DAY_MS)}`)
-    .executeTakeFirst();
-  return row !== undefined;
+export function hasProvisionedCapacity(now: Date) {
+  return sql<boolean>`exists (
+    select from provisioned_capacity
+     where unit_count > 0 and valid_from < ${now}
+       and coalesce(valid_until, 'infinity') > ${addMs(now, -AVERAGED_DAYS * DAY_MS)})`;
 }
 
 /**

@@ -16,7 +16,7 @@ export interface SellRateRow {
   price: RatePrice | null;
 }
 
-interface RawSellRate extends StoredPrice {
+export interface RawSellRate extends StoredPrice {
   stripe_meter_id: string;
   product_name: string;
   model: string;
@@ -49,7 +49,13 @@ export async function readCustomerSellRates(
  * charged; then the one whose text comes first.
  */
 export async function readUsualSellRates(database: LedgerDatabase, currency: string): Promise<SellRateRow[]> {
-  const result = await sql<RawSellRate>`
+  const result = await usualSellRates(currency).execute(database);
+  return result.rows.map(toSellRate);
+}
+
+/** The same as a statement, or part of one. */
+export function usualSellRates(currency: string) {
+  return sql<RawSellRate>`
     with ranked as (
       select stripe_meter_id, unit_amount_decimal, tiers_mode, price_tiers, min(product_name) as product_name,
              row_number() over (
@@ -66,8 +72,7 @@ export async function readUsualSellRates(database: LedgerDatabase, currency: str
       from ranked
       join meter_bindings as binding on binding.stripe_meter_id = ranked.stripe_meter_id
      where ranked.place = 1
-     order by binding.model, binding.token_type, binding.feature`.execute(database);
-  return result.rows.map(toSellRate);
+     order by binding.model, binding.token_type, binding.feature`;
 }
 
 /** Currencies in which anybody has active subscription items. */
@@ -98,7 +103,7 @@ export async function readCustomerCurrencies(
   return rows.map((row) => row.currency);
 }
 
-function toSellRate(row: RawSellRate): SellRateRow {
+export function toSellRate(row: RawSellRate): SellRateRow {
   return {
     stripeMeterId: row.stripe_meter_id,
     productName: row.product_name,
