@@ -14,6 +14,7 @@ import { addCustomerRoutes } from './customers.ts';
 import type { Api, ApiDependencies, ApiEnvironment } from './dependencies.ts';
 import { addDeploymentRoutes } from './deployments.ts';
 import { addDriftRoutes } from './drift.ts';
+import { addEvidenceRoutes } from './evidence.ts';
 import { addHealthRoutes } from './health.ts';
 import { addInvoicePreviewRoutes } from './invoice-preview.ts';
 import { addMarginRoutes } from './margins.ts';
@@ -80,6 +81,7 @@ export function createApp(dependencies: ApiDependencies): Api {
   const previewing = { ...dependencies, previewCache: dependencies.previewCache ?? new Map() };
   addInvoicePreviewRoutes(app, previewing);
   addStatementRoutes(app, previewing);
+  addEvidenceRoutes(app, dependencies);
   addPlanRoutes(app, dependencies);
   addQuoteRoutes(app, dependencies);
   addCostRoutes(app, dependencies);

@@ -1,6 +1,11 @@
 import { z } from '@hono/zod-openapi';
 import { AmountSchema, CurrencySchema, InstantSchema, TokenCountSchema } from './schemas.ts';
 
+export const InvoiceIdSchema = z
+  .string()
+  .regex(/^[A-Za-z0-9_-]{1,255}$/, { error: 'must be the id of an invoice, e.g. in_1A2b3C' })
+  .openapi({ example: 'in_1A2b3C' });
+
 export const STATEMENT_LINE_KINDS = ['usage', 'late', 'minimum', 'credit', 'other'] as const;
 export type StatementLineKind = (typeof STATEMENT_LINE_KINDS)[number];
 

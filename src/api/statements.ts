@@ -17,12 +17,7 @@ import {
   type StatementTarget,
 } from './statement-links.ts';
 import { makeInvoiceStatement, makePreviewStatements } from './statement-making.ts';
-import { StatementPreviewSchema, StatementSchema } from './statement-schemas.ts';
-
-export const InvoiceIdSchema = z
-  .string()
-  .regex(/^[A-Za-z0-9_-]{1,255}$/, { error: 'must be the id of an invoice, e.g. in_1A2b3C' })
-  .openapi({ example: 'in_1A2b3C' });
+import { InvoiceIdSchema, StatementPreviewSchema, StatementSchema } from './statement-schemas.ts';
 
 const InvoiceParams = z.object({ invoiceId: InvoiceIdSchema });
 const LinkQuery = z.object({
