@@ -2,7 +2,7 @@ import { sql } from 'kysely';
 import type { LedgerDatabase } from '../../src/ledger/database.ts';
 import { readTokenTotals } from '../../src/ledger/totals.ts';
 import { meterEventName } from '../../src/sandbox/stripe/seed.ts';
-import { checkInvoices } from './invoices.ts';
+import { checkCloses, checkInvoices } from './invoices.ts';
 import { bucketsOf, FIGURES, type Figure, type OracleCell } from './oracle.ts';
 import { keyOfEvent, type Witness } from './witness.ts';
 import type { World } from './world.ts';
@@ -43,6 +43,7 @@ export async function checkAtTheEnd(world: World, ledger: LedgerDatabase): Promi
   checkOpenMeter(world, refused);
   await checkStripe(world, ledger, refused);
   checkInvoices(world);
+  await checkCloses(world, ledger);
   const totals = await readTokenTotals(ledger);
   if (totals.dueTokenCount !== 0n) witness.report(`${totals.dueTokenCount} tokens are still due at the end`);
   const expected = expectedQuarantine(world, refused);
@@ -63,6 +64,8 @@ export async function describeState(world: World, ledger: LedgerDatabase): Promi
     hourly_usage:
       'window_start, subject, model, token_type, revision, delta_token_count, meter_push_id, quarantine_reason',
     meter_pushes: 'identifier, sent_value, delta_token_count, status',
+    close_certificates: 'invoice_id, sha256',
+    late_items: 'idempotency_key, state, amount_minor',
   };
   const parts: string[] = [];
   for (const [table, columns] of Object.entries(tables)) {

@@ -1,10 +1,10 @@
-import { HOUR_MS, MINUTE_MS } from '../../src/clock.ts';
+import { sql } from 'kysely';
+import { MINUTE_MS } from '../../src/clock.ts';
+import { hashContent } from '../../src/ledger/close-certificates.ts';
+import type { LedgerDatabase } from '../../src/ledger/database.ts';
 import type { World } from './world.ts';
 
-/**
- * So long the pipeline believes what it read of a draft, which may be final meanwhile. Holding drafts back until
- * everything is in them is the work of the close.
- */
+/** So long the pipeline believes what it read of a draft, which a person or Stripe may finalize meanwhile. */
 const BELIEVED_MS = 30 * MINUTE_MS;
 
 /**
@@ -12,16 +12,43 @@ const BELIEVED_MS = 30 * MINUTE_MS;
  * Stripe takes it, puts it on no invoice, and tells nobody.
  */
 export function checkInvoices(world: World): void {
-  const { stripe, witness, profile } = world;
+  const { stripe, witness } = world;
   for (const invoice of stripe.invoiceReport()) {
-    if (invoice.status === 'draft') continue;
+    const { finalizedAtMs } = invoice;
+    if (finalizedAtMs === null) continue;
     const [startMs, endMs] = [Date.parse(invoice.period.start), Date.parse(invoice.period.end)];
-    const finalMs = endMs + profile.gracePeriodHours * HOUR_MS;
-    const inTime = stripe.usageBetween(invoice.customer, startMs, endMs, finalMs + BELIEVED_MS);
+    const inTime = stripe.usageBetween(invoice.customer, startMs, endMs, finalizedAtMs + BELIEVED_MS);
     const counted = stripe.usageBetween(invoice.customer, startMs, endMs);
     if (inTime === counted) continue;
     witness.report(
       `${counted - inTime} tokens of ${invoice.customer} came after the invoice until ${invoice.period.end} was final`,
     );
+  }
+}
+
+/**
+ * At the end every period that was to be closed is: no draft is left past its deadline, every certificate is what was
+ * written, and what we finalized ourselves, without anybody's release, has no drift.
+ */
+export async function checkCloses(world: World, ledger: LedgerDatabase): Promise<void> {
+  const { witness, clock } = world;
+  const rows = await sql<{
+    invoice_id: string;
+    state: string;
+    deadline: Date | null;
+    content: string | null;
+    sha256: string | null;
+    drift: bigint | null;
+  }>`
+    select c.invoice_id, c.state, c.deadline, x.content, x.sha256, x.drift_token_count as drift
+    from closes c left join close_certificates x on x.invoice_id = c.invoice_id order by 1`.execute(ledger);
+  for (const row of rows.rows) {
+    const isFinal = row.state === 'finalized' || row.state === 'finalized_without_us';
+    if (!isFinal && row.deadline !== null && row.deadline.getTime() < clock.nowMs())
+      witness.report(`the close of ${row.invoice_id} is ${row.state} past its deadline`);
+    if (isFinal && (row.content === null || hashContent(row.content) !== row.sha256))
+      witness.report(`${row.invoice_id} is final without a sound certificate`);
+    if (row.state === 'finalized' && row.drift !== 0n)
+      witness.report(`${row.invoice_id} was finalized with a drift of ${row.drift} tokens`);
   }
 }

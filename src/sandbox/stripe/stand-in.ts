@@ -113,6 +113,7 @@ export function createStripeStandIn(
           currency: rendered.currency,
           total: toMajorUnits(BigInt(rendered.total)),
           status: rendered.status ?? 'draft',
+          finalizedAtMs: toMs(rendered.status_transitions.finalized_at),
           lines: core.cycle.lines(invoice, nowMs).map((line) => ({
             description: line.description ?? '',
             quantity: line.quantity_decimal ?? '0',
@@ -165,5 +166,11 @@ export interface StripeInvoiceReport {
   /** Decimal text in major units. */
   total: string;
   status: string;
+  /** Null for a draft. */
+  finalizedAtMs: number | null;
   lines: { description: string; quantity: string; amount: string }[];
+}
+
+function toMs(seconds: number | null): number | null {
+  return seconds === null ? null : seconds * 1_000;
 }
