@@ -40,6 +40,8 @@ export interface PipelineSettings {
   stripeDoubtReadsPerDay: number;
   /** A listed price that differs from the book's by at most so many percent is taken without a person. */
   priceChangePercent: number;
+  /** Days after which single source items go, once all of them is billed; their sums stay. */
+  itemRetentionDays: number;
   /** Key of the Stripe customer's metadata that holds the tenant. */
   tenantMetadataKey: string;
   /** Whether drafts are held back until their usage is proven; else Stripe finalizes them by its own clock. */
@@ -70,6 +72,7 @@ export const DEFAULT_SETTINGS: PipelineSettings = {
   stripeReadsPerDay: 16,
   stripeDoubtReadsPerDay: 200,
   priceChangePercent: 20,
+  itemRetentionDays: 400,
   tenantMetadataKey: 'tenant_id',
   closesInvoices: true,
   closeHoldMs: 24 * 3_600_000,

@@ -1,16 +1,12 @@
-import { Redis } from 'ioredis';
 import type { Clock } from '../src/clock.ts';
 import type { LedgerDatabase } from '../src/ledger/database.ts';
 import { type QueueCounts, type QueueError, recordQueueState } from '../src/ledger/queue-states.ts';
 import type { Logger } from '../src/log.ts';
-import { enqueueAllSteps, QUEUE_NAME, type QueueConfig, type StepQueue } from './queues.ts';
+import { enqueueAllSteps, probeRedis, QUEUE_NAME, type QueueConfig, type StepQueue } from './queues.ts';
 import type { StepName } from './steps.ts';
 
 /** Two looks fit into Prometheus' usual scrape of a minute. */
 const LOOK_EVERY_MS = 15_000;
-/** The store answers in milliseconds, or is as good as away. */
-const PROBE_TIMEOUT_MS = 3_000;
-const PROBE_KEY = 'tallystick:probe';
 
 export interface QueueMonitorParts {
   queue: StepQueue;
@@ -92,30 +88,4 @@ async function readCounts(queue: StepQueue): Promise<QueueCounts> {
     // A delayed job is one that waits only from the end of its delay.
     oldestWaitingAt: oldest === undefined ? null : new Date(oldest.timestamp + (oldest.opts.delay ?? 0)),
   };
-}
-
-/** Whether Redis takes a write: under `noeviction` a full one still answers every read. */
-async function probeRedis(redisUrl: string): Promise<QueueError | null> {
-  const redis = new Redis(redisUrl, {
-    lazyConnect: true,
-    maxRetriesPerRequest: 0,
-    retryStrategy: () => null,
-    connectTimeout: PROBE_TIMEOUT_MS,
-    commandTimeout: PROBE_TIMEOUT_MS,
-  });
-  redis.on('error', () => {});
-  try {
-    await redis.connect();
-    await redis.set(PROBE_KEY, '1', 'EX', 60);
-    return null;
-  } catch (error) {
-    return isQueueFull(error) ? 'QUEUE_FULL' : 'QUEUE_UNREACHABLE';
-  } finally {
-    redis.disconnect();
-  }
-}
-
-/** Redis' refusal of any write beyond `maxmemory`. */
-export function isQueueFull(error: unknown): boolean {
-  return error instanceof Error && /\bOOM\b/.test(error.message);
 }

@@ -8,6 +8,7 @@ import {
 } from 'bullmq';
 import { Redis } from 'ioredis';
 import { TallystickError } from '../src/errors.ts';
+import type { QueueError } from '../src/ledger/queue-states.ts';
 import { ResilientClient } from '../src/ledger/resilient-client.ts';
 import type { Logger } from '../src/log.ts';
 import type { StepName, StepResult } from './steps.ts';
@@ -191,4 +192,34 @@ export async function checkRedis(redisUrl: string, log: Logger): Promise<void> {
   } finally {
     redis.disconnect();
   }
+}
+
+/** The store answers in milliseconds, or is as good as away. */
+const PROBE_TIMEOUT_MS = 3_000;
+const PROBE_KEY = 'tallystick:probe';
+
+/** Whether Redis takes a write: under `noeviction` a full one still answers every read. */
+export async function probeRedis(redisUrl: string): Promise<QueueError | null> {
+  const redis = new Redis(redisUrl, {
+    lazyConnect: true,
+    maxRetriesPerRequest: 0,
+    retryStrategy: () => null,
+    connectTimeout: PROBE_TIMEOUT_MS,
+    commandTimeout: PROBE_TIMEOUT_MS,
+  });
+  redis.on('error', () => {});
+  try {
+    await redis.connect();
+    await redis.set(PROBE_KEY, '1', 'EX', 60);
+    return null;
+  } catch (error) {
+    return isQueueFull(error) ? 'QUEUE_FULL' : 'QUEUE_UNREACHABLE';
+  } finally {
+    redis.disconnect();
+  }
+}
+
+/** Redis' refusal of any write beyond `maxmemory`. */
+function isQueueFull(error: unknown): boolean {
+  return error instanceof Error && /\bOOM\b/.test(error.message);
 }

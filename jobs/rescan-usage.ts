@@ -20,7 +20,7 @@ import { takeUpItems } from './quarantine/take-up-items.ts';
  * How far back by ingestion time a night looks. Azure names two days as the bound of what it still indexes late;
  * a day is added.
  */
-const LOOK_BACK_MS = 3 * DAY_MS;
+export const LOOK_BACK_MS = 3 * DAY_MS;
 
 export interface RescanOutcome extends RescanCounts {
   /** Rescans that were asked for and are done now. */

@@ -18,6 +18,7 @@ export const STEP_INTERVALS_MS: Record<StepName, number> = {
   'close-invoices': 60_000,
   'rate-usage': 5 * 60_000,
   reconcile: 10 * 60_000,
+  'drop-old-items': 60 * 60_000,
   'collect-control': 5 * 60_000,
   // The day's synchronization, once; the other looks are for those asked for, and for one that failed.
   'sync-prices': 60 * 60_000,

@@ -5,6 +5,7 @@ import { closeInvoices } from './close-invoice.ts';
 import { collectControl } from './collect-control.ts';
 import { collectUsage } from './collect-usage.ts';
 import type { JobDependencies } from './dependencies.ts';
+import { dropOldItems } from './drop-old-items.ts';
 import { fetchMissedEvents } from './fetch-missed-events.ts';
 import { ingestEvents } from './ingest-events.ts';
 import { pushUsage } from './push-usage.ts';
@@ -31,6 +32,7 @@ export const STEP_NAMES = [
   'close-invoices',
   'rate-usage',
   'reconcile',
+  'drop-old-items',
 ] as const;
 /** What runs only where a control source is configured, after all others. */
 const CONTROL_STEP = 'collect-control';
@@ -61,6 +63,7 @@ const STEPS: Record<StepName, Step> = {
   'close-invoices': closeInvoices,
   'rate-usage': rateUsage,
   reconcile,
+  'drop-old-items': dropOldItems,
   'collect-control': collectControl,
   'sync-prices': syncPrices,
 };

@@ -96,6 +96,7 @@ const variablesSchema = z.object({
     .optional(),
   // OpenMeter's sink flushes every two seconds; read back sooner, and everything drifts.
   SOURCE_RETENTION_DAYS: integer(1, 4_383).default(90),
+  LEDGER_RETENTION_DAYS: integer(70, 4_383).default(400),
   QUARANTINE_ALARM_HOURS: integer(1, 8_760).default(24),
   METRICS_PUBLIC: z
     .enum(['true', 'false'], { error: 'must be true or false' })
@@ -126,10 +127,20 @@ const variablesSchema = z.object({
 });
 
 /** Two readings of one source would agree whatever it lost. Told beside the other problems, not after them. */
-const environmentSchema = variablesSchema.refine(
-  ({ USAGE_SOURCE, CONTROL_SOURCE }) => USAGE_SOURCE === undefined || CONTROL_SOURCE !== USAGE_SOURCE,
-  { error: 'must be another source than USAGE_SOURCE', path: ['CONTROL_SOURCE'], when: () => true },
-);
+const environmentSchema = variablesSchema
+  .refine(
+    ({ USAGE_SOURCE, CONTROL_SOURCE }) => USAGE_SOURCE === undefined || CONTROL_SOURCE !== USAGE_SOURCE,
+    { error: 'must be another source than USAGE_SOURCE', path: ['CONTROL_SOURCE'], when: () => true },
+  )
+  // A row that is told again must still be known, or it would be billed again.
+  .refine(
+    ({ LEDGER_RETENTION_DAYS, SOURCE_RETENTION_DAYS }) => !(LEDGER_RETENTION_DAYS < SOURCE_RETENTION_DAYS),
+    {
+      error: 'must be at least SOURCE_RETENTION_DAYS',
+      path: ['LEDGER_RETENTION_DAYS'],
+      when: () => true,
+    },
+  );
 
 export type Environment = z.output<typeof environmentSchema>;
 

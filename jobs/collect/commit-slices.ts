@@ -1,9 +1,11 @@
+import { addMs, DAY_MS } from '../../src/clock.ts';
 import {
   type CollectedSlice,
   commitSlice,
   KnownItemsError,
   readSubjectTenants,
 } from '../../src/ledger/collection.ts';
+import { findDroppedDays } from '../../src/ledger/item-retention.ts';
 import { findKnownItems, itemKey, type SourceItem } from '../../src/ledger/source-items.ts';
 import type { JobDependencies } from '../dependencies.ts';
 import { useWhileMaking } from '../overlap.ts';
@@ -86,11 +88,12 @@ async function* judgeSlices(
 async function commitItems(
   deps: JobDependencies,
   { query, queryText, rows }: SourceSlice,
-  judged: SourceItem[],
+  told: SourceItem[],
   outcome: CollectOutcome,
   how: { watermark: CollectedSlice['watermark']; expectsKnown: boolean; looksFirst: boolean },
 ): Promise<boolean> {
   const { watermark, expectsKnown } = how;
+  const judged = await holdUnknowable(deps, told);
   let items = judged;
   let returningItems: SourceItem[] = [];
   // A backfill mostly meets rows it knows; the collector's cursor hardly ever does.
@@ -136,4 +139,20 @@ async function commitItems(
     outcome.quarantinedRowCount += items.filter((item) => item.quarantineReason !== null).length;
     return knewSome;
   }
+}
+
+/**
+ * Of days whose single items were dropped nobody can tell whether a row was billed. None is lost: they wait for a
+ * person, and bill nothing by themselves.
+ */
+async function holdUnknowable(deps: JobDependencies, items: SourceItem[]): Promise<SourceItem[]> {
+  const oldest = addMs(deps.clock.now(), -deps.settings.itemRetentionDays * DAY_MS).toISOString();
+  const days = [...new Set(items.map((item) => item.eventDay))].filter((day) => day < oldest);
+  const dropped = await findDroppedDays(deps.database, days);
+  if (dropped.size === 0) return items;
+  return items.map((item) =>
+    dropped.has(item.eventDay) && item.quarantineReason === null
+      ? { ...item, usageEventId: null, quarantineReason: 'after_retention', original: item.row }
+      : item,
+  );
 }

@@ -179,6 +179,7 @@ export function createJobDependencies(
       usageSince: config.USAGE_SOURCE_SINCE,
       settleLagMs: config.SETTLE_LAG_SECONDS,
       hourCloseLagMs: config.HOUR_CLOSE_LAG_MINUTES,
+      itemRetentionDays: config.LEDGER_RETENTION_DAYS,
       repairGraceMs: config.REPAIR_GRACE_MINUTES,
       summaryLagMs: config.STRIPE_SUMMARY_LAG_MINUTES,
       pushLostAfterMs: config.STRIPE_LOST_AFTER_HOURS,

@@ -2,7 +2,8 @@ import { sql } from 'kysely';
 import type { TimeWindow } from '../clock.ts';
 import { TallystickError } from '../errors.ts';
 import type { LedgerDatabase, LedgerTransaction } from './database.ts';
-import { ensurePartitions, insertSourceItems, type SourceItem } from './source-items.ts';
+import { ensurePartitions } from './item-partitions.ts';
+import { insertSourceItems, type SourceItem } from './source-items.ts';
 import { insertUsageEvents, type UsageEvent } from './usage-events.ts';
 import { takeUpItems } from './waiting-items.ts';
 import { moveWatermark } from './watermarks.ts';
@@ -38,7 +39,7 @@ export class KnownItemsError extends TallystickError {
  * @throws TallystickError STALE_LEASE when another collector moved the watermark
  */
 export async function commitSlice(database: LedgerDatabase, slice: CollectedSlice, now: Date): Promise<void> {
-  await ensurePartitions(database, new Set(slice.items.map((item) => item.eventDay)), now);
+  await ensurePartitions(database, 'source_items', new Set(slice.items.map((item) => item.eventDay)), now);
   await database.transaction().execute(async (transaction) => {
     const { collection_window_id } = await transaction
       .insertInto('collection_windows')

@@ -1,6 +1,7 @@
 import { sql } from 'kysely';
 import { floorToHour } from '../clock.ts';
 import type { LedgerDatabase } from './database.ts';
+import { ensurePartitions } from './item-partitions.ts';
 import { type SourceItem, toJson } from './source-items.ts';
 
 /** One slice of the control source; nothing in it ever bills. */
@@ -22,6 +23,7 @@ export async function commitControlSlice(
   now: Date,
 ): Promise<number> {
   const { source, items, watermark } = slice;
+  await ensurePartitions(database, 'control_items', new Set(items.map((item) => item.eventDay)), now);
   return await database.transaction().execute(async (transaction) => {
     if (watermark !== undefined) {
       await transaction

@@ -118,7 +118,9 @@ const COUNT_NAMES = [
 function countsOf(sources: CoverageSources, window: TimeWindow): RawBuilder<unknown> {
   const { start, end } = window;
   const hour = sql`date_trunc('hour', event_time, 'UTC')`;
-  const inside = sql`event_time >= ${start} and event_time < ${end}`;
+  // Of a day whose single items are gone there is nothing to compare, what waits in quarantine least of all.
+  const inside = sql`event_time >= ${start} and event_time < ${end}
+    and event_day not in (select event_day from dropped_item_days)`;
   // The total row stands for the request; of the first of a request's items it counts one.
   const requests = (condition: RawBuilder<unknown>) =>
     sql`coalesce(sum(request_count) filter (where token_kind = 'total' and ${condition}), 0)::bigint`;

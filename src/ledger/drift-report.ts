@@ -72,7 +72,11 @@ export async function readDriftReport(
         min(ingested_at) as since
       from source_items
       where event_day >= ${start}::timestamptz::date - 1 and event_day <= ${end}::timestamptz::date + 1 and ${inWindow('event_time')}
-      group by 1, 2, 3, 4, 5, 6),
+      group by 1, 2, 3, 4, 5, 6
+      union all
+      select window_start, subject, feature, model, deployment, false, prompt_token_count, cached_prompt_token_count,
+        completion_token_count, first_ingested_at
+      from dropped_item_sums where ${inWindow('window_start')}),
     events as (
       select ${KEY}, status = 'quarantined' as is_held, sum(prompt_token_count) as prompt,
         sum(cached_prompt_token_count) as cached, sum(completion_token_count) as completion, min(created_at) as since

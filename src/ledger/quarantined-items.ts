@@ -43,6 +43,8 @@ export async function readQuarantinedItems(
       metric_name as "metricName", quarantine_reason as reason, raw, subject
     from source_items i
     where quarantine_reason is not null and written_off_at is null and quarantine_reason <> 'unreadable_dimension'
+      -- Whether it was billed once cannot be told any more: only a person takes it up.
+      and (quarantine_reason <> 'after_retention' or retry_requested_at is not null)
       and quarantine_number > ${filter.afterNumber} and ${mayBeSound}
     order by quarantine_number limit ${filter.limit}`.execute(database);
   return rows.rows.map(({ raw, subject, ...item }) => ({ ...item, row: readRow(raw, subject) }));

@@ -82,12 +82,16 @@ export async function findSourceDifferences(
   const rows = await sql<SourceDifference>`
     with hours as (select * from unnest(${starts}::timestamptz[]) as hours(window_start)),
     source as (
-      select date_trunc('hour', event_time, 'UTC') as window_start, subject, model,
-        coalesce(sum(token_count) filter (where token_kind in ('prompt', 'completion')), 0)::bigint as tokens,
-        coalesce(sum(token_count) filter (where token_kind = 'cached_prompt'), 0)::bigint as cached
-      from source_items
-      where event_day = any(${days}::date[]) and usage_event_id is not null
-        and date_trunc('hour', event_time, 'UTC') in (select window_start from hours)
+      select window_start, subject, model, sum(tokens)::bigint as tokens, sum(cached)::bigint as cached from (
+        select date_trunc('hour', event_time, 'UTC') as window_start, subject, model,
+          case when token_kind in ('prompt', 'completion') then token_count else 0 end as tokens,
+          case when token_kind = 'cached_prompt' then token_count else 0 end as cached
+        from source_items
+        where event_day = any(${days}::date[]) and usage_event_id is not null
+          and date_trunc('hour', event_time, 'UTC') in (select window_start from hours)
+        union all
+        select window_start, subject, model, prompt_token_count + completion_token_count, cached_prompt_token_count
+        from dropped_item_sums where window_start in (select window_start from hours)) known
       group by 1, 2, 3),
     events as (
       select window_start, subject, model, sum(prompt_token_count + completion_token_count)::bigint as tokens,

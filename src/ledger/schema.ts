@@ -7,6 +7,7 @@ import type { PriceBookTables } from './schema-price-book.ts';
 import type { PriceSyncTables } from './schema-price-sync.ts';
 import type { QuoteTables } from './schema-quotes.ts';
 import type { ReconciliationTables } from './schema-reconciliation.ts';
+import type { RetentionTables } from './schema-retention.ts';
 import type { StatementTables } from './schema-statements.ts';
 import type { WebhookTables } from './schema-webhooks.ts';
 
@@ -20,6 +21,7 @@ export interface Ledger
     QuoteTables,
     ReconciliationTables,
     WebhookTables,
+    RetentionTables,
     StatementTables,
     ControlTables,
     CostTables,

@@ -18,31 +18,6 @@ export interface SourceItem {
   original?: SourceRow;
 }
 
-const knownPartitions = new WeakMap<LedgerDatabase, Set<string>>();
-
-/** Makes the day partitions that are missing. Days far from today share the default partition. */
-export async function ensurePartitions(
-  database: LedgerDatabase,
-  days: Iterable<string>,
-  now: Date,
-): Promise<void> {
-  const known = knownPartitions.get(database) ?? new Set<string>();
-  knownPartitions.set(database, known);
-  for (const day of days) {
-    const distanceMs = Math.abs(Date.parse(`${day}T00:00:00Z`) - now.getTime());
-    if (known.has(day) || distanceMs > 400 * 86_400_000) continue;
-    const next = new Date(Date.parse(`${day}T00:00:00Z`) + 86_400_000).toISOString().slice(0, 10);
-    const name = `source_items_${day.replaceAll('-', '')}`;
-    await database.transaction().execute(async (transaction) => {
-      // One maker at a time: two collectors would otherwise both find the partition missing.
-      await sql`select pg_advisory_xact_lock(hashtext('source_items partitions'))`.execute(transaction);
-      await sql`create table if not exists ${sql.id(name)} partition of source_items
-                for values from (${sql.lit(day)}) to (${sql.lit(next)})`.execute(transaction);
-    });
-    known.add(day);
-  }
-}
-
 /** How a known item stands: taken into usage or given up, or waiting in quarantine. */
 export type KnownState = 'settled' | 'waiting';
 

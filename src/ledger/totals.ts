@@ -29,7 +29,8 @@ export async function readTokenTotals(database: LedgerDatabase): Promise<TokenTo
       const one = async (query: ReturnType<typeof sql<{ total: bigint }>>) =>
         (await query.execute(transaction)).rows[0]?.total ?? 0n;
       const collected = await one(sql`
-        select coalesce(sum(token_count), 0)::bigint as total from source_items where token_kind in ('prompt', 'completion')`);
+        select ((select coalesce(sum(token_count), 0) from source_items where token_kind in ('prompt', 'completion'))
+          + (select coalesce(sum(token_count), 0) from dropped_item_days))::bigint as total`);
       const delivered = await one(sql`
         select coalesce(sum(delta_token_count), 0)::bigint as total from meter_pushes where status = 'delivered'`);
       const unsent = await one(sql`

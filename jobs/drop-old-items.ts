@@ -1,0 +1,55 @@
+import { DAY_MS } from '../src/clock.ts';
+import { dropItemDay, findOldItemDays } from '../src/ledger/item-retention.ts';
+import { readWatermark, rescanWatermarkOf } from '../src/ledger/watermarks.ts';
+import type { JobDependencies } from './dependencies.ts';
+import { LOOK_BACK_MS } from './rescan-usage.ts';
+
+/** A ledger that was never cleared catches up within days, and no run takes long. */
+const DAYS_PER_RUN = 100;
+
+export interface RetentionOutcome {
+  droppedDayCount: number;
+  droppedItemCount: number;
+  droppedControlItemCount: number;
+  /** Old days that stay: something of them is not settled, not billed, or its invoice is not final. */
+  pendingDayCount: number;
+  /** Days that somebody was writing to; the next run tries again. */
+  busyDayCount: number;
+}
+
+/**
+ * Drops single source and control items of days older than the retention, once everything of the day is on a final
+ * invoice and no night looks back at it any more. Their sums by hour and key stay, and so does every item in quarantine.
+ */
+export async function dropOldItems(deps: JobDependencies, signal?: AbortSignal): Promise<RetentionOutcome> {
+  const outcome: RetentionOutcome = {
+    droppedDayCount: 0,
+    droppedItemCount: 0,
+    droppedControlItemCount: 0,
+    pendingDayCount: 0,
+    busyDayCount: 0,
+  };
+  const now = deps.clock.now();
+  const rescanned = await readWatermark(deps.database, rescanWatermarkOf(deps.source.name));
+  // What the next night still looks at must be known, however long the nights were missed.
+  if (rescanned === null) return outcome;
+  const oldestKept = Math.min(
+    now.getTime() - deps.settings.itemRetentionDays * DAY_MS,
+    rescanned.getTime() - LOOK_BACK_MS,
+  );
+  const before = new Date(oldestKept).toISOString().slice(0, 10);
+  for (const day of await findOldItemDays(deps.database, before, DAYS_PER_RUN)) {
+    signal?.throwIfAborted();
+    const result = await dropItemDay(deps.database, day, now);
+    if (result.dropped) {
+      outcome.droppedDayCount += 1;
+      outcome.droppedItemCount += result.itemCount;
+      outcome.droppedControlItemCount += result.controlItemCount;
+    } else if (result.reason === 'pending') outcome.pendingDayCount += 1;
+    else outcome.busyDayCount += 1;
+  }
+  if (outcome.pendingDayCount > 0) {
+    deps.log.warn({ ...outcome }, 'Old days keep their items: something of them is not billed and final');
+  }
+  return outcome;
+}
