@@ -243,6 +243,16 @@ const CASES: [path: string, request: string, init: RequestInit, status: number][
   ['/v1/reconciliations', '/v1/reconciliations', json('POST', { from: '2026-11-20T00:00:00Z' }), 400],
   ['/v1/reconciliations/{reconciliationId}', '/v1/reconciliations/{reconciliation}', {}, 200],
   ['/v1/reconciliations/{reconciliationId}', '/v1/reconciliations/nothing', {}, 404],
+  // With something to show in closes.test.ts.
+  ['/v1/closes', '/v1/closes?period=2026-10&state=held', {}, 200],
+  ['/v1/closes', '/v1/closes?period=2026-13', {}, 400],
+  ['/v1/closes/{invoiceId}', '/v1/closes/in_none', {}, 404],
+  ['/v1/closes/{invoiceId}/certificate', '/v1/closes/in_none/certificate', {}, 404],
+  ['/v1/closes/{invoiceId}/release', '/v1/closes/in_none/release', json('POST', { reason: 'x' }), 404],
+  ['/v1/closes/{invoiceId}/release', '/v1/closes/in_none/release', json('POST', { reason: ' ' }), 400],
+  ['/v1/credit-proposals', '/v1/credit-proposals?state=proposed', {}, 200],
+  ['/v1/credit-proposals/{id}/approve', '/v1/credit-proposals/7/approve', json('POST', {}), 404],
+  ['/v1/credit-proposals/{id}/reject', '/v1/credit-proposals/7/reject', json('POST', {}), 400],
 ];
 
 describe('the OpenAPI document', () => {
