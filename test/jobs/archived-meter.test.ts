@@ -33,7 +33,7 @@ async function tellReports(): Promise<void> {
       webhookEventId: event.id,
       provider: 'stripe',
       eventType: event.type,
-      relatedObjectId: related?.id ?? null,
+      relatedObjectId: related !== null && related !== undefined && 'id' in related ? related.id : null,
       objectType: related?.type ?? null,
       payload: {},
       receivedAt: clock.now(),

@@ -5,7 +5,7 @@ import { Hono } from 'hono';
 import Stripe from 'stripe';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import { DAY_MS, HOUR_MS } from '../../src/clock.ts';
-import { listUnprocessed, markProcessed } from '../../src/ledger/webhook-events.ts';
+import { listUnprocessed, markProcessed, readWebhookCounts } from '../../src/ledger/webhook-events.ts';
 import { createStripeWebhookRoute, type StripeWebhookDependencies } from '../../webhooks/stripe.ts';
 import { createTestLedger, type TestLedger } from '../setup/ledger.ts';
 import { meterEvent, openAccount, START_MS } from './account.ts';
@@ -129,6 +129,15 @@ describe('a genuine event', () => {
     expect((await post(app, snapshot({ type: 'teapot.boiled' }))).status).toBe(200);
     expect(enqueued).toEqual([]);
     expect((await rows())[0]?.processed_at).toEqual(NOW);
+    await post(app, snapshot({ type: 'teapot.boiled' }));
+    const counts = await readWebhookCounts(ledger.database);
+    expect(counts.find((count) => count.eventType === 'teapot.boiled')).toEqual({
+      provider: 'stripe',
+      eventType: 'teapot.boiled',
+      isKnown: false,
+      receivedCount: 1n,
+      duplicateCount: 1n,
+    });
   });
 
   test('that is thin has a secret of its own, and lost usage is logged as an error', async () => {
@@ -235,6 +244,27 @@ describe('what is refused', () => {
     const { app } = open();
     const body = snapshot({ padding: 'x'.repeat(1024 * 1024) });
     await expectProblem(await post(app, body), 413, 'PAYLOAD_TOO_LARGE');
+  });
+
+  test('a body of ten megabytes that does not say how long it is', async () => {
+    const { app } = open();
+    let pulled = 0;
+    const body = new ReadableStream<Uint8Array>({
+      pull(controller) {
+        pulled += 1;
+        if (pulled > 160) controller.close();
+        else controller.enqueue(new Uint8Array(65_536));
+      },
+    });
+    const response = await app.request('/webhooks/stripe', {
+      method: 'POST',
+      headers: { 'stripe-signature': 't=1,v1=00' },
+      body,
+      duplex: 'half',
+    } as RequestInit);
+    await expectProblem(response, 413, 'PAYLOAD_TOO_LARGE');
+    // It is cut off, not read to its end.
+    expect(pulled).toBeLessThan(40);
   });
 
   test('everything, while no secret is set', async () => {

@@ -1,3 +1,4 @@
+import { createHmac } from 'node:crypto';
 import Stripe from 'stripe';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { openStepQueue, type QueueConfig } from '../../jobs/queues.ts';
@@ -10,6 +11,8 @@ import { hasRedisServer, startRedis } from './redis.ts';
 import { buildWorker, type RunningWorker, runWorker, type WorkerBundle } from './workerd.ts';
 
 const SECRET = 'whsec_worker_secret';
+const THIN_SECRET = 'whsec_worker_thin_secret';
+const SVIX_SECRET = `whsec_${Buffer.from('a secret of 24 bytes ok.').toString('base64')}`;
 
 let bundle: WorkerBundle;
 let ledger: TestLedger;
@@ -40,6 +43,8 @@ function settings(more: Record<string, string> = {}): Record<string, string> {
     STRIPE_API_KEY: account.standIn.apiKey,
     STRIPE_API_BASE: account.url,
     STRIPE_WEBHOOK_SECRET: SECRET,
+    STRIPE_THIN_WEBHOOK_SECRET: THIN_SECRET,
+    OPENMETER_WEBHOOK_SECRET: SVIX_SECRET,
     ...more,
   };
 }
@@ -191,6 +196,59 @@ describe('the Worker in workerd', () => {
       expect(await response.json()).toEqual({ received: true, duplicate });
     }
     expect(await readJobs(config)).toEqual([['refresh-catalog', 'invoice.created']]);
+  });
+
+  it('verifies thin events and OpenMeter notifications as Node does, and refuses what is wrong with them', async () => {
+    const thin = JSON.stringify({
+      id: 'evt_test_worker',
+      object: 'v2.core.event',
+      type: 'v1.billing.meter.no_meter_found',
+      created: new Date().toISOString(),
+      livemode: false,
+    });
+    const now = Math.floor(Date.now() / 1_000);
+    const sendThin = async (secret: string, timestamp = now, body = thin) => {
+      const signature = await Stripe.webhooks.generateTestHeaderStringAsync({
+        payload: thin,
+        secret,
+        timestamp,
+      });
+      const headers = { 'stripe-signature': signature };
+      return (await fetch(`${worker.url}/webhooks/stripe/thin`, { method: 'POST', headers, body })).status;
+    };
+    expect(await sendThin(SECRET)).toBe(400);
+    expect(await sendThin(THIN_SECRET, now - 301)).toBe(400);
+    expect(await sendThin(THIN_SECRET, now, thin.slice(0, -4))).toBe(400);
+    expect(await sendThin(THIN_SECRET)).toBe(200);
+    const notification = JSON.stringify({ id: 'n1', type: 'entitlements.reset' });
+    const sendSvix = async (secret: string, timestamp = now, body = notification) => {
+      const key = Buffer.from(secret.slice('whsec_'.length), 'base64');
+      const signed = createHmac('sha256', key).update(`msg_1.${timestamp}.${notification}`).digest('base64');
+      const headers = {
+        'svix-id': 'msg_1',
+        'svix-timestamp': String(timestamp),
+        'svix-signature': `v1,bm90aGluZw== v1,${signed}`,
+      };
+      return (await fetch(`${worker.url}/webhooks/openmeter`, { method: 'POST', headers, body })).status;
+    };
+    const other = `whsec_${Buffer.from('another secret, 24 long.').toString('base64')}`;
+    expect(await sendSvix(other)).toBe(400);
+    expect(await sendSvix(SVIX_SECRET, now - 301)).toBe(400);
+    expect(await sendSvix(SVIX_SECRET, now, notification.slice(0, -2))).toBe(400);
+    // The answer may come while the body is still being sent: then the connection is all that its sender sees.
+    const tooLarge = await sendSvix(SVIX_SECRET, now, 'x'.repeat(10 * 1024 * 1024)).catch(() => 413);
+    expect(tooLarge).toBe(413);
+    expect(await sendSvix(SVIX_SECRET)).toBe(200);
+    const rows = await ledger.database
+      .selectFrom('webhook_events')
+      .select(['webhook_event_id', 'processed_at'])
+      .where('webhook_event_id', '<>', 'evt_postgres')
+      .orderBy('webhook_event_id')
+      .execute();
+    expect(rows).toEqual([
+      { webhook_event_id: 'evt_test_worker', processed_at: null },
+      { webhook_event_id: 'openmeter:n1', processed_at: null },
+    ]);
   });
 
   it('serves many requests at a time, each with connections of its own', async () => {
