@@ -11,6 +11,7 @@ import { reconcileReadsBench } from './reconcile-reads.ts';
 import { recoveryBench } from './recovery.ts';
 import { replayBench } from './replay.ts';
 import { scenariosBench } from './scenarios.ts';
+import { statementBench } from './statement.ts';
 import { Cleanup } from './support/cleanup.ts';
 import { renderResults } from './support/table.ts';
 
@@ -28,6 +29,7 @@ const BENCHES: readonly Bench[] = [
   ratingPeerBench,
   previewBench,
   scenariosBench,
+  statementBench,
 ];
 const STOP_TIMEOUT_MS = 30_000;
 
