@@ -13,8 +13,10 @@ export interface ClosedMonth {
   otherwiseCount: number;
   /** Not ended. */
   openCount: number;
-  /** Ever held because something differed. */
+  /** Ever held: something differed, or did not come through for long. */
   heldCount: number;
+  /** Let go in spite of a difference. */
+  releasedCount: number;
   /** From the end of the period to its invoice, the longest; null: none has ended. */
   longestMinutes: number | null;
   certificateCount: number;
@@ -23,7 +25,10 @@ export interface ClosedMonth {
   /** Items for late usage of an earlier period, on these invoices. */
   lateItemCount: number;
   lateTokenCount: bigint;
-  /** Of these, such that were not billed on the very next invoice, or not under the period that they missed. */
+  /**
+   * Of these, such that are not where they belong: on the very next invoice under the period that they missed, or, when
+   * they came between the last push and the end of a draft, on that draft.
+   */
   misplacedLateItemCount: number;
 }
 
@@ -35,8 +40,10 @@ export async function readClosedMonths(database: LedgerDatabase): Promise<Closed
       from closes c left join close_certificates t on t.invoice_id = c.invoice_id),
     late as (
       select to_char(c.period_end at time zone 'UTC', 'YYYY-MM') as month, l.token_count,
-        m.period_end is distinct from c.period_start or m.period_start is distinct from l.period_start
-          or m.period_end is distinct from l.period_end or l.state <> 'invoiced' as is_misplaced
+        l.state = 'invoiced' and (
+          (l.period_start = m.period_start and l.period_end = m.period_end and m.period_end = c.period_start)
+          or (l.missed_invoice_id is null and l.period_start = c.period_start and l.period_end = c.period_end))
+          is not true as is_misplaced
       from late_items l join closes c on c.invoice_id = l.invoice_id
         left join closes m on m.invoice_id = l.missed_invoice_id)
     select b.month,
@@ -45,6 +52,7 @@ export async function readClosedMonths(database: LedgerDatabase): Promise<Closed
       (count(*) filter (where b.ended_at is not null and not (b.state = 'finalized' and b.ended_at <= b.deadline)))::int as "otherwiseCount",
       (count(*) filter (where b.ended_at is null))::int as "openCount",
       (count(*) filter (where b.held_count > 0))::int as "heldCount",
+      (count(*) filter (where b.released_by is not null))::int as "releasedCount",
       (extract(epoch from max(b.ended_at - b.period_end)) / 60)::int as "longestMinutes",
       (count(*) filter (where b.has_certificate))::int as "certificateCount",
       (select count(*) from late l where l.month = b.month)::int as "lateItemCount",

@@ -20,14 +20,12 @@ export interface MonthsCalendar {
 }
 
 /** Far from any period end the steps look at their watermarks so often; there is just less to do at each look. */
-const QUIET_TICK_MS = 8 * HOUR_MS;
-/** What is done after each end: often at first, when its invoices are drafts, then until the last late row is in. */
-const CLOSING_MINUTES = [
-  2,
-  20,
-  ...Array.from({ length: 16 }, (_, half) => 30 * (half + 1)),
-  ...[10, 12, 16, 20, 24, 36, 48, 56, 72].map((hours) => 60 * hours),
-];
+const QUIET_TICK_MS = 12 * HOUR_MS;
+/**
+ * After each end: when its drafts are claimed, when its last hours settle, when the source has been waited for, and some
+ * looks more. In service the steps run every minute.
+ */
+const CLOSING_MINUTES = [2, 65, 132, 150, 210, 300, 480] as const;
 /** All draft time and late rows of the last period end lie within this. */
 const LAST_DRAFTS_MS = 4 * DAY_MS;
 /** Each begins while the drafts of a period end are open, and is over before Stripe would finalize them by itself. */

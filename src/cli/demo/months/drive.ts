@@ -1,6 +1,6 @@
 import type { JobDependencies } from '../../../../jobs/dependencies.ts';
 import { runStep, type StepName, stepNames } from '../../../../jobs/steps.ts';
-import { HOUR_MS } from '../../../clock.ts';
+import { DAY_MS } from '../../../clock.ts';
 import { UpstreamError } from '../../../errors.ts';
 import { SYSTEMS, type SystemName } from '../../../sandbox/fault-switches.ts';
 import type { SandboxHandle } from '../../../sandbox/start-thread.ts';
@@ -8,13 +8,14 @@ import type { VirtualClock } from '../../../sandbox/virtual-clock.ts';
 import { type MonthsCalendar, systemsDown } from './calendar.ts';
 
 /**
- * What looks back over much, and is due on its own rhythm: at every tick it would find what it has just seen. In
- * service the intervals of `jobs/schedule.ts` hold.
+ * What goes over much, and is due on its own rhythm: at every tick it would find what it has just seen. The other steps
+ * run at every tick. In service the intervals of `jobs/schedule.ts` hold.
  */
 const RHYTHM_MS: Partial<Record<StepName, number>> = {
-  'rescan-usage': 12 * HOUR_MS,
-  'rate-usage': 24 * HOUR_MS,
-  reconcile: 12 * HOUR_MS,
+  'sync-catalog': DAY_MS,
+  'rescan-usage': DAY_MS,
+  'rate-usage': DAY_MS,
+  reconcile: DAY_MS,
 };
 
 export interface MonthsDrive {
@@ -28,6 +29,8 @@ export interface MonthsDrive {
 
 /** What happened on the way. */
 export interface MonthsOutcome {
+  /** The first tick; a run that goes on where another was stopped has not seen what was before. */
+  startMs: number;
   tickCount: number;
   /** Runs of a step that ended with an error that a later run can mend, by outside system. */
   failedRuns: Record<SystemName, number>;
@@ -40,10 +43,14 @@ export interface MonthsOutcome {
  */
 export async function driveMonths(drive: MonthsDrive): Promise<MonthsOutcome> {
   const { deps, sandbox, clock, calendar, signal } = drive;
-  const outcome: MonthsOutcome = { tickCount: 0, failedRuns: { azure: 0, openMeter: 0, stripe: 0 } };
+  const startMs = clock.nowMs();
+  const outcome: MonthsOutcome = {
+    startMs,
+    tickCount: 0,
+    failedRuns: { azure: 0, openMeter: 0, stripe: 0 },
+  };
   const lastRunMs = new Map<StepName, number>();
   let down = new Set<SystemName>();
-  const startMs = clock.nowMs();
   for (const nowMs of calendar.ticks.filter((tickMs) => tickMs >= startMs)) {
     await sandbox.advanceTo(nowMs);
     clock.advanceTo(nowMs);
