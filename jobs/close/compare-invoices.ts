@@ -74,7 +74,8 @@ export class InvoiceComparer {
     const { invoice, groups, pushed } = read;
     if (invoice.status !== 'draft')
       return await leaveDraft(deps, close, invoice.status === 'void' ? 'voided' : 'already_final');
-    if (groups.length === 0) {
+    // Paused since it was claimed: a customer who was told that he is not billed is not billed by us.
+    if (groups.length === 0 || invoice.collectionPause === 'keep_as_draft') {
       await unsealInvoice(database, invoiceId);
       return await leaveDraft(deps, close, 'left_alone');
     }

@@ -30,16 +30,22 @@ export interface OpenClose {
 
 /**
  * Takes up what is to be closed: drafts of subscriptions with metered items whose period is over, and invoices that
- * became final before we saw the draft, which are examined only. A period that is closed already is left alone.
+ * became final before we saw the draft, which are examined only. A period that is closed already is left alone, and so
+ * is a draft that is kept while collection is paused.
  * @returns how many
  */
 export async function findNewCloses(database: LedgerDatabase, now: Date): Promise<number> {
   const found = await sql<{ count: number }>`
     with fresh as (
-      insert into closes (invoice_id, customer_id, subscription_id, currency, period_start, period_end, state, found_at, state_at)
+      insert into closes (invoice_id, customer_id, subscription_id, currency, period_start, period_end, state, found_at, state_at, ended_at)
       select i.invoice_id, i.customer_id, i.subscription_id, i.currency, i.period_start, i.period_end,
-        case when i.status = 'draft' then 'found' else 'overtaken' end, ${now}, ${now}
+        case when i.status <> 'draft' then 'overtaken' when paused.is_kept then 'left_alone' else 'found' end, ${now}, ${now},
+        case when i.status = 'draft' and paused.is_kept then ${now}::timestamptz end
       from invoices i
+      -- A draft that is kept while collection is paused belongs to whoever paused it: claimed, it would be billed.
+      cross join lateral (
+        select exists (select 1 from subscription_items s
+          where s.subscription_id = i.subscription_id and s.collection_pause = 'keep_as_draft') as is_kept) paused
       where i.subscription_id is not null and i.period_end <= ${now}
         and ((i.status = 'draft' and i.period_end > ${now}::timestamptz - ${DRAFTS_BACK}::interval)
           or (i.status in ('open', 'paid', 'uncollectible') and i.period_end > ${now}::timestamptz - ${OVERTAKEN_BACK}::interval

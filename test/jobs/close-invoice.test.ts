@@ -169,6 +169,26 @@ describe('closing a period', () => {
     });
   });
 
+  it('leaves a draft alone that is kept while collection is paused', async () => {
+    pipeline = await openClosing({
+      scenario: { lives: { 0: { pause: { fromDay: 0, behavior: 'keep_as_draft' } } } },
+    });
+    const callers = callersOf(pipeline);
+    for (const caller of callers) call(pipeline, caller, { hour: 3, prompt: 1_000_000, completion: 0 });
+    await runUntil(pipeline, 0, 18 * 60);
+    await runUntil(pipeline, 3, 60);
+    expect(await states(pipeline)).toEqual({
+      ...all('finalized'),
+      [callers[0]?.customerId ?? '']: 'left_alone',
+    });
+    expect(
+      pipeline.stripe
+        .invoiceReport()
+        .map((invoice) => invoice.status)
+        .sort(),
+    ).toEqual(['draft', 'paid', 'paid']);
+  });
+
   it('bills late usage once, as an item of the next invoice, at the price and period it was used in', async () => {
     const callers = await openWithUsage();
     await runUntil(pipeline, 3, 60);
