@@ -32,10 +32,16 @@ interface Load {
   perSecond: number;
   p50Ms: number;
   p99Ms: number;
+  /** Of this process, client and server together. */
+  cpuMicros: number;
+}
+
+interface Compared {
+  echo: Load[];
+  quotes: Load[];
 }
 
 async function run({ quick, cleanup, note }: BenchContext): Promise<Measurement> {
-  const requestCount = quick ? 500 : 6_000;
   const roundCount = quick ? 1 : 5;
   const postgres = await startBenchPostgres(cleanup);
   const { database } = await postgres.createLedger();
@@ -50,51 +56,69 @@ async function run({ quick, cleanup, note }: BenchContext): Promise<Measurement>
     cleanup,
   );
   const echo = await listen(createEcho(), cleanup);
-  const body = JSON.stringify({
-    usage: [
-      {
-        model: 'gpt-4o',
-        feature: 'chat',
-        promptTokenCount: 2_000_000,
-        cachedPromptTokenCount: '1000000',
-        completionTokenCount: 1_000_000,
-      },
-    ],
-  });
-  const drive = (port: number, count: number) => load({ port, body, plainKey, count });
-  for (const port of [echo, quotes]) await drive(port, requestCount);
-
-  const rateRatios: number[] = [];
-  const p99Ratios: number[] = [];
-  const loads: { echo: Load; quotes: Load }[] = [];
-  for (let round = 1; round <= roundCount; round += 1) {
-    await postgres.settle();
-    // Who goes first takes turns, so that what else the machine does weighs on both.
-    const order = round % 2 === 0 ? [quotes, echo] : [echo, quotes];
-    const measured = new Map<number, Load>();
-    for (const port of order) measured.set(port, await drive(port, requestCount));
-    const [echoed, quoted] = [measured.get(echo), measured.get(quotes)];
-    if (echoed === undefined || quoted === undefined) throw new Error('a round measures both');
-    rateRatios.push(quoted.perSecond / echoed.perSecond);
-    p99Ratios.push(quoted.p99Ms / echoed.p99Ms);
-    loads.push({ echo: echoed, quotes: quoted });
-    note(`round ${round}: echo ${describe(echoed)}, quotes ${describe(quoted)}`);
-  }
+  const measure = async (usage: readonly object[], requestCount: number): Promise<Compared> => {
+    const body = JSON.stringify({ usage });
+    const drive = (port: number) => load({ port, body, plainKey, count: requestCount });
+    for (const port of [echo, quotes]) await drive(port);
+    const compared: Compared = { echo: [], quotes: [] };
+    for (let round = 1; round <= roundCount; round += 1) {
+      await postgres.settle();
+      // Who goes first takes turns, so that what else the machine does weighs on both.
+      const order = round % 2 === 0 ? (['quotes', 'echo'] as const) : (['echo', 'quotes'] as const);
+      for (const side of order) compared[side].push(await drive(side === 'quotes' ? quotes : echo));
+      const [echoed, quoted] = [compared.echo.at(-1), compared.quotes.at(-1)];
+      if (echoed === undefined || quoted === undefined) throw new Error('a round measures both');
+      note(`${usage.length} entries, round ${round}: echo ${describe(echoed)}, quotes ${describe(quoted)}`);
+    }
+    return compared;
+  };
+  const requestCount = quick ? 500 : 6_000;
+  const wideRequestCount = quick ? 200 : 1_500;
+  const single = await measure([usageOf('gpt-4o', 'chat')], requestCount);
+  const wide = await measure(
+    WIDE_MODELS.flatMap((model) => WIDE_FEATURES.map((feature) => usageOf(model, feature))),
+    wideRequestCount,
+  );
   const stored = await database
     .selectFrom('quotes')
     .select(({ fn }) => fn.countAll<bigint>().as('count'))
     .executeTakeFirstOrThrow();
-  assertEqual('quotes stored', stored.count, BigInt(requestCount * (roundCount + 1)));
-  const p99 = median(p99Ratios);
+  assertEqual('quotes stored', stored.count, BigInt((requestCount + wideRequestCount) * (roundCount + 1)));
   return {
-    ratio: median(rateRatios),
+    ratio: median(ratiosOf(single, 'perSecond')),
     detail:
-      `${requestCount} requests over ${CONNECTION_COUNT} connections, ${roundCount} rounds, client and server in one process; ` +
-      `rate ratio ${describeSpread(rateRatios, toTwoDecimals)}; ` +
-      `p99 ratio ${describeSpread(p99Ratios, toTwoDecimals)} (at most ${P99_LIMIT}: ${p99 <= P99_LIMIT ? 'met' : 'not met'}); ` +
-      `quotes ${describe(typical(loads.map((entry) => entry.quotes)))}, echo ${describe(typical(loads.map((entry) => entry.echo)))}; ` +
-      `each quote is authenticated, priced by the current book and rates, and committed before its answer`,
+      `${CONNECTION_COUNT} connections, ${roundCount} rounds, client and server in one process. ` +
+      `One entry of usage, ${requestCount} requests: ${summarize(single)}. ` +
+      `${WIDE_MODELS.length * WIDE_FEATURES.length} entries, ${wideRequestCount} requests, beside the verdict: ${summarize(wide)}. ` +
+      `Each quote is authenticated, priced by the current book and rates, and committed before its answer`,
   };
+}
+
+/** What a salesperson asks about a product with several features, rather than the least that can be asked. */
+const WIDE_MODELS = ['gpt-4o', 'gpt-4o-mini', 'o4-mini'];
+const WIDE_FEATURES = ['chat', 'search', 'summary', 'translation'];
+
+function usageOf(model: string, feature: string) {
+  return {
+    model,
+    feature,
+    promptTokenCount: 2_000_000,
+    cachedPromptTokenCount: '1000000',
+    completionTokenCount: 1_000_000,
+  };
+}
+
+function ratiosOf({ echo, quotes }: Compared, figure: keyof Load): number[] {
+  return quotes.map((quoted, index) => quoted[figure] / (echo[index]?.[figure] ?? Number.NaN));
+}
+
+function summarize(compared: Compared): string {
+  const p99Ratios = ratiosOf(compared, 'p99Ms');
+  return (
+    `rate ratio ${describeSpread(ratiosOf(compared, 'perSecond'), toTwoDecimals)}; ` +
+    `p99 ratio ${describeSpread(p99Ratios, toTwoDecimals)} (at most ${P99_LIMIT}: ${median(p99Ratios) <= P99_LIMIT ? 'met' : 'not met'}); ` +
+    `quotes ${describe(typical(compared.quotes))}, echo ${describe(typical(compared.echo))}`
+  );
 }
 
 /** What any API of this kind must at least do: read JSON, check it by the same schema, answer it. */
@@ -124,6 +148,7 @@ async function load(target: { port: number; body: string; plainKey: string; coun
   const agent = new Agent({ keepAlive: true, maxSockets: CONNECTION_COUNT });
   const durationsMs: number[] = [];
   let left = target.count;
+  const startedCpu = process.cpuUsage();
   const startedMs = performance.now();
   await Promise.all(
     Array.from({ length: CONNECTION_COUNT }, async () => {
@@ -136,10 +161,16 @@ async function load(target: { port: number; body: string; plainKey: string; coun
     }),
   );
   const seconds = (performance.now() - startedMs) / 1_000;
+  const { user, system } = process.cpuUsage(startedCpu);
   agent.destroy();
   durationsMs.sort((left, right) => left - right);
   const at = (share: number) => durationsMs[Math.floor((durationsMs.length - 1) * share)] ?? 0;
-  return { perSecond: target.count / seconds, p50Ms: at(0.5), p99Ms: at(0.99) };
+  return {
+    perSecond: target.count / seconds,
+    p50Ms: at(0.5),
+    p99Ms: at(0.99),
+    cpuMicros: (user + system) / target.count,
+  };
 }
 
 /** @throws Error when the answer is not 201 */
@@ -175,9 +206,10 @@ function typical(loads: readonly Load[]): Load {
     perSecond: median(loads.map(({ perSecond }) => perSecond)),
     p50Ms: median(loads.map(({ p50Ms }) => p50Ms)),
     p99Ms: median(loads.map(({ p99Ms }) => p99Ms)),
+    cpuMicros: median(loads.map(({ cpuMicros }) => cpuMicros)),
   };
 }
 
-function describe({ perSecond, p50Ms, p99Ms }: Load): string {
-  return `${Math.round(perSecond)}/s, p50 ${p50Ms.toFixed(1)} ms, p99 ${p99Ms.toFixed(1)} ms`;
+function describe({ perSecond, p50Ms, p99Ms, cpuMicros }: Load): string {
+  return `${Math.round(perSecond)}/s, p50 ${p50Ms.toFixed(1)} ms, p99 ${p99Ms.toFixed(1)} ms, ${cpuMicros.toFixed(0)} µs of CPU each`;
 }
