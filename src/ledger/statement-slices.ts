@@ -1,5 +1,5 @@
 import { type RawBuilder, sql } from 'kysely';
-import { addMs, DAY_MS, type TimeWindow } from '../clock.ts';
+import { DAY_MS, HOUR_MS, type TimeWindow } from '../clock.ts';
 import type { LedgerDatabase, LedgerTransaction } from './database.ts';
 
 /** Of `meter_pushes` under this alias: whether Stripe bills it, or will. */
@@ -30,66 +30,121 @@ export async function refreshStatementSlices(
   customerId: string,
   refresh: { periods: readonly TimeWindow[]; now: Date },
 ): Promise<number> {
-  const slices = refresh.periods.flatMap(daySlices);
-  if (slices.length === 0) return 0;
+  const { periods, now } = refresh;
+  if (periods.length === 0) return 0;
   // Nearly always nothing is to be done, and then nothing is locked.
-  if ((await readStaleSlices(database, customerId, slices)).length === 0) return 0;
+  if (isFresh(await readFingerprints(database, customerId, periods))) return 0;
   return await database.transaction().execute(async (transaction) => {
     // Two who ask for the same statement at once sum it once.
     await sql`select pg_advisory_xact_lock(hashtextextended(${`statement|${customerId}`}, 0))`.execute(
       transaction,
     );
-    const stale = await readStaleSlices(transaction, customerId, slices);
-    if (stale.length > 0) await sumSlices(transaction, customerId, { stale, now: refresh.now });
-    return stale.length;
+    const { days, wholes } = await readFingerprints(transaction, customerId, periods);
+    const staleDays = days.filter(isStale);
+    if (staleDays.length > 0) {
+      await replaceSlices(transaction, customerId, { slices: staleDays, now });
+      await sumDays(transaction, customerId, staleDays);
+    }
+    const staleWholes = wholes.filter((whole) => isStale(whole) && !days.some((day) => isSame(day, whole)));
+    if (staleWholes.length > 0) {
+      await replaceSlices(transaction, customerId, { slices: staleWholes, now });
+      await sumUsersOfPeriods(transaction, customerId, staleWholes);
+    }
+    return staleDays.length;
   });
 }
 
-interface StaleSlice extends TimeWindow {
-  fingerprint: string;
+interface Fingerprinted extends TimeWindow {
+  /** Of the pushes that are there now. */
+  current: string;
+  /** Of those that were summed; null: never. */
+  summed: string | null;
 }
 
-/** Slices whose pushes are not those that were summed. A push keeps its usage for as long as it is not withdrawn. */
-async function readStaleSlices(
+interface Fingerprints {
+  days: Fingerprinted[];
+  /** Whole periods, of which users are summed once more. */
+  wholes: Fingerprinted[];
+}
+
+const isStale = ({ current, summed }: Fingerprinted) => current !== summed;
+
+function isFresh({ days, wholes }: Fingerprints): boolean {
+  return (
+    !days.some(isStale) && !wholes.some((whole) => isStale(whole) && !days.some((day) => isSame(day, whole)))
+  );
+}
+
+function isSame(one: TimeWindow, other: TimeWindow): boolean {
+  return one.start.getTime() === other.start.getTime() && one.end.getTime() === other.end.getTime();
+}
+
+/** Which pushes each day has. A push keeps its usage for as long as it is not withdrawn. */
+async function readFingerprints(
   database: LedgerDatabase,
   customerId: string,
-  slices: readonly TimeWindow[],
-): Promise<StaleSlice[]> {
-  const rows = await sql<{ start: Date; end: Date; fingerprint: string }>`
-    select slice.slice_start as start, slice.slice_end as end, now_pushed.fingerprint
-    from ${unnestSlices(slices)} as slice
-    cross join lateral (
-      select count(*) || '.' || coalesce(bit_xor(hashint8extended(push.meter_push_id, 0)), 0) || '.' ||
-        coalesce(sum(push.delta_token_count), 0) as fingerprint
-      from meter_pushes push
-      where push.customer_id = ${customerId} and push.window_start > slice.slice_start - interval '1 hour'
-        and push.window_start < slice.slice_end
-        and push.event_timestamp >= slice.slice_start and push.event_timestamp < slice.slice_end
-        and ${isBilledPush('push')}) as now_pushed
-    left join statement_slices known on known.customer_id = ${customerId}
-      and known.slice_start = slice.slice_start and known.slice_end = slice.slice_end
-    where known.fingerprint is distinct from now_pushed.fingerprint`.execute(database);
-  return rows.rows;
+  periods: readonly TimeWindow[],
+): Promise<Fingerprints> {
+  const [days, wholes] = await Promise.all([
+    sql<Fingerprinted>`
+      select slice.slice_start as start, slice.slice_end as end, now_pushed.fingerprint as current,
+        known.fingerprint as summed
+      from (select distinct slice_start, slice_end from ${unnestDays(periods)} as day) as slice
+      cross join lateral (
+        select count(*) || '.' || coalesce(bit_xor(hashint8extended(push.meter_push_id, 0)), 0) || '.' ||
+          coalesce(sum(push.delta_token_count), 0) as fingerprint
+        from meter_pushes push
+        where push.customer_id = ${customerId} and push.window_start > slice.slice_start - interval '1 hour'
+          and push.window_start < slice.slice_end
+          and push.event_timestamp >= slice.slice_start and push.event_timestamp < slice.slice_end
+          and ${isBilledPush('push')}) as now_pushed
+      left join statement_slices known on known.customer_id = ${customerId}
+        and known.slice_start = slice.slice_start and known.slice_end = slice.slice_end
+      order by 1`.execute(database),
+    sql<Omit<Fingerprinted, 'current'>>`
+      select slice.slice_start as start, slice.slice_end as end, known.fingerprint as summed
+      from ${unnestSlices(periods)} as slice
+      left join statement_slices known on known.customer_id = ${customerId}
+        and known.slice_start = slice.slice_start and known.slice_end = slice.slice_end`.execute(database),
+  ]);
+  return {
+    days: days.rows,
+    wholes: wholes.rows.map((whole) => ({
+      ...whole,
+      current: days.rows
+        .filter((day) => day.start >= whole.start && day.end <= whole.end)
+        .map((day) => day.current)
+        .join(' '),
+    })),
+  };
 }
 
-/** One scan of the hourly usage of these slices; both tables are sums of it. */
-async function sumSlices(
+async function replaceSlices(
   transaction: LedgerTransaction,
   customerId: string,
-  { stale, now }: { stale: readonly StaleSlice[]; now: Date },
+  { slices, now }: { slices: readonly Fingerprinted[]; now: Date },
 ): Promise<void> {
-  const starts = stale.map(({ start }) => start.toISOString());
-  const first = stale.reduce((least, { start }) => (start < least ? start : least), stale[0]?.start ?? now);
-  const last = stale.reduce((most, { end }) => (end > most ? end : most), first);
   await sql`delete from statement_slices where customer_id = ${customerId} and (slice_start, slice_end) in
-    (select slice_start, slice_end from ${unnestSlices(stale)} as slice)`.execute(transaction);
+    (select slice_start, slice_end from ${unnestSlices(slices)} as slice)`.execute(transaction);
   await sql`
     insert into statement_slices (customer_id, slice_start, slice_end, fingerprint, refreshed_at)
     select ${customerId}, slice.slice_start, slice.slice_end, slice.fingerprint, ${now}
-    from unnest(${starts}::timestamptz[], ${stale.map(({ end }) => end.toISOString())}::timestamptz[],
-      ${stale.map(({ fingerprint }) => fingerprint)}::text[]) as slice(slice_start, slice_end, fingerprint)`.execute(
+    from unnest(${slices.map(({ start }) => start.toISOString())}::timestamptz[],
+      ${slices.map(({ end }) => end.toISOString())}::timestamptz[],
+      ${slices.map(({ current }) => current)}::text[]) as slice(slice_start, slice_end, fingerprint)`.execute(
     transaction,
   );
+}
+
+/** One scan of the hourly usage of these slices; both tables are sums of it. */
+async function sumDays(
+  transaction: LedgerTransaction,
+  customerId: string,
+  stale: readonly TimeWindow[],
+): Promise<void> {
+  const starts = stale.map(({ start }) => start.getTime());
+  const first = new Date(Math.min(...starts) - HOUR_MS);
+  const last = new Date(Math.max(...stale.map(({ end }) => end.getTime())));
   await sql`
     with usage as materialized (
       select slice.slice_start, slice.slice_end, push.stripe_meter_id, usage.token_type, usage.model, usage.feature,
@@ -98,7 +153,7 @@ async function sumSlices(
       join meter_pushes push on push.meter_push_id = usage.meter_push_id
       join ${unnestSlices(stale)} as slice
         on push.event_timestamp >= slice.slice_start and push.event_timestamp < slice.slice_end
-      where usage.customer_id = ${customerId} and usage.window_start > ${addMs(first, -3_600_000)}
+      where usage.customer_id = ${customerId} and usage.window_start > ${first}
         and usage.window_start < ${last} and ${isBilledPush('push')}
       group by 1, 2, 3, 4, 5, 6, 7),
     users as (
@@ -108,6 +163,30 @@ async function sumSlices(
     insert into statement_usage (customer_id, slice_start, slice_end, stripe_meter_id, token_type, model, feature, token_count)
     select ${customerId}, slice_start, slice_end, stripe_meter_id, token_type, model, feature, sum(token_count)
     from usage group by 2, 3, 4, 5, 6, 7`.execute(transaction);
+}
+
+/** Users of a whole period, of its days: a statement reads so many rows as there are users, and not thirty times that. */
+async function sumUsersOfPeriods(
+  transaction: LedgerTransaction,
+  customerId: string,
+  periods: readonly TimeWindow[],
+): Promise<void> {
+  await sql`
+    insert into statement_users (customer_id, slice_start, slice_end, stripe_meter_id, subject, token_count)
+    select ${customerId}, day.period_start, day.period_end, usage.stripe_meter_id, usage.subject, sum(usage.token_count)
+    from ${unnestDays(periods)} as day
+    join statement_users usage on usage.customer_id = ${customerId} and usage.slice_start = day.slice_start
+      and usage.slice_end = day.slice_end
+    group by 2, 3, 4, 5`.execute(transaction);
+}
+
+/** Each day of each period. Two periods may share a part of a day, so a slice is named by both of its ends. */
+export function unnestDays(periods: readonly TimeWindow[]) {
+  const days = periods.flatMap((period) => daySlices(period).map((day) => ({ ...day, period })));
+  const column = (pick: (day: (typeof days)[number]) => Date) => days.map((day) => pick(day).toISOString());
+  return sql`(select * from unnest(${column((day) => day.start)}::timestamptz[], ${column((day) => day.end)}::timestamptz[],
+    ${column((day) => day.period.start)}::timestamptz[], ${column((day) => day.period.end)}::timestamptz[])
+    as given(slice_start, slice_end, period_start, period_end))`;
 }
 
 function unnestSlices(slices: readonly TimeWindow[]) {

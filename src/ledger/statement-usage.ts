@@ -3,6 +3,7 @@ import type { TimeWindow } from '../clock.ts';
 import type { LedgerDatabase } from './database.ts';
 import { billedAt } from './hour-parts.ts';
 import type { TokenType } from './schema.ts';
+import { unnestDays } from './statement-slices.ts';
 
 /** Tokens of one meter and day, as a statement divides them. */
 export interface StatementUsage {
@@ -37,20 +38,19 @@ export async function readStatementUsage(
   periods: readonly TimeWindow[],
 ): Promise<StatementUsageRows> {
   if (periods.length === 0) return { usage: [], users: [] };
-  const within = sql`usage.customer_id = ${customerId} and usage.slice_start >= period.period_start
-    and usage.slice_end <= period.period_end`;
   const [usage, users] = await Promise.all([
     sql<StatementUsage>`
-      select stripe_meter_id as "stripeMeterId", period.period_start as "periodStart",
+      select stripe_meter_id as "stripeMeterId", day.period_start as "periodStart",
         to_char(usage.slice_start at time zone 'UTC', 'YYYY-MM-DD') as day, token_type as "tokenType", model, feature,
         token_count as "tokenCount"
-      from ${unnestPeriods(periods)} as period join statement_usage usage on ${within}
-      order by 3, 5, 6, 4, 1`.execute(database),
+      from ${unnestDays(periods)} as day join statement_usage usage on usage.customer_id = ${customerId}
+        and usage.slice_start = day.slice_start and usage.slice_end = day.slice_end`.execute(database),
     sql<StatementUserUsage>`
-      select stripe_meter_id as "stripeMeterId", period.period_start as "periodStart", subject,
-        sum(token_count)::bigint as "tokenCount"
-      from ${unnestPeriods(periods)} as period join statement_users usage on ${within}
-      group by 1, 2, 3`.execute(database),
+      select stripe_meter_id as "stripeMeterId", period.period_start as "periodStart", subject, token_count as "tokenCount"
+      from ${unnestPeriods(periods)} as period join statement_users usage on usage.customer_id = ${customerId}
+        and usage.slice_start = period.period_start and usage.slice_end = period.period_end`.execute(
+      database,
+    ),
   ]);
   return { usage: usage.rows, users: users.rows };
 }

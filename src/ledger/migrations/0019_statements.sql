@@ -33,9 +33,9 @@ create table invoice_lines (
 );
 create index invoice_lines_price on invoice_lines (price_id) where stripe_meter_id is not null;
 
--- Sums of pushed usage by customer and UTC day, or the part of a day that is in one period. They say nothing that
--- hourly usage does not; the fingerprint says of which pushes they are the sum, and a slice whose pushes are others now
--- is summed again.
+-- Sums of pushed usage by customer and UTC day, or the part of a day that is in one period; users are summed by period
+-- as well. They say nothing that hourly usage does not; the fingerprint says of which pushes they are the sum, and a slice
+-- whose pushes are others now is summed again.
 create table statement_slices (
   customer_id text not null references customers (customer_id),
   slice_start timestamptz not null,
