@@ -86,6 +86,10 @@ const variablesSchema = z.object({
   STRIPE_API_BASE: url.default('https://api.stripe.com'),
   STRIPE_WEBHOOK_SECRET: z.string().startsWith('whsec_', { error: 'must begin with whsec_' }).optional(),
   STRIPE_THIN_WEBHOOK_SECRET: z.string().startsWith('whsec_', { error: 'must begin with whsec_' }).optional(),
+  STRIPE_LEGACY_USAGE_RECORDS: z
+    .enum(['true', 'false'], { error: 'must be true or false' })
+    .default('false')
+    .transform((text) => text === 'true'),
   STRIPE_TENANT_METADATA_KEY: z.string().min(1).max(40).default('tenant_id'),
   STRIPE_CALLS_PER_SECOND: integer(1, 1_000).default(800),
   STRIPE_INVOICE_CALLS_PER_SECOND: integer(1, 100).default(20),

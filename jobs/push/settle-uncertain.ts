@@ -7,6 +7,7 @@ import {
   sumDelivered,
 } from '../../src/ledger/meter-pushes.ts';
 import { takeStripeRead } from '../../src/ledger/stripe-reads.ts';
+import { LEGACY_METER_PREFIX } from '../../src/stripe/port.ts';
 import type { JobDependencies } from '../dependencies.ts';
 
 /** Stripe keeps identifiers for at least 24 hours; an hour is kept in hand. */
@@ -37,6 +38,11 @@ export async function settleUncertain(
   }
   const isRemembered = now.getTime() - push.firstAttemptAt.getTime() < IDENTIFIER_SAFE_MS;
   if (!push.mayBeTooLate && (push.overwrites || isRemembered)) return 'send';
+  if (push.stripeMeterId.startsWith(LEGACY_METER_PREFIX)) {
+    const reason = 'outcome unknown: usage records cannot be read back by the hour';
+    await markPushRefused(deps.database, push.meterPushId, reason, { isUnproven: true });
+    return 'settled';
+  }
   // Of a late one the absence must be certain, too: what it adds is billed elsewhere.
   const shownFrom = addMs(push.lastAttemptAt ?? push.firstAttemptAt, deps.settings.summaryLagMs);
   if (push.mayBeTooLate && shownFrom > now) return 'settled';

@@ -38,7 +38,8 @@ export function billingPlaces(usage: {
     left join lateral (
       select min(v.synced_at) as draft_synced_at from invoices v
       where not is_running and v.customer_id = i.customer_id and v.subscription_id = i.subscription_id
-        and v.status = 'draft' and v.sealed_at is null and ${billedAt} >= v.period_start and ${billedAt} < v.period_end
+        -- A record is taken for the running period only.
+        and i.stripe_meter_id not like 'legacy:%' and v.status = 'draft' and v.sealed_at is null and ${billedAt} >= v.period_start and ${billedAt} < v.period_end
         and (i.started_at is null or i.started_at < v.period_end)
         and (i.ends_at is null or i.ends_at >= v.period_end or i.subscription_status in ('canceled', 'incomplete_expired'))
       ) draft on true

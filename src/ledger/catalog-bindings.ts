@@ -1,4 +1,5 @@
 import { sql } from 'kysely';
+import { LEGACY_METER_PREFIX } from '../stripe/port.ts';
 import type { LedgerTransaction } from './database.ts';
 import type { TokenType } from './schema.ts';
 
@@ -26,12 +27,11 @@ interface BindingPrice {
  * Derives the meter bindings anew from what the ledger's items say, and stores them where they differ: prices say in
  * their metadata what they price (`tallystick_model`, `tallystick_token_type`, `tallystick_feature`). Where two
  * contradict each other the first keeps it; ended items speak only where no other does.
- * @param servesLegacyItems whether items without a meter are billed through, by usage records
  * @returns the bindings, and what is wrong with prices
  */
 export async function renewBindings(
   transaction: LedgerTransaction,
-  options: { now: Date; servesLegacyItems: boolean },
+  options: { now: Date },
 ): Promise<{ bindings: MeterBinding[]; problems: string[] }> {
   const prices = await sql<BindingPrice>`
     select price_id as "priceId", price_model as model, price_token_type as "tokenType", price_feature as feature,
@@ -42,15 +42,19 @@ export async function renewBindings(
     order by active desc, min(case when active then list_position else -list_position end), price_id`.execute(
     transaction,
   );
-  const derived = deriveBindings(prices.rows, options.servesLegacyItems);
-  await storeBindings(transaction, derived.bindings, options.now);
-  return derived;
+  // Those that usage records serve bind apart: they hold for the customers that have such an item.
+  const isLegacy = (price: BindingPrice) => price.stripeMeterId?.startsWith(LEGACY_METER_PREFIX) === true;
+  const metered = deriveBindings(prices.rows.filter((price) => !isLegacy(price)));
+  const legacy = deriveBindings(prices.rows.filter(isLegacy));
+  await storeBindings(transaction, metered.bindings, options.now);
+  await storeLegacyBindings(transaction, legacy.bindings);
+  return {
+    bindings: [...metered.bindings, ...legacy.bindings],
+    problems: [...metered.problems, ...legacy.problems],
+  };
 }
 
-function deriveBindings(
-  prices: readonly BindingPrice[],
-  servesLegacyItems: boolean,
-): { bindings: MeterBinding[]; problems: string[] } {
+function deriveBindings(prices: readonly BindingPrice[]): { bindings: MeterBinding[]; problems: string[] } {
   const bindings = new Map<string, MeterBinding>();
   const problems: string[] = [];
   const legacy = new Set<string>();
@@ -79,14 +83,31 @@ function deriveBindings(
       );
     }
   }
-  if (!servesLegacyItems) {
-    for (const priceId of legacy) {
-      problems.push(
-        `Price ${priceId} is metered without a meter (legacy usage records); such items are not billed through.`,
-      );
-    }
+  for (const priceId of legacy) {
+    problems.push(
+      `Price ${priceId} is metered without a meter (legacy usage records); such items are not billed through.`,
+    );
   }
   return { bindings: [...bindings.values()], problems };
+}
+
+async function storeLegacyBindings(
+  transaction: LedgerTransaction,
+  bindings: readonly MeterBinding[],
+): Promise<void> {
+  await transaction.deleteFrom('legacy_bindings').execute();
+  if (bindings.length === 0) return;
+  await transaction
+    .insertInto('legacy_bindings')
+    .values(
+      bindings.map((binding) => ({
+        model: binding.model,
+        token_type: binding.tokenType,
+        feature: binding.feature,
+        stripe_meter_id: binding.stripeMeterId,
+      })),
+    )
+    .execute();
 }
 
 async function storeBindings(

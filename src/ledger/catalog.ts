@@ -19,8 +19,6 @@ export interface LedgerCatalogChange extends Omit<BillingCatalogChange, 'custome
 export interface CatalogReading {
   /** When the reading began: what is known from later is not overwritten. */
   now: Date;
-  /** Items without a meter are billed through, by usage records. */
-  servesLegacyItems?: boolean;
 }
 
 export interface StoredCatalog {
@@ -38,7 +36,7 @@ export async function storeCatalog(
   catalog: LedgerCatalog,
   reading: CatalogReading,
 ): Promise<StoredCatalog> {
-  const { now, servesLegacyItems = false } = reading;
+  const { now } = reading;
   return await database.transaction().execute(async (transaction) => {
     await lockCatalog(transaction);
     await storeCustomers(transaction, catalog.customers, now);
@@ -48,7 +46,7 @@ export async function storeCatalog(
     const itemIds = catalog.subscriptionItems.map((item) => item.subscriptionItemId);
     await endMissingItems(transaction, { itemIds, subscriptionIds: 'all', now });
     await storePeriodBoundaries(transaction, now);
-    const stored = await renewBindings(transaction, { now, servesLegacyItems });
+    const stored = await renewBindings(transaction, { now });
     await storeInvoices(transaction, catalog.invoices, idByStripeId, now);
     await storeInvoiceQuantities(transaction, catalog.invoices, now);
     await moveCatalogProgress(transaction, 'whole_listing', { position: now, now });
@@ -65,7 +63,7 @@ export async function storeCatalogChange(
   change: LedgerCatalogChange,
   reading: CatalogReading,
 ): Promise<StoredCatalog | null> {
-  const { now, servesLegacyItems = false } = reading;
+  const { now } = reading;
   return await database.transaction().execute(async (transaction) => {
     await lockCatalog(transaction);
     if (!(await storeChangedCustomers(transaction, change.customers, now))) return null;
@@ -81,7 +79,7 @@ export async function storeCatalogChange(
     });
     await storePriceChanges(transaction, change);
     await storePeriodBoundaries(transaction, now);
-    const stored = await renewBindings(transaction, { now, servesLegacyItems });
+    const stored = await renewBindings(transaction, { now });
     await storeInvoices(transaction, change.invoices, idByStripeId, now);
     await storeInvoiceQuantities(transaction, change.invoices, now);
     await transaction

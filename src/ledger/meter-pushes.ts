@@ -44,7 +44,14 @@ export async function planPushes(
         select b.stripe_meter_id from meter_bindings b
         where b.token_type = candidate.token_type and b.model in (candidate.model, '*') and b.feature in (candidate.feature, '*')
         order by b.model = '*', b.feature = '*' limit 1) binding on true
-      left join stripe_meters m on m.stripe_meter_id = binding.stripe_meter_id
+      -- A customer with an item that usage records serve is billed by that one.
+      left join lateral (
+        select l.stripe_meter_id from legacy_bindings l
+        where l.token_type = candidate.token_type and l.model in (candidate.model, '*') and l.feature in (candidate.feature, '*')
+          and exists (select 1 from subscription_items i
+            where i.customer_id = c.customer_id and i.stripe_meter_id = l.stripe_meter_id)
+        order by l.model = '*', l.feature = '*' limit 1) legacy on true
+      left join stripe_meters m on m.stripe_meter_id = coalesce(legacy.stripe_meter_id, binding.stripe_meter_id)
       cross join lateral (
         select ${billedAt('candidate', { customerId: sql`c.customer_id`, meterAlias: 'm' })} as billed_at) billed
       left join lateral (${places}) place on true),

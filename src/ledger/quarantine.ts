@@ -20,7 +20,10 @@ const CURABLE_REASONS = [
 export async function releaseQuarantine(database: LedgerDatabase, now: Date): Promise<bigint> {
   await assignSubjectsByTenant(database, now);
   const released = await sql<{ token_count: bigint }>`
-    with released as (
+    with all_bindings as (
+      select model, token_type, feature, stripe_meter_id from meter_bindings
+      union all select model, token_type, feature, stripe_meter_id from legacy_bindings),
+    released as (
       update hourly_usage h set quarantine_reason = null, quarantine_detail = null, customer_id = null
       from subjects s left join customers c on c.customer_id = s.customer_id
       where h.quarantine_reason = any(${CURABLE_REASONS}::text[]) and h.meter_push_id is null and h.written_off_at is null
@@ -30,16 +33,16 @@ export async function releaseQuarantine(database: LedgerDatabase, now: Date): Pr
           when 'no_customer' then s.customer_id is not null
           when 'stale_catalog' then true
           when 'no_binding' then exists (
-            select 1 from meter_bindings b where b.token_type = h.token_type and b.model in (h.model, '*') and b.feature in (h.feature, '*'))
+            select 1 from all_bindings b where b.token_type = h.token_type and b.model in (h.model, '*') and b.feature in (h.feature, '*'))
           when 'no_stripe_customer' then c.stripe_customer_id is not null and c.deleted_at is null
           when 'double_binding' then not exists (
-            select 1 from meter_bindings b
+            select 1 from all_bindings b
             join subscription_items i on i.stripe_meter_id = b.stripe_meter_id and i.customer_id = s.customer_id and i.active
             where b.token_type = h.token_type and b.model in (h.model, '*') and b.feature in (h.feature, '*')
               and (i.ends_at is null or i.ends_at > ${now})
             group by b.stripe_meter_id having count(distinct i.subscription_item_id) > 1)
           else exists (
-            select 1 from meter_bindings b
+            select 1 from all_bindings b
             join stripe_meters m on m.stripe_meter_id = b.stripe_meter_id and m.status = 'active'
             join subscription_items i on i.stripe_meter_id = m.stripe_meter_id and i.customer_id = s.customer_id and i.active
             where b.token_type = h.token_type and b.model in (h.model, '*') and b.feature in (h.feature, '*'))

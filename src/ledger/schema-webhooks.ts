@@ -28,5 +28,6 @@ export interface WebhookTables {
     duplicate_count: bigint;
     last_received_at: Date;
   };
+  legacy_bindings: { model: string; token_type: string; feature: string; stripe_meter_id: string };
   catalog_progress: { name: string; position: Date; updated_at: Date };
 }

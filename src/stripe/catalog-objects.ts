@@ -1,5 +1,6 @@
 import type Stripe from 'stripe';
 import { idOf, meteredPeriod, readMeteredLines, toInvoiceHeader } from './invoices.ts';
+import { legacyMeterIdOf } from './legacy-usage.ts';
 import type { BillingCustomer, BillingInvoiceHeader, BillingMeter, BillingSubscriptionItem } from './port.ts';
 import { toRatePrice } from './rate-price.ts';
 
@@ -58,6 +59,8 @@ export function toSubscriptionItem(
     /** Null: its product is not known by name. */
     productName: string | null;
     isKnownMeter: (meterId: string) => boolean;
+    /** Usage records serve items without a meter. */
+    servesLegacyItems: boolean;
     /** As they came where they were asked for. */
     tiers: Stripe.Price['tiers'];
   },
@@ -65,6 +68,7 @@ export function toSubscriptionItem(
   const { price } = item;
   const productId = idOf(price.product) ?? '';
   const meterId = price.recurring?.meter ?? null;
+  const legacyId = known.servesLegacyItems ? legacyMeterIdOf(price.metadata) : null;
   return {
     subscriptionItemId: item.id,
     subscriptionId: subscription.id,
@@ -76,7 +80,7 @@ export function toSubscriptionItem(
     productId,
     currency: price.currency,
     price: toRatePrice(price, known.tiers),
-    stripeMeterId: meterId !== null && known.isKnownMeter(meterId) ? meterId : null,
+    stripeMeterId: meterId === null ? legacyId : known.isKnownMeter(meterId) ? meterId : null,
     // On the item since Basil; the subscription itself has no period any more.
     currentPeriodStart: toDate(item.current_period_start),
     currentPeriodEnd: toDate(item.current_period_end),

@@ -7,6 +7,7 @@ import {
   toSubscriptionItem,
 } from './catalog-objects.ts';
 import { idOf } from './invoices.ts';
+import { isLegacyMeter, toLegacyMeter } from './legacy-usage.ts';
 import type { BillingCatalog } from './port.ts';
 import { type RetryPolicy, withRetry } from './retry.ts';
 
@@ -20,7 +21,7 @@ const PAGE_SIZE = 100;
 export async function readCatalog(
   stripe: Stripe,
   policy: RetryPolicy,
-  options: { invoicesSince: Date },
+  options: { invoicesSince: Date; servesLegacyItems: boolean },
   signal?: AbortSignal,
 ): Promise<BillingCatalog> {
   const readAll: ReadAll = (action, list) =>
@@ -59,6 +60,7 @@ export async function readCatalog(
     toSubscriptionItem(subscription, item, {
       productName: productNames.get(idOf(item.price.product) ?? '') ?? null,
       isKnownMeter: (meterId) => meterIds.has(meterId),
+      servesLegacyItems: options.servesLegacyItems,
       tiers: tiersByPrice.get(item.price.id),
     }),
   );
@@ -73,9 +75,12 @@ export async function readCatalog(
       .filter((item) => item.price?.kind === 'per_unit')
       .map((item) => item.subscriptionItemId),
   );
+  const legacyMeters = new Set(
+    subscriptionItems.flatMap(({ stripeMeterId: id }) => (id !== null && isLegacyMeter(id) ? id : [])),
+  );
   return {
     customers: customers.map(toCustomer),
-    meters,
+    meters: [...meters, ...[...legacyMeters].map(toLegacyMeter)],
     subscriptionItems,
     invoices: invoices.map((invoice) => toCatalogInvoice(invoice, { meteredItemIds, perUnitItemIds })),
   };

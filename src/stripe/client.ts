@@ -3,6 +3,7 @@ import { createInvoiceSystem } from './closing.ts';
 import type { InvoiceSystem } from './closing-port.ts';
 import { readEventSummaries } from './event-summaries.ts';
 import { previewInvoice } from './invoices.ts';
+import { isLegacyMeter, LegacyUsage } from './legacy-usage.ts';
 import { readMeterErrors } from './meter-errors.ts';
 import { sendMeterEvent } from './meter-events.ts';
 import type { BillingSystem } from './port.ts';
@@ -14,6 +15,8 @@ import { createStripeSdk, STRIPE_API_VERSION } from './sdk.ts';
 export interface StripeConfig {
   STRIPE_API_KEY: string;
   STRIPE_API_BASE: string;
+  /** Serve metered items without a meter, through usage records. Off unless set. */
+  STRIPE_LEGACY_USAGE_RECORDS?: boolean;
 }
 
 export interface StripeOptions {
@@ -45,13 +48,19 @@ export function createStripe(config: StripeConfig, options: StripeOptions = {}):
   });
   const policy: RetryPolicy = { ...DEFAULT_RETRY_POLICY, ...options.retryPolicy };
   const sender = { stripe, policy, limiter: options.meterEventLimiter };
+  const legacy = new LegacyUsage({ stripe, policy, limiter: options.invoicingLimiter });
+  const servesLegacyItems = config.STRIPE_LEGACY_USAGE_RECORDS === true;
   return {
     invoicing: createInvoiceSystem({ stripe, policy, limiter: options.invoicingLimiter }),
-    readCatalog: (query, signal) => readCatalog(stripe, policy, query, signal),
+    readCatalog: (query, signal) => readCatalog(stripe, policy, { ...query, servesLegacyItems }, signal),
     readCatalogObjects: (wanted, query, signal) =>
-      readCatalogObjects({ stripe, policy }, wanted, query, signal),
-    sendMeterEvent: (event, signal) => sendMeterEvent(sender, event, signal),
-    readEventSummaries: (query, signal) => readEventSummaries(stripe, policy, query, signal),
+      readCatalogObjects({ stripe, policy, servesLegacyItems }, wanted, query, signal),
+    sendMeterEvent: (event, signal) =>
+      isLegacyMeter(event.eventName) ? legacy.send(event, signal) : sendMeterEvent(sender, event, signal),
+    readEventSummaries: (query, signal) =>
+      isLegacyMeter(query.stripeMeterId)
+        ? legacy.readTotal(query, signal)
+        : readEventSummaries(stripe, policy, query, signal),
     readMeterErrors: (eventId, signal) => readMeterErrors(stripe, policy, eventId, signal),
     previewInvoice: (query, signal) => previewInvoice(stripe, policy, query, signal),
     async describe(signal) {

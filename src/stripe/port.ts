@@ -1,6 +1,9 @@
 import type { RatePrice } from '../../pricing/rate-price.ts';
 import type { TimeWindow } from '../clock.ts';
 
+/** The id of what stands for a meter where a price has none, and usage records serve it; see `legacy-usage.ts`. */
+export const LEGACY_METER_PREFIX = 'legacy:';
+
 /** Stripe as the jobs and the API see it. */
 export interface BillingSystem {
   /** Customers, active subscription items, their prices and meters, and invoices since `invoicesSince`. */

@@ -1,6 +1,7 @@
 import type Stripe from 'stripe';
 import { UpstreamError } from '../errors.ts';
 import { toCatalogInvoice, toCustomer, toMeter, toSubscriptionItem } from './catalog-objects.ts';
+import { isLegacyMeter, toLegacyMeter } from './legacy-usage.ts';
 import type { BillingCatalogChange, BillingSubscriptionItem, CatalogTargets } from './port.ts';
 import { toRatePrice } from './rate-price.ts';
 import { type RetryPolicy, withRetry } from './retry.ts';
@@ -9,13 +10,19 @@ const PAGE_SIZE = 100;
 /** Four levels, Stripe's most: so one read brings a subscription with all that its items say. */
 const SUBSCRIPTION_EXPANSION = ['items.data.price.product', 'items.data.price.tiers'];
 
+interface ObjectReader {
+  stripe: Stripe;
+  policy: RetryPolicy;
+  servesLegacyItems: boolean;
+}
+
 /**
  * Single objects as they are now, one call after the other: reads are rationed by Stripe. See
  * BillingSystem.readCatalogObjects. What is not there is left out, or listed as deleted.
  * @throws UpstreamError
  */
 export async function readCatalogObjects(
-  client: { stripe: Stripe; policy: RetryPolicy },
+  client: ObjectReader,
   wanted: CatalogTargets,
   options: { invoicesSince: Date },
   signal?: AbortSignal,
@@ -37,6 +44,10 @@ export async function readCatalogObjects(
     change.customers.push(toCustomer(customer ?? { id, object: 'customer', deleted: true }));
   }
   for (const id of new Set(wanted.meterIds)) {
+    if (isLegacyMeter(id)) {
+      change.meters.push(toLegacyMeter(id));
+      continue;
+    }
     const meter = await read('read a meter', id, () => stripe.billing.meters.retrieve(id));
     const known = meter === null ? null : toMeter(meter);
     if (known !== null) change.meters.push(known);
@@ -82,7 +93,7 @@ export async function readCatalogObjects(
 
 /** Every metered item; those beyond the first page that came with the subscription are asked for. */
 async function readItems(
-  client: { stripe: Stripe; policy: RetryPolicy },
+  client: ObjectReader,
   subscription: Stripe.Subscription,
   signal: AbortSignal | undefined,
 ): Promise<BillingSubscriptionItem[]> {
@@ -111,6 +122,7 @@ async function readItems(
         productName: nameOf(item.price.product),
         // Whether we can bill through it is known where the meter is.
         isKnownMeter: () => true,
+        servesLegacyItems: client.servesLegacyItems,
         tiers: item.price.tiers,
       }),
     );

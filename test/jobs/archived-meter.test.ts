@@ -28,12 +28,15 @@ async function tellReports(): Promise<void> {
   const { database, clock } = pipeline.deps;
   for (const id of pipeline.stripe.thinEventIds()) {
     const event = await pipeline.account.v2.core.events.retrieve(id);
-    const related = 'related_object' in event ? event.related_object : null;
+    const related = ('related_object' in event ? event.related_object : null) as {
+      id: string;
+      type: string;
+    } | null;
     await recordWebhookEvent(database, {
       webhookEventId: event.id,
       provider: 'stripe',
       eventType: event.type,
-      relatedObjectId: related !== null && related !== undefined && 'id' in related ? related.id : null,
+      relatedObjectId: related?.id ?? null,
       objectType: related?.type ?? null,
       payload: {},
       receivedAt: clock.now(),

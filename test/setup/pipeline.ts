@@ -32,6 +32,8 @@ export interface PipelineOptions {
   controlSource?: 'metrics' | 'llm-log';
   openMeter?: OpenMeterStandInOptions;
   stripe?: StripeStandInOptions;
+  /** Serve items without a meter through usage records. */
+  legacyUsageRecords?: boolean;
 }
 
 /** The whole pipeline for one test: production code, the vendors' SDKs, real HTTP, a real Postgres. */
@@ -105,7 +107,11 @@ export async function openPipeline(options: PipelineOptions = {}): Promise<Pipel
       : createLlmLogSource(config, { retryTools, keepFailed });
   };
   const stripe = createStripe(
-    { STRIPE_API_KEY: parts.stripe.apiKey, STRIPE_API_BASE: stripeUrl },
+    {
+      STRIPE_API_KEY: parts.stripe.apiKey,
+      STRIPE_API_BASE: stripeUrl,
+      STRIPE_LEGACY_USAGE_RECORDS: options.legacyUsageRecords === true,
+    },
     { timeoutMs: 5_000, retryPolicy: { baseDelayMs: 1, attemptCount: 2 } },
   );
   const deps: JobDependencies = {

@@ -133,7 +133,7 @@ export async function checkStripe(billing: BillingSystem, config: Config, now: D
       system,
       verdict: 'look',
       what: `${legacy} items are metered without a meter (legacy usage records)`,
-      fix: 'Move them to prices with a meter; Tallystick does not bill through usage records.',
+      fix: 'Move them to prices with a meter, or set STRIPE_LEGACY_USAGE_RECORDS=true and the metadata on their prices.',
     });
   }
   return findings;

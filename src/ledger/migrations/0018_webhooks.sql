@@ -51,3 +51,13 @@ create index subscription_items_price on subscription_items (price_id);
 create index invoices_subscription on invoices (subscription_id) where status = 'draft';
 create index hourly_usage_stale_catalog on hourly_usage (subject) where quarantine_reason = 'stale_catalog';
 create index webhook_events_arrival on webhook_events (provider, arrived_by, received_at);
+
+-- Which usage feeds items that have no meter, through usage records: of the customers that have such an item. What
+-- stands for a meter there begins with `legacy:`.
+create table legacy_bindings (
+  model text not null,
+  token_type text not null check (token_type in ('prompt', 'prompt_cached', 'completion')),
+  feature text not null,
+  stripe_meter_id text not null references stripe_meters (stripe_meter_id),
+  primary key (model, token_type, feature)
+);

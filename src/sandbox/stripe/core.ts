@@ -28,6 +28,7 @@ import {
 import type { StripeStandInSettings } from './options.ts';
 import { seedState } from './seed.ts';
 import { StripeState } from './state.ts';
+import { usageRecordEndpoints } from './usage-records.ts';
 import { WebhookSender } from './webhook-sender.ts';
 import { toSeconds } from './wire.ts';
 
@@ -129,6 +130,7 @@ export class StripeCore {
         ...invoiceChangeEndpoints(cycle),
         ...invoiceItemEndpoints(cycle),
         ...creditNoteEndpoints(cycle),
+        ...usageRecordEndpoints(cycle.account),
         ...eventEndpoints(state),
       ].map((endpoint) => [`${endpoint.method} ${endpoint.path}`, endpoint]),
     );

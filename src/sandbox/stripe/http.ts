@@ -8,6 +8,7 @@ import type { StripeFaultRule, StripeFaults } from './faults.ts';
 import { decodeForm, type Form } from './form.ts';
 import { RateGate } from './rate-gate.ts';
 import { StripeRefusal } from './refusal.ts';
+import { USAGE_RECORD_PATH, USAGE_RECORD_VERSION } from './usage-records.ts';
 
 export interface HttpOptions {
   core: StripeCore;
@@ -85,6 +86,7 @@ export class StripeHttp {
         lock = this.#lock(form);
         answer = core.sendMeterEvent(form, body, key, () => faults.drawLoss());
       } else {
+        checkVersion(c, endpoint);
         answer = core.call(`${endpoint.method} ${endpoint.path}`, c.req.param(), form, body, key);
       }
       if (fault?.kind === 'fail_after') answer = FAILURE;
@@ -171,6 +173,13 @@ export class StripeHttp {
       ...answer.headers,
     });
   }
+}
+
+/** What a version of the API does not have, it answers as any unknown address. */
+function checkVersion(c: HttpContext, endpoint: Endpoint): void {
+  if (!USAGE_RECORD_PATH.test(endpoint.path.replace(':id', 'id'))) return;
+  if (c.req.header('stripe-version') === USAGE_RECORD_VERSION) return;
+  throw new StripeRefusal(404, { message: `Unrecognized request URL (${c.req.method}: ${c.req.path}).` });
 }
 
 function readForm(body: string): Form {

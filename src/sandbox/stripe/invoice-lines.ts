@@ -40,7 +40,8 @@ export function quantityOf(
 ): bigint {
   const { state } = input;
   const meterId = item.price.recurring?.meter ?? null;
-  const meter = meterId === null ? undefined : state.meters.get(meterId);
+  if (meterId === null) return state.usageRecords.total(item.id, { fromMs, untilMs: input.periodEndMs });
+  const meter = state.meters.get(meterId);
   if (meter === undefined || fromMs >= input.periodEndMs) return 0n;
   const used = state.usage.aggregate(input.customerId, meter, {
     startSeconds: toSeconds(fromMs),

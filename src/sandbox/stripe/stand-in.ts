@@ -57,6 +57,11 @@ export function createStripeStandIn(
       const meter = state.meters.get(meterId);
       if (meter !== undefined) total += state.usage.aggregate(customerId, meter);
     }
+    for (const itemId of state.usageRecords.itemIds()) {
+      const subscription = state.subscriptions.get(state.items.get(itemId)?.subscription ?? '');
+      if (subscription?.customerId === customerId)
+        total += state.usageRecords.total(itemId, { fromMs: 0, untilMs: Number.POSITIVE_INFINITY });
+    }
     return total;
   };
   const tenantOf = (customerId: string) => state.customers.get(customerId)?.metadata.tenant_id ?? customerId;
@@ -67,7 +72,10 @@ export function createStripeStandIn(
     faults,
     webhookFaults: core.sender.faults,
     setSummaryLag: (lagMs) => core.setSummaryLag(lagMs),
-    tokenTotal: () => [...state.usage.customerIds()].reduce((sum, id) => sum + tokensOf(id), 0n),
+    tokenTotal: () => {
+      const customerIds = new Set([...state.usage.customerIds(), ...state.customers.keys()]);
+      return [...customerIds].reduce((sum, id) => sum + tokensOf(id), 0n);
+    },
     tokenTotalByCustomer: () =>
       new Map([...state.customers.keys()].map((id) => [tenantOf(id), tokensOf(id)] as const)),
     usageBetween: (tenantKey, startMs, endMs, receivedUntilMs = Number.POSITIVE_INFINITY) => {

@@ -1,5 +1,6 @@
 import { createRandom, deriveSeed } from '../random.ts';
 import { UsageStore } from './usage.ts';
+import { UsageRecords } from './usage-records.ts';
 import type {
   WireCreditNote,
   WireCustomer,
@@ -81,6 +82,8 @@ export class StripeState {
   readonly events = new Map<string, StripeEvent>();
   readonly webhookEndpoints = new Map<string, WireWebhookEndpoint>();
   readonly usage = new UsageStore();
+  /** Usage records of items without a meter. */
+  readonly usageRecords = new UsageRecords();
   /** Meters whose values are tokens, for the stand-in's own total. */
   readonly tokenMeterIds = new Set<string>();
   readonly #idCounts = new Map<string, number>();

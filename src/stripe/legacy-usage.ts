@@ -1,0 +1,169 @@
+import type Stripe from 'stripe';
+import { UpstreamError, ValidationError } from '../errors.ts';
+import { toUpstreamError } from './errors.ts';
+import { type BillingMeter, type BillingMeterEvent, LEGACY_METER_PREFIX } from './port.ts';
+import type { RateLimiter } from './rate-limiter.ts';
+import { type RetryPolicy, withRetry } from './retry.ts';
+
+/** The last version of the API that takes usage records. */
+const LEGACY_API_VERSION = '2025-02-24.acacia';
+const TOKEN_TYPES = ['prompt', 'prompt_cached', 'completion'];
+
+export function isLegacyMeter(meterId: string): boolean {
+  return meterId.startsWith(LEGACY_METER_PREFIX);
+}
+
+/**
+ * What stands for a meter where a metered price has none: what the price's metadata says it prices. Null: it does not
+ * say, and nothing can be billed through it.
+ */
+export function legacyMeterIdOf(priceMetadata: Readonly<Record<string, string>>): string | null {
+  const { tallystick_model: model, tallystick_token_type: tokenType, tallystick_feature } = priceMetadata;
+  if (!model || tokenType === undefined || !TOKEN_TYPES.includes(tokenType)) return null;
+  return `${LEGACY_METER_PREFIX}${JSON.stringify([model, tokenType, tallystick_feature ?? '*'])}`;
+}
+
+/** A record replaces the one of its hour, as an event does on a meter with an hour window. */
+export function toLegacyMeter(meterId: string): BillingMeter {
+  return {
+    stripeMeterId: meterId,
+    eventName: meterId,
+    displayName: `usage records of ${meterId.slice(LEGACY_METER_PREFIX.length)}`,
+    aggregation: 'sum',
+    eventTimeWindow: 'hour',
+    status: 'active',
+  };
+}
+
+export interface LegacyClient {
+  stripe: Stripe;
+  policy: RetryPolicy;
+  limiter: RateLimiter | undefined;
+}
+
+/**
+ * Usage records for items without a meter, which the API takes no more at its present version. `action: set` replaces
+ * what was said of the same instant: so absolute values of an hour may be sent any number of times.
+ */
+export class LegacyUsage {
+  readonly #client: LegacyClient;
+  /** By customer and meter: items hardly ever change, and each look costs a rationed read. */
+  readonly #itemIds = new Map<string, string>();
+
+  constructor(client: LegacyClient) {
+    this.#client = client;
+  }
+
+  /**
+   * Sets what a customer used in one hour.
+   * @throws ValidationError for a negative value; UpstreamError, UPSTREAM_REJECTED when no item of the customer takes it
+   */
+  async send(event: BillingMeterEvent, signal?: AbortSignal): Promise<'delivered'> {
+    if (event.value < 0n || event.value > BigInt(Number.MAX_SAFE_INTEGER)) {
+      throw new ValidationError('value', 'is no quantity that a usage record can hold');
+    }
+    const parameters = {
+      quantity: Number(event.value),
+      timestamp: Math.floor(event.timestamp.getTime() / 1_000),
+      action: 'set',
+    };
+    const itemId = await this.#findItem(event.stripeCustomerId, event.eventName, signal);
+    const path = `/v1/subscription_items/${encodeURIComponent(itemId)}/usage_records`;
+    try {
+      await this.#call('POST', path, parameters, event.identifier, signal);
+    } catch (error) {
+      // The item may have been exchanged for another one: the next attempt looks again.
+      this.#itemIds.delete(keyOf(event.stripeCustomerId, event.eventName));
+      throw error;
+    }
+    return 'delivered';
+  }
+
+  /**
+   * Stripe's total of one whole billing period: it tells no smaller parts.
+   * @throws UpstreamError UPSTREAM_REJECTED for any other window
+   */
+  async readTotal(
+    query: { stripeMeterId: string; stripeCustomerId: string; window: { start: Date; end: Date } },
+    signal?: AbortSignal,
+  ): Promise<{ windowStart: Date; value: bigint }[]> {
+    const itemId = await this.#findItem(query.stripeCustomerId, query.stripeMeterId, signal);
+    const path = `/v1/subscription_items/${encodeURIComponent(itemId)}/usage_record_summaries`;
+    const answer = (await this.#call('GET', path, { limit: 100 }, undefined, signal)) as unknown as {
+      data: { total_usage: number; period: { start: number | null; end: number | null } }[];
+    };
+    const found = answer.data.find(
+      ({ period }) =>
+        period.start === query.window.start.getTime() / 1_000 &&
+        (period.end === null || period.end === query.window.end.getTime() / 1_000),
+    );
+    if (found === undefined) throw refused('Usage records are summed by whole billing periods only.');
+    return [{ windowStart: query.window.start, value: BigInt(found.total_usage) }];
+  }
+
+  async #findItem(customerId: string, meterId: string, signal: AbortSignal | undefined): Promise<string> {
+    const key = keyOf(customerId, meterId);
+    const known = this.#itemIds.get(key);
+    if (known !== undefined) return known;
+    const { stripe, policy } = this.#client;
+    const call = {
+      action: 'find the item of a usage record',
+      writes: false,
+      context: { customer: customerId },
+    };
+    const itemId = await withRetry(
+      policy,
+      call,
+      async () => {
+        for await (const subscription of stripe.subscriptions.list({ customer: customerId, limit: 100 })) {
+          const list = stripe.subscriptionItems.list({ subscription: subscription.id, limit: 100 });
+          for await (const { id, price } of list) {
+            const isLegacy = price.recurring?.usage_type === 'metered' && price.recurring.meter === null;
+            if (isLegacy && legacyMeterIdOf(price.metadata) === meterId) return id;
+          }
+        }
+        return null;
+      },
+      signal,
+    );
+    if (itemId === null) throw refused('No item of the customer takes these usage records.');
+    this.#itemIds.set(key, itemId);
+    return itemId;
+  }
+
+  #call(
+    method: 'GET' | 'POST',
+    path: string,
+    parameters: Record<string, string | number>,
+    identifier: string | undefined,
+    signal: AbortSignal | undefined,
+  ) {
+    const { stripe, policy, limiter } = this.#client;
+    const call = { action: 'send a usage record', writes: method === 'POST', context: { path } };
+    return withRetry(
+      policy,
+      call,
+      async ({ number }) => {
+        await limiter?.take(signal);
+        try {
+          return await stripe.rawRequest(method, path, parameters, {
+            apiVersion: LEGACY_API_VERSION,
+            // A stored 500 is repeated under its key; setting twice is harmless.
+            ...(identifier === undefined
+              ? {}
+              : { idempotencyKey: number === 1 ? identifier : `${identifier}.${crypto.randomUUID()}` }),
+          });
+        } catch (error) {
+          throw toUpstreamError(error, call);
+        }
+      },
+      signal,
+    );
+  }
+}
+
+const keyOf = (customerId: string, meterId: string) => `${customerId} ${meterId}`;
+
+function refused(message: string): UpstreamError {
+  return new UpstreamError(message, { system: 'stripe', code: 'UPSTREAM_REJECTED', retry: false });
+}
