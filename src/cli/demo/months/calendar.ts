@@ -26,6 +26,8 @@ const QUIET_TICK_MS = 12 * HOUR_MS;
  * looks more. In service the steps run every minute.
  */
 const CLOSING_MINUTES = [2, 65, 132, 150, 210, 300, 480] as const;
+/** What an outage held up comes through in the minutes after it. */
+const RECOVERY_MINUTES = [5, 12, 20, 40, 75, 150] as const;
 /** All draft time and late rows of the last period end lie within this. */
 const LAST_DRAFTS_MS = 4 * DAY_MS;
 /** Each begins while the drafts of a period end are open, and is over before Stripe would finalize them by itself. */
@@ -49,16 +51,26 @@ export function planMonths(scenario: Scenario, monthCount: number): MonthsCalend
     for (const minutes of CLOSING_MINUTES) ticks.add(endMs + minutes * MINUTE_MS);
   }
   ticks.add(lastMs);
+  const outages = planOutages(periodEnds, monthCount);
+  for (const { endMs } of outages) {
+    for (const minutes of RECOVERY_MINUTES) ticks.add(endMs + minutes * MINUTE_MS);
+  }
   return {
     periodEnds,
     ticks: [...ticks].filter((nowMs) => nowMs <= lastMs).sort((one, other) => one - other),
-    outages: OUTAGE_ORDER.map((system, index) => {
-      // One in each of the first months after the first; in a shorter run they share a month.
-      const ends = periodEnds[(index + 1) % Math.max(1, monthCount)] ?? [];
-      const startMs = (ends[Math.floor(((index + 1) * ends.length) / 5)] ?? lastMs) + OUTAGE_AFTER_END_MS;
-      return { system, startMs, endMs: startMs + OUTAGE_HOURS[system] * HOUR_MS };
-    }),
+    outages,
   };
+}
+
+/** One in each of the first months after the first; in a shorter run they share a month. */
+function planOutages(periodEnds: MonthsCalendar['periodEnds'], monthCount: number): Outage[] {
+  return OUTAGE_ORDER.flatMap((system, index) => {
+    const ends = periodEnds[(index + 1) % Math.max(1, monthCount)] ?? [];
+    const hitMs = ends[Math.floor(((index + 1) * ends.length) / 5)];
+    if (hitMs === undefined) return [];
+    const startMs = hitMs + OUTAGE_AFTER_END_MS;
+    return [{ system, startMs, endMs: startMs + OUTAGE_HOURS[system] * HOUR_MS }];
+  });
 }
 
 /** Who is down at an instant. */

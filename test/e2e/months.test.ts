@@ -1,0 +1,62 @@
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
+import { afterAll, beforeAll, describe, expect, onTestFinished, test } from 'vitest';
+import type { MonthsReport } from '../../src/cli/demo/months/report.ts';
+import { type CommandResult, runCommand, startCommand } from './command.ts';
+
+/** Small ones: `.ci/run` plays the half year with 50 customers. */
+const months = (monthCount: number, customerCount: number) => [
+  ...['demo', '--once', '--json', '--months', String(monthCount)],
+  ...['--customers', String(customerCount), '--users', String(customerCount + 2)],
+];
+let directory: string;
+const environment = () => ({ TALLYSTICK_DATA_DIR: directory });
+const reportOf = (result: CommandResult) => result.json() as unknown as MonthsReport;
+
+beforeAll(() => {
+  directory = mkdtempSync(path.join(tmpdir(), 'tallystick-months-'));
+});
+afterAll(() => rmSync(directory, { recursive: true, force: true }));
+
+describe('unattended months', () => {
+  test('close every invoice in time with a clean certificate, through outages of all three systems', {
+    timeout: 400_000,
+  }, async () => {
+    const result = await runCommand(months(2, 6), environment());
+    const report = reportOf(result);
+    expect(report.problems, result.stderr).toEqual([]);
+    expect(result.exitCode, result.stderr).toBe(0);
+    // Two months of traffic, and the one on whose invoices the last late usage is.
+    expect(report.months.map(({ month }) => month)).toEqual(['2027-12', '2028-01', '2028-02']);
+    for (const month of report.months) {
+      expect(month).toMatchObject({ invoiceCount: 6, inTimeCount: 6, cleanCount: 6, openCount: 0 });
+      // The hold is over a day after the period.
+      expect(month.longestMinutes).toBeLessThan(24 * 60);
+      expect(month.longestMinutes).toBeGreaterThan(2 * 60);
+    }
+    expect(report.outages.map(({ system }) => system)).toEqual(['azure', 'openMeter', 'stripe']);
+    for (const outage of report.outages) expect(outage.failedRuns).toBeGreaterThan(0);
+    expect(BigInt(report.billedLateTokens)).toBeGreaterThan(0n);
+    expect(report).toMatchObject({ dueTokens: '0', driftTokens: '0', meteredTokens: report.sourceTokens });
+    const billed = BigInt(report.billedTokens) + BigInt(report.billedLateTokens);
+    expect(billed + BigInt(report.quarantinedTokens)).toBe(BigInt(report.sourceTokens));
+  });
+
+  test('killed in the middle of a close, end alike', { timeout: 400_000 }, async () => {
+    const running = startCommand(months(1, 4), environment());
+    onTestFinished(() => void running.child.kill('SIGKILL'));
+    await running.untilSaid(/2028-01/);
+    running.child.kill('SIGKILL');
+    expect((await running.done).signal).toBe('SIGKILL');
+    const resumed = await runCommand(months(1, 4), environment());
+    expect(reportOf(resumed).problems, resumed.stderr).toEqual([]);
+    expect(resumed.exitCode, resumed.stderr).toBe(0);
+  });
+
+  test('refuse a count of months that is none, with the option named', async () => {
+    const result = await runCommand(['demo', '--once', '--months', '0'], environment());
+    expect(result.exitCode).toBe(1);
+    expect(result.stderr).toMatch(/VALIDATION: --months: must be a whole number from 1 to 24/);
+  });
+});
