@@ -89,10 +89,12 @@ async function serve(request: Request, config: WorkerConfig, context: WorkerCont
     applicationName: 'tallystick-worker',
   });
   try {
+    const stripe = createStripe(config);
     const app = createApp({
       database,
       clock: systemClock,
-      billing: createStripe(config),
+      billing: stripe,
+      invoicing: stripe.invoicing,
       log: workerLog,
       version: manifest.version,
       assets: readAsset,

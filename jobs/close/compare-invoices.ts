@@ -14,6 +14,7 @@ import {
 import { type PushedFigures, readCloseFigures, readPushedFigures } from '../../src/ledger/close-figures.ts';
 import { sealInvoice, unsealInvoice } from '../../src/ledger/close-progress.ts';
 import { moveClose, type OpenClose, postponeClose } from '../../src/ledger/closes.ts';
+import { storeInvoiceLines } from '../../src/ledger/invoice-lines.ts';
 import { findCarryingCustomers, readLateItems, readStrandedItems } from '../../src/ledger/late-items.ts';
 import { noteStripeReads, takeStripeRead } from '../../src/ledger/stripe-reads.ts';
 import type { ClosingInvoice } from '../../src/stripe/closing-port.ts';
@@ -124,9 +125,11 @@ export class InvoiceComparer {
   }
 
   async #read(close: OpenClose) {
-    const { database, invoicing } = this.#deps;
+    const { database, invoicing, clock } = this.#deps;
     const invoice = await invoicing.readInvoice(close.invoiceId, this.#signal);
     if (invoice === null) return null;
+    const readAt = clock.now();
+    await database.transaction().execute((transaction) => storeInvoiceLines(transaction, [invoice], readAt));
     const groups = groupLines(invoice, this.#items);
     const pushed = await readPushedFigures(
       database,

@@ -44,10 +44,13 @@ export async function readStatedInvoice(
   return { invoice, lines: await readInvoiceLines(database, invoiceId) };
 }
 
-function needsReading({ readAt, readStatus, status }: StoredInvoice, now: Date): boolean {
+/** A draft that became final with the very total that was read has the lines that were read. */
+function needsReading(invoice: StoredInvoice, now: Date): boolean {
+  const { readAt, readStatus, readTotalMinor, status, totalMinor } = invoice;
   if (readAt === null || readStatus === null) return true;
   if (isFinalStatus(readStatus)) return false;
-  return isFinalStatus(status) || addMs(readAt, DRAFT_FRESH_MS) <= now;
+  if (isFinalStatus(status)) return totalMinor !== readTotalMinor;
+  return addMs(readAt, DRAFT_FRESH_MS) <= now;
 }
 
 /** A failure matters only when nothing is kept: an older reading says when it is of. */

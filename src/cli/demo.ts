@@ -169,6 +169,7 @@ async function startOnFreePort(world: DemoWorld, config: Config, log: Logger, qu
   const app = {
     database: world.deps.database,
     billing: world.deps.billing,
+    invoicing: world.deps.invoicing,
     clock: world.clock,
     log,
     webhooks: createWebhooks(world.deps.database, world.clock, config, queue, log),

@@ -36,6 +36,7 @@ function readVersion(): string {
 export interface ServedApp {
   database: LedgerDatabase;
   billing: BillingSystem;
+  invoicing?: ApiDependencies['invoicing'] & {};
   clock: Clock;
   log: Logger;
   webhooks?: Hono;

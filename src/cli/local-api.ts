@@ -1,5 +1,5 @@
 import { createApp } from '../api/app.ts';
-import type { ApiSettings } from '../api/dependencies.ts';
+import type { ApiDependencies, ApiSettings } from '../api/dependencies.ts';
 import { type Clock, systemClock } from '../clock.ts';
 import { TallystickError } from '../errors.ts';
 import { createApiKey, deleteApiKey } from '../ledger/api-keys.ts';
@@ -22,16 +22,17 @@ export async function withLocalApi<Result>(
   stores: Stores,
   billing: BillingSystem,
   work: (ask: AskApi) => Promise<Result>,
-  options: { clock?: Clock; settings?: ApiSettings } = {},
+  options: { clock?: Clock; settings?: ApiSettings; invoicing?: ApiDependencies['invoicing'] & {} } = {},
 ): Promise<Result> {
   const { database } = stores;
-  const { clock = systemClock, settings } = options;
+  const { clock = systemClock, settings, invoicing } = options;
   const app = createApp({
     database,
     billing,
     clock,
     version: VERSION,
     ...(settings === undefined ? {} : { settings }),
+    ...(invoicing === undefined ? {} : { invoicing }),
   });
   const { plainKey, key } = await createApiKey(database, {
     name: 'command line',

@@ -20,6 +20,7 @@ import { addQuoteCommand } from './quote.ts';
 import { addReconcileCommand } from './reconcile.ts';
 import { addRescanCommand } from './rescan.ts';
 import { addSimulateCommand } from './simulate.ts';
+import { addStatementCommand } from './statement.ts';
 import { addStatusCommand } from './status.ts';
 import { addServiceCommands } from './up.ts';
 
@@ -43,6 +44,7 @@ export function createProgram(): Command {
   addDeploymentsCommand(program);
   addPreviewCommand(program);
   addQuoteCommand(program);
+  addStatementCommand(program);
   addCostsCommand(program);
   addProvisionedCommand(program);
   addSimulateCommand(program);

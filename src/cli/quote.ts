@@ -2,13 +2,12 @@ import type { Command } from 'commander';
 import { readApiSettings } from '../api/dependencies.ts';
 import { quoteToCsv } from '../api/quote-csv.ts';
 import type { QuoteBody } from '../api/quote-schemas.ts';
-import type { Config } from '../config.ts';
 import { ValidationError } from '../errors.ts';
 import { withLocalApi } from './local-api.ts';
 import { createOptionalBilling } from './optional-billing.ts';
 import { print } from './output.ts';
 import { renderQuote } from './quote-text.ts';
-import { withStores } from './setup.ts';
+import { localUrl, withStores } from './setup.ts';
 
 interface QuoteOptions {
   usage?: string[];
@@ -87,11 +86,6 @@ Every quote is stored; the API gives it again at /v1/quotes/{id}.
         else print(options.json === true, quote, () => renderQuote(quote));
       }),
     );
-}
-
-/** Where a service of this configuration answers. */
-function localUrl({ HOST, PORT }: Config): string {
-  return `http://${HOST}:${PORT}`;
 }
 
 /** @throws ValidationError for what could not even be sent; the API judges the rest */

@@ -2,7 +2,6 @@ import path from 'node:path';
 import { DEFAULT_SETTINGS, type JobDependencies } from '../../jobs/dependencies.ts';
 import { checkRedis, type QueueConfig } from '../../jobs/queues.ts';
 import { readApiSettings } from '../api/dependencies.ts';
-import { makeStatementLink } from '../api/statement-links.ts';
 import { boundSource } from '../azure/bounded-source.ts';
 import { createLlmLogSource } from '../azure/llm-log-source.ts';
 import { createRetailPrices } from '../azure/retail-prices.ts';
@@ -19,6 +18,7 @@ import { seedPriceBook } from '../ledger/price-book.ts';
 import { clearAbandonedClaims } from '../ledger/step-leases.ts';
 import type { Logger } from '../log.ts';
 import { createOpenMeter } from '../openmeter/client.ts';
+import { createStatementUrl } from '../pages/statement-link.ts';
 import { createStripe } from '../stripe/client.ts';
 import { createRateLimiter } from '../stripe/rate-limiter.ts';
 
@@ -200,11 +200,6 @@ function linkStatements(
   config: Config,
   { database, clock = systemClock }: { database: LedgerDatabase; clock?: Clock },
 ): Pick<JobDependencies, 'statementUrl'> {
-  const { PUBLIC_URL: origin } = config;
-  if (origin === undefined) return {};
-  const settings = readApiSettings(config);
-  return {
-    statementUrl: async (invoiceId) =>
-      (await makeStatementLink({ database, clock, settings }, { invoiceId }, { origin })).url,
-  };
+  if (config.PUBLIC_URL === undefined) return {};
+  return { statementUrl: createStatementUrl({ database, clock, settings: readApiSettings(config) }) };
 }

@@ -36,3 +36,8 @@ export async function withPipeline<Result>(
     return await work({ ...context, deps });
   });
 }
+
+/** Where a service of this configuration answers. */
+export function localUrl({ HOST, PORT }: Config): string {
+  return `http://${HOST}:${PORT}`;
+}

@@ -61,6 +61,7 @@ async function runService(roles: Roles): Promise<void> {
           {
             database: deps.database,
             billing: deps.billing,
+            invoicing: deps.invoicing,
             clock: deps.clock,
             log,
             webhooks: createWebhooks(deps.database, deps.clock, config, queue, log),

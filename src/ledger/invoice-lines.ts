@@ -31,6 +31,7 @@ export interface StoredInvoice {
   readAt: Date | null;
   /** The status that the lines are of. */
   readStatus: string | null;
+  readTotalMinor: bigint | null;
 }
 
 export interface StoredInvoiceLine {
@@ -143,7 +144,8 @@ export async function readStoredInvoice(
     customerId: row.customer_id,
     customerName: row.customer_name,
     subscriptionId: row.subscription_id,
-    status: isReadLater ? (row.read_status ?? row.status) : row.status,
+    // Final once is final for good, whoever says it first.
+    status: isReadLater && !isFinalStatus(row.status) ? (row.read_status ?? row.status) : row.status,
     number: row.number,
     currency: row.currency,
     totalMinor: isReadLater ? (row.read_total_minor ?? row.total_minor) : row.total_minor,
@@ -151,6 +153,7 @@ export async function readStoredInvoice(
     period: { start: row.period_start, end: row.period_end },
     readAt: row.read_at,
     readStatus: row.read_status,
+    readTotalMinor: row.read_total_minor,
   };
 }
 

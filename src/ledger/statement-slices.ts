@@ -85,8 +85,7 @@ async function readFingerprints(
   customerId: string,
   periods: readonly TimeWindow[],
 ): Promise<Fingerprints> {
-  const [days, wholes] = await Promise.all([
-    sql<Fingerprinted>`
+  const days = await sql<Fingerprinted>`
       select slice.slice_start as start, slice.slice_end as end, now_pushed.fingerprint as current,
         known.fingerprint as summed
       from (select distinct slice_start, slice_end from ${unnestDays(periods)} as day) as slice
@@ -100,13 +99,12 @@ async function readFingerprints(
           and ${isBilledPush('push')}) as now_pushed
       left join statement_slices known on known.customer_id = ${customerId}
         and known.slice_start = slice.slice_start and known.slice_end = slice.slice_end
-      order by 1`.execute(database),
-    sql<Omit<Fingerprinted, 'current'>>`
+      order by 1`.execute(database);
+  const wholes = await sql<Omit<Fingerprinted, 'current'>>`
       select slice.slice_start as start, slice.slice_end as end, known.fingerprint as summed
       from ${unnestSlices(periods)} as slice
       left join statement_slices known on known.customer_id = ${customerId}
-        and known.slice_start = slice.slice_start and known.slice_end = slice.slice_end`.execute(database),
-  ]);
+        and known.slice_start = slice.slice_start and known.slice_end = slice.slice_end`.execute(database);
   return {
     days: days.rows,
     wholes: wholes.rows.map((whole) => ({
