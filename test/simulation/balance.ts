@@ -64,8 +64,6 @@ export async function describeState(world: World, ledger: LedgerDatabase): Promi
     hourly_usage:
       'window_start, subject, model, token_type, revision, delta_token_count, meter_push_id, quarantine_reason',
     meter_pushes: 'identifier, sent_value, delta_token_count, status',
-    close_certificates: 'invoice_id, sha256',
-    late_items: 'idempotency_key, state, amount_minor',
   };
   const parts: string[] = [];
   for (const [table, columns] of Object.entries(tables)) {

@@ -44,6 +44,8 @@ export async function checkCloses(world: World, ledger: LedgerDatabase): Promise
     from closes c left join close_certificates x on x.invoice_id = c.invoice_id order by 1`.execute(ledger);
   for (const row of rows.rows) {
     const isFinal = row.state === 'finalized' || row.state === 'finalized_without_us';
+    if (!['finalized', 'finalized_without_us', 'deleted', 'voided', 'left_alone'].includes(row.state))
+      witness.report(`the close of ${row.invoice_id} ended as ${row.state}`);
     if (!isFinal && row.deadline !== null && row.deadline.getTime() < clock.nowMs())
       witness.report(`the close of ${row.invoice_id} is ${row.state} past its deadline`);
     if (isFinal && (row.content === null || hashContent(row.content) !== row.sha256))

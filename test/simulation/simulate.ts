@@ -3,6 +3,7 @@ import type { JobDependencies } from '../../jobs/dependencies.ts';
 import { runStep, STEP_NAMES, type StepName } from '../../jobs/steps.ts';
 import { addMs, DAY_MS, HOUR_MS, MINUTE_MS } from '../../src/clock.ts';
 import { TallystickError } from '../../src/errors.ts';
+import { countOpenCloses } from '../../src/ledger/close-desk.ts';
 import type { LedgerDatabase } from '../../src/ledger/database.ts';
 import { readTokenTotals } from '../../src/ledger/totals.ts';
 import { checkAtAnyMoment, checkAtTheEnd, describeState } from './balance.ts';
@@ -46,6 +47,7 @@ const BACKFILL_MS = DAY_MS;
 const MOST_ROUNDS = 16;
 const SETTLE_ROUNDS = 14;
 const SAMPLE_ROUNDS = 24;
+const CLOSE_ROUNDS = 8;
 /** Errors that a worker may end with; the next run of the step goes on where it stopped. */
 const ORDINARY_ERRORS = new Set([
   'UPSTREAM_THROTTLED',
@@ -150,6 +152,11 @@ class Play {
     }
     // What Stripe took and lost is found by a sample of a few reads a day.
     for (let round = 0; round < SAMPLE_ROUNDS && !(await this.#isAllPlaced()); round += 1) {
+      this.#pass(6 * HOUR_MS);
+      await this.#calmRound();
+    }
+    // What is held for a difference that stays is finalized by Stripe at its deadline.
+    for (let round = 0; round < CLOSE_ROUNDS && (await countOpenCloses(this.#ledger)) > 0n; round += 1) {
       this.#pass(6 * HOUR_MS);
       await this.#calmRound();
     }
