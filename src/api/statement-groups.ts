@@ -64,7 +64,7 @@ export function bareDescription(description: string): string {
   return description
     .replace(/^[\d,.]+ × /, '')
     .replace(/ \((?:Tier \d+ )?at [^()]*\/ month\)$/, '')
-    .replace(/, [\d,]+ tokens$/, '');
+    .replace(/, [\d,]+ tokens(?:, .*)?$/, '');
 }
 
 export function kindOf(

@@ -5,6 +5,7 @@ import { requestRescan } from '../../src/ledger/rescans.ts';
 import { insertListedPrices, UNNAMED_METER } from './listed-prices.ts';
 import { type OpenApiDocument, responseValidator } from './openapi-schemas.ts';
 import { type ApiBench, createApiBench } from './setup.ts';
+import { insertInvoice, storeLines } from './statement-world.ts';
 import { insertCatalog, insertUsage, stripePreview } from './world.ts';
 
 let bench: ApiBench;
@@ -29,6 +30,9 @@ beforeAll(async () => {
     .values({ source: 'app-metrics', position: new Date('2026-11-21T10:20:00Z'), updated_at: new Date() })
     .execute();
   bench.billing.previews.set('sub_northwind', stripePreview('northwind', { prompt: 50n }));
+  await insertInvoice(database, { id: 'in_1' });
+  const line = { subscriptionItemId: 'si_northwind_prompt', quantity: 100n, unitAmountDecimal: '0.0003' };
+  await storeLines(database, { id: 'in_1', lines: [{ lineId: 'il_1', ...line, amountMinor: 1n }] });
   for (const [name, reason] of [
     ['waiting', 'no_customer'],
     ['unbound', 'no_binding'],
@@ -243,6 +247,34 @@ const CASES: [path: string, request: string, init: RequestInit, status: number][
   ['/v1/reconciliations', '/v1/reconciliations', json('POST', { from: '2026-11-20T00:00:00Z' }), 400],
   ['/v1/reconciliations/{reconciliationId}', '/v1/reconciliations/{reconciliation}', {}, 200],
   ['/v1/reconciliations/{reconciliationId}', '/v1/reconciliations/nothing', {}, 404],
+  ['/v1/statements/{invoiceId}', '/v1/statements/in_1', {}, 200],
+  ['/v1/statements/{invoiceId}', '/v1/statements/in_none', {}, 404],
+  ['/v1/statements/preview/{customerId}', '/v1/statements/preview/northwind', {}, 200],
+  ['/v1/statements/preview/{customerId}', '/v1/statements/preview/nobody', {}, 404],
+  ['/v1/statements/{invoiceId}/links', '/v1/statements/in_1/links', json('POST', { validDays: 3 }), 201],
+  ['/v1/statements/{invoiceId}/links', '/v1/statements/in_1/links', json('POST', { validDays: 999 }), 400],
+  [
+    '/v1/statements/preview/{customerId}/links',
+    '/v1/statements/preview/northwind/links',
+    json('POST', {}),
+    201,
+  ],
+  ['/v1/invoices/{invoiceId}/lines', '/v1/invoices/in_1/lines', {}, 200],
+  ['/v1/invoices/{invoiceId}/lines/{lineId}/evidence', '/v1/invoices/in_1/lines/il_1/evidence', {}, 200],
+  ['/v1/invoices/{invoiceId}/lines/{lineId}/evidence', '/v1/invoices/in_1/lines/il_2/evidence', {}, 404],
+  // With something to show in evidence.test.ts.
+  [
+    '/v1/invoices/{invoiceId}/lines/{lineId}/evidence/hours/{windowStart}',
+    '/v1/invoices/in_1/lines/il_1/evidence/hours/2026-11-20T09:00:00Z',
+    {},
+    200,
+  ],
+  [
+    '/v1/invoices/{invoiceId}/lines/{lineId}/evidence/events/{usageEventId}',
+    '/v1/invoices/in_1/lines/il_1/evidence/events/ue_none',
+    {},
+    404,
+  ],
   // With something to show in closes.test.ts.
   ['/v1/closes', '/v1/closes?period=2026-10&state=held', {}, 200],
   ['/v1/closes', '/v1/closes?period=2026-13', {}, 400],

@@ -240,6 +240,28 @@ describe('a statement', () => {
     ]);
   });
 
+  it('keeps periods apart that share part of a day', async () => {
+    const { database } = bench.ledger;
+    const cut = new Date('2026-11-15T10:30:00Z');
+    await insertUsage(database, [
+      { hour: '2026-11-15T09:00:00Z', tokens: 1n, push },
+      { hour: '2026-11-15T11:00:00Z', tokens: 10n, push },
+      { hour: '2026-11-16T11:00:00Z', tokens: 100n, push },
+    ]);
+    await insertInvoice(database, { id: 'in_whole' });
+    await storeLines(database, { id: 'in_whole', lines: [prompt(111n, 3n)] });
+    await insertInvoice(database, { id: 'in_part' });
+    await storeLines(database, { id: 'in_part', lines: [prompt(110n, 3n, { periodStart: cut })] });
+    for (const [invoiceId, tokenCount] of [
+      ['in_whole', '111'],
+      ['in_part', '110'],
+      ['in_whole', '111'],
+    ] as const) {
+      const { byDay, byUser } = await read(invoiceId);
+      expect([byDay.rest, byUser.rest, byUser.rows[0]?.tokenCount]).toEqual([null, null, tokenCount]);
+    }
+  });
+
   it('shows tiers as included allowance, late items, minimum and credit as they are on the invoice', async () => {
     const { database } = bench.ledger;
     await database
