@@ -14,7 +14,8 @@ export const CATALOG_FRESH = '30 minutes';
  *   subscription. None: its invoices are final. Two or more: it would be billed as often.
  * - `is_stale`: what is known of them is too old to be believed.
  *
- * An item that had left its subscription by the end of a draft's period is not on that draft; one whose subscription
+ * Items at a price of zero charge nothing twice: beside one that charges they count for nothing, so that such a price may
+ * bind a further model to the meter. An item that had left its subscription by the end of a draft's period is not on that draft; one whose subscription
  * ended is on its last.
  */
 export function billingPlaces(usage: {
@@ -28,7 +29,8 @@ export function billingPlaces(usage: {
     sql`${sql.ref(alias)}.synced_at < ${now}::timestamptz - ${CATALOG_FRESH}::interval`;
   return sql`
     select count(*)::int as item_count,
-      (count(*) filter (where is_running or draft_synced_at is not null))::int as place_count,
+      greatest(count(*) filter (where (is_running or draft_synced_at is not null) and not ${isFree('i')}),
+        least(1, count(*) filter (where is_running or draft_synced_at is not null)))::int as place_count,
       bool_or(case when is_running then ${isOld('i')} and i.current_period_end <= ${now}
         else (i.active and ${isOld('i')}) or draft_synced_at < ${now}::timestamptz - ${CATALOG_FRESH}::interval end) as is_stale
     from subscription_items i
@@ -47,6 +49,11 @@ export function billingPlaces(usage: {
       and case when i.ends_at is null then i.active else ${billedAt} < i.ends_at end`;
 }
 
+/** Of `subscription_items` under this alias: whether its price is zero, whatever is used. */
+export function isFree(alias: string): RawBuilder<boolean> {
+  return sql<boolean>`coalesce(${sql.ref(`${alias}.unit_amount_decimal`)}::numeric = 0, false)`;
+}
+
 /** A customer's meter that two or more items would bill, each all of its usage. */
 export interface DoubleBinding {
   customerId: string;
@@ -62,7 +69,7 @@ export async function readDoubleBindings(database: LedgerDatabase, now: Date): P
     with doubled as (
       select i.customer_id, i.stripe_meter_id, array_agg(i.subscription_item_id order by i.list_position, i.subscription_item_id) as ids
       from subscription_items i
-      where i.active and (i.ends_at is null or i.ends_at > ${now}) and i.stripe_meter_id is not null
+      where i.active and (i.ends_at is null or i.ends_at > ${now}) and i.stripe_meter_id is not null and not ${isFree('i')}
       group by i.customer_id, i.stripe_meter_id having count(*) > 1),
     held as (
       select h.customer_id, b.stripe_meter_id, sum(h.delta_token_count)::bigint as tokens

@@ -1,4 +1,5 @@
 import { sql } from 'kysely';
+import { isFree } from './billing-places.ts';
 import type { LedgerDatabase } from './database.ts';
 
 /** Reasons that a change of catalog, subjects or bindings can cure; the rest need a person. */
@@ -39,7 +40,7 @@ export async function releaseQuarantine(database: LedgerDatabase, now: Date): Pr
             select 1 from all_bindings b
             join subscription_items i on i.stripe_meter_id = b.stripe_meter_id and i.customer_id = s.customer_id and i.active
             where b.token_type = h.token_type and b.model in (h.model, '*') and b.feature in (h.feature, '*')
-              and (i.ends_at is null or i.ends_at > ${now})
+              and (i.ends_at is null or i.ends_at > ${now}) and not ${isFree('i')}
             group by b.stripe_meter_id having count(distinct i.subscription_item_id) > 1)
           else exists (
             select 1 from all_bindings b

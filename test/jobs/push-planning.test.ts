@@ -238,7 +238,7 @@ describe('usage older than Stripe takes', () => {
 });
 
 describe('a meter', () => {
-  it('fed by two subscription items of one customer gets its usage once', async () => {
+  it('fed by two subscription items of one customer gets nothing while each would bill all of it', async () => {
     await openWithCatalog(
       withItems((item) => [
         item,
@@ -246,7 +246,12 @@ describe('a meter', () => {
       ]),
     );
     await bringThrough(makeCall({}));
-    expect(await balance(pipeline)).toMatchObject({ billed: 120n, due: 0n, drift: 0n });
+    expect(await balance(pipeline)).toMatchObject({
+      billed: 0n,
+      due: 0n,
+      drift: 0n,
+      byReason: { double_binding: 120n },
+    });
   });
 
   it('fed by two models gets their sum in one push, and the more exact binding wins', async () => {
@@ -266,6 +271,8 @@ describe('a meter', () => {
         ...item,
         subscriptionItemId: `${item.subscriptionItemId}_${suffix}`,
         priceMetadata: { ...item.priceMetadata, ...metadata },
+        // It binds, and charges nothing a second time.
+        price: { kind: 'per_unit' as const, unitAmountDecimal: '0' },
       });
       return {
         ...catalog,

@@ -143,6 +143,8 @@ export async function checkStripe(billing: BillingSystem, config: Config, now: D
 function findDoubleItems(items: readonly BillingSubscriptionItem[]): Finding[] {
   const itemsByPair = new Map<string, string[]>();
   for (const item of items) {
+    // A price of zero charges nothing twice.
+    if (item.price?.kind === 'per_unit' && Number(item.price.unitAmountDecimal) === 0) continue;
     const pair = `customer ${item.stripeCustomerId}, meter ${item.stripeMeterId}`;
     itemsByPair.set(pair, [...(itemsByPair.get(pair) ?? []), item.subscriptionItemId]);
   }
