@@ -9,7 +9,7 @@ import {
 } from '../ledger/evidence-events.ts';
 import { requireScope, securityOf } from './authentication.ts';
 import { decodeCursor, encodeCursor, invalidCursor } from './cursor.ts';
-import { type Api, type ApiDependencies, DEFAULT_API_SETTINGS } from './dependencies.ts';
+import type { Api, ApiDependencies } from './dependencies.ts';
 import { compareLevels, readEvidencedLine } from './evidence-lines.ts';
 import {
   EvidenceEventsSchema,
@@ -36,7 +36,7 @@ const EventParams = EvidenceParams.extend({ usageEventId: textSchema(255).min(1)
 
 /** Adds an hour's usage events and an event's source rows, below a line's evidence. */
 export function addEvidenceEventRoutes(api: Api, dependencies: ApiDependencies): void {
-  const { database, settings = DEFAULT_API_SETTINGS } = dependencies;
+  const { database } = dependencies;
   const common = {
     method: 'get' as const,
     tags: ['Evidence'],
@@ -121,7 +121,7 @@ export function addEvidenceEventRoutes(api: Api, dependencies: ApiDependencies):
     );
     const agreement = compareLevels(own[differs ?? 'prompt'], source[differs ?? 'prompt'], () =>
       items.length === 0
-        ? `Its source rows are not kept any more: they are kept for ${settings.sourceRetentionDays} days.`
+        ? 'Its source rows are not kept any more: single rows go once they are billed and old (LEDGER_RETENTION_DAYS).'
         : `The ${differs} tokens of the event are not those of its source rows.`,
     );
     return context.json(
