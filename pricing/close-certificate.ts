@@ -55,6 +55,20 @@ export interface CloseLateItem {
   invoiceAmountMinor: string | null;
 }
 
+/** What a plan lets a billing period cost at least, and what of it is on the invoice. Amounts are decimal text. */
+export interface CloseMinimum {
+  planId: string;
+  planName: string;
+  versionId: string;
+  minimumMinor: string;
+  /** What the plan's meters cost in this period, late usage of the same period included. */
+  linesMinor: string;
+  /** Items that bring it up to the minimum. */
+  topUpMinor: string;
+  topUpLineIds: readonly string[];
+  stripeMeterIds: readonly string[];
+}
+
 /** Everything that was held against each other for one invoice. */
 export interface CloseComparison {
   comparedAt: string;
@@ -66,6 +80,7 @@ export interface CloseComparison {
   tokenTypes: readonly CloseTokenTypeFigures[];
   meters: readonly CloseMeterFigures[];
   lateItems: readonly CloseLateItem[];
+  minimums: readonly CloseMinimum[];
   /** Lines that are not usage: fees, items of others. */
   otherLines: readonly { lineId: string; amountMinor: string }[];
   totalMinor: string;
@@ -76,8 +91,8 @@ export interface CloseComparison {
 
 /** One thing that is not as it must be. */
 export interface CloseDifference {
-  kind: 'source' | 'quantity' | 'amount' | 'late_item';
-  /** Meter, token type or late item. */
+  kind: 'source' | 'quantity' | 'amount' | 'late_item' | 'minimum';
+  /** Meter, token type, late item or plan. */
   subject: string;
   expected: string;
   found: string;
@@ -88,7 +103,8 @@ const billed = (tokens: string): bigint => (BigInt(tokens) < 0n ? 0n : BigInt(to
 
 /**
  * What differs: source from events (less what waits), the invoice's quantities from what Stripe acknowledged, its
- * amounts from our own rating, late items from what was planned. Empty: the halves match.
+ * amounts from our own rating, late items from what was planned, top-ups
+ * from what minimums lack. Empty: the halves match.
  */
 export function findCloseDifferences(comparison: CloseComparison): CloseDifference[] {
   const differences: CloseDifference[] = [];
@@ -121,7 +137,18 @@ export function findCloseDifferences(comparison: CloseComparison): CloseDifferen
       differences.push({ kind: 'late_item', subject: item.lateItemId, expected: item.amountMinor, found });
     }
   }
+  for (const minimum of comparison.minimums) {
+    const expected = String(minimumTopUp(minimum));
+    if (minimum.topUpMinor !== expected)
+      differences.push({ kind: 'minimum', subject: minimum.planId, expected, found: minimum.topUpMinor });
+  }
   return differences;
+}
+
+/** What the lines lack of the minimum, in minor units. */
+export function minimumTopUp({ minimumMinor, linesMinor }: CloseMinimum): bigint {
+  const lacking = BigInt(minimumMinor) - BigInt(linesMinor);
+  return lacking > 0n ? lacking : 0n;
 }
 
 /** What a meter's quantity is charged in minor units, each line rounded once; null without a price that can be rated. */

@@ -108,3 +108,14 @@ export function speakLateItem(item: {
 }): string {
   return `${speakLine({ productName: item.productName, quantity: item.tokenCount, tierNumber: null })}, used ${speakPeriod(item.start, item.end)}, reported late`;
 }
+
+/** The label of an item that brings a period up to its plan's minimum; below zero: that takes some of it back. */
+export function speakMinimum(minimum: {
+  planName: string;
+  /** With its currency: `500.00 USD`. */
+  amount: string;
+  topUpMinor: bigint;
+}): string {
+  const what = minimum.topUpMinor < 0n ? 'correction of the top-up' : 'top-up';
+  return `${minimum.planName}, ${what} to the minimum of ${minimum.amount}`;
+}

@@ -2,15 +2,20 @@ import {
   type CloseComparison,
   type CloseLateItem,
   type CloseMeterFigures,
+  type CloseMinimum,
   type CloseTokenTypeFigures,
   rateMeter,
 } from '../../pricing/close-certificate.ts';
 import { showPrice } from '../../src/ledger/close-certificates.ts';
 import type { CloseEvidence, ClosingItem } from '../../src/ledger/close-evidence.ts';
 import type { PushedFigures } from '../../src/ledger/close-figures.ts';
+import type { PlanMinimum } from '../../src/ledger/close-minimums.ts';
 import type { OpenClose } from '../../src/ledger/closes.ts';
 import type { LateItem } from '../../src/ledger/late-items.ts';
 import type { ClosingInvoice, ClosingInvoiceLine } from '../../src/stripe/closing-port.ts';
+
+/** Under which metadata of an item, and so of its line, the plan is found whose minimum it tops up. */
+export const MINIMUM_METADATA_KEY = 'tallystick_minimum';
 
 /** The lines of one metered item in one service period. */
 export interface LineGroup {
@@ -51,6 +56,7 @@ export interface ComparisonParts {
   pushed: readonly PushedFigures[];
   tokenTypes: readonly CloseTokenTypeFigures[];
   lateItems: readonly LateItem[];
+  minimums: readonly PlanMinimum[];
   evidence: CloseEvidence;
   /** Stripe's own sums of meters whose line differs, by meter. */
   stripeTokens: ReadonlyMap<string, bigint>;
@@ -61,6 +67,9 @@ export interface ComparisonParts {
 export function buildComparison(parts: ComparisonParts): CloseComparison {
   const { close, invoice, groups, evidence } = parts;
   const metered = new Set(groups.flatMap((group) => group.lines.map((line) => line.lineId)));
+  const meters = groups.map((group) => toMeter(group, parts));
+  const minimums = parts.minimums.map((minimum) => toMinimum(minimum, meters, parts));
+  const topUpLineIds = new Set(minimums.flatMap((minimum) => minimum.topUpLineIds));
   const lateItemIds = new Set(parts.lateItems.flatMap((item) => item.invoiceItemId ?? []));
   return {
     comparedAt: parts.comparedAt.toISOString(),
@@ -70,10 +79,16 @@ export function buildComparison(parts: ComparisonParts): CloseComparison {
     currency: invoice.currency,
     period: showPeriod(close.periodStart, close.periodEnd),
     tokenTypes: parts.tokenTypes,
-    meters: groups.map((group) => toMeter(group, parts)),
+    meters,
     lateItems: parts.lateItems.map((item) => toLateItem(item, invoice)),
+    minimums,
     otherLines: invoice.lines
-      .filter((line) => !metered.has(line.lineId) && !lateItemIds.has(line.invoiceItemId ?? ''))
+      .filter(
+        (line) =>
+          !metered.has(line.lineId) &&
+          !topUpLineIds.has(line.lineId) &&
+          !lateItemIds.has(line.invoiceItemId ?? ''),
+      )
       .map((line) => ({ lineId: line.lineId, amountMinor: String(line.amountMinor) })),
     totalMinor: String(invoice.totalMinor),
     ...evidence,
@@ -110,6 +125,33 @@ function toMeter(group: LineGroup, { pushed, stripeTokens }: ComparisonParts): C
       quantity: isFlat(line) ? null : String(line.quantity ?? 0n),
       amountMinor: String(line.amountMinor),
     })),
+  };
+}
+
+function toMinimum(
+  minimum: PlanMinimum,
+  meters: readonly CloseMeterFigures[],
+  { close, invoice, lateItems }: ComparisonParts,
+): CloseMinimum {
+  const { planId, stripeMeterIds } = minimum;
+  const ownMeters = meters.filter((meter) => stripeMeterIds.includes(meter.stripeMeterId));
+  const ownLate = lateItems.filter(
+    (item) => stripeMeterIds.includes(item.stripeMeterId) && +item.periodStart === +close.periodStart,
+  );
+  const topUps = invoice.lines.filter((line) => line.metadata[MINIMUM_METADATA_KEY] === planId);
+  const sum = (amounts: readonly bigint[]) => String(amounts.reduce((total, amount) => total + amount, 0n));
+  return {
+    planId,
+    planName: minimum.planName,
+    versionId: minimum.versionId,
+    minimumMinor: String(minimum.minimumMinor),
+    linesMinor: sum([
+      ...ownMeters.map((meter) => BigInt(meter.invoiceAmountMinor)),
+      ...ownLate.map((item) => item.amountMinor),
+    ]),
+    topUpMinor: sum(topUps.map((line) => line.amountMinor)),
+    topUpLineIds: topUps.map((line) => line.lineId),
+    stripeMeterIds,
   };
 }
 

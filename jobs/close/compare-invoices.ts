@@ -12,6 +12,7 @@ import {
   readClosingItems,
 } from '../../src/ledger/close-evidence.ts';
 import { type PushedFigures, readCloseFigures, readPushedFigures } from '../../src/ledger/close-figures.ts';
+import { type PlanMinimum, readPlanMinimums } from '../../src/ledger/close-minimums.ts';
 import { sealInvoice, unsealInvoice } from '../../src/ledger/close-progress.ts';
 import { moveClose, type OpenClose, postponeClose } from '../../src/ledger/closes.ts';
 import { storeInvoiceLines } from '../../src/ledger/invoice-lines.ts';
@@ -22,6 +23,7 @@ import type { JobDependencies } from '../dependencies.ts';
 import { buildComparison, groupLines, type LineGroup } from './build-comparison.ts';
 import { leaveDraft } from './claim-drafts.ts';
 import { addLateItems } from './late-items.ts';
+import { addMinimumTopUps } from './minimum-top-up.ts';
 import { backOff } from './run-closes.ts';
 
 /** A line that Stripe may still be adding to is looked at again so soon, then later and later. */
@@ -38,6 +40,7 @@ export class InvoiceComparer {
   #figures = new Map<string, CloseTokenTypeFigures[]>();
   #items = new Map<string, ClosingItem>();
   #carrying = new Set<string>();
+  #minimums = new Map<string, PlanMinimum[]>();
   readonly #evidence = new Map<string, CloseEvidence>();
   heldCount = 0;
 
@@ -52,6 +55,10 @@ export class InvoiceComparer {
     const subscriptionIds = [...new Set(page.map((close) => close.subscriptionId))];
     this.#figures = await readCloseFigures(database, page);
     this.#items = await readClosingItems(database, subscriptionIds);
+    this.#minimums = await readPlanMinimums(
+      database,
+      page.map((close) => close.invoiceId),
+    );
     this.#carrying = await findCarryingCustomers(database, customerIds);
     for (const item of await readStrandedItems(database, customerIds)) this.#carrying.add(item.customerId);
     for (const { periodStart: start, periodEnd: end } of page) {
@@ -70,7 +77,7 @@ export class InvoiceComparer {
     const isReleased = close.state === 'released';
     if (isReleased) await sealInvoice(database, invoiceId, clock.now());
     if (this.#carrying.has(close.customerId)) await addLateItems(deps, close, this.#signal);
-    const read = await this.#read(close);
+    let read = await this.#read(close);
     if (read === null) return await leaveDraft(deps, close, 'deleted');
     const { invoice, groups, pushed } = read;
     if (invoice.status !== 'draft')
@@ -81,8 +88,16 @@ export class InvoiceComparer {
       return await leaveDraft(deps, close, 'left_alone');
     }
     const now = clock.now();
-    const comparison = await this.#build(close, read, new Map());
-    const differences = findCloseDifferences(comparison);
+    let comparison = await this.#build(close, read, new Map());
+    let differences = findCloseDifferences(comparison);
+    // What is lacking of a minimum is known when all usage is on the draft.
+    if (differences.length > 0 && differences.every(({ kind }) => kind === 'minimum')) {
+      await addMinimumTopUps(deps, close, comparison, this.#signal);
+      read = await this.#read(close);
+      if (read === null) return await leaveDraft(deps, close, 'deleted');
+      comparison = await this.#build(close, read, new Map());
+      differences = findCloseDifferences(comparison);
+    }
     const from = [close.state];
     if (differences.length === 0 || isReleased) {
       const difference = differences.length === 0 ? null : differences;
@@ -160,6 +175,7 @@ export class InvoiceComparer {
       tokenTypes: this.#figures.get(close.invoiceId) ?? [],
       // Of a final invoice, what is only planned goes to the next one.
       lateItems: lateItems.filter((item) => read.invoice.status === 'draft' || item.state !== 'planned'),
+      minimums: this.#minimums.get(close.invoiceId) ?? [],
       evidence,
       stripeTokens,
       comparedAt: clock.now(),

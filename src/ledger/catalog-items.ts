@@ -32,7 +32,7 @@ export async function storeItems(
   await sql`
     insert into subscription_items as known (subscription_item_id, subscription_id, subscription_status, customer_id, price_id,
       product_name, product_id, currency, unit_amount_decimal, tiers_mode, price_tiers, price_model, price_token_type,
-      price_feature, stripe_meter_id, current_period_start, current_period_end, started_at, ends_at, trial_ends_at,
+      price_feature, price_plan, price_plan_version, stripe_meter_id, current_period_start, current_period_end, started_at, ends_at, trial_ends_at,
       collection_pause, active, list_position, synced_at)
     select *, row_number() over () + ${firstPosition}, ${now}::timestamptz
     from unnest(${ids}::text[],
@@ -44,6 +44,8 @@ export async function storeItems(
       ${column(known, (row) => row.priceMetadata.tallystick_model ?? null)}::text[],
       ${column(known, (row) => row.priceMetadata.tallystick_token_type ?? null)}::text[],
       ${column(known, (row) => row.priceMetadata.tallystick_feature ?? null)}::text[],
+      ${column(known, (row) => row.priceMetadata.tallystick_plan ?? null)}::text[],
+      ${column(known, (row) => row.priceMetadata.tallystick_plan_version ?? null)}::text[],
       ${column(known, (row) => row.stripeMeterId)}::text[],
       ${column(known, (row) => row.currentPeriodStart.toISOString())}::timestamptz[],
       ${column(known, (row) => row.currentPeriodEnd.toISOString())}::timestamptz[],
@@ -57,6 +59,7 @@ export async function storeItems(
           product_id = excluded.product_id, currency = excluded.currency, unit_amount_decimal = excluded.unit_amount_decimal,
           tiers_mode = excluded.tiers_mode, price_tiers = excluded.price_tiers, price_model = excluded.price_model,
           price_token_type = excluded.price_token_type, price_feature = excluded.price_feature,
+          price_plan = excluded.price_plan, price_plan_version = excluded.price_plan_version,
           stripe_meter_id = excluded.stripe_meter_id, current_period_start = excluded.current_period_start,
           current_period_end = excluded.current_period_end, started_at = excluded.started_at,
           ends_at = case when excluded.active then excluded.ends_at else coalesce(excluded.ends_at, known.ends_at, excluded.synced_at) end,
@@ -74,11 +77,11 @@ async function leaveOldSelves(
   await sql`
     insert into subscription_items (subscription_item_id, subscription_id, subscription_status, customer_id, price_id,
       product_name, product_id, currency, unit_amount_decimal, tiers_mode, price_tiers, price_model, price_token_type,
-      price_feature, stripe_meter_id, current_period_start, current_period_end, started_at, ends_at, trial_ends_at,
+      price_feature, price_plan, price_plan_version, stripe_meter_id, current_period_start, current_period_end, started_at, ends_at, trial_ends_at,
       collection_pause, active, list_position, synced_at)
     select i.subscription_item_id || '#' || i.price_id, i.subscription_id, i.subscription_status, i.customer_id, i.price_id,
       i.product_name, i.product_id, i.currency, i.unit_amount_decimal, i.tiers_mode, i.price_tiers, i.price_model,
-      i.price_token_type, i.price_feature, i.stripe_meter_id, i.current_period_start, i.current_period_end, i.started_at,
+      i.price_token_type, i.price_feature, i.price_plan, i.price_plan_version, i.stripe_meter_id, i.current_period_start, i.current_period_end, i.started_at,
       ${now}, i.trial_ends_at, i.collection_pause, false, i.list_position, i.synced_at
     from subscription_items i
     join unnest(${column(items, (row) => row.subscriptionItemId)}::text[], ${column(items, (row) => row.stripeMeterId)}::text[])
@@ -141,6 +144,8 @@ export async function storePriceChanges(
         price_model: metadata.tallystick_model ?? null,
         price_token_type: metadata.tallystick_token_type ?? null,
         price_feature: metadata.tallystick_feature ?? null,
+        price_plan: metadata.tallystick_plan ?? null,
+        price_plan_version: metadata.tallystick_plan_version ?? null,
       })
       .where('price_id', '=', priceId)
       .execute();

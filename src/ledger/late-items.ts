@@ -3,6 +3,7 @@ import { sql } from 'kysely';
 import { rateMeter } from '../../pricing/close-certificate.ts';
 import { speakLateItem } from '../../pricing/close-words.ts';
 import { amountMinor } from '../../pricing/rating.ts';
+import { readTopUpLeft } from './close-minimums.ts';
 import type { LedgerDatabase } from './database.ts';
 import { type LateGroup, lockLateGroups } from './late-groups.ts';
 import { CARRY_TO_NEXT_INVOICE } from './meter-pushes.ts';
@@ -59,8 +60,15 @@ export async function planLateItems(
       const isElsewhere =
         group.subscriptionIds.length > 0 && !group.subscriptionIds.includes(draft.subscriptionId);
       if (group.tokenCount <= 0n || group.currency !== draft.currency || isElsewhere) continue;
-      const amount = amountOf(group);
-      if (amount === null) continue;
+      const full = amountOf(group);
+      if (full === null) continue;
+      const amount = absorb(
+        full,
+        await readTopUpLeft(transaction, {
+          invoiceId: group.missedInvoiceId,
+          stripeMeterId: group.stripeMeterId,
+        }),
+      );
       const item = await transaction
         .insertInto('late_items')
         .values({
@@ -78,6 +86,7 @@ export async function planLateItems(
           currency: group.currency,
           unit_amount_decimal: amount.unitAmountDecimal,
           amount_minor: amount.amountMinor,
+          absorbed_minor: amount.absorbedMinor,
           description: speakLateItem({
             productName: group.productName,
             tokenCount: group.tokenCount,
@@ -110,6 +119,13 @@ function amountOf({ price, tokenCount, billedQuantity }: LateGroup) {
   const after = rateMeter(billedQuantity + tokenCount, price) ?? 0n;
   // A volume price may fall for all when the total rises: nothing is taken back for usage.
   return { unitAmountDecimal: null, amountMinor: after > before ? after - before : 0n };
+}
+
+/** Less what the missed invoice's top-up to its minimum has paid for already; then there is no price for a token. */
+function absorb(full: { unitAmountDecimal: string | null; amountMinor: bigint }, topUpLeft: bigint) {
+  const absorbedMinor = full.amountMinor < topUpLeft ? full.amountMinor : topUpLeft;
+  if (absorbedMinor === 0n) return { ...full, absorbedMinor };
+  return { unitAmountDecimal: null, amountMinor: full.amountMinor - absorbedMinor, absorbedMinor };
 }
 
 function keyOf(invoiceId: string, group: LateGroup): string {

@@ -125,6 +125,7 @@ export interface CloseTables {
     currency: string;
     unit_amount_decimal: string | null;
     amount_minor: bigint;
+    absorbed_minor: Generated<bigint>;
     description: string;
     idempotency_key: string;
     state: Generated<LateItemState>;

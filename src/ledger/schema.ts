@@ -180,6 +180,8 @@ export interface Ledger
     price_model: string | null;
     price_token_type: string | null;
     price_feature: string | null;
+    price_plan: string | null;
+    price_plan_version: string | null;
     list_position: Generated<bigint>;
     started_at: Date | null;
     ends_at: Date | null;

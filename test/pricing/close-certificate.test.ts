@@ -53,6 +53,7 @@ function comparison(changes: { pushed?: string; quantity?: string; amount?: stri
       },
     ],
     lateItems: [],
+    minimums: [],
     otherLines: [],
     totalMinor: amount,
     collection: {},

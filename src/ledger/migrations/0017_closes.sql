@@ -125,6 +125,8 @@ create table late_items (
   -- Minor units for a token; null: the amount is the difference that it makes to a tiered price.
   unit_amount_decimal text,
   amount_minor bigint not null check (amount_minor >= 0),
+  -- What it does not cost, because the missed invoice was topped up to a minimum that would have covered it.
+  absorbed_minor bigint not null default 0 check (absorbed_minor >= 0),
   description text not null,
   idempotency_key text not null unique,
   state text not null default 'planned' check (state in ('planned', 'created', 'invoiced')),

@@ -35,6 +35,9 @@ alter table subscription_items
   add column price_model text,
   add column price_token_type text,
   add column price_feature text,
+  -- Of which plan it is, and made for which of its versions.
+  add column price_plan text,
+  add column price_plan_version text,
   -- The order in which Stripe lists items, oldest first: where two claim the same, the first keeps it.
   add column list_position bigint not null default 0,
   -- From when on it can be on an invoice, and from when on no more: it ended then, or is going to.

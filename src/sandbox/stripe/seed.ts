@@ -24,6 +24,8 @@ export interface SeedTieredPrice {
   tokenType: string;
   tiersMode: 'graduated' | 'volume';
   tiers: readonly TierInput[];
+  /** Beside what binds it to its usage; a plan's, say. */
+  metadata?: Readonly<Record<string, string>>;
 }
 
 interface SeedPrice {
@@ -165,7 +167,7 @@ function seedTieredPrice(
     currency: customer.currency,
     scheme: { tiersMode: own.tiersMode, tiers: own.tiers },
     nickname: `${customer.name}, ${own.tiersMode}`,
-    metadata: bindingMetadata(price.model, price.tokenType),
+    metadata: { ...bindingMetadata(price.model, price.tokenType), ...own.metadata },
     created,
   }).id;
 }
