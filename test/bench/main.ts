@@ -1,6 +1,7 @@
 import { parseArgs } from 'node:util';
 import { backfillMemoryBench } from './backfill-memory.ts';
 import { type Bench, type BenchResult, judge } from './bench.ts';
+import { closeMakespanBench } from './close-makespan.ts';
 import { collectBench } from './collect.ts';
 import { previewBench } from './preview.ts';
 import { pushBench } from './push.ts';
@@ -24,6 +25,7 @@ const BENCHES: readonly Bench[] = [
   recoveryBench,
   replayBench,
   reconcileReadsBench,
+  closeMakespanBench,
   quotesBench,
   ratingBench,
   ratingPeerBench,
