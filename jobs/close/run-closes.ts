@@ -6,9 +6,9 @@ import { runKeyedLanes } from '../../src/stripe/keyed-lanes.ts';
 import type { JobDependencies } from '../dependencies.ts';
 
 /** Calls about invoices in flight; the rate limiter of the Stripe client paces them. */
-const CONCURRENCY = 16;
+const CONCURRENCY = 32;
 /** Closes of one page: bounds memory, and what is read from the ledger in one statement. */
-const PAGE_SIZE = 250;
+const PAGE_SIZE = 500;
 const RETRY_AFTER_MS = 2 * MINUTE_MS;
 const LONGEST_RETRY_MS = 60 * MINUTE_MS;
 
