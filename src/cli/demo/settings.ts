@@ -2,7 +2,9 @@ import path from 'node:path';
 import { DAY_MS } from '../../clock.ts';
 import type { Config } from '../../config.ts';
 import { ValidationError } from '../../errors.ts';
+import type { CustomerLife } from '../../sandbox/scenario.ts';
 import { addMonths } from '../../sandbox/stripe/months.ts';
+import type { TierInput } from '../../sandbox/stripe/prices.ts';
 import type { SeedTieredPrice } from '../../sandbox/stripe/seed.ts';
 
 export interface DemoSettings {
@@ -57,6 +59,35 @@ export const DEMO_TIERED_PRICES: readonly SeedTieredPrice[] = [
     ],
   },
 ];
+
+/** In the months some customers are on the shipped plan `scale` with one model: it has tiers and a minimum. */
+const SCALE_TENANTS = ['litware', 'lucerne', 'contoso-2'] as const;
+const SCALE_PRICES: Record<string, readonly TierInput[]> = {
+  prompt: [
+    { upTo: 5_000_000, unitAmountDecimal: '0', flatAmountDecimal: null },
+    { upTo: 100_000_000, unitAmountDecimal: '0.000295', flatAmountDecimal: null },
+    { upTo: null, unitAmountDecimal: '0.000285', flatAmountDecimal: null },
+  ],
+  completion: [
+    { upTo: 50_000_000, unitAmountDecimal: '0.00118', flatAmountDecimal: null },
+    { upTo: null, unitAmountDecimal: '0.00114', flatAmountDecimal: null },
+  ],
+};
+export const MONTHS_TIERED_PRICES: readonly SeedTieredPrice[] = [
+  ...DEMO_TIERED_PRICES,
+  ...SCALE_TENANTS.flatMap((tenantKey) =>
+    Object.entries(SCALE_PRICES).map(([tokenType, tiers]) => ({
+      tenantKey,
+      model: 'gpt-4o',
+      tokenType,
+      tiersMode: 'graduated' as const,
+      tiers,
+      metadata: { tallystick_plan: 'scale' },
+    })),
+  ),
+];
+/** One of them cannot pay: the invoice is finalized like the others, and stays open. */
+export const MONTHS_LIVES: Readonly<Record<number, CustomerLife>> = { 5: { withoutPaymentMethod: true } };
 
 /**
  * Validates the numbers of the command line.

@@ -10,7 +10,14 @@ import type { ScenarioOptions } from '../../sandbox/scenario.ts';
 import { type SandboxHandle, startSandboxThread } from '../../sandbox/start-thread.ts';
 import { VirtualClock } from '../../sandbox/virtual-clock.ts';
 import { type CallPatience, createJobDependencies, openStores, type Stores } from '../services.ts';
-import { DEMO_GRACE_HOURS, DEMO_TIERED_PRICES, type DemoSettings, demoDirectory } from './settings.ts';
+import {
+  DEMO_GRACE_HOURS,
+  DEMO_TIERED_PRICES,
+  type DemoSettings,
+  demoDirectory,
+  MONTHS_LIVES,
+  MONTHS_TIERED_PRICES,
+} from './settings.ts';
 
 const UNLIMITED = Number.POSITIVE_INFINITY;
 /** An outage lasts for virtual hours: waiting for its end in real time is in vain, and the next run comes at once. */
@@ -43,7 +50,7 @@ export async function openDemoWorld(config: Config, settings: DemoSettings, log:
     customerCount: settings.customerCount,
     userCount: settings.userCount,
     startMs: settings.startMs,
-    ...(isMonths ? { story: 'month_ends' as const } : {}),
+    ...(isMonths ? { story: 'month_ends' as const, lives: MONTHS_LIVES } : {}),
   };
   const stateDirectory = path.join(directory, 'sandbox');
   const isNew = !existsSync(path.join(stateDirectory, 'clock.journal.jsonl'));
@@ -58,7 +65,7 @@ export async function openDemoWorld(config: Config, settings: DemoSettings, log:
       gracePeriodHours: DEMO_GRACE_HOURS,
       usageSource: config.USAGE_SOURCE,
       stripe: {
-        tieredPrices: DEMO_TIERED_PRICES,
+        tieredPrices: isMonths ? MONTHS_TIERED_PRICES : DEMO_TIERED_PRICES,
         // Rates are of real time, of which half a year on virtual time takes minutes.
         ...(isMonths ? { callsPerSecond: UNLIMITED, otherCallsPerSecond: UNLIMITED } : {}),
       },
