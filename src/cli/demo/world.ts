@@ -80,6 +80,8 @@ export async function openDemoWorld(config: Config, settings: DemoSettings, log:
       STRIPE_API_KEY: addresses.stripeApiKey,
       STRIPE_CALLS_PER_SECOND: '950',
       COLLECT_START: new Date(settings.startMs).toISOString(),
+      // A tick of the demo is six hours: a day would hold too few looks to wait for a repair.
+      ...(isMonths ? {} : { CLOSE_HOLD_HOURS: '72' }),
       // A lost push is to be seen at the end, not to be found by reading Stripe and repaired on the way.
       ...(settings.dropPushCount > 0
         ? { STRIPE_READ_BUDGET_PER_DAY: '0', STRIPE_DOUBT_READ_BUDGET_PER_DAY: '0' }
