@@ -1,4 +1,5 @@
 import { type RawBuilder, sql } from 'kysely';
+import { boundMeter } from './bound-meter.ts';
 import type { LedgerDatabase } from './database.ts';
 
 /**
@@ -74,10 +75,7 @@ export async function readDoubleBindings(database: LedgerDatabase, now: Date): P
     held as (
       select h.customer_id, b.stripe_meter_id, sum(h.delta_token_count)::bigint as tokens
       from hourly_usage h
-      cross join lateral (
-        select b.stripe_meter_id from meter_bindings b
-        where b.token_type = h.token_type and b.model in (h.model, '*') and b.feature in (h.feature, '*')
-        order by b.model = '*', b.feature = '*' limit 1) b
+      cross join lateral (${boundMeter('h')}) b
       where h.quarantine_reason = 'double_binding' and h.written_off_at is null
       group by h.customer_id, b.stripe_meter_id)
     select d.customer_id as "customerId", d.stripe_meter_id as "stripeMeterId", m.event_name as "eventName",

@@ -1,5 +1,6 @@
 import { sql } from 'kysely';
 import type { CloseTokenTypeFigures } from '../../pricing/close-certificate.ts';
+import { boundMeter } from './bound-meter.ts';
 import type { LedgerDatabase } from './database.ts';
 
 /** Whose usage, of what time. */
@@ -14,12 +15,9 @@ export interface CloseTarget {
 const MINUTE_END = (column: string) =>
   sql`date_trunc('minute', ${sql.ref(column)} + interval '59.999999 seconds')`;
 
-/** Which meter usage goes to: the more exact binding wins, as with pushes. */
 const BINDING = (row: string) => sql`left join lateral (
-    select b.stripe_meter_id, m.event_time_window from meter_bindings b join stripe_meters m on m.stripe_meter_id = b.stripe_meter_id
-    where b.token_type = ${sql.ref(`${row}.token_type`)} and b.model in (${sql.ref(`${row}.model`)}, '*')
-      and b.feature in (${sql.ref(`${row}.feature`)}, '*')
-    order by b.model = '*', b.feature = '*' limit 1) binding on true`;
+    select bound.stripe_meter_id, m.event_time_window from (${boundMeter(row)}) bound
+    join stripe_meters m on m.stripe_meter_id = bound.stripe_meter_id) binding on true`;
 
 /**
  * What the ledger knows of each invoice's usage, by meter and token type, from the source's rows to Stripe's

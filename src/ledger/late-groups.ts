@@ -1,5 +1,6 @@
 import { sql } from 'kysely';
 import type { RatePrice } from '../../pricing/rate-price.ts';
+import { boundMeter } from './bound-meter.ts';
 import type { LedgerTransaction } from './database.ts';
 import { CARRY_TO_NEXT_INVOICE } from './meter-pushes.ts';
 import { readStoredPrice, type StoredPrice } from './stored-price.ts';
@@ -63,10 +64,7 @@ export async function lockLateGroups(
         case when missed.invoice_id is null then item.price_tiers else missed.price_tiers end as price_tiers,
         missed.invoice_quantity
       from carried c
-      join lateral (
-        select b.stripe_meter_id from meter_bindings b
-        where b.token_type = c.token_type and b.model in (c.model, '*') and b.feature in (c.feature, '*')
-        order by b.model = '*', b.feature = '*' limit 1) binding on true
+      join lateral (${boundMeter('c')}) binding on true
       left join lateral (
         select m.*, i.currency from close_meters m join invoices i on i.invoice_id = m.invoice_id
         where m.customer_id = c.customer_id and m.stripe_meter_id = binding.stripe_meter_id

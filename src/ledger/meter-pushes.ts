@@ -1,5 +1,6 @@
 import { sql } from 'kysely';
 import { billingPlaces } from './billing-places.ts';
+import { boundMeter } from './bound-meter.ts';
 import type { LedgerDatabase } from './database.ts';
 import { billedAt, isUndivided } from './hour-parts.ts';
 import { mayBeTooLate } from './late-pushes.ts';
@@ -40,17 +41,13 @@ export async function planPushes(
       from candidate
       left join subjects s on s.subject = candidate.subject
       left join customers c on c.customer_id = s.customer_id
-      left join lateral (
-        select b.stripe_meter_id from meter_bindings b
-        where b.token_type = candidate.token_type and b.model in (candidate.model, '*') and b.feature in (candidate.feature, '*')
-        order by b.model = '*', b.feature = '*' limit 1) binding on true
+      left join lateral (${boundMeter('candidate')}) binding on true
       -- A customer with an item that usage records serve is billed by that one.
-      left join lateral (
-        select l.stripe_meter_id from legacy_bindings l
-        where l.token_type = candidate.token_type and l.model in (candidate.model, '*') and l.feature in (candidate.feature, '*')
-          and exists (select 1 from subscription_items i
-            where i.customer_id = c.customer_id and i.stripe_meter_id = l.stripe_meter_id)
-        order by l.model = '*', l.feature = '*' limit 1) legacy on true
+      left join lateral (${boundMeter('candidate', {
+        table: 'legacy_bindings',
+        where: sql`exists (select 1 from subscription_items i
+          where i.customer_id = c.customer_id and i.stripe_meter_id = b.stripe_meter_id)`,
+      })}) legacy on true
       left join stripe_meters m on m.stripe_meter_id = coalesce(legacy.stripe_meter_id, binding.stripe_meter_id)
       cross join lateral (
         select ${billedAt('candidate', { customerId: sql`c.customer_id`, meterAlias: 'm' })} as billed_at) billed

@@ -1,6 +1,7 @@
 import { sql } from 'kysely';
 import type { RatePrice } from '../../pricing/rate-price.ts';
 import type { TimeWindow } from '../clock.ts';
+import { boundMeter } from './bound-meter.ts';
 import type { LedgerDatabase } from './database.ts';
 import { billedAt } from './hour-parts.ts';
 import { readStoredPrice } from './stored-price.ts';
@@ -116,15 +117,7 @@ export async function readPreviewUsage(
            where ${inReach} and ${belongsTo(customerId)} and meter_push_id is null and quarantine_reason is null
            group by window_start, part_start_minute, model, feature, token_type
         ) as usage
-        left join lateral (
-          select meter_bindings.stripe_meter_id
-            from meter_bindings
-           where meter_bindings.token_type = usage.token_type
-             and meter_bindings.model in (usage.model, '*')
-             and meter_bindings.feature in (usage.feature, '*')
-           order by (meter_bindings.model <> '*') desc, (meter_bindings.feature <> '*') desc
-           limit 1
-        ) as binding on true
+        left join lateral (${boundMeter('usage')}) as binding on true
         left join stripe_meters as meter on meter.stripe_meter_id = binding.stripe_meter_id
     ), quarantined as (
       select null as stripe_meter_id, '' as model, '' as feature, 'unpushed' as state, quarantine_reason, window_start,

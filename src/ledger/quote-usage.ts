@@ -1,5 +1,6 @@
 import { sql } from 'kysely';
 import { DAY_MS, type TimeWindow } from '../clock.ts';
+import { boundMeter } from './bound-meter.ts';
 import type { LedgerDatabase } from './database.ts';
 import { billedAt } from './hour-parts.ts';
 import type { TokenType } from './schema.ts';
@@ -53,15 +54,7 @@ export async function readPeriodUsage(
            sum(usage.delta_token_count)::bigint as token_count
       from hourly_usage as usage
       left join meter_pushes as push on push.meter_push_id = usage.meter_push_id
-      left join lateral (
-        select meter_bindings.stripe_meter_id
-          from meter_bindings
-         where meter_bindings.token_type = usage.token_type
-           and meter_bindings.model in (usage.model, '*')
-           and meter_bindings.feature in (usage.feature, '*')
-         order by (meter_bindings.model <> '*') desc, (meter_bindings.feature <> '*') desc
-         limit 1
-      ) as binding on usage.meter_push_id is null
+      left join lateral (${boundMeter('usage')}) as binding on usage.meter_push_id is null
       left join stripe_meters as meter on meter.stripe_meter_id = binding.stripe_meter_id
       cross join lateral (
         select coalesce(push.event_timestamp,

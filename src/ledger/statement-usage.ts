@@ -1,5 +1,6 @@
 import { sql } from 'kysely';
 import type { TimeWindow } from '../clock.ts';
+import { boundMeter } from './bound-meter.ts';
 import type { LedgerDatabase } from './database.ts';
 import { billedAt } from './hour-parts.ts';
 import type { TokenType } from './schema.ts';
@@ -70,11 +71,7 @@ export async function readUnpushedStatementUsage(
       usage.feature, usage.subject, sum(usage.delta_token_count)::bigint as "tokenCount"
     from hourly_usage usage
     join subjects on subjects.subject = usage.subject and subjects.customer_id = ${customerId}
-    cross join lateral (
-      select meter_bindings.stripe_meter_id from meter_bindings
-      where meter_bindings.token_type = usage.token_type and meter_bindings.model in (usage.model, '*')
-        and meter_bindings.feature in (usage.feature, '*')
-      order by meter_bindings.model <> '*' desc, meter_bindings.feature <> '*' desc limit 1) as binding
+    cross join lateral (${boundMeter('usage')}) as binding
     join stripe_meters meter on meter.stripe_meter_id = binding.stripe_meter_id
     where usage.meter_push_id is null and usage.quarantine_reason is null
       and usage.window_start > ${period.start}::timestamptz - interval '1 hour' and usage.window_start < ${period.end}
