@@ -1,22 +1,21 @@
-import { Agent, request as sendRequest } from 'node:http';
-import type { AddressInfo } from 'node:net';
-import { serve } from '@hono/node-server';
 import { Hono } from 'hono';
 import { createApp } from '../../src/api/app.ts';
 import { QuoteRequestSchema } from '../../src/api/quote-request-schema.ts';
+import { randomId } from '../../src/api/random-id.ts';
 import { systemClock } from '../../src/clock.ts';
 import { loadConfig } from '../../src/config.ts';
 import { createApiKey } from '../../src/ledger/api-keys.ts';
+import type { LedgerDatabase } from '../../src/ledger/database.ts';
 import { seedPlans } from '../../src/ledger/plan-seed.ts';
 import { seedPriceBook } from '../../src/ledger/price-book.ts';
+import { getQuote, insertQuote } from '../../src/ledger/quotes.ts';
 import { createStripe } from '../../src/stripe/client.ts';
 import { insertCatalog } from '../api/world.ts';
 import { assertEqual, type Bench, type BenchContext, type Measurement } from './bench.ts';
 import { startBenchPostgres } from './support/bench-postgres.ts';
-import type { Cleanup } from './support/cleanup.ts';
+import { CONNECTION_COUNT, type Load, listen, load } from './support/http-load.ts';
 import { describeSpread, median, toTwoDecimals } from './support/statistics.ts';
 
-const CONNECTION_COUNT = 64;
 const P99_LIMIT = 2;
 
 /** The real `POST /v1/quotes` beside a route that reads and answers the same request and does nothing else. */
@@ -28,18 +27,10 @@ export const quotesBench: Bench = {
   run,
 };
 
-interface Load {
-  perSecond: number;
-  p50Ms: number;
-  p99Ms: number;
-  /** Of this process, client and server together. */
-  cpuMicros: number;
-}
-
-interface Compared {
-  echo: Load[];
-  quotes: Load[];
-}
+/** `keeping`: an echo that does one thing more, and commits the row of a quote before it answers that quote's text. */
+const SIDES = ['echo', 'keeping', 'quotes'] as const;
+type Side = (typeof SIDES)[number];
+type Compared = Record<Side, Load[]>;
 
 async function run({ quick, cleanup, note }: BenchContext): Promise<Measurement> {
   const roundCount = quick ? 1 : 5;
@@ -51,24 +42,24 @@ async function run({ quick, cleanup, note }: BenchContext): Promise<Measurement>
   await insertCatalog(database);
   const { plainKey } = await createApiKey(database, { name: 'bench', scopes: ['sales'], now });
   const billing = createStripe({ ...loadConfig({}), STRIPE_API_KEY: 'sk_test_unused' });
-  const quotes = await listen(
-    createApp({ database, clock: systemClock, billing, version: 'bench' }),
-    cleanup,
-  );
-  const echo = await listen(createEcho(), cleanup);
+  const app = createApp({ database, clock: systemClock, billing, version: 'bench' });
+  const ports = {
+    echo: await listen(createEcho(), cleanup),
+    keeping: await listen(await createKeepingEcho(database, app, plainKey), cleanup),
+    quotes: await listen(app, cleanup),
+  };
   const measure = async (usage: readonly object[], requestCount: number): Promise<Compared> => {
     const body = JSON.stringify({ usage });
-    const drive = (port: number) => load({ port, body, plainKey, count: requestCount });
-    for (const port of [echo, quotes]) await drive(port);
-    const compared: Compared = { echo: [], quotes: [] };
+    const drive = (side: Side) =>
+      load({ port: ports[side], path: '/v1/quotes', body, plainKey, count: requestCount });
+    for (const side of SIDES) await drive(side);
+    const compared: Compared = { echo: [], keeping: [], quotes: [] };
     for (let round = 1; round <= roundCount; round += 1) {
       await postgres.settle();
-      // Who goes first takes turns, so that what else the machine does weighs on both.
-      const order = round % 2 === 0 ? (['quotes', 'echo'] as const) : (['echo', 'quotes'] as const);
-      for (const side of order) compared[side].push(await drive(side === 'quotes' ? quotes : echo));
-      const [echoed, quoted] = [compared.echo.at(-1), compared.quotes.at(-1)];
-      if (echoed === undefined || quoted === undefined) throw new Error('a round measures both');
-      note(`${usage.length} entries, round ${round}: echo ${describe(echoed)}, quotes ${describe(quoted)}`);
+      // Who goes first takes turns, so that what else the machine does weighs on all.
+      for (const side of round % 2 === 0 ? SIDES.toReversed() : SIDES) compared[side].push(await drive(side));
+      const told = SIDES.map((side) => `${side} ${describe(lastOf(compared[side]))}`).join(', ');
+      note(`${usage.length} entries, round ${round}: ${told}`);
     }
     return compared;
   };
@@ -83,7 +74,8 @@ async function run({ quick, cleanup, note }: BenchContext): Promise<Measurement>
     .selectFrom('quotes')
     .select(({ fn }) => fn.countAll<bigint>().as('count'))
     .executeTakeFirstOrThrow();
-  assertEqual('quotes stored', stored.count, BigInt((requestCount + wideRequestCount) * (roundCount + 1)));
+  const loadCount = BigInt((requestCount + wideRequestCount) * (roundCount + 1));
+  assertEqual('quotes stored', stored.count, loadCount * 2n + 1n);
   return {
     ratio: median(ratiosOf(single, 'perSecond')),
     detail:
@@ -108,8 +100,14 @@ function usageOf(model: string, feature: string) {
   };
 }
 
-function ratiosOf({ echo, quotes }: Compared, figure: keyof Load): number[] {
-  return quotes.map((quoted, index) => quoted[figure] / (echo[index]?.[figure] ?? Number.NaN));
+function ratiosOf(compared: Compared, figure: keyof Load, side: Side = 'quotes'): number[] {
+  return compared[side].map((one, index) => one[figure] / (compared.echo[index]?.[figure] ?? Number.NaN));
+}
+
+function lastOf(loads: readonly Load[]): Load {
+  const last = loads.at(-1);
+  if (last === undefined) throw new Error('a round measures every side');
+  return last;
 }
 
 function summarize(compared: Compared): string {
@@ -117,87 +115,53 @@ function summarize(compared: Compared): string {
   return (
     `rate ratio ${describeSpread(ratiosOf(compared, 'perSecond'), toTwoDecimals)}; ` +
     `p99 ratio ${describeSpread(p99Ratios, toTwoDecimals)} (at most ${P99_LIMIT}: ${median(p99Ratios) <= P99_LIMIT ? 'met' : 'not met'}); ` +
-    `quotes ${describe(typical(compared.quotes))}, echo ${describe(typical(compared.echo))}`
+    `quotes ${describe(typical(compared.quotes))}, echo ${describe(typical(compared.echo))}; ` +
+    `an echo that commits the row of a quote and does nothing else ${describeSpread(ratiosOf(compared, 'perSecond', 'keeping'), toTwoDecimals)}, ` +
+    `p99 ratio ${toTwoDecimals(median(ratiosOf(compared, 'p99Ms', 'keeping')))}`
   );
 }
 
 /** What any API of this kind must at least do: read JSON, check it by the same schema, answer it. */
-function createEcho(): Hono {
+function createEcho(answer = async (asked: string) => asked): Hono {
   const app = new Hono();
   app.post('/v1/quotes', async (context) => {
     const parsed = QuoteRequestSchema.parse(await context.req.json());
     const text = JSON.stringify(parsed, (_key, value) => (typeof value === 'bigint' ? String(value) : value));
-    return context.body(text, 201, { 'Content-Type': 'application/json' });
+    return context.body(await answer(text), 201, { 'Content-Type': 'application/json' });
   });
   return app;
 }
 
-async function listen(app: Pick<Hono, 'fetch'>, cleanup: Cleanup): Promise<number> {
-  return await new Promise((resolve) => {
-    const server = serve({ fetch: app.fetch, port: 0, hostname: '127.0.0.1' }, (address: AddressInfo) =>
-      resolve(address.port),
-    );
-    cleanup.defer(async () => {
-      await new Promise((closed) => server.close(closed));
-    });
+/** No key, no price, no computing: what is left of a quote is that it is kept, by the same statement and in the same company. */
+async function createKeepingEcho(
+  database: LedgerDatabase,
+  app: Pick<Hono, 'request'>,
+  plainKey: string,
+): Promise<Hono> {
+  const made = await app.request('/v1/quotes', {
+    method: 'POST',
+    headers: { authorization: `Bearer ${plainKey}`, 'content-type': 'application/json' },
+    body: JSON.stringify({ usage: [usageOf('gpt-4o', 'chat')] }),
   });
-}
-
-/** So many requests, each connection sending its next when its last was answered. */
-async function load(target: { port: number; body: string; plainKey: string; count: number }): Promise<Load> {
-  const agent = new Agent({ keepAlive: true, maxSockets: CONNECTION_COUNT });
-  const durationsMs: number[] = [];
-  let left = target.count;
-  const startedCpu = process.cpuUsage();
-  const startedMs = performance.now();
-  await Promise.all(
-    Array.from({ length: CONNECTION_COUNT }, async () => {
-      while (left > 0) {
-        left -= 1;
-        const sentMs = performance.now();
-        await post(agent, target);
-        durationsMs.push(performance.now() - sentMs);
-      }
-    }),
-  );
-  const seconds = (performance.now() - startedMs) / 1_000;
-  const { user, system } = process.cpuUsage(startedCpu);
-  agent.destroy();
-  durationsMs.sort((left, right) => left - right);
-  const at = (share: number) => durationsMs[Math.floor((durationsMs.length - 1) * share)] ?? 0;
-  return {
-    perSecond: target.count / seconds,
-    p50Ms: at(0.5),
-    p99Ms: at(0.99),
-    cpuMicros: (user + system) / target.count,
-  };
-}
-
-/** @throws Error when the answer is not 201 */
-function post(agent: Agent, { port, body, plainKey }: { port: number; body: string; plainKey: string }) {
-  return new Promise<void>((resolve, reject) => {
-    const request = sendRequest(
-      {
-        agent,
-        port,
-        host: '127.0.0.1',
-        method: 'POST',
-        path: '/v1/quotes',
-        headers: {
-          authorization: `Bearer ${plainKey}`,
-          'content-type': 'application/json',
-          'content-length': Buffer.byteLength(body),
-        },
-      },
-      (response) => {
-        response.resume();
-        response.once('end', () =>
-          response.statusCode === 201 ? resolve() : reject(new Error(`answered ${response.statusCode}`)),
-        );
-      },
-    );
-    request.once('error', reject);
-    request.end(body);
+  if (made.status !== 201) throw new Error(`the quote to be kept was answered ${made.status}`);
+  const { quoteId } = (await made.json()) as { quoteId: string };
+  const like = await getQuote(database, quoteId);
+  return createEcho(async (request) => {
+    await insertQuote(database, {
+      quoteId: `quote_${randomId()}`,
+      request,
+      result: like.resultText,
+      snapshot: like.snapshotText ?? '',
+      resultHash: like.resultHash ?? '',
+      priceBookVersion: like.priceBookVersion,
+      customerId: null,
+      planId: null,
+      planVersion: null,
+      createdBy: like.createdBy,
+      createdAt: systemClock.now(),
+      validUntil: systemClock.now(),
+    });
+    return like.resultText;
   });
 }
 
