@@ -7,7 +7,7 @@ export const IDLE_POLICIES = ['overhead', 'spread'] as const;
 export type IdlePolicy = (typeof IDLE_POLICIES)[number];
 
 /** Decimals of a weight. */
-const WEIGHT_DIGITS = 6;
+export const WEIGHT_DIGITS = 6;
 const ONE_TOKEN = 10n ** BigInt(WEIGHT_DIGITS);
 
 /** Throughput bought by the hour for one deployment; it costs the same whether it is used or not. */

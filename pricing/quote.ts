@@ -1,12 +1,14 @@
-import { findPrice, type PriceBook, type PriceNote } from './price-book.ts';
-import { type Figure, type Figures, figuresOf, known, sumOf, unknown } from './quote-figures.ts';
+import type { PriceBook } from './price-book.ts';
+import { type CapacityStep, costOnCapacity, type QuoteCapacity } from './quote-capacity.ts';
+import { costBesideThroughput, costOf, type QuoteNote } from './quote-costs.ts';
+import { type Figure, type Figures, figuresOf, known, sumOf } from './quote-figures.ts';
 import { type PricedRate, priceByRate, type RatedPart } from './quote-rates.ts';
 import { countTokens, mergeUsage, type QuoteUsage, subtractUsage } from './quote-usage.ts';
 import type { RatePrice } from './rate-price.ts';
-import { costPicoUsd } from './rating.ts';
 import { findSellRate, type SellRate } from './sell-rates.ts';
 import { TOKEN_TYPES, type TokenType } from './tokens.ts';
 
+export type { QuoteNote } from './quote-costs.ts';
 export type { Figure, Figures, UnknownReason } from './quote-figures.ts';
 export type { QuoteUsage } from './quote-usage.ts';
 
@@ -34,6 +36,8 @@ export interface QuoteInput {
   priceBook: PriceBook;
   /** The instant whose list prices count; without it the newest. */
   at?: Date;
+  /** Throughput bought by the hour that is in force then. */
+  capacities?: readonly QuoteCapacity[];
 }
 
 export interface QuoteLine extends Figures {
@@ -47,7 +51,7 @@ export interface QuoteLine extends Figures {
   tokenCount: bigint;
   rateId: string | null;
   picoUsdPerToken: bigint | null;
-  notes: PriceNote[];
+  notes: QuoteNote[];
 }
 
 export type QuoteInvoiceLine = PricedRate;
@@ -78,6 +82,8 @@ export interface Quote {
   after: QuoteSide;
   /** Those that some usage falls under: no other could change the quote. */
   matchedRates: QuotedRate[];
+  /** One for each deployment of the usage whose throughput is bought by the hour. */
+  capacitySteps: CapacityStep[];
 }
 
 /** What this usage costs us and brings us. Pure: the same input gives the same quote for ever. */
@@ -97,7 +103,8 @@ export function createQuote(input: QuoteInput): Quote {
   const existingParts = partsOf(input, existing);
   const isNew = mode === 'new';
   const priced = priceByRate(addedParts, existingParts, { isNew, minimumMinor: input.minimumAmountMinor });
-  const costs = addedParts.map((part) => costOf(input, part));
+  const onCapacity = costOnCapacity(addedParts, input.capacities ?? [], input.priceBook);
+  const costs = addedParts.map((part) => costOf(input, part, onCapacity.costOf(part)));
   const isOneCurrency = input.currency === input.priceBook.currency;
   const lines = addedParts.map((part, index): QuoteLine => {
     const { cost, ...found } = costs[index] ?? costOf(input, part);
@@ -119,7 +126,7 @@ export function createQuote(input: QuoteInput): Quote {
     ? { tokenCount: 0n, cost: known(0n), price: known(0n), invoiceAmountMinor: known(0n) }
     : {
         tokenCount: countTokens(existing),
-        cost: sumOf(existingParts.map((part) => costOf(input, part).cost)),
+        cost: sumOf(existingParts.map((part) => costBesideThroughput(input, part))),
         ...priced.before,
       };
   return {
@@ -140,11 +147,15 @@ export function createQuote(input: QuoteInput): Quote {
       tokenCount: countTokens(after),
       cost:
         mode === 'replace'
-          ? sumOf(partsOf(input, after).map((part) => costOf(input, part).cost))
+          ? sumOf([
+              ...partsOf(input, after).map((part) => costBesideThroughput(input, part)),
+              ...onCapacity.steps.map(({ monthlyPicoUsd }) => known(monthlyPicoUsd)),
+            ])
           : sumOf([before.cost, cost]),
       ...priced.after,
     },
     matchedRates: priced.matchedRates,
+    capacitySteps: onCapacity.steps,
   };
 }
 
@@ -157,20 +168,4 @@ function partsOf(input: QuoteInput, usage: readonly QuoteUsage[]): RatedPart[] {
       rate: findSellRate(input.sellRates, { model: entry.model, feature: entry.feature, tokenType }),
     })),
   );
-}
-
-function costOf(input: QuoteInput, part: RatedPart) {
-  const { usage, tokenType, tokenCount } = part;
-  const query = input.at === undefined ? usage : { ...usage, at: input.at };
-  const found = findPrice(input.priceBook, query, tokenType);
-  if (!found.found) return { cost: unknown(found.reason), picoUsdPerToken: null, notes: [] };
-  // Batch is half the price or it is nothing we know: the direct price would be a guess.
-  if (usage.deploymentType === 'batch' && found.row.deploymentType !== 'batch') {
-    return { cost: unknown('no_batch_price'), picoUsdPerToken: null, notes: [] };
-  }
-  return {
-    cost: known(costPicoUsd(tokenCount, found.picoUsdPerToken)),
-    picoUsdPerToken: found.picoUsdPerToken,
-    notes: found.notes,
-  };
 }

@@ -7,10 +7,11 @@ import {
   hourlyCostPicoUsd,
   IDLE_POLICIES,
   marginalCostPicoUsd,
+  WEIGHT_DIGITS,
 } from '../../pricing/provisioned.ts';
-import { addMs, DAY_MS, floorToHour, type TimeWindow } from '../clock.ts';
+import type { TimeWindow } from '../clock.ts';
 import { addPurchase, type ProvisionedPurchase, readPurchases } from '../ledger/provisioned.ts';
-import { readPurchaseUse } from '../ledger/provisioned-usage.ts';
+import { OBSERVED_DAYS, observedWindow, readPurchaseUse } from '../ledger/provisioned-usage.ts';
 import { requireScope, securityOf } from './authentication.ts';
 import { showUsd } from './costs.ts';
 import { type Api, type ApiDependencies, actorOf } from './dependencies.ts';
@@ -23,11 +24,6 @@ import {
   textSchema,
   tooLargeProblem,
 } from './schemas.ts';
-
-/** Use is measured over so many days back. */
-const OBSERVED_DAYS = 7;
-/** Weights are kept in millionths. */
-const WEIGHT_DIGITS = 6;
 
 const decimalText = (example: string) =>
   z
@@ -155,11 +151,6 @@ export function addProvisionedRoutes(api: Api, dependencies: ApiDependencies): v
     );
     return context.json(await showPurchase(dependencies, purchase, observedWindow(now)), 201);
   });
-}
-
-function observedWindow(now: Date): TimeWindow {
-  const end = floorToHour(now);
-  return { start: addMs(end, -OBSERVED_DAYS * DAY_MS), end };
 }
 
 async function showPurchase(

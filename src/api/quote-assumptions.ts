@@ -1,4 +1,7 @@
+import { formatDecimal, PICO_DIGITS } from '../../pricing/money.ts';
+import { WEIGHT_DIGITS } from '../../pricing/provisioned.ts';
 import type { Quote } from '../../pricing/quote.ts';
+import type { CapacityStep } from '../../pricing/quote-capacity.ts';
 import { MONTH_DAYS } from '../../pricing/quote-range.ts';
 import type { QuoteSnapshot } from './quote-snapshot.ts';
 
@@ -14,6 +17,7 @@ export function writeAssumptions(quote: Quote, snapshot: QuoteSnapshot): string[
       : [
           'Average costs hold what was paid for throughput by the hour, over the last 30 days; marginal costs do not.',
         ]),
+    ...quote.capacitySteps.map(describeStep),
     describePrices(snapshot),
     ...(snapshot.rangeReason === null ? describeRange(snapshot) : []),
     ...describeNotes(quote),
@@ -58,6 +62,20 @@ function describeAdjustments({ adjustments }: QuoteSnapshot): string[] {
     ...(deploymentType === undefined ? [] : [`All of it runs on ${deploymentType} deployments.`]),
     ...(region === undefined ? [] : [`All of it runs in ${region}.`]),
   ];
+}
+
+function describeStep(step: CapacityStep): string {
+  const { deployment, addedUnitCount, isSpreadEvenly } = step;
+  const tokens = (weight: bigint) => formatDecimal(weight, WEIGHT_DIGITS).replace(/\..*$/, '');
+  const hour = `${tokens(step.addedToBusiestHour)} weighted tokens beside ${tokens(step.busiestWeight)} in an hour that takes ${tokens(step.capacityWeight)}`;
+  const outcome =
+    addedUnitCount === 0n
+      ? 'it fits, and costs nothing more'
+      : `${addedUnitCount} more units are bought, for ${formatDecimal(step.hourlyPicoUsd, PICO_DIGITS, 2)} an hour`;
+  const spread = isSpreadEvenly
+    ? 'It was not used in the last 7 days: the usage is spread evenly over the hours.'
+    : 'The usage is spread over the hours as its own was in the last 7 days.';
+  return `Throughput of ${deployment} is bought by the hour: ${hour}, so ${outcome}. ${spread}`;
 }
 
 function describePrices({ rateBasis, plan, customerId, currency }: QuoteSnapshot): string {

@@ -1,7 +1,9 @@
-import { formatDecimal, formatMinor, minorUnitDigits, PICO_DIGITS } from '../../pricing/money.ts';
-import type { Figure, QuoteInvoiceLine, QuoteLine, QuoteSide } from '../../pricing/quote.ts';
+import { formatDecimal, minorUnitDigits, PICO_DIGITS } from '../../pricing/money.ts';
+import type { QuoteInvoiceLine, QuoteLine, QuoteSide } from '../../pricing/quote.ts';
 import type { QuoteAnswer, RangePoint } from '../../pricing/quote-answer.ts';
 import { writeAssumptions } from './quote-assumptions.ts';
+import { showAverage, showStep } from './quote-cost-body.ts';
+import { type Formats, formatsOf } from './quote-formats.ts';
 import type { QuoteAnswerBody } from './quote-schemas.ts';
 import type { QuoteSnapshot } from './quote-snapshot.ts';
 
@@ -59,6 +61,10 @@ export function showAnswer(
     before: showSide(quote.before, format),
     after: showSide(quote.after, format),
     averageCost: showAverage(answer, snapshot.averagePicoUsdPerMillion, format),
+    // Left out where there is none: older quotes have no such field, and are computed again to the letter.
+    ...(quote.capacitySteps.length === 0
+      ? {}
+      : { boughtThroughput: quote.capacitySteps.map((step) => showStep(step, format)) }),
     pricePerMillionTokens: show(answer.pricePerMillionTokens, price),
     targetMargin:
       target === null
@@ -94,23 +100,6 @@ export function showAnswer(
     assumptions: writeAssumptions(quote, snapshot),
     rounding:
       'Costs, prices and margins are exact; invoice lines are rounded as the invoice rounds them, to the minor unit, halves away from zero. Scaled and shared tokens are whole: what is left over goes to the largest remainders, so that parts sum.',
-  };
-}
-
-type Formats = ReturnType<typeof formatsOf>;
-
-function formatsOf(currency: string) {
-  // Pico of a minor unit has the minor unit's decimals more than pico of the unit.
-  const priceDigits = PICO_DIGITS + minorUnitDigits(currency);
-  return {
-    cost: (value: bigint) => formatDecimal(value, PICO_DIGITS, 2),
-    price: (value: bigint) => formatDecimal(value, priceDigits, 2),
-    percent: (value: bigint) => formatDecimal(value, 2, 2),
-    minor: (value: bigint) => formatMinor(value, currency),
-    show: (figure: Figure, format: (value: bigint) => string) =>
-      figure.value === null
-        ? { amount: null, reason: figure.reason }
-        : { amount: format(figure.value), reason: null },
   };
 }
 
@@ -176,32 +165,5 @@ function showSide(side: QuoteSide | RangePoint, { show, cost, price, minor }: Fo
     cost: show(side.cost, cost),
     price: show(side.price, price),
     invoiceAmount: show(side.invoiceAmountMinor, minor),
-  };
-}
-
-/** At list prices, unless throughput is bought by the hour: then its price belongs to what a token costs on average. */
-function showAverage(
-  { quote, costPerMillionTokens, costPerRequest }: QuoteAnswer,
-  averagePicoUsdPerMillion: bigint | null,
-  { show, cost }: Formats,
-): QuoteAnswerBody['averageCost'] {
-  const { totals } = quote;
-  if (averagePicoUsdPerMillion === null) {
-    return {
-      perMillionTokens: show(costPerMillionTokens, cost),
-      perRequest: show(costPerRequest, cost),
-      cost: show(totals.cost, cost),
-      basis: 'list_prices',
-    };
-  }
-  const average = (averagePicoUsdPerMillion * totals.tokenCount) / 1_000_000n;
-  return {
-    perMillionTokens: { amount: cost(averagePicoUsdPerMillion), reason: null },
-    perRequest:
-      totals.requestCount > 0n
-        ? { amount: cost(average / totals.requestCount), reason: null }
-        : { amount: null, reason: 'no_requests' },
-    cost: { amount: cost(average), reason: null },
-    basis: 'with_provisioned',
   };
 }

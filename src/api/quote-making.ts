@@ -7,6 +7,7 @@ import { averageWithProvisioned } from '../../pricing/quote-average.ts';
 import { isSwapSource, type QuoteUsage } from '../../pricing/quote-usage.ts';
 import { TallystickError } from '../errors.ts';
 import { readAverageCosts } from '../ledger/average-costs.ts';
+import { readQuoteCapacities } from '../ledger/quote-capacities.ts';
 import type { ApiDependencies } from './dependencies.ts';
 import type { FieldProblem } from './problem.ts';
 import { showAnswer } from './quote-body.ts';
@@ -61,6 +62,7 @@ export async function makeQuote(dependencies: ApiDependencies, request: QuoteReq
     existing: existing?.usage ?? [],
     rangeReason: quoted.rangeReason,
     averagePicoUsdPerMillion: null,
+    ...(await readCapacities(dependencies, terms)),
   };
   let made = answerSnapshot(snapshot, terms.priceBook, rates);
   if (terms.hasProvisioned) {
@@ -70,9 +72,18 @@ export async function makeQuote(dependencies: ApiDependencies, request: QuoteReq
     snapshot.averagePicoUsdPerMillion = averageWithProvisioned(lines, averages);
     made = answerSnapshot(snapshot, terms.priceBook, rates);
   }
+  // Where none of the usage runs on them they change nothing.
+  if (made.answer.quote.capacitySteps.length === 0) delete snapshot.capacities;
   if (quoted.basis.kind === 'given') refuseMissingPrices(made.answer, terms);
   if (terms.plan === null) snapshot.rates = made.answer.quote.matchedRates;
   return { ...made, terms, snapshot, snapshotText: writeSnapshot(snapshot) };
+}
+
+async function readCapacities({ database, clock }: ApiDependencies, terms: QuoteTerms) {
+  const { at, priceBook, hasProvisioned } = terms;
+  const now = clock.now();
+  if (!hasProvisioned && at <= now) return {};
+  return { capacities: await readQuoteCapacities(database, { at, now, priceBook }) };
 }
 
 /** The answer to a snapshot: the same book, rates and snapshot give the same text and hash for ever. */

@@ -35,6 +35,10 @@ const RecomputedSchema = z
         .nullable(),
       rates: z.boolean().openapi({ description: 'Whether any sell rate of it has another price.' }),
       usage: z.boolean().openapi({ description: 'Whether the usage it rests on is another by now.' }),
+      throughput: z.boolean().openapi({
+        description:
+          'Whether throughput bought by the hour, or its use, is another, where usage runs on such.',
+      }),
       lines: z
         .array(
           z.object({
@@ -105,6 +109,8 @@ async function recompute(dependencies: ApiDependencies, stored: StoredQuote) {
       plan: before.plan === null ? null : versions(before.plan.versionId, now?.plan?.versionId ?? null),
       rates: now !== null && textOf(ratesOf(before)) !== textOf(ratesOf(now)),
       usage: today.made !== null && usageText(snapshot) !== usageText(today.made.snapshot),
+      throughput:
+        today.made !== null && textOf(snapshot.capacities) !== textOf(today.made.snapshot.capacities),
       lines: now === null ? [] : changedLines(before, now),
       totals: { before: figuresOf(before.totals), now: figuresOf((now ?? before).totals) },
     },

@@ -48,6 +48,10 @@ const UsageInputSchema = z
   .strictObject({
     model: modelInput,
     feature: textSchema(256).default(''),
+    deployment: textSchema(512).trim().min(1, { error: 'must not be empty' }).optional().openapi({
+      description:
+        'Which of our deployments would serve it, where that matters: its throughput may be bought by the hour.',
+    }),
     deploymentType: z.enum(DEPLOYMENT_TYPES).optional().openapi({
       description: 'How Azure runs the deployment; global unless said.',
     }),

@@ -1,20 +1,14 @@
 import { z } from '@hono/zod-openapi';
 import { QUOTE_MODES } from '../../pricing/quote.ts';
+import {
+  BoughtThroughputSchema,
+  FigureSchema,
+  figures,
+  InvoiceLineSchema,
+  LineSchema,
+  TokenTypeSchema,
+} from './quote-line-schemas.ts';
 import { AmountSchema, CurrencySchema, InstantSchema, TokenCountSchema } from './schemas.ts';
-
-const FigureSchema = z.object({
-  amount: AmountSchema.nullable(),
-  reason: z.string().nullable().openapi({ description: 'Why there is no amount; null when there is.' }),
-});
-
-const figures = {
-  cost: FigureSchema.openapi({ description: 'What Azure charges, in costCurrency. Exact.' }),
-  price: FigureSchema.openapi({ description: 'What the customer pays, in currency. Exact, not rounded.' }),
-  margin: FigureSchema.openapi({ description: 'Price minus cost; only when both are in one currency.' }),
-  marginPercent: FigureSchema.openapi({ description: 'Of the price, to two decimals.' }),
-};
-
-const TokenTypeSchema = z.enum(['prompt', 'prompt_cached', 'completion']);
 
 const RangePointSchema = z.object({
   tokenCount: TokenCountSchema,
@@ -61,45 +55,6 @@ const UsageBasisSchema = z.object({
     })
     .nullable()
     .openapi({ description: 'What customerId uses already, for merge and replace; null for new.' }),
-});
-
-const LineSchema = z.object({
-  model: z.string(),
-  feature: z.string(),
-  deployment: z.string(),
-  deploymentType: z.string().nullable(),
-  region: z.string().nullable(),
-  tokenType: TokenTypeSchema,
-  tokenCount: TokenCountSchema.openapi({
-    description: 'What is added; below zero where replace takes away.',
-  }),
-  costPerMillionTokens: AmountSchema.nullable(),
-  ...figures,
-  notes: z.array(z.string()).openapi({ description: 'What the cost rests on beside an exact match.' }),
-});
-
-const InvoiceLineSchema = z.object({
-  rateId: z.string().openapi({ description: 'The rate of the plan, or the Stripe meter.' }),
-  description: z.string(),
-  model: z.string(),
-  feature: z.string(),
-  tokenType: TokenTypeSchema,
-  quantity: TokenCountSchema.openapi({ description: 'What is added.' }),
-  quantityBefore: TokenCountSchema,
-  unitAmountDecimal: z.string().nullable().openapi({ description: 'Minor units per token; null for tiers.' }),
-  tiers: z
-    .object({
-      mode: z.enum(['graduated', 'volume']),
-      tiers: z.array(
-        z.object({
-          upTo: z.string().nullable(),
-          unitAmountDecimal: z.string(),
-          flatAmountDecimal: z.string().nullable(),
-        }),
-      ),
-    })
-    .nullable(),
-  amount: AmountSchema.nullable(),
 });
 
 const TargetMarginSchema = z.object({
@@ -158,6 +113,10 @@ const answerFields = {
     perRequest: FigureSchema,
     cost: FigureSchema.openapi({ description: 'Of the tokens above, at the average.' }),
     basis: z.enum(['list_prices', 'with_provisioned']),
+  }),
+  boughtThroughput: z.array(BoughtThroughputSchema).optional().openapi({
+    description:
+      'What the usage adds to throughput bought by the hour; left out where none of it runs on such.',
   }),
   pricePerMillionTokens: FigureSchema,
   targetMargin: TargetMarginSchema.nullable(),

@@ -1,6 +1,7 @@
 import type { DeploymentType, PriceBook } from '../../pricing/price-book.ts';
 import type { QuotedRate, QuoteMode } from '../../pricing/quote.ts';
 import type { AnswerInput, UsageGroup } from '../../pricing/quote-answer.ts';
+import type { QuoteCapacity } from '../../pricing/quote-capacity.ts';
 import { parseRatio, type QuoteUsage } from '../../pricing/quote-usage.ts';
 import type { QuoteAnswerBody } from './quote-schemas.ts';
 
@@ -40,6 +41,8 @@ export interface QuoteSnapshot {
   rangeReason: string | null;
   /** What a million tokens cost on average with the throughput bought by the hour; null where none is. */
   averagePicoUsdPerMillion: bigint | null;
+  /** Throughput bought by the hour, where some of the usage would run on it; snapshots from before there was such have none. */
+  capacities?: QuoteCapacity[];
 }
 
 /** What the quote is computed from. @param rates of the plan, or the snapshot's own */
@@ -58,6 +61,7 @@ export function toAnswerInput(
     currency: snapshot.currency,
     priceBook,
     at: snapshot.at,
+    capacities: snapshot.capacities ?? [],
     adjustments: {
       ...(modelSwaps === undefined ? {} : { modelSwaps }),
       ...(cachedShare === undefined ? {} : { cachedShare: parseRatio(cachedShare, SHARE_DIGITS) }),
@@ -74,8 +78,9 @@ export function toAnswerInput(
 
 /** A snapshot as JSON text, from which `readSnapshot` makes the same again. Whole numbers are objects with one key. */
 export function writeSnapshot(snapshot: QuoteSnapshot): string {
-  const { rates, groups, existing, minimumAmountMinor, averagePicoUsdPerMillion, ...plain } = snapshot;
-  const figures = { groups, existing, minimumAmountMinor, averagePicoUsdPerMillion };
+  const { rates, groups, existing, minimumAmountMinor, averagePicoUsdPerMillion, capacities, ...plain } =
+    snapshot;
+  const figures = { groups, existing, minimumAmountMinor, averagePicoUsdPerMillion, capacities };
   const rateTexts = rates === null ? 'null' : `[${rates.map(writeRate).join(',')}]`;
   // Most of it holds no whole number and need not be looked through for one.
   return `${JSON.stringify(plain).slice(0, -1)},"rates":${rateTexts},${writeWhole(figures).slice(1)}`;

@@ -77,6 +77,7 @@ function readGivenUsage(request: QuoteRequest, book: PriceBook): QuoteUsage[] {
     return {
       model: book.canonicalByName.get(name) ?? name,
       feature: entry.feature,
+      ...(entry.deployment === undefined ? {} : { deployment: entry.deployment }),
       ...(entry.deploymentType === undefined ? {} : { deploymentType: entry.deploymentType }),
       ...(entry.region === undefined ? {} : { region: entry.region }),
       tokens: toDisjointBuckets({

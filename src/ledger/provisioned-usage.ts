@@ -1,6 +1,6 @@
 import { sql } from 'kysely';
 import { createProvisionedCapacity } from '../../pricing/provisioned.ts';
-import { HOUR_MS, type TimeWindow } from '../clock.ts';
+import { addMs, DAY_MS, floorToHour, HOUR_MS, type TimeWindow } from '../clock.ts';
 import type { LedgerDatabase } from './database.ts';
 import type { ProvisionedPurchase } from './provisioned.ts';
 
@@ -9,6 +9,14 @@ export interface PurchaseUse {
   hourCount: number;
   usedWeight: bigint;
   busiestWeight: bigint;
+}
+
+/** Use is measured over so many days back. */
+export const OBSERVED_DAYS = 7;
+
+export function observedWindow(now: Date): TimeWindow {
+  const end = floorToHour(now);
+  return { start: addMs(end, -OBSERVED_DAYS * DAY_MS), end };
 }
 
 /** What weighed on a purchase in the hours of the window in which it was in force. */
