@@ -1,15 +1,15 @@
 import { type ChildProcess, execFile, spawn } from 'node:child_process';
-import { createHash, randomBytes } from 'node:crypto';
+import { randomBytes } from 'node:crypto';
 import { existsSync, openSync, readFileSync, writeFileSync } from 'node:fs';
-import { chmod, chown, mkdir, rename, rm, stat, writeFile } from 'node:fs/promises';
+import { chown, rename, rm, writeFile } from 'node:fs/promises';
 import { createServer } from 'node:net';
-import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { promisify } from 'node:util';
 import pg from 'pg';
 import { TallystickError } from '../errors.ts';
-import { findPostgresBinaries, isReachableByOthers, type PostgresBinaries } from './binaries.ts';
+import { findPostgresBinaries, type PostgresBinaries } from './binaries.ts';
 import { isDataDirectoryLocked, lockDataDirectory } from './directory-lock.ts';
+import { preparePostgresHome } from './postgres-home.ts';
 
 const run = promisify(execFile);
 /** Where commands beside a running service find its server; readable by its owner only. */
@@ -42,7 +42,7 @@ export async function startEmbeddedPostgres(options: EmbeddedPostgresOptions): P
   const lock = lockDataDirectory(path.resolve(options.dataDirectory));
   try {
     const binaries = await findPostgresBinaries();
-    const home = await prepareHome(path.resolve(options.dataDirectory), binaries);
+    const home = await preparePostgresHome(path.resolve(options.dataDirectory), binaries);
     const cluster = path.join(home, 'cluster');
     const password = readOrMakePassword(path.join(home, 'password'));
     if (existsSync(path.join(cluster, 'postmaster.pid'))) await stopLeftBehind(cluster, binaries);
@@ -77,22 +77,6 @@ export function findRunningPostgres(dataDirectory: string): string | null {
   } catch {
     return null;
   }
-}
-
-/** The folder the server owns: below the data directory, or beside it all where root's own is closed to it. */
-async function prepareHome(dataDirectory: string, { runAs }: PostgresBinaries): Promise<string> {
-  let home = path.join(dataDirectory, 'postgres');
-  // Root's own directory lets the unprivileged server pass through, though not look around.
-  if (runAs !== undefined) await chmod(dataDirectory, ((await stat(dataDirectory)).mode & 0o777) | 0o011);
-  if (runAs !== undefined && !(await isReachableByOthers(dataDirectory))) {
-    const name = createHash('sha256').update(dataDirectory).digest('hex').slice(0, 16);
-    home = path.join(existsSync('/var/lib') ? '/var/lib' : tmpdir(), `tallystick-${name}`);
-    await writeFile(path.join(dataDirectory, 'postgres-is-elsewhere.txt'), `${home}\n`);
-  }
-  await mkdir(home, { recursive: true });
-  if (runAs !== undefined) await chown(home, runAs.uid, runAs.gid);
-  await chmod(home, 0o700);
-  return home;
 }
 
 function readOrMakePassword(file: string): string {

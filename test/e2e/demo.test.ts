@@ -1,7 +1,7 @@
-import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { existsSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { afterAll, beforeAll, describe, expect, onTestFinished, test } from 'vitest';
+import { makeTemporaryDirectory } from '../setup/data-directory.ts';
 import { type CommandResult, runCommand, startCommand } from './command.ts';
 
 const SMALL = ['demo', '--once', '--json', '--days', '4', '--customers', '4', '--users', '10'];
@@ -9,7 +9,7 @@ let directory: string;
 const environment = () => ({ TALLYSTICK_DATA_DIR: directory });
 
 beforeAll(() => {
-  directory = mkdtempSync(path.join(tmpdir(), 'tallystick-e2e-'));
+  directory = makeTemporaryDirectory('e2e');
 });
 afterAll(() => rmSync(directory, { recursive: true, force: true }));
 
@@ -74,14 +74,35 @@ describe('the demo', () => {
     expect(findOrphans()).toEqual([]);
   });
 
+  test('what other stand-ins left behind is played anew instead of being misread', {
+    timeout: 120_000,
+  }, async () => {
+    const world = [...SMALL, '--seed', '13'];
+    const first = await runCommand(world, environment());
+    const state = path.join(directory, 'demo-13-4d-4c-10u/sandbox');
+    const again = await runCommand(world, environment());
+    expect(again.stderr).not.toContain('played anew');
+    expect(comparable(again)).toEqual(comparable(first));
+    // As an earlier version wrote it: the field that says what was lost had another name.
+    const journal = path.join(state, 'stripe.jsonl');
+    writeFileSync(journal, readFileSync(journal, 'utf8').replaceAll('"loss":null', '"drop":false'));
+    writeFileSync(path.join(state, 'made-by'), 'an earlier version');
+    const anew = await runCommand(world, environment());
+    expect(anew.stderr).toContain('played anew');
+    expect(comparable(anew)).toEqual(comparable(first));
+    expect(findOrphans()).toEqual([]);
+  });
+
   test('a second start on one data directory is refused, and says by whom', { timeout: 60_000 }, async () => {
     const world = [...SMALL, '--seed', '12'];
     const first = startCommand(world, environment());
     onTestFinished(() => void first.child.kill('SIGKILL'));
     await first.untilSaid(/virtual days/);
-    const second = await runCommand(world, environment());
-    expect(second.exitCode).toBe(1);
-    expect(second.stderr).toContain(`in use by Tallystick process ${first.child.pid}`);
+    for (const more of [[], ['--fresh']]) {
+      const second = await runCommand([...world, ...more], environment());
+      expect(second.exitCode).toBe(1);
+      expect(second.stderr).toContain(`in use by Tallystick process ${first.child.pid}`);
+    }
     first.child.kill('SIGTERM');
     expect((await first.done).exitCode).toBe(130);
     expect(findOrphans()).toEqual([]);

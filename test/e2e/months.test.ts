@@ -1,8 +1,7 @@
-import { mkdtempSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import path from 'node:path';
+import { rmSync } from 'node:fs';
 import { afterAll, beforeAll, describe, expect, onTestFinished, test } from 'vitest';
 import type { MonthsReport } from '../../src/cli/demo/months/report.ts';
+import { makeTemporaryDirectory } from '../setup/data-directory.ts';
 import { type CommandResult, runCommand, startCommand } from './command.ts';
 
 /** Small ones: `.ci/run` plays the half year with 50 customers. */
@@ -15,7 +14,7 @@ const environment = () => ({ TALLYSTICK_DATA_DIR: directory });
 const reportOf = (result: CommandResult) => result.json() as unknown as MonthsReport;
 
 beforeAll(() => {
-  directory = mkdtempSync(path.join(tmpdir(), 'tallystick-months-'));
+  directory = makeTemporaryDirectory('months');
 });
 afterAll(() => rmSync(directory, { recursive: true, force: true }));
 

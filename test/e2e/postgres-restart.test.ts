@@ -1,14 +1,13 @@
-import { mkdtempSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import path from 'node:path';
+import { rmSync } from 'node:fs';
 import { sql } from 'kysely';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { findFreePort, startEmbeddedPostgres } from '../../src/embedded/postgres.ts';
 import { openLedger } from '../../src/ledger/database.ts';
+import { makeTemporaryDirectory } from '../setup/data-directory.ts';
 
 let directory: string;
 beforeEach(() => {
-  directory = mkdtempSync(path.join(tmpdir(), 'tallystick-restart-'));
+  directory = makeTemporaryDirectory('restart');
 });
 afterEach(() => rmSync(directory, { recursive: true, force: true }));
 

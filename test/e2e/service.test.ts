@@ -1,9 +1,9 @@
-import { mkdtempSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { rmSync } from 'node:fs';
 import path from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { DAY_MS } from '../../src/clock.ts';
 import { type SandboxHandle, startSandboxThread } from '../../src/sandbox/start-thread.ts';
+import { makeTemporaryDirectory } from '../setup/data-directory.ts';
 import { type RunningCommand, runCommand, startCommand } from './command.ts';
 
 let directory: string;
@@ -14,7 +14,7 @@ let url: string;
 
 /** A sandbox that lives in the present, as an outside world would, and the service pointed at it by environment. */
 beforeAll(async () => {
-  directory = mkdtempSync(path.join(tmpdir(), 'tallystick-service-'));
+  directory = makeTemporaryDirectory('service');
   const startMs = Math.floor(Date.now() / DAY_MS) * DAY_MS - 2 * DAY_MS;
   sandbox = await startSandboxThread({
     scenario: { seed: 5, dayCount: 3, customerCount: 4, userCount: 10, startMs },

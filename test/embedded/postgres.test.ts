@@ -1,5 +1,5 @@
 import { spawn } from 'node:child_process';
-import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { chmodSync, existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
@@ -7,6 +7,7 @@ import { pathToFileURL } from 'node:url';
 import pg from 'pg';
 import { afterEach, beforeEach, expect, onTestFinished, test } from 'vitest';
 import { startEmbeddedPostgres } from '../../src/embedded/postgres.ts';
+import { removeDataDirectory } from '../../src/embedded/postgres-home.ts';
 
 let directory: string;
 beforeEach(() => {
@@ -68,3 +69,38 @@ test('after a kill -9 the next start ends the orphaned server and keeps its data
   expect(await query(next.databaseUrl, 'select depth from notches')).toEqual([{ depth: 7 }]);
   await next.stop();
 });
+
+// Only root's server runs as another user.
+if (process.getuid?.() === 0) {
+  test('as root in a directory closed to others its files are elsewhere, and go with it', async () => {
+    const dataDirectory = path.join(directory, 'closed', 'data');
+    mkdirSync(dataDirectory, { recursive: true });
+    chmodSync(path.join(directory, 'closed'), 0o700);
+    const start = async () => {
+      const server = await startEmbeddedPostgres({ dataDirectory });
+      onTestFinished(() => server.stop());
+      return server;
+    };
+    const homeOf = () => readFileSync(path.join(dataDirectory, 'postgres-is-elsewhere.txt'), 'utf8').trim();
+    const first = await start();
+    await query(first.databaseUrl, 'create table notches as select 42 as depth');
+    expect(() => removeDataDirectory(dataDirectory)).toThrow('in use by Tallystick process');
+    await first.stop();
+    const home = homeOf();
+    onTestFinished(() => rmSync(home, { recursive: true, force: true }));
+    const second = await start();
+    expect(await query(second.databaseUrl, 'select depth from notches')).toEqual([{ depth: 42 }]);
+    await second.stop();
+    // Removed by hand, as people do: what was in it does not come back.
+    rmSync(dataDirectory, { recursive: true });
+    const third = await start();
+    expect(await query(third.databaseUrl, "select to_regclass('notches') as found")).toEqual([
+      { found: null },
+    ]);
+    await third.stop();
+    const newHome = homeOf();
+    expect(newHome).not.toBe(home);
+    removeDataDirectory(dataDirectory);
+    expect([existsSync(newHome), existsSync(dataDirectory)]).toEqual([false, false]);
+  }, 60_000);
+}

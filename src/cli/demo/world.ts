@@ -1,5 +1,3 @@
-import { existsSync, mkdirSync, rmSync } from 'node:fs';
-import path from 'node:path';
 import type { JobDependencies } from '../../../jobs/dependencies.ts';
 import { DAY_MS } from '../../clock.ts';
 import { type Config, loadConfig } from '../../config.ts';
@@ -10,6 +8,7 @@ import type { ScenarioOptions } from '../../sandbox/scenario.ts';
 import { type SandboxHandle, startSandboxThread } from '../../sandbox/start-thread.ts';
 import { VirtualClock } from '../../sandbox/virtual-clock.ts';
 import { type CallPatience, createJobDependencies, openStores, type Stores } from '../services.ts';
+import { prepareDemoDirectory } from './directory.ts';
 import {
   DEMO_GRACE_HOURS,
   DEMO_TIERED_PRICES,
@@ -37,12 +36,14 @@ export interface DemoWorld {
 
 /**
  * Opens the demo's world, where an earlier run left it or new.
- * @throws TallystickError CONFLICT when DATABASE_URL names a ledger that holds something else
+ * @throws TallystickError CONFLICT when DATABASE_URL names a ledger that holds something else; DATA_DIRECTORY_BUSY
  */
 export async function openDemoWorld(config: Config, settings: DemoSettings, log: Logger): Promise<DemoWorld> {
   const directory = demoDirectory(config, settings);
-  if (settings.fresh) rmSync(directory, { recursive: true, force: true });
-  mkdirSync(directory, { recursive: true });
+  const { stateDirectory, isNew, wasForgotten } = prepareDemoDirectory(directory, settings);
+  if (wasForgotten) {
+    process.stderr.write('The stand-ins have changed since this world was played: it is played anew.\n');
+  }
   const isMonths = settings.monthCount !== null;
   const scenario: ScenarioOptions = {
     seed: settings.seed,
@@ -52,8 +53,6 @@ export async function openDemoWorld(config: Config, settings: DemoSettings, log:
     startMs: settings.startMs,
     ...(isMonths ? { story: 'month_ends' as const, lives: MONTHS_LIVES } : {}),
   };
-  const stateDirectory = path.join(directory, 'sandbox');
-  const isNew = !existsSync(path.join(stateDirectory, 'clock.journal.jsonl'));
   // The directory's lock is taken here, before any journal is opened.
   const stores = await openStores({ ...config, TALLYSTICK_DATA_DIR: directory }, log);
   let sandbox: SandboxHandle | undefined;
