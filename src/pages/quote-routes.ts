@@ -5,17 +5,9 @@ import { isQuoteLinkValid, readLinkKey } from '../api/quote-links.ts';
 import type { StoredQuoteBody } from '../api/quote-schemas.ts';
 import { TallystickError } from '../errors.ts';
 import { getQuote } from '../ledger/quotes.ts';
+import { addStyle, PAGE_HEADERS } from './page-document.ts';
 import { lockedQuotePage, missingQuotePage, QUOTE_STYLE_PATH, quotePage } from './quote.ts';
 import { QUOTE_STYLE } from './quote-style.ts';
-
-/** The page's own sheet, and nothing else: no script, no image, no frame, no other address. */
-const HEADERS = {
-  'Content-Security-Policy':
-    "default-src 'none'; style-src 'self'; img-src data:; frame-ancestors 'none'; base-uri 'none'; form-action 'none'",
-  'Referrer-Policy': 'no-referrer',
-  'X-Robots-Tag': 'noindex',
-  'Cache-Control': 'no-store',
-};
 
 const QUOTE_ID = /^quote_[A-Za-z0-9_-]{16,64}$/;
 
@@ -24,12 +16,7 @@ const QUOTE_ID = /^quote_[A-Za-z0-9_-]{16,64}$/;
  * or admin. Cost and margin (`?view=internal`) are for the key alone.
  */
 export function addQuotePage(api: Api, dependencies: ApiDependencies): void {
-  api.get(QUOTE_STYLE_PATH, (context) =>
-    context.body(QUOTE_STYLE, 200, {
-      'Content-Type': 'text/css; charset=utf-8',
-      'Cache-Control': 'public, max-age=3600',
-    }),
-  );
+  addStyle(api, QUOTE_STYLE_PATH, QUOTE_STYLE);
   api.get('/quotes/:quoteId', async (context) => {
     const quoteId = context.req.param('quoteId');
     const hasKey = await hasQuoteScope(dependencies, context);
@@ -41,14 +28,14 @@ export function addQuotePage(api: Api, dependencies: ApiDependencies): void {
     const now = dependencies.clock.now();
     const isLinked = !hasKey && isQuoteLinkValid(await readLinkKey(dependencies), link, now);
     if (!QUOTE_ID.test(quoteId) || !(hasKey || isLinked)) {
-      return context.html(missingQuotePage(), 404, HEADERS);
+      return context.html(missingQuotePage(), 404, PAGE_HEADERS);
     }
     const internal = context.req.query('view') === 'internal';
-    if (internal && !hasKey) return context.html(lockedQuotePage(), 401, HEADERS);
+    if (internal && !hasKey) return context.html(lockedQuotePage(), 401, PAGE_HEADERS);
     const quote = await findQuote(dependencies, quoteId);
     return quote === null
-      ? context.html(missingQuotePage(), 404, HEADERS)
-      : context.html(quotePage(quote, { internal, now }), 200, HEADERS);
+      ? context.html(missingQuotePage(), 404, PAGE_HEADERS)
+      : context.html(quotePage(quote, { internal, now }), 200, PAGE_HEADERS);
   });
 }
 

@@ -1,5 +1,6 @@
 import { html } from 'hono/html';
 import type { StoredQuoteBody } from '../api/quote-schemas.ts';
+import { pageDocument } from './page-document.ts';
 import { internalSection } from './quote-internal.ts';
 import { customerAssumptions, priceInWords } from './quote-words.ts';
 import { dayInWords, groupDigits, moneyInWords, usageInWords } from './words.ts';
@@ -18,7 +19,7 @@ export function quotePage(quote: StoredQuoteBody, options: { internal: boolean; 
   const title = quote.title ?? 'Quote for AI usage';
   const isExpired = Date.parse(quote.validUntil) <= options.now.getTime();
   return pageDocument(
-    title,
+    { title, stylePath: QUOTE_STYLE_PATH },
     html`<main>
       <header>
         <div>
@@ -49,7 +50,7 @@ export function quotePage(quote: StoredQuoteBody, options: { internal: boolean; 
 /** For links that are wrong, altered or expired: all look alike. */
 export function missingQuotePage() {
   return pageDocument(
-    'Quote not found',
+    { title: 'Quote not found', stylePath: QUOTE_STYLE_PATH },
     html`<main>
       <header>
         <div>
@@ -65,7 +66,7 @@ export function missingQuotePage() {
 /** For `?view=internal` without a key. */
 export function lockedQuotePage() {
   return pageDocument(
-    'An API key is needed',
+    { title: 'An API key is needed', stylePath: QUOTE_STYLE_PATH },
     html`<main>
       <header>
         <div>
@@ -76,24 +77,6 @@ export function lockedQuotePage() {
       <p>Cost and margin are shown to keys with the scope sales, finance or admin alone.</p>
     </main>`,
   );
-}
-
-function pageDocument(title: string, body: ReturnType<typeof html>) {
-  return html`<!doctype html>
-    <html lang="en">
-      <head>
-        <meta charset="utf-8" />
-        <meta name="viewport" content="width=device-width, initial-scale=1" />
-        <meta name="robots" content="noindex" />
-        <meta name="referrer" content="no-referrer" />
-        <title>${title}</title>
-        <link rel="icon" href="data:," />
-        <link rel="stylesheet" href="${QUOTE_STYLE_PATH}" />
-      </head>
-      <body>
-        ${body}
-      </body>
-    </html> `;
 }
 
 function totalSection({ totals, currency, mode }: StoredQuoteBody) {

@@ -8,6 +8,7 @@ import { makeInvoiceStatement, makePreviewStatements } from '../api/statement-ma
 import type { StatementBody } from '../api/statement-schemas.ts';
 import { csvHeaders } from '../api/statements.ts';
 import { toTallystickError } from '../errors.ts';
+import { addStyle, PAGE_HEADERS } from './page-document.ts';
 import {
   missingStatementPage,
   STATEMENT_STYLE_PATH,
@@ -16,14 +17,6 @@ import {
 } from './statement.ts';
 import { STATEMENT_STYLE } from './statement-style.ts';
 
-/** The page's own sheet, and nothing else: no script, no image, no frame, no other address. */
-const HEADERS = {
-  'Content-Security-Policy':
-    "default-src 'none'; style-src 'self'; img-src data:; frame-ancestors 'none'; base-uri 'none'; form-action 'none'",
-  'Referrer-Policy': 'no-referrer',
-  'X-Robots-Tag': 'noindex',
-  'Cache-Control': 'no-store',
-};
 const FORMS = ['text/html', 'application/json', 'text/csv'];
 
 type PageDependencies = ApiDependencies & { previewCache: PreviewCache };
@@ -33,12 +26,7 @@ type PageDependencies = ApiDependencies & { previewCache: PreviewCache };
  * link, or a key with the scope finance or admin; as a page, or as `?format=csv` or `json` or the Accept header says.
  */
 export function addStatementPages(api: Api, dependencies: PageDependencies): void {
-  api.get(STATEMENT_STYLE_PATH, (context) =>
-    context.body(STATEMENT_STYLE, 200, {
-      'Content-Type': 'text/css; charset=utf-8',
-      'Cache-Control': 'public, max-age=3600',
-    }),
-  );
+  addStyle(api, STATEMENT_STYLE_PATH, STATEMENT_STYLE);
   api.get('/statements/preview/:customerId', async (context) => {
     const { customerId } = context.req.param();
     return await answer(dependencies, context, { customerId }, async () => {
@@ -61,17 +49,17 @@ async function answer(
   target: StatementTarget,
   make: () => Promise<{ statements: StatementBody[]; json: object }>,
 ): Promise<Response> {
-  const missing = () => context.html(missingStatementPage(), 404, HEADERS);
+  const missing = () => context.html(missingStatementPage(), 404, PAGE_HEADERS);
   if (!(await mayReadStatement(dependencies, context, target))) return missing();
   try {
     const { statements, json } = await make();
     const form = formOf(context);
-    if (form === 'application/json') return context.json(json, 200, HEADERS);
+    if (form === 'application/json') return context.json(json, 200, PAGE_HEADERS);
     if (form === 'text/csv') {
       const name = 'invoiceId' in target ? target.invoiceId : 'usage-so-far';
-      return context.text(toStatementCsv(statements), 200, { ...HEADERS, ...csvHeaders(name) });
+      return context.text(toStatementCsv(statements), 200, { ...PAGE_HEADERS, ...csvHeaders(name) });
     }
-    return context.html(statementPage(statements, addressOf(context, target)), 200, HEADERS);
+    return context.html(statementPage(statements, addressOf(context, target)), 200, PAGE_HEADERS);
   } catch (error) {
     const known = toTallystickError(error);
     if (known.code === 'NOT_FOUND' || known.code === 'UNKNOWN_CUSTOMER') {
@@ -80,7 +68,7 @@ async function answer(
     }
     if (!known.code.startsWith('UPSTREAM_')) throw error;
     dependencies.log?.warn({ err: error, ...target }, 'a statement could not be made');
-    return context.html(waitingStatementPage(), 503, { ...HEADERS, 'Retry-After': '60' });
+    return context.html(waitingStatementPage(), 503, { ...PAGE_HEADERS, 'Retry-After': '60' });
   }
 }
 

@@ -1,5 +1,6 @@
 import { html } from 'hono/html';
 import type { StatementBody } from '../api/statement-schemas.ts';
+import { pageDocument } from './page-document.ts';
 import { monthDrawing } from './statement-drawing.ts';
 import { breakdownTable, linesTable, MOST_USERS, spanInWords } from './statement-tables.ts';
 import { dayInWords, groupDigits, moneyInWords } from './words.ts';
@@ -21,7 +22,7 @@ export function statementPage(statements: readonly StatementBody[], address: Sta
   const [first] = statements;
   const title = first === undefined ? 'Usage so far' : `Usage statement, ${titleOf(first)}`;
   return pageDocument(
-    title,
+    { title, stylePath: STATEMENT_STYLE_PATH },
     html`<main>
       ${statements.map((statement, index) => statementArticle(statement, { address, number: index + 1 }))}
       ${statements.length === 0 ? html`<header><div><p class="kicker">Usage so far</p><h1>No subscription is active</h1></div></header><p>There is nothing that a next invoice would hold.</p>` : ''}
@@ -32,7 +33,7 @@ export function statementPage(statements: readonly StatementBody[], address: Sta
 /** For links that are wrong, altered or expired, and statements that do not exist: all look alike. */
 export function missingStatementPage() {
   return pageDocument(
-    'Statement not found',
+    { title: 'Statement not found', stylePath: STATEMENT_STYLE_PATH },
     html`<main>
       <header>
         <div>
@@ -48,7 +49,7 @@ export function missingStatementPage() {
 /** While the invoice's lines are not known and cannot be read. */
 export function waitingStatementPage() {
   return pageDocument(
-    'Statement not ready',
+    { title: 'Statement not ready', stylePath: STATEMENT_STYLE_PATH },
     html`<main>
       <header>
         <div>
@@ -214,22 +215,4 @@ function titleOf({ periodStart, periodEnd }: StatementBody): string {
 /** `1 November 2026, 00:00 UTC`. */
 function instantInWords(instant: string): string {
   return `${dayInWords(instant)}, ${instant.slice(11, 16)} UTC`;
-}
-
-function pageDocument(title: string, body: ReturnType<typeof html>) {
-  return html`<!doctype html>
-    <html lang="en">
-      <head>
-        <meta charset="utf-8" />
-        <meta name="viewport" content="width=device-width, initial-scale=1" />
-        <meta name="robots" content="noindex" />
-        <meta name="referrer" content="no-referrer" />
-        <title>${title}</title>
-        <link rel="icon" href="data:," />
-        <link rel="stylesheet" href="${STATEMENT_STYLE_PATH}" />
-      </head>
-      <body>
-        ${body}
-      </body>
-    </html> `;
 }

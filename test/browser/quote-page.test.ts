@@ -1,10 +1,10 @@
 import { serve } from '@hono/node-server';
-import type { Browser, Page } from 'playwright-core';
+import type { Browser } from 'playwright-core';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { findFreePort } from '../../src/embedded/postgres.ts';
 import { type ApiBench, createApiBench } from '../api/setup.ts';
 import { insertCatalog, insertItem } from '../api/world.ts';
-import { hasChromium, launchChromium } from '../setup/chromium.ts';
+import { hasChromium, launchChromium, openPage } from '../setup/chromium.ts';
 
 const PHONE_WIDTH = 375;
 const isAvailable = hasChromium();
@@ -28,23 +28,6 @@ async function createQuote(body: object): Promise<Quote> {
   });
   expect(response.status, await response.clone().text()).toBe(201);
   return (await response.json()) as Quote;
-}
-
-/** A page that collects what went wrong in it. */
-async function openPage(
-  url: string,
-  options: Parameters<Browser['newContext']>[0] = {},
-): Promise<{ page: Page; complaints: string[]; status: number | undefined }> {
-  const context = await browser.newContext(options);
-  const page = await context.newPage();
-  const complaints: string[] = [];
-  page.on('console', (message) => {
-    if (['error', 'warning'].includes(message.type())) complaints.push(message.text());
-  });
-  page.on('pageerror', (error) => complaints.push(error.message));
-  page.on('requestfailed', (request) => complaints.push(`${request.url()} failed`));
-  const response = await page.goto(url, { waitUntil: 'networkidle' });
-  return { page, complaints, status: response?.status() };
 }
 
 const MODELS = ['gpt-4o', 'gpt-4o-mini', 'gpt-4.1', 'gpt-4.1-mini', 'o3', 'o4-mini', 'gpt-5', 'gpt-5-mini'];
@@ -117,7 +100,7 @@ describe.skipIf(!isAvailable)('the page of a quote in a real browser', () => {
       preparedFor: 'Contoso Ltd',
       targetMarginPercent: 35,
     });
-    const { page, complaints, status } = await openPage(quote.pageUrl);
+    const { page, complaints, status } = await openPage(browser, quote.pageUrl);
     expect(status).toBe(200);
     const text = await page.locator('body').innerText();
     for (const words of [
@@ -151,7 +134,7 @@ describe.skipIf(!isAvailable)('the page of a quote in a real browser', () => {
     });
     for (const colorScheme of ['light', 'dark'] as const) {
       const viewport = { width: PHONE_WIDTH, height: 812 };
-      const { page, complaints } = await openPage(quote.pageUrl, { viewport, colorScheme });
+      const { page, complaints } = await openPage(browser, quote.pageUrl, { viewport, colorScheme });
       const width = await page.evaluate('document.documentElement.scrollWidth');
       expect(width).toBeLessThanOrEqual(PHONE_WIDTH);
       const background = await page.evaluate(
@@ -165,7 +148,7 @@ describe.skipIf(!isAvailable)('the page of a quote in a real browser', () => {
 
   it('prints two dozen lines on at most two pages, on white also in the dark', async () => {
     const quote = await createQuote({ usage: MODELS.map((model) => ({ ...usage[0], model })) });
-    const { page } = await openPage(quote.pageUrl, { colorScheme: 'dark' });
+    const { page } = await openPage(browser, quote.pageUrl, { colorScheme: 'dark' });
     expect(await page.locator('table tbody tr').count()).toBe(MODELS.length * TOKEN_TYPES.length);
     const pdf = await page.pdf({ format: 'A4', preferCSSPageSize: true, printBackground: true });
     expect(countPages(pdf)).toBeLessThanOrEqual(2);
@@ -178,7 +161,7 @@ describe.skipIf(!isAvailable)('the page of a quote in a real browser', () => {
 
   it('prints a small quote on one page', async () => {
     const quote = await createQuote({ usage });
-    const { page } = await openPage(quote.pageUrl);
+    const { page } = await openPage(browser, quote.pageUrl);
     expect(countPages(await page.pdf({ format: 'A4', preferCSSPageSize: true }))).toBe(1);
     await page.context().close();
   });
@@ -186,7 +169,7 @@ describe.skipIf(!isAvailable)('the page of a quote in a real browser', () => {
   it('has contrast of at least 4.5 to 1 for its texts, light and dark', async () => {
     const quote = await createQuote({ usage });
     for (const colorScheme of ['light', 'dark'] as const) {
-      const { page } = await openPage(quote.pageUrl, { colorScheme });
+      const { page } = await openPage(browser, quote.pageUrl, { colorScheme });
       const colors =
         (await page.evaluate(`[...document.querySelectorAll('h1, h2, p, th, td, dt, dd, li, .amount, footer')].map((element) => {
         let ground = element;
@@ -202,8 +185,8 @@ describe.skipIf(!isAvailable)('the page of a quote in a real browser', () => {
   it('shows cost and margin to a key alone', async () => {
     const quote = await createQuote({ usage, targetMarginPercent: 35 });
     const url = `${quote.pageUrl}&view=internal`;
-    expect((await openPage(url)).status).toBe(401);
-    const { page, status } = await openPage(url, {
+    expect((await openPage(browser, url)).status).toBe(401);
+    const { page, status } = await openPage(browser, url, {
       extraHTTPHeaders: { authorization: `Bearer ${bench.keys.sales}` },
       viewport: { width: PHONE_WIDTH, height: 812 },
     });
@@ -219,7 +202,7 @@ describe.skipIf(!isAvailable)('the page of a quote in a real browser', () => {
     const quote = await createQuote({
       usage: [...usage, { ...usage[0], model: 'gpt-4-turbo', cachedPromptTokenCount: 0 }],
     });
-    const { page } = await openPage(quote.pageUrl);
+    const { page } = await openPage(browser, quote.pageUrl);
     const row = page.locator('tr', { hasText: 'GPT-4 turbo output tokens' });
     expect(await row.innerText()).toContain('on request');
     expect(await page.locator('.total .amount').innerText()).toBe('On request');
@@ -228,7 +211,7 @@ describe.skipIf(!isAvailable)('the page of a quote in a real browser', () => {
 
   it('shows a page of its own for a wrong link', async () => {
     const quote = await createQuote({ usage });
-    const { page, status } = await openPage(quote.pageUrl.replace('signature=', 'signature=x'));
+    const { page, status } = await openPage(browser, quote.pageUrl.replace('signature=', 'signature=x'));
     expect(status).toBe(404);
     expect(await page.locator('h1').innerText()).toBe('This quote cannot be shown');
     await page.context().close();

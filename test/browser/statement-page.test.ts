@@ -1,9 +1,9 @@
 import { serve } from '@hono/node-server';
-import type { Browser, Page } from 'playwright-core';
+import type { Browser } from 'playwright-core';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { findFreePort } from '../../src/embedded/postgres.ts';
 import { type ApiBench, createApiBench } from '../api/setup.ts';
-import { hasChromium, launchChromium } from '../setup/chromium.ts';
+import { hasChromium, launchChromium, openPage } from '../setup/chromium.ts';
 import { addStatementMonth } from './statement-month.ts';
 
 const PHONE_WIDTH = 375;
@@ -23,23 +23,6 @@ async function linkTo(path: string): Promise<string> {
   });
   expect(response.status, await response.clone().text()).toBe(201);
   return ((await response.json()) as { url: string }).url;
-}
-
-/** A page that collects what went wrong in it. */
-async function openPage(
-  url: string,
-  options: Parameters<Browser['newContext']>[0] = {},
-): Promise<{ page: Page; complaints: string[]; status: number | undefined }> {
-  const context = await browser.newContext(options);
-  const page = await context.newPage();
-  const complaints: string[] = [];
-  page.on('console', (message) => {
-    if (['error', 'warning'].includes(message.type())) complaints.push(message.text());
-  });
-  page.on('pageerror', (error) => complaints.push(error.message));
-  page.on('requestfailed', (request) => complaints.push(`${request.url()} failed`));
-  const response = await page.goto(url, { waitUntil: 'networkidle' });
-  return { page, complaints, status: response?.status() };
 }
 
 describe.skipIf(!isAvailable)('the page of a statement in a real browser', () => {
@@ -65,7 +48,7 @@ describe.skipIf(!isAvailable)('the page of a statement in a real browser', () =>
   });
 
   it('shows the month, its lines and every breakdown', async () => {
-    const { page, complaints, status } = await openPage(await linkTo('/v1/statements/in_contoso'));
+    const { page, complaints, status } = await openPage(browser, await linkTo('/v1/statements/in_contoso'));
     expect(status).toBe(200);
     const text = await page.locator('main').innerText();
     for (const words of [
@@ -88,7 +71,7 @@ describe.skipIf(!isAvailable)('the page of a statement in a real browser', () =>
   });
 
   it('draws the month: a bar for each day, in words too, and nothing that runs', async () => {
-    const { page } = await openPage(await linkTo('/v1/statements/in_contoso'));
+    const { page } = await openPage(browser, await linkTo('/v1/statements/in_contoso'));
     expect(await page.locator('svg.bars > g').count()).toBe(30);
     expect(await page.locator('svg.bars > g').first().locator('rect').count()).toBe(8);
     expect(await page.getByRole('img', { name: 'Tokens by day, stacked by model' }).count()).toBe(1);
@@ -100,7 +83,7 @@ describe.skipIf(!isAvailable)('the page of a statement in a real browser', () =>
   it('fits a phone, in the light and in the dark', async () => {
     const url = await linkTo('/v1/statements/in_contoso');
     for (const colorScheme of ['light', 'dark'] as const) {
-      const { page, complaints } = await openPage(url, {
+      const { page, complaints } = await openPage(browser, url, {
         viewport: { width: PHONE_WIDTH, height: 812 },
         colorScheme,
       });
@@ -115,7 +98,9 @@ describe.skipIf(!isAvailable)('the page of a statement in a real browser', () =>
   });
 
   it('prints a month of 200 users on at most three A4 pages, on white', async () => {
-    const { page } = await openPage(await linkTo('/v1/statements/in_contoso'), { colorScheme: 'dark' });
+    const { page } = await openPage(browser, await linkTo('/v1/statements/in_contoso'), {
+      colorScheme: 'dark',
+    });
     const pdf = await page.pdf({ format: 'A4', preferCSSPageSize: true, printBackground: true });
     expect(pdf.toString('latin1').match(/\/Type\s*\/Page\b/g)?.length).toBeLessThanOrEqual(3);
     await page.emulateMedia({ media: 'print', colorScheme: 'dark' });
@@ -128,7 +113,7 @@ describe.skipIf(!isAvailable)('the page of a statement in a real browser', () =>
   it('has contrast of at least 4.5 to 1 for its texts, light and dark', async () => {
     const url = await linkTo('/v1/statements/in_contoso');
     for (const colorScheme of ['light', 'dark'] as const) {
-      const { page } = await openPage(url, { colorScheme });
+      const { page } = await openPage(browser, url, { colorScheme });
       const colors =
         (await page.evaluate(`[...document.querySelectorAll('h1, h2, p, th, td, dt, dd, li, .amount, a')].map((element) => {
         let ground = element;
@@ -152,7 +137,7 @@ describe.skipIf(!isAvailable)('the page of a statement in a real browser', () =>
       userPrefix: 'person-',
       models: ['gpt-4o'],
     });
-    const { page } = await openPage(await linkTo('/v1/statements/in_fabrikam'));
+    const { page } = await openPage(browser, await linkTo('/v1/statements/in_fabrikam'));
     const text = await page.locator('main').innerText();
     expect(text).toContain('30 others');
     expect(text).toContain('the CSV has all 230');
@@ -161,7 +146,7 @@ describe.skipIf(!isAvailable)('the page of a statement in a real browser', () =>
 
   it('shows a page of its own for a wrong link', async () => {
     const url = await linkTo('/v1/statements/in_contoso');
-    const { page, status } = await openPage(url.replace('signature=', 'signature=x'));
+    const { page, status } = await openPage(browser, url.replace('signature=', 'signature=x'));
     expect(status).toBe(404);
     expect(await page.locator('h1').innerText()).toBe('This statement cannot be shown');
     await page.context().close();

@@ -1,5 +1,5 @@
 import { existsSync } from 'node:fs';
-import { type Browser, chromium } from 'playwright-core';
+import { type Browser, chromium, type Page } from 'playwright-core';
 
 /** Where Debian and others put it; CHROMIUM_PATH names another place. */
 const PLACES = [
@@ -39,4 +39,29 @@ export async function launchChromium(): Promise<Browser> {
   const executablePath = findChromium();
   if (executablePath === undefined) throw new Error('there is no Chromium');
   return await chromium.launch({ executablePath, headless: true, args: ARGUMENTS });
+}
+
+export interface OpenedPage {
+  page: Page;
+  /** What the page complained of: errors, warnings, requests that failed. */
+  complaints: string[];
+  status: number | undefined;
+}
+
+/** A page in a window of its own that collects what went wrong in it. */
+export async function openPage(
+  browser: Browser,
+  url: string,
+  options: Parameters<Browser['newContext']>[0] = {},
+): Promise<OpenedPage> {
+  const context = await browser.newContext(options);
+  const page = await context.newPage();
+  const complaints: string[] = [];
+  page.on('console', (message) => {
+    if (['error', 'warning'].includes(message.type())) complaints.push(message.text());
+  });
+  page.on('pageerror', (error) => complaints.push(error.message));
+  page.on('requestfailed', (request) => complaints.push(`${request.url()} failed`));
+  const response = await page.goto(url, { waitUntil: 'networkidle' });
+  return { page, complaints, status: response?.status() };
 }
