@@ -1,9 +1,6 @@
 import type { Command } from 'commander';
-import { readApiSettings } from '../api/dependencies.ts';
-import { type AskApi, withLocalApi } from './local-api.ts';
-import { createOptionalBilling } from './optional-billing.ts';
+import { askApi, toQuery } from './ask-api.ts';
 import { groupDigits, print, renderTable } from './output.ts';
-import { withStores } from './setup.ts';
 
 interface ShownClose {
   invoiceId: string;
@@ -45,7 +42,7 @@ export function addClosesCommand(program: Command): void {
     .option('--json', 'print as JSON')
     .action((options: Record<string, string | boolean | undefined>) =>
       askApi(async (ask) => {
-        const query = toQuery(options, { customer: 'customerId' });
+        const query = toQuery(options, ['period', 'state', 'limit', 'cursor', ['customer', 'customerId']]);
         const answer = await ask<{ closes: ShownClose[]; nextCursor: string | null }>(
           'GET',
           `/v1/closes?${query}`,
@@ -113,7 +110,7 @@ export function addClosesCommand(program: Command): void {
     .option('--json', 'print as JSON')
     .action((options: Record<string, string | boolean | undefined>) =>
       askApi(async (ask) => {
-        const query = toQuery(options, { customer: 'customerId' });
+        const query = toQuery(options, ['state', 'limit', ['customer', 'customerId']]);
         const answer = await ask<{ creditProposals: ShownCredit[] }>('GET', `/v1/credit-proposals?${query}`);
         print(options.json === true, answer, () => renderCredits(answer.creditProposals));
       }),
@@ -134,24 +131,6 @@ export function addClosesCommand(program: Command): void {
       }),
     );
   }
-}
-
-/** Options as query parameters, under the names that the API has for them. */
-function toQuery(
-  options: Record<string, string | boolean | undefined>,
-  names: Record<string, string>,
-): URLSearchParams {
-  const query = new URLSearchParams();
-  for (const [flag, value] of Object.entries(options)) {
-    if (typeof value === 'string') query.set(names[flag] ?? flag, value);
-  }
-  return query;
-}
-
-async function askApi(work: (ask: AskApi) => Promise<void>): Promise<void> {
-  await withStores(({ config, stores }) =>
-    withLocalApi(stores, createOptionalBilling(config), work, { settings: readApiSettings(config) }),
-  );
 }
 
 function renderCloses(closes: readonly ShownClose[], nextCursor: string | null): string {

@@ -1,9 +1,7 @@
 import type { Command } from 'commander';
 import type { CostsBody } from '../api/costs.ts';
-import { withLocalApi } from './local-api.ts';
-import { createOptionalBilling } from './optional-billing.ts';
+import { askApi, askEveryPage, toQuery } from './ask-api.ts';
 import { groupDigits, print, renderTable } from './output.ts';
-import { withStores } from './setup.ts';
 
 interface CostOptions {
   from?: string;
@@ -32,27 +30,10 @@ Tokens without a known price have no cost, and say why. Capacity that nobody use
   tallystick costs --period 2026-11 --group-by customer,feature`,
     )
     .action((options: CostOptions) =>
-      withStores(async ({ config, stores }) => {
-        const query = new URLSearchParams({ groupBy: options.groupBy, limit: '1000' });
-        for (const [name, value] of [
-          ['from', options.from],
-          ['to', options.to],
-          ['period', options.period],
-          ['customerId', options.customer],
-        ] as const) {
-          if (value !== undefined) query.set(name, value);
-        }
-        const costs = await withLocalApi(stores, createOptionalBilling(config), async (ask) => {
-          const first = await ask<CostsBody>('GET', `/v1/costs?${query}`);
-          const rows = [...first.rows];
-          for (let cursor = first.nextCursor; cursor !== null; ) {
-            query.set('cursor', cursor);
-            const page = await ask<CostsBody>('GET', `/v1/costs?${query}`);
-            rows.push(...page.rows);
-            cursor = page.nextCursor;
-          }
-          return { ...first, rows, nextCursor: null };
-        });
+      askApi(async (ask) => {
+        const query = toQuery(options, ['groupBy', 'from', 'to', 'period', ['customer', 'customerId']]);
+        query.set('limit', '1000');
+        const costs = await askEveryPage<CostsBody>(ask, '/v1/costs', query);
         print(options.json === true, costs, () => renderCosts(costs, options.groupBy.split(',')));
       }),
     );

@@ -1,9 +1,7 @@
 import type { Command } from 'commander';
 import type { CoverageBody } from '../api/coverage.ts';
-import { withLocalApi } from './local-api.ts';
-import { createOptionalBilling } from './optional-billing.ts';
+import { askApi, askEveryPage } from './ask-api.ts';
 import { groupDigits, print, renderTable } from './output.ts';
-import { withStores } from './setup.ts';
 
 export function addCoverageCommand(program: Command): void {
   program
@@ -21,19 +19,9 @@ what the source that bills says of itself. docs/coverage.md explains the reasons
   tallystick coverage --from 2026-11-01 --to 2026-11-02`,
     )
     .action((options: { from: string; to: string; json?: boolean }) =>
-      withStores(async ({ config, stores }) => {
-        const coverage = await withLocalApi(stores, createOptionalBilling(config), async (ask) => {
-          const query = new URLSearchParams({ from: options.from, to: options.to, limit: '1000' });
-          const first = await ask<CoverageBody>('GET', `/v1/coverage?${query}`);
-          const rows = [...first.rows];
-          for (let cursor = first.nextCursor; cursor !== null; ) {
-            query.set('cursor', cursor);
-            const page = await ask<CoverageBody>('GET', `/v1/coverage?${query}`);
-            rows.push(...page.rows);
-            cursor = page.nextCursor;
-          }
-          return { ...first, rows, nextCursor: null };
-        });
+      askApi(async (ask) => {
+        const query = new URLSearchParams({ from: options.from, to: options.to, limit: '1000' });
+        const coverage = await askEveryPage<CoverageBody>(ask, '/v1/coverage', query);
         print(options.json === true, coverage, () => renderCoverage(coverage));
       }),
     );

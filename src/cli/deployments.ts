@@ -1,7 +1,7 @@
 import type { Command } from 'commander';
 import type { PriceChangeBody } from '../api/price-schemas.ts';
+import { askApi, type Options, toQuery } from './ask-api.ts';
 import { print, renderTable } from './output.ts';
-import { askApi } from './prices.ts';
 import { renderPriceChange } from './prices-text.ts';
 
 interface Deployments {
@@ -17,8 +17,6 @@ interface Deployments {
   }[];
 }
 
-type Options = Record<string, string | boolean | undefined>;
-
 /** Adds `deployments list|map`. */
 export function addDeploymentsCommand(program: Command): void {
   const deployments = program
@@ -32,9 +30,7 @@ export function addDeploymentsCommand(program: Command): void {
     .option('--json', 'print as JSON')
     .action((options: Options) =>
       askApi(async (ask) => {
-        const query = new URLSearchParams();
-        if (typeof options.deployment === 'string') query.set('deployment', options.deployment);
-        if (typeof options.at === 'string') query.set('at', options.at);
+        const query = toQuery(options, ['deployment', 'at']);
         const list = await ask<Deployments>('GET', `/v1/deployments?${query}`);
         print(options.json === true, list, () => renderDeployments(list));
       }),

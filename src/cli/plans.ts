@@ -3,8 +3,7 @@ import type { Command } from 'commander';
 import type { PlanDetailBody, PlanListBody } from '../api/plan-schemas.ts';
 import { readCheckedPlan } from '../api/plans.ts';
 import { TallystickError } from '../errors.ts';
-import { withLocalApi } from './local-api.ts';
-import { createOptionalBilling } from './optional-billing.ts';
+import { askApi } from './ask-api.ts';
 import { groupDigits, print, renderTable } from './output.ts';
 import { addPlanCatalogCommands } from './plans-catalog.ts';
 import { withStores } from './setup.ts';
@@ -17,10 +16,8 @@ export function addPlansCommand(program: Command): void {
     .description('plans and their versions')
     .option('--json', 'print as JSON')
     .action((options: { json?: boolean }) =>
-      withStores(async ({ config, stores }) => {
-        const body = await withLocalApi(stores, createOptionalBilling(config), (ask) =>
-          ask<PlanListBody>('GET', '/v1/plans'),
-        );
+      askApi(async (ask) => {
+        const body = await ask<PlanListBody>('GET', '/v1/plans');
         print(options.json === true, body, () => renderList(body));
       }),
     );
@@ -30,11 +27,9 @@ export function addPlansCommand(program: Command): void {
     .option('--at <date>', 'an instant or a date, UTC; default: now')
     .option('--json', 'print as JSON')
     .action((planId: string, options: { at?: string; json?: boolean }) =>
-      withStores(async ({ config, stores }) => {
+      askApi(async (ask) => {
         const query = options.at === undefined ? '' : `?${new URLSearchParams({ at: options.at })}`;
-        const body = await withLocalApi(stores, createOptionalBilling(config), (ask) =>
-          ask<PlanDetailBody>('GET', `/v1/plans/${encodeURIComponent(planId)}${query}`),
-        );
+        const body = await ask<PlanDetailBody>('GET', `/v1/plans/${encodeURIComponent(planId)}${query}`);
         print(options.json === true, body, () => renderPlan(body));
       }),
     );

@@ -1,11 +1,8 @@
 import type { Command } from 'commander';
-import { readApiSettings } from '../api/dependencies.ts';
 import { toPreviewCsv } from '../api/invoice-preview-csv.ts';
 import type { InvoicePreviewBody, SubscriptionPreviewBody } from '../api/invoice-preview-schemas.ts';
-import { withLocalApi } from './local-api.ts';
-import { createOptionalBilling } from './optional-billing.ts';
+import { askApi } from './ask-api.ts';
 import { groupDigits, print, renderTable } from './output.ts';
-import { withStores } from './setup.ts';
 
 export function addPreviewCommand(program: Command): void {
   program
@@ -18,14 +15,9 @@ export function addPreviewCommand(program: Command): void {
       '\nA customer is named by its tenant (Stripe metadata tenant_id), or by its Stripe id where it has none.\n\n  tallystick preview northwind',
     )
     .action((customer: string, options: { json?: boolean; csv?: boolean }) =>
-      withStores(async ({ config, stores }) => {
+      askApi(async (ask) => {
         const route = `/v1/customers/${encodeURIComponent(customer)}/invoice-preview`;
-        const preview = await withLocalApi(
-          stores,
-          createOptionalBilling(config),
-          (ask) => ask<InvoicePreviewBody>('GET', route),
-          { settings: readApiSettings(config) },
-        );
+        const preview = await ask<InvoicePreviewBody>('GET', route);
         print(options.json === true, preview, () =>
           options.csv === true ? toPreviewCsv(preview).trimEnd() : renderPreview(preview),
         );

@@ -1,10 +1,8 @@
 import type { Command } from 'commander';
 import { PICO_DIGITS, parseDecimal } from '../../pricing/money.ts';
-import { type AskApi, withLocalApi } from './local-api.ts';
-import { createOptionalBilling } from './optional-billing.ts';
+import { askApi, toQuery } from './ask-api.ts';
 import { print, renderTable } from './output.ts';
 import { renderChange } from './price-change-text.ts';
-import { withStores } from './setup.ts';
 
 interface Item {
   id: string;
@@ -47,11 +45,7 @@ export function addPricesReviewCommands(prices: Command): void {
     .option('--json', 'print as JSON')
     .action((options: Record<string, string | boolean | undefined>) =>
       askApi(async (ask) => {
-        const query = new URLSearchParams();
-        for (const name of ['status', 'verdict', 'limit', 'cursor']) {
-          const value = options[name];
-          if (typeof value === 'string') query.set(name, value);
-        }
+        const query = toQuery(options, ['status', 'verdict', 'limit', 'cursor']);
         const listing = await ask<Listing>('GET', `/v1/prices/sync?${query}`);
         print(options.json === true, listing, () => renderListing(listing));
       }),
@@ -117,10 +111,6 @@ changes in the book by this alone; the next synchronization compares it, and a f
         );
       }),
     );
-}
-
-async function askApi(work: (ask: AskApi) => Promise<void>): Promise<void> {
-  await withStores(({ config, stores }) => withLocalApi(stores, createOptionalBilling(config), work));
 }
 
 function renderListing(listing: Listing): string {

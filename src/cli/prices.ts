@@ -9,8 +9,7 @@ import { systemClock } from '../clock.ts';
 import { ValidationError } from '../errors.ts';
 import { readPriceBook } from '../ledger/price-book.ts';
 import { importPriceFile } from '../ledger/price-file-import.ts';
-import { type AskApi, withLocalApi } from './local-api.ts';
-import { createOptionalBilling } from './optional-billing.ts';
+import { askApi, type Options, toQuery } from './ask-api.ts';
 import { print } from './output.ts';
 import { addPricesReviewCommands } from './prices-review.ts';
 import { addPricesSyncCommand } from './prices-sync.ts';
@@ -23,8 +22,6 @@ import {
   withEveryLine,
 } from './prices-text.ts';
 import { withStores } from './setup.ts';
-
-type Options = Record<string, string | boolean | undefined>;
 
 /** Adds `prices list|add|import|export|diff|sync|review|map`. */
 export function addPricesCommand(program: Command): void {
@@ -49,13 +46,7 @@ function addListCommand(prices: Command): void {
     .option('--json', 'print as JSON')
     .action((options: Options) =>
       askApi(async (ask) => {
-        const query = queryOf(options, [
-          ['model', 'model'],
-          ['at', 'at'],
-          ['asOfVersion', 'version'],
-          ['limit', 'limit'],
-          ['cursor', 'cursor'],
-        ]);
+        const query = toQuery(options, ['model', 'at', 'limit', 'cursor', ['asOfVersion', 'version']]);
         const list = await ask<ShownPriceList>('GET', `/v1/prices?${query}`);
         print(options.json === true, list, () => renderPriceList(list));
       }),
@@ -163,28 +154,11 @@ function addDiffCommand(prices: Command): void {
     .option('--json', 'print as JSON')
     .action((options: Options) =>
       askApi(async (ask) => {
-        const query = queryOf(options, [
-          ['from', 'from'],
-          ['to', 'to'],
-        ]);
+        const query = toQuery(options, ['from', 'to']);
         const diff = await ask<ShownPriceDiff>('GET', `/v1/prices/diff?${query}`);
         print(options.json === true, diff, () => renderPriceDiff(diff));
       }),
     );
-}
-
-/** Runs a command over the routes of the API, in this process. */
-export async function askApi(work: (ask: AskApi) => Promise<void>): Promise<void> {
-  await withStores(({ config, stores }) => withLocalApi(stores, createOptionalBilling(config), work));
-}
-
-function queryOf(options: Options, names: readonly (readonly [string, string])[]): URLSearchParams {
-  const query = new URLSearchParams();
-  for (const [option, name] of names) {
-    const value = options[option];
-    if (typeof value === 'string') query.set(name, value);
-  }
-  return query;
 }
 
 function formatOf(file: string, format: unknown): PriceFileFormat {

@@ -1,10 +1,8 @@
 import type { Command } from 'commander';
 import type { PurchaseShown } from '../api/provisioned.ts';
+import { askApi } from './ask-api.ts';
 import { readInstant } from './instant.ts';
-import { withLocalApi } from './local-api.ts';
-import { createOptionalBilling } from './optional-billing.ts';
 import { print, renderTable } from './output.ts';
-import { withStores } from './setup.ts';
 
 interface AddOptions {
   deployment: string;
@@ -49,24 +47,22 @@ export function addProvisionedCommand(program: Command): void {
       '\n  tallystick provisioned add --deployment ptu-eu --from 2026-11-01 --units 50 --increment 50 --hourly 1.00 \\\n    --throughput 2500 --completion-weight 4',
     )
     .action((options: AddOptions) =>
-      withStores(async ({ config, stores }) => {
-        const purchase = await withLocalApi(stores, createOptionalBilling(config), (ask) =>
-          ask<PurchaseShown>('POST', '/v1/provisioned', {
-            deployment: options.deployment,
-            from: readInstant('--from', options.from).toISOString(),
-            until: options.until === undefined ? null : readInstant('--until', options.until).toISOString(),
-            unitCount: Number(options.units),
-            unitIncrement: Number(options.increment),
-            hourlyUsdPerUnit: options.hourly,
-            reservedUnitCount: Number(options.reservedUnits),
-            reservedHourlyUsdPerUnit: options.reservedHourly ?? null,
-            tokensPerMinutePerUnit: Number(options.throughput),
-            completionWeight: options.completionWeight,
-            cachedWeight: options.cachedWeight,
-            idlePolicy: options.idle,
-            note: options.note,
-          }),
-        );
+      askApi(async (ask) => {
+        const purchase = await ask<PurchaseShown>('POST', '/v1/provisioned', {
+          deployment: options.deployment,
+          from: readInstant('--from', options.from).toISOString(),
+          until: options.until === undefined ? null : readInstant('--until', options.until).toISOString(),
+          unitCount: Number(options.units),
+          unitIncrement: Number(options.increment),
+          hourlyUsdPerUnit: options.hourly,
+          reservedUnitCount: Number(options.reservedUnits),
+          reservedHourlyUsdPerUnit: options.reservedHourly ?? null,
+          tokensPerMinutePerUnit: Number(options.throughput),
+          completionWeight: options.completionWeight,
+          cachedWeight: options.cachedWeight,
+          idlePolicy: options.idle,
+          note: options.note,
+        });
         print(options.json === true, purchase, () => renderPurchases([purchase]));
       }),
     );
@@ -75,10 +71,8 @@ export function addProvisionedCommand(program: Command): void {
     .description('all purchases, with their use of the last days, average and marginal cost')
     .option('--json', 'print as JSON')
     .action((options: { json?: boolean }) =>
-      withStores(async ({ config, stores }) => {
-        const answer = await withLocalApi(stores, createOptionalBilling(config), (ask) =>
-          ask<{ purchases: PurchaseShown[] }>('GET', '/v1/provisioned'),
-        );
+      askApi(async (ask) => {
+        const answer = await ask<{ purchases: PurchaseShown[] }>('GET', '/v1/provisioned');
         print(options.json === true, answer, () => renderPurchases(answer.purchases));
       }),
     );

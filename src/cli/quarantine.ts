@@ -1,9 +1,6 @@
 import type { Command } from 'commander';
-import { readApiSettings } from '../api/dependencies.ts';
-import { type AskApi, withLocalApi } from './local-api.ts';
-import { createOptionalBilling } from './optional-billing.ts';
+import { askApi, toQuery } from './ask-api.ts';
 import { groupDigits, print, renderTable } from './output.ts';
-import { withStores } from './setup.ts';
 
 interface Entry {
   id: string;
@@ -45,17 +42,7 @@ export function addQuarantineCommand(program: Command): void {
     .option('--json', 'print as JSON')
     .action((options: Record<string, string | boolean | undefined>) =>
       askApi(async (ask) => {
-        const query = new URLSearchParams();
-        for (const [flag, name] of [
-          ['stage', 'stage'],
-          ['reason', 'reason'],
-          ['customer', 'customerId'],
-          ['limit', 'limit'],
-          ['cursor', 'cursor'],
-        ] as const) {
-          const value = options[flag];
-          if (typeof value === 'string') query.set(name, value);
-        }
+        const query = toQuery(options, ['stage', 'reason', 'limit', 'cursor', ['customer', 'customerId']]);
         const listing = await ask<Listing>('GET', `/v1/quarantine?${query}`);
         print(options.json === true, listing, () => renderListing(listing));
       }),
@@ -115,12 +102,6 @@ export function addQuarantineCommand(program: Command): void {
 
 function routeOf(id: string, act: string): string {
   return `/v1/quarantine/${encodeURIComponent(id)}/${act}`;
-}
-
-async function askApi(work: (ask: AskApi) => Promise<void>): Promise<void> {
-  await withStores(({ config, stores }) =>
-    withLocalApi(stores, createOptionalBilling(config), work, { settings: readApiSettings(config) }),
-  );
 }
 
 function renderListing(listing: Listing): string {

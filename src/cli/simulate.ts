@@ -3,10 +3,8 @@ import type { Command } from 'commander';
 import { parse } from 'yaml';
 import type { SimulationBody } from '../api/simulation-schemas.ts';
 import { ValidationError } from '../errors.ts';
-import { withLocalApi } from './local-api.ts';
-import { createOptionalBilling } from './optional-billing.ts';
+import { askApi } from './ask-api.ts';
 import { print, renderTable } from './output.ts';
-import { withStores } from './setup.ts';
 
 export function addSimulateCommand(program: Command): void {
   program
@@ -27,11 +25,9 @@ export function addSimulateCommand(program: Command): void {
       withoutFeatures: [search]`,
     )
     .action((options: { file: string; json?: boolean }) =>
-      withStores(async ({ config, stores }) => {
+      askApi(async (ask) => {
         const request = await readRequest(options.file);
-        const simulation = await withLocalApi(stores, createOptionalBilling(config), (ask) =>
-          ask<SimulationBody>('POST', '/v1/simulations', request),
-        );
+        const simulation = await ask<SimulationBody>('POST', '/v1/simulations', request);
         print(options.json === true, simulation, () => renderSimulation(simulation));
       }),
     );

@@ -1,3 +1,4 @@
+import { PICO_DIGITS, parseDecimal } from '../../../pricing/money.ts';
 import type { UsageSource } from '../../azure/source.ts';
 import type { Config } from '../../config.ts';
 import { toTallystickError } from '../../errors.ts';
@@ -144,7 +145,8 @@ function findDoubleItems(items: readonly BillingSubscriptionItem[]): Finding[] {
   const itemsByPair = new Map<string, string[]>();
   for (const item of items) {
     // A price of zero charges nothing twice.
-    if (item.price?.kind === 'per_unit' && Number(item.price.unitAmountDecimal) === 0) continue;
+    if (item.price?.kind === 'per_unit' && parseDecimal(item.price.unitAmountDecimal, PICO_DIGITS) === 0n)
+      continue;
     const pair = `customer ${item.stripeCustomerId}, meter ${item.stripeMeterId}`;
     itemsByPair.set(pair, [...(itemsByPair.get(pair) ?? []), item.subscriptionItemId]);
   }
