@@ -1,5 +1,6 @@
 import type { RatePrice } from './rate-price.ts';
 import { type RatedLine, rateQuantity, splitAmount } from './rating.ts';
+import { sum } from './statistics.ts';
 
 /** A metered subscription item as the ledger knows it. */
 export interface PreviewItem {
@@ -178,10 +179,6 @@ function passLine(line: PreviewStripeLine): PreviewLine {
 /** What rated lines come to in minor units: the sum of what each was rounded to. */
 export function amountOf(lines: readonly RatedLine[]): bigint {
   return sum(lines.map((line) => line.amountMinor));
-}
-
-function sum(values: readonly bigint[]): bigint {
-  return values.reduce((total, value) => total + value, 0n);
 }
 
 function larger(left: bigint, right: bigint): bigint {

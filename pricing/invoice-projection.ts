@@ -2,6 +2,7 @@ import { amountOf } from './invoice-preview.ts';
 import { divideHalfUp } from './money.ts';
 import type { RatePrice } from './rate-price.ts';
 import { rateQuantity } from './rating.ts';
+import { nearestRank } from './statistics.ts';
 
 const HOUR_MS = 3_600_000;
 const DAY_MS = 24 * HOUR_MS;
@@ -113,7 +114,7 @@ function projectItem(
   const project = (percent: number): bigint => {
     let quantity = item.quantity;
     for (const { day, lengthMs } of coming) {
-      const sample = percentile(samplesByWeekday.get(weekdayOf(day)) ?? [], percent);
+      const sample = nearestRank(samplesByWeekday.get(weekdayOf(day)) ?? [], percent);
       const expected = divideHalfUp(sample * lengthMs, BigInt(DAY_MS));
       const held = item.periodTokens.get(day) ?? 0n;
       if (expected > held) quantity += expected - held;
@@ -168,12 +169,6 @@ function daysOf(firstDay: number, period: { start: Date; end: Date }): ComingDay
     if (to > from) days.push({ day, lengthMs: BigInt(to - from) });
   }
   return days;
-}
-
-/** Nearest rank, of values in ascending order. */
-function percentile(sorted: readonly bigint[], percent: number): bigint {
-  const rank = Math.max(1, Math.ceil((sorted.length * percent) / 100));
-  return sorted[rank - 1] ?? 0n;
 }
 
 function startOfDay(instantMs: number): number {

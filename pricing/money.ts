@@ -68,3 +68,8 @@ export function formatMinor(amountMinor: bigint, currency: string): string {
   const digits = minorUnitDigits(currency);
   return formatDecimal(amountMinor, digits, digits);
 }
+
+/** Pico of a currency's unit, exactly, as decimal text with at least two decimals. */
+export function formatPico(amountPico: bigint): string {
+  return formatDecimal(amountPico, PICO_DIGITS, 2);
+}

@@ -4,6 +4,7 @@ import { MONTH_DAYS } from './quote-range.ts';
 import type { RatedPart } from './quote-rates.ts';
 import type { QuoteUsage } from './quote-usage.ts';
 import { splitAmount } from './rating.ts';
+import { sum } from './statistics.ts';
 
 const MONTH_HOURS = BigInt(MONTH_DAYS) * 24n;
 
@@ -118,8 +119,4 @@ function stepOf(bought: QuoteCapacity, addedWeight: bigint): CapacityStep {
 
 function divideUp(numerator: bigint, denominator: bigint): bigint {
   return (numerator + denominator - 1n) / denominator;
-}
-
-function sum(values: readonly bigint[]): bigint {
-  return values.reduce((total, value) => total + value, 0n);
 }

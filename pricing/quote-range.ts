@@ -1,6 +1,7 @@
 import { divideHalfUp } from './money.ts';
 import { findPrice, type PriceBook } from './price-book.ts';
 import { countTokens, type QuoteUsage, type Ratio } from './quote-usage.ts';
+import { compare, nearestRank, sum } from './statistics.ts';
 import { TOKEN_TYPES } from './tokens.ts';
 
 /** A month of a quote, in days. */
@@ -59,9 +60,10 @@ export function measureUsers(
   const knownCosts = costs.filter((cost) => cost !== null);
   const cost = knownCosts.length === costs.length && sum(knownCosts) > 0n ? knownCosts : null;
   const measured = cost ?? tokens;
+  const ranked = measured.toSorted(compare);
   const total = sum(measured);
   const ratioOf = (percent: number): Ratio => ({
-    numerator: percentile(measured, percent) * BigInt(measured.length),
+    numerator: nearestRank(ranked, percent) * BigInt(measured.length),
     denominator: total,
   });
   return {
@@ -122,24 +124,12 @@ function aroundOne(low: Ratio, high: Ratio): UsageRange {
 }
 
 function monthly(values: readonly bigint[], dayCount: number): Percentiles {
+  const sorted = values.toSorted(compare);
   const perMonth = (value: bigint, divisor: number) =>
     divideHalfUp(value * BigInt(MONTH_DAYS), BigInt(dayCount) * BigInt(divisor));
   return {
-    p50: perMonth(percentile(values, 50), 1),
-    p90: perMonth(percentile(values, 90), 1),
+    p50: perMonth(nearestRank(sorted, 50), 1),
+    p90: perMonth(nearestRank(sorted, 90), 1),
     mean: perMonth(sum(values), values.length),
   };
-}
-
-function percentile(values: readonly bigint[], percent: number): bigint {
-  const sorted = values.toSorted(compare);
-  return sorted[Math.max(0, Math.ceil((sorted.length * percent) / 100) - 1)] ?? 0n;
-}
-
-function compare(left: bigint, right: bigint): number {
-  return left < right ? -1 : left > right ? 1 : 0;
-}
-
-function sum(values: readonly bigint[]): bigint {
-  return values.reduce((total, value) => total + value, 0n);
 }

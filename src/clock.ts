@@ -28,3 +28,11 @@ export interface TimeWindow {
   start: Date;
   end: Date;
 }
+
+/** The calendar month in UTC that a text such as `2026-11` names; null when it names none. */
+export function readMonth(text: string): TimeWindow | null {
+  const found = /^(\d{4})-(0[1-9]|1[0-2])$/.exec(text);
+  if (found === null) return null;
+  const [year, month] = [Number(found[1]), Number(found[2])];
+  return { start: new Date(Date.UTC(year, month - 1, 1)), end: new Date(Date.UTC(year, month, 1)) };
+}

@@ -1,4 +1,5 @@
 import { createRoute, z } from '@hono/zod-openapi';
+import { readMonth } from '../clock.ts';
 import { findCertificate, getCertificate, isCertificateSound } from '../ledger/close-certificates.ts';
 import { getClose, listCloses, releaseClose } from '../ledger/close-desk.ts';
 import { requireScope, securityOf } from './authentication.ts';
@@ -172,11 +173,6 @@ export function addCloseRoutes(api: Api, dependencies: ApiDependencies): void {
     await askForStep(dependencies, 'close-invoices', 'release');
     return context.json({ close: showClose(close) }, 202);
   });
-}
-
-function readMonth(period: string): { start: Date; end: Date } {
-  const [year = 0, month = 1] = period.split('-').map(Number);
-  return { start: new Date(Date.UTC(year, month - 1, 1)), end: new Date(Date.UTC(year, month, 1)) };
 }
 
 function readCursor(cursor: string): { periodEnd: Date; invoiceId: string } {

@@ -1,6 +1,5 @@
 import { createRoute, z } from '@hono/zod-openapi';
-import { accepts } from 'hono/accepts';
-import { formatDecimal, PICO_DIGITS } from '../../pricing/money.ts';
+import { formatPico } from '../../pricing/money.ts';
 import {
   COST_DIMENSIONS,
   type CostDimension,
@@ -12,8 +11,10 @@ import {
 } from '../ledger/cost-queries.ts';
 import { requireScope, securityOf } from './authentication.ts';
 import { readDayWindow } from './cost-window.ts';
+import { csvPage, toCsv, wantsCsv } from './csv.ts';
 import { decodeCursor, encodeCursor } from './cursor.ts';
 import type { Api, ApiDependencies } from './dependencies.ts';
+import { groupBySchema } from './group-by.ts';
 import {
   AmountSchema,
   CursorSchema,
@@ -24,22 +25,11 @@ import {
   TokenCountSchema,
   textSchema,
 } from './schemas.ts';
-import { toCsv } from './usage-csv.ts';
 import { usageWindowFields } from './usage-window.ts';
 
 const CostQuerySchema = z.strictObject({
   ...usageWindowFields,
-  groupBy: z
-    .string()
-    .default('day')
-    .transform((text) => (text === '' ? [] : text.split(',')))
-    .pipe(
-      z
-        .array(z.enum(COST_DIMENSIONS, { error: `must be some of ${COST_DIMENSIONS.join(', ')}` }))
-        .min(1, { error: `must name at least one of ${COST_DIMENSIONS.join(', ')}` })
-        .refine((names) => new Set(names).size === names.length, { error: 'must not name one twice' }),
-    )
-    .openapi({ type: 'string', example: 'day,customer', description: COST_DIMENSIONS.join(', ') }),
+  groupBy: groupBySchema(COST_DIMENSIONS, { default: 'day', least: 1, example: 'day,customer' }),
   customerId: IdentifierSchema.optional(),
   model: textSchema(512).min(1).optional(),
   feature: textSchema(512).min(1).optional(),
@@ -136,15 +126,8 @@ export function addCostRoutes(api: Api, dependencies: ApiDependencies): void {
       ...(customer === undefined ? {} : { customerId: customer === '' ? null : customer }),
       ...showTotals(totals),
     }));
-    const supports = ['application/json', 'text/csv'];
-    if (accepts(context, { header: 'Accept', supports, default: 'application/json' }) === 'text/csv') {
-      const headers: Record<string, string> = { 'Content-Type': 'text/csv; charset=utf-8; header=present' };
-      if (nextCursor !== null) {
-        const next = new URL(context.req.url);
-        next.searchParams.set('cursor', nextCursor);
-        headers.Link = `<${next.pathname}${next.search}>; rel="next"`;
-      }
-      return context.text(toCostCsv(rows, groupBy), 200, headers);
+    if (wantsCsv(context)) {
+      return csvPage(context, toCostCsv(rows, groupBy), nextCursor);
     }
     const completeness = await readCostCompleteness(database, window);
     const idle = await readIdleCosts(database, window);
@@ -156,8 +139,8 @@ export function addCostRoutes(api: Api, dependencies: ApiDependencies): void {
         dueDayCount: String(completeness.dueDayCount),
         ratedDayCount: String(completeness.ratedDayCount),
         priceBookVersions: completeness.priceBookVersions,
-        totals: { ...showTotals(await readCostTotals(database, filter)), overhead: showUsd(overhead) },
-        overhead: idle.map(({ deployment, costPicoUsd }) => ({ deployment, cost: showUsd(costPicoUsd) })),
+        totals: { ...showTotals(await readCostTotals(database, filter)), overhead: formatPico(overhead) },
+        overhead: idle.map(({ deployment, costPicoUsd }) => ({ deployment, cost: formatPico(costPicoUsd) })),
         rows,
         nextCursor,
       },
@@ -170,17 +153,12 @@ function showTotals(totals: CostTotals) {
   const known = totals.tokenCostPicoUsd + totals.provisionedCostPicoUsd;
   return {
     tokenCount: String(totals.tokenCount),
-    cost: totals.unknown.length > 0 ? null : showUsd(known),
-    knownCost: showUsd(known),
-    tokenCost: showUsd(totals.tokenCostPicoUsd),
-    provisionedCost: showUsd(totals.provisionedCostPicoUsd),
+    cost: totals.unknown.length > 0 ? null : formatPico(known),
+    knownCost: formatPico(known),
+    tokenCost: formatPico(totals.tokenCostPicoUsd),
+    provisionedCost: formatPico(totals.provisionedCostPicoUsd),
     unknown: totals.unknown.map(({ reason, tokenCount }) => ({ reason, tokenCount: String(tokenCount) })),
   };
-}
-
-/** Exact USD. */
-export function showUsd(picoUsd: bigint): string {
-  return formatDecimal(picoUsd, PICO_DIGITS, 2);
 }
 
 function toCostCsv(rows: readonly ShownRow[], groupBy: readonly CostDimension[]): string {

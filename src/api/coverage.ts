@@ -1,5 +1,4 @@
 import { createRoute, z } from '@hono/zod-openapi';
-import { accepts } from 'hono/accepts';
 import { DAY_MS } from '../clock.ts';
 import { ValidationError } from '../errors.ts';
 import {
@@ -10,10 +9,10 @@ import {
 } from '../ledger/coverage.ts';
 import { DIFFERENCE_REASONS } from '../ledger/coverage-reasons.ts';
 import { requireScope, securityOf } from './authentication.ts';
+import { csvPage, toCsv, wantsCsv } from './csv.ts';
 import { decodeCursor, encodeCursor, invalidCursor } from './cursor.ts';
 import type { Api, ApiDependencies } from './dependencies.ts';
 import { CursorSchema, InstantSchema, keyedProblems, PageLimitSchema, TokenCountSchema } from './schemas.ts';
-import { toCsv } from './usage-csv.ts';
 import { readWindow, usageWindowFields } from './usage-window.ts';
 
 /** The report reads every row of both sources; a month with its grace is what somebody closes. */
@@ -100,15 +99,8 @@ export function addCoverageRoutes(api: Api, dependencies: ApiDependencies): void
       model: row.model,
       ...show(row),
     }));
-    const supports = ['application/json', 'text/csv'];
-    if (accepts(context, { header: 'Accept', supports, default: 'application/json' }) === 'text/csv') {
-      const headers: Record<string, string> = { 'Content-Type': 'text/csv; charset=utf-8; header=present' };
-      if (nextCursor !== null) {
-        const next = new URL(context.req.url);
-        next.searchParams.set('cursor', nextCursor);
-        headers.Link = `<${next.pathname}${next.search}>; rel="next"`;
-      }
-      return context.text(toCoverageCsv(rows), 200, headers);
+    if (wantsCsv(context)) {
+      return csvPage(context, toCoverageCsv(rows), nextCursor);
     }
     const showSource = (side: typeof sources.billing) =>
       side === null ? null : { ...side, collectedThrough: side.collectedThrough.toISOString() };

@@ -1,9 +1,9 @@
 import { createRoute, z } from '@hono/zod-openapi';
-import { accepts } from 'hono/accepts';
 import { addMs, HOUR_MS } from '../clock.ts';
 import { DRIFT_REPORT_CLASSES, type DriftRow, readDriftReport } from '../ledger/drift-report.ts';
 import { checkDriftWindow } from '../ledger/drift-window.ts';
 import { requireScope, securityOf } from './authentication.ts';
+import { csvPage, toCsv, wantsCsv } from './csv.ts';
 import { decodeCursor, encodeCursor, invalidCursor } from './cursor.ts';
 import type { Api, ApiDependencies } from './dependencies.ts';
 import {
@@ -14,7 +14,6 @@ import {
   PageLimitSchema,
   TokenCountSchema,
 } from './schemas.ts';
-import { toCsv } from './usage-csv.ts';
 import { readWindow, usageWindowFields } from './usage-window.ts';
 
 const DriftQuerySchema = z.strictObject({
@@ -95,20 +94,9 @@ export function addDriftRoutes(api: Api, dependencies: ApiDependencies): void {
       last === undefined
         ? null
         : encodeCursor([last.windowStart.toISOString(), last.customerId, last.tokenType]);
-    const type = accepts(context, {
-      header: 'Accept',
-      supports: ['application/json', 'text/csv'],
-      default: 'application/json',
-    });
-    if (type === 'text/csv') {
-      const headers: Record<string, string> = { 'Content-Type': 'text/csv; charset=utf-8; header=present' };
-      if (nextCursor !== null) {
-        const next = new URL(context.req.url);
-        next.searchParams.set('cursor', nextCursor);
-        headers.Link = `<${next.pathname}${next.search}>; rel="next"`;
-      }
+    if (wantsCsv(context)) {
       const cells = rows.map((row) => CSV_COLUMNS.map((column) => row[column]));
-      return context.text(toCsv(CSV_COLUMNS, cells), 200, headers);
+      return csvPage(context, toCsv(CSV_COLUMNS, cells), nextCursor);
     }
     return context.json({ asOf: dependencies.clock.now().toISOString(), rows, nextCursor }, 200);
   });

@@ -1,5 +1,5 @@
+import { toCsv } from './csv.ts';
 import type { InvoicePreviewBody, SubscriptionPreviewBody } from './invoice-preview-schemas.ts';
-import { toCsv } from './usage-csv.ts';
 
 const COLUMNS = [
   'customerId',

@@ -1,13 +1,12 @@
 import { createRoute, z } from '@hono/zod-openapi';
 import { addSums, type MarginSums, NO_SUMS, rateMargins } from '../../pricing/margin.ts';
-import { formatDecimal, minorUnitDigits, PICO_DIGITS } from '../../pricing/money.ts';
+import { formatDecimal, formatPico, minorUnitDigits, PICO_DIGITS } from '../../pricing/money.ts';
 import type { TimeWindow } from '../clock.ts';
 import { readCostCompleteness } from '../ledger/cost-queries.ts';
 import { CustomerRateReader } from '../ledger/customer-rates.ts';
 import { readFeatureUserCosts, readMarginCustomers, readMarginUsage } from '../ledger/margin-queries.ts';
 import { requireScope, securityOf } from './authentication.ts';
 import { readDayWindow } from './cost-window.ts';
-import { showUsd } from './costs.ts';
 import { decodeCursor, encodeCursor } from './cursor.ts';
 import type { Api, ApiDependencies } from './dependencies.ts';
 import {
@@ -101,7 +100,8 @@ export function addMarginRoutes(api: Api, dependencies: ApiDependencies): void {
         })),
         features: collected.features.map(({ feature, currency, sums }) => {
           const found = users.get(feature);
-          const orNull = (picoUsd: bigint | null | undefined) => (picoUsd == null ? null : showUsd(picoUsd));
+          const orNull = (picoUsd: bigint | null | undefined) =>
+            picoUsd == null ? null : formatPico(picoUsd);
           return {
             feature,
             ...showFigures(sums, currency),
@@ -191,8 +191,8 @@ function showFigures(sums: MarginSums, currency: string) {
     tokenCount: String(sums.tokenCount),
     revenue: hasRevenue ? known(showPico(sums.ratedRevenuePicoMinor)) : unknown('no_sell_rate'),
     unratedTokenCount: String(sums.unratedTokenCount),
-    cost: hasCost ? known(showUsd(sums.knownCostPicoUsd)) : unknown('no_known_cost'),
-    knownCost: showUsd(sums.knownCostPicoUsd),
+    cost: hasCost ? known(formatPico(sums.knownCostPicoUsd)) : unknown('no_known_cost'),
+    knownCost: formatPico(sums.knownCostPicoUsd),
     unknownCostTokenCount: String(sums.unknownCostTokenCount),
     margin: !hasRevenue
       ? unknown('revenue_unknown')

@@ -1,5 +1,5 @@
 import { createRoute, z } from '@hono/zod-openapi';
-import { formatDecimal } from '../../pricing/money.ts';
+import { formatDecimal, formatPico } from '../../pricing/money.ts';
 import {
   averagePicoUsdPerMillion,
   createProvisionedCapacity,
@@ -13,7 +13,6 @@ import type { TimeWindow } from '../clock.ts';
 import { addPurchase, type ProvisionedPurchase, readPurchases } from '../ledger/provisioned.ts';
 import { OBSERVED_DAYS, observedWindow, readPurchaseUse } from '../ledger/provisioned-usage.ts';
 import { requireScope, securityOf } from './authentication.ts';
-import { showUsd } from './costs.ts';
 import { type Api, type ApiDependencies, actorOf } from './dependencies.ts';
 import {
   AmountSchema,
@@ -173,16 +172,16 @@ async function showPurchase(
     from: validFrom.toISOString(),
     until: validUntil?.toISOString() ?? null,
     createdAt: createdAt.toISOString(),
-    hourlyCost: showUsd(hourlyCost),
+    hourlyCost: formatPico(hourlyCost),
     use: {
       hourCount,
       weightedTokensPerHourAtMost: tokens(most),
       usedWeightedTokens: tokens(usedWeight),
       busiestHourWeightedTokens: tokens(busiestWeight),
-      averageUsdPerMillion: average === null ? null : showUsd(average),
+      averageUsdPerMillion: average === null ? null : formatPico(average),
       marginalUsdPerHour: {
         freeWeightedTokens: tokens(free),
-        beyond: showUsd(step.picoUsd),
+        beyond: formatPico(step.picoUsd),
         addedUnitCount: Number(step.addedUnitCount),
       },
     },

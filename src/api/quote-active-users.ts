@@ -1,4 +1,4 @@
-import { formatDecimal, PICO_DIGITS } from '../../pricing/money.ts';
+import { formatPico } from '../../pricing/money.ts';
 import { nearestNames } from '../../pricing/near-names.ts';
 import type { PriceBook } from '../../pricing/price-book.ts';
 import type { UsageGroup } from '../../pricing/quote-answer.ts';
@@ -52,10 +52,7 @@ export async function measureActiveUsers(
       sampleUserCount: users.length,
       sampleDayCount: dayCount,
       tokensPerUserMonth: show(distribution.tokens, String),
-      costPerUserMonth:
-        distribution.cost === null
-          ? null
-          : show(distribution.cost, (value) => formatDecimal(value, PICO_DIGITS, 2)),
+      costPerUserMonth: distribution.cost === null ? null : show(distribution.cost, formatPico),
     });
   }
   return {

@@ -1,4 +1,4 @@
-import { formatDecimal, PICO_DIGITS } from '../../pricing/money.ts';
+import { formatDecimal, formatPico } from '../../pricing/money.ts';
 import { WEIGHT_DIGITS } from '../../pricing/provisioned.ts';
 import type { Quote } from '../../pricing/quote.ts';
 import type { CapacityStep } from '../../pricing/quote-capacity.ts';
@@ -71,7 +71,7 @@ function describeStep(step: CapacityStep): string {
   const outcome =
     addedUnitCount === 0n
       ? 'it fits, and costs nothing more'
-      : `${addedUnitCount} more units are bought, for ${formatDecimal(step.hourlyPicoUsd, PICO_DIGITS, 2)} an hour`;
+      : `${addedUnitCount} more units are bought, for ${formatPico(step.hourlyPicoUsd)} an hour`;
   const spread = isSpreadEvenly
     ? 'It was not used in the last 7 days: the usage is spread evenly over the hours.'
     : 'The usage is spread over the hours as its own was in the last 7 days.';

@@ -1,5 +1,5 @@
+import { toCsv } from './csv.ts';
 import type { StoredQuoteBody } from './quote-schemas.ts';
-import { toCsv } from './usage-csv.ts';
 
 const COLUMNS = [
   'quoteId',

@@ -1,4 +1,4 @@
-import { formatDecimal, formatMinor, minorUnitDigits, PICO_DIGITS } from '../../pricing/money.ts';
+import { formatDecimal, formatMinor, formatPico, minorUnitDigits, PICO_DIGITS } from '../../pricing/money.ts';
 import type { Figure } from '../../pricing/quote.ts';
 
 export type Formats = ReturnType<typeof formatsOf>;
@@ -8,7 +8,7 @@ export function formatsOf(currency: string) {
   // Pico of a minor unit has the minor unit's decimals more than pico of the unit.
   const priceDigits = PICO_DIGITS + minorUnitDigits(currency);
   return {
-    cost: (value: bigint) => formatDecimal(value, PICO_DIGITS, 2),
+    cost: formatPico,
     price: (value: bigint) => formatDecimal(value, priceDigits, 2),
     percent: (value: bigint) => formatDecimal(value, 2, 2),
     minor: (value: bigint) => formatMinor(value, currency),

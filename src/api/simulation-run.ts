@@ -1,4 +1,4 @@
-import { formatDecimal, minorUnitDigits, PICO_DIGITS } from '../../pricing/money.ts';
+import { formatDecimal, formatPico, minorUnitDigits, PICO_DIGITS } from '../../pricing/money.ts';
 import type { PriceBook } from '../../pricing/price-book.ts';
 import { AS_IT_IS, PreparedScenario, type Scenario, type ScenarioOutcome } from '../../pricing/scenario.ts';
 import {
@@ -65,7 +65,7 @@ export async function runSimulation(
           losers: await readFarthest('down', index),
         })),
       ),
-      overhead: showUsd(scope.idlePicoUsd),
+      overhead: formatPico(scope.idlePicoUsd),
       unratedDayCount: Number(scope.dueDayCount),
     };
     await finishSimulation(transaction, simulationId, { result, error: null, now: clock.now() });
@@ -159,15 +159,11 @@ function showFigures(outcome: ScenarioOutcome, scenario: string, costCurrency = 
     revenue: figure(revenueOf(outcome), minor),
     ratedRevenue: currency === null ? null : minor(outcome.ratedRevenueMinor),
     unratedTokenCount: String(outcome.unratedTokenCount),
-    cost: figure(costOf(outcome), showUsd),
-    knownCost: showUsd(outcome.knownCostPicoUsd),
+    cost: figure(costOf(outcome), formatPico),
+    knownCost: formatPico(outcome.knownCostPicoUsd),
     unknownCostTokenCount: String(outcome.unknownCostTokenCount),
     margin: figure(marginOf(outcome, costCurrency), (value) => showPicoMinor(value, currency ?? 'usd')),
   };
-}
-
-function showUsd(picoUsd: bigint): string {
-  return formatDecimal(picoUsd, PICO_DIGITS, 2);
 }
 
 /** Pico of a minor unit, in the currency's unit. */

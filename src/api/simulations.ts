@@ -16,6 +16,7 @@ import {
 import { requireScope, securityOf } from './authentication.ts';
 import { decodeCursor, encodeCursor } from './cursor.ts';
 import { type Api, type ApiDependencies, type ApiEnvironment, actorOf } from './dependencies.ts';
+import { randomId } from './random-id.ts';
 import {
   CursorSchema,
   jsonContent,
@@ -165,7 +166,7 @@ async function startSimulation(
         : `Usage is stored from ${extent.first.toISOString()} until ${extent.last.toISOString()}.`,
     );
   }
-  const simulationId = `sim_${Buffer.from(crypto.getRandomValues(new Uint8Array(16))).toString('base64url')}`;
+  const simulationId = `sim_${randomId()}`;
   await insertSimulation(database, {
     simulationId,
     request,

@@ -1,5 +1,5 @@
+import { toCsv } from './csv.ts';
 import type { StatementBody, StatementBreakdownBody } from './statement-schemas.ts';
-import { toCsv } from './usage-csv.ts';
 
 const COLUMNS = [
   'invoiceId',

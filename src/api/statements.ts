@@ -1,9 +1,9 @@
 import { createRoute, z } from '@hono/zod-openapi';
-import { accepts } from 'hono/accepts';
 import { writeAudit } from '../ledger/audit.ts';
 import { getCustomer } from '../ledger/customers.ts';
 import { readStoredInvoice } from '../ledger/invoice-lines.ts';
 import { requireScope, securityOf } from './authentication.ts';
+import { wantsCsv } from './csv.ts';
 import { CustomerParams } from './customers.ts';
 import { type Api, type ApiDependencies, actorOf, type PreviewCache } from './dependencies.ts';
 import { problemResponse } from './problem.ts';
@@ -47,7 +47,6 @@ export function addStatementRoutes(
     ...notFoundProblem,
     ...upstreamProblem,
   });
-  const supports = ['application/json', 'text/csv'];
 
   const invoiceRoute = createRoute({
     ...common,
@@ -62,7 +61,7 @@ export function addStatementRoutes(
   });
   api.openapi(invoiceRoute, async (context) => {
     const statement = await makeInvoiceStatement(dependencies, context.req.valid('param').invoiceId);
-    if (accepts(context, { header: 'Accept', supports, default: 'application/json' }) === 'text/csv') {
+    if (wantsCsv(context)) {
       return context.text(toStatementCsv([statement]), 200, csvHeaders(statement.invoiceId ?? 'statement'));
     }
     return context.json(statement, 200);
@@ -81,7 +80,7 @@ export function addStatementRoutes(
   });
   api.openapi(previewRoute, async (context) => {
     const preview = await makePreviewStatements(dependencies, context.req.valid('param').customerId);
-    if (accepts(context, { header: 'Accept', supports, default: 'application/json' }) === 'text/csv') {
+    if (wantsCsv(context)) {
       return context.text(toStatementCsv(preview.statements), 200, csvHeaders('statement-so-far'));
     }
     return context.json(preview, 200);

@@ -1,5 +1,5 @@
 import { z } from '@hono/zod-openapi';
-import { DAY_MS, HOUR_MS, type TimeWindow } from '../clock.ts';
+import { DAY_MS, HOUR_MS, readMonth, type TimeWindow } from '../clock.ts';
 import { ValidationError } from '../errors.ts';
 import type { UsageGranularity } from '../ledger/usage-queries.ts';
 
@@ -36,8 +36,9 @@ export function readWindow(query: {
     if (from !== undefined || to !== undefined) {
       throw new ValidationError('period', 'must not stand beside from or to', 'Send one of the two.');
     }
-    const start = new Date(`${period}-01T00:00:00Z`);
-    return { start, end: new Date(Date.UTC(start.getUTCFullYear(), start.getUTCMonth() + 1, 1)) };
+    const month = readMonth(period);
+    if (month === null) throw new ValidationError('period', 'must be a calendar month such as 2026-11');
+    return month;
   }
   if (from === undefined || to === undefined) {
     throw new ValidationError(

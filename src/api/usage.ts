@@ -1,5 +1,4 @@
 import { createRoute, z } from '@hono/zod-openapi';
-import { accepts } from 'hono/accepts';
 import {
   queryUsage,
   readCompleteness,
@@ -8,8 +7,10 @@ import {
   type UsageRow,
 } from '../ledger/usage-queries.ts';
 import { requireScope, securityOf } from './authentication.ts';
+import { csvPage, toCsv, wantsCsv } from './csv.ts';
 import { decodeCursor, encodeCursor, invalidCursor } from './cursor.ts';
 import type { Api, ApiDependencies } from './dependencies.ts';
+import { groupBySchema } from './group-by.ts';
 import {
   CursorSchema,
   IdentifierSchema,
@@ -19,7 +20,6 @@ import {
   TokenCountSchema,
   textSchema,
 } from './schemas.ts';
-import { toCsv } from './usage-csv.ts';
 import { clipBucket, readWindow, usageWindowFields } from './usage-window.ts';
 
 const UsageQuerySchema = z.strictObject({
@@ -28,16 +28,7 @@ const UsageQuerySchema = z.strictObject({
     .enum(['hour', 'day', 'month'], { error: 'must be hour, day or month' })
     .default('day')
     .openapi({ description: 'Days and months are UTC.' }),
-  groupBy: z
-    .string()
-    .default('')
-    .transform((text) => (text === '' ? [] : text.split(',')))
-    .pipe(
-      z
-        .array(z.enum(USAGE_DIMENSIONS, { error: `must be some of ${USAGE_DIMENSIONS.join(', ')}` }))
-        .refine((names) => new Set(names).size === names.length, { error: 'must not name one twice' }),
-    )
-    .openapi({ type: 'string', example: 'model,feature', description: USAGE_DIMENSIONS.join(', ') }),
+  groupBy: groupBySchema(USAGE_DIMENSIONS, { default: '', least: 0, example: 'model,feature' }),
   customerId: IdentifierSchema.optional(),
   subject: textSchema(4_096).min(1).optional(),
   model: textSchema(512).min(1).optional(),
@@ -118,20 +109,8 @@ export function addUsageRoutes(api: Api, dependencies: ApiDependencies): void {
     const last = found.length > limit ? page.at(-1) : undefined;
     const nextCursor = last === undefined ? null : encodeCursor(keysOf(last, groupBy));
     const rows = page.map((row) => showRow(row, clipBucket(row.windowStart, granularity, window)));
-    if (
-      accepts(context, {
-        header: 'Accept',
-        supports: ['application/json', 'text/csv'],
-        default: 'application/json',
-      }) === 'text/csv'
-    ) {
-      const headers: Record<string, string> = { 'Content-Type': 'text/csv; charset=utf-8; header=present' };
-      if (nextCursor !== null) {
-        const next = new URL(context.req.url);
-        next.searchParams.set('cursor', nextCursor);
-        headers.Link = `<${next.pathname}${next.search}>; rel="next"`;
-      }
-      return context.text(toUsageCsv(rows, groupBy), 200, headers);
+    if (wantsCsv(context)) {
+      return csvPage(context, toUsageCsv(rows, groupBy), nextCursor);
     }
     const completeness = await readCompleteness(dependencies.database, window);
     return context.json(

@@ -1,5 +1,6 @@
 import type { Command } from 'commander';
 import { runStep } from '../../jobs/steps.ts';
+import { readMonth, type TimeWindow } from '../clock.ts';
 import { ValidationError } from '../errors.ts';
 import { type CloseRow, type DueDraft, findDueDrafts, listCloses } from '../ledger/close-desk.ts';
 import { getCustomer } from '../ledger/customers.ts';
@@ -27,7 +28,7 @@ Exit status 1 while an invoice is held.
     )
     .action((period: string, options: { customer?: string; dryRun?: boolean; json?: boolean }) =>
       withPipeline(async ({ deps }) => {
-        const month = readMonth(period);
+        const month = monthOf(period);
         if (options.customer !== undefined) await getCustomer(deps.database, options.customer);
         const filter = {
           periodEndsAfter: month.start,
@@ -45,11 +46,10 @@ Exit status 1 while an invoice is held.
     );
 }
 
-function readMonth(period: string): { start: Date; end: Date } {
-  const found = /^(\d{4})-(0[1-9]|1[0-2])$/.exec(period);
-  if (found === null) throw new ValidationError('period', `is no month: "${period}"`, 'Write it as 2026-10.');
-  const [year, month] = [Number(found[1]), Number(found[2])];
-  return { start: new Date(Date.UTC(year, month - 1, 1)), end: new Date(Date.UTC(year, month, 1)) };
+function monthOf(period: string): TimeWindow {
+  const month = readMonth(period);
+  if (month === null) throw new ValidationError('period', `is no month: "${period}"`, 'Write it as 2026-10.');
+  return month;
 }
 
 /** What each state waits for, as a person asks. */

@@ -1,8 +1,8 @@
 import { sql } from 'kysely';
 import type { SellRate } from '../../pricing/sell-rates.ts';
 import type { LedgerDatabase, LedgerTransaction } from './database.ts';
-import type { TokenType } from './schema.ts';
-import { readStoredPrice, type StoredPrice } from './stored-price.ts';
+import type { RawSellRate } from './sell-rates.ts';
+import { readStoredPrice } from './stored-price.ts';
 
 /** What a customer pays, in one currency. */
 export interface CustomerRates {
@@ -10,14 +10,8 @@ export interface CustomerRates {
   rates: readonly SellRate[];
 }
 
-interface RawRate extends StoredPrice {
+interface RawRate extends RawSellRate {
   customer_id: string;
-  stripe_meter_id: string;
-  product_name: string;
-  model: string;
-  feature: string;
-  token_type: TokenType;
-  currency: string;
 }
 
 /**

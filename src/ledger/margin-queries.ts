@@ -1,19 +1,13 @@
 import { sql } from 'kysely';
+import type { MarginEntry } from '../../pricing/margin.ts';
 import type { TimeWindow } from '../clock.ts';
 import { CUSTOMER_OF_COST } from './cost-customers.ts';
 import type { LedgerDatabase } from './database.ts';
 import type { TokenType } from './schema.ts';
 
 /** Usage of one customer in one calendar month, with its cost as it is rated. */
-export interface MarginUsage {
+export interface MarginUsage extends MarginEntry {
   customerId: string;
-  monthStart: Date;
-  model: string;
-  feature: string;
-  tokenType: TokenType;
-  tokenCount: bigint;
-  knownCostPicoUsd: bigint;
-  unknownCostTokenCount: bigint;
 }
 
 /** The next customers with rated usage in the window, by id; usage that is nobody's is left out. */
