@@ -1,4 +1,4 @@
-import { mkdirSync, readFileSync, unlinkSync, writeFileSync } from 'node:fs';
+import { accessSync, constants, mkdirSync, readFileSync, unlinkSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { TallystickError } from '../errors.ts';
 
@@ -11,11 +11,32 @@ interface Holder {
 }
 
 /**
+ * Makes a directory below, or as, the data directory.
+ * @throws TallystickError CONFIG when it cannot be made, or not be written to
+ */
+export function makeDataDirectory(directory: string): void {
+  try {
+    mkdirSync(directory, { recursive: true });
+    accessSync(directory, constants.W_OK);
+  } catch (error) {
+    throw new TallystickError(
+      `The data directory ${directory} cannot be written to (${(error as NodeJS.ErrnoException).code}).`,
+      {
+        code: 'CONFIG',
+        retry: false,
+        cause: error,
+        fix: 'Set TALLYSTICK_DATA_DIR to a directory that this user may write to.',
+      },
+    );
+  }
+}
+
+/**
  * One process per data directory. The lock of a process that died is taken over.
- * @throws TallystickError DATA_DIRECTORY_BUSY naming the process that holds it
+ * @throws TallystickError DATA_DIRECTORY_BUSY naming the process that holds it; CONFIG
  */
 export function lockDataDirectory(directory: string): { release(): void } {
-  mkdirSync(directory, { recursive: true });
+  makeDataDirectory(directory);
   const file = path.join(directory, LOCK_FILE);
   const mine = JSON.stringify({ pid: process.pid, startTicks: readStartTicks(process.pid) } satisfies Holder);
   for (let attempt = 0; attempt < 5; attempt += 1) {

@@ -1,5 +1,5 @@
 import { spawn } from 'node:child_process';
-import { chmodSync, existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { chmodSync, existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
@@ -41,6 +41,15 @@ test('a second start on one data directory is refused by name', async () => {
     context: { pid: process.pid },
   });
   await first.stop();
+});
+
+test('a data directory that cannot be one is refused with what to do', async () => {
+  const file = path.join(directory, 'file');
+  writeFileSync(file, '');
+  await expect(startEmbeddedPostgres({ dataDirectory: path.join(file, 'data') })).rejects.toMatchObject({
+    code: 'CONFIG',
+    fix: expect.stringContaining('TALLYSTICK_DATA_DIR'),
+  });
 });
 
 test('after a kill -9 the next start ends the orphaned server and keeps its data', async () => {

@@ -1,7 +1,8 @@
 import { createHash } from 'node:crypto';
-import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { makeDataDirectory } from '../../embedded/directory-lock.ts';
 import { removeDataDirectory } from '../../embedded/postgres-home.ts';
 
 /** What decides what a journal of the stand-ins means. */
@@ -20,7 +21,8 @@ export interface DemoDirectory {
 /**
  * Makes the directory of a demo ready. What stand-ins of another version left in it they alone could read: it is
  * forgotten, as everything is when that is asked for.
- * @throws TallystickError DATA_DIRECTORY_BUSY when a running demo's data would have to go
+ * @throws TallystickError DATA_DIRECTORY_BUSY when a running demo's data would have to go; CONFIG when the directory
+ *   cannot be written to
  */
 export function prepareDemoDirectory(directory: string, options: { fresh: boolean }): DemoDirectory {
   const stateDirectory = path.join(directory, 'sandbox');
@@ -30,7 +32,7 @@ export function prepareDemoDirectory(directory: string, options: { fresh: boolea
   const isReadable = existsSync(marker) && readFileSync(marker, 'utf8') === madeBy;
   const mustGo = wasPlayed && !isReadable;
   if (options.fresh || mustGo) removeDataDirectory(directory);
-  mkdirSync(stateDirectory, { recursive: true });
+  makeDataDirectory(stateDirectory);
   if (!isReadable || options.fresh) writeFileSync(marker, madeBy);
   return {
     stateDirectory,
