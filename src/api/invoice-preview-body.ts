@@ -15,7 +15,7 @@ import {
 import type { RatePrice } from '../../pricing/rate-price.ts';
 import { addMs, HOUR_MS, type TimeWindow } from '../clock.ts';
 import type { PreviewHours } from '../ledger/preview-hours.ts';
-import type { ActiveItem } from '../ledger/preview-queries.ts';
+import type { ActiveItem } from '../ledger/preview-items.ts';
 import type { SubscriptionPreviewBody } from './invoice-preview-schemas.ts';
 import type { StripePreview } from './stripe-previews.ts';
 

@@ -8,12 +8,8 @@ import {
 } from '../../pricing/invoice-projection.ts';
 import { addMs, DAY_MS, type TimeWindow } from '../clock.ts';
 import { readPreviewHours } from '../ledger/preview-hours.ts';
-import {
-  type ActiveItem,
-  type MeterUsage,
-  type QuarantinedUsage,
-  readPreviewUsage,
-} from '../ledger/preview-queries.ts';
+import type { ActiveItem } from '../ledger/preview-items.ts';
+import { type MeterUsage, type QuarantinedUsage, readPreviewUsage } from '../ledger/preview-usage.ts';
 import { REFUSED_BY_STRIPE } from '../ledger/quarantine-entries.ts';
 import type { ApiDependencies } from './dependencies.ts';
 import { showSubscription } from './invoice-preview-body.ts';
@@ -37,7 +33,7 @@ export async function previewSubscription(
   const openDays = new Set(hours.openHours.map(dayOf));
   const knownThrough = knownThroughDay(collectedThrough < now ? collectedThrough : now, openDays);
   const historyStart = projectionHistoryStart(knownThrough, period.start);
-  const { usage, quarantined } = await readPreviewUsage(database, customerId, { period, historyStart });
+  const { usage, quarantined } = await readPreviewUsage(database, customerId, { period, historyStart, now });
   const lines = mergePreview({
     items: items.map((item) => ({
       subscriptionItemId: item.subscriptionItemId,

@@ -1,7 +1,7 @@
 import { createRoute, z } from '@hono/zod-openapi';
 import { accepts } from 'hono/accepts';
 import { getCustomer } from '../ledger/customers.ts';
-import { type ActiveItem, readActiveItems } from '../ledger/preview-queries.ts';
+import { type ActiveItem, readActiveItems } from '../ledger/preview-items.ts';
 import { requireScope, securityOf } from './authentication.ts';
 import { CustomerParams } from './customers.ts';
 import type { Api, ApiDependencies, PreviewCache } from './dependencies.ts';

@@ -1,6 +1,6 @@
 import { formatMinor } from '../../pricing/money.ts';
 import { type Breakdown, breakDown, largestFirst } from '../../pricing/statement.ts';
-import { daySlices } from '../ledger/statement-slices.ts';
+import { daySlices } from '../ledger/statement-days.ts';
 import { groupDigits, usageInWords } from '../pages/words.ts';
 import {
   bareDescription,

@@ -9,7 +9,7 @@ import {
   type StoredInvoiceLine,
   storeInvoiceLines,
 } from '../ledger/invoice-lines.ts';
-import type { ActiveItem } from '../ledger/preview-queries.ts';
+import type { ActiveItem } from '../ledger/preview-items.ts';
 import { takeStripeRead } from '../ledger/stripe-reads.ts';
 import { type ApiDependencies, DEFAULT_API_SETTINGS } from './dependencies.ts';
 import type { SubscriptionPreviewBody } from './invoice-preview-schemas.ts';

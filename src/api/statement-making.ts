@@ -1,7 +1,7 @@
 import type { TimeWindow } from '../clock.ts';
 import { getCustomer } from '../ledger/customers.ts';
 import { isFinalStatus } from '../ledger/invoice-lines.ts';
-import { readActiveItems } from '../ledger/preview-queries.ts';
+import { readActiveItems } from '../ledger/preview-items.ts';
 import { readStatementFacts, type StatementFacts } from '../ledger/statement-facts.ts';
 import { refreshStatementSlices } from '../ledger/statement-slices.ts';
 import {
@@ -105,7 +105,7 @@ async function makeStatement(
   const metered = lines.filter(isUsageLine);
   const period = metered[0]?.period ?? head.period;
   const periods = [...new Map(metered.map((line) => [line.period.start.getTime(), line.period])).values()];
-  await refreshStatementSlices(database, customerId, { periods, now: clock.now() });
+  await refreshStatementSlices(database, customerId, { periods, now: clock.now(), users: true });
   const meterIds = [...new Set(metered.map((line) => line.stripeMeterId ?? ''))];
   const isOpen = head.status === 'draft' || head.status === 'so_far';
   const [pushed, waiting, facts] = await Promise.all([

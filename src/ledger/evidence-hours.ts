@@ -1,7 +1,7 @@
 import { sql } from 'kysely';
 import type { TimeWindow } from '../clock.ts';
 import type { LedgerDatabase } from './database.ts';
-import { isBilledPush } from './statement-slices.ts';
+import { isBilledPush } from './statement-days.ts';
 
 /** What a line bills: the pushed usage of a meter and period, or usage that missed its own invoice. */
 export type EvidenceOf =

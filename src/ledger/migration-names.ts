@@ -23,4 +23,5 @@ export const LEDGER_MIGRATION_NAMES: readonly string[] = [
   '0017_operations.sql',
   '0018_webhooks.sql',
   '0019_statements.sql',
+  '0020_slice_users.sql',
 ];

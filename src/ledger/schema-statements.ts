@@ -30,6 +30,7 @@ export interface StatementTables {
     slice_start: Date;
     slice_end: Date;
     fingerprint: string;
+    has_users: boolean;
     refreshed_at: Date;
   };
   statement_usage: {

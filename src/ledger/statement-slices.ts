@@ -1,23 +1,14 @@
-import { type RawBuilder, sql } from 'kysely';
-import { DAY_MS, HOUR_MS, type TimeWindow } from '../clock.ts';
+import { sql } from 'kysely';
+import { HOUR_MS, type TimeWindow } from '../clock.ts';
 import type { LedgerDatabase, LedgerTransaction } from './database.ts';
+import { isBilledPush, pushFingerprint, unnestDays, unnestSlices } from './statement-days.ts';
 
-/** Of `meter_pushes` under this alias: whether Stripe bills it, or will. */
-export function isBilledPush(alias: string): RawBuilder<boolean> {
-  return sql<boolean>`${sql.ref(`${alias}.status`)} in ('pending', 'delivered') and ${sql.ref(`${alias}.written_off_at`)} is null`;
-}
-
-/** The UTC days of a period; its first and last may be parts of a day. */
-export function daySlices(period: TimeWindow): TimeWindow[] {
-  const slices: TimeWindow[] = [];
-  let start = period.start;
-  while (start < period.end) {
-    const midnight = new Date((Math.floor(start.getTime() / DAY_MS) + 1) * DAY_MS);
-    const end = midnight < period.end ? midnight : period.end;
-    slices.push({ start, end });
-    start = end;
-  }
-  return slices;
+/** What is to be brought up to date. */
+export interface SliceRefresh {
+  periods: readonly TimeWindow[];
+  now: Date;
+  /** Whether users are asked for, by day and by whole period; without them a day takes a fraction of the rows. */
+  users: boolean;
 }
 
 /**
@@ -28,26 +19,26 @@ export function daySlices(period: TimeWindow): TimeWindow[] {
 export async function refreshStatementSlices(
   database: LedgerDatabase,
   customerId: string,
-  refresh: { periods: readonly TimeWindow[]; now: Date },
+  refresh: SliceRefresh,
 ): Promise<number> {
-  const { periods, now } = refresh;
+  const { periods, now, users } = refresh;
   if (periods.length === 0) return 0;
   // Nearly always nothing is to be done, and then nothing is locked.
-  if (isFresh(await readFingerprints(database, customerId, periods))) return 0;
+  if (isFresh(await readFingerprints(database, customerId, refresh))) return 0;
   return await database.transaction().execute(async (transaction) => {
     // Two who ask for the same statement at once sum it once.
     await sql`select pg_advisory_xact_lock(hashtextextended(${`statement|${customerId}`}, 0))`.execute(
       transaction,
     );
-    const { days, wholes } = await readFingerprints(transaction, customerId, periods);
+    const { days, wholes } = await readFingerprints(transaction, customerId, refresh);
     const staleDays = days.filter(isStale);
     if (staleDays.length > 0) {
-      await replaceSlices(transaction, customerId, { slices: staleDays, now });
-      await sumDays(transaction, customerId, staleDays);
+      await replaceSlices(transaction, customerId, { slices: staleDays, now, users });
+      await sumDays(transaction, customerId, { stale: staleDays, users });
     }
     const staleWholes = wholes.filter((whole) => isStale(whole) && !days.some((day) => isSame(day, whole)));
     if (staleWholes.length > 0) {
-      await replaceSlices(transaction, customerId, { slices: staleWholes, now });
+      await replaceSlices(transaction, customerId, { slices: staleWholes, now, users });
       await sumUsersOfPeriods(transaction, customerId, staleWholes);
     }
     return staleDays.length;
@@ -79,27 +70,20 @@ function isSame(one: TimeWindow, other: TimeWindow): boolean {
   return one.start.getTime() === other.start.getTime() && one.end.getTime() === other.end.getTime();
 }
 
-/** Which pushes each day has. A push keeps its usage for as long as it is not withdrawn. */
 async function readFingerprints(
   database: LedgerDatabase,
   customerId: string,
-  periods: readonly TimeWindow[],
+  { periods, users }: SliceRefresh,
 ): Promise<Fingerprints> {
   const days = await sql<Fingerprinted>`
       select slice.slice_start as start, slice.slice_end as end, now_pushed.fingerprint as current,
-        known.fingerprint as summed
+        case when known.has_users or not ${users}::boolean then known.fingerprint end as summed
       from (select distinct slice_start, slice_end from ${unnestDays(periods)} as day) as slice
-      cross join lateral (
-        select count(*) || '.' || coalesce(bit_xor(hashint8extended(push.meter_push_id, 0)), 0) || '.' ||
-          coalesce(sum(push.delta_token_count), 0) as fingerprint
-        from meter_pushes push
-        where push.customer_id = ${customerId} and push.window_start > slice.slice_start - interval '1 hour'
-          and push.window_start < slice.slice_end
-          and push.event_timestamp >= slice.slice_start and push.event_timestamp < slice.slice_end
-          and ${isBilledPush('push')}) as now_pushed
+      cross join lateral (${pushFingerprint(customerId, 'slice')}) as now_pushed
       left join statement_slices known on known.customer_id = ${customerId}
         and known.slice_start = slice.slice_start and known.slice_end = slice.slice_end
       order by 1`.execute(database);
+  if (!users) return { days: days.rows, wholes: [] };
   const wholes = await sql<Omit<Fingerprinted, 'current'>>`
       select slice.slice_start as start, slice.slice_end as end, known.fingerprint as summed
       from ${unnestSlices(periods)} as slice
@@ -120,13 +104,13 @@ async function readFingerprints(
 async function replaceSlices(
   transaction: LedgerTransaction,
   customerId: string,
-  { slices, now }: { slices: readonly Fingerprinted[]; now: Date },
+  { slices, now, users }: { slices: readonly Fingerprinted[]; now: Date; users: boolean },
 ): Promise<void> {
   await sql`delete from statement_slices where customer_id = ${customerId} and (slice_start, slice_end) in
     (select slice_start, slice_end from ${unnestSlices(slices)} as slice)`.execute(transaction);
   await sql`
-    insert into statement_slices (customer_id, slice_start, slice_end, fingerprint, refreshed_at)
-    select ${customerId}, slice.slice_start, slice.slice_end, slice.fingerprint, ${now}
+    insert into statement_slices (customer_id, slice_start, slice_end, fingerprint, has_users, refreshed_at)
+    select ${customerId}, slice.slice_start, slice.slice_end, slice.fingerprint, ${users}, ${now}
     from unnest(${slices.map(({ start }) => start.toISOString())}::timestamptz[],
       ${slices.map(({ end }) => end.toISOString())}::timestamptz[],
       ${slices.map(({ current }) => current)}::text[]) as slice(slice_start, slice_end, fingerprint)`.execute(
@@ -134,30 +118,39 @@ async function replaceSlices(
   );
 }
 
-/** One scan of the hourly usage of these slices; both tables are sums of it. */
+/** One scan of the hourly usage of these slices; with users both tables are sums of it. */
 async function sumDays(
   transaction: LedgerTransaction,
   customerId: string,
-  stale: readonly TimeWindow[],
+  { stale, users }: { stale: readonly TimeWindow[]; users: boolean },
 ): Promise<void> {
   const starts = stale.map(({ start }) => start.getTime());
   const first = new Date(Math.min(...starts) - HOUR_MS);
   const last = new Date(Math.max(...stale.map(({ end }) => end.getTime())));
-  await sql`
-    with usage as materialized (
-      select slice.slice_start, slice.slice_end, push.stripe_meter_id, usage.token_type, usage.model, usage.feature,
-        usage.subject, sum(usage.delta_token_count) as token_count
-      from hourly_usage usage
-      join meter_pushes push on push.meter_push_id = usage.meter_push_id
-      join ${unnestSlices(stale)} as slice
-        on push.event_timestamp >= slice.slice_start and push.event_timestamp < slice.slice_end
-      where usage.customer_id = ${customerId} and usage.window_start > ${first}
-        and usage.window_start < ${last} and ${isBilledPush('push')}
-      group by 1, 2, 3, 4, 5, 6, 7),
+  const insertUsers = sql`,
     users as (
       insert into statement_users (customer_id, slice_start, slice_end, stripe_meter_id, subject, token_count)
       select ${customerId}, slice_start, slice_end, stripe_meter_id, subject, sum(token_count)
-      from usage group by 2, 3, 4, 5)
+      from usage group by 2, 3, 4, 5)`;
+  const rows = sql`
+    select meter_push_id, token_type, model, feature, subject, delta_token_count as token_count from hourly_usage
+    where customer_id = ${customerId} and window_start > ${first} and window_start < ${last} and meter_push_id is not null`;
+  // Where nobody asks for users, pushes are joined to sums over them, which are far fewer.
+  const usage = users
+    ? rows
+    : sql`
+    select meter_push_id, token_type, model, feature, null as subject, sum(token_count) as token_count from (${rows}) as row
+    group by 1, 2, 3, 4`;
+  await sql`
+    with usage as materialized (
+      select slice.slice_start, slice.slice_end, push.stripe_meter_id, usage.token_type, usage.model, usage.feature,
+        usage.subject, sum(usage.token_count) as token_count
+      from (${usage}) as usage
+      join meter_pushes push on push.meter_push_id = usage.meter_push_id
+      join ${unnestSlices(stale)} as slice
+        on push.event_timestamp >= slice.slice_start and push.event_timestamp < slice.slice_end
+      where ${isBilledPush('push')}
+      group by 1, 2, 3, 4, 5, 6, 7)${users ? insertUsers : sql``}
     insert into statement_usage (customer_id, slice_start, slice_end, stripe_meter_id, token_type, model, feature, token_count)
     select ${customerId}, slice_start, slice_end, stripe_meter_id, token_type, model, feature, sum(token_count)
     from usage group by 2, 3, 4, 5, 6, 7`.execute(transaction);
@@ -176,18 +169,4 @@ async function sumUsersOfPeriods(
     join statement_users usage on usage.customer_id = ${customerId} and usage.slice_start = day.slice_start
       and usage.slice_end = day.slice_end
     group by 2, 3, 4, 5`.execute(transaction);
-}
-
-/** Each day of each period. Two periods may share a part of a day, so a slice is named by both of its ends. */
-export function unnestDays(periods: readonly TimeWindow[]) {
-  const days = periods.flatMap((period) => daySlices(period).map((day) => ({ ...day, period })));
-  const column = (pick: (day: (typeof days)[number]) => Date) => days.map((day) => pick(day).toISOString());
-  return sql`(select * from unnest(${column((day) => day.start)}::timestamptz[], ${column((day) => day.end)}::timestamptz[],
-    ${column((day) => day.period.start)}::timestamptz[], ${column((day) => day.period.end)}::timestamptz[])
-    as given(slice_start, slice_end, period_start, period_end))`;
-}
-
-function unnestSlices(slices: readonly TimeWindow[]) {
-  return sql`(select * from unnest(${slices.map(({ start }) => start.toISOString())}::timestamptz[],
-    ${slices.map(({ end }) => end.toISOString())}::timestamptz[]) as given(slice_start, slice_end))`;
 }

@@ -4,7 +4,7 @@ import { boundMeter } from './bound-meter.ts';
 import type { LedgerDatabase } from './database.ts';
 import { billedAt } from './hour-parts.ts';
 import type { TokenType } from './schema.ts';
-import { unnestDays } from './statement-slices.ts';
+import { unnestDays } from './statement-days.ts';
 
 /** Tokens of one meter and day, as a statement divides them. */
 export interface StatementUsage {

@@ -74,21 +74,20 @@ export async function addPreviewMonth(database: LedgerDatabase, month: PreviewMo
 }
 
 /**
- * The one aggregate that a preview cannot do without: the customer's tokens by day (the projection is by days), model,
- * feature (the parts of its lines) and kind. It is less than the preview asks, which also needs to know where each push went.
+ * The one aggregate that a preview cannot do without: the customer's tokens by model, feature (the parts of its lines) and
+ * kind. It is less than the preview asks, which also needs days for the projection, and to know where each push went.
  */
 export async function sumMonth(
   database: LedgerDatabase,
   window: { start: Date; end: Date },
 ): Promise<{ rowCount: number; tokenCount: bigint }> {
   const result = await sql<{ token_count: bigint }>`
-    select date_trunc('day', window_start, 'UTC') as day, model, feature, token_type,
-           sum(delta_token_count)::bigint as token_count
+    select model, feature, token_type, sum(delta_token_count)::bigint as token_count
       from hourly_usage as usage
      where window_start >= ${window.start} and window_start < ${window.end} and quarantine_reason is null
        and (usage.customer_id = 'bench' or (usage.customer_id is null
             and usage.subject in (select subject from subjects where customer_id = 'bench')))
-     group by 1, 2, 3, 4`.execute(database);
+     group by 1, 2, 3`.execute(database);
   return {
     rowCount: result.rows.length,
     tokenCount: result.rows.reduce((sum, row) => sum + row.token_count, 0n),
