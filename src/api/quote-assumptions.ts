@@ -66,7 +66,10 @@ function describeAdjustments({ adjustments }: QuoteSnapshot): string[] {
 
 function describeStep(step: CapacityStep): string {
   const { deployment, addedUnitCount, isSpreadEvenly } = step;
-  const tokens = (weight: bigint) => formatDecimal(weight, WEIGHT_DIGITS).replace(/\..*$/, '');
+  const tokens = (weight: bigint) =>
+    formatDecimal(weight, WEIGHT_DIGITS)
+      .replace(/\..*$/, '')
+      .replace(/\B(?=(\d{3})+$)/g, ',');
   const hour = `${tokens(step.addedToBusiestHour)} weighted tokens beside ${tokens(step.busiestWeight)} in an hour that takes ${tokens(step.capacityWeight)}`;
   const outcome =
     addedUnitCount === 0n

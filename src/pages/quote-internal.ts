@@ -1,6 +1,6 @@
 import { html } from 'hono/html';
 import type { StoredQuoteBody } from '../api/quote-schemas.ts';
-import { groupDigits, moneyInWords, usageInWords } from './words.ts';
+import { groupDigits, moneyInWords, twoDecimals, usageInWords } from './words.ts';
 
 type Figure = { amount: string | null; reason: string | null };
 
@@ -53,7 +53,7 @@ export function internalSection(quote: StoredQuoteBody) {
       targetMargin === null
         ? ''
         : html`<p>
-            A margin of ${targetMargin.percent} % needs ${price(targetMargin.price)}: ${twoDecimals(targetMargin.markupPercent)} % on the cost.
+            A margin of ${targetMargin.percent} % needs ${price(targetMargin.invoiceAmount)}: ${twoDecimals(targetMargin.markupPercent, 'up')} % on the cost.
           </p>`
     }
     <ul class="assumptions">
@@ -65,12 +65,6 @@ export function internalSection(quote: StoredQuoteBody) {
 
 function show({ amount, reason }: Figure, currency: string): string {
   return amount === null ? inWords(reason) : moneyInWords(twoDecimals(amount), currency);
-}
-
-/** Cut, not rounded: the exact figure is in the API's answer. */
-function twoDecimals(amount: string): string {
-  const [whole = '0', fraction = ''] = amount.split('.');
-  return `${whole}.${fraction.slice(0, 2).padEnd(2, '0')}`;
 }
 
 function inWords(reason: string | null): string {

@@ -1,3 +1,5 @@
+import { divideHalfUp, formatDecimal, parseDecimal } from '../../pricing/money.ts';
+
 /** Families whose names are written in capitals; the rest of a model's name is a word or a version. */
 const CAPITALS = new Map([
   ['gpt', 'GPT'],
@@ -30,6 +32,18 @@ export function groupDigits(text: string): string {
   const [whole = '0', fraction] = text.split('.');
   const grouped = whole.replace(/\B(?=(\d{3})+(?!\d))/g, ',');
   return fraction === undefined ? grouped : `${grouped}.${fraction}`;
+}
+
+/**
+ * Decimal text with two decimals.
+ * @param rounding `up` for what must be reached, such as the price for a margin; it is for amounts that are not negative
+ */
+export function twoDecimals(amount: string, rounding: 'nearest' | 'up' = 'nearest'): string {
+  const digits = Math.max(2, amount.split('.')[1]?.length ?? 0);
+  const unit = 10n ** BigInt(digits - 2);
+  const exact = parseDecimal(amount, digits);
+  const hundredths = rounding === 'up' ? (exact + unit - 1n) / unit : divideHalfUp(exact, unit);
+  return formatDecimal(hundredths, 2, 2);
 }
 
 const SIGNS: Record<string, string> = { usd: '$', eur: '€', gbp: '£' };

@@ -69,7 +69,7 @@ describe('a quote for usage on throughput bought by the hour', () => {
       notes: ['cost_of_further_throughput'],
     });
     expect(body.assumptions.join('\n')).toContain(
-      '120000 weighted tokens beside 3000000 in an hour that takes 7500000, so it fits, and costs nothing more',
+      '120,000 weighted tokens beside 3,000,000 in an hour that takes 7,500,000, so it fits, and costs nothing more',
     );
   });
 
