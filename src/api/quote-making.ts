@@ -4,6 +4,7 @@ import { type PriceBook, resolveModel } from '../../pricing/price-book.ts';
 import type { QuotedRate } from '../../pricing/quote.ts';
 import { answerQuote, type QuoteAnswer } from '../../pricing/quote-answer.ts';
 import { averageWithProvisioned } from '../../pricing/quote-average.ts';
+import { findCapacity } from '../../pricing/quote-capacity.ts';
 import { isSwapSource, type QuoteUsage } from '../../pricing/quote-usage.ts';
 import { TallystickError } from '../errors.ts';
 import { readAverageCosts } from '../ledger/average-costs.ts';
@@ -72,8 +73,7 @@ export async function makeQuote(dependencies: ApiDependencies, request: QuoteReq
     snapshot.averagePicoUsdPerMillion = averageWithProvisioned(lines, averages);
     made = answerSnapshot(snapshot, terms.priceBook, rates);
   }
-  // Where none of the usage runs on them they change nothing.
-  if (made.answer.quote.capacitySteps.length === 0) delete snapshot.capacities;
+  if (!usesCapacity(snapshot, made.answer, terms.priceBook)) delete snapshot.capacities;
   if (quoted.basis.kind === 'given') refuseMissingPrices(made.answer, terms);
   if (terms.plan === null) snapshot.rates = made.answer.quote.matchedRates;
   return { ...made, terms, snapshot, snapshotText: writeSnapshot(snapshot) };
@@ -84,6 +84,13 @@ async function readCapacities({ database, clock }: ApiDependencies, terms: Quote
   const now = clock.now();
   if (!hasProvisioned && at <= now) return {};
   return { capacities: await readQuoteCapacities(database, { at, now, priceBook }) };
+}
+
+/** Where neither what is added nor what is there already runs on bought throughput, it changes nothing. */
+function usesCapacity({ capacities = [], existing }: QuoteSnapshot, { quote }: QuoteAnswer, book: PriceBook) {
+  return (
+    quote.capacitySteps.length > 0 || existing.some((entry) => findCapacity(capacities, entry, book) !== null)
+  );
 }
 
 /** The answer to a snapshot: the same book, rates and snapshot give the same text and hash for ever. */

@@ -136,6 +136,19 @@ describe('a quote for usage on throughput bought by the hour', () => {
     expect(later.now.boughtThroughput).toMatchObject([{ weightedTokensPerHourAtMost: '15000000' }]);
   });
 
+  it('is computed again to the letter where only what is there already runs on it', async () => {
+    const body = await quote({
+      usage: [{ ...usage(1_000_000)[0], deployment: 'gpt-4o-global' }],
+      mode: 'merge',
+      customerId: 'northwind',
+    });
+    expect(body).not.toHaveProperty('boughtThroughput');
+    expect(body.usageBasis.existing?.tokenCount).toBe('2700000');
+    expect([body.before.cost.amount, body.after.cost.amount]).toEqual(['0.00', '2.50']);
+    const again = await (await post(`/v1/quotes/${body.quoteId}/recompute`, {})).json();
+    expect(again).toMatchObject({ reproduced: { identical: true } });
+  });
+
   it('leaves the field out where nothing runs on such, and refuses an empty name', async () => {
     const body = await quote({ usage: [{ ...usage(1_000_000)[0], deployment: 'gpt-4o-global' }] });
     expect(body).not.toHaveProperty('boughtThroughput');
