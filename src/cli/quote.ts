@@ -24,6 +24,7 @@ interface QuoteOptions {
   cached?: string;
   batch?: string;
   region?: string;
+  deployment?: string;
   deploymentType?: string;
   margin?: string;
   validDays?: string;
@@ -57,6 +58,7 @@ export function addQuoteCommand(program: Command): void {
     .option('--cached <share>', 'share of prompt tokens that are cached, e.g. 0.4')
     .option('--batch <share>', 'share of all tokens that run as batch')
     .option('--region <region>', 'where all of it runs, e.g. swedencentral')
+    .option('--deployment <name>', 'with --usage: which of our deployments would serve all of it')
     .option('--deployment-type <type>', 'global, data_zone, regional, batch, developer or provisioned')
     .option('--margin <percent>', 'also the price that reaches this margin')
     .option('--valid-days <days>', 'how long it is valid (30)')
@@ -93,6 +95,9 @@ export function readRequest(options: QuoteOptions): object {
   if (options.like === undefined && options.period !== undefined) {
     throw new ValidationError('--period', 'goes with --like only');
   }
+  if (options.usage === undefined && options.deployment !== undefined) {
+    throw new ValidationError('--deployment', 'goes with --usage only');
+  }
   const adjustments = defined({
     modelSwaps: options.swap?.map(readSwap),
     cachedShare: options.cached,
@@ -105,7 +110,7 @@ export function readRequest(options: QuoteOptions): object {
       ? undefined
       : defined({ customerId: options.like, period: options.period, scale: options.scale });
   return defined({
-    usage: options.usage?.map(readUsage),
+    usage: options.usage?.map((text) => defined({ ...readUsage(text), deployment: options.deployment })),
     likeCustomer: like,
     scale: like === undefined ? options.scale : undefined,
     activeUsers: options.users?.map(readUsers),
