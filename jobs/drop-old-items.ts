@@ -1,11 +1,13 @@
-import { DAY_MS } from '../src/clock.ts';
+import { addMs, DAY_MS } from '../src/clock.ts';
 import { dropItemDay, findOldItemDays } from '../src/ledger/item-retention.ts';
 import { readWatermark, rescanWatermarkOf } from '../src/ledger/watermarks.ts';
+import { dropOldWebhookEvents } from '../src/ledger/webhook-retention.ts';
 import type { JobDependencies } from './dependencies.ts';
 import { LOOK_BACK_MS } from './rescan-usage.ts';
 
 /** A ledger that was never cleared catches up within days, and no run takes long. */
 const DAYS_PER_RUN = 100;
+const WEBHOOK_EVENTS_PER_RUN = 20_000;
 
 export interface RetentionOutcome {
   droppedDayCount: number;
@@ -15,11 +17,13 @@ export interface RetentionOutcome {
   pendingDayCount: number;
   /** Days that somebody was writing to; the next run tries again. */
   busyDayCount: number;
+  droppedWebhookEventCount: number;
 }
 
 /**
  * Drops single source and control items of days older than the retention, once everything of the day is on a final
  * invoice and no night looks back at it any more. Their sums by hour and key stay, and so does every item in quarantine.
+ * Recorded webhook events of that age go once their work is done.
  */
 export async function dropOldItems(deps: JobDependencies, signal?: AbortSignal): Promise<RetentionOutcome> {
   const outcome: RetentionOutcome = {
@@ -28,15 +32,18 @@ export async function dropOldItems(deps: JobDependencies, signal?: AbortSignal):
     droppedControlItemCount: 0,
     pendingDayCount: 0,
     busyDayCount: 0,
+    droppedWebhookEventCount: 0,
   };
   const now = deps.clock.now();
+  const retentionStart = addMs(now, -deps.settings.itemRetentionDays * DAY_MS);
+  outcome.droppedWebhookEventCount = await dropOldWebhookEvents(deps.database, {
+    receivedBefore: retentionStart,
+    limit: WEBHOOK_EVENTS_PER_RUN,
+  });
   const rescanned = await readWatermark(deps.database, rescanWatermarkOf(deps.source.name));
   // What the next night still looks at must be known, however long the nights were missed.
   if (rescanned === null) return outcome;
-  const oldestKept = Math.min(
-    now.getTime() - deps.settings.itemRetentionDays * DAY_MS,
-    rescanned.getTime() - LOOK_BACK_MS,
-  );
+  const oldestKept = Math.min(retentionStart.getTime(), rescanned.getTime() - LOOK_BACK_MS);
   const before = new Date(oldestKept).toISOString().slice(0, 10);
   for (const day of await findOldItemDays(deps.database, before, DAYS_PER_RUN)) {
     signal?.throwIfAborted();

@@ -24,4 +24,5 @@ export const LEDGER_MIGRATION_NAMES: readonly string[] = [
   '0018_webhooks.sql',
   '0019_statements.sql',
   '0020_slice_users.sql',
+  '0021_webhook_retention.sql',
 ];

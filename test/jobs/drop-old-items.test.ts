@@ -4,6 +4,7 @@ import { backfillUsage } from '../../jobs/collect-usage.ts';
 import { reconcileWindow } from '../../jobs/reconcile.ts';
 import { DAY_MS, HOUR_MS } from '../../src/clock.ts';
 import { readDriftReport } from '../../src/ledger/drift-report.ts';
+import { readWebhookCounts, recordWebhookEvent } from '../../src/ledger/webhook-events.ts';
 import { balance, openPipeline, type Pipeline, type PipelineOptions, START_MS } from '../setup/pipeline.ts';
 import { makeCall, makeRow } from '../setup/rows.ts';
 import { requestEntryRetry } from './retry-entry.ts';
@@ -202,5 +203,36 @@ describe('rows of a day whose items are gone', () => {
     for (let hour = 0; hour < 3; hour += 1) await pipeline.tick(1);
     // Its invoice is final long ago: it waits for the next one, as any usage that comes so late.
     expect((await balance(pipeline)).byReason).toEqual({ carry_to_next_invoice: 30n });
+  });
+});
+
+describe('webhook events older than the retention', () => {
+  it('go once their work is done, and are counted as before', async () => {
+    pipeline = await openPipeline({ settings: { itemRetentionDays: RETENTION_DAYS } });
+    const { database, clock } = pipeline.deps;
+    const record = (name: string, daysAgo: number, needsWork: boolean) =>
+      recordWebhookEvent(database, {
+        webhookEventId: name,
+        provider: 'stripe',
+        eventType: 'customer.updated',
+        relatedObjectId: null,
+        payload: {},
+        receivedAt: new Date(clock.now().getTime() - daysAgo * DAY_MS),
+        needsWork,
+      });
+    await record('old', RETENTION_DAYS + 1, false);
+    await record('old_and_due', RETENTION_DAYS + 1, true);
+    await record('young', RETENTION_DAYS - 1, false);
+    const counts = await readWebhookCounts(database);
+    expect(await drop()).toMatchObject({ droppedWebhookEventCount: 1 });
+    const left = await database
+      .selectFrom('webhook_events')
+      .select('webhook_event_id')
+      .where('event_type', '=', 'customer.updated')
+      .orderBy('webhook_event_id')
+      .execute();
+    expect(left.map((row) => row.webhook_event_id)).toEqual(['old_and_due', 'young']);
+    expect(await readWebhookCounts(database)).toEqual(counts);
+    expect(await drop()).toMatchObject({ droppedWebhookEventCount: 0 });
   });
 });
