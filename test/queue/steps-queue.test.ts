@@ -115,8 +115,10 @@ describe.each(backends)('the queue of steps over $name', (backend) => {
   it('runs a step again that was asked for after it had ended', async () => {
     await work();
     for (const reason of ['one', 'two']) {
-      const job = await enqueueStep(queue, 'ingest-events', reason);
-      await job.waitUntilFinished(events, WAIT_MS);
+      const runCount = runs.length;
+      // Asked for just as the one before ends, the job is kept and added under another id than the one told here.
+      await enqueueStep(queue, 'ingest-events', reason);
+      await until(() => runs.length > runCount, `${reason} has run`);
     }
     expect(runs.length).toBe(2);
   });
