@@ -52,6 +52,11 @@ export function divideHalfUp(numerator: bigint, denominator: bigint): bigint {
   return numerator < 0n ? -rounded : rounded;
 }
 
+/** To the next whole number, for what must be reached; of amounts that are not negative. */
+export function divideUp(numerator: bigint, denominator: bigint): bigint {
+  return (numerator + denominator - 1n) / denominator;
+}
+
 /** Currencies that Stripe counts without, or with three, decimals (docs.stripe.com/currencies). */
 const ZERO_DECIMAL = new Set('bif clp djf gnf jpy kmf krw mga pyg rwf ugx vnd vuv xaf xof xpf'.split(' '));
 const THREE_DECIMAL = new Set('bhd jod kwd omr tnd'.split(' '));
@@ -72,4 +77,11 @@ export function formatMinor(amountMinor: bigint, currency: string): string {
 /** Pico of a currency's unit, exactly, as decimal text with at least two decimals. */
 export function formatPico(amountPico: bigint): string {
   return formatDecimal(amountPico, PICO_DIGITS, 2);
+}
+
+/** Digits in groups of three: `1,250,000`, also of decimal text: `1,250.50`. */
+export function groupDigits(text: string): string {
+  const [whole = '0', fraction] = text.split('.');
+  const grouped = whole.replace(/\B(?=(\d{3})+(?!\d))/g, ',');
+  return fraction === undefined ? grouped : `${grouped}.${fraction}`;
 }

@@ -1,4 +1,4 @@
-import { PICO_DIGITS, parseDecimal } from './money.ts';
+import { divideUp, PICO_DIGITS, parseDecimal } from './money.ts';
 import { splitAmount } from './rating.ts';
 import type { TokenBuckets, TokenType } from './tokens.ts';
 
@@ -162,7 +162,7 @@ function unitsFor(capacity: ProvisionedCapacity, weight: bigint): bigint {
   const missing = weight - hourlyCapacityWeight(capacity);
   if (missing <= 0n) return capacity.unitCount;
   const incrementWeight = capacity.unitIncrement * unitHourWeight(capacity);
-  const increments = (missing + incrementWeight - 1n) / incrementWeight;
+  const increments = divideUp(missing, incrementWeight);
   return capacity.unitCount + increments * capacity.unitIncrement;
 }
 

@@ -1,3 +1,4 @@
+import { divideUp } from './money.ts';
 import { type PriceBook, resolveModel } from './price-book.ts';
 import { hourlyCapacityWeight, marginalCostPicoUsd, type ProvisionedCapacity } from './provisioned.ts';
 import { MONTH_DAYS } from './quote-range.ts';
@@ -115,8 +116,4 @@ function stepOf(bought: QuoteCapacity, addedWeight: bigint): CapacityStep {
     monthlyPicoUsd: picoUsd * MONTH_HOURS,
     isSpreadEvenly,
   };
-}
-
-function divideUp(numerator: bigint, denominator: bigint): bigint {
-  return (numerator + denominator - 1n) / denominator;
 }

@@ -1,4 +1,4 @@
-import { PICO_DIGITS } from './money.ts';
+import { divideUp, PICO_DIGITS } from './money.ts';
 import type { Quote } from './quote.ts';
 import { type Figure, known, MINOR_PER_COST_UNIT, unknown } from './quote-figures.ts';
 import type { Ratio } from './quote-usage.ts';
@@ -73,9 +73,4 @@ function ratesFor(quote: Quote, priceOf: (costPico: bigint) => bigint): TargetRa
     });
   }
   return [...rates.values()];
-}
-
-/** To the next whole number; for amounts that are not negative. */
-function divideUp(numerator: bigint, denominator: bigint): bigint {
-  return (numerator + denominator - 1n) / denominator;
 }

@@ -104,10 +104,9 @@ export function createQuote(input: QuoteInput): Quote {
   const isNew = mode === 'new';
   const priced = priceByRate(addedParts, existingParts, { isNew, minimumMinor: input.minimumAmountMinor });
   const onCapacity = costOnCapacity(addedParts, input.capacities ?? [], input.priceBook);
-  const costs = addedParts.map((part) => costOf(input, part, onCapacity.costOf(part)));
   const isOneCurrency = input.currency === input.priceBook.currency;
-  const lines = addedParts.map((part, index): QuoteLine => {
-    const { cost, ...found } = costs[index] ?? costOf(input, part);
+  const lines = addedParts.map((part): QuoteLine => {
+    const { cost, ...found } = costOf(input, part, onCapacity.costOf(part));
     return {
       model: part.usage.model,
       feature: part.usage.feature,

@@ -1,8 +1,8 @@
 import { createRoute, z } from '@hono/zod-openapi';
-import { accepts } from 'hono/accepts';
 import { getCustomer } from '../ledger/customers.ts';
 import { type ActiveItem, readActiveItems } from '../ledger/preview-items.ts';
 import { requireScope, securityOf } from './authentication.ts';
+import { csvPage, wantsCsv } from './csv.ts';
 import { CustomerParams } from './customers.ts';
 import type { Api, ApiDependencies, PreviewCache } from './dependencies.ts';
 import { toPreviewCsv } from './invoice-preview-csv.ts';
@@ -42,16 +42,7 @@ export function addInvoicePreviewRoutes(api: Api, dependencies: PreviewDependenc
   });
   api.openapi(route, async (context) => {
     const preview = await previewInvoices(dependencies, context.req.valid('param').customerId);
-    const wanted = accepts(context, {
-      header: 'Accept',
-      supports: ['application/json', 'text/csv'],
-      default: 'application/json',
-    });
-    if (wanted === 'text/csv') {
-      return context.text(toPreviewCsv(preview), 200, {
-        'Content-Type': 'text/csv; charset=utf-8; header=present',
-      });
-    }
+    if (wantsCsv(context)) return csvPage(context, toPreviewCsv(preview), null);
     return context.json(preview, 200);
   });
 }

@@ -1,4 +1,4 @@
-import { formatDecimal, formatPico } from '../../pricing/money.ts';
+import { formatDecimal, formatPico, groupDigits } from '../../pricing/money.ts';
 import { WEIGHT_DIGITS } from '../../pricing/provisioned.ts';
 import type { Quote } from '../../pricing/quote.ts';
 import type { CapacityStep } from '../../pricing/quote-capacity.ts';
@@ -66,10 +66,7 @@ function describeAdjustments({ adjustments }: QuoteSnapshot): string[] {
 
 function describeStep(step: CapacityStep): string {
   const { deployment, addedUnitCount, isSpreadEvenly } = step;
-  const tokens = (weight: bigint) =>
-    formatDecimal(weight, WEIGHT_DIGITS)
-      .replace(/\..*$/, '')
-      .replace(/\B(?=(\d{3})+$)/g, ',');
+  const tokens = (weight: bigint) => groupDigits(formatDecimal(weight, WEIGHT_DIGITS).replace(/\..*$/, ''));
   const hour = `${tokens(step.addedToBusiestHour)} weighted tokens beside ${tokens(step.busiestWeight)} in an hour that takes ${tokens(step.capacityWeight)}`;
   const outcome =
     addedUnitCount === 0n

@@ -1,9 +1,9 @@
 import { createRoute, z } from '@hono/zod-openapi';
 import type { Context } from 'hono';
-import { accepts } from 'hono/accepts';
 import { addMs, DAY_MS } from '../clock.ts';
 import { getQuote, insertQuote, listQuotes, type StoredQuote } from '../ledger/quotes.ts';
 import { requireScope, securityOf } from './authentication.ts';
+import { wantsCsv } from './csv.ts';
 import { decodeCursor, encodeCursor, invalidCursor } from './cursor.ts';
 import { type Api, type ApiDependencies, type ApiEnvironment, actorOf } from './dependencies.ts';
 import { quoteToCsv } from './quote-csv.ts';
@@ -116,9 +116,7 @@ export function addQuoteRoutes(api: Api, dependencies: ApiDependencies): void {
   api.openapi(getRoute, async (context) => {
     const { quoteId } = context.req.valid('param');
     const stored = await getQuote(dependencies.database, quoteId.replace('.csv', ''));
-    const supports = ['application/json', 'text/csv'];
-    const wanted = accepts(context, { header: 'Accept', supports, default: 'application/json' });
-    if (quoteId.endsWith('.csv') || wanted === 'text/csv') {
+    if (quoteId.endsWith('.csv') || wantsCsv(context)) {
       return context.text(quoteToCsv(JSON.parse(stored.resultText) as StoredQuoteBody), 200, {
         'Content-Type': 'text/csv; charset=utf-8; header=present',
         'Content-Disposition': `attachment; filename="${stored.quoteId}.csv"`,

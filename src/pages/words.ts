@@ -1,4 +1,6 @@
-import { divideHalfUp, formatDecimal, parseDecimal } from '../../pricing/money.ts';
+import { divideHalfUp, divideUp, formatDecimal, groupDigits, parseDecimal } from '../../pricing/money.ts';
+
+export { groupDigits };
 
 /** Families whose names are written in capitals; the rest of a model's name is a word or a version. */
 const CAPITALS = new Map([
@@ -27,13 +29,6 @@ export function usageInWords(model: string, tokenType: string): string {
   return `${modelInWords(model)} ${TOKEN_WORDS[tokenType] ?? tokenType}`;
 }
 
-/** Digits in groups of three: `1,250,000`, also of decimal text: `1,250.50`. */
-export function groupDigits(text: string): string {
-  const [whole = '0', fraction] = text.split('.');
-  const grouped = whole.replace(/\B(?=(\d{3})+(?!\d))/g, ',');
-  return fraction === undefined ? grouped : `${grouped}.${fraction}`;
-}
-
 /**
  * Decimal text with two decimals.
  * @param rounding `up` for what must be reached, such as the price for a margin; it is for amounts that are not negative
@@ -42,7 +37,7 @@ export function twoDecimals(amount: string, rounding: 'nearest' | 'up' = 'neares
   const digits = Math.max(2, amount.split('.')[1]?.length ?? 0);
   const unit = 10n ** BigInt(digits - 2);
   const exact = parseDecimal(amount, digits);
-  const hundredths = rounding === 'up' ? (exact + unit - 1n) / unit : divideHalfUp(exact, unit);
+  const hundredths = rounding === 'up' ? divideUp(exact, unit) : divideHalfUp(exact, unit);
   return formatDecimal(hundredths, 2, 2);
 }
 

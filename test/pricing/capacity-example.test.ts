@@ -8,10 +8,10 @@ import {
   hourlyCapacityWeight,
   hourlyCostPicoUsd,
   marginalCostPicoUsd,
-  type ProvisionedTerms,
   weightOf,
 } from '../../pricing/provisioned.ts';
 import { TOKEN_TYPES } from '../../pricing/tokens.ts';
+import { CAPACITY_TERMS } from './capacity-terms.ts';
 
 const document = readFileSync(new URL('../../docs/pricing.md', import.meta.url), 'utf8');
 const section = document.slice(document.indexOf('### An hour of capacity'));
@@ -19,23 +19,12 @@ const usd = (picoUsd: bigint) => formatDecimal(picoUsd, PICO_DIGITS, 2);
 const ONE = 1_000_000n;
 
 it('the hour of capacity in docs/pricing.md is what the allocation says', () => {
-  const terms: ProvisionedTerms = {
-    unitCount: 50,
-    unitIncrement: 50,
-    hourlyUsdPerUnit: '1.00',
-    reservedUnitCount: 0,
-    reservedHourlyUsdPerUnit: null,
-    tokensPerMinutePerUnit: 2_500,
-    completionWeight: '4',
-    cachedWeight: '0',
-    idlePolicy: 'overhead',
-  };
   const rows = section
     .split('\n')
     .filter((line) => /^\| (northwind|adatum|nobody)/.test(line))
     .map((line) => line.split('|').map((cell) => cell.trim().replaceAll(',', '')));
   const users = rows.slice(0, 2);
-  const overhead = createProvisionedCapacity(terms);
+  const overhead = createProvisionedCapacity(CAPACITY_TERMS);
   const weights = users.map((cells) =>
     TOKEN_TYPES.reduce(
       (sum, tokenType, index) => sum + weightOf(overhead, tokenType, BigInt(cells[index + 2] ?? '')),

@@ -7,21 +7,9 @@ import {
   hourlyCapacityWeight,
   hourlyCostPicoUsd,
   marginalCostPicoUsd,
-  type ProvisionedTerms,
   weightOf,
 } from '../../pricing/provisioned.ts';
-
-const TERMS: ProvisionedTerms = {
-  unitCount: 50,
-  unitIncrement: 50,
-  hourlyUsdPerUnit: '1.00',
-  reservedUnitCount: 0,
-  reservedHourlyUsdPerUnit: null,
-  tokensPerMinutePerUnit: 2_500,
-  completionWeight: '4',
-  cachedWeight: '0',
-  idlePolicy: 'overhead',
-};
+import { CAPACITY_TERMS } from './capacity-terms.ts';
 
 const anyTerms = fc.record({
   unitCount: fc.integer({ min: 1, max: 500 }),
@@ -66,7 +54,7 @@ describe('an hour of capacity', () => {
 
   it('is all idle when nobody used it, under either policy', () => {
     for (const idlePolicy of ['overhead', 'spread'] as const) {
-      const capacity = createProvisionedCapacity({ ...TERMS, idlePolicy });
+      const capacity = createProvisionedCapacity({ ...CAPACITY_TERMS, idlePolicy });
       const { sharesPicoUsd, idlePicoUsd } = allocateHour(capacity, [0n, 0n]);
       expect(sharesPicoUsd).toEqual([0n, 0n]);
       expect(idlePicoUsd).toBe(hourlyCostPicoUsd(capacity));
@@ -85,14 +73,14 @@ describe('an hour of capacity', () => {
   });
 
   it('charges a tenth of its price for a tenth of its capacity, as overhead', () => {
-    const capacity = createProvisionedCapacity(TERMS);
+    const capacity = createProvisionedCapacity(CAPACITY_TERMS);
     const { sharesPicoUsd, idlePicoUsd } = allocateHour(capacity, [hourlyCapacityWeight(capacity) / 10n]);
     expect(sharesPicoUsd).toEqual([5n * 10n ** 12n]);
     expect(idlePicoUsd).toBe(45n * 10n ** 12n);
   });
 
   it('costs nothing for cached tokens, and four times for completion', () => {
-    const capacity = createProvisionedCapacity(TERMS);
+    const capacity = createProvisionedCapacity(CAPACITY_TERMS);
     const weights = [
       weightOf(capacity, 'prompt', 1_000n),
       weightOf(capacity, 'prompt_cached', 1_000_000n),
@@ -109,7 +97,7 @@ describe('an hour of capacity', () => {
 
   it('pays reserved units at the price of the reservation', () => {
     const capacity = createProvisionedCapacity({
-      ...TERMS,
+      ...CAPACITY_TERMS,
       reservedUnitCount: 40,
       reservedHourlyUsdPerUnit: '0.356',
     });
@@ -119,7 +107,7 @@ describe('an hour of capacity', () => {
 
 describe('marginal and average cost', () => {
   it('are nothing until capacity and then the price of further units; the average falls as usage grows', () => {
-    const capacity = createProvisionedCapacity(TERMS);
+    const capacity = createProvisionedCapacity(CAPACITY_TERMS);
     const full = hourlyCapacityWeight(capacity);
     expect(marginalCostPicoUsd(capacity, full / 2n, full / 2n)).toEqual({ picoUsd: 0n, addedUnitCount: 0n });
     expect(marginalCostPicoUsd(capacity, full, 1n)).toEqual({
@@ -161,6 +149,6 @@ describe('terms', () => {
     [{ reservedHourlyUsdPerUnit: '0.3' }, 'reservedHourlyUsdPerUnit'],
     [{ tokensPerMinutePerUnit: 0 }, 'tokensPerMinutePerUnit'],
   ])('%j are refused by the name of the field', (change, field) => {
-    expect(() => createProvisionedCapacity({ ...TERMS, ...change })).toThrow(field);
+    expect(() => createProvisionedCapacity({ ...CAPACITY_TERMS, ...change })).toThrow(field);
   });
 });

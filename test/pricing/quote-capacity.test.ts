@@ -4,22 +4,12 @@ import { azureOpenAiPriceBook as priceBook } from '../../pricing/azure-openai.ts
 import { createProvisionedCapacity, hourlyCapacityWeight } from '../../pricing/provisioned.ts';
 import { createQuote, type QuoteInput, type QuoteUsage } from '../../pricing/quote.ts';
 import type { QuoteCapacity } from '../../pricing/quote-capacity.ts';
+import { CAPACITY_TERMS } from './capacity-terms.ts';
 
 const ONE = 1_000_000n;
 const MONTH_HOURS = 720n;
 
-/** 50 units for 50.00 an hour that take 7,500,000 weighted tokens. */
-const capacity = createProvisionedCapacity({
-  unitCount: 50,
-  unitIncrement: 50,
-  hourlyUsdPerUnit: '1.00',
-  reservedUnitCount: 0,
-  reservedHourlyUsdPerUnit: null,
-  tokensPerMinutePerUnit: 2_500,
-  completionWeight: '4',
-  cachedWeight: '0',
-  idlePolicy: 'overhead',
-});
+const capacity = createProvisionedCapacity(CAPACITY_TERMS);
 
 const bought = (more: Partial<QuoteCapacity> = {}): QuoteCapacity => ({
   deployment: 'gpt-4o-ptu',

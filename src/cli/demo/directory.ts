@@ -30,15 +30,11 @@ export function prepareDemoDirectory(directory: string, options: { fresh: boolea
   const madeBy = digestOfStandIns();
   const wasPlayed = existsSync(path.join(stateDirectory, 'clock.journal.jsonl'));
   const isReadable = existsSync(marker) && readFileSync(marker, 'utf8') === madeBy;
-  const mustGo = wasPlayed && !isReadable;
-  if (options.fresh || mustGo) removeDataDirectory(directory);
+  const mustGo = options.fresh || (wasPlayed && !isReadable);
+  if (mustGo) removeDataDirectory(directory);
   makeDataDirectory(stateDirectory);
-  if (!isReadable || options.fresh) writeFileSync(marker, madeBy);
-  return {
-    stateDirectory,
-    isNew: !wasPlayed || options.fresh || mustGo,
-    wasForgotten: mustGo && !options.fresh,
-  };
+  writeFileSync(marker, madeBy);
+  return { stateDirectory, isNew: mustGo || !wasPlayed, wasForgotten: mustGo && !options.fresh };
 }
 
 function digestOfStandIns(): string {
