@@ -6,6 +6,7 @@ import { LEDGER_MIGRATION_NAMES } from './migration-names.ts';
 import { type PriceSyncState, readPriceSyncState } from './price-sync-runs.ts';
 import { type QuarantineSummary, readQuarantineSummary } from './quarantine-entries.ts';
 import { type QueueState, readQueueStates } from './queue-states.ts';
+import { readSnapshot } from './snapshot.ts';
 import { readStepLeases, type StepLease } from './step-leases.ts';
 import { readStepRuns, type StepRun } from './step-runs.ts';
 import { IS_COLLECTION } from './watermarks.ts';
@@ -31,74 +32,70 @@ export interface PipelineStatus {
 
 /** The pipeline as the ledger knows it, read in one snapshot. */
 export async function readPipelineStatus(database: LedgerDatabase): Promise<PipelineStatus> {
-  return await database
-    .transaction()
-    .setIsolationLevel('repeatable read')
-    .setAccessMode('read only')
-    .execute(async (snapshot) => {
-      const watermarks = await snapshot
-        .selectFrom('watermarks')
-        .selectAll()
-        .where(IS_COLLECTION)
-        .orderBy('source')
-        .execute();
-      const events = await snapshot
-        .selectFrom('usage_events')
-        .select(['status', (expression) => expression.fn.countAll<bigint>().as('count')])
-        .groupBy('status')
-        .execute();
-      const hours = await snapshot
-        .selectFrom('settlements')
-        .select(({ fn }) => [
-          fn.countAll<bigint>().filterWhere('status', '=', 'open').as('open_count'),
-          fn.countAll<bigint>().filterWhere('status', '=', 'settled').as('settled_count'),
-          fn.min('window_start').filterWhere('status', '=', 'open').as('oldest_open'),
-        ])
-        .executeTakeFirstOrThrow();
-      const pushes = await snapshot
-        .selectFrom('meter_pushes')
-        .select(['status', (expression) => expression.fn.countAll<bigint>().as('count')])
-        .groupBy('status')
-        .execute();
-      const unassigned = await snapshot
-        .selectFrom('hourly_usage')
-        .select(sql<bigint>`coalesce(sum(delta_token_count), 0)::bigint`.as('token_count'))
-        .where('meter_push_id', 'is', null)
-        .where('quarantine_reason', 'is', null)
-        .executeTakeFirstOrThrow();
-      const drifts = await snapshot
-        .selectFrom('drifts')
-        .select(({ fn }) => fn.countAll<bigint>().as('count'))
-        .where('resolved_at', 'is', null)
-        .executeTakeFirstOrThrow();
-      const due = await snapshot
-        .selectFrom('cost_days_due')
-        .select(({ fn }) => fn.countAll<bigint>().as('count'))
-        .executeTakeFirstOrThrow();
-      return {
-        watermarks: watermarks.map((row) => ({
-          source: row.source,
-          position: row.position,
-          updatedAt: row.updated_at,
-        })),
-        usageEvents: { pending: 0n, sent: 0n, confirmed: 0n, quarantined: 0n, ...countsOf(events) },
-        hours: {
-          openCount: hours.open_count,
-          settledCount: hours.settled_count,
-          oldestOpenHour: hours.oldest_open,
-        },
-        meterPushes: { pending: 0n, delivered: 0n, refused: 0n, ...countsOf(pushes) },
-        unassignedTokenCount: unassigned.token_count,
-        quarantine: await readQuarantineSummary(snapshot),
-        openDriftCount: drifts.count,
-        closes: await readCloseTotals(snapshot),
-        costs: { dueDayCount: due.count, unknown: await readUnknownCosts(snapshot) },
-        priceSync: await readPriceSyncState(snapshot),
-        steps: await readStepRuns(snapshot),
-        leases: await readStepLeases(snapshot),
-        queues: await readQueueStates(snapshot),
-      };
-    });
+  return await readSnapshot(database, async (snapshot) => {
+    const watermarks = await snapshot
+      .selectFrom('watermarks')
+      .selectAll()
+      .where(IS_COLLECTION)
+      .orderBy('source')
+      .execute();
+    const events = await snapshot
+      .selectFrom('usage_events')
+      .select(['status', (expression) => expression.fn.countAll<bigint>().as('count')])
+      .groupBy('status')
+      .execute();
+    const hours = await snapshot
+      .selectFrom('settlements')
+      .select(({ fn }) => [
+        fn.countAll<bigint>().filterWhere('status', '=', 'open').as('open_count'),
+        fn.countAll<bigint>().filterWhere('status', '=', 'settled').as('settled_count'),
+        fn.min('window_start').filterWhere('status', '=', 'open').as('oldest_open'),
+      ])
+      .executeTakeFirstOrThrow();
+    const pushes = await snapshot
+      .selectFrom('meter_pushes')
+      .select(['status', (expression) => expression.fn.countAll<bigint>().as('count')])
+      .groupBy('status')
+      .execute();
+    const unassigned = await snapshot
+      .selectFrom('hourly_usage')
+      .select(sql<bigint>`coalesce(sum(delta_token_count), 0)::bigint`.as('token_count'))
+      .where('meter_push_id', 'is', null)
+      .where('quarantine_reason', 'is', null)
+      .executeTakeFirstOrThrow();
+    const drifts = await snapshot
+      .selectFrom('drifts')
+      .select(({ fn }) => fn.countAll<bigint>().as('count'))
+      .where('resolved_at', 'is', null)
+      .executeTakeFirstOrThrow();
+    const due = await snapshot
+      .selectFrom('cost_days_due')
+      .select(({ fn }) => fn.countAll<bigint>().as('count'))
+      .executeTakeFirstOrThrow();
+    return {
+      watermarks: watermarks.map((row) => ({
+        source: row.source,
+        position: row.position,
+        updatedAt: row.updated_at,
+      })),
+      usageEvents: { pending: 0n, sent: 0n, confirmed: 0n, quarantined: 0n, ...countsOf(events) },
+      hours: {
+        openCount: hours.open_count,
+        settledCount: hours.settled_count,
+        oldestOpenHour: hours.oldest_open,
+      },
+      meterPushes: { pending: 0n, delivered: 0n, refused: 0n, ...countsOf(pushes) },
+      unassignedTokenCount: unassigned.token_count,
+      quarantine: await readQuarantineSummary(snapshot),
+      openDriftCount: drifts.count,
+      closes: await readCloseTotals(snapshot),
+      costs: { dueDayCount: due.count, unknown: await readUnknownCosts(snapshot) },
+      priceSync: await readPriceSyncState(snapshot),
+      steps: await readStepRuns(snapshot),
+      leases: await readStepLeases(snapshot),
+      queues: await readQueueStates(snapshot),
+    };
+  });
 }
 
 function countsOf(rows: { status: string; count: bigint }[]): Record<string, bigint> {
