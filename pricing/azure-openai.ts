@@ -1,11 +1,6 @@
 import data from './data/azure-openai-price-book.json' with { type: 'json' };
-import {
-  completePriceRow,
-  createPriceBook,
-  type PriceBook,
-  type PriceBookData,
-  type PriceRowInput,
-} from './price-book.ts';
+import { createPriceBook, type PriceBook } from './price-book.ts';
+import { completePriceRow, type PriceBookData, type PriceRowInput } from './price-rows.ts';
 
 /**
  * Azure OpenAI list prices as of the day in `version`, as shipped. A ledger starts with these rows; what was added

@@ -1,4 +1,5 @@
-import { normalizeModelName, type PriceBook } from './price-book.ts';
+import type { PriceBook } from './price-book.ts';
+import { normalizeModelName } from './price-rows.ts';
 
 /** Names longer than this are no slip of the pen, and the distance costs time in both lengths. */
 const MAX_NAME_LENGTH = 64;

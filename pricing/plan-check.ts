@@ -2,7 +2,8 @@ import { nearestNames } from './near-names.ts';
 import { globalMarkupAt, type Plan, type PlanProblem, type PlanRate, type PlanVersion } from './plan.ts';
 import { caught, statedPriceProblems } from './plan-check-price.ts';
 import { markedUpUnitAmount, wholeMinorOf } from './plan-price.ts';
-import { findPrice, type PriceBook, resolveModel } from './price-book.ts';
+import type { PriceBook } from './price-book.ts';
+import { findPrice, resolveModel } from './price-lookup.ts';
 
 export interface PlanContext {
   book: PriceBook;

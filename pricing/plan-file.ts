@@ -3,7 +3,7 @@ import { parse as parseYaml } from 'yaml';
 import { z } from 'zod';
 import { formatDecimal, parseDecimal } from './money.ts';
 import type { GlobalMarkup, Plan, PlanPrice, PlanProblem, PlanRate, PlanVersion } from './plan.ts';
-import { DEPLOYMENT_TYPES } from './price-book.ts';
+import { DEPLOYMENT_TYPES } from './price-rows.ts';
 import { TOKEN_TYPES } from './tokens.ts';
 
 /** A plan as it is written down, with every scalar still the text that stood there: 2.50 never is a float. */

@@ -7,8 +7,9 @@ import {
   planVersionAt,
 } from './plan.ts';
 import { markedUpUnitAmount, perUnitPrice, tiersOf, unitAmountOf, wholeMinorOf } from './plan-price.ts';
-import { type PriceBook, resolveModel } from './price-book.ts';
+import type { PriceBook } from './price-book.ts';
 import { priceFinder } from './price-finder.ts';
+import { resolveModel } from './price-lookup.ts';
 import type { RatePrice } from './rate-price.ts';
 import type { SellRate } from './sell-rates.ts';
 import { TOKEN_TYPES, type TokenType } from './tokens.ts';

@@ -1,4 +1,4 @@
-import type { DeploymentType } from './price-book.ts';
+import type { DeploymentType } from './price-rows.ts';
 import type { TokenType } from './tokens.ts';
 
 /** A tier as a plan writes it: amounts in the currency's unit, `perMillion` for a million tokens. */

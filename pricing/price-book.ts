@@ -2,28 +2,6 @@ import { checkPriceBook } from './price-book-check.ts';
 import { type DeploymentIndex, indexDeployments } from './price-deployments.ts';
 import { type PriceBookData, type PriceRow, picoPerUnitOf, startOf, timelineKeyOf } from './price-rows.ts';
 
-export {
-  findPrice,
-  type PriceLookup,
-  type PriceMissReason,
-  type PriceNote,
-  resolveModel,
-} from './price-lookup.ts';
-export {
-  completePriceRow,
-  DEPLOYMENT_TYPES,
-  type DeploymentRule,
-  type DeploymentType,
-  normalizeModelName,
-  PRICE_KINDS,
-  PRICE_UNITS,
-  type PriceBookData,
-  type PriceKind,
-  type PriceRow,
-  type PriceRowInput,
-  type PriceUnit,
-} from './price-rows.ts';
-
 export interface PriceEntry {
   row: PriceRow;
   /** Milliseconds since 1970; minus infinity: since ever. */

@@ -1,8 +1,9 @@
 import { divideUp } from './money.ts';
-import { type PriceBook, resolveModel } from './price-book.ts';
+import type { PriceBook } from './price-book.ts';
+import { resolveModel } from './price-lookup.ts';
 import { hourlyCapacityWeight, marginalCostPicoUsd, type ProvisionedCapacity } from './provisioned.ts';
+import type { RatedPart } from './quote-parts.ts';
 import { MONTH_DAYS } from './quote-range.ts';
-import type { RatedPart } from './quote-rates.ts';
 import type { QuoteUsage } from './quote-usage.ts';
 import { splitAmount } from './rating.ts';
 import { sum } from './statistics.ts';

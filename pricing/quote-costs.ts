@@ -1,8 +1,8 @@
-import { findPrice, type PriceNote } from './price-book.ts';
-import type { QuoteInput } from './quote.ts';
-import { findCapacity } from './quote-capacity.ts';
+import type { PriceBook } from './price-book.ts';
+import { findPrice, type PriceNote } from './price-lookup.ts';
+import { findCapacity, type QuoteCapacity } from './quote-capacity.ts';
 import { type Figure, known, unknown } from './quote-figures.ts';
-import type { RatedPart } from './quote-rates.ts';
+import type { RatedPart } from './quote-parts.ts';
 import { costPicoUsd } from './rating.ts';
 
 /** What the cost of a line rests on beside an exact match. */
@@ -14,7 +14,14 @@ export interface PartCost {
   notes: QuoteNote[];
 }
 
-type Costing = Pick<QuoteInput, 'priceBook' | 'at' | 'capacities'>;
+/** By what parts are costed. */
+export interface Costing {
+  priceBook: PriceBook;
+  /** The instant whose list prices count; without it the newest. */
+  at?: Date;
+  /** Throughput bought by the hour that is in force then. */
+  capacities?: readonly QuoteCapacity[];
+}
 
 /**
  * What a part costs at list prices.

@@ -1,5 +1,5 @@
 import { divideHalfUp } from './money.ts';
-import type { PriceMissReason } from './price-book.ts';
+import type { PriceMissReason } from './price-lookup.ts';
 
 export type UnknownReason =
   | PriceMissReason

@@ -1,5 +1,6 @@
 import { divideHalfUp } from './money.ts';
-import { findPrice, type PriceBook } from './price-book.ts';
+import type { PriceBook } from './price-book.ts';
+import { findPrice } from './price-lookup.ts';
 import { countTokens, type QuoteUsage, type Ratio } from './quote-usage.ts';
 import { compare, nearestRank, sum } from './statistics.ts';
 import { TOKEN_TYPES } from './tokens.ts';

@@ -1,21 +1,11 @@
 import { PICO_DIGITS } from './money.ts';
-import type { QuotedRate } from './quote.ts';
 import { type Figure, known, sumOf, unknown } from './quote-figures.ts';
-import type { QuoteUsage } from './quote-usage.ts';
+import type { QuotedRate, RatedPart } from './quote-parts.ts';
 import { rateUsage } from './rate-usage.ts';
 import { exactAmountPicoMinor, splitAmount } from './rating.ts';
 import type { SellRate } from './sell-rates.ts';
-import type { TokenType } from './tokens.ts';
 
 const PICO = 10n ** BigInt(PICO_DIGITS);
-
-/** Usage of one token type, and the rate that prices it. */
-export interface RatedPart {
-  usage: QuoteUsage;
-  tokenType: TokenType;
-  tokenCount: bigint;
-  rate: QuotedRate | null;
-}
 
 /** What one rate charges without and with the usage. Amounts are null where its price could not be read. */
 export interface PricedRate {

@@ -1,5 +1,7 @@
 import { divideHalfUp, parseDecimal } from './money.ts';
-import { type DeploymentType, normalizeModelName, type PriceBook, resolveModel } from './price-book.ts';
+import type { PriceBook } from './price-book.ts';
+import { resolveModel } from './price-lookup.ts';
+import { type DeploymentType, normalizeModelName } from './price-rows.ts';
 import { splitAmount } from './rating.ts';
 import { TOKEN_TYPES, type TokenBuckets } from './tokens.ts';
 

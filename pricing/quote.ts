@@ -1,19 +1,10 @@
-import type { PriceBook } from './price-book.ts';
-import { type CapacityStep, costOnCapacity, type QuoteCapacity } from './quote-capacity.ts';
-import { costBesideThroughput, costOf, type QuoteNote } from './quote-costs.ts';
+import { type CapacityStep, costOnCapacity } from './quote-capacity.ts';
+import { type Costing, costBesideThroughput, costOf, type QuoteNote } from './quote-costs.ts';
 import { type Figure, type Figures, figuresOf, known, sumOf } from './quote-figures.ts';
-import { type PricedRate, priceByRate, type RatedPart } from './quote-rates.ts';
+import { partsOf, type QuotedRate } from './quote-parts.ts';
+import { type PricedRate, priceByRate } from './quote-rates.ts';
 import { countTokens, mergeUsage, type QuoteUsage, subtractUsage } from './quote-usage.ts';
-import type { RatePrice } from './rate-price.ts';
-import { findSellRate, type SellRate } from './sell-rates.ts';
 import { TOKEN_TYPES, type TokenType } from './tokens.ts';
-
-export type { QuoteNote } from './quote-costs.ts';
-export type { Figure, Figures, UnknownReason } from './quote-figures.ts';
-export type { QuoteUsage } from './quote-usage.ts';
-
-/** A sell rate; a price that could not be read is null, and what it would have priced is said to be unknown. */
-export type QuotedRate = Omit<SellRate, 'price'> & { price: RatePrice | null };
 
 /**
  * `new`: the usage alone. `merge`: on top of existing usage. `replace`: instead of it. Figures are what the usage
@@ -22,7 +13,7 @@ export type QuotedRate = Omit<SellRate, 'price'> & { price: RatePrice | null };
 export const QUOTE_MODES = ['new', 'merge', 'replace'] as const;
 export type QuoteMode = (typeof QUOTE_MODES)[number];
 
-export interface QuoteInput {
+export interface QuoteInput extends Costing {
   usage: readonly QuoteUsage[];
   /** `new` unless said. */
   mode?: QuoteMode;
@@ -33,11 +24,6 @@ export interface QuoteInput {
   minimumAmountMinor?: bigint;
   /** Of the sell rates, lower case. */
   currency: string;
-  priceBook: PriceBook;
-  /** The instant whose list prices count; without it the newest. */
-  at?: Date;
-  /** Throughput bought by the hour that is in force then. */
-  capacities?: readonly QuoteCapacity[];
 }
 
 export interface QuoteLine extends Figures {
@@ -99,8 +85,8 @@ export function createQuote(input: QuoteInput): Quote {
   const after = mode === 'merge' ? mergeUsage([...existing, ...usage]) : usage;
   const added = mode === 'replace' ? subtractUsage(usage, existing) : usage;
 
-  const addedParts = partsOf(input, added);
-  const existingParts = partsOf(input, existing);
+  const addedParts = partsOf(added, input.sellRates);
+  const existingParts = partsOf(existing, input.sellRates);
   const isNew = mode === 'new';
   const priced = priceByRate(addedParts, existingParts, { isNew, minimumMinor: input.minimumAmountMinor });
   const onCapacity = costOnCapacity(addedParts, input.capacities ?? [], input.priceBook);
@@ -147,7 +133,7 @@ export function createQuote(input: QuoteInput): Quote {
       cost:
         mode === 'replace'
           ? sumOf([
-              ...partsOf(input, after).map((part) => costBesideThroughput(input, part)),
+              ...partsOf(after, input.sellRates).map((part) => costBesideThroughput(input, part)),
               ...onCapacity.steps.map(({ monthlyPicoUsd }) => known(monthlyPicoUsd)),
             ])
           : sumOf([before.cost, cost]),
@@ -156,15 +142,4 @@ export function createQuote(input: QuoteInput): Quote {
     matchedRates: priced.matchedRates,
     capacitySteps: onCapacity.steps,
   };
-}
-
-function partsOf(input: QuoteInput, usage: readonly QuoteUsage[]): RatedPart[] {
-  return usage.flatMap((entry) =>
-    TOKEN_TYPES.filter((tokenType) => entry.tokens[tokenType] !== 0n).map((tokenType) => ({
-      usage: entry,
-      tokenType,
-      tokenCount: entry.tokens[tokenType],
-      rate: findSellRate(input.sellRates, { model: entry.model, feature: entry.feature, tokenType }),
-    })),
-  );
 }

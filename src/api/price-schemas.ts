@@ -1,6 +1,6 @@
 import { z } from '@hono/zod-openapi';
-import { DEPLOYMENT_TYPES, PRICE_KINDS, PRICE_UNITS } from '../../pricing/price-book.ts';
 import type { DeploymentRule, PriceRow } from '../../pricing/price-rows.ts';
+import { DEPLOYMENT_TYPES, PRICE_KINDS, PRICE_UNITS } from '../../pricing/price-rows.ts';
 import { ValidationError } from '../errors.ts';
 import type { PriceBookChangeResult } from '../ledger/price-book-changes.ts';
 import { CurrencySchema, InstantSchema, textSchema } from './schemas.ts';

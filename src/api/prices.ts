@@ -1,8 +1,9 @@
 import { createRoute, z } from '@hono/zod-openapi';
 import { nearNames } from '../../pricing/near-names.ts';
-import { DEPLOYMENT_TYPES, type PriceBook, resolveModel } from '../../pricing/price-book.ts';
+import type { PriceBook } from '../../pricing/price-book.ts';
 import { rowOfCells } from '../../pricing/price-cells.ts';
-import { type PriceRow, timelineKeyOf } from '../../pricing/price-rows.ts';
+import { resolveModel } from '../../pricing/price-lookup.ts';
+import { DEPLOYMENT_TYPES, type PriceRow, timelineKeyOf } from '../../pricing/price-rows.ts';
 import { TallystickError } from '../errors.ts';
 import { readPriceBook } from '../ledger/price-book.ts';
 import { changePriceBookOrRefuse } from '../ledger/price-file-import.ts';

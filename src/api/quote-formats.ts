@@ -1,5 +1,5 @@
 import { formatDecimal, formatMinor, formatPico, minorUnitDigits, PICO_DIGITS } from '../../pricing/money.ts';
-import type { Figure } from '../../pricing/quote.ts';
+import type { Figure } from '../../pricing/quote-figures.ts';
 
 export type Formats = ReturnType<typeof formatsOf>;
 

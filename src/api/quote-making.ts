@@ -1,10 +1,11 @@
 import { createHash } from 'node:crypto';
 import { nearNames } from '../../pricing/near-names.ts';
-import { type PriceBook, resolveModel } from '../../pricing/price-book.ts';
-import type { QuotedRate } from '../../pricing/quote.ts';
+import type { PriceBook } from '../../pricing/price-book.ts';
+import { resolveModel } from '../../pricing/price-lookup.ts';
 import { answerQuote, type QuoteAnswer } from '../../pricing/quote-answer.ts';
 import { averageWithProvisioned } from '../../pricing/quote-average.ts';
 import { findCapacity } from '../../pricing/quote-capacity.ts';
+import type { QuotedRate } from '../../pricing/quote-parts.ts';
 import { isSwapSource, type QuoteUsage } from '../../pricing/quote-usage.ts';
 import { TallystickError } from '../errors.ts';
 import { readAverageCosts } from '../ledger/average-costs.ts';

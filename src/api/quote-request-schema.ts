@@ -1,5 +1,5 @@
 import { z } from '@hono/zod-openapi';
-import { DEPLOYMENT_TYPES } from '../../pricing/price-book.ts';
+import { DEPLOYMENT_TYPES } from '../../pricing/price-rows.ts';
 import { QUOTE_MODES } from '../../pricing/quote.ts';
 import { CurrencySchema, IdentifierSchema, textSchema } from './schemas.ts';
 

@@ -1,7 +1,9 @@
-import type { DeploymentType, PriceBook } from '../../pricing/price-book.ts';
-import type { QuotedRate, QuoteMode } from '../../pricing/quote.ts';
+import type { PriceBook } from '../../pricing/price-book.ts';
+import type { DeploymentType } from '../../pricing/price-rows.ts';
+import type { QuoteMode } from '../../pricing/quote.ts';
 import type { AnswerInput, UsageGroup } from '../../pricing/quote-answer.ts';
 import type { QuoteCapacity } from '../../pricing/quote-capacity.ts';
+import type { QuotedRate } from '../../pricing/quote-parts.ts';
 import { parseRatio, type QuoteUsage } from '../../pricing/quote-usage.ts';
 import type { QuoteAnswerBody } from './quote-schemas.ts';
 

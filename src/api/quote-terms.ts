@@ -1,8 +1,9 @@
 import { nearestNames } from '../../pricing/near-names.ts';
 import { type Plan, planVersionAt } from '../../pricing/plan.ts';
 import { planRatesAt } from '../../pricing/plan-rates.ts';
-import { type PriceBook, resolveModel } from '../../pricing/price-book.ts';
-import type { QuotedRate } from '../../pricing/quote.ts';
+import type { PriceBook } from '../../pricing/price-book.ts';
+import { resolveModel } from '../../pricing/price-lookup.ts';
+import type { QuotedRate } from '../../pricing/quote-parts.ts';
 import { DAY_MS } from '../clock.ts';
 import { TallystickError, ValidationError } from '../errors.ts';
 import { getCustomer } from '../ledger/customers.ts';

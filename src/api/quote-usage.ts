@@ -1,5 +1,6 @@
 import type { PriceBook } from '../../pricing/price-book.ts';
-import { findPrice, normalizeModelName } from '../../pricing/price-book.ts';
+import { findPrice } from '../../pricing/price-lookup.ts';
+import { normalizeModelName } from '../../pricing/price-rows.ts';
 import type { UsageGroup } from '../../pricing/quote-answer.ts';
 import { measureVariation } from '../../pricing/quote-range.ts';
 import { mergeUsage, ONE, parseRatio, type QuoteUsage, scaleUsage } from '../../pricing/quote-usage.ts';

@@ -1,5 +1,6 @@
 import { nearestNames, nearNames } from '../../pricing/near-names.ts';
-import { type PriceBook, resolveModel } from '../../pricing/price-book.ts';
+import type { PriceBook } from '../../pricing/price-book.ts';
+import { resolveModel } from '../../pricing/price-lookup.ts';
 import { PreparedScenario, type Scenario } from '../../pricing/scenario.ts';
 import { DAY_MS, type TimeWindow } from '../clock.ts';
 import { TallystickError, ValidationError } from '../errors.ts';

@@ -1,5 +1,6 @@
 import { sql } from 'kysely';
-import { type PriceBook, resolveModel } from '../../pricing/price-book.ts';
+import type { PriceBook } from '../../pricing/price-book.ts';
+import { resolveModel } from '../../pricing/price-lookup.ts';
 import { createProvisionedCapacity } from '../../pricing/provisioned.ts';
 import type { QuoteCapacity } from '../../pricing/quote-capacity.ts';
 import { addMs, type TimeWindow } from '../clock.ts';

@@ -1,7 +1,7 @@
 import { calcPrice } from '@pydantic/genai-prices';
 import { azureOpenAiPriceBook } from '../../pricing/azure-openai.ts';
-import { findPrice } from '../../pricing/price-book.ts';
 import { priceFinder } from '../../pricing/price-finder.ts';
+import { findPrice } from '../../pricing/price-lookup.ts';
 import { costPicoUsd } from '../../pricing/rating.ts';
 import { TOKEN_TYPES, type TokenBuckets } from '../../pricing/tokens.ts';
 import { HOUR_MS } from '../../src/clock.ts';

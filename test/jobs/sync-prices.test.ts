@@ -2,7 +2,7 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { DEFAULT_SETTINGS, type JobDependencies } from '../../jobs/dependencies.ts';
 import { runStep, STEP_NAMES, stepNames } from '../../jobs/steps.ts';
 import { previewPriceSync } from '../../jobs/sync-prices.ts';
-import { findPrice } from '../../pricing/price-book.ts';
+import { findPrice } from '../../pricing/price-lookup.ts';
 import { createRetailPrices } from '../../src/azure/retail-prices.ts';
 import { DAY_MS, HOUR_MS } from '../../src/clock.ts';
 import { readPriceBook } from '../../src/ledger/price-book.ts';

@@ -1,14 +1,14 @@
 import { describe, expect, it } from 'vitest';
 import { azureOpenAiPriceBook as book } from '../../pricing/azure-openai.ts';
 import { nearNames } from '../../pricing/near-names.ts';
+import { createPriceBook, type PriceQuery } from '../../pricing/price-book.ts';
+import { findPrice } from '../../pricing/price-lookup.ts';
 import {
   completePriceRow,
-  createPriceBook,
-  findPrice,
   type PriceBookData,
-  type PriceQuery,
-} from '../../pricing/price-book.ts';
-import { type PriceRow, timelineKeyOf } from '../../pricing/price-rows.ts';
+  type PriceRow,
+  timelineKeyOf,
+} from '../../pricing/price-rows.ts';
 import type { TokenType } from '../../pricing/tokens.ts';
 
 function usdPerMillion(query: PriceQuery, tokenType: TokenType): string | null {

@@ -1,8 +1,9 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { azureOpenAiPriceBook } from '../../pricing/azure-openai.ts';
-import { createPriceBook, findPrice } from '../../pricing/price-book.ts';
+import { createPriceBook } from '../../pricing/price-book.ts';
 import { priceFinder } from '../../pricing/price-finder.ts';
+import { findPrice } from '../../pricing/price-lookup.ts';
 import { TOKEN_TYPES } from '../../pricing/tokens.ts';
 
 /** The list, with a price of gpt-4o that changes twice. */

@@ -3,9 +3,10 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { azureOpenAiPriceBook as shipped } from '../../pricing/azure-openai.ts';
 import { formatDecimal } from '../../pricing/money.ts';
-import { createPriceBook, findPrice, resolveModel } from '../../pricing/price-book.ts';
+import { createPriceBook } from '../../pricing/price-book.ts';
 import { diffPrices, type PriceState } from '../../pricing/price-book-diff.ts';
 import { matchesPattern } from '../../pricing/price-deployments.ts';
+import { findPrice, resolveModel } from '../../pricing/price-lookup.ts';
 import {
   completeDeploymentRule,
   completePriceRow,

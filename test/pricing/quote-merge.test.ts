@@ -1,7 +1,9 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { azureOpenAiPriceBook as priceBook } from '../../pricing/azure-openai.ts';
-import { createQuote, type QuotedRate, type QuoteUsage } from '../../pricing/quote.ts';
+import { createQuote } from '../../pricing/quote.ts';
+import type { QuotedRate } from '../../pricing/quote-parts.ts';
+import type { QuoteUsage } from '../../pricing/quote-usage.ts';
 import type { RatePrice } from '../../pricing/rate-price.ts';
 import { rateUsage } from '../../pricing/rate-usage.ts';
 import type { SellRate } from '../../pricing/sell-rates.ts';

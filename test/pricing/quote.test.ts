@@ -1,7 +1,9 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { azureOpenAiPriceBook as priceBook } from '../../pricing/azure-openai.ts';
-import { createQuote, type QuotedRate, type QuoteInput, type QuoteUsage } from '../../pricing/quote.ts';
+import { createQuote, type QuoteInput } from '../../pricing/quote.ts';
+import type { QuotedRate } from '../../pricing/quote-parts.ts';
+import type { QuoteUsage } from '../../pricing/quote-usage.ts';
 import { findSellRate } from '../../pricing/sell-rates.ts';
 
 const rate = (

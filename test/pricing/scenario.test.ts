@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { azureOpenAiPriceBook as book } from '../../pricing/azure-openai.ts';
-import { findPrice } from '../../pricing/price-book.ts';
+import { findPrice } from '../../pricing/price-lookup.ts';
 import {
   AS_IT_IS,
   PreparedScenario,

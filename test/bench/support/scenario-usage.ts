@@ -1,6 +1,7 @@
 import { sql } from 'kysely';
 import { formatDecimal, PICO_DIGITS } from '../../../pricing/money.ts';
-import { findPrice, type PriceBook } from '../../../pricing/price-book.ts';
+import type { PriceBook } from '../../../pricing/price-book.ts';
+import { findPrice } from '../../../pricing/price-lookup.ts';
 import type { LedgerDatabase } from '../../../src/ledger/database.ts';
 import type { TokenType } from '../../../src/ledger/schema.ts';
 
