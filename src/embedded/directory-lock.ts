@@ -1,14 +1,22 @@
-import { accessSync, constants, mkdirSync, readFileSync, unlinkSync, writeFileSync } from 'node:fs';
+import { accessSync, constants, mkdirSync, renameSync, unlinkSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { TallystickError } from '../errors.ts';
+import { isKernelLocked, type KernelLock, tryKernelLock } from './kernel-lock.ts';
+import {
+  describeHolder,
+  type Holder,
+  isLiveHolderOfBefore,
+  isRunning,
+  readHolder,
+  thisHolder,
+} from './lock-holder.ts';
 
-const LOCK_FILE = 'tallystick.lock';
-
-interface Holder {
-  pid: number;
-  /** Start time of that process as the kernel counts it, so that a re-used pid is not taken for the holder. */
-  startTicks: string | null;
-}
+/** What counts: whoever has the kernel's lock on it holds the directory. */
+const LOCK_FILE = 'tallystick.lock.sqlite';
+/** Who that is, for people, and for versions that know this file alone. */
+const NOTE_FILE = 'tallystick.lock';
+/** Several who start in one instant may each find the lock touched by another; one of them has it soon. */
+const PATIENCE_MS = 500;
 
 /**
  * Makes a directory below, or as, the data directory.
@@ -32,82 +40,60 @@ export function makeDataDirectory(directory: string): void {
 }
 
 /**
- * One process per data directory. The lock of a process that died is taken over.
+ * One process per data directory. The lock is the kernel's and ends with its process, so nobody takes over a stale one.
  * @throws TallystickError DATA_DIRECTORY_BUSY naming the process that holds it; CONFIG
  */
-export function lockDataDirectory(directory: string): { release(): void } {
+export function lockDataDirectory(directory: string): KernelLock {
   makeDataDirectory(directory);
-  const file = path.join(directory, LOCK_FILE);
-  const mine = JSON.stringify({ pid: process.pid, startTicks: readStartTicks(process.pid) } satisfies Holder);
-  for (let attempt = 0; attempt < 5; attempt += 1) {
-    try {
-      writeFileSync(file, mine, { flag: 'wx' });
-      return {
-        release: () => {
-          try {
-            if (readFileSync(file, 'utf8') === mine) unlinkSync(file);
-          } catch {
-            // Gone already: somebody removed the directory.
-          }
-        },
-      };
-    } catch (error) {
-      if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error;
-    }
-    const holder = readHolder(file);
-    if (holder !== null && isAlive(holder)) {
-      throw new TallystickError(
-        `The data directory ${directory} is in use by Tallystick process ${holder.pid}.`,
-        {
-          code: 'DATA_DIRECTORY_BUSY',
-          retry: false,
-          context: { directory, pid: holder.pid },
-          fix: 'Stop that process, or set TALLYSTICK_DATA_DIR to another directory.',
-        },
-      );
-    }
-    try {
-      unlinkSync(file);
-    } catch {
-      // Another starter was quicker; the next attempt sees its lock.
-    }
+  const noteFile = path.join(directory, NOTE_FILE);
+  const lock = waitForLock(directory, noteFile);
+  try {
+    const holder = readHolder(noteFile);
+    if (holder !== null && isLiveHolderOfBefore(holder)) throw busy(directory, holder);
+    const mine = thisHolder();
+    // Renamed into its place: nobody reads half a note.
+    writeFileSync(`${noteFile}.new`, JSON.stringify(mine));
+    renameSync(`${noteFile}.new`, noteFile);
+    return {
+      release: () => {
+        try {
+          if (readHolder(noteFile)?.lockId === mine.lockId) unlinkSync(noteFile);
+        } finally {
+          lock.release();
+        }
+      },
+    };
+  } catch (error) {
+    lock.release();
+    throw error;
   }
-  throw new TallystickError(`The lock of ${directory} keeps changing hands.`, {
-    code: 'DATA_DIRECTORY_BUSY',
-    retry: true,
-  });
 }
 
 /** Whether a live process holds the directory. */
 export function isDataDirectoryLocked(directory: string): boolean {
-  const holder = readHolder(path.join(directory, LOCK_FILE));
-  return holder !== null && isAlive(holder);
+  if (isKernelLocked(path.join(directory, LOCK_FILE))) return true;
+  const holder = readHolder(path.join(directory, NOTE_FILE));
+  return holder !== null && isLiveHolderOfBefore(holder);
 }
 
-function readHolder(file: string): Holder | null {
-  try {
-    return JSON.parse(readFileSync(file, 'utf8')) as Holder;
-  } catch {
-    return null;
+function waitForLock(directory: string, noteFile: string): KernelLock {
+  const startMs = performance.now();
+  for (;;) {
+    const lock = tryKernelLock(path.join(directory, LOCK_FILE));
+    if (lock !== null) return lock;
+    const holder = readHolder(noteFile);
+    const isNoted = holder !== null && isRunning(holder);
+    if (isNoted || performance.now() - startMs > PATIENCE_MS) throw busy(directory, holder);
+    // Of different length for each, or they meet again and again.
+    Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 1 + (process.pid % 7));
   }
 }
 
-function isAlive(holder: Holder): boolean {
-  try {
-    process.kill(holder.pid, 0);
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === 'ESRCH') return false;
-  }
-  const ticks = readStartTicks(holder.pid);
-  return ticks === null || holder.startTicks === null || ticks === holder.startTicks;
-}
-
-/** Field 22 of /proc/PID/stat; null where there is no /proc. */
-function readStartTicks(pid: number): string | null {
-  try {
-    const text = readFileSync(`/proc/${pid}/stat`, 'utf8');
-    return text.slice(text.lastIndexOf(')') + 2).split(' ')[19] ?? null;
-  } catch {
-    return null;
-  }
+function busy(directory: string, holder: Holder | null): TallystickError {
+  return new TallystickError(`The data directory ${directory} is in use by ${describeHolder(holder)}.`, {
+    code: 'DATA_DIRECTORY_BUSY',
+    retry: false,
+    context: { directory, ...(holder === null ? {} : { pid: holder.pid, host: holder.host }) },
+    fix: 'Stop that process, or set TALLYSTICK_DATA_DIR to another directory.',
+  });
 }
