@@ -1,9 +1,8 @@
-import { createHash } from 'node:crypto';
-import { readdir, readFile } from 'node:fs/promises';
 import pg from 'pg';
 import { TallystickError } from '../errors.ts';
+import { type MigrationFile, readMigrationFiles } from './migration-files.ts';
+import { migrationSlug } from './migration-names.ts';
 
-const MIGRATIONS = new URL('./migrations/', import.meta.url);
 /** Any fixed number; one migration runs at a time across all processes. */
 const ADVISORY_LOCK_KEY = 7_411_957;
 
@@ -12,13 +11,20 @@ export interface MigrationResult {
   alreadyApplied: number;
 }
 
+/** A migration as the ledger recorded it. */
+interface AppliedMigration {
+  name: string;
+  checksum: string;
+}
+
 /**
- * Brings the ledger to this version's schema: numbered SQL files, each once, each in the one transaction.
- * @throws TallystickError LEDGER_TOO_NEW when the database was migrated by a newer version,
- *   CONFLICT when an applied migration's text has changed since
+ * Brings the ledger to this version's schema: numbered SQL files, each once, all in one transaction, so that a kill
+ * half-way leaves the ledger as it was. What was applied is known by its name without the number.
+ * @throws TallystickError LEDGER_TOO_NEW when the database was migrated by a version that knows more,
+ *   CONFLICT when what was applied is not what the file says today
  */
 export async function migrateLedger(databaseUrl: string): Promise<MigrationResult> {
-  const files = (await readdir(MIGRATIONS)).filter((name) => name.endsWith('.sql')).sort();
+  const files = await readMigrationFiles();
   const client = new pg.Client({ connectionString: databaseUrl });
   // A connection that is cut fails its query; unheard, the event would end the process.
   client.on('error', () => {});
@@ -26,39 +32,21 @@ export async function migrateLedger(databaseUrl: string): Promise<MigrationResul
   try {
     await client.query('begin');
     await client.query('select pg_advisory_xact_lock($1)', [ADVISORY_LOCK_KEY]);
-    await client.query(
-      `create table if not exists ledger_migrations (
-         name text primary key, checksum text not null, applied_at timestamptz not null default now())`,
-    );
-    const known = new Map<string, string>(
-      (await client.query('select name, checksum from ledger_migrations')).rows.map((row) => [
-        row.name,
-        row.checksum,
-      ]),
-    );
-    const unknown = [...known.keys()].filter((name) => !files.includes(name)).sort();
-    if (unknown.length > 0) {
-      throw new TallystickError(
-        `The ledger was migrated by a newer Tallystick: it holds ${unknown.join(', ')}, which this version does not know.`,
-        { code: 'LEDGER_TOO_NEW', retry: false, fix: 'Run the newer version, or restore an older ledger.' },
-      );
-    }
+    const recorded = await readApplied(client);
+    refuseUnknown([...recorded.values()], files);
     const applied: string[] = [];
-    for (const name of files) {
-      const text = await readFile(new URL(name, MIGRATIONS), 'utf8');
-      const checksum = createHash('sha256').update(text).digest('hex');
-      const before = known.get(name);
-      if (before === checksum) continue;
+    for (const file of files) {
+      const before = recorded.get(file.slug);
       if (before !== undefined) {
-        throw new TallystickError(`Migration ${name} was changed after it had been applied to this ledger.`, {
-          code: 'CONFLICT',
-          retry: false,
-          fix: 'Restore the file as released; put changes into a new migration.',
-        });
+        refuseChanged(before, file);
+        continue;
       }
-      await client.query(text);
-      await client.query('insert into ledger_migrations (name, checksum) values ($1, $2)', [name, checksum]);
-      applied.push(name);
+      await client.query(file.text);
+      await client.query('insert into ledger_migrations (name, checksum) values ($1, $2)', [
+        file.name,
+        file.checksum,
+      ]);
+      applied.push(file.name);
     }
     await client.query('commit');
     return { applied, alreadyApplied: files.length - applied.length };
@@ -68,4 +56,40 @@ export async function migrateLedger(databaseUrl: string): Promise<MigrationResul
   } finally {
     await client.end();
   }
+}
+
+async function readApplied(client: pg.Client): Promise<Map<string, AppliedMigration>> {
+  await client.query(
+    `create table if not exists ledger_migrations (
+       name text primary key, checksum text not null, applied_at timestamptz not null default now())`,
+  );
+  const { rows } = await client.query<AppliedMigration>('select name, checksum from ledger_migrations');
+  return new Map(rows.map((row) => [migrationSlug(row.name), row]));
+}
+
+function refuseUnknown(recorded: AppliedMigration[], files: MigrationFile[]): void {
+  const slugs = new Set(files.map((file) => file.slug));
+  const unknown = recorded.map((row) => row.name).filter((name) => !slugs.has(migrationSlug(name)));
+  if (unknown.length === 0) return;
+  throw new TallystickError(
+    `The ledger was migrated by a newer Tallystick: it holds ${unknown.sort().join(', ')}, which this version does not know.`,
+    {
+      code: 'LEDGER_TOO_NEW',
+      retry: false,
+      fix: 'Nothing was changed. Run the version that migrated it (a newer one, or a build of another branch), or restore a dump from before.',
+    },
+  );
+}
+
+function refuseChanged(before: AppliedMigration, file: MigrationFile): void {
+  if (before.checksum === file.checksum) return;
+  throw new TallystickError(
+    `The ledger holds migration ${before.name} with another text than this version's ${file.name}: a build migrated it that lies between two commits, or on another branch.`,
+    {
+      code: 'CONFLICT',
+      retry: false,
+      context: { migration: before.name, recordedChecksum: before.checksum, checksum: file.checksum },
+      fix: `Nothing was changed. If the file was edited here, undo that and put the change into a new migration. Else compare \`pg_dump --schema-only\` of this ledger with that of an empty database that this version has migrated, alter what differs, then run: update ledger_migrations set checksum = '${file.checksum}' where name = '${before.name}'; See docs/operations.md, "Migrations".`,
+    },
+  );
 }

@@ -1,4 +1,4 @@
-/** What stays of days whose single items were dropped; see migration 0017_operations. */
+/** What stays of days whose single items were dropped; see migration 0018_operations. */
 export interface RetentionTables {
   dropped_item_days: { event_day: string; item_count: bigint; token_count: bigint; dropped_at: Date };
   dropped_item_sums: {

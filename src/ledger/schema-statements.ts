@@ -1,6 +1,6 @@
 import type { ColumnType } from 'kysely';
 
-/** What customers read of invoices; see migration 0019. */
+/** What customers read of invoices; see migration 0020. */
 export interface StatementTables {
   invoice_readings: {
     invoice_id: string;

@@ -2,7 +2,7 @@ import { sql } from 'kysely';
 import { type CloseTotals, readCloseTotals } from './close-totals.ts';
 import { readUnknownCosts, type UnknownModelCost } from './cost-queries.ts';
 import type { LedgerDatabase } from './database.ts';
-import { LEDGER_MIGRATION_NAMES } from './migration-names.ts';
+import { LEDGER_MIGRATION_NAMES, migrationSlug } from './migration-names.ts';
 import { type PriceSyncState, readPriceSyncState } from './price-sync-runs.ts';
 import { type QuarantineSummary, readQuarantineSummary } from './quarantine-entries.ts';
 import { type QueueState, readQueueStates } from './queue-states.ts';
@@ -108,6 +108,6 @@ export async function findMissingMigrations(database: LedgerDatabase): Promise<s
     select to_regclass('ledger_migrations') is not null as present`.execute(database);
   if (known.rows[0]?.present !== true) return [...LEDGER_MIGRATION_NAMES];
   const applied = await sql<{ name: string }>`select name from ledger_migrations`.execute(database);
-  const names = new Set(applied.rows.map((row) => row.name));
-  return LEDGER_MIGRATION_NAMES.filter((name) => !names.has(name));
+  const slugs = new Set(applied.rows.map((row) => migrationSlug(row.name)));
+  return LEDGER_MIGRATION_NAMES.filter((name) => !slugs.has(migrationSlug(name)));
 }

@@ -1,9 +1,7 @@
-import { readdir } from 'node:fs/promises';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { createApp } from '../../src/api/app.ts';
 import { createApiKey, listApiKeys, revokeApiKey } from '../../src/ledger/api-keys.ts';
 import { openLedger } from '../../src/ledger/database.ts';
-import { LEDGER_MIGRATION_NAMES } from '../../src/ledger/migration-names.ts';
 import { type ApiBench, createApiBench } from './setup.ts';
 
 let bench: ApiBench;
@@ -56,11 +54,6 @@ describe('health and readiness', () => {
     expect(failing.status).toBe(500);
     expect(JSON.stringify(await failing.json())).not.toContain('127.0.0.1');
     await database.destroy();
-  });
-
-  it('knows exactly the migrations in the directory', async () => {
-    const files = await readdir(new URL('../../src/ledger/migrations/', import.meta.url));
-    expect(LEDGER_MIGRATION_NAMES).toEqual(files.filter((name) => name.endsWith('.sql')).sort());
   });
 });
 

@@ -1,9 +1,11 @@
 import { randomBytes } from 'node:crypto';
-import { readdirSync } from 'node:fs';
 import pg from 'pg';
 import { afterEach, beforeEach, describe, expect, inject, it } from 'vitest';
+import { openLedger } from '../../src/ledger/database.ts';
 import { migrateLedger } from '../../src/ledger/migrate.ts';
+import { readMigrationFiles } from '../../src/ledger/migration-files.ts';
 import { LEDGER_MIGRATION_NAMES } from '../../src/ledger/migration-names.ts';
+import { findMissingMigrations } from '../../src/ledger/status.ts';
 
 let databaseUrl: string;
 let client: pg.Client;
@@ -36,16 +38,11 @@ const tableNames = async () =>
 
 describe('migrating the ledger', () => {
   it('applies every file once, in order, and a second time nothing', async () => {
-    const files = readdirSync(new URL('../../src/ledger/migrations/', import.meta.url)).sort();
+    const files = (await readMigrationFiles()).map((file) => file.name);
     expect(await migrateLedger(databaseUrl)).toEqual({ applied: files, alreadyApplied: 0 });
     const tables = await tableNames();
     expect(await migrateLedger(databaseUrl)).toEqual({ applied: [], alreadyApplied: files.length });
     expect(await tableNames()).toEqual(tables);
-  });
-
-  it('knows by name exactly the files there are', () => {
-    const files = readdirSync(new URL('../../src/ledger/migrations/', import.meta.url)).sort();
-    expect(LEDGER_MIGRATION_NAMES).toEqual(files);
   });
 
   it('done by two at once is done once', async () => {
@@ -63,14 +60,46 @@ describe('migrating the ledger', () => {
     });
   });
 
-  it('refuses a migration whose text was changed after it was applied, and names it', async () => {
+  it('knows a migration that had another number when it ran', async () => {
     await migrateLedger(databaseUrl);
+    await client.query(
+      "update ledger_migrations set name = '0017_operations.sql' where name = '0018_operations.sql'",
+    );
+    expect(await migrateLedger(databaseUrl)).toMatchObject({ applied: [] });
+    const database = openLedger({ databaseUrl, maxConnectionCount: 1 });
+    expect(await findMissingMigrations(database).finally(() => database.destroy())).toEqual([]);
+  });
+
+  it('refuses a migration whose text was changed after it was applied, and says what mends it', async () => {
+    await migrateLedger(databaseUrl);
+    const before = await client.query('select * from ledger_migrations order by name');
     await client.query("update ledger_migrations set checksum = 'of other words' where name like '0002%'");
-    await expect(migrateLedger(databaseUrl)).rejects.toMatchObject({
+    const refusal = await migrateLedger(databaseUrl).catch((error) => error);
+    expect(refusal).toMatchObject({
       code: 'CONFLICT',
       retry: false,
       message: expect.stringContaining('0002_metering.sql'),
     });
+    const [statement = ''] = /update ledger_migrations .*?;/.exec(refusal.fix) ?? [];
+    await client.query(statement);
+    expect((await client.query('select * from ledger_migrations order by name')).rows).toEqual(before.rows);
+    expect(await migrateLedger(databaseUrl)).toMatchObject({ applied: [] });
+  });
+
+  it('that is killed half-way leaves nothing behind, and goes through the next time', async () => {
+    // Waits for this before the third file makes the table of the same name.
+    await client.query('begin');
+    await client.query('create table customers (customer_id integer)');
+    const killed = migrateLedger(databaseUrl).catch((error) => error);
+    const waiting =
+      'select pid from pg_locks where not granted and pg_backend_pid() = any (pg_blocking_pids(pid))';
+    let pid: number | undefined;
+    while (pid === undefined) pid = (await client.query(waiting)).rows[0]?.pid;
+    await client.query('select pg_terminate_backend($1)', [pid]);
+    expect(await killed).toBeInstanceOf(Error);
+    await client.query('rollback');
+    expect(await tableNames()).toEqual([]);
+    expect((await migrateLedger(databaseUrl)).applied).toEqual(LEDGER_MIGRATION_NAMES);
   });
 
   it('that fails half-way leaves nothing behind', async () => {
