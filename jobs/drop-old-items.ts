@@ -5,8 +5,8 @@ import { dropOldWebhookEvents } from '../src/ledger/webhook-retention.ts';
 import type { JobDependencies } from './dependencies.ts';
 import { LOOK_BACK_MS } from './rescan-usage.ts';
 
-/** A ledger that was never cleared catches up within days, and no run takes long. */
-const DAYS_PER_RUN = 100;
+/** A ledger that was never cleared catches up within days, and no run takes long. Days that must stay do not count. */
+const DROPPED_DAYS_PER_RUN = 100;
 const WEBHOOK_EVENTS_PER_RUN = 20_000;
 
 export interface RetentionOutcome {
@@ -45,7 +45,8 @@ export async function dropOldItems(deps: JobDependencies, signal?: AbortSignal):
   if (rescanned === null) return outcome;
   const oldestKept = Math.min(retentionStart.getTime(), rescanned.getTime() - LOOK_BACK_MS);
   const before = new Date(oldestKept).toISOString().slice(0, 10);
-  for (const day of await findOldItemDays(deps.database, before, DAYS_PER_RUN)) {
+  for (const day of await findOldItemDays(deps.database, before)) {
+    if (outcome.droppedDayCount >= DROPPED_DAYS_PER_RUN) break;
     signal?.throwIfAborted();
     const result = await dropItemDay(deps.database, day, now);
     if (result.dropped) {

@@ -1,6 +1,6 @@
 import { type RawBuilder, sql } from 'kysely';
 import type { LedgerDatabase, LedgerTransaction } from './database.ts';
-import { type ItemTable, partitionName } from './item-partitions.ts';
+import { type ItemTable, lockPartitionMaking, partitionName } from './item-partitions.ts';
 
 /** How long the collectors may be kept waiting for a partition to go. */
 const LOCK_TIMEOUT = '2s';
@@ -8,11 +8,7 @@ const LOCK_TIMEOUT = '2s';
 const BUSY_CODES = new Set(['55P03', '40P01']);
 
 /** Days before `before` with items that could go, oldest first: those of partitions, and of the default one. */
-export async function findOldItemDays(
-  database: LedgerDatabase,
-  before: string,
-  limit: number,
-): Promise<string[]> {
+export async function findOldItemDays(database: LedgerDatabase, before: string): Promise<string[]> {
   const rows = await sql<{ day: string }>`
     select to_char(day, 'YYYY-MM-DD') as day from (
       select to_date(right(c.relname, 8), 'YYYYMMDD') as day from pg_inherits i join pg_class c on c.oid = i.inhrelid
@@ -21,7 +17,7 @@ export async function findOldItemDays(
           and not exists (select 1 from dropped_item_days d where d.event_day = to_date(right(c.relname, 8), 'YYYYMMDD'))
       union select event_day from source_items_default where usage_event_id is not null
       union select event_day from control_items_default) days
-    where day < ${before}::date order by day limit ${limit}`.execute(database);
+    where day < ${before}::date order by day`.execute(database);
   return rows.rows.map((row) => row.day);
 }
 
@@ -55,17 +51,25 @@ export async function dropItemDay(database: LedgerDatabase, day: string, now: Da
   }
 }
 
-/** Keeps writers out of the day's partitions until the end of the transaction; answers which there are. */
+/**
+ * Keeps writers out of where the day's items lie, its partitions or the default one, until the end of the transaction:
+ * what is deleted must be what was summed.
+ * @returns which tables have a partition of the day
+ */
 async function lockPartitions(transaction: LedgerTransaction, day: string): Promise<ItemTable[]> {
   const found: ItemTable[] = [];
   for (const table of ['source_items', 'control_items'] as const) {
+    // While we look and after, nobody moves the day out of the default partition.
+    await lockPartitionMaking(transaction, table);
     const name = partitionName(table, day);
     const exists = await sql<{
       present: boolean;
     }>`select to_regclass(${name}) is not null as present`.execute(transaction);
-    if (exists.rows[0]?.present !== true) continue;
-    await sql`lock table ${sql.id(name)} in share mode`.execute(transaction);
-    found.push(table);
+    const isPartitioned = exists.rows[0]?.present === true;
+    await sql`lock table ${sql.id(isPartitioned ? name : `${table}_default`)} in share mode`.execute(
+      transaction,
+    );
+    if (isPartitioned) found.push(table);
   }
   return found;
 }

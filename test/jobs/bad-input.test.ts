@@ -1,9 +1,9 @@
 import { afterEach, describe, expect, it } from 'vitest';
-import type { SourceRow, UsageSource } from '../../src/azure/source.ts';
 import { HOUR_MS } from '../../src/clock.ts';
 import type { TrafficRow } from '../../src/sandbox/traffic/row.ts';
-import { balance, openPipeline, type Pipeline, START_MS } from '../setup/pipeline.ts';
+import { balance, openPipeline, type Pipeline } from '../setup/pipeline.ts';
 import { dimensions, makeCall, makeRow } from '../setup/rows.ts';
+import { addRows, strangeRow } from '../setup/strange-rows.ts';
 
 let pipeline: Pipeline;
 afterEach(() => pipeline.close());
@@ -12,38 +12,6 @@ afterEach(() => pipeline.close());
 async function bringThrough(rows: TrafficRow[]): Promise<void> {
   pipeline.traffic.inject(rows);
   for (let round = 0; round < 3; round += 1) await pipeline.tick(2);
-}
-
-/** Rows as a source might hand them over that no store would keep so, beside those of the real one. */
-function addRows(source: UsageSource, rows: SourceRow[]): UsageSource {
-  return {
-    name: source.name,
-    summarizeMetrics: (since, signal) => source.summarizeMetrics(since, signal),
-    async queryRows(query, signal) {
-      const answer = await source.queryRows(query, signal);
-      if (answer.kind === 'split') return answer;
-      const { start, end } = query.window;
-      const added = rows.filter((row) => row.ingestedAt >= start && row.ingestedAt < end);
-      return { ...answer, rows: [...answer.rows, ...added] };
-    },
-  };
-}
-
-function strangeRow(changes: Partial<SourceRow>): SourceRow {
-  return {
-    sourceItemId: crypto.randomUUID(),
-    eventTime: new Date(START_MS + 60_000),
-    ingestedAt: new Date(START_MS + 120_000),
-    metricName: 'Prompt Tokens',
-    sum: 100,
-    itemCount: 1,
-    subject: 'user-00001',
-    tenantKey: 'northwind',
-    feature: 'chat',
-    model: 'gpt-4o',
-    deployment: 'gpt-4o-global',
-    ...changes,
-  };
 }
 
 async function reasonOf(itemId: string): Promise<string | null | undefined> {
