@@ -3,8 +3,8 @@ import type { EvidenceOf } from '../ledger/evidence-hours.ts';
 import type { StoredInvoice, StoredInvoiceLine } from '../ledger/invoice-lines.ts';
 import { readStatementFacts, type StatementFacts } from '../ledger/statement-facts.ts';
 import type { ApiDependencies } from './dependencies.ts';
+import { readStatedInvoice, refreshStatedInvoice } from './stated-invoice.ts';
 import { bareDescription, groupLines, kindOf, type LineGroup } from './statement-groups.ts';
-import { readStatedInvoice } from './statement-lines.ts';
 import type { StatementLineKind } from './statement-schemas.ts';
 
 /** A line of an invoice and where its evidence is. */
@@ -31,7 +31,8 @@ export async function readEvidencedInvoice(
   dependencies: ApiDependencies,
   invoiceId: string,
 ): Promise<EvidencedInvoice> {
-  const { invoice, lines } = await readStatedInvoice(dependencies, invoiceId);
+  await refreshStatedInvoice(dependencies, invoiceId);
+  const { invoice, lines } = await readStatedInvoice(dependencies.database, invoiceId);
   const { customerId, period } = invoice;
   const meterIds = [...new Set(lines.flatMap((line) => line.stripeMeterId ?? []))];
   const facts = await readStatementFacts(dependencies.database, { customerId, invoiceId, period, meterIds });

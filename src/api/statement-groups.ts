@@ -1,9 +1,14 @@
 import type { GroupShare, StatementGroup } from '../../pricing/statement.ts';
+import type { StoredInvoiceLine } from '../ledger/invoice-lines.ts';
 import type { StatementFacts } from '../ledger/statement-facts.ts';
 import type { StatementUsageRows } from '../ledger/statement-usage.ts';
 import { usageInWords } from '../pages/words.ts';
-import type { StatementLine } from './statement-lines.ts';
 import type { StatementLineKind } from './statement-schemas.ts';
+
+/** A line as a statement divides it; `amountMinor` null: no price is known yet. */
+export interface StatementLine extends Omit<StoredInvoiceLine, 'amountMinor'> {
+  amountMinor: bigint | null;
+}
 
 /** Lines of one meter and period: together they bill all of its usage there. */
 export interface LineGroup extends StatementGroup {

@@ -42,3 +42,18 @@ export async function makeStatementLink(
   const base = (dependencies.settings?.publicUrl ?? origin).replace(/\/$/, '');
   return { url: `${base}${statementPath(target)}?${query}`, expiresAt };
 }
+
+/**
+ * What an invoice's memo names: the signed address of its usage statement. Null where nobody said how browsers reach the
+ * service (`PUBLIC_URL`): an address that opens nothing is worse than none.
+ */
+export function createStatementUrl(
+  dependencies: Pick<ApiDependencies, 'database' | 'clock' | 'settings'>,
+): (invoiceId: string) => Promise<string | null> {
+  const origin = dependencies.settings?.publicUrl;
+  return async (invoiceId) => {
+    if (origin === undefined) return null;
+    const { url } = await makeStatementLink(dependencies, { invoiceId }, { origin });
+    return url;
+  };
+}

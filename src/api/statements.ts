@@ -5,19 +5,22 @@ import { readStoredInvoice } from '../ledger/invoice-lines.ts';
 import { requireScope, securityOf } from './authentication.ts';
 import { wantsCsv } from './csv.ts';
 import { CustomerParams } from './customers.ts';
-import { type Api, type ApiDependencies, actorOf, type PreviewCache } from './dependencies.ts';
+import { type Api, actorOf } from './dependencies.ts';
+import type { PreviewDependencies } from './invoice-preview-gather.ts';
 import { problemResponse } from './problem.ts';
 import { InstantSchema, jsonContent, keyedProblems, notFoundProblem, upstreamProblem } from './schemas.ts';
 import { requireLinkOrScope } from './statement-access.ts';
 import { toStatementCsv } from './statement-csv.ts';
+import { decideInvoiceStatement, decideStatementsSoFar } from './statement-decide.ts';
+import { gatherInvoiceStatement, gatherStatementSoFar } from './statement-gather.ts';
 import {
   DEFAULT_VALID_DAYS,
   MOST_VALID_DAYS,
   makeStatementLink,
   type StatementTarget,
 } from './statement-links.ts';
-import { makeInvoiceStatement, makePreviewStatements } from './statement-making.ts';
 import { InvoiceIdSchema, StatementPreviewSchema, StatementSchema } from './statement-schemas.ts';
+import { showStatement, showStatementsSoFar } from './statement-show.ts';
 
 const InvoiceParams = z.object({ invoiceId: InvoiceIdSchema });
 const LinkQuery = z.object({
@@ -33,10 +36,7 @@ const LinkRequestSchema = z
 const LinkSchema = z.object({ url: z.url(), expiresAt: InstantSchema }).openapi('StatementLink');
 
 /** Adds the statements of invoices and previews under `/v1/statements`, and what makes links to their pages. */
-export function addStatementRoutes(
-  api: Api,
-  dependencies: ApiDependencies & { previewCache: PreviewCache },
-): void {
+export function addStatementRoutes(api: Api, dependencies: PreviewDependencies): void {
   const common = { tags: ['Billing'], security: securityOf('finance', 'admin') };
   const csvToo = <Schema extends z.ZodType>(schema: Schema) => ({
     200: {
@@ -60,7 +60,8 @@ export function addStatementRoutes(
     responses: csvToo(StatementSchema),
   });
   api.openapi(invoiceRoute, async (context) => {
-    const statement = await makeInvoiceStatement(dependencies, context.req.valid('param').invoiceId);
+    const material = await gatherInvoiceStatement(dependencies, context.req.valid('param').invoiceId);
+    const statement = showStatement(decideInvoiceStatement(material));
     if (wantsCsv(context)) {
       return context.text(toStatementCsv([statement]), 200, csvHeaders(statement.invoiceId ?? 'statement'));
     }
@@ -79,7 +80,8 @@ export function addStatementRoutes(
     responses: csvToo(StatementPreviewSchema),
   });
   api.openapi(previewRoute, async (context) => {
-    const preview = await makePreviewStatements(dependencies, context.req.valid('param').customerId);
+    const material = await gatherStatementSoFar(dependencies, context.req.valid('param').customerId);
+    const preview = showStatementsSoFar(material, decideStatementsSoFar(material));
     if (wantsCsv(context)) {
       return context.text(toStatementCsv(preview.statements), 200, csvHeaders('statement-so-far'));
     }

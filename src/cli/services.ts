@@ -2,6 +2,7 @@ import path from 'node:path';
 import { DEFAULT_SETTINGS, type JobDependencies } from '../../jobs/dependencies.ts';
 import { checkRedis, type QueueConfig } from '../../jobs/queues.ts';
 import { readApiSettings } from '../api/dependencies.ts';
+import { createStatementUrl } from '../api/statement-links.ts';
 import { boundSource } from '../azure/bounded-source.ts';
 import { createLlmLogSource } from '../azure/llm-log-source.ts';
 import { createRetailPrices } from '../azure/retail-prices.ts';
@@ -18,7 +19,6 @@ import { seedPriceBook } from '../ledger/price-book.ts';
 import { clearAbandonedClaims } from '../ledger/step-leases.ts';
 import type { Logger } from '../log.ts';
 import { createOpenMeter } from '../openmeter/client.ts';
-import { createStatementUrl } from '../pages/statement-link.ts';
 import { createStripe } from '../stripe/client.ts';
 import { createRateLimiter } from '../stripe/rate-limiter.ts';
 

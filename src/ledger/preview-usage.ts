@@ -4,7 +4,6 @@ import { boundMeter } from './bound-meter.ts';
 import type { LedgerDatabase } from './database.ts';
 import { billedAt } from './hour-parts.ts';
 import { pushFingerprint, unnestDays } from './statement-days.ts';
-import { refreshStatementSlices } from './statement-slices.ts';
 import { belongsTo } from './usage-queries.ts';
 
 export interface MeterUsage {
@@ -31,11 +30,10 @@ export interface PreviewUsageRows {
   quarantined: QuarantinedUsage[];
 }
 
-interface Read {
+interface PreviewRead {
   period: TimeWindow;
   /** First day of usage that is read for the projection alone. */
   historyStart: Date;
-  now: Date;
 }
 
 /**
@@ -44,24 +42,13 @@ interface Read {
  * What was pushed belongs to the period of its meter event, because that decides it at Stripe; what was not, to the
  * period of the event that its push will send.
  *
- * Days are summed once and kept; one statement reads the sums, and everything that they do not say from the rows, so that
- * a push between the two changes nothing in the answer.
+ * Days are summed once and kept (`refreshStatementSlices`, before this); one statement reads the sums, however old, and
+ * everything that they do not say from the rows.
  */
 export async function readPreviewUsage(
   database: LedgerDatabase,
   customerId: string,
-  read: Read,
-): Promise<PreviewUsageRows> {
-  const periods = periodsOf(read);
-  await refreshStatementSlices(database, customerId, { periods, now: read.now, users: false });
-  return await selectPreviewUsage(database, customerId, read);
-}
-
-/** The same from the sums as they are, however old: what they lack is read from the rows. */
-export async function selectPreviewUsage(
-  database: LedgerDatabase,
-  customerId: string,
-  read: Read,
+  read: PreviewRead,
 ): Promise<PreviewUsageRows> {
   const { period } = read;
   const result = await sql<{
@@ -77,7 +64,7 @@ export async function selectPreviewUsage(
     with day as materialized (
       select given.slice_start, given.slice_end, given.period_start = ${period.start}::timestamptz as in_period,
              known.fingerprint is not distinct from now_pushed.fingerprint as is_summed
-        from ${unnestDays(periodsOf(read))} as given
+        from ${unnestDays(previewPeriods(read))} as given
         cross join lateral (${pushFingerprint(customerId, 'given')}) as now_pushed
         left join statement_slices as known on known.customer_id = ${customerId}
          and known.slice_start = given.slice_start and known.slice_end = given.slice_end
@@ -108,7 +95,8 @@ export async function selectPreviewUsage(
   return { usage, quarantined: waiting };
 }
 
-function periodsOf({ period, historyStart }: Read): TimeWindow[] {
+/** The history and the period, whose days are kept summed. */
+export function previewPeriods({ period, historyStart }: PreviewRead): TimeWindow[] {
   return historyStart < period.start ? [{ start: historyStart, end: period.start }, period] : [period];
 }
 
@@ -157,7 +145,7 @@ function changedDays(customerId: string): RawBuilder<unknown> {
 }
 
 /** What no push carries yet. It is little, unless Stripe has been away, and has indexes of its own. */
-function unpushed(customerId: string, { period, historyStart }: Read): RawBuilder<unknown> {
+function unpushed(customerId: string, { period, historyStart }: PreviewRead): RawBuilder<unknown> {
   const billed = billedAt('usage', { customerId: sql`${customerId}`, meterAlias: 'meter' });
   return sql`
     select stripe_meter_id, model, feature, 'unpushed', null, ${DAY_OF('window_start')},

@@ -1,5 +1,5 @@
 import { type RawBuilder, sql } from 'kysely';
-import { DAY_MS, type TimeWindow } from '../clock.ts';
+import { DAY_MS, HOUR_MS, type TimeWindow } from '../clock.ts';
 
 /** Of `meter_pushes` under this alias: whether Stripe bills it, or will. */
 export function isBilledPush(alias: string): RawBuilder<boolean> {
@@ -47,4 +47,35 @@ export function unnestDays(periods: readonly TimeWindow[]) {
 export function unnestSlices(slices: readonly TimeWindow[]) {
   return sql`(select * from unnest(${slices.map(({ start }) => start.toISOString())}::timestamptz[],
     ${slices.map(({ end }) => end.toISOString())}::timestamptz[]) as given(slice_start, slice_end))`;
+}
+
+/**
+ * What the pushes of these slices bill, from the rows, as a query of `slice_start`, `slice_end`, `stripe_meter_id`,
+ * `token_type`, `model`, `feature`, `subject` (null without users) and `token_count`.
+ */
+export function billedUsage(
+  customerId: string,
+  slices: readonly TimeWindow[],
+  { users }: { users: boolean },
+): RawBuilder<unknown> {
+  const first = new Date(Math.min(...slices.map(({ start }) => start.getTime())) - HOUR_MS);
+  const last = new Date(Math.max(...slices.map(({ end }) => end.getTime())));
+  const rows = sql`
+    select meter_push_id, token_type, model, feature, subject, delta_token_count as token_count from hourly_usage
+    where customer_id = ${customerId} and window_start > ${first} and window_start < ${last} and meter_push_id is not null`;
+  // Where nobody asks for users, pushes are joined to sums over them, which are far fewer.
+  const usage = users
+    ? rows
+    : sql`
+    select meter_push_id, token_type, model, feature, null as subject, sum(token_count) as token_count from (${rows}) as row
+    group by 1, 2, 3, 4`;
+  return sql`
+      select slice.slice_start, slice.slice_end, push.stripe_meter_id, usage.token_type, usage.model, usage.feature,
+        usage.subject, sum(usage.token_count) as token_count
+      from (${usage}) as usage
+      join meter_pushes push on push.meter_push_id = usage.meter_push_id
+      join ${unnestSlices(slices)} as slice
+        on push.event_timestamp >= slice.slice_start and push.event_timestamp < slice.slice_end
+      where ${isBilledPush('push')}
+      group by 1, 2, 3, 4, 5, 6, 7`;
 }

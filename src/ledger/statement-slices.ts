@@ -1,7 +1,7 @@
 import { sql } from 'kysely';
-import { HOUR_MS, type TimeWindow } from '../clock.ts';
+import type { TimeWindow } from '../clock.ts';
 import type { LedgerDatabase, LedgerTransaction } from './database.ts';
-import { isBilledPush, pushFingerprint, unnestDays, unnestSlices } from './statement-days.ts';
+import { billedUsage, pushFingerprint, unnestDays, unnestSlices } from './statement-days.ts';
 
 /** What is to be brought up to date. */
 export interface SliceRefresh {
@@ -36,7 +36,7 @@ export async function refreshStatementSlices(
       await replaceSlices(transaction, customerId, { slices: staleDays, now, users });
       await sumDays(transaction, customerId, { stale: staleDays, users });
     }
-    const staleWholes = wholes.filter((whole) => isStale(whole) && !days.some((day) => isSame(day, whole)));
+    const staleWholes = wholes.filter(isStale);
     if (staleWholes.length > 0) {
       await replaceSlices(transaction, customerId, { slices: staleWholes, now, users });
       await sumUsersOfPeriods(transaction, customerId, staleWholes);
@@ -45,7 +45,8 @@ export async function refreshStatementSlices(
   });
 }
 
-interface Fingerprinted extends TimeWindow {
+/** A day or a period, and whether its sums are of the pushes that it has. */
+export interface Fingerprinted extends TimeWindow {
   /** Of the pushes that are there now. */
   current: string;
   /** Of those that were summed; null: never. */
@@ -54,26 +55,24 @@ interface Fingerprinted extends TimeWindow {
 
 interface Fingerprints {
   days: Fingerprinted[];
-  /** Whole periods, of which users are summed once more. */
+  /** Whole periods of more than a day, of which users are summed once more. */
   wholes: Fingerprinted[];
 }
 
-const isStale = ({ current, summed }: Fingerprinted) => current !== summed;
+export const isStale = ({ current, summed }: Fingerprinted) => current !== summed;
 
 function isFresh({ days, wholes }: Fingerprints): boolean {
-  return (
-    !days.some(isStale) && !wholes.some((whole) => isStale(whole) && !days.some((day) => isSame(day, whole)))
-  );
+  return !days.some(isStale) && !wholes.some(isStale);
 }
 
-function isSame(one: TimeWindow, other: TimeWindow): boolean {
+export function isSame(one: TimeWindow, other: TimeWindow): boolean {
   return one.start.getTime() === other.start.getTime() && one.end.getTime() === other.end.getTime();
 }
 
-async function readFingerprints(
+export async function readFingerprints(
   database: LedgerDatabase,
   customerId: string,
-  { periods, users }: SliceRefresh,
+  { periods, users }: Pick<SliceRefresh, 'periods' | 'users'>,
 ): Promise<Fingerprints> {
   const days = await sql<Fingerprinted>`
       select slice.slice_start as start, slice.slice_end as end, now_pushed.fingerprint as current,
@@ -91,13 +90,15 @@ async function readFingerprints(
         and known.slice_start = slice.slice_start and known.slice_end = slice.slice_end`.execute(database);
   return {
     days: days.rows,
-    wholes: wholes.rows.map((whole) => ({
-      ...whole,
-      current: days.rows
-        .filter((day) => day.start >= whole.start && day.end <= whole.end)
-        .map((day) => day.current)
-        .join(' '),
-    })),
+    wholes: wholes.rows
+      .filter((whole) => !days.rows.some((day) => isSame(day, whole)))
+      .map((whole) => ({
+        ...whole,
+        current: days.rows
+          .filter((day) => day.start >= whole.start && day.end <= whole.end)
+          .map((day) => day.current)
+          .join(' '),
+      })),
   };
 }
 
@@ -124,33 +125,13 @@ async function sumDays(
   customerId: string,
   { stale, users }: { stale: readonly TimeWindow[]; users: boolean },
 ): Promise<void> {
-  const starts = stale.map(({ start }) => start.getTime());
-  const first = new Date(Math.min(...starts) - HOUR_MS);
-  const last = new Date(Math.max(...stale.map(({ end }) => end.getTime())));
   const insertUsers = sql`,
     users as (
       insert into statement_users (customer_id, slice_start, slice_end, stripe_meter_id, subject, token_count)
       select ${customerId}, slice_start, slice_end, stripe_meter_id, subject, sum(token_count)
       from usage group by 2, 3, 4, 5)`;
-  const rows = sql`
-    select meter_push_id, token_type, model, feature, subject, delta_token_count as token_count from hourly_usage
-    where customer_id = ${customerId} and window_start > ${first} and window_start < ${last} and meter_push_id is not null`;
-  // Where nobody asks for users, pushes are joined to sums over them, which are far fewer.
-  const usage = users
-    ? rows
-    : sql`
-    select meter_push_id, token_type, model, feature, null as subject, sum(token_count) as token_count from (${rows}) as row
-    group by 1, 2, 3, 4`;
   await sql`
-    with usage as materialized (
-      select slice.slice_start, slice.slice_end, push.stripe_meter_id, usage.token_type, usage.model, usage.feature,
-        usage.subject, sum(usage.token_count) as token_count
-      from (${usage}) as usage
-      join meter_pushes push on push.meter_push_id = usage.meter_push_id
-      join ${unnestSlices(stale)} as slice
-        on push.event_timestamp >= slice.slice_start and push.event_timestamp < slice.slice_end
-      where ${isBilledPush('push')}
-      group by 1, 2, 3, 4, 5, 6, 7)${users ? insertUsers : sql``}
+    with usage as materialized (${billedUsage(customerId, stale, { users })})${users ? insertUsers : sql``}
     insert into statement_usage (customer_id, slice_start, slice_end, stripe_meter_id, token_type, model, feature, token_count)
     select ${customerId}, slice_start, slice_end, stripe_meter_id, token_type, model, feature, sum(token_count)
     from usage group by 2, 3, 4, 5, 6, 7`.execute(transaction);

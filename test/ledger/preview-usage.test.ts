@@ -1,6 +1,6 @@
 import { sql } from 'kysely';
 import { afterAll, beforeAll, expect, it } from 'vitest';
-import { readPreviewUsage, selectPreviewUsage } from '../../src/ledger/preview-usage.ts';
+import { previewPeriods, readPreviewUsage } from '../../src/ledger/preview-usage.ts';
 import { refreshStatementSlices } from '../../src/ledger/statement-slices.ts';
 import { createRandom } from '../../src/sandbox/random.ts';
 import { insertCatalog, insertUsage } from '../api/world.ts';
@@ -97,7 +97,12 @@ it('says of pushed usage what its rows say, whatever becomes of pushes and howev
     const expected = await countPushed();
     expect(expected.length).toBeGreaterThan(20);
     // First by sums of before the change, then by new ones, then by those of before again.
-    expect(pushedOf(await selectPreviewUsage(database, CUSTOMER, READ))).toEqual(expected);
+    expect(pushedOf(await readPreviewUsage(database, CUSTOMER, READ))).toEqual(expected);
+    await refreshStatementSlices(database, CUSTOMER, {
+      periods: previewPeriods(READ),
+      now: READ.now,
+      users: false,
+    });
     expect(pushedOf(await readPreviewUsage(database, CUSTOMER, READ))).toEqual(expected);
     summed.push(
       await refreshStatementSlices(database, CUSTOMER, { periods: [PERIOD], now: READ.now, users: false }),

@@ -1,39 +1,22 @@
-import { mergePreview, type PreviewUsage } from '../../pricing/invoice-preview.ts';
-import {
-  knownThroughDay,
-  type ProjectedItem,
-  type Projection,
-  projectionHistoryStart,
-  projectPeriod,
-} from '../../pricing/invoice-projection.ts';
-import { addMs, DAY_MS, type TimeWindow } from '../clock.ts';
-import { readPreviewHours } from '../ledger/preview-hours.ts';
-import type { ActiveItem } from '../ledger/preview-items.ts';
-import { type MeterUsage, type QuarantinedUsage, readPreviewUsage } from '../ledger/preview-usage.ts';
+import { mergePreview, type PreviewLine, type PreviewUsage } from '../../pricing/invoice-preview.ts';
+import { type ProjectedItem, type Projection, projectPeriod } from '../../pricing/invoice-projection.ts';
+import type { MeterUsage, QuarantinedUsage } from '../ledger/preview-usage.ts';
 import { REFUSED_BY_STRIPE } from '../ledger/quarantine-entries.ts';
-import type { ApiDependencies } from './dependencies.ts';
-import { showSubscription } from './invoice-preview-body.ts';
-import type { SubscriptionPreviewBody } from './invoice-preview-schemas.ts';
-import type { StripePreview } from './stripe-previews.ts';
+import type { SubscriptionMaterial } from './invoice-preview-gather.ts';
 
-/** Days before today whose open hours may hold back what counts as known, beyond the four weeks of history. */
-const OPEN_DAYS_BACK = 60;
+/** What a subscription's next invoice would be now. */
+export interface SubscriptionPreview {
+  material: SubscriptionMaterial;
+  currency: string;
+  lines: PreviewLine[];
+  projection: Projection;
+  /** Of the period: what waits, and what no line can hold. */
+  quarantined: { reason: string; tokenCount: bigint }[];
+}
 
-/** One subscription's preview: Stripe's answer, if there is one, and everything that the ledger knows. */
-export async function previewSubscription(
-  { database, clock }: ApiDependencies,
-  customerId: string,
-  items: readonly ActiveItem[],
-  stripe: StripePreview,
-): Promise<SubscriptionPreviewBody> {
-  const now = clock.now();
-  const period = periodOf(items, stripe);
-  const hours = await readPreviewHours(database, { since: addMs(now, -OPEN_DAYS_BACK * DAY_MS), period });
-  const collectedThrough = hours.collectedThrough ?? now;
-  const openDays = new Set(hours.openHours.map(dayOf));
-  const knownThrough = knownThroughDay(collectedThrough < now ? collectedThrough : now, openDays);
-  const historyStart = projectionHistoryStart(knownThrough, period.start);
-  const { usage, quarantined } = await readPreviewUsage(database, customerId, { period, historyStart, now });
+/** Merges Stripe's answer, if there is one, with everything that the ledger knows. */
+export function decidePreview(material: SubscriptionMaterial): SubscriptionPreview {
+  const { items, stripe, period, knownThrough, openDays, usage, quarantined } = material;
   const lines = mergePreview({
     items: items.map((item) => ({
       subscriptionItemId: item.subscriptionItemId,
@@ -46,7 +29,7 @@ export async function previewSubscription(
     usage: usageByMeter(usage),
   });
   const meterByItem = new Map(items.map((item) => [item.subscriptionItemId, item.stripeMeterId]));
-  const projection: Projection = projectPeriod({
+  const projection = projectPeriod({
     period,
     knownThrough,
     openDays,
@@ -66,34 +49,14 @@ export async function previewSubscription(
       ];
     }),
   });
-  return showSubscription({
-    items,
-    period,
-    stripe,
-    now,
-    hours: { ...hours, openHours: hours.openHours.filter((hour) => isIn(hour, period)) },
+  const currency = (stripe.status === 'ok' ? stripe.invoice.currency : items[0]?.currency) ?? 'usd';
+  return {
+    material,
+    currency,
     lines,
     projection,
-    knownThrough,
     quarantined: [...sumByReason(quarantined), ...outsideOfLines(usage)],
-    quarantinedHours: quarantined.map(({ hour }) => hour),
-  });
-}
-
-/** The period of the metered lines: Stripe's word, because the catalog may be one renewal behind. */
-function periodOf(items: readonly ActiveItem[], stripe: StripePreview): TimeWindow {
-  const ids = new Set(
-    items.filter((item) => item.stripeMeterId !== null).map((item) => item.subscriptionItemId),
-  );
-  const line =
-    stripe.status === 'ok'
-      ? stripe.invoice.lines.find(
-          (entry) => entry.subscriptionItemId !== null && ids.has(entry.subscriptionItemId),
-        )
-      : undefined;
-  if (line !== undefined) return { start: line.periodStart, end: line.periodEnd };
-  const item = items.find((entry) => entry.stripeMeterId !== null) ?? items[0];
-  return item?.currentPeriod ?? { start: new Date(0), end: new Date(0) };
+  };
 }
 
 function usageByMeter(usage: readonly MeterUsage[]): PreviewUsage[] {
@@ -139,12 +102,4 @@ function outsideOfLines(usage: readonly MeterUsage[]): { reason: string; tokenCo
     { reason: REFUSED_BY_STRIPE, tokenCount: countOf((entry) => entry.state === 'refused') },
     { reason: 'no_binding', tokenCount: countOf((entry) => entry.stripeMeterId === null) },
   ].filter(({ tokenCount }) => tokenCount !== 0n);
-}
-
-function dayOf(instant: Date): number {
-  return Math.floor(instant.getTime() / DAY_MS) * DAY_MS;
-}
-
-function isIn(instant: Date, window: TimeWindow): boolean {
-  return instant >= window.start && instant < window.end;
 }

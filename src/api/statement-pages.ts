@@ -1,50 +1,54 @@
 import type { Context } from 'hono';
 import { accepts } from 'hono/accepts';
-import type { Api, ApiDependencies, ApiEnvironment, PreviewCache } from '../api/dependencies.ts';
-import { logRefusedLink, mayReadStatement } from '../api/statement-access.ts';
-import { toStatementCsv } from '../api/statement-csv.ts';
-import { type StatementTarget, statementPath } from '../api/statement-links.ts';
-import { makeInvoiceStatement, makePreviewStatements } from '../api/statement-making.ts';
-import type { StatementBody } from '../api/statement-schemas.ts';
-import { csvHeaders } from '../api/statements.ts';
 import { toTallystickError } from '../errors.ts';
-import { addStyle, PAGE_HEADERS } from './page-document.ts';
+import { addStyle, PAGE_HEADERS } from '../pages/page-document.ts';
 import {
   missingStatementPage,
   STATEMENT_STYLE_PATH,
   statementPage,
   waitingStatementPage,
-} from './statement.ts';
-import { STATEMENT_STYLE } from './statement-style.ts';
+} from '../pages/statement.ts';
+import { STATEMENT_STYLE } from '../pages/statement-style.ts';
+import type { Api, ApiEnvironment } from './dependencies.ts';
+import type { PreviewDependencies } from './invoice-preview-gather.ts';
+import { logRefusedLink, mayReadStatement } from './statement-access.ts';
+import { toStatementCsv } from './statement-csv.ts';
+import { decideInvoiceStatement, decideStatementsSoFar } from './statement-decide.ts';
+import { gatherInvoiceStatement, gatherStatementSoFar } from './statement-gather.ts';
+import { type StatementTarget, statementPath } from './statement-links.ts';
+import type { StatementBody } from './statement-schemas.ts';
+import { showStatement, showStatementsSoFar } from './statement-show.ts';
+import { csvHeaders } from './statements.ts';
 
 const FORMS = ['text/html', 'application/json', 'text/csv'];
-
-type PageDependencies = ApiDependencies & { previewCache: PreviewCache };
 
 /**
  * Adds `GET /statements/{invoiceId}` and `GET /statements/preview/{customerId}`: a statement to whoever has its signed
  * link, or a key with the scope finance or admin; as a page, or as `?format=csv` or `json` or the Accept header says.
  */
-export function addStatementPages(api: Api, dependencies: PageDependencies): void {
+export function addStatementPages(api: Api, dependencies: PreviewDependencies): void {
   addStyle(api, STATEMENT_STYLE_PATH, STATEMENT_STYLE);
   api.get('/statements/preview/:customerId', async (context) => {
     const { customerId } = context.req.param();
     return await answer(dependencies, context, { customerId }, async () => {
-      const preview = await makePreviewStatements(dependencies, customerId);
+      const material = await gatherStatementSoFar(dependencies, customerId);
+      const preview = showStatementsSoFar(material, decideStatementsSoFar(material));
       return { statements: preview.statements, json: preview };
     });
   });
   api.get('/statements/:invoiceId', async (context) => {
     const { invoiceId } = context.req.param();
     return await answer(dependencies, context, { invoiceId }, async () => {
-      const statement = await makeInvoiceStatement(dependencies, invoiceId);
+      const statement = showStatement(
+        decideInvoiceStatement(await gatherInvoiceStatement(dependencies, invoiceId)),
+      );
       return { statements: [statement], json: statement };
     });
   });
 }
 
 async function answer(
-  dependencies: PageDependencies,
+  dependencies: PreviewDependencies,
   context: Context<ApiEnvironment>,
   target: StatementTarget,
   make: () => Promise<{ statements: StatementBody[]; json: object }>,

@@ -1,6 +1,6 @@
-import { minorUnitDigits, parseDecimal } from '../../pricing/money.ts';
 import { addMs } from '../clock.ts';
 import { TallystickError, toTallystickError } from '../errors.ts';
+import type { LedgerDatabase } from '../ledger/database.ts';
 import {
   isFinalStatus,
   readInvoiceLines,
@@ -9,10 +9,8 @@ import {
   type StoredInvoiceLine,
   storeInvoiceLines,
 } from '../ledger/invoice-lines.ts';
-import type { ActiveItem } from '../ledger/preview-items.ts';
 import { takeStripeRead } from '../ledger/stripe-reads.ts';
 import { type ApiDependencies, DEFAULT_API_SETTINGS } from './dependencies.ts';
-import type { SubscriptionPreviewBody } from './invoice-preview-schemas.ts';
 
 /** A draft that was read so long ago is read again, if Stripe answers. */
 const DRAFT_FRESH_MS = 60_000;
@@ -20,27 +18,32 @@ const DEADLINE_MS = 10_000;
 /** An invoice has ten lines with it; further ones cost a read a page. */
 const READS_OF_AN_INVOICE = 2;
 
-/** A line as a statement divides it; `amountMinor` null: no price is known yet. */
-export interface StatementLine extends Omit<StoredInvoiceLine, 'amountMinor'> {
-  amountMinor: bigint | null;
+/**
+ * Reads an invoice from Stripe where the ledger has no lines of it, or old ones. Those of a final invoice are read once,
+ * by the close as a rule; a draft's anew when they are old and Stripe answers. Comes before the snapshot that shows them.
+ * @throws TallystickError NOT_FOUND; UpstreamError when no reading is kept and none is to be had
+ */
+export async function refreshStatedInvoice(
+  dependencies: ApiDependencies,
+  invoiceId: string,
+): Promise<{ customerId: string }> {
+  const { database, clock } = dependencies;
+  const invoice = await readStoredInvoice(database, invoiceId);
+  if (invoice === null) throw noInvoice(invoiceId);
+  if (needsReading(invoice, clock.now())) await readFromStripe(dependencies, invoice);
+  return { customerId: invoice.customerId };
 }
 
 /**
- * An invoice with its lines. Those of a final invoice are read from Stripe once, by the close as a rule; a draft's anew
- * when they are old and Stripe answers.
- * @throws TallystickError NOT_FOUND; UpstreamError when no reading is kept and none is to be had
+ * An invoice with its lines, as the ledger has them.
+ * @throws TallystickError NOT_FOUND
  */
 export async function readStatedInvoice(
-  dependencies: ApiDependencies,
+  database: LedgerDatabase,
   invoiceId: string,
 ): Promise<{ invoice: StoredInvoice; lines: StoredInvoiceLine[] }> {
-  const { database, clock } = dependencies;
-  let invoice = await readStoredInvoice(database, invoiceId);
+  const invoice = await readStoredInvoice(database, invoiceId);
   if (invoice === null) throw noInvoice(invoiceId);
-  if (needsReading(invoice, clock.now())) {
-    await readFromStripe(dependencies, invoice);
-    invoice = (await readStoredInvoice(database, invoiceId)) ?? invoice;
-  }
   return { invoice, lines: await readInvoiceLines(database, invoiceId) };
 }
 
@@ -91,41 +94,5 @@ function unavailable(message: string): TallystickError {
     code: 'UPSTREAM_UNAVAILABLE',
     retry: true,
     fix: 'Ask again after the invoice was closed, or tomorrow.',
-  });
-}
-
-/** The lines that a preview says the next invoice will have: of a tiered price one for each tier. */
-export function linesOfPreview(
-  preview: SubscriptionPreviewBody,
-  items: readonly ActiveItem[],
-): StatementLine[] {
-  const meterByItem = new Map(items.map((item) => [item.subscriptionItemId, item.stripeMeterId]));
-  const period = { start: new Date(preview.periodStart), end: new Date(preview.periodEnd) };
-  const toMinor = (amount: string | null) =>
-    amount === null ? null : parseDecimal(amount, minorUnitDigits(preview.currency));
-  return preview.lines.flatMap((line, position) => {
-    const itemId = line.subscriptionItemId;
-    const common = {
-      lineId: `preview-${position + 1}`,
-      description: line.description,
-      subscriptionItemId: itemId,
-      priceId: line.priceId,
-      stripeMeterId: itemId === null ? null : (meterByItem.get(itemId) ?? null),
-      period,
-      invoiceItemId: null,
-      metadata: {},
-    };
-    if (line.tiers.length === 0) {
-      const quantity = line.quantity === null ? null : BigInt(line.quantity);
-      const { unitAmountDecimal } = line;
-      return [{ ...common, quantity, unitAmountDecimal, amountMinor: toMinor(line.amount) }];
-    }
-    return line.tiers.map((tier, index) => ({
-      ...common,
-      lineId: line.tiers.length === 1 ? common.lineId : `${common.lineId}.${index + 1}`,
-      quantity: BigInt(tier.quantity),
-      unitAmountDecimal: tier.unitAmountDecimal,
-      amountMinor: toMinor(tier.amount),
-    }));
   });
 }

@@ -2,7 +2,6 @@ import type { PreviewLine } from '../../pricing/invoice-preview.ts';
 import {
   type ItemProjection,
   PROJECTION_METHOD,
-  type Projection,
   type QuantityRange,
 } from '../../pricing/invoice-projection.ts';
 import {
@@ -13,11 +12,10 @@ import {
   parseDecimal,
 } from '../../pricing/money.ts';
 import type { RatePrice } from '../../pricing/rate-price.ts';
-import { addMs, HOUR_MS, type TimeWindow } from '../clock.ts';
-import type { PreviewHours } from '../ledger/preview-hours.ts';
-import type { ActiveItem } from '../ledger/preview-items.ts';
-import type { SubscriptionPreviewBody } from './invoice-preview-schemas.ts';
-import type { StripePreview } from './stripe-previews.ts';
+import { addMs, HOUR_MS } from '../clock.ts';
+import type { SubscriptionPreview } from './invoice-preview-decide.ts';
+import type { PreviewMaterial } from './invoice-preview-gather.ts';
+import type { InvoicePreviewBody, SubscriptionPreviewBody } from './invoice-preview-schemas.ts';
 
 type LineBody = SubscriptionPreviewBody['lines'][number];
 type ProjectionBody = SubscriptionPreviewBody['projection'];
@@ -25,32 +23,29 @@ type ProjectionBody = SubscriptionPreviewBody['projection'];
 const ROUNDING =
   'each tier line once to the minor unit of the currency, halves away from zero, as Stripe does';
 
-export interface SubscriptionFacts {
-  items: readonly ActiveItem[];
-  period: TimeWindow;
-  stripe: StripePreview;
-  now: Date;
-  /** With the open hours of the period alone. */
-  hours: PreviewHours;
-  lines: readonly PreviewLine[];
-  projection: Projection;
-  knownThrough: Date;
-  quarantined: readonly { reason: string; tokenCount: bigint }[];
-  quarantinedHours: readonly Date[];
+/** The answer's form: counts and amounts as text, instants in ISO. */
+export function showPreview(
+  { customer, now }: PreviewMaterial,
+  subscriptions: readonly SubscriptionPreview[],
+): InvoicePreviewBody {
+  return {
+    customerId: customer.customerId,
+    asOf: now.toISOString(),
+    subscriptions: subscriptions.map(showSubscription),
+  };
 }
 
-/** The answer's form: counts and amounts as text, instants in ISO. */
-export function showSubscription(facts: SubscriptionFacts): SubscriptionPreviewBody {
-  const { items, period, stripe, hours, lines, projection } = facts;
-  const invoice = stripe.status === 'ok' ? stripe.invoice : null;
-  const currency = invoice?.currency ?? items[0]?.currency ?? 'usd';
+function showSubscription(preview: SubscriptionPreview): SubscriptionPreviewBody {
+  const { material, currency, lines, projection } = preview;
+  const { items, period, stripe, hours, now } = material;
+  const openHours = hours.openHours.filter((hour) => hour >= period.start && hour < period.end);
   const projected = new Map(
     projection.status === 'projected' ? projection.items.map((item) => [item.itemId, item]) : [],
   );
   const syncedAt = new Map(items.map((item) => [item.subscriptionItemId, item.syncedAt]));
   const total = totalOf(lines);
   return {
-    subscriptionId: items[0]?.subscriptionId ?? '',
+    subscriptionId: material.subscriptionId,
     currency,
     periodStart: period.start.toISOString(),
     periodEnd: period.end.toISOString(),
@@ -60,17 +55,17 @@ export function showSubscription(facts: SubscriptionFacts): SubscriptionPreviewB
       status: stripe.status,
       asOf: stripe.status === 'ok' ? stripe.readAt.toISOString() : null,
       reason: stripe.status === 'ok' ? null : stripe.reason,
-      total: invoice === null ? null : formatMinor(invoice.totalMinor, currency),
+      total: stripe.status === 'ok' ? formatMinor(stripe.invoice.totalMinor, currency) : null,
     },
     ledger: {
-      asOf: facts.now.toISOString(),
+      asOf: now.toISOString(),
       collectedThrough: hours.collectedThrough?.toISOString() ?? null,
-      openHourCount: String(hours.openHours.length),
+      openHourCount: String(openHours.length),
     },
     hours: {
       settledCount: hours.settledHourCount,
-      open: toRanges(hours.openHours),
-      quarantined: toRanges(facts.quarantinedHours),
+      open: toRanges(openHours),
+      quarantined: toRanges(material.quarantined.map(({ hour }) => hour)),
     },
     lines: lines.map((line) =>
       showLine(line, currency, {
@@ -79,8 +74,8 @@ export function showSubscription(facts: SubscriptionFacts): SubscriptionPreviewB
       }),
     ),
     total: total === null ? null : formatMinor(total, currency),
-    projection: showProjection(facts, projected, currency),
-    quarantined: facts.quarantined.map(({ reason, tokenCount }) => ({
+    projection: showProjection(preview, projected),
+    quarantined: preview.quarantined.map(({ reason, tokenCount }) => ({
       reason,
       tokenCount: String(tokenCount),
     })),
@@ -140,9 +135,8 @@ function showLine(
 }
 
 function showProjection(
-  { lines, period, projection, knownThrough }: SubscriptionFacts,
+  { material: { period, knownThrough }, currency, lines, projection }: SubscriptionPreview,
   projected: ReadonlyMap<string, ItemProjection>,
-  currency: string,
 ): ProjectionBody {
   const common = {
     periodEnd: period.end.toISOString(),
