@@ -1,17 +1,40 @@
 import { createHash } from 'node:crypto';
 import { floorToHour, floorToMinute } from '../../src/clock.ts';
-import type { SourceItem } from '../../src/ledger/source-items.ts';
+import { itemKey, type SourceItem } from '../../src/ledger/source-items.ts';
 import type { UsageEvent } from '../../src/ledger/usage-events.ts';
 import { USAGE_EVENT_SOURCE, USAGE_EVENT_TYPE, type UsageEventData } from '../../src/openmeter/port.ts';
 
-type Draft = Omit<UsageEvent, 'usageEventId' | 'body'> & { itemKeys: string[]; items: SourceItem[] };
+type Draft = Omit<UsageEvent, 'usageEventId' | 'body'> & { items: SourceItem[] };
+
+/** What an event's id is made from: text that tells these items from any other. */
+export type FactText = (items: readonly SourceItem[]) => string;
+
+/**
+ * An item is a fact by its day, its id and its metric, as in the ledger's key: one id on two days is two facts. None of
+ * the three holds a NUL, so that no two lists of items give one text.
+ */
+const describeFacts: FactText = (items) =>
+  items
+    .map(({ eventDay, row }) => itemKey(eventDay, row.sourceItemId, row.metricName))
+    .sort()
+    .join('\u0000');
+
+/** As before ids told the day. Events that were made then keep their ids, and are known by them. */
+export const describeFactsWithoutDay: FactText = (items) =>
+  items
+    .map(({ row }) => `${row.sourceItemId} ${row.metricName}`)
+    .sort()
+    .join('\n');
 
 /**
  * Groups healthy items of one minute and one set of dimensions into a usage event each, and notes the
- * event's id on its items. The id is a hash of the items' own ids: the same facts always give the same
+ * event's id on its items. The id is a hash of the items' own keys: the same facts always give the same
  * event, and since an item enters the ledger once, no two events share a fact.
  */
-export function buildUsageEvents(items: readonly SourceItem[]): UsageEvent[] {
+export function buildUsageEvents(
+  items: readonly SourceItem[],
+  factText: FactText = describeFacts,
+): UsageEvent[] {
   const drafts = new Map<string, Draft>();
   for (const item of items) {
     const { row } = item;
@@ -33,14 +56,13 @@ export function buildUsageEvents(items: readonly SourceItem[]): UsageEvent[] {
         reasoningTokenCount: 0n,
         totalTokenCount: 0n,
         requestCount: 0n,
-        itemKeys: [],
         items: [],
       };
       drafts.set(key, draft);
     }
     addItem(draft, item);
   }
-  return [...drafts.values()].map(finish);
+  return [...drafts.values()].map((draft) => finish(draft, factText));
 }
 
 function addItem(draft: Draft, item: SourceItem): void {
@@ -53,12 +75,11 @@ function addItem(draft: Draft, item: SourceItem): void {
     // Every request emits one Total measurement; the other metrics would count it again.
     draft.requestCount += item.requestCount;
   }
-  draft.itemKeys.push(`${item.row.sourceItemId} ${item.row.metricName}`);
   draft.items.push(item);
 }
 
-function finish({ itemKeys, items, ...event }: Draft): UsageEvent {
-  const digest = createHash('sha256').update(itemKeys.sort().join('\n')).digest('hex').slice(0, 40);
+function finish({ items, ...event }: Draft, factText: FactText): UsageEvent {
+  const digest = createHash('sha256').update(factText(items)).digest('hex').slice(0, 40);
   const usageEventId = `ue_${digest}`;
   for (const item of items) item.usageEventId = usageEventId;
   return { ...event, usageEventId, body: renderUsageEvent({ ...event, usageEventId }) };

@@ -21,7 +21,7 @@ export interface SourceItem {
 /** How a known item stands: taken into usage or given up, or waiting in quarantine. */
 export type KnownState = 'settled' | 'waiting';
 
-/** Which of these rows the ledger holds already, by `day id metric` keys, and how they stand. */
+/** Which of these rows the ledger holds already, by `itemKey`, and how they stand. */
 export async function findKnownItems(
   database: LedgerDatabase | LedgerTransaction,
   items: readonly { eventDay: string; row: SourceRow }[],
@@ -48,8 +48,9 @@ export async function findKnownItems(
   );
 }
 
+/** The primary key of an item as one text. Postgres keeps no NUL, so none stands in what it parts. */
 export function itemKey(eventDay: string, sourceItemId: string, metricName: string): string {
-  return `${eventDay} ${sourceItemId} ${metricName}`;
+  return `${eventDay}\u0000${sourceItemId}\u0000${metricName}`;
 }
 
 /** Inserts items that are not known yet; answers how many were new. */

@@ -1,7 +1,8 @@
 import { afterEach, describe, expect, it } from 'vitest';
 import { HOUR_MS } from '../../src/clock.ts';
+import { readEvidenceSource } from '../../src/ledger/evidence-events.ts';
 import type { TrafficRow } from '../../src/sandbox/traffic/row.ts';
-import { balance, openPipeline, type Pipeline } from '../setup/pipeline.ts';
+import { balance, openPipeline, type Pipeline, START_MS } from '../setup/pipeline.ts';
 import { dimensions, makeCall, makeRow } from '../setup/rows.ts';
 import { addRows, strangeRow } from '../setup/strange-rows.ts';
 
@@ -169,6 +170,61 @@ describe('an item', () => {
     const rows = makeCall({}).map((row) => ({ ...row, itemId: 'one-item' }));
     await bringThrough(rows);
     expect(await balance(pipeline)).toMatchObject({ source: 120n, billed: 120n, drift: 0n });
+  });
+
+  it('under one id on two days is two facts, however often each is told', async () => {
+    pipeline = await openPipeline();
+    const row = { sourceItemId: 'one-item', ingestedAt: new Date(START_MS + 3_600_000) };
+    const secondDay = new Date(START_MS + 30 * HOUR_MS);
+    const total = { metricName: 'Total Tokens' };
+    pipeline.deps.source = addRows(pipeline.deps.source, [
+      strangeRow(row),
+      strangeRow({ ...row, ...total }),
+      strangeRow({ ...row, eventTime: secondDay, ingestedAt: secondDay, sum: 7 }),
+      strangeRow({ ...row, ...total, eventTime: secondDay, ingestedAt: secondDay, sum: 7 }),
+      strangeRow({ ...row, eventTime: secondDay, ingestedAt: new Date(+secondDay + 60_000), sum: 7 }),
+    ]);
+    for (let round = 0; round < 12; round += 1) await pipeline.tick(6);
+    expect(await balance(pipeline)).toMatchObject({
+      collected: 107n,
+      metered: 107n,
+      billed: 107n,
+      due: 0n,
+      quarantined: 0n,
+    });
+    const events = await pipeline.deps.database
+      .selectFrom('usage_events')
+      .select(['usage_event_id', 'event_time', 'prompt_token_count'])
+      .orderBy('event_time')
+      .execute();
+    expect(events.map((event) => event.prompt_token_count)).toEqual([100n, 7n]);
+    for (const event of events) {
+      const { items } = await readEvidenceSource(pipeline.deps.database, {
+        usageEventId: event.usage_event_id,
+        eventTime: event.event_time,
+      });
+      expect(items.map((item) => item.tokenCount)).toEqual([
+        event.prompt_token_count,
+        event.prompt_token_count,
+      ]);
+    }
+  });
+
+  it('is its id and its metric, wherever a space stands in them', async () => {
+    pipeline = await openPipeline();
+    const ambiguous = [
+      strangeRow({ sourceItemId: 'x Completion', metricName: 'Reasoning Tokens', sum: 3 }),
+      strangeRow({ sourceItemId: 'x', metricName: 'Completion Reasoning Tokens', sum: 4 }),
+      // The ids of two events, if only a line break told their items apart.
+      strangeRow({ sourceItemId: 'a Prompt Tokens\nb', sum: 5, eventTime: new Date(START_MS + 120_000) }),
+      strangeRow({ sourceItemId: 'a', sum: 6, eventTime: new Date(START_MS + 180_000) }),
+      strangeRow({ sourceItemId: 'b', sum: 7, eventTime: new Date(START_MS + 180_000) }),
+    ];
+    pipeline.deps.source = addRows(pipeline.deps.source, ambiguous);
+    await bringThrough([]);
+    const items = await pipeline.deps.database.selectFrom('source_items').select('token_count').execute();
+    expect(items.map((item) => Number(item.token_count)).sort()).toEqual([3, 4, 5, 6, 7]);
+    expect(await balance(pipeline)).toMatchObject({ collected: 18n, billed: 18n, due: 0n, quarantined: 0n });
   });
 });
 

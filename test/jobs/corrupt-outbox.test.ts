@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { balance, openPipeline, type Pipeline } from '../setup/pipeline.ts';
 import { makeCall } from '../setup/rows.ts';
@@ -69,6 +70,29 @@ describe('a damaged event of the outbox', () => {
       quarantined: 0n,
       drift: 0n,
     });
+  });
+
+  it('that was made before ids told the day is made anew under its own id', async () => {
+    const [event] = await events();
+    if (event === undefined) throw new Error('no event');
+    const { database } = pipeline.deps;
+    const items = await database
+      .selectFrom('source_items')
+      .select(['source_item_id', 'metric_name'])
+      .where('usage_event_id', '=', event.usage_event_id)
+      .execute();
+    const facts = items.map((item) => `${item.source_item_id} ${item.metric_name}`).sort();
+    const id = `ue_${createHash('sha256').update(facts.join('\n')).digest('hex').slice(0, 40)}`;
+    const body = event.body.replace(event.usage_event_id, id);
+    const place = (table: 'source_items' | 'usage_events') =>
+      database.updateTable(table).where('usage_event_id', '=', event.usage_event_id);
+    await place('source_items').set({ usage_event_id: id }).execute();
+    await place('usage_events').set({ usage_event_id: id, body: '{}' }).execute();
+    expect((await pipeline.run('ingest-events'))['ingest-events']).toMatchObject({
+      sentCount: 2,
+      repairedCount: 1,
+    });
+    expect((await events())[0]).toMatchObject({ usage_event_id: id, body, status: 'sent' });
   });
 
   it('whose source items are gone is never sent, and holds up no other', async () => {
