@@ -1,7 +1,7 @@
 import { addMs, MINUTE_MS } from '../../src/clock.ts';
 import { type TallystickError, toTallystickError } from '../../src/errors.ts';
+import type { CloseState } from '../../src/ledger/close-states.ts';
 import { type OpenClose, postponeClose, readDueCloses } from '../../src/ledger/closes.ts';
-import type { CloseState } from '../../src/ledger/schema-closes.ts';
 import { runKeyedLanes } from '../../src/stripe/keyed-lanes.ts';
 import type { JobDependencies } from '../dependencies.ts';
 

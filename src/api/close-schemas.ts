@@ -2,7 +2,7 @@ import { z } from '@hono/zod-openapi';
 import { formatMinor } from '../../pricing/money.ts';
 import type { CloseCertificate } from '../ledger/close-certificates.ts';
 import type { CloseRow, CloseStep } from '../ledger/close-desk.ts';
-import { CLOSE_STATES } from '../ledger/schema-closes.ts';
+import { CLOSE_STATES } from '../ledger/close-states.ts';
 import { AmountSchema, InstantSchema, TokenCountSchema } from './schemas.ts';
 
 export const CloseStateSchema = z.enum(CLOSE_STATES).openapi({

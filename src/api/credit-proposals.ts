@@ -1,7 +1,7 @@
 import { createRoute, z } from '@hono/zod-openapi';
 import { formatMinor } from '../../pricing/money.ts';
+import { CREDIT_STATES } from '../ledger/close-states.ts';
 import { type CreditProposal, decideCredit, listCreditProposals } from '../ledger/credit-proposals.ts';
-import { CREDIT_STATES } from '../ledger/schema-closes.ts';
 import { requireScope, securityOf } from './authentication.ts';
 import { decodeCursor, encodeCursor, invalidCursor } from './cursor.ts';
 import { type Api, type ApiDependencies, actorOf, askForStep } from './dependencies.ts';

@@ -1,7 +1,10 @@
 import { sql } from 'kysely';
 import type { BillingPair } from './billing-checks.ts';
 import type { LedgerDatabase, LedgerTransaction } from './database.ts';
-import type { BillingDriftClass } from './schema-reconciliation.ts';
+import type { LedgerRow } from './schema.ts';
+
+/** Why Stripe's sum of an hour differs from what it acknowledged. */
+export type BillingDriftClass = LedgerRow<'billing_drifts'>['class'];
 
 /** Refused, and only Stripe's sums can say whether it counted: its outcome was never known, or Stripe reported it. */
 const IS_UNPROVEN = sql`status = 'refused' and (is_unproven or delivered_at is not null)`;

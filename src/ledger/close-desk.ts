@@ -3,9 +3,9 @@ import type { CloseComparison, CloseDifference } from '../../pricing/close-certi
 import { TallystickError, ValidationError } from '../errors.ts';
 import { writeAudit } from './audit.ts';
 import { sealInvoice } from './close-progress.ts';
+import type { CloseState } from './close-states.ts';
 import { moveClose } from './closes.ts';
 import type { LedgerDatabase } from './database.ts';
-import type { CloseState } from './schema-closes.ts';
 
 /** A close as a person sees it. */
 export interface CloseRow {

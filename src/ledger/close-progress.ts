@@ -1,6 +1,6 @@
 import { type RawBuilder, sql } from 'kysely';
+import type { CloseState } from './close-states.ts';
 import type { LedgerDatabase, LedgerTransaction } from './database.ts';
-import type { CloseState } from './schema-closes.ts';
 
 const SECOND_MS = 1_000;
 const seconds = (milliseconds: number) => `${Math.round(milliseconds / SECOND_MS)} seconds`;

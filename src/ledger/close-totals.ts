@@ -1,6 +1,6 @@
 import { sql } from 'kysely';
+import type { CloseState } from './close-states.ts';
 import type { LedgerDatabase } from './database.ts';
-import type { CloseState } from './schema-closes.ts';
 
 /** How far the closes are, and what a person should look at. */
 export interface CloseTotals {

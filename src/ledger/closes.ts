@@ -1,7 +1,7 @@
 import { sql } from 'kysely';
 import type { CloseComparison, CloseDifference } from '../../pricing/close-certificate.ts';
+import { CLOSE_ENDS, type CloseState } from './close-states.ts';
 import type { LedgerDatabase, LedgerTransaction } from './database.ts';
-import { CLOSE_ENDS, type CloseState } from './schema-closes.ts';
 
 /** Older drafts than that are nobody's month end. */
 const DRAFTS_BACK = '70 days';

@@ -3,10 +3,10 @@ import { sql } from 'kysely';
 import { rateMeter } from '../../pricing/close-certificate.ts';
 import { TallystickError } from '../errors.ts';
 import { writeAudit } from './audit.ts';
+import type { CreditCause, CreditState } from './close-states.ts';
 import type { LedgerDatabase, LedgerTransaction } from './database.ts';
 import { type LateGroup, lockLateGroups } from './late-groups.ts';
 import { CARRY_TO_NEXT_INVOICE } from './meter-pushes.ts';
-import type { CreditCause, CreditState } from './schema-closes.ts';
 
 /** An invoice that billed more than was used, and what would be given back. */
 export interface CreditProposal {

@@ -7,13 +7,25 @@ export type LedgerDatabase = Kysely<Ledger>;
 export type LedgerTransaction = Transaction<Ledger>;
 
 const INT8_OID = 20;
+const INT8_ARRAY_OID = 1016;
 const DATE_OID = 1082;
+const DATE_ARRAY_OID = 1182;
+const NUMERIC_ARRAY_OID = 1231;
+const TEXT_ARRAY_OID: number = 1009;
 
-/** Counts come back as bigint, dates as `YYYY-MM-DD` text: neither may pass through a float or a local zone. */
+const parseTexts = pg.types.getTypeParser(TEXT_ARRAY_OID, 'text') as (text: string) => (string | null)[];
+
+/**
+ * Counts come back as bigint, numerics and dates (`YYYY-MM-DD`) as text, in arrays as well: none may pass through a float
+ * or a local zone.
+ */
 export const LEDGER_TYPES: pg.CustomTypesConfig = {
   getTypeParser: ((oid: number, format?: 'text' | 'binary') => {
     if (oid === INT8_OID) return BigInt;
     if (oid === DATE_OID) return (text: string) => text;
+    if (oid === NUMERIC_ARRAY_OID || oid === DATE_ARRAY_OID) return parseTexts;
+    if (oid === INT8_ARRAY_OID)
+      return (text: string) => parseTexts(text).map((part) => (part === null ? null : BigInt(part)));
     return pg.types.getTypeParser(oid, format as 'text');
   }) as typeof pg.types.getTypeParser,
 };

@@ -4,10 +4,10 @@ import { rateMeter } from '../../pricing/close-certificate.ts';
 import { speakLateItem } from '../../pricing/close-words.ts';
 import { amountMinor } from '../../pricing/rating.ts';
 import { readTopUpLeft } from './close-minimums.ts';
+import type { LateItemState } from './close-states.ts';
 import type { LedgerDatabase } from './database.ts';
 import { type LateGroup, lockLateGroups } from './late-groups.ts';
 import { CARRY_TO_NEXT_INVOICE } from './meter-pushes.ts';
-import type { LateItemState } from './schema-closes.ts';
 
 /** Usage that missed its own invoice, as one item of a later one. */
 export interface LateItem {

@@ -7,7 +7,10 @@ import { writeAudit } from './audit.ts';
 import type { LedgerDatabase, LedgerTransaction } from './database.ts';
 import { lockPriceBook, readPriceBook, readPriceBookVersion, seedLockedPriceBook } from './price-book.ts';
 import { insertPriceBookContent, supersedePriceBookContent } from './price-book-rows.ts';
-import type { PriceChangeKind } from './schema-price-book.ts';
+import type { LedgerRow } from './schema.ts';
+
+/** What made a version of the book. */
+type PriceChangeKind = LedgerRow<'price_book_changes'>['kind'];
 
 export interface PriceBookChange {
   change: PriceChange;

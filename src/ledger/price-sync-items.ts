@@ -3,14 +3,14 @@ import type { RetailFinding } from '../../pricing/retail-diff.ts';
 import type { RetailTarget } from '../../pricing/retail-meter-map.ts';
 import { TallystickError } from '../errors.ts';
 import type { LedgerDatabase, LedgerTransaction } from './database.ts';
-import type { PriceSyncTables } from './schema-price-sync.ts';
+import type { LedgerRow } from './schema.ts';
 
-export type PriceSyncItemStatus = PriceSyncTables['price_sync_items']['status'];
+export type PriceSyncItemStatus = LedgerRow<'price_sync_items'>['status'];
 
 /** What the list said that the book did not have. */
 export interface PriceSyncItem extends Omit<RetailFinding, 'fingerprint' | 'verdict' | 'reason'> {
   priceSyncItemId: bigint;
-  verdict: PriceSyncTables['price_sync_items']['verdict'];
+  verdict: LedgerRow<'price_sync_items'>['verdict'];
   reason: string | null;
   status: PriceSyncItemStatus;
   runId: string;
@@ -215,9 +215,7 @@ function valuesOf(finding: RetailFinding, runId: string, now: Date) {
   };
 }
 
-type ItemRow = Omit<PriceSyncTables['price_sync_items'], 'price_sync_item_id'> & {
-  price_sync_item_id: bigint;
-};
+type ItemRow = LedgerRow<'price_sync_items'>;
 
 function toItem(row: ItemRow): PriceSyncItem {
   return {

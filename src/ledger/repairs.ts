@@ -1,9 +1,11 @@
 import { sql } from 'kysely';
 import type { LedgerDatabase } from './database.ts';
-import type { UsageEventKind } from './schema.ts';
-import type { DriftClass } from './schema-reconciliation.ts';
+import type { LedgerRow, UsageEventKind } from './schema.ts';
 import type { UsageEvent } from './usage-events.ts';
 import type { UsageKey } from './usage-key.ts';
+
+/** Why ledger and meter differ, as far as the events themselves tell. */
+type DriftClass = NonNullable<LedgerRow<'drifts'>['class']>;
 
 /** An open hour with drifts old enough to be looked into, at the version its events were read at. */
 export interface DriftedHour {
