@@ -1,3 +1,5 @@
+import { Refusal } from '../pricing/refusal.ts';
+
 /**
  * The one error system of the house. Every error says what went wrong (`code`, stable), whether the same
  * call may be tried again (`retry`), and what is safe to log (`context`: never secrets, never raw bodies).
@@ -98,9 +100,20 @@ export class UpstreamError extends TallystickError {
   }
 }
 
-/** Our own errors pass; anything else becomes INTERNAL with the original as `cause`. */
+/** Our own errors pass, and what pricing refuses; anything else becomes INTERNAL with the original as `cause`. */
 export function toTallystickError(error: unknown): TallystickError {
   if (error instanceof TallystickError) return error;
+  if (error instanceof Refusal) {
+    const { code, field, errors, fix } = error;
+    const context = field === undefined ? { errors } : { field };
+    return new TallystickError(error.message, {
+      code,
+      retry: false,
+      context,
+      cause: error,
+      ...(fix === undefined ? {} : { fix }),
+    });
+  }
   const message = error instanceof Error ? error.message : String(error);
   return new TallystickError(message, { code: 'INTERNAL', retry: true, cause: error });
 }

@@ -1,7 +1,7 @@
 import type { Context } from 'hono';
 import { createMiddleware } from 'hono/factory';
 import { TallystickError } from '../errors.ts';
-import { type ApiKey, type ApiScope, findApiKeyTogether } from '../ledger/api-keys.ts';
+import { type ApiKey, type ApiScope, findApiKey } from '../ledger/api-keys.ts';
 import type { ApiDependencies, ApiEnvironment } from './dependencies.ts';
 
 /**
@@ -32,14 +32,14 @@ export function requireScope(dependencies: ApiDependencies, ...scopes: ApiScope[
   });
 }
 
-/** The live key that a request carries, or null. Requests that come together with one key share its look-up. */
+/** The live key that a request carries, or null. */
 export async function findBearerKey(
   { database, clock }: ApiDependencies,
   context: Context<ApiEnvironment>,
 ): Promise<ApiKey | null> {
   const header = context.req.header('authorization') ?? '';
   const plainKey = /^Bearer +(\S+)$/i.exec(header)?.[1];
-  return plainKey === undefined ? null : await findApiKeyTogether(database, plainKey, clock.now());
+  return plainKey === undefined ? null : await findApiKey(database, plainKey, clock.now());
 }
 
 /** The `security` entry of a route: HTTP bearer, with the scopes of which one is needed. */

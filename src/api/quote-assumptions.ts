@@ -2,30 +2,30 @@ import { formatDecimal, formatPico, groupDigits } from '../../pricing/money.ts';
 import { WEIGHT_DIGITS } from '../../pricing/provisioned.ts';
 import type { Quote } from '../../pricing/quote.ts';
 import type { CapacityStep } from '../../pricing/quote-capacity.ts';
+import type { QuoteGround } from '../../pricing/quote-ground.ts';
 import { MONTH_DAYS } from '../../pricing/quote-range.ts';
-import type { QuoteSnapshot } from './quote-snapshot.ts';
 
 /** What a quote rests on, in sentences for our own people: it may name other customers. */
-export function writeAssumptions(quote: Quote, snapshot: QuoteSnapshot): string[] {
+export function writeAssumptions(quote: Quote, ground: QuoteGround): string[] {
   return [
-    ...describeUsage(snapshot),
-    ...describeMode(snapshot),
-    ...describeAdjustments(snapshot),
-    `Costs are list prices of the price book ${quote.priceBookVersion} as of ${snapshot.at.toISOString()}.`,
-    ...(snapshot.averagePicoUsdPerMillion === null
+    ...describeUsage(ground),
+    ...describeMode(ground),
+    ...describeAdjustments(ground),
+    `Costs are list prices of the price book ${quote.priceBookVersion} as of ${ground.at.toISOString()}.`,
+    ...(ground.averagePicoUsdPerMillion === null
       ? []
       : [
           'Average costs hold what was paid for throughput by the hour, over the last 30 days; marginal costs do not.',
         ]),
     ...quote.capacitySteps.map(describeStep),
-    describePrices(snapshot),
-    ...(snapshot.rangeReason === null ? describeRange(snapshot) : []),
+    describePrices(ground),
+    ...(ground.rangeReason === null ? describeRange(ground) : []),
     ...describeNotes(quote),
     'Taxes, discounts and fees beside the usage are not in it.',
   ];
 }
 
-function describeUsage({ usageBasis }: QuoteSnapshot): string[] {
+function describeUsage({ usageBasis }: QuoteGround): string[] {
   const { kind, likeCustomer, from, to, scale, activeUsers } = usageBasis;
   if (kind === 'like_customer') {
     const factor = scale === '1' ? '' : `, times ${scale}`;
@@ -40,7 +40,7 @@ function describeUsage({ usageBasis }: QuoteSnapshot): string[] {
   return ['The usage is that of one month, as it was given.'];
 }
 
-function describeMode({ mode, customerId, usageBasis }: QuoteSnapshot): string[] {
+function describeMode({ mode, customerId, usageBasis }: QuoteGround): string[] {
   const { existing } = usageBasis;
   if (mode === 'new' || existing === null) return ['The usage stands alone: nothing is used beside it.'];
   const period = `${existing.tokenCount} tokens from ${existing.from} until now`;
@@ -53,7 +53,7 @@ function describeMode({ mode, customerId, usageBasis }: QuoteSnapshot): string[]
     : [`It replaces what ${customerId} uses in its current period: ${period}.`, ...open];
 }
 
-function describeAdjustments({ adjustments }: QuoteSnapshot): string[] {
+function describeAdjustments({ adjustments }: QuoteGround): string[] {
   const { modelSwaps = [], cachedShare, batchShare, region, deploymentType } = adjustments;
   return [
     ...modelSwaps.map(({ from, to }) => `${to} is used instead of ${from}, with the same tokens.`),
@@ -78,7 +78,7 @@ function describeStep(step: CapacityStep): string {
   return `Throughput of ${deployment} is bought by the hour: ${hour}, so ${outcome}. ${spread}`;
 }
 
-function describePrices({ rateBasis, plan, customerId, currency }: QuoteSnapshot): string {
+function describePrices({ rateBasis, plan, customerId, currency }: QuoteGround): string {
   if (rateBasis === 'plan' && plan !== null) {
     return `Prices are those of the plan ${plan.planId}, version ${plan.versionId}.`;
   }
@@ -87,7 +87,7 @@ function describePrices({ rateBasis, plan, customerId, currency }: QuoteSnapshot
     : `Prices are the usual ones in ${currency}: for each meter what most subscriptions pay.`;
 }
 
-function describeRange({ usageBasis }: QuoteSnapshot): string[] {
+function describeRange({ usageBasis }: QuoteGround): string[] {
   return usageBasis.kind === 'active_users'
     ? [
         'The range is what it would be if every user were like the median one (low) or like one whom nine in ten do not exceed (high).',

@@ -1,46 +1,55 @@
+import { createHash } from 'node:crypto';
 import { formatDecimal, minorUnitDigits, PICO_DIGITS } from '../../pricing/money.ts';
 import type { QuoteInvoiceLine, QuoteLine, QuoteSide } from '../../pricing/quote.ts';
-import type { QuoteAnswer, RangePoint } from '../../pricing/quote-answer.ts';
+import type { RangePoint } from '../../pricing/quote-answer.ts';
+import type { DecidedQuote } from '../../pricing/quote-decide.ts';
 import { writeAssumptions } from './quote-assumptions.ts';
 import { showAverage, showStep } from './quote-cost-body.ts';
 import { type Formats, formatsOf } from './quote-formats.ts';
 import type { QuoteAnswerBody } from './quote-schemas.ts';
-import type { QuoteSnapshot } from './quote-snapshot.ts';
 
 /** Per million tokens: six decimals of a token's price become whole. */
 const MILLION_DIGITS = 6;
 
-/**
- * A quote as the API shows and stores it: every figure as decimal text, or null with its reason. The same answer and
- * snapshot give the same text for ever: its hash proves that a quote was reproduced.
- */
-export function showAnswer(
-  answer: QuoteAnswer,
-  snapshot: QuoteSnapshot,
-  costCurrency: string,
-): QuoteAnswerBody {
+/** A quote for those who asked. */
+export interface ShownQuote {
+  body: QuoteAnswerBody;
+  /** The body's JSON, which is stored and answered to the letter, and its SHA-256. */
+  text: string;
+  hash: string;
+}
+
+/** The same answer and ground give the same text for ever: its hash proves that a quote was reproduced. */
+export function showQuote(decided: DecidedQuote): ShownQuote {
+  const body = showAnswer(decided);
+  const text = JSON.stringify(body);
+  return { body, text, hash: createHash('sha256').update(text).digest('hex') };
+}
+
+/** A quote as the API shows and stores it: every figure as decimal text, or null with its reason. */
+function showAnswer({ answer, ground, priceBook }: DecidedQuote): QuoteAnswerBody {
   const { quote, target, range } = answer;
   const format = formatsOf(quote.currency);
   const { cost, price, percent, minor, show } = format;
   const { totals } = quote;
   return {
     currency: quote.currency,
-    costCurrency,
+    costCurrency: priceBook.currency,
     priceBookVersion: quote.priceBookVersion,
     plan:
-      snapshot.plan === null
+      ground.plan === null
         ? null
         : {
-            planId: snapshot.plan.planId,
-            name: snapshot.plan.name,
-            versionId: snapshot.plan.versionId,
-            minimumAmount: minor(snapshot.minimumAmountMinor),
+            planId: ground.plan.planId,
+            name: ground.plan.name,
+            versionId: ground.plan.versionId,
+            minimumAmount: minor(ground.minimumAmountMinor),
           },
-    rateBasis: snapshot.rateBasis,
-    mode: snapshot.mode,
-    customerId: snapshot.customerId,
-    asOf: snapshot.at.toISOString(),
-    usageBasis: snapshot.usageBasis,
+    rateBasis: ground.rateBasis,
+    mode: ground.mode,
+    customerId: ground.customerId,
+    asOf: ground.at.toISOString(),
+    usageBasis: ground.usageBasis,
     lines: quote.lines.map((line) => showLine(line, format)),
     invoiceLines: quote.invoiceLines.map((line) => showInvoiceLine(line, minor)),
     minimumTopUp: {
@@ -60,7 +69,7 @@ export function showAnswer(
     },
     before: showSide(quote.before, format),
     after: showSide(quote.after, format),
-    averageCost: showAverage(answer, snapshot.averagePicoUsdPerMillion, format),
+    averageCost: showAverage(answer, ground.averagePicoUsdPerMillion, format),
     // Left out where there is none: older quotes have no such field, and are computed again to the letter.
     ...(quote.capacitySteps.length === 0
       ? {}
@@ -70,7 +79,7 @@ export function showAnswer(
       target === null
         ? null
         : {
-            percent: snapshot.targetMarginPercent ?? '0',
+            percent: ground.targetMarginPercent ?? '0',
             price: show(target.price, price),
             invoiceAmount: show(target.invoiceAmountMinor, minor),
             markupPercent: formatDecimal(target.markupPercentPico, PICO_DIGITS),
@@ -96,8 +105,8 @@ export function showAnswer(
             expected: showSide(range.expected, format),
             high: showSide(range.high, format),
           },
-    rangeReason: range === null ? snapshot.rangeReason : null,
-    assumptions: writeAssumptions(quote, snapshot),
+    rangeReason: range === null ? ground.rangeReason : null,
+    assumptions: writeAssumptions(quote, ground),
     rounding:
       'Costs, prices and margins are exact; invoice lines are rounded as the invoice rounds them, to the minor unit, halves away from zero. Scaled and shared tokens are whole: what is left over goes to the largest remainders, so that parts sum.',
   };

@@ -1,7 +1,5 @@
 import { judgeLink, signLink } from './page-links.ts';
 
-export { readLinkKey } from './page-links.ts';
-
 /** The address of a quote's page: whoever has it may read the quote as a customer reads it, until it expires. */
 export function signQuotePath(key: string, quoteId: string, expiresAt: Date): string {
   return `/quotes/${quoteId}?${signLink(key, { kind: 'quote', id: quoteId }, expiresAt)}`;

@@ -1,15 +1,20 @@
 import { createRoute, z } from '@hono/zod-openapi';
-import { TallystickError } from '../errors.ts';
+import type { Plan } from '../../pricing/plan.ts';
+import type { PriceBook } from '../../pricing/price-book.ts';
+import { decideAgain, decideQuote } from '../../pricing/quote-decide.ts';
+import { parseGround, type QuoteGround } from '../../pricing/quote-ground.ts';
+import type { QuoteFacts } from '../../pricing/quote-question.ts';
+import { TallystickError, toTallystickError } from '../errors.ts';
 import { readPlanVersion } from '../ledger/plans.ts';
 import { readPriceBook } from '../ledger/price-book.ts';
+import { gatherQuoteFacts } from '../ledger/quote-facts.ts';
 import { getQuote, type StoredQuote } from '../ledger/quotes.ts';
+import { type LedgerSnapshot, readSnapshot } from '../ledger/snapshot.ts';
 import { requireScope, securityOf } from './authentication.ts';
 import type { Api, ApiDependencies } from './dependencies.ts';
-import { answerSnapshot, type MadeQuote, makeQuote } from './quote-making.ts';
-import { QuoteRequestSchema } from './quote-request-schema.ts';
+import { type ShownQuote, showQuote } from './quote-body.ts';
+import { type QuoteRequest, QuoteRequestSchema } from './quote-request-schema.ts';
 import { type QuoteAnswerBody, QuoteAnswerSchema, type StoredQuoteBody } from './quote-schemas.ts';
-import { type QuoteSnapshot, readSnapshot } from './quote-snapshot.ts';
-import { planTerms } from './quote-terms.ts';
 import { AmountSchema, conflictProblem, jsonContent, keyedProblems, notFoundProblem } from './schemas.ts';
 
 const ChangedFigures = z.object({
@@ -78,25 +83,82 @@ export function addQuoteRecomputeRoute(api: Api, dependencies: ApiDependencies):
     },
   });
   api.openapi(route, async (context) => {
-    const stored = await getQuote(dependencies.database, context.req.valid('param').quoteId);
-    return context.json(await recompute(dependencies, stored), 200);
+    const now = dependencies.clock.now();
+    const { quoteId } = context.req.valid('param');
+    const facts = await readSnapshot(dependencies.database, (snapshot) => gather(snapshot, quoteId, now));
+    const again = showQuote(decideAgain(facts.ground, facts.priceBook, facts.plan));
+    return context.json(compare(facts, again, answerToday(facts.today)), 200);
   });
 }
 
-/** @throws TallystickError CONFLICT for quotes of before what they rest on was stored */
-async function recompute(dependencies: ApiDependencies, stored: StoredQuote) {
-  if (stored.snapshotText === null || stored.resultHash === null) {
+/** What the answer of then rests on, and what the same question would be answered from now. */
+interface RecomputeFacts {
+  stored: StoredQuote & { resultHash: string };
+  ground: QuoteGround;
+  /** In the versions of then. */
+  priceBook: PriceBook;
+  plan: Plan | null;
+  today: Today;
+}
+
+/** What the question is answered from today, or why it cannot be. */
+type Today =
+  | { question: QuoteRequest; facts: QuoteFacts; reason: null }
+  | { question: null; facts: null; reason: string };
+
+/** @throws TallystickError NOT_FOUND; CONFLICT for quotes of before what they rest on was stored */
+async function gather(snapshot: LedgerSnapshot, quoteId: string, now: Date): Promise<RecomputeFacts> {
+  const stored = await getQuote(snapshot, quoteId);
+  const { snapshotText, resultHash } = stored;
+  if (snapshotText === null || resultHash === null) {
     throw new TallystickError('This quote is older than what it rests on was stored.', {
       code: 'CONFLICT',
       retry: false,
       fix: 'Make a new quote.',
     });
   }
-  const snapshot = readSnapshot(stored.snapshotText);
-  const again = await reproduce(dependencies, stored, snapshot);
+  const ground = parseGround(snapshotText);
+  const { plan } = ground;
+  return {
+    stored: { ...stored, resultHash },
+    ground,
+    priceBook: await readPriceBook(snapshot, { version: stored.priceBookVersion }),
+    plan: plan === null ? null : (await readPlanVersion(snapshot, plan.planId, plan.versionId)).plan,
+    today: await gatherToday(snapshot, stored.request, now),
+  };
+}
+
+async function gatherToday(snapshot: LedgerSnapshot, request: unknown, now: Date): Promise<Today> {
+  const question = QuoteRequestSchema.parse(request);
+  try {
+    return { question, facts: await gatherQuoteFacts(snapshot, question, now), reason: null };
+  } catch (error) {
+    return { question: null, facts: null, reason: reasonOf(error) };
+  }
+}
+
+/** What has no answer any more (a feature nobody uses, a customer that is gone) is told, not thrown. */
+function reasonOf(error: unknown): string {
+  const known = toTallystickError(error);
+  if (known.retry) throw error;
+  return `${known.code}: ${known.message}`;
+}
+
+type AnsweredToday = { ground: QuoteGround; body: QuoteAnswerBody } | { ground: null; reason: string };
+
+function answerToday({ question, facts, reason }: Today): AnsweredToday {
+  if (facts === null) return { ground: null, reason };
+  try {
+    const decided = decideQuote(question, facts);
+    return { ground: decided.ground, body: showQuote(decided).body };
+  } catch (error) {
+    return { ground: null, reason: reasonOf(error) };
+  }
+}
+
+function compare({ stored, ground }: RecomputeFacts, again: ShownQuote, today: AnsweredToday) {
   const before = JSON.parse(stored.resultText) as StoredQuoteBody;
-  const today = await answerToday(dependencies, stored.request);
-  const now = today.made?.body ?? null;
+  const now = today.ground === null ? null : today.body;
   return {
     quoteId: stored.quoteId,
     reproduced: {
@@ -108,39 +170,14 @@ async function recompute(dependencies: ApiDependencies, stored: StoredQuote) {
       priceBook: versions(before.priceBookVersion, now?.priceBookVersion ?? before.priceBookVersion),
       plan: before.plan === null ? null : versions(before.plan.versionId, now?.plan?.versionId ?? null),
       rates: now !== null && textOf(ratesOf(before)) !== textOf(ratesOf(now)),
-      usage: today.made !== null && usageText(snapshot) !== usageText(today.made.snapshot),
-      throughput:
-        today.made !== null && textOf(snapshot.capacities) !== textOf(today.made.snapshot.capacities),
+      usage: today.ground !== null && usageText(ground) !== usageText(today.ground),
+      throughput: today.ground !== null && textOf(ground.capacities) !== textOf(today.ground.capacities),
       lines: now === null ? [] : changedLines(before, now),
       totals: { before: figuresOf(before.totals), now: figuresOf((now ?? before).totals) },
     },
     now,
-    nowReason: today.reason,
+    nowReason: today.ground === null ? today.reason : null,
   };
-}
-
-/** The answer under the price book, plan version and usage of then. */
-async function reproduce({ database }: ApiDependencies, stored: StoredQuote, snapshot: QuoteSnapshot) {
-  const book = await readPriceBook(database, { version: stored.priceBookVersion });
-  if (snapshot.plan === null) return answerSnapshot(snapshot, book, snapshot.rates ?? []);
-  const { plan } = await readPlanVersion(database, snapshot.plan.planId, snapshot.plan.versionId);
-  const usage = [...snapshot.groups.flatMap((group) => group.usage), ...snapshot.existing];
-  const swapped = (snapshot.adjustments.modelSwaps ?? []).map(({ to }) => to);
-  const models = new Set([...usage.map(({ model }) => model), ...swapped]);
-  return answerSnapshot(snapshot, book, planTerms(plan, snapshot.at, book).ratesFor([...models]));
-}
-
-/** A request that has no answer any more (a feature nobody uses, a customer that is gone) is told, not thrown. */
-async function answerToday(
-  dependencies: ApiDependencies,
-  request: unknown,
-): Promise<{ made: MadeQuote; reason: null } | { made: null; reason: string }> {
-  try {
-    return { made: await makeQuote(dependencies, QuoteRequestSchema.parse(request)), reason: null };
-  } catch (error) {
-    if (!(error instanceof TallystickError) || error.retry) throw error;
-    return { made: null, reason: `${error.code}: ${error.message}` };
-  }
 }
 
 function versions<Version extends string | null>(before: Version, now: Version) {
@@ -155,7 +192,7 @@ function ratesOf(body: QuoteAnswerBody) {
     .sort();
 }
 
-function usageText({ groups, existing }: QuoteSnapshot): string {
+function usageText({ groups, existing }: QuoteGround): string {
   return textOf({ groups, existing });
 }
 

@@ -1,18 +1,23 @@
 import { createRoute, z } from '@hono/zod-openapi';
 import type { Context } from 'hono';
+import { decideQuote } from '../../pricing/quote-decide.ts';
+import { writeGround } from '../../pricing/quote-ground.ts';
 import { addMs, DAY_MS } from '../clock.ts';
+import { gatherQuoteFacts } from '../ledger/quote-facts.ts';
 import { getQuote, insertQuote, listQuotes, type StoredQuote } from '../ledger/quotes.ts';
+import { randomText } from '../ledger/random-text.ts';
+import { readSnapshot } from '../ledger/snapshot.ts';
 import { requireScope, securityOf } from './authentication.ts';
 import { wantsCsv } from './csv.ts';
 import { decodeCursor, encodeCursor, invalidCursor } from './cursor.ts';
 import { type Api, type ApiDependencies, type ApiEnvironment, actorOf } from './dependencies.ts';
+import { readLinkKey } from './page-links.ts';
+import { showQuote } from './quote-body.ts';
 import { quoteToCsv } from './quote-csv.ts';
-import { readLinkKey, signQuotePath } from './quote-links.ts';
-import { makeQuote } from './quote-making.ts';
+import { signQuotePath } from './quote-links.ts';
 import { addQuoteRecomputeRoute } from './quote-recompute.ts';
 import { type QuoteRequest, QuoteRequestSchema } from './quote-request-schema.ts';
 import { QuoteListSchema, QuoteResultSchema, type StoredQuoteBody } from './quote-schemas.ts';
-import { randomId } from './random-id.ts';
 import {
   CursorSchema,
   IdentifierSchema,
@@ -52,13 +57,11 @@ export function addQuoteRoutes(api: Api, dependencies: ApiDependencies): void {
     },
   });
   api.openapi(postRoute, async (context) => {
-    const { quoteId, resultText, validUntil } = await storeQuote(
-      dependencies,
-      context.req.valid('json'),
-      actorOf(context),
-    );
+    // Made at its first use, which writes: before the snapshot opens.
+    const linkKey = await readLinkKey(dependencies);
+    const made = await makeQuote(dependencies, context.req.valid('json'), actorOf(context));
     // The text is written already, and typed as such; the schema is that of what was written.
-    return (await answerText(dependencies, context, { quoteId, resultText, validUntil }, 201)) as never;
+    return answerText(dependencies, context, { ...made, linkKey }, 201) as never;
   });
 
   const listRoute = createRoute({
@@ -115,6 +118,7 @@ export function addQuoteRoutes(api: Api, dependencies: ApiDependencies): void {
   });
   api.openapi(getRoute, async (context) => {
     const { quoteId } = context.req.valid('param');
+    const linkKey = await readLinkKey(dependencies);
     const stored = await getQuote(dependencies.database, quoteId.replace('.csv', ''));
     if (quoteId.endsWith('.csv') || wantsCsv(context)) {
       return context.text(quoteToCsv(JSON.parse(stored.resultText) as StoredQuoteBody), 200, {
@@ -122,54 +126,57 @@ export function addQuoteRoutes(api: Api, dependencies: ApiDependencies): void {
         'Content-Disposition': `attachment; filename="${stored.quoteId}.csv"`,
       });
     }
-    return answerText(dependencies, context, stored, 200);
+    return answerText(dependencies, context, { ...stored, linkKey }, 200);
   });
   addQuoteRecomputeRoute(api, dependencies);
 }
 
-/** Makes a quote and stores it; its text is what is answered now and ever after. */
-async function storeQuote(dependencies: ApiDependencies, request: QuoteRequest, actor: string) {
-  const made = await makeQuote(dependencies, request);
-  const createdAt = dependencies.clock.now();
-  const validUntil = addMs(createdAt, request.validDays * DAY_MS);
-  const quoteId = `quote_${randomId()}`;
+/** Gathers, decides, shows and stores; the text is what is answered now and ever after. */
+async function makeQuote({ database, clock }: ApiDependencies, request: QuoteRequest, actor: string) {
+  const now = clock.now();
+  const facts = await readSnapshot(database, (snapshot) => gatherQuoteFacts(snapshot, request, now));
+  const decided = decideQuote(request, facts);
+  const shown = showQuote(decided);
+  const validUntil = addMs(now, request.validDays * DAY_MS);
+  const quoteId = `quote_${randomText(16)}`;
   const frame = JSON.stringify({
     quoteId,
     title: request.title ?? null,
-    preparedFor: request.preparedFor ?? made.terms.customerName,
-    createdAt: createdAt.toISOString(),
+    preparedFor: request.preparedFor ?? facts.customer?.name ?? null,
+    createdAt: now.toISOString(),
     createdBy: actor,
     validUntil: validUntil.toISOString(),
-    resultHash: made.hash,
+    resultHash: shown.hash,
   });
-  const resultText = `${frame.slice(0, -1)},${made.text.slice(1)}`;
-  await insertQuote(dependencies.database, {
+  const resultText = `${frame.slice(0, -1)},${shown.text.slice(1)}`;
+  const { plan } = decided.ground;
+  await insertQuote(database, {
     quoteId,
     request: JSON.stringify(request, (_, value) => (typeof value === 'bigint' ? String(value) : value)),
     result: resultText,
-    snapshot: made.snapshotText,
-    resultHash: made.hash,
-    priceBookVersion: made.body.priceBookVersion,
+    snapshot: writeGround(decided.ground),
+    resultHash: shown.hash,
+    priceBookVersion: facts.priceBook.version,
     customerId: request.customerId ?? null,
-    planId: made.snapshot.plan?.planId ?? null,
-    planVersion: made.snapshot.plan?.versionId ?? null,
+    planId: plan?.planId ?? null,
+    planVersion: plan?.versionId ?? null,
     createdBy: actor,
-    createdAt,
+    createdAt: now,
     validUntil,
   });
   return { quoteId, resultText, validUntil };
 }
 
 /** The stored text with the link to the page, which is made for each answer and not stored. */
-async function answerText(
-  dependencies: ApiDependencies,
+function answerText(
+  { settings }: ApiDependencies,
   context: Context<ApiEnvironment>,
-  stored: Pick<StoredQuote, 'quoteId' | 'resultText' | 'validUntil'>,
+  stored: Pick<StoredQuote, 'quoteId' | 'resultText' | 'validUntil'> & { linkKey: string },
   status: 200 | 201,
-): Promise<Response> {
-  const { quoteId, resultText, validUntil } = stored;
-  const path = signQuotePath(await readLinkKey(dependencies), quoteId, validUntil ?? new Date(0));
-  const base = dependencies.settings?.publicUrl ?? new URL(context.req.url).origin;
+): Response {
+  const { quoteId, resultText, validUntil, linkKey } = stored;
+  const path = signQuotePath(linkKey, quoteId, validUntil ?? new Date(0));
+  const base = settings?.publicUrl ?? new URL(context.req.url).origin;
   const pageUrl = JSON.stringify(`${base.replace(/\/$/, '')}${path}`);
   return context.body(`${resultText.slice(0, -1)},"pageUrl":${pageUrl}}`, status, {
     'Content-Type': 'application/json',

@@ -2,21 +2,20 @@ import { createRoute, z } from '@hono/zod-openapi';
 import type { Context } from 'hono';
 import { accepts } from 'hono/accepts';
 import { stream } from 'hono/streaming';
-import { HOUR_MS } from '../clock.ts';
-import { toTallystickError, ValidationError } from '../errors.ts';
-import { readPriceBook } from '../ledger/price-book.ts';
+import { decideScenarios } from '../../pricing/scenario-question.ts';
+import { toTallystickError } from '../errors.ts';
+import { randomText } from '../ledger/random-text.ts';
+import { gatherScenarioFacts } from '../ledger/simulation-facts.ts';
 import {
   finishSimulation,
   getSimulation,
   insertSimulation,
   readSimulatedCustomers,
-  readSimulationScope,
-  readUsageExtent,
 } from '../ledger/simulations.ts';
+import { readSnapshot } from '../ledger/snapshot.ts';
 import { requireScope, securityOf } from './authentication.ts';
 import { decodeCursor, encodeCursor } from './cursor.ts';
 import { type Api, type ApiDependencies, type ApiEnvironment, actorOf } from './dependencies.ts';
-import { randomId } from './random-id.ts';
 import {
   CursorSchema,
   jsonContent,
@@ -26,22 +25,19 @@ import {
   tooLargeProblem,
   unknownModelProblem,
 } from './schemas.ts';
-import { readScenarios, readSimulationWindow } from './simulation-request.ts';
-import { runSimulation, type SimulationProgress, showPicoMinor } from './simulation-run.ts';
+import { showSimulatedCustomer, showSimulation } from './simulation-body.ts';
+import { runSimulation, type SimulationProgress } from './simulation-run.ts';
 import {
   SimulatedCustomersSchema,
-  type SimulatedFigures,
   type SimulationBody,
   type SimulationRequest,
   SimulationRequestSchema,
   SimulationSchema,
 } from './simulation-schemas.ts';
+import { readSimulationWindow } from './simulation-window.ts';
 
 const Params = z.object({ simulationId: z.string().regex(/^sim_[A-Za-z0-9_-]{16,64}$/) });
 const NDJSON = 'application/x-ndjson';
-
-/** A year of a thousand customers takes minutes. */
-const LONGEST_RUN_MS = HOUR_MS;
 
 /** Adds what-if scenarios over stored usage: `/v1/simulations`. */
 export function addSimulationRoutes(api: Api, dependencies: ApiDependencies): void {
@@ -96,9 +92,10 @@ export function addSimulationRoutes(api: Api, dependencies: ApiDependencies): vo
       ...notFoundProblem,
     },
   });
-  api.openapi(getRoute, async (context) =>
-    context.json(await showSimulation(dependencies, context.req.valid('param').simulationId), 200),
-  );
+  api.openapi(getRoute, async (context) => {
+    const stored = await getSimulation(database, context.req.valid('param').simulationId);
+    return context.json(showSimulation(stored, dependencies.clock.now()), 200);
+  });
 
   const customersRoute = createRoute({
     ...common,
@@ -118,21 +115,16 @@ export function addSimulationRoutes(api: Api, dependencies: ApiDependencies): vo
   api.openapi(customersRoute, async (context) => {
     const { simulationId } = context.req.valid('param');
     const { cursor, limit } = context.req.valid('query');
-    await getSimulation(database, simulationId);
     const after = cursor === undefined ? null : (decodeCursor(cursor, 1)[0] ?? '');
-    const found = await readSimulatedCustomers(database, simulationId, { after, limit: limit + 1 });
+    const found = await readSnapshot(database, async (snapshot) => {
+      await getSimulation(snapshot, simulationId);
+      return await readSimulatedCustomers(snapshot, simulationId, { after, limit: limit + 1 });
+    });
     const page = found.slice(0, limit);
     const last = found.length > limit ? page.at(-1) : undefined;
     return context.json(
       {
-        customers: page.map((customer) => ({
-          customerId: customer.customerId,
-          currency: customer.currency === '' ? null : customer.currency,
-          figures: customer.figures as SimulatedFigures[],
-          marginDeltas: customer.marginDeltas.map((delta) =>
-            delta === null ? null : showPicoMinor(delta, customer.currency),
-          ),
-        })),
+        customers: page.map(showSimulatedCustomer),
         nextCursor: last === undefined ? null : encodeCursor([last.customerId ?? '']),
       },
       200,
@@ -142,7 +134,7 @@ export function addSimulationRoutes(api: Api, dependencies: ApiDependencies): vo
 
 interface StartedSimulation {
   simulationId: string;
-  finish(onProgress: (progress: SimulationProgress) => Promise<void> | void): Promise<SimulationBody>;
+  finish(onProgress: (progress: SimulationProgress) => void): Promise<SimulationBody>;
 }
 
 /** Checks and stores what is asked; nothing is worked out before `finish`. */
@@ -154,19 +146,12 @@ async function startSimulation(
   const { database, clock } = dependencies;
   const now = clock.now();
   const window = readSimulationWindow(request, now);
-  const book = await readPriceBook(database);
-  const scenarios = await readScenarios(dependencies, request, window, book);
-  if (!(await readSimulationScope(database, window)).hasUsage) {
-    const extent = await readUsageExtent(database);
-    throw new ValidationError(
-      'from',
-      'no usage is stored of the period',
-      extent === null
-        ? 'Nothing is settled yet.'
-        : `Usage is stored from ${extent.first.toISOString()} until ${extent.last.toISOString()}.`,
-    );
-  }
-  const simulationId = `sim_${randomId()}`;
+  const facts = await readSnapshot(database, (snapshot) =>
+    gatherScenarioFacts(snapshot, request.scenarios, window),
+  );
+  const scenarios = decideScenarios(request.scenarios, window.start, facts);
+  const { priceBook: book } = facts;
+  const simulationId = `sim_${randomText(16)}`;
   await insertSimulation(database, {
     simulationId,
     request,
@@ -179,13 +164,13 @@ async function startSimulation(
     simulationId,
     finish: async (onProgress) => {
       try {
-        await runSimulation(dependencies, { simulationId, window, scenarios, book }, onProgress);
+        const simulation = { simulationId, window, scenarios, book };
+        return showSimulation(await runSimulation(dependencies, simulation, onProgress), clock.now());
       } catch (error) {
         const { code } = toTallystickError(error);
         await finishSimulation(database, simulationId, { result: null, error: code, now: clock.now() });
         throw error;
       }
-      return await showSimulation(dependencies, simulationId);
     },
   };
 }
@@ -200,14 +185,19 @@ function streamSimulation(
   context.header('Content-Type', NDJSON);
   context.header('Location', location);
   return stream(context, async (output) => {
-    const write = async (line: object) => {
-      await output.write(`${JSON.stringify(line)}\n`);
+    // In their order; whoever must not wait for a slow client does not.
+    let written: Promise<unknown> = Promise.resolve();
+    const write = (line: object) => {
+      written = written.then(() => output.write(`${JSON.stringify(line)}\n`));
+      return written;
     };
+    const tell = (ratedCustomerCount: number) =>
+      write({ progress: { simulationId: run.simulationId, ratedCustomerCount } });
     try {
-      await write({ progress: { simulationId: run.simulationId, ratedCustomerCount: 0 } });
-      const simulation = await run.finish(({ ratedCustomerCount }) =>
-        write({ progress: { simulationId: run.simulationId, ratedCustomerCount } }),
-      );
+      await tell(0);
+      const simulation = await run.finish(({ ratedCustomerCount }) => {
+        void tell(ratedCustomerCount);
+      });
       await write({ simulation });
     } catch (error) {
       const known = toTallystickError(error);
@@ -216,26 +206,4 @@ function streamSimulation(
       await write({ problem: { code: known.code, detail: message, retry: known.retry } });
     }
   });
-}
-
-async function showSimulation(
-  { database, clock }: ApiDependencies,
-  simulationId: string,
-): Promise<SimulationBody> {
-  const stored = await getSimulation(database, simulationId);
-  // Who worked it out was killed: nobody will ever end it.
-  const isAbandoned =
-    stored.status === 'running' && clock.now().getTime() - stored.createdAt.getTime() > LONGEST_RUN_MS;
-  return {
-    simulationId,
-    status: isAbandoned ? 'failed' : stored.status,
-    from: stored.window.start.toISOString(),
-    to: stored.window.end.toISOString(),
-    priceBookVersion: stored.priceBookVersion,
-    createdAt: stored.createdAt.toISOString(),
-    createdBy: stored.createdBy,
-    request: stored.request,
-    lastError: isAbandoned ? 'ABANDONED' : stored.lastError,
-    result: stored.result as SimulationBody['result'],
-  };
 }

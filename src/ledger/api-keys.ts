@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 import { ValidationError } from '../errors.ts';
 import type { LedgerDatabase } from './database.ts';
-import { createSharedReads } from './shared-read.ts';
+import { randomText } from './random-text.ts';
 
 /** `admin` implies every scope; see `docs/api.md` for what each one may do. */
 export const API_SCOPES = ['sales', 'finance', 'admin'] as const;
@@ -83,22 +83,6 @@ export async function findApiKey(
   return toApiKey(row);
 }
 
-const lookUps = new WeakMap<LedgerDatabase, (ask: string, now: Date) => Promise<ApiKey | null>>();
-
-/** `findApiKey`, read once for all who ask for the same key at the same time; never from before they asked. */
-export async function findApiKeyTogether(
-  database: LedgerDatabase,
-  plainKey: string,
-  now: Date,
-): Promise<ApiKey | null> {
-  let lookUp = lookUps.get(database);
-  if (lookUp === undefined) {
-    lookUp = createSharedReads((key: string, instant: Date) => findApiKey(database, key, instant));
-    lookUps.set(database, lookUp);
-  }
-  return await lookUp(plainKey, now);
-}
-
 /** Ends a key's life; true when it was alive until now. */
 export async function revokeApiKey(database: LedgerDatabase, apiKeyId: string, now: Date): Promise<boolean> {
   const result = await database
@@ -145,11 +129,6 @@ function toApiKey(row: {
 
 function hashOf(plainKey: string): string {
   return createHash('sha256').update(plainKey).digest('hex');
-}
-
-/** base64url of so many random bytes. */
-function randomText(byteCount: number): string {
-  return Buffer.from(crypto.getRandomValues(new Uint8Array(byteCount))).toString('base64url');
 }
 
 /** Removes a key without a trace; for keys that lived only inside one command. */

@@ -1,19 +1,11 @@
 import { sql } from 'kysely';
+import type { KindUsage, ObservedUsers } from '../../pricing/quote-question.ts';
 import { DAY_MS, type TimeWindow } from '../clock.ts';
 import { boundMeter } from './bound-meter.ts';
 import type { LedgerDatabase } from './database.ts';
 import { billedAt } from './hour-parts.ts';
 import type { TokenType } from './schema.ts';
 import { belongsTo } from './usage-queries.ts';
-
-/** Settled tokens of one kind. Deltas alone may sum below zero at the edge of a window. */
-export interface KindUsage {
-  model: string;
-  feature: string;
-  deployment: string;
-  tokenType: TokenType;
-  tokenCount: bigint;
-}
 
 interface RawKind {
   model: string;
@@ -87,12 +79,8 @@ export async function readCurrentPeriod(
   return row === undefined ? null : { start: row.current_period_start, end: row.current_period_end };
 }
 
-/** What each user of a feature used in the window, and when the feature was first used in it. */
-export interface FeatureUsage {
-  /** Settled tokens by user: only who used any. */
-  users: { model: string; deployment: string; tokenType: TokenType; tokenCount: bigint }[][];
-  firstUsedAt: Date | null;
-}
+/** What each user of a feature used in the window: only who used any; and when it was first used in it. */
+export type FeatureUsage = Pick<ObservedUsers['features'][number], 'users' | 'firstUsedAt'>;
 
 /** A user who only took back what was counted before is not active. */
 export async function readFeatureUsers(

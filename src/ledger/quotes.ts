@@ -2,7 +2,42 @@ import { sql } from 'kysely';
 import { TallystickError } from '../errors.ts';
 import type { LedgerDatabase } from './database.ts';
 
-export { insertQuote, type NewQuote } from './quote-writer.ts';
+export interface NewQuote {
+  quoteId: string;
+  /** JSON texts, kept to the letter. */
+  request: string;
+  result: string;
+  snapshot: string;
+  resultHash: string;
+  priceBookVersion: string;
+  customerId: string | null;
+  planId: string | null;
+  planVersion: string | null;
+  createdBy: string;
+  createdAt: Date;
+  validUntil: Date;
+}
+
+/** Stores a quote for good. */
+export async function insertQuote(database: LedgerDatabase, quote: NewQuote): Promise<void> {
+  await database
+    .insertInto('quotes')
+    .values({
+      quote_id: quote.quoteId,
+      request: quote.request,
+      result: quote.result,
+      snapshot: quote.snapshot,
+      result_hash: quote.resultHash,
+      price_book_version: quote.priceBookVersion,
+      customer_id: quote.customerId,
+      plan_id: quote.planId,
+      plan_version: quote.planVersion,
+      created_by: quote.createdBy,
+      created_at: quote.createdAt,
+      valid_until: quote.validUntil,
+    })
+    .execute();
+}
 
 export interface StoredQuote {
   quoteId: string;

@@ -49,13 +49,7 @@ export async function readCustomerSellRates(
  * charged; then the one whose text comes first.
  */
 export async function readUsualSellRates(database: LedgerDatabase, currency: string): Promise<SellRateRow[]> {
-  const result = await usualSellRates(currency).execute(database);
-  return result.rows.map(toSellRate);
-}
-
-/** The same as a statement, or part of one. */
-export function usualSellRates(currency: string) {
-  return sql<RawSellRate>`
+  const result = await sql<RawSellRate>`
     with ranked as (
       select stripe_meter_id, unit_amount_decimal, tiers_mode, price_tiers, min(product_name) as product_name,
              row_number() over (
@@ -72,7 +66,8 @@ export function usualSellRates(currency: string) {
       from ranked
       join meter_bindings as binding on binding.stripe_meter_id = ranked.stripe_meter_id
      where ranked.place = 1
-     order by binding.model, binding.token_type, binding.feature`;
+     order by binding.model, binding.token_type, binding.feature`.execute(database);
+  return result.rows.map(toSellRate);
 }
 
 /** Currencies in which anybody has active subscription items. */
@@ -103,7 +98,7 @@ export async function readCustomerCurrencies(
   return rows.map((row) => row.currency);
 }
 
-export function toSellRate(row: RawSellRate): SellRateRow {
+function toSellRate(row: RawSellRate): SellRateRow {
   return {
     stripeMeterId: row.stripe_meter_id,
     productName: row.product_name,

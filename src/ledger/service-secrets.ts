@@ -1,4 +1,5 @@
 import type { LedgerDatabase } from './database.ts';
+import { randomText } from './random-text.ts';
 
 const cached = new WeakMap<LedgerDatabase, Map<string, string>>();
 
@@ -9,7 +10,7 @@ const cached = new WeakMap<LedgerDatabase, Map<string, string>>();
 export async function readServiceSecret(database: LedgerDatabase, name: string, now: Date): Promise<string> {
   const known = cached.get(database)?.get(name);
   if (known !== undefined) return known;
-  const value = Buffer.from(crypto.getRandomValues(new Uint8Array(32))).toString('base64url');
+  const value = randomText(32);
   await database
     .insertInto('service_secrets')
     .values({ name, value, created_at: now })

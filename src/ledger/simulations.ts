@@ -1,7 +1,8 @@
-import { sql } from 'kysely';
+import { type Selectable, sql } from 'kysely';
 import type { TimeWindow } from '../clock.ts';
 import { TallystickError } from '../errors.ts';
 import type { LedgerDatabase, LedgerTransaction } from './database.ts';
+import type { Ledger } from './schema.ts';
 
 export interface StoredSimulation {
   simulationId: string;
@@ -71,13 +72,13 @@ export async function insertSimulatedCustomers(
       as rated(customer_id, currency, figures, deltas)`.execute(transaction);
 }
 
-/** Ends a simulation, for good. */
+/** Ends a simulation that runs, for good; what is stored of it then. */
 export async function finishSimulation(
   database: LedgerDatabase | LedgerTransaction,
   simulationId: string,
   end: { result: unknown; error: string | null; now: Date },
-): Promise<void> {
-  await database
+): Promise<StoredSimulation> {
+  const row = await database
     .updateTable('simulations')
     .set({
       status: end.error === null ? 'done' : 'failed',
@@ -87,7 +88,9 @@ export async function finishSimulation(
     })
     .where('simulation_id', '=', simulationId)
     .where('status', '=', 'running')
-    .execute();
+    .returningAll()
+    .executeTakeFirstOrThrow();
+  return toSimulation(row);
 }
 
 /** The customers whose margin a scenario moves farthest in a direction; whose margin is unknown is in neither. */
@@ -125,6 +128,10 @@ export async function getSimulation(
   if (row === undefined) {
     throw new TallystickError('No simulation has this id.', { code: 'NOT_FOUND', retry: false });
   }
+  return toSimulation(row);
+}
+
+function toSimulation(row: Selectable<Ledger['simulations']>): StoredSimulation {
   return {
     simulationId: row.simulation_id,
     status: row.status,

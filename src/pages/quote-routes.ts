@@ -1,7 +1,8 @@
 import type { Context } from 'hono';
 import { findBearerKey } from '../api/authentication.ts';
 import type { Api, ApiDependencies, ApiEnvironment } from '../api/dependencies.ts';
-import { isQuoteLinkValid, readLinkKey } from '../api/quote-links.ts';
+import { readLinkKey } from '../api/page-links.ts';
+import { isQuoteLinkValid } from '../api/quote-links.ts';
 import type { StoredQuoteBody } from '../api/quote-schemas.ts';
 import { TallystickError } from '../errors.ts';
 import { getQuote } from '../ledger/quotes.ts';

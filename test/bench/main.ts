@@ -5,7 +5,7 @@ import { closeMakespanBench } from './close-makespan.ts';
 import { collectBench } from './collect.ts';
 import { previewBench } from './preview.ts';
 import { pushBench } from './push.ts';
-import { quotesBench } from './quotes.ts';
+import { quotesBench, quotesTailBench } from './quotes.ts';
 import { ratingBench } from './rating.ts';
 import { ratingPeerBench } from './rating-peer.ts';
 import { reconcileReadsBench } from './reconcile-reads.ts';
@@ -27,6 +27,7 @@ const BENCHES: readonly Bench[] = [
   reconcileReadsBench,
   closeMakespanBench,
   quotesBench,
+  quotesTailBench,
   ratingBench,
   ratingPeerBench,
   previewBench,

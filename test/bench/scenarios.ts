@@ -1,5 +1,6 @@
 import { AS_IT_IS, type Scenario } from '../../pricing/scenario.ts';
 import { runSimulation } from '../../src/api/simulation-run.ts';
+import type { SimulationResult } from '../../src/api/simulation-schemas.ts';
 import { HOUR_MS } from '../../src/clock.ts';
 import type { LedgerDatabase } from '../../src/ledger/database.ts';
 import { readPriceBook, seedPriceBook } from '../../src/ledger/price-book.ts';
@@ -114,10 +115,11 @@ async function simulate(
   });
   const heap = watchesHeap ? new HeapWatch() : null;
   const startedMs = performance.now();
-  const result = await runSimulation({ database, clock }, { simulationId, window, scenarios, book }, () =>
+  const stored = await runSimulation({ database, clock }, { simulationId, window, scenarios, book }, () =>
     heap?.look(),
   );
   const seconds = (performance.now() - startedMs) / 1_000;
+  const result = stored.result as SimulationResult;
   return {
     seconds,
     peakHeapBytes: heap?.stop() ?? 0,

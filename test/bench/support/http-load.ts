@@ -4,8 +4,6 @@ import { serve } from '@hono/node-server';
 import type { Hono } from 'hono';
 import type { Cleanup } from './cleanup.ts';
 
-export const CONNECTION_COUNT = 64;
-
 /** What requests got, and what they took. */
 export interface Load {
   perSecond: number;
@@ -21,6 +19,8 @@ interface LoadTarget {
   body: string;
   plainKey: string;
   count: number;
+  /** Requests under way at any time. */
+  connectionCount: number;
 }
 
 /** Serves an app on a port of its own on loopback. */
@@ -37,13 +37,13 @@ export async function listen(app: Pick<Hono, 'fetch'>, cleanup: Cleanup): Promis
 
 /** So many requests, each connection sending its next when its last was answered. */
 export async function load(target: LoadTarget): Promise<Load> {
-  const agent = new Agent({ keepAlive: true, maxSockets: CONNECTION_COUNT });
+  const agent = new Agent({ keepAlive: true, maxSockets: target.connectionCount });
   const durationsMs: number[] = [];
   let left = target.count;
   const startedCpu = process.cpuUsage();
   const startedMs = performance.now();
   await Promise.all(
-    Array.from({ length: CONNECTION_COUNT }, async () => {
+    Array.from({ length: target.connectionCount }, async () => {
       while (left > 0) {
         left -= 1;
         const sentMs = performance.now();
