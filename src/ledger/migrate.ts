@@ -1,5 +1,6 @@
 import pg from 'pg';
 import { TallystickError } from '../errors.ts';
+import { findLackingStatements } from './migration-drafts.ts';
 import { type MigrationFile, readMigrationFiles } from './migration-files.ts';
 import { migrationSlug } from './migration-names.ts';
 
@@ -7,6 +8,7 @@ import { migrationSlug } from './migration-names.ts';
 const ADVISORY_LOCK_KEY = 7_411_957;
 
 export interface MigrationResult {
+  /** What ran, or ran with what an earlier text of it lacked. */
   applied: string[];
   alreadyApplied: number;
 }
@@ -37,15 +39,9 @@ export async function migrateLedger(databaseUrl: string): Promise<MigrationResul
     const applied: string[] = [];
     for (const file of files) {
       const before = recorded.get(file.slug);
-      if (before !== undefined) {
-        refuseChanged(before, file);
-        continue;
-      }
-      await client.query(file.text);
-      await client.query('insert into ledger_migrations (name, checksum) values ($1, $2)', [
-        file.name,
-        file.checksum,
-      ]);
+      if (before?.checksum === file.checksum) continue;
+      if (before === undefined) await apply(client, file);
+      else await complete(client, file, before);
       applied.push(file.name);
     }
     await client.query('commit');
@@ -81,9 +77,27 @@ function refuseUnknown(recorded: AppliedMigration[], files: MigrationFile[]): vo
   );
 }
 
-function refuseChanged(before: AppliedMigration, file: MigrationFile): void {
-  if (before.checksum === file.checksum) return;
-  throw new TallystickError(
+async function apply(client: pg.Client, file: MigrationFile): Promise<void> {
+  await client.query(file.text);
+  await client.query('insert into ledger_migrations (name, checksum) values ($1, $2)', [
+    file.name,
+    file.checksum,
+  ]);
+}
+
+/** Brings a migration that ran with an earlier text to what it says now. @throws TallystickError CONFLICT */
+async function complete(client: pg.Client, file: MigrationFile, before: AppliedMigration): Promise<void> {
+  const statements = findLackingStatements(file, before.checksum);
+  if (statements === undefined) throw unknownText(file, before);
+  await client.query(statements);
+  await client.query('update ledger_migrations set checksum = $2 where name = $1', [
+    before.name,
+    file.checksum,
+  ]);
+}
+
+function unknownText(file: MigrationFile, before: AppliedMigration): TallystickError {
+  return new TallystickError(
     `The ledger holds migration ${before.name} with another text than this version's ${file.name}: a build migrated it that lies between two commits, or on another branch.`,
     {
       code: 'CONFLICT',

@@ -1,0 +1,1 @@
+-- What Azure charges, dated, and who changed it.

@@ -1,0 +1,1 @@
+-- What a reseller charges, dated.

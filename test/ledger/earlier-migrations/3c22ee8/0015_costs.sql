@@ -1,0 +1,1 @@
+-- What usage cost, by day and customer.

@@ -1,0 +1,1 @@
+-- What the retail price list said, and what waits for a person.

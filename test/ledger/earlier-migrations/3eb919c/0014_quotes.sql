@@ -1,0 +1,33 @@
+-- Quotes that can be asked again: the answer's very text, and what it was computed from.
+
+-- json keeps the text as it was written, which jsonb does not.
+alter table quotes alter column request type json using request::json;
+alter table quotes alter column result type json using result::json;
+alter table quotes
+  -- The usage, ranges and rates of the day; null for quotes older than this.
+  add column snapshot json,
+  -- SHA-256 of the answer; null for quotes older than this.
+  add column result_hash text,
+  add column customer_id text,
+  add column plan_id text,
+  add column plan_version text,
+  add column valid_until timestamptz,
+  add constraint quotes_reproducible check ((snapshot is null) = (result_hash is null));
+create index quotes_newest on quotes (created_at desc, quote_id desc);
+create index quotes_customer on quotes (customer_id, created_at desc, quote_id desc) where customer_id is not null;
+
+create function refuse_quote_edit() returns trigger language plpgsql as $$
+begin
+  raise exception 'a quote is never changed; make a new one';
+end $$;
+create trigger quotes_append_only before update or delete on quotes
+  for each row execute function refuse_quote_edit();
+create trigger quotes_keep before truncate on quotes
+  for each statement execute function refuse_quote_edit();
+
+-- Secrets of the service's own making, for what the configuration leaves out.
+create table service_secrets (
+  name text primary key,
+  value text not null,
+  created_at timestamptz not null
+);

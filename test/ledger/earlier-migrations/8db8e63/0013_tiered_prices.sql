@@ -1,0 +1,8 @@
+-- Tiers of a subscription item's price. unit_amount_decimal stays for prices without tiers; all three null: a price
+-- that this version cannot rate, whose usage then has no amount.
+alter table subscription_items
+  add column tiers_mode text check (tiers_mode in ('graduated', 'volume')),
+  -- [{"upTo": "1000000" | null, "unitAmountDecimal": "0.0003", "flatAmountDecimal": "900" | null}], in order.
+  add column price_tiers jsonb,
+  add constraint subscription_items_one_price
+    check ((tiers_mode is null) = (price_tiers is null) and (price_tiers is null or unit_amount_decimal is null));
