@@ -1,8 +1,11 @@
+import { type CloseCollection, isChained, type RecordedCollection } from './close-collection.ts';
 import type { RatePrice } from './rate-price.ts';
 import { rateQuantity } from './rating.ts';
 
 /** Version of the form: a certificate says by which rules it is to be read. */
-export const CERTIFICATE_FORMAT = 'tallystick-close-certificate/1';
+export const CERTIFICATE_FORMAT = 'tallystick-close-certificate/2';
+/** Before windows were chained: its collection is a hash over query texts. */
+export const RECORDED_CERTIFICATE_FORMAT = 'tallystick-close-certificate/1';
 
 /** Counts and amounts are decimal text, instants ISO text: JSON has neither. */
 export interface CloseTokenTypeFigures {
@@ -84,7 +87,8 @@ export interface CloseComparison {
   /** Lines that are not usage: fees, items of others. */
   otherLines: readonly { lineId: string; amountMinor: string }[];
   totalMinor: string;
-  collection: unknown;
+  /** Of a comparison from before windows were chained, a `RecordedCollection`. */
+  collection: CloseCollection | RecordedCollection;
   priceBookVersion: string;
   planVersions: readonly { planId: string; versionId: string }[];
 }
@@ -186,7 +190,7 @@ export function buildCloseCertificate(comparison: CloseComparison, end: CloseOut
   }
   const { tokenTypes, lateItems } = comparison;
   const content = canonicalJson({
-    format: CERTIFICATE_FORMAT,
+    format: isChained(comparison.collection) ? CERTIFICATE_FORMAT : RECORDED_CERTIFICATE_FORMAT,
     ...comparison,
     ...end,
     carriedInTokens: sum(lateItems.map((item) => item.tokenCount)),

@@ -6,8 +6,9 @@ import {
 } from '../../pricing/close-certificate.ts';
 import { addMs, HOUR_MS, MINUTE_MS } from '../../src/clock.ts';
 import {
-  type CloseEvidence,
+  type CloseEvidenceFacts,
   type ClosingItem,
+  pickCloseEvidence,
   readCloseEvidence,
   readClosingItems,
 } from '../../src/ledger/close-evidence.ts';
@@ -41,7 +42,7 @@ export class InvoiceComparer {
   #items = new Map<string, ClosingItem>();
   #carrying = new Set<string>();
   #minimums = new Map<string, PlanMinimum[]>();
-  readonly #evidence = new Map<string, CloseEvidence>();
+  #evidence: CloseEvidenceFacts | null = null;
   heldCount = 0;
 
   constructor(deps: JobDependencies, signal: AbortSignal | undefined) {
@@ -50,7 +51,7 @@ export class InvoiceComparer {
   }
 
   async prepare(page: readonly OpenClose[]): Promise<void> {
-    const { database, source, clock } = this.#deps;
+    const { database, clock } = this.#deps;
     const customerIds = [...new Set(page.map((close) => close.customerId))];
     const subscriptionIds = [...new Set(page.map((close) => close.subscriptionId))];
     this.#figures = await readCloseFigures(database, page);
@@ -61,11 +62,10 @@ export class InvoiceComparer {
     );
     this.#carrying = await findCarryingCustomers(database, customerIds);
     for (const item of await readStrandedItems(database, customerIds)) this.#carrying.add(item.customerId);
-    for (const { periodStart: start, periodEnd: end } of page) {
-      const key = `${start.getTime()} ${end.getTime()}`;
-      if (!this.#evidence.has(key))
-        this.#evidence.set(key, await readCloseEvidence(database, source.name, { start, end }));
-    }
+    this.#evidence = await readCloseEvidence(
+      database,
+      page.map((close) => close.periodStart),
+    );
     await noteStripeReads(database, { purpose: 'close', now: clock.now(), readCount: page.length });
   }
 
@@ -163,12 +163,10 @@ export class InvoiceComparer {
     read: { invoice: ClosingInvoice; groups: LineGroup[]; pushed: PushedFigures[] },
     stripeTokens: ReadonlyMap<string, bigint>,
   ): Promise<CloseComparison> {
-    const { database, source, clock } = this.#deps;
+    const { database, clock } = this.#deps;
     const { periodStart: start, periodEnd: end } = close;
     const lateItems = await readLateItems(database, [close.invoiceId]);
-    const evidence =
-      this.#evidence.get(`${start.getTime()} ${end.getTime()}`) ??
-      (await readCloseEvidence(database, source.name, { start, end }));
+    const facts = this.#evidence ?? (await readCloseEvidence(database, [start]));
     return buildComparison({
       close,
       ...read,
@@ -176,7 +174,7 @@ export class InvoiceComparer {
       // Of a final invoice, what is only planned goes to the next one.
       lateItems: lateItems.filter((item) => read.invoice.status === 'draft' || item.state !== 'planned'),
       minimums: this.#minimums.get(close.invoiceId) ?? [],
-      evidence,
+      evidence: pickCloseEvidence(facts, { start, end }),
       stripeTokens,
       comparedAt: clock.now(),
     });

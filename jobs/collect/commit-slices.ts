@@ -87,7 +87,7 @@ async function* judgeSlices(
 /** @returns whether the ledger turned out to know some of the items */
 async function commitItems(
   deps: JobDependencies,
-  { query, queryText, rows }: SourceSlice,
+  { query, recipe, rows }: SourceSlice,
   told: SourceItem[],
   outcome: CollectOutcome,
   how: { watermark: CollectedSlice['watermark']; expectsKnown: boolean; looksFirst: boolean },
@@ -118,7 +118,7 @@ async function commitItems(
       source: deps.source.name,
       cursorKind: query.by,
       window: query.window,
-      queryText,
+      recipe,
       rowCount: rows.length,
       items,
       returningItems,

@@ -1,4 +1,4 @@
-import type { SourceQuery, SourceRow } from '../../src/azure/source.ts';
+import type { QueryRecipe, SourceQuery, SourceRow } from '../../src/azure/source.ts';
 import type { TimeWindow } from '../../src/clock.ts';
 import { TallystickError } from '../../src/errors.ts';
 import type { JobDependencies } from '../dependencies.ts';
@@ -10,7 +10,7 @@ const PARTITION_COUNT_LIMIT = 1_024;
 /** A part of the source that was read whole. */
 export interface SourceSlice {
   query: SourceQuery;
-  queryText: string;
+  recipe: QueryRecipe;
   rows: readonly SourceRow[];
   /** False for partitions with others of the same time behind them: the time is not passed yet. */
   isLastOfItsTime: boolean;
@@ -41,7 +41,7 @@ export async function* readSlices(
     }
     const { partition } = part;
     const isLastOfItsTime = partition === undefined || partition.index === partition.count - 1;
-    yield { query, queryText: answer.queryText, rows: answer.rows, isLastOfItsTime };
+    yield { query, recipe: answer.recipe, rows: answer.rows, isLastOfItsTime };
   }
 }
 

@@ -3,7 +3,11 @@ import { formatMinor } from '../../pricing/money.ts';
 import type { CloseCertificate } from '../ledger/close-certificates.ts';
 import type { CloseRow, CloseStep } from '../ledger/close-desk.ts';
 import { CLOSE_STATES } from '../ledger/close-states.ts';
-import { AmountSchema, InstantSchema, TokenCountSchema } from './schemas.ts';
+import { AmountSchema, InstantSchema, TokenCountSchema, textSchema } from './schemas.ts';
+
+export const CloseInvoiceParams = z.object({
+  invoiceId: textSchema(200).min(1).openapi({ example: 'in_1Q2w3E' }),
+});
 
 export const CloseStateSchema = z.enum(CLOSE_STATES).openapi({
   description: 'The last step that is done. held: a difference, for a person to release.',
@@ -103,3 +107,40 @@ export function showCertificate(certificate: CloseCertificate, isSound: boolean)
     createdAt: certificate.createdAt.toISOString(),
   };
 }
+
+export const CloseWindowsSchema = z
+  .object({
+    invoiceId: z.string(),
+    windows: z.array(
+      z.object({
+        queryId: z.string().openapi({ description: 'As the evidence of an event names it.' }),
+        source: z.string(),
+        by: z.enum(['ingestion', 'event']).openapi({ description: 'Which time the window is of.' }),
+        position: z.string().openapi({ description: 'In the chain of its source, from 1.' }),
+        windowStart: InstantSchema,
+        windowEnd: InstantSchema,
+        collectedAt: InstantSchema,
+        rowCount: z.int(),
+        newRowCount: z.int(),
+        usageEventCount: z.int(),
+        template: z
+          .string()
+          .openapi({ description: 'Version of the template that the text is rebuilt from.' }),
+        queryText: z.string(),
+        digest: z.string().openapi({ description: 'SHA-256 of the digest before it and of this window.' }),
+      }),
+    ),
+    nextCursor: z.string().nullable(),
+  })
+  .openapi('CloseWindows');
+
+export const CloseWindowProofSchema = z
+  .object({
+    invoiceId: z.string(),
+    verdict: z.enum(['intact', 'altered', 'dropped']).openapi({
+      description: 'dropped: some are older than what is kept, and only the rest could be proven.',
+    }),
+    certifiedWindowCount: z.string(),
+    provenWindowCount: z.string(),
+  })
+  .openapi('CloseWindowProof');

@@ -2,9 +2,11 @@ import { createRoute, z } from '@hono/zod-openapi';
 import { readMonth } from '../clock.ts';
 import { findCertificate, getCertificate, isCertificateSound } from '../ledger/close-certificates.ts';
 import { getClose, listCloses, releaseClose } from '../ledger/close-desk.ts';
+import { readSnapshot } from '../ledger/snapshot.ts';
 import { requireScope, securityOf } from './authentication.ts';
 import {
   CloseCertificateSchema,
+  CloseInvoiceParams,
   CloseSchema,
   CloseStateSchema,
   CloseStepSchema,
@@ -12,6 +14,7 @@ import {
   showClose,
   showCloseStep,
 } from './close-schemas.ts';
+import { addCloseWindowRoutes } from './close-windows.ts';
 import { decodeCursor, encodeCursor, invalidCursor } from './cursor.ts';
 import { type Api, type ApiDependencies, actorOf, askForStep } from './dependencies.ts';
 import {
@@ -40,7 +43,6 @@ const ClosesQuery = z.strictObject({
   cursor: CursorSchema.optional(),
   limit: PageLimitSchema,
 });
-const InvoiceParams = z.object({ invoiceId: textSchema(200).min(1).openapi({ example: 'in_1Q2w3E' }) });
 const ReleaseBody = z
   .strictObject({
     reason: textSchema(2_000)
@@ -91,7 +93,7 @@ export function addCloseRoutes(api: Api, dependencies: ApiDependencies): void {
     ...reading,
     path: '/v1/closes/{invoiceId}',
     summary: 'One close: its steps, what differs, what was compared',
-    request: { params: InvoiceParams },
+    request: { params: CloseInvoiceParams },
     responses: {
       200: jsonContent(
         z
@@ -112,8 +114,10 @@ export function addCloseRoutes(api: Api, dependencies: ApiDependencies): void {
   });
   api.openapi(getRoute, async (context) => {
     const { invoiceId } = context.req.valid('param');
-    const { close, steps, comparison } = await getClose(database, invoiceId);
-    const certificate = await findCertificate(database, invoiceId);
+    const [{ close, steps, comparison }, certificate] = await readSnapshot(database, async (snapshot) => [
+      await getClose(snapshot, invoiceId),
+      await findCertificate(snapshot, invoiceId),
+    ]);
     return context.json(
       {
         close: showClose(close),
@@ -132,7 +136,7 @@ export function addCloseRoutes(api: Api, dependencies: ApiDependencies): void {
     ...reading,
     path: '/v1/closes/{invoiceId}/certificate',
     summary: 'The proof that source, meter and invoice matched, with its hash',
-    request: { params: InvoiceParams },
+    request: { params: CloseInvoiceParams },
     responses: {
       200: jsonContent(CloseCertificateSchema, 'As it was written; never changed.'),
       ...keyedProblems,
@@ -152,7 +156,7 @@ export function addCloseRoutes(api: Api, dependencies: ApiDependencies): void {
     security: securityOf('admin'),
     middleware: [requireScope(dependencies, 'admin')],
     request: {
-      params: InvoiceParams,
+      params: CloseInvoiceParams,
       body: { required: true, content: { 'application/json': { schema: ReleaseBody } } },
     },
     responses: {
@@ -173,6 +177,7 @@ export function addCloseRoutes(api: Api, dependencies: ApiDependencies): void {
     await askForStep(dependencies, 'close-invoices', 'release');
     return context.json({ close: showClose(close) }, 202);
   });
+  addCloseWindowRoutes(api, dependencies);
 }
 
 function readCursor(cursor: string): { periodEnd: Date; invoiceId: string } {

@@ -1,4 +1,5 @@
 import { createRoute } from '@hono/zod-openapi';
+import { buildQueryText } from '../azure/query-templates.ts';
 import { TallystickError } from '../errors.ts';
 import {
   type EvidenceSourceItem,
@@ -156,7 +157,10 @@ export function addEvidenceEventRoutes(api: Api, dependencies: ApiDependencies):
           windowEnd: query.windowEnd.toISOString(),
           collectedAt: query.collectedAt.toISOString(),
           rowCount: query.rowCount,
-          queryText: query.queryText,
+          queryText: buildQueryText(query.recipe, {
+            window: { start: query.windowStart, end: query.windowEnd },
+            by: query.cursorKind,
+          }),
         })),
       },
       200,

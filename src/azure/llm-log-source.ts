@@ -1,12 +1,7 @@
 import type { Config } from '../config.ts';
 import { TallystickError } from '../errors.ts';
 import { SUMMARY_COLUMNS } from './kql.ts';
-import {
-  buildRequestQuery,
-  buildRequestSummaryQuery,
-  REQUEST_COLUMNS,
-  requestBounds,
-} from './kql-llm-log.ts';
+import { buildRequestSummaryQuery, REQUEST_COLUMNS, requestBounds } from './kql-llm-log.ts';
 import { widen } from './kql-window.ts';
 import { describeRequest } from './llm-log-rows.ts';
 import { readRequests } from './log-request.ts';
@@ -18,6 +13,7 @@ import {
   openLogs,
   readSummary,
 } from './logs-source.ts';
+import { buildQueryText, toRecipe } from './query-templates.ts';
 import type { UsageSource } from './source.ts';
 
 /**
@@ -47,10 +43,14 @@ export function createLlmLogSource(
   return {
     name: 'llm-log',
     async queryRows(query, signal) {
-      const queryText = buildRequestQuery(query, holdBackMs);
+      const recipe = toRecipe('requests/1', { holdBackMs }, query);
       const { start, gatewayEnd } = requestBounds(query, holdBackMs);
       const answer = await client.query(
-        { query: queryText, columns: REQUEST_COLUMNS, timespan: widen(start, gatewayEnd) },
+        {
+          query: buildQueryText(recipe, query),
+          columns: REQUEST_COLUMNS,
+          timespan: widen(start, gatewayEnd),
+        },
         signal,
       );
       if (answer.kind === 'split') return answer;
@@ -59,7 +59,7 @@ export function createLlmLogSource(
       return {
         kind: 'complete',
         rows: requests.flatMap((request) => describeRequest(request, rowOptions)),
-        queryText,
+        recipe,
       };
     },
     async summarizeMetrics(since, signal) {

@@ -27,8 +27,14 @@ export interface SourceQuery {
   rowLimit: number;
 }
 
+/** A query without its window: the version of its template, and the parameters as canonical JSON. */
+export interface QueryRecipe {
+  template: string;
+  parameters: string;
+}
+
 export type SourceQueryResult =
-  | { kind: 'complete'; rows: SourceRow[]; queryText: string }
+  | { kind: 'complete'; rows: SourceRow[]; recipe: QueryRecipe }
   | { kind: 'split'; reason: 'row_limit' | 'partial' | 'timeout' | 'too_large' };
 
 /** One metric row as the source gave it; cells are not judged here. Absent dimensions are empty strings. */

@@ -1,6 +1,5 @@
 import type { Config } from '../config.ts';
 import {
-  buildRowQuery,
   buildSummaryQuery,
   type KqlOptions,
   type MetricsSchema,
@@ -16,6 +15,7 @@ import {
   openLogs,
   readSummary,
 } from './logs-source.ts';
+import { buildQueryText, toRecipe } from './query-templates.ts';
 import type { UsageSource } from './source.ts';
 import { readSourceRow } from './source-row.ts';
 
@@ -32,15 +32,15 @@ export function createAppMetricsSource(config: Config, options: LogsSourceOption
   return {
     name: schema === 'AppMetrics' ? 'app-metrics' : 'custom-metrics',
     async queryRows(query, signal) {
-      const queryText = buildRowQuery(kql, query);
+      const recipe = toRecipe('metrics/1', kql, query);
       const { start, end } = eventBounds(query);
       const answer = await client.query(
-        { query: queryText, columns: ROW_COLUMNS, timespan: widen(start, end) },
+        { query: buildQueryText(recipe, query), columns: ROW_COLUMNS, timespan: widen(start, end) },
         signal,
       );
       if (answer.kind === 'split') return answer;
       if (answer.rows.length > query.rowLimit) return { kind: 'split', reason: 'row_limit' };
-      return { kind: 'complete', rows: answer.rows.map(readSourceRow), queryText };
+      return { kind: 'complete', rows: answer.rows.map(readSourceRow), recipe };
     },
     async summarizeMetrics(since, signal) {
       const answer = await client.query(

@@ -25,6 +25,16 @@ interface ShownCredit {
   state: string;
   cause: string;
 }
+interface ShownCertificate {
+  sha256: string;
+  isSound: boolean;
+  driftTokenCount: string;
+}
+interface ShownProof {
+  verdict: 'intact' | 'altered' | 'dropped';
+  certifiedWindowCount: string;
+  provenWindowCount: string;
+}
 
 /** `tallystick closes` and `tallystick credits`. */
 export function addClosesCommand(program: Command): void {
@@ -65,20 +75,17 @@ export function addClosesCommand(program: Command): void {
     );
   closes
     .command('verify <invoice>')
-    .description('compute the hash of a certificate again; exit status 1 when it is another one')
+    .description(
+      'compute the hashes of a certificate and its windows again; exit status 1 when one is another',
+    )
     .option('--json', 'print as JSON')
     .action((invoice: string, options: { json?: boolean }) =>
       askApi(async (ask) => {
-        const answer = await ask<{ sha256: string; isSound: boolean; driftTokenCount: string }>(
-          'GET',
-          `/v1/closes/${encodeURIComponent(invoice)}/certificate`,
-        );
-        if (!answer.isSound) process.exitCode = 1;
-        print(options.json === true, answer, () =>
-          answer.isSound
-            ? `${answer.sha256}  the certificate is what was written, drift ${groupDigits(answer.driftTokenCount)} tokens`
-            : `THE CERTIFICATE IS NOT WHAT WAS WRITTEN: its content does not have the hash ${answer.sha256}`,
-        );
+        const path = `/v1/closes/${encodeURIComponent(invoice)}`;
+        const certificate = await ask<ShownCertificate>('GET', `${path}/certificate`);
+        const windows = await ask<ShownProof>('GET', `${path}/windows/proof`);
+        if (!certificate.isSound || windows.verdict === 'altered') process.exitCode = 1;
+        print(options.json === true, { ...certificate, windows }, () => renderProof(certificate, windows));
       }),
     );
   closes
@@ -166,6 +173,21 @@ function renderClose(
       ['step', 'at', 'note'],
       steps.map((step) => [step.state, step.at, step.note ?? '']),
     ),
+  ].join('\n');
+}
+
+function renderProof(certificate: ShownCertificate, windows: ShownProof): string {
+  const { sha256, isSound, driftTokenCount } = certificate;
+  const { verdict, certifiedWindowCount, provenWindowCount } = windows;
+  return [
+    isSound
+      ? `${sha256}  the certificate is what was written, drift ${groupDigits(driftTokenCount)} tokens`
+      : `THE CERTIFICATE IS NOT WHAT WAS WRITTEN: its content does not have the hash ${sha256}`,
+    {
+      intact: `${provenWindowCount} windows of the source are what was certified`,
+      altered: 'THE WINDOWS OF THE SOURCE ARE NOT WHAT WAS CERTIFIED',
+      dropped: `${provenWindowCount} of ${certifiedWindowCount} windows of the source are kept and proven; the others were older than the retention`,
+    }[verdict],
   ].join('\n');
 }
 

@@ -1,71 +1,54 @@
-import { createHash } from 'node:crypto';
 import { sql } from 'kysely';
+import type { CloseChain, CloseCollection } from '../../pricing/close-collection.ts';
 import type { RatePrice } from '../../pricing/rate-price.ts';
 import type { TimeWindow } from '../clock.ts';
+import { readCloseChains } from './close-chains.ts';
 import type { LedgerDatabase } from './database.ts';
 import { readPriceBookVersion } from './price-book.ts';
 import { readStoredPrice, type StoredPrice } from './stored-price.ts';
 
 /** How the usage of a period was found, and by which prices it is known; equal for all invoices of the period. */
 export interface CloseEvidence {
-  collection: {
-    source: string;
-    windowCount: string;
-    /** By ingestion time. */
-    from: string | null;
-    to: string | null;
-    rowCount: string;
-    newRowCount: string;
-    /** Of all windows and their query texts, in the order they were collected. */
-    windowsSha256: string;
-    lastQueryText: string | null;
-  };
+  collection: CloseCollection;
   priceBookVersion: string;
   planVersions: { planId: string; versionId: string }[];
 }
 
+/** What the evidence of any of the periods is picked from. */
+export interface CloseEvidenceFacts {
+  /** By the period's start. */
+  chains: ReadonlyMap<number, CloseChain[]>;
+  priceBookVersion: string;
+  /** Of each plan the latest first. */
+  planVersions: readonly { planId: string; versionId: string; effectiveFrom: Date }[];
+}
+
+/** Reads it for all periods at once, in as many statements as for one. */
 export async function readCloseEvidence(
   database: LedgerDatabase,
-  source: string,
-  period: TimeWindow,
-): Promise<CloseEvidence> {
-  const windows = await sql<{
-    window_start: Date;
-    window_end: Date;
-    row_count: bigint;
-    new_row_count: bigint;
-    query_text: string;
-  }>`
-    select window_start, window_end, row_count::bigint, new_row_count::bigint, query_text from collection_windows
-    where source = ${source} and window_end > ${period.start}
-      and (cursor_kind = 'ingestion' or window_start < ${period.end})
-    order by collection_window_id`.execute(database);
-  const hash = createHash('sha256');
-  for (const row of windows.rows) {
-    hash.update(`${row.window_start.toISOString()} ${row.window_end.toISOString()} ${row.query_text}\n`);
-  }
-  const sum = (pick: (row: (typeof windows.rows)[number]) => bigint) =>
-    String(windows.rows.reduce((total, row) => total + pick(row), 0n));
-  const [first, last] = [windows.rows[0], windows.rows.at(-1)];
-  const plans = await sql<{ planId: string; versionId: string }>`
-    select distinct on (plan_id) plan_id as "planId", version_id as "versionId" from plan_versions
-    where effective_from < ${period.end} order by plan_id, effective_from desc, plan_version_id desc`.execute(
-    database,
-  );
+  periodStarts: readonly Date[],
+): Promise<CloseEvidenceFacts> {
+  const chains = await readCloseChains(database, periodStarts);
   const { version } = await readPriceBookVersion(database);
+  const plans = await sql<CloseEvidenceFacts['planVersions'][number]>`
+    select plan_id as "planId", version_id as "versionId", effective_from as "effectiveFrom" from plan_versions
+    order by plan_id, effective_from desc, plan_version_id desc`.execute(database);
+  return { chains, priceBookVersion: version, planVersions: plans.rows };
+}
+
+/** The evidence of one of the periods that were read. */
+export function pickCloseEvidence(facts: CloseEvidenceFacts, period: TimeWindow): CloseEvidence {
+  const chains = facts.chains.get(period.start.getTime());
+  if (chains === undefined)
+    throw new RangeError(`the evidence from ${period.start.toISOString()} was not read`);
+  const inForce = new Map<string, string>();
+  for (const { planId, versionId, effectiveFrom } of facts.planVersions) {
+    if (effectiveFrom < period.end && !inForce.has(planId)) inForce.set(planId, versionId);
+  }
   return {
-    collection: {
-      source,
-      windowCount: String(windows.rows.length),
-      from: first?.window_start.toISOString() ?? null,
-      to: last?.window_end.toISOString() ?? null,
-      rowCount: sum((row) => row.row_count),
-      newRowCount: sum((row) => row.new_row_count),
-      windowsSha256: hash.digest('hex'),
-      lastQueryText: last?.query_text ?? null,
-    },
-    priceBookVersion: version,
-    planVersions: plans.rows,
+    collection: { chains },
+    priceBookVersion: facts.priceBookVersion,
+    planVersions: [...inForce].map(([planId, versionId]) => ({ planId, versionId })),
   };
 }
 

@@ -1,4 +1,5 @@
 import { sql } from 'kysely';
+import type { QueryRecipe } from '../azure/source.ts';
 import type { TimeWindow } from '../clock.ts';
 import { TallystickError } from '../errors.ts';
 import type { LedgerDatabase, LedgerTransaction } from './database.ts';
@@ -7,13 +8,15 @@ import { insertSourceItems, type SourceItem } from './source-items.ts';
 import { insertUsageEvents, type UsageEvent } from './usage-events.ts';
 import { takeUpItems } from './waiting-items.ts';
 import { moveWatermark } from './watermarks.ts';
+import { appendWindow, findQueryId, hashRecipe, takeWindowId } from './window-chain.ts';
 
 /** One collected slice: everything that becomes durable together. */
 export interface CollectedSlice {
   source: string;
   cursorKind: 'ingestion' | 'event';
   window: TimeWindow;
-  queryText: string;
+  /** What was asked, but for the window. */
+  recipe: QueryRecipe;
   rowCount: number;
   /** Items not known to the ledger, as far as the collector saw. */
   items: SourceItem[];
@@ -40,28 +43,26 @@ export class KnownItemsError extends TallystickError {
  */
 export async function commitSlice(database: LedgerDatabase, slice: CollectedSlice, now: Date): Promise<void> {
   await ensurePartitions(database, 'source_items', new Set(slice.items.map((item) => item.eventDay)), now);
+  const queryId = await findQueryId(database, slice.recipe);
   await database.transaction().execute(async (transaction) => {
-    const { collection_window_id } = await transaction
-      .insertInto('collection_windows')
-      .values({
-        source: slice.source,
-        cursor_kind: slice.cursorKind,
-        window_start: slice.window.start,
-        window_end: slice.window.end,
-        row_count: slice.rowCount,
-        new_row_count: slice.items.length,
-        usage_event_count: slice.events.length,
-        query_text: slice.queryText,
-        collected_at: now,
-      })
-      .returning('collection_window_id')
-      .executeTakeFirstOrThrow();
-    const newCount = await insertSourceItems(transaction, collection_window_id, slice.items);
+    const windowId = await takeWindowId(transaction);
+    const newCount = await insertSourceItems(transaction, windowId, slice.items);
     const returning = slice.returningItems ?? [];
     const takenUpCount = await takeUpItems(transaction, returning);
     if (newCount !== slice.items.length || takenUpCount !== returning.length) throw new KnownItemsError();
     await insertUsageEvents(transaction, slice.events, now);
     await insertNewSubjects(transaction, [...slice.items, ...returning], now);
+    const window = {
+      source: slice.source,
+      cursorKind: slice.cursorKind,
+      window: slice.window,
+      rowCount: slice.rowCount,
+      newRowCount: slice.items.length,
+      usageEventCount: slice.events.length,
+      collectedAt: now,
+      querySha256: hashRecipe(slice.recipe),
+    };
+    await appendWindow(transaction, window, { windowId, queryId });
     if (slice.watermark !== undefined) {
       await moveWatermark(transaction, { source: slice.source, ...slice.watermark, now });
     }

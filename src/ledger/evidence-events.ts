@@ -1,4 +1,5 @@
 import { sql } from 'kysely';
+import type { QueryRecipe } from '../azure/source.ts';
 import type { LedgerDatabase } from './database.ts';
 import { type EvidenceOf, usageRowsOf } from './evidence-hours.ts';
 
@@ -143,7 +144,7 @@ export interface EvidenceQuery {
   windowEnd: Date;
   collectedAt: Date;
   rowCount: number;
-  queryText: string;
+  recipe: QueryRecipe;
 }
 
 /** The source items of an event. Looked for in the days around it alone: nothing else has an index of them. */
@@ -160,11 +161,16 @@ export async function readEvidenceSource(
     where usage_event_id = ${event.usageEventId} and event_day between ${day}::date - 1 and ${day}::date + 1
     order by event_time, source_item_id, metric_name`.execute(database);
   const windowIds = [...new Set(items.rows.map((item) => String(item.collectionWindowId)))];
-  const queries = await sql<EvidenceQuery>`
-    select collection_window_id as "collectionWindowId", source, cursor_kind as "cursorKind", window_start as "windowStart",
-      window_end as "windowEnd", collected_at as "collectedAt", row_count as "rowCount", query_text as "queryText"
-    from collection_windows where collection_window_id = any(${windowIds}::bigint[]) order by 1`.execute(
-    database,
-  );
-  return { items: items.rows, queries: queries.rows };
+  const queries = await sql<Omit<EvidenceQuery, 'recipe'> & QueryRecipe>`
+    select w.collection_window_id as "collectionWindowId", w.source, w.cursor_kind as "cursorKind", w.window_start as "windowStart",
+      w.window_end as "windowEnd", w.collected_at as "collectedAt", w.row_count as "rowCount", q.template, q.parameters
+    from collection_windows w join collection_queries q using (collection_query_id)
+    where w.collection_window_id = any(${windowIds}::bigint[]) order by 1`.execute(database);
+  return {
+    items: items.rows,
+    queries: queries.rows.map(({ template, parameters, ...query }) => ({
+      ...query,
+      recipe: { template, parameters },
+    })),
+  };
 }

@@ -150,14 +150,12 @@ export async function readCollectionStart(
   source: string,
 ): Promise<{ startedAt: Date; position: Date } | null> {
   const row = await database
-    .selectFrom('collection_windows')
-    .select(({ fn }) => [fn.min('collected_at').as('started_at'), fn.min('window_start').as('position')])
+    .selectFrom('collection_chains')
+    .select(['begun_at', 'begun_from'])
     .where('source', '=', source)
     .where('cursor_kind', '=', 'ingestion')
     .executeTakeFirst();
-  return row?.started_at == null || row.position == null
-    ? null
-    : { startedAt: row.started_at, position: row.position };
+  return row === undefined ? null : { startedAt: row.begun_at, position: row.begun_from };
 }
 
 function toRescan(row: {

@@ -146,14 +146,41 @@ interface CloseSteps {
   state: Closes['state'];
 }
 
+interface CollectionChains {
+  begun_at: Date;
+  begun_from: Date;
+  cursor_kind: 'ingestion' | 'event';
+  digest: Buffer;
+  dropped_count: Generated<bigint>;
+  dropped_digest: Generated<Buffer>;
+  dropped_until: Date | null;
+  new_row_count: bigint;
+  reached_until: Date;
+  row_count: bigint;
+  source: string;
+  window_count: bigint;
+}
+
+interface CollectionQueries {
+  collection_query_id: Generated<number>;
+  parameters: string;
+  query_sha256: Buffer;
+  template: string;
+}
+
 interface CollectionWindows {
+  chain_position: bigint;
   collected_at: Date;
+  collection_query_id: number;
   collection_window_id: Generated<bigint>;
   cursor_kind: 'ingestion' | 'event';
+  digest: Buffer;
   new_row_count: number;
-  query_text: string;
+  reached_until: Date;
   row_count: number;
   source: string;
+  total_new_row_count: bigint;
+  total_row_count: bigint;
   usage_event_count: number;
   window_end: Date;
   window_start: Date;
@@ -946,6 +973,8 @@ export interface Ledger {
   close_rescans: CloseRescans;
   close_steps: CloseSteps;
   closes: Closes;
+  collection_chains: CollectionChains;
+  collection_queries: CollectionQueries;
   collection_windows: CollectionWindows;
   control_items: ControlItems;
   control_watermarks: ControlWatermarks;

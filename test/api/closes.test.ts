@@ -19,6 +19,7 @@ interface AnswerBody {
   steps: { state: string }[];
   certificate: object | null;
   creditProposals: Record<string, string>[];
+  windows: Record<'position' | 'queryText' | 'windowStart' | 'windowEnd', string>[];
 }
 
 /** Usage of three customers, and an API over the same ledger. */
@@ -102,6 +103,43 @@ describe('/v1/closes', () => {
     const certificate = await ask('GET', `/v1/closes/${invoiceId}/certificate`);
     holds('/v1/closes/{invoiceId}/certificate', 'get', certificate);
     expect(certificate.body).toMatchObject({ isSound: true, driftTokenCount: '9' });
+  });
+
+  it('shows the windows that a certificate rests on, page by page, and proves them', async () => {
+    const { ask, holds } = await open();
+    await runUntil(pipeline, 3, 60);
+    const [close] = (await ask('GET', '/v1/closes?state=finalized')).body.closes;
+    const route = `/v1/closes/${close?.invoiceId}/windows`;
+    const whole = await ask('GET', route);
+    holds('/v1/closes/{invoiceId}/windows', 'get', whole);
+    const { windows } = whole.body;
+    expect(windows.length).toBeGreaterThan(3);
+    expect(windows.map(({ position }) => position)).toEqual(windows.map((_, index) => String(index + 1)));
+    for (const { queryText, windowStart, windowEnd } of windows) {
+      expect(queryText).toContain(`ingestion_time() >= datetime(${windowStart})`);
+      expect(queryText).toContain(`ingestion_time() < datetime(${windowEnd})`);
+    }
+    const paged: unknown[] = [];
+    for (let query: string | null = '?limit=2'; query !== null; ) {
+      const page: { body: AnswerBody } = await ask('GET', `${route}${query}`);
+      paged.push(...page.body.windows);
+      query = page.body.nextCursor === null ? null : `?limit=2&cursor=${page.body.nextCursor}`;
+    }
+    expect(paged).toEqual(windows);
+    const proof = await ask('GET', `${route}/proof`);
+    holds('/v1/closes/{invoiceId}/windows/proof', 'get', proof);
+    expect(proof.body).toMatchObject({
+      verdict: 'intact',
+      certifiedWindowCount: String(windows.length),
+      provenWindowCount: String(windows.length),
+    });
+    expect((await ask('GET', `${route}?cursor=x`)).status).toBe(400);
+    await pipeline.deps.database
+      .updateTable('collection_windows')
+      .set({ row_count: 999 })
+      .where('chain_position', '=', 2n)
+      .execute();
+    expect((await ask('GET', `${route}/proof`)).body).toMatchObject({ verdict: 'altered' });
   });
 });
 

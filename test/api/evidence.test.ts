@@ -6,6 +6,7 @@ import type {
   EvidenceLinesSchema,
   EvidenceSourceSchema,
 } from '../../src/api/evidence-schemas.ts';
+import { addWindow } from '../setup/windows.ts';
 import { type ApiBench, createApiBench } from './setup.ts';
 import { insertInvoice, storeLines } from './statement-world.ts';
 import { insertCatalog, insertUsage } from './world.ts';
@@ -96,21 +97,19 @@ async function insertEvent(
       written_off_at: null,
     })
     .execute();
-  const window = await database
-    .insertInto('collection_windows')
-    .values({
-      source: 'app-metrics',
-      cursor_kind: 'ingestion',
-      window_start: at,
-      window_end: new Date(at.getTime() + 60_000),
-      row_count: 2,
-      new_row_count: 2,
-      usage_event_count: 1,
-      query_text: `AppMetrics | where TimeGenerated == ${id}`,
-      collected_at: at,
-    })
-    .returning('collection_window_id')
-    .executeTakeFirstOrThrow();
+  const windowId = await addWindow(database, {
+    source: 'app-metrics',
+    cursorKind: 'ingestion',
+    window: { start: at, end: new Date(at.getTime() + 60_000) },
+    rowCount: 2,
+    newRowCount: 2,
+    usageEventCount: 1,
+    collectedAt: at,
+    recipe: {
+      template: 'recorded/1',
+      parameters: `{"text":"AppMetrics | where TimeGenerated == ${id} and ingestion_time() < datetime({end+0})"}`,
+    },
+  });
   for (const [kind, count] of [
     ['prompt', event.prompt],
     ['cached_prompt', event.cached],
@@ -136,7 +135,7 @@ async function insertEvent(
         quarantine_reason: null,
         raw: null,
         request_facts: null,
-        collection_window_id: window.collection_window_id,
+        collection_window_id: windowId,
         written_off_at: null,
         quarantine_number: null,
         retry_requested_at: null,
@@ -196,7 +195,7 @@ describe('the evidence of a line', () => {
     expect(source.agreement.agrees).toBe(true);
     expect(source.items.map(({ sourceItemId }) => sourceItemId)).toContain('ue_1-cached_prompt');
     expect(source.queries.map(({ queryText }) => queryText)).toEqual([
-      'AppMetrics | where TimeGenerated == ue_1',
+      'AppMetrics | where TimeGenerated == ue_1 and ingestion_time() < datetime(2026-11-03T10:06:00.000Z)',
     ]);
   });
 

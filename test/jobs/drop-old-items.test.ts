@@ -1,9 +1,11 @@
 import { sql } from 'kysely';
 import { afterEach, describe, expect, it } from 'vitest';
 import { backfillUsage } from '../../jobs/collect-usage.ts';
+import type { RetentionOutcome } from '../../jobs/drop-old-items.ts';
 import { reconcileWindow } from '../../jobs/reconcile.ts';
 import { DAY_MS, HOUR_MS } from '../../src/clock.ts';
 import { readDriftReport } from '../../src/ledger/drift-report.ts';
+import { readCollectionStart } from '../../src/ledger/rescans.ts';
 import { readWebhookCounts, recordWebhookEvent } from '../../src/ledger/webhook-events.ts';
 import { balance, openPipeline, type Pipeline, type PipelineOptions, START_MS } from '../setup/pipeline.ts';
 import { makeCall, makeRow } from '../setup/rows.ts';
@@ -44,6 +46,9 @@ async function partitions(table = 'source_items'): Promise<string[]> {
   return rows.rows.map((row) => row.name);
 }
 
+const countWindows = async () =>
+  (await pipeline.deps.database.selectFrom('collection_windows').select('chain_position').execute()).length;
+
 const itemCount = async () =>
   Number(
     (
@@ -81,6 +86,25 @@ describe('days older than the retention', () => {
     const outcome = await reconcileWindow(pipeline.deps, { window: FIRST_DAY, customerId: null });
     expect(outcome).toMatchObject({ sourceDifferenceCount: 0, reopenedHourCount: 0 });
     expect(await drop()).toMatchObject({ droppedDayCount: 0 });
+  });
+
+  it('take their windows with them, and what was collected before is known as before', async () => {
+    await openOld({ daysLater: RETENTION_DAYS + 8 });
+    const { database, source } = pipeline.deps;
+    const [begun, before] = [await readCollectionStart(database, source.name), await balance(pipeline)];
+    const windowCount = await countWindows();
+    const dropped = (await drop()) as unknown as RetentionOutcome;
+    expect(dropped.droppedDayCount).toBe(3);
+    expect(dropped.droppedWindowCount).toBeGreaterThan(3);
+    expect(await countWindows()).toBe(windowCount - dropped.droppedWindowCount);
+    const oldest = await database
+      .selectFrom('collection_windows')
+      .select(({ fn }) => fn.min('collected_at').as('at'))
+      .executeTakeFirst();
+    expect(oldest?.at.getTime()).toBeGreaterThan(START_MS + 4 * DAY_MS);
+    expect(await readCollectionStart(database, source.name)).toEqual(begun);
+    expect(await balance(pipeline)).toEqual(before);
+    expect(await drop()).toMatchObject({ droppedWindowCount: 0 });
   });
 
   it('stay while they are younger, or an invoice of their time is not final', async () => {

@@ -56,7 +56,7 @@ function comparison(changes: { pushed?: string; quantity?: string; amount?: stri
     minimums: [],
     otherLines: [],
     totalMinor: amount,
-    collection: {},
+    collection: { chains: [] },
     priceBookVersion: '1',
     planVersions: [],
   };
