@@ -21,6 +21,8 @@ import { INVOICES_BACK_MS, syncCatalog } from './sync-catalog.ts';
 /** The whole catalog is listed again after so long, whatever webhooks said. */
 const LIST_WHOLE_AFTER_MS = DAY_MS;
 const EVENTS_AT_ONCE = 5_000;
+/** As the audit log names it. */
+const ACTOR = 'job:refresh-catalog';
 const STALE_AT_ONCE = 500;
 /** An object that Stripe refuses to show holds up the others so often; then the whole list must do. */
 const ATTEMPTS_BEFORE_LISTING = 3;
@@ -67,7 +69,7 @@ export async function refreshCatalog(deps: JobDependencies, signal?: AbortSignal
   const stored = await storeCatalogChange(
     deps.database,
     { ...change, customers: identified.customers },
-    { now },
+    { now, actor: ACTOR },
   );
   if (stored === null) return await listWhole(deps, due, signal);
   const customersChanged = change.customers.length > 0;
@@ -133,7 +135,7 @@ async function finish(
   const after =
     done.objectCount === 0
       ? { releasedTokenCount: 0n, problems: [] }
-      : await afterCatalogChange(deps, done, signal);
+      : await afterCatalogChange(deps, { ...done, actor: ACTOR }, signal);
   await markProcessed(
     deps.database,
     due.map((event) => event.webhookEventId),

@@ -1,6 +1,6 @@
 import { addMs, DAY_MS, HOUR_MS } from '../src/clock.ts';
 import { toTallystickError } from '../src/errors.ts';
-import { retryRefusedEvents, retryRefusedPushes } from '../src/ledger/quarantine-retry.ts';
+import { retryAllRefused } from '../src/ledger/quarantine-retry.ts';
 import {
   type Rescan,
   type RescanCounts,
@@ -124,7 +124,7 @@ async function rescanNight(
   const slices = readBacklog(deps, { start, end: collectedUntil }, signal);
   add(outcome, await commitSlices(deps, slices, { expectsKnown: true }));
   outcome.takenUpTokenCount = (await takeUpItems(deps, { all: true, signal })).tokenCount;
-  outcome.retriedCount = (await retryRefusedEvents(database)) + (await retryRefusedPushes(database));
+  outcome.retriedCount = await retryAllRefused(database, { actor: 'job:rescan-usage', now: clock.now() });
   await database.transaction().execute((transaction) =>
     moveWatermark(transaction, {
       source: rescanWatermarkOf(source.name),

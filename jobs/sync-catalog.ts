@@ -11,6 +11,8 @@ import type { JobDependencies } from './dependencies.ts';
 /** A finalized invoice changes no more; drafts live 72 hours at most, periods a month or so. */
 export const INVOICES_BACK_MS = 70 * DAY_MS;
 const EVENTS_AT_ONCE = 10_000;
+/** As the audit log names it. */
+const ACTOR = 'job:sync-catalog';
 
 export interface SyncOutcome {
   customerCount: number;
@@ -51,9 +53,9 @@ export async function syncCatalog(deps: JobDependencies, signal?: AbortSignal): 
       subscriptionItems: [...catalog.subscriptionItems, ...ended],
       customers: identified.customers,
     },
-    { now },
+    { now, actor: ACTOR },
   );
-  const after = await afterCatalogChange(deps, { now, customersChanged: true }, signal);
+  const after = await afterCatalogChange(deps, { now, actor: ACTOR, customersChanged: true }, signal);
   await markProcessed(
     deps.database,
     due.map((event) => event.webhookEventId),

@@ -12,10 +12,10 @@ import { takeUpItems } from '../quarantine/take-up-items.ts';
  */
 export async function afterCatalogChange(
   deps: JobDependencies,
-  options: { now: Date; customersChanged: boolean },
+  options: { now: Date; actor: string; customersChanged: boolean },
   signal?: AbortSignal,
 ): Promise<{ releasedTokenCount: bigint; problems: string[] }> {
-  const released = await releaseQuarantine(deps.database, options.now);
+  const released = await releaseQuarantine(deps.database, options);
   const takenUp = await takeUpItems(deps, { all: false, signal });
   const problems: string[] = [];
   if (options.customersChanged) problems.push(...(await followInOpenMeter(deps, signal)));

@@ -114,7 +114,7 @@ export function addCustomerRoutes(api: Api, dependencies: ApiDependencies): void
     const { customerId } = context.req.valid('param');
     const change = { customerId, ...context.req.valid('json'), actor: actorOf(context), now: clock.now() };
     const outcome = await putCustomer(database, change);
-    await releaseQuarantine(database, clock.now());
+    await releaseQuarantine(database, { actor: actorOf(context), now: clock.now() });
     const customer = showCustomer(await getCustomer(database, customerId));
     return outcome === 'created' ? context.json(customer, 201) : context.json(customer, 200);
   });

@@ -2,7 +2,7 @@ import type { OpenAPIHono } from '@hono/zod-openapi';
 import type { Context, Hono } from 'hono';
 import { type Clock, HOUR_MS } from '../clock.ts';
 import type { Config } from '../config.ts';
-import type { ApiKey } from '../ledger/api-keys.ts';
+import type { ApiScope } from '../ledger/api-keys.ts';
 import type { LedgerDatabase } from '../ledger/database.ts';
 import type { InvoiceSystem } from '../stripe/closing-port.ts';
 import type { BillingInvoice, BillingSystem } from '../stripe/port.ts';
@@ -19,6 +19,15 @@ export interface ApiLog {
 
 /** Stripe's previews of the last moments, by subscription. Plain data, so it may outlive a request. */
 export type PreviewCache = Map<string, { invoice: BillingInvoice; readAt: Date }>;
+
+/** Who makes a request, and what they may do. */
+export interface ApiCaller {
+  /** As the audit log and quotes name them. */
+  actor: string;
+  /** As messages to them name what they call with. */
+  name: string;
+  scopes: readonly ApiScope[];
+}
 
 /** Everything the API needs, made once at the top. */
 export interface ApiDependencies {
@@ -38,6 +47,11 @@ export interface ApiDependencies {
   settings?: ApiSettings;
   /** Asks the jobs for a run of a step; what is asked for is in the ledger, so that it may fail. */
   enqueueStep?: (step: AskableStep, reason: string) => Promise<void>;
+  /**
+   * Who makes every request of this app, with or without a key. For an app that is called in this process alone, as by
+   * a command; one that listens to a network never has it, and no request can bring it.
+   */
+  caller?: ApiCaller;
 }
 
 /** Steps that a request may want to run soon. */
@@ -70,14 +84,13 @@ export function alarmAfterMsOf({ settings = DEFAULT_API_SETTINGS }: ApiDependenc
   return settings.quarantineAlarmHours * HOUR_MS;
 }
 
-export type ApiEnvironment = { Variables: { requestId: string; apiKey: ApiKey } };
+export type ApiEnvironment = { Variables: { requestId: string; caller: ApiCaller } };
 
 export type Api = OpenAPIHono<ApiEnvironment>;
 
 /** Who makes the request, as the audit log and quotes name them. */
 export function actorOf(context: Context<ApiEnvironment>): string {
-  const key = context.get('apiKey');
-  return `key:${key.name} (${key.apiKeyId})`;
+  return context.get('caller').actor;
 }
 
 /**

@@ -1,6 +1,6 @@
 import type { Context } from 'hono';
 import { createMiddleware } from 'hono/factory';
-import { findBearerKey, requireScope } from './authentication.ts';
+import { findCaller, requireScope } from './authentication.ts';
 import type { ApiDependencies, ApiEnvironment } from './dependencies.ts';
 import { judgeLink, readLinkKey } from './page-links.ts';
 import { linkedPageOf, type StatementTarget } from './statement-links.ts';
@@ -19,8 +19,8 @@ export async function mayReadStatement(
 ): Promise<boolean> {
   const verdict = await judgeStatementLink(dependencies, context, target);
   if (verdict === 'valid') return true;
-  const key = await findBearerKey(dependencies, context);
-  if (key?.scopes.some((scope) => STATEMENT_SCOPES.some((allowed) => allowed === scope))) return true;
+  const caller = await findCaller(dependencies, context);
+  if (caller?.scopes.some((scope) => STATEMENT_SCOPES.some((allowed) => allowed === scope))) return true;
   logRefusedLink(dependencies, context, target, verdict);
   return false;
 }

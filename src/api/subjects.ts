@@ -126,7 +126,7 @@ export function addSubjectRoutes(api: Api, dependencies: ApiDependencies): void 
     const { customerId } = context.req.valid('json');
     const actor = actorOf(context);
     const assigned = await assignSubject(database, { subject, customerId, actor, now: clock.now() });
-    const released = await releaseQuarantine(database, clock.now());
+    const released = await releaseQuarantine(database, { actor, now: clock.now() });
     return context.json({ ...showSubject(assigned), releasedTokenCount: String(released) }, 200);
   });
 }

@@ -123,11 +123,12 @@ async function serveDemo(world: DemoWorld, config: Config, log: Logger, stop: Ab
   world.clock.runWithRealTime();
   for (const key of await listApiKeys(database)) {
     if (key.name === 'demo' && key.revokedAt === null)
-      await revokeApiKey(database, key.apiKeyId, world.clock.now());
+      await revokeApiKey(database, key.apiKeyId, { actor: 'demo', now: world.clock.now() });
   }
   const { plainKey } = await createApiKey(database, {
     name: 'demo',
     scopes: ['admin'],
+    actor: 'demo',
     now: world.clock.now(),
   });
   const queue = openStepQueue(world.stores.queue, log);

@@ -1,6 +1,7 @@
 import type { Command } from 'commander';
 import { TallystickError } from '../errors.ts';
 import { API_SCOPES, createApiKey, listApiKeys, revokeApiKey } from '../ledger/api-keys.ts';
+import { commandLineActor } from './command-line-caller.ts';
 import { print, renderTable } from './output.ts';
 import { withStores } from './setup.ts';
 
@@ -18,6 +19,7 @@ export function addKeysCommand(program: Command): void {
         const { plainKey, key } = await createApiKey(stores.database, {
           name: options.name,
           scopes,
+          actor: commandLineActor(),
           now: new Date(),
         });
         print(options.json === true, { key: plainKey, ...key }, () => plainKey);
@@ -51,7 +53,7 @@ export function addKeysCommand(program: Command): void {
     .option('--json', 'print as JSON')
     .action((id: string, options: { json?: boolean }) =>
       withStores(async ({ stores }) => {
-        if (!(await revokeApiKey(stores.database, id, new Date()))) {
+        if (!(await revokeApiKey(stores.database, id, { actor: commandLineActor(), now: new Date() }))) {
           throw new TallystickError(`There is no live key ${id}.`, {
             code: 'NOT_FOUND',
             retry: false,

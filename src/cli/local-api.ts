@@ -2,8 +2,8 @@ import { createApp } from '../api/app.ts';
 import type { ApiDependencies, ApiSettings } from '../api/dependencies.ts';
 import { type Clock, systemClock } from '../clock.ts';
 import { TallystickError } from '../errors.ts';
-import { createApiKey, deleteApiKey } from '../ledger/api-keys.ts';
 import type { BillingSystem } from '../stripe/port.ts';
+import { commandLineCaller } from './command-line-caller.ts';
 import { VERSION } from './http-server.ts';
 import type { Stores } from './services.ts';
 
@@ -16,7 +16,7 @@ export type AskApi = <Answer>(
 
 /**
  * Lets a command ask the very routes that customers of the API ask, in this process: one meaning, one
- * validation, one set of error words. The key it does so with lives as long as the call.
+ * validation, one set of error words. It does so as whoever typed the command, without a key.
  */
 export async function withLocalApi<Result>(
   stores: Stores,
@@ -31,32 +31,20 @@ export async function withLocalApi<Result>(
     billing,
     clock,
     version: VERSION,
+    caller: commandLineCaller(),
     ...(settings === undefined ? {} : { settings }),
     ...(invoicing === undefined ? {} : { invoicing }),
-  });
-  const { plainKey, key } = await createApiKey(database, {
-    name: 'command line',
-    scopes: ['admin'],
-    now: clock.now(),
   });
   const ask: AskApi = async (method, route, body) => {
     const response = await app.request(route, {
       method,
-      headers: {
-        Authorization: `Bearer ${plainKey}`,
-        ...(body ? { 'Content-Type': 'application/json' } : {}),
-      },
-      ...(body ? { body: JSON.stringify(body) } : {}),
+      ...(body ? { headers: { 'Content-Type': 'application/json' }, body: JSON.stringify(body) } : {}),
     });
     const answer = (await response.json()) as never;
     if (!response.ok) throw errorFromProblem(answer);
     return answer;
   };
-  try {
-    return await work(ask);
-  } finally {
-    await deleteApiKey(database, key.apiKeyId);
-  }
+  return await work(ask);
 }
 
 function errorFromProblem(problem: {

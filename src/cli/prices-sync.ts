@@ -6,6 +6,7 @@ import { systemClock } from '../clock.ts';
 import { TallystickError } from '../errors.ts';
 import { type PriceSyncRun, requestPriceSync, startNextPriceSync } from '../ledger/price-sync-runs.ts';
 import { withStepLease } from '../ledger/step-leases.ts';
+import { commandLineActor } from './command-line-caller.ts';
 import { groupDigits, print, renderTable } from './output.ts';
 import { renderChange, showPrice } from './price-change-text.ts';
 import { openRetailPrices } from './services.ts';
@@ -57,7 +58,7 @@ async function syncNow(
     });
   }
   const asked = await requestPriceSync(deps.database, {
-    requestedBy: 'command line',
+    requestedBy: commandLineActor(),
     now: deps.clock.now(),
   });
   const done = await withStepLease(deps.database, 'sync-prices', async (lost) => {

@@ -10,6 +10,7 @@ import { ValidationError } from '../errors.ts';
 import { readPriceBook } from '../ledger/price-book.ts';
 import { importPriceFile } from '../ledger/price-file-import.ts';
 import { askApi, type Options, toQuery } from './ask-api.ts';
+import { commandLineActor } from './command-line-caller.ts';
 import { print } from './output.ts';
 import { addPricesReviewCommands } from './prices-review.ts';
 import { addPricesSyncCommand } from './prices-sync.ts';
@@ -122,7 +123,7 @@ function addFileCommands(prices: Command): void {
           addModels: options.newModels === true,
           dryRun: options.dryRun === true,
           reason: typeof options.reason === 'string' ? options.reason : `Import of ${path.basename(file)}.`,
-          actor: 'command line',
+          actor: commandLineActor(),
           now: systemClock.now(),
         }).catch((error: unknown) => {
           throw withEveryLine(error);

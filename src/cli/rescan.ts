@@ -5,6 +5,7 @@ import { runRescan } from '../../jobs/rescan-usage.ts';
 import { TallystickError } from '../errors.ts';
 import { checkRescanWindow, type Rescan, requestRescan } from '../ledger/rescans.ts';
 import { withStepLease } from '../ledger/step-leases.ts';
+import { commandLineActor } from './command-line-caller.ts';
 import { readInstant } from './instant.ts';
 import { groupDigits, print } from './output.ts';
 import { withPipeline } from './setup.ts';
@@ -32,7 +33,7 @@ by the running service, or by the next "rescan".
         const now = deps.clock.now();
         const window = { start, end: end ?? now };
         checkRescanWindow(window, { now, sourceRetentionDays: config.SOURCE_RETENTION_DAYS });
-        const asked = await requestRescan(deps.database, { window, requestedBy: 'command line', now });
+        const asked = await requestRescan(deps.database, { window, requestedBy: commandLineActor(), now });
         const done = await withStepLease(deps.database, 'rescan-usage', (lost) =>
           rescanWithBar(deps, asked, lost),
         );

@@ -1,5 +1,6 @@
 import { createHash } from 'node:crypto';
 import { ValidationError } from '../errors.ts';
+import { writeAudit } from './audit.ts';
 import type { LedgerDatabase } from './database.ts';
 import { randomText } from './random-text.ts';
 
@@ -23,12 +24,12 @@ const LAST_USED_PRECISION_MS = 60_000;
 
 /**
  * Makes a key. Only its SHA-256 is stored: 256 random bits need no slow hash, and the plain key is shown
- * this once.
+ * this once. Audited, without the key.
  * @throws ValidationError when the name is empty or longer than 100 characters, or no known scope is given
  */
 export async function createApiKey(
   database: LedgerDatabase,
-  input: { name: string; scopes: readonly string[]; now: Date },
+  input: { name: string; scopes: readonly string[]; actor: string; now: Date },
 ): Promise<{ plainKey: string; key: ApiKey }> {
   const name = input.name.trim();
   if (name === '' || name.length > 100) {
@@ -41,18 +42,27 @@ export async function createApiKey(
   }
   const plainKey = PREFIX + randomText(32);
   const apiKeyId = `key_${randomText(12)}`;
-  await database
-    .insertInto('api_keys')
-    .values({
-      api_key_id: apiKeyId,
-      key_hash: hashOf(plainKey),
-      name,
-      scopes,
-      created_at: input.now,
-      last_used_at: null,
-      revoked_at: null,
-    })
-    .execute();
+  await database.transaction().execute(async (transaction) => {
+    await transaction
+      .insertInto('api_keys')
+      .values({
+        api_key_id: apiKeyId,
+        key_hash: hashOf(plainKey),
+        name,
+        scopes,
+        created_at: input.now,
+        last_used_at: null,
+        revoked_at: null,
+      })
+      .execute();
+    await writeAudit(transaction, {
+      actor: input.actor,
+      action: 'key.create',
+      target: apiKeyId,
+      details: { name, scopes },
+      now: input.now,
+    });
+  });
   return {
     plainKey,
     key: { apiKeyId, name, scopes, createdAt: input.now, lastUsedAt: null, revokedAt: null },
@@ -83,15 +93,30 @@ export async function findApiKey(
   return toApiKey(row);
 }
 
-/** Ends a key's life; true when it was alive until now. */
-export async function revokeApiKey(database: LedgerDatabase, apiKeyId: string, now: Date): Promise<boolean> {
-  const result = await database
-    .updateTable('api_keys')
-    .set({ revoked_at: now })
-    .where('api_key_id', '=', apiKeyId)
-    .where('revoked_at', 'is', null)
-    .executeTakeFirst();
-  return result.numUpdatedRows > 0n;
+/** Ends a key's life; true when it was alive until now. Audited. */
+export async function revokeApiKey(
+  database: LedgerDatabase,
+  apiKeyId: string,
+  by: { actor: string; now: Date },
+): Promise<boolean> {
+  return await database.transaction().execute(async (transaction) => {
+    const revoked = await transaction
+      .updateTable('api_keys')
+      .set({ revoked_at: by.now })
+      .where('api_key_id', '=', apiKeyId)
+      .where('revoked_at', 'is', null)
+      .returning(['name', 'scopes'])
+      .executeTakeFirst();
+    if (revoked === undefined) return false;
+    await writeAudit(transaction, {
+      actor: by.actor,
+      action: 'key.revoke',
+      target: apiKeyId,
+      details: { name: revoked.name, scopes: revoked.scopes },
+      now: by.now,
+    });
+    return true;
+  });
 }
 
 /** All keys, the oldest first, revoked ones included. */
@@ -129,9 +154,4 @@ function toApiKey(row: {
 
 function hashOf(plainKey: string): string {
   return createHash('sha256').update(plainKey).digest('hex');
-}
-
-/** Removes a key without a trace; for keys that lived only inside one command. */
-export async function deleteApiKey(database: LedgerDatabase, apiKeyId: string): Promise<void> {
-  await database.deleteFrom('api_keys').where('api_key_id', '=', apiKeyId).execute();
 }

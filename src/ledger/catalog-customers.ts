@@ -1,4 +1,5 @@
 import { sql } from 'kysely';
+import { writeAudits } from './audit.ts';
 import type { LedgerTransaction } from './database.ts';
 
 export interface CatalogCustomer {
@@ -10,21 +11,26 @@ export interface CatalogCustomer {
   deleted: boolean;
 }
 
+/** When Stripe was read, and by whom. */
+export interface CustomerReading {
+  now: Date;
+  actor: string;
+}
+
 const text = <Row>(rows: readonly Row[], pick: (row: Row) => string | null) => rows.map(pick);
 
 /**
  * All of Stripe's customers under the ids the ledger knows them by. A customer made through the API before Stripe
- * knew its tenant is joined, not doubled; a tenant set through the API stays where Stripe names none.
+ * knew its tenant is joined, not doubled; a tenant set through the API stays where Stripe names none. Each customer that
+ * becomes another than it was is audited.
  */
 export async function storeCustomers(
   transaction: LedgerTransaction,
   customers: readonly CatalogCustomer[],
-  now: Date,
+  reading: CustomerReading,
 ) {
-  const known = await transaction
-    .selectFrom('customers')
-    .select(['customer_id', 'stripe_customer_id', 'tenant_key'])
-    .execute();
+  const { now } = reading;
+  const known = await readFacts(transaction);
   // Tenants may change hands within one reading; let go of all before taking any.
   await putCustomers(transaction, placeCustomers(customers, known), { now, letGoOfAll: true });
   // Stripe lists no deleted customers: whoever is gone from the list is gone.
@@ -33,6 +39,7 @@ export async function storeCustomers(
               and stripe_customer_id <> all(${text(customers, (row) => row.stripeCustomerId)}::text[])`.execute(
     transaction,
   );
+  await auditChanges(transaction, known, await readFacts(transaction), reading);
 }
 
 /**
@@ -43,22 +50,12 @@ export async function storeCustomers(
 export async function storeChangedCustomers(
   transaction: LedgerTransaction,
   customers: readonly CatalogCustomer[],
-  now: Date,
+  reading: CustomerReading,
 ): Promise<boolean> {
   if (customers.length === 0) return true;
   const stripeIds = customers.map((customer) => customer.stripeCustomerId);
   const tenants = customers.flatMap((customer) => customer.tenantKey ?? []);
-  const known = await transaction
-    .selectFrom('customers')
-    .select(['customer_id', 'stripe_customer_id', 'tenant_key'])
-    .where((where) =>
-      where.or([
-        where('stripe_customer_id', '=', sql<string>`any(${stripeIds}::text[])`),
-        where('customer_id', '=', sql<string>`any(${[...stripeIds, ...tenants]}::text[])`),
-        where('tenant_key', '=', sql<string>`any(${tenants}::text[])`),
-      ]),
-    )
-    .execute();
+  const known = await readFacts(transaction, { stripeIds, tenants });
   const isClaimed = known.some(
     (row) =>
       row.stripe_customer_id !== null &&
@@ -67,8 +64,62 @@ export async function storeChangedCustomers(
       tenants.includes(row.tenant_key),
   );
   if (isClaimed || new Set(tenants).size < tenants.length) return false;
-  await putCustomers(transaction, placeCustomers(customers, known), { now, letGoOfAll: false });
+  const placed = placeCustomers(customers, known);
+  await putCustomers(transaction, placed, { now: reading.now, letGoOfAll: false });
+  // All that may have changed are among these: whoever lost a tenant to another lies under that tenant before.
+  const customerIds = [...known, ...placed.map((row) => ({ customer_id: row.customerId }))].map(
+    (row) => row.customer_id,
+  );
+  await auditChanges(transaction, known, await readFacts(transaction, { customerIds }), reading);
   return true;
+}
+
+/** What of a customer is worth an audit row. */
+type CustomerFacts = KnownCustomer & { name: string; currency: string | null; deleted_at: Date | null };
+
+/** All customers, or those that are named in one way or another. */
+async function readFacts(
+  transaction: LedgerTransaction,
+  named?: { stripeIds?: readonly string[]; tenants?: readonly string[]; customerIds?: readonly string[] },
+): Promise<CustomerFacts[]> {
+  const query = transaction
+    .selectFrom('customers')
+    .select(['customer_id', 'stripe_customer_id', 'tenant_key', 'name', 'currency', 'deleted_at']);
+  if (named === undefined) return await query.execute();
+  const { stripeIds = [], tenants = [], customerIds = [] } = named;
+  return await query
+    .where((where) =>
+      where.or([
+        where('stripe_customer_id', '=', sql<string>`any(${[...stripeIds]}::text[])`),
+        where('customer_id', '=', sql<string>`any(${[...stripeIds, ...tenants, ...customerIds]}::text[])`),
+        where('tenant_key', '=', sql<string>`any(${[...tenants]}::text[])`),
+      ]),
+    )
+    .execute();
+}
+
+async function auditChanges(
+  transaction: LedgerTransaction,
+  known: readonly CustomerFacts[],
+  now: readonly CustomerFacts[],
+  reading: CustomerReading,
+): Promise<void> {
+  const before = new Map(known.map((row) => [row.customer_id, JSON.stringify(row)]));
+  await writeAudits(
+    transaction,
+    now
+      .filter((row) => before.get(row.customer_id) !== JSON.stringify(row))
+      .map((row) => {
+        const was = before.get(row.customer_id);
+        return {
+          actor: reading.actor,
+          action: 'customer.sync',
+          target: row.customer_id,
+          details: { before: was === undefined ? null : JSON.parse(was), after: row },
+          now: reading.now,
+        };
+      }),
+  );
 }
 
 async function putCustomers(

@@ -19,6 +19,8 @@ export interface LedgerCatalogChange extends Omit<BillingCatalogChange, 'custome
 export interface CatalogReading {
   /** When the reading began: what is known from later is not overwritten. */
   now: Date;
+  /** Who reads, for the audit log. */
+  actor: string;
 }
 
 export interface StoredCatalog {
@@ -39,7 +41,7 @@ export async function storeCatalog(
   const { now } = reading;
   return await database.transaction().execute(async (transaction) => {
     await lockCatalog(transaction);
-    await storeCustomers(transaction, catalog.customers, now);
+    await storeCustomers(transaction, catalog.customers, reading);
     await storeMeters(transaction, catalog.meters, now);
     const idByStripeId = await readCustomerIds(transaction);
     await storeItems(transaction, catalog.subscriptionItems, idByStripeId, { now, isWholeList: true });
@@ -66,7 +68,7 @@ export async function storeCatalogChange(
   const { now } = reading;
   return await database.transaction().execute(async (transaction) => {
     await lockCatalog(transaction);
-    if (!(await storeChangedCustomers(transaction, change.customers, now))) return null;
+    if (!(await storeChangedCustomers(transaction, change.customers, reading))) return null;
     await storeMeters(transaction, change.meters, now);
     const items = change.subscriptions.flatMap((subscription) => subscription.items);
     const stripeIds = [...items, ...change.invoices].map((row) => row.stripeCustomerId);

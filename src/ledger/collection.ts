@@ -48,7 +48,7 @@ export async function commitSlice(database: LedgerDatabase, slice: CollectedSlic
     const windowId = await takeWindowId(transaction);
     const newCount = await insertSourceItems(transaction, windowId, slice.items);
     const returning = slice.returningItems ?? [];
-    const takenUpCount = await takeUpItems(transaction, returning);
+    const takenUpCount = await takeUpItems(transaction, returning, now);
     if (newCount !== slice.items.length || takenUpCount !== returning.length) throw new KnownItemsError();
     await insertUsageEvents(transaction, slice.events, now);
     await insertNewSubjects(transaction, [...slice.items, ...returning], now);

@@ -2,11 +2,14 @@ import { createHash } from 'node:crypto';
 import { sql } from 'kysely';
 import { rateMeter } from '../../pricing/close-certificate.ts';
 import { TallystickError } from '../errors.ts';
-import { writeAudit } from './audit.ts';
+import { writeAudit, writeAudits } from './audit.ts';
 import type { CreditCause, CreditState } from './close-states.ts';
 import type { LedgerDatabase, LedgerTransaction } from './database.ts';
 import { type LateGroup, lockLateGroups } from './late-groups.ts';
 import { CARRY_TO_NEXT_INVOICE } from './meter-pushes.ts';
+
+/** Who proposes, and gives back what a person approved. */
+const JOB = 'job:close-invoices';
 
 /** An invoice that billed more than was used, and what would be given back. */
 export interface CreditProposal {
@@ -36,7 +39,7 @@ export interface CreditProposal {
 /**
  * Proposes what the ledger can prove: carried corrections that make a meter's usage of a final invoice less than it
  * billed, and invoices that were final with more on them than Stripe had been told. Less than a minor unit is no
- * proposal; corrections wait until they are worth one.
+ * proposal; corrections wait until they are worth one. Audited.
  * @returns how many
  */
 export async function proposeCredits(database: LedgerDatabase, now: Date): Promise<number> {
@@ -44,7 +47,7 @@ export async function proposeCredits(database: LedgerDatabase, now: Date): Promi
     select distinct customer_id as "customerId" from hourly_usage
     where quarantine_reason = ${CARRY_TO_NEXT_INVOICE} and late_item_id is null and credit_proposal_id is null
       and written_off_at is null and delta_token_count < 0 and customer_id is not null`.execute(database);
-  let count = await proposeAboveLedger(database, now);
+  let count = await database.transaction().execute((transaction) => proposeAboveLedger(transaction, now));
   if (customers.rows.length === 0) return count;
   const ids = customers.rows.map((row) => row.customerId);
   count += await database.transaction().execute(async (transaction) => {
@@ -88,11 +91,24 @@ async function proposeCorrection(
     .executeTakeFirstOrThrow();
   await sql`update hourly_usage set credit_proposal_id = ${row.credit_proposal_id}
             where hourly_usage_id = any(${group.hourlyUsageIds.map(String)}::bigint[])`.execute(transaction);
+  await auditProposals(
+    transaction,
+    [
+      {
+        creditProposalId: row.credit_proposal_id,
+        invoiceId: missedInvoiceId,
+        tokenCount: -tokenCount,
+        amountMinor: before - after,
+        cause: 'corrected_usage',
+      },
+    ],
+    now,
+  );
   return true;
 }
 
-async function proposeAboveLedger(database: LedgerDatabase, now: Date): Promise<number> {
-  const proposed = await sql`
+async function proposeAboveLedger(transaction: LedgerTransaction, now: Date): Promise<number> {
+  const proposed = await sql<Proposed>`
     insert into credit_proposals (customer_id, invoice_id, stripe_meter_id, product_name, line_id, period_start, period_end,
       token_count, currency, amount_minor, cause, idempotency_key, proposed_at)
     select m.customer_id, m.invoice_id, m.stripe_meter_id, m.product_name, m.line_id, m.period_start, m.period_end,
@@ -100,8 +116,38 @@ async function proposeAboveLedger(database: LedgerDatabase, now: Date): Promise<
       'invoice_above_ledger', 'tallystick_credit_above_' || md5(m.invoice_id || m.subscription_item_id || m.period_start), ${now}
     from close_meters m join invoices i on i.invoice_id = m.invoice_id
     where m.invoice_quantity > greatest(m.ledger_quantity, 0) and m.invoice_amount_minor > m.rated_amount_minor
-    on conflict (idempotency_key) do nothing`.execute(database);
-  return Number(proposed.numAffectedRows ?? 0n);
+    on conflict (idempotency_key) do nothing
+    returning credit_proposal_id as "creditProposalId", invoice_id as "invoiceId", token_count as "tokenCount",
+      amount_minor as "amountMinor", cause`.execute(transaction);
+  await auditProposals(transaction, proposed.rows, now);
+  return proposed.rows.length;
+}
+
+type Proposed = Pick<
+  CreditProposal,
+  'creditProposalId' | 'invoiceId' | 'tokenCount' | 'amountMinor' | 'cause'
+>;
+
+async function auditProposals(
+  transaction: LedgerTransaction,
+  proposals: readonly Proposed[],
+  now: Date,
+): Promise<void> {
+  await writeAudits(
+    transaction,
+    proposals.map((proposal) => ({
+      actor: JOB,
+      action: 'credit.propose',
+      target: `credit-${proposal.creditProposalId}`,
+      details: {
+        invoice_id: proposal.invoiceId,
+        token_count: String(proposal.tokenCount),
+        amount_minor: String(proposal.amountMinor),
+        cause: proposal.cause,
+      },
+      now,
+    })),
+  );
 }
 
 /** Proposals in these states, the oldest first. */
@@ -181,13 +227,25 @@ export async function decideCredit(
   });
 }
 
-/** The credit note exists. */
+/** The credit note exists. Audited. */
 export async function markCreditCreated(
   database: LedgerDatabase,
   created: { creditProposalId: bigint; creditNoteId: string; now: Date },
 ): Promise<void> {
-  await sql`update credit_proposals set state = 'created', credit_note_id = ${created.creditNoteId}, created_at = ${created.now}, last_error = null
-            where credit_proposal_id = ${created.creditProposalId} and state = 'approved'`.execute(database);
+  const { creditProposalId, creditNoteId, now } = created;
+  await database.transaction().execute(async (transaction) => {
+    const marked = await sql`
+      update credit_proposals set state = 'created', credit_note_id = ${creditNoteId}, created_at = ${now}, last_error = null
+      where credit_proposal_id = ${creditProposalId} and state = 'approved'`.execute(transaction);
+    if (marked.numAffectedRows !== 1n) return;
+    await writeAudit(transaction, {
+      actor: JOB,
+      action: 'credit.create',
+      target: `credit-${creditProposalId}`,
+      details: { credit_note_id: creditNoteId },
+      now,
+    });
+  });
 }
 
 /** Stripe refused; a person sees why, and the next run tries again. */

@@ -103,6 +103,13 @@ export async function recordGlobalMarkups(
         recorded_at: by.now,
       };
       await transaction.insertInto('global_markups').values(values).execute();
+      await writeAudit(transaction, {
+        actor: by.actor,
+        action: 'markup.record',
+        target: 'global',
+        details: { ...markup },
+        now: by.now,
+      });
     }
     return { recorded: fresh, refused };
   });

@@ -2,6 +2,7 @@ import { sql } from 'kysely';
 import { azureOpenAiPriceBook } from '../../pricing/azure-openai.ts';
 import { createPriceBook, type PriceBook } from '../../pricing/price-book.ts';
 import { TallystickError } from '../errors.ts';
+import { writeAudit } from './audit.ts';
 import type { LedgerDatabase, LedgerTransaction } from './database.ts';
 import { insertPriceBookContent, readPriceBookContent } from './price-book-rows.ts';
 
@@ -107,6 +108,13 @@ export async function seedLockedPriceBook(transaction: LedgerTransaction, now: D
     })
     .execute();
   await insertPriceBookContent(transaction, 1n, data);
+  await writeAudit(transaction, {
+    actor: 'tallystick',
+    action: 'price_book.seed',
+    target: `${data.version}+1`,
+    details: { addedRows: data.prices.length },
+    now,
+  });
   return true;
 }
 

@@ -2,6 +2,7 @@ import { randomUUID } from 'node:crypto';
 import { sql } from 'kysely';
 import { DAY_MS } from '../clock.ts';
 import { TallystickError } from '../errors.ts';
+import { writeAudit } from './audit.ts';
 import type { LedgerDatabase, LedgerTransaction } from './database.ts';
 
 /** One synchronization with the retail price list. */
@@ -34,7 +35,7 @@ export interface PriceSyncCounts {
 /** What the daily run is requested by. */
 export const DAILY_SYNC = 'schedule';
 
-/** Writes down that a synchronization is wanted; one that is not begun yet is taken for it. */
+/** Writes down that a synchronization is wanted, audited; one that is not begun yet is taken for it. */
 export async function requestPriceSync(
   database: LedgerDatabase,
   request: { requestedBy: string; now: Date },
@@ -58,6 +59,13 @@ export async function requestPriceSync(
       })
       .returningAll()
       .executeTakeFirstOrThrow();
+    await writeAudit(transaction, {
+      actor: request.requestedBy,
+      action: 'price_sync.request',
+      target: row.price_sync_run_id,
+      details: {},
+      now: request.now,
+    });
     return toRun(row);
   });
 }

@@ -4,7 +4,7 @@ import type { LedgerDatabase } from './database.ts';
 import { releaseQuarantine } from './quarantine.ts';
 import { audit, getWaitingEntry, resolvedMeanwhile } from './quarantine-desk.ts';
 import type { QuarantineEntry } from './quarantine-entries.ts';
-import { assignSubject } from './subjects.ts';
+import { assignSubjectWithin } from './subjects.ts';
 
 /** What a customer cures: usage that has none, or another than its tenant says. */
 const CURED_BY_CUSTOMER: Record<string, readonly string[]> = {
@@ -19,7 +19,7 @@ export function unattributedSubject(customerId: string): string {
 
 /**
  * Says whose an entry is: its subject becomes the customer's, with all that waits for it. Usage that named no
- * subject gets one that stands for the customer's unattributed usage. Audited.
+ * subject gets one that stands for the customer's unattributed usage. All of it or nothing, and audited.
  * @returns the entry, its subject now, and the tokens of settled usage taken up at once; source items follow with
  *   the next synchronization
  * @throws ValidationError when a customer does not cure the reason; TallystickError UNKNOWN_CUSTOMER, NOT_FOUND, CONFLICT
@@ -39,8 +39,8 @@ export async function assignEntry(
   }
   const hasNoSubject = entry.reason === 'no_subject';
   const subject = hasNoSubject ? unattributedSubject(customerId) : entry.subject;
-  await assignSubject(database, { subject, customerId, actor, now });
   await database.transaction().execute(async (transaction) => {
+    await assignSubjectWithin(transaction, { subject, customerId, actor, now });
     if (entry.stage === 'source_item') {
       const changed = await sql`
         update source_items set retry_requested_at = ${now}
@@ -52,5 +52,5 @@ export async function assignEntry(
     }
     await audit(transaction, 'quarantine.assign', entry, given, { customer_id: customerId, subject });
   });
-  return { entry, subject, releasedTokenCount: await releaseQuarantine(database, now) };
+  return { entry, subject, releasedTokenCount: await releaseQuarantine(database, { actor, now }) };
 }

@@ -1,18 +1,40 @@
 import { sql } from 'kysely';
+import { writeAudit } from './audit.ts';
 import type { LedgerDatabase, LedgerTransaction } from './database.ts';
 import { audit, getWaitingEntry, resolvedMeanwhile } from './quarantine-desk.ts';
 import type { QuarantineEntry } from './quarantine-entries.ts';
 import { reopenHours } from './settlements.ts';
 
 /**
+ * Takes up everything that an outside system refused, with one audit row in the same transaction.
+ * @returns how many events and pushes
+ */
+export async function retryAllRefused(
+  database: LedgerDatabase,
+  by: { actor: string; now: Date },
+): Promise<number> {
+  return await database.transaction().execute(async (transaction) => {
+    const eventCount = await retryRefusedEvents(transaction);
+    const pushCount = await retryRefusedPushes(transaction);
+    if (eventCount + pushCount > 0) {
+      await writeAudit(transaction, {
+        actor: by.actor,
+        action: 'quarantine.retry_all',
+        target: 'refused',
+        details: { event_count: eventCount, push_count: pushCount },
+        now: by.now,
+      });
+    }
+    return eventCount + pushCount;
+  });
+}
+
+/**
  * Puts refused events back into the outbox, bytes and id unchanged, and opens their hours again.
  * `only` names one of them; without it those that were refused, not those whose row is corrupt.
  * @returns how many
  */
-export async function retryRefusedEvents(
-  database: LedgerDatabase | LedgerTransaction,
-  only?: string,
-): Promise<number> {
+async function retryRefusedEvents(database: LedgerTransaction, only?: string): Promise<number> {
   const released = await sql<{ window_start: Date }>`
     update usage_events set status = 'pending', quarantine_reason = null, claimed_until = null
     where status = 'quarantined' and written_off_at is null
@@ -26,7 +48,7 @@ export async function retryRefusedEvents(
 }
 
 /** Judges one row of settled usage anew at the next push. */
-export async function retryUsage(database: LedgerTransaction, hourlyUsageId: string): Promise<boolean> {
+async function retryUsage(database: LedgerTransaction, hourlyUsageId: string): Promise<boolean> {
   const released = await sql`
     update hourly_usage set quarantine_reason = null, quarantine_detail = null, customer_id = null
     where hourly_usage_id = ${hourlyUsageId}::bigint and quarantine_reason is not null and written_off_at is null
@@ -41,10 +63,7 @@ export async function retryUsage(database: LedgerTransaction, hourlyUsageId: str
  * new plan overwrites.
  * @returns how many
  */
-export async function retryRefusedPushes(
-  database: LedgerDatabase | LedgerTransaction,
-  only?: string,
-): Promise<number> {
+async function retryRefusedPushes(database: LedgerTransaction, only?: string): Promise<number> {
   const chosen = sql`p.status = 'refused' and p.written_off_at is null
     and ${only === undefined ? sql`true` : sql`p.meter_push_id = ${only}::bigint`}`;
   const isHourWindow = sql`exists (select 1 from stripe_meters m

@@ -1,6 +1,7 @@
 import { sql } from 'kysely';
+import { writeAudit, writeAudits } from './audit.ts';
 import { isFree } from './billing-places.ts';
-import type { LedgerDatabase } from './database.ts';
+import type { LedgerDatabase, LedgerTransaction } from './database.ts';
 
 /** Reasons that a change of catalog, subjects or bindings can cure; the rest need a person. */
 const CURABLE_REASONS = [
@@ -15,12 +16,35 @@ const CURABLE_REASONS = [
 
 /**
  * Takes up settled usage whose cause of quarantine may be gone: it is judged anew by the next push.
- * Called after every change of catalog, subjects or bindings; rows still without cure go back with their reason.
+ * Called after every change of catalog, subjects or bindings; rows still without cure go back with their reason. Audited
+ * as soon as it changes anything.
  * @returns the number of tokens taken up
  */
-export async function releaseQuarantine(database: LedgerDatabase, now: Date): Promise<bigint> {
-  await assignSubjectsByTenant(database, now);
-  const released = await sql<{ token_count: bigint }>`
+export async function releaseQuarantine(
+  database: LedgerDatabase,
+  by: { actor: string; now: Date },
+): Promise<bigint> {
+  await assignSubjectsByTenant(database, by);
+  return await database.transaction().execute(async (transaction) => {
+    const released = await releaseCurable(transaction, by.now);
+    if (released.row_count > 0n) {
+      await writeAudit(transaction, {
+        actor: by.actor,
+        action: 'quarantine.release',
+        target: 'hourly_usage',
+        details: { row_count: String(released.row_count), token_count: String(released.token_count) },
+        now: by.now,
+      });
+    }
+    return released.token_count;
+  });
+}
+
+async function releaseCurable(
+  transaction: LedgerTransaction,
+  now: Date,
+): Promise<{ row_count: bigint; token_count: bigint }> {
+  const released = await sql<{ row_count: bigint; token_count: bigint }>`
     with all_bindings as (
       select model, token_type, feature, stripe_meter_id from meter_bindings
       union all select model, token_type, feature, stripe_meter_id from legacy_bindings),
@@ -49,20 +73,40 @@ export async function releaseQuarantine(database: LedgerDatabase, now: Date): Pr
             where b.token_type = h.token_type and b.model in (h.model, '*') and b.feature in (h.feature, '*'))
         end)
       returning h.delta_token_count)
-    select coalesce(sum(delta_token_count), 0)::bigint as token_count from released`.execute(database);
-  return released.rows[0]?.token_count ?? 0n;
+    select count(*) as row_count, coalesce(sum(delta_token_count), 0)::bigint as token_count from released`.execute(
+    transaction,
+  );
+  return released.rows[0] ?? { row_count: 0n, token_count: 0n };
 }
 
 /**
  * Subjects without a customer join the one that owns their tenant. Those that came by their tenant follow it
- * to a new owner; what was billed to the old one stays there.
+ * to a new owner; what was billed to the old one stays there. Audited, by customer.
  */
-export async function assignSubjectsByTenant(database: LedgerDatabase, now: Date): Promise<void> {
-  await sql`
-    update subjects s set customer_id = c.customer_id, assigned_by = 'tenant', updated_at = ${now}
-    from customers c
-    where s.tenant_key <> '' and c.tenant_key = s.tenant_key and c.deleted_at is null
-      and (s.customer_id is null or (s.assigned_by = 'tenant' and s.customer_id <> c.customer_id))`.execute(
-    database,
-  );
+async function assignSubjectsByTenant(
+  database: LedgerDatabase,
+  { actor, now }: { actor: string; now: Date },
+): Promise<void> {
+  await database.transaction().execute(async (transaction) => {
+    const moved = await sql<{ customer_id: string; tenant_key: string; subjects: string[] }>`
+      with moved as (
+        update subjects s set customer_id = c.customer_id, assigned_by = 'tenant', updated_at = ${now}
+        from customers c
+        where s.tenant_key <> '' and c.tenant_key = s.tenant_key and c.deleted_at is null
+          and (s.customer_id is null or (s.assigned_by = 'tenant' and s.customer_id <> c.customer_id))
+        returning s.customer_id, s.tenant_key, s.subject)
+      select customer_id, tenant_key, array_agg(subject order by subject) as subjects from moved group by 1, 2 order by 1`.execute(
+      transaction,
+    );
+    await writeAudits(
+      transaction,
+      moved.rows.map(({ customer_id, tenant_key, subjects }) => ({
+        actor,
+        action: 'subject.follow_tenant',
+        target: customer_id,
+        details: { tenant_key, subjects },
+        now,
+      })),
+    );
+  });
 }

@@ -75,7 +75,7 @@ export async function commitTakenUp(
 ): Promise<void> {
   if (items.length === 0) return;
   await database.transaction().execute(async (transaction) => {
-    if ((await takeUpItems(transaction, items)) !== items.length) throw new KnownItemsError();
+    if ((await takeUpItems(transaction, items, now)) !== items.length) throw new KnownItemsError();
     await insertUsageEvents(transaction, events, now);
     await insertNewSubjects(transaction, items, now);
   });

@@ -48,7 +48,7 @@ export async function rateCostDay(
     });
     if (due.cause !== null && before.revision > 0n) {
       await writeAudit(transaction, {
-        actor: 'rate-usage',
+        actor: 'job:rate-usage',
         action: 'costs.rerate',
         target: day,
         details: {

@@ -2,6 +2,7 @@ import { randomUUID } from 'node:crypto';
 import { sql } from 'kysely';
 import { addMs, DAY_MS, type TimeWindow } from '../clock.ts';
 import { TallystickError, ValidationError } from '../errors.ts';
+import { writeAudit } from './audit.ts';
 import type { LedgerDatabase } from './database.ts';
 
 /** A look, asked for by a person, at everything whose event time lies in a window. */
@@ -54,24 +55,33 @@ export function checkRescanWindow(
   }
 }
 
-/** Writes down that a window is to be looked at; the next run of `rescan-usage` does it. */
+/** Writes down that a window is to be looked at; the next run of `rescan-usage` does it. Audited. */
 export async function requestRescan(
   database: LedgerDatabase,
   request: { window: TimeWindow; requestedBy: string; now: Date },
 ): Promise<Rescan> {
-  const row = await database
-    .insertInto('rescans')
-    .values({
-      rescan_id: `rescan_${randomUUID().replaceAll('-', '')}`,
-      window_start: request.window.start,
-      window_end: request.window.end,
-      requested_by: request.requestedBy,
-      done_until: request.window.start,
-      created_at: request.now,
-    })
-    .returningAll()
-    .executeTakeFirstOrThrow();
-  return toRescan(row);
+  return await database.transaction().execute(async (transaction) => {
+    const row = await transaction
+      .insertInto('rescans')
+      .values({
+        rescan_id: `rescan_${randomUUID().replaceAll('-', '')}`,
+        window_start: request.window.start,
+        window_end: request.window.end,
+        requested_by: request.requestedBy,
+        done_until: request.window.start,
+        created_at: request.now,
+      })
+      .returningAll()
+      .executeTakeFirstOrThrow();
+    await writeAudit(transaction, {
+      actor: request.requestedBy,
+      action: 'rescan.request',
+      target: row.rescan_id,
+      details: { from: request.window.start, to: request.window.end },
+      now: request.now,
+    });
+    return toRescan(row);
+  });
 }
 
 /** @throws TallystickError NOT_FOUND */

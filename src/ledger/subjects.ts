@@ -1,7 +1,7 @@
 import { TallystickError } from '../errors.ts';
 import { writeAudit } from './audit.ts';
 import { unknownCustomer } from './customers.ts';
-import type { LedgerDatabase } from './database.ts';
+import type { LedgerDatabase, LedgerTransaction } from './database.ts';
 
 export interface Subject {
   subject: string;
@@ -41,6 +41,14 @@ export async function getSubject(database: LedgerDatabase, subject: string): Pro
   return toSubject(row);
 }
 
+export interface SubjectAssignment {
+  subject: string;
+  /** Null: nobody's. */
+  customerId: string | null;
+  actor: string;
+  now: Date;
+}
+
 /**
  * Says whose a subject is (`customerId` null: nobody's), with an audit row in the same transaction. A subject
  * not seen yet may be assigned beforehand. Usage already billed stays where it is.
@@ -48,46 +56,52 @@ export async function getSubject(database: LedgerDatabase, subject: string): Pro
  */
 export async function assignSubject(
   database: LedgerDatabase,
-  assignment: { subject: string; customerId: string | null; actor: string; now: Date },
+  assignment: SubjectAssignment,
+): Promise<Subject> {
+  return await database.transaction().execute((transaction) => assignSubjectWithin(transaction, assignment));
+}
+
+/** The same as a part of something larger. */
+export async function assignSubjectWithin(
+  transaction: LedgerTransaction,
+  assignment: SubjectAssignment,
 ): Promise<Subject> {
   const { subject, customerId, actor, now } = assignment;
-  return await database.transaction().execute(async (transaction) => {
-    if (customerId !== null) {
-      const customer = await transaction
-        .selectFrom('customers')
-        .select('customer_id')
-        .where('customer_id', '=', customerId)
-        .where('deleted_at', 'is', null)
-        .forShare()
-        .executeTakeFirst();
-      if (customer === undefined) throw unknownCustomer(customerId);
-    }
-    const before = await transaction
-      .selectFrom('subjects')
-      .select(['customer_id', 'assigned_by'])
-      .where('subject', '=', subject)
-      .forUpdate()
+  if (customerId !== null) {
+    const customer = await transaction
+      .selectFrom('customers')
+      .select('customer_id')
+      .where('customer_id', '=', customerId)
+      .where('deleted_at', 'is', null)
+      .forShare()
       .executeTakeFirst();
-    const values = {
-      customer_id: customerId,
-      assigned_by: customerId === null ? null : ('person' as const),
-      updated_at: now,
-    };
-    const row = await transaction
-      .insertInto('subjects')
-      .values({ subject, tenant_key: '', first_seen_at: now, ...values })
-      .onConflict((conflict) => conflict.column('subject').doUpdateSet(values))
-      .returningAll()
-      .executeTakeFirstOrThrow();
-    await writeAudit(transaction, {
-      actor,
-      action: 'subject.assign',
-      target: subject,
-      details: { before: before ?? null, after: { customer_id: customerId } },
-      now,
-    });
-    return toSubject(row);
+    if (customer === undefined) throw unknownCustomer(customerId);
+  }
+  const before = await transaction
+    .selectFrom('subjects')
+    .select(['customer_id', 'assigned_by'])
+    .where('subject', '=', subject)
+    .forUpdate()
+    .executeTakeFirst();
+  const values = {
+    customer_id: customerId,
+    assigned_by: customerId === null ? null : ('person' as const),
+    updated_at: now,
+  };
+  const row = await transaction
+    .insertInto('subjects')
+    .values({ subject, tenant_key: '', first_seen_at: now, ...values })
+    .onConflict((conflict) => conflict.column('subject').doUpdateSet(values))
+    .returningAll()
+    .executeTakeFirstOrThrow();
+  await writeAudit(transaction, {
+    actor,
+    action: 'subject.assign',
+    target: subject,
+    details: { before: before ?? null, after: { customer_id: customerId } },
+    now,
   });
+  return toSubject(row);
 }
 
 function toSubject(row: {

@@ -1,16 +1,18 @@
 import { sql } from 'kysely';
+import { writeAudit } from './audit.ts';
 import type { LedgerTransaction } from './database.ts';
 import { type SourceItem, toJson } from './source-items.ts';
 
 /**
  * Takes items out of quarantine: the source has told them again, and now they are sound. What they say now
  * replaces what they said then; each feeds the usage event named on it. An item that somebody else took up or
- * wrote off in the meantime is left alone.
+ * wrote off in the meantime is left alone. Audited.
  * @returns how many were taken up
  */
 export async function takeUpItems(
   transaction: LedgerTransaction,
   items: readonly SourceItem[],
+  now: Date,
 ): Promise<number> {
   if (items.length === 0) return 0;
   const updated = await sql`
@@ -38,5 +40,15 @@ export async function takeUpItems(
         deployment, token_kind, token_count, request_count, usage_event_id, request_facts)
     where s.event_day = told.event_day and s.source_item_id = told.source_item_id and s.metric_name = told.metric_name
       and s.quarantine_reason is not null and s.written_off_at is null`.execute(transaction);
-  return Number(updated.numAffectedRows ?? 0n);
+  const itemCount = Number(updated.numAffectedRows ?? 0n);
+  if (itemCount > 0) {
+    await writeAudit(transaction, {
+      actor: 'job:take-up-items',
+      action: 'quarantine.take_up',
+      target: 'source_items',
+      details: { item_count: itemCount },
+      now,
+    });
+  }
+  return itemCount;
 }

@@ -1,5 +1,5 @@
 import type { Context } from 'hono';
-import { findBearerKey } from '../api/authentication.ts';
+import { findCaller } from '../api/authentication.ts';
 import type { Api, ApiDependencies, ApiEnvironment } from '../api/dependencies.ts';
 import { readLinkKey } from '../api/page-links.ts';
 import { isQuoteLinkValid } from '../api/quote-links.ts';
@@ -44,8 +44,8 @@ async function hasQuoteScope(
   dependencies: ApiDependencies,
   context: Context<ApiEnvironment>,
 ): Promise<boolean> {
-  const key = await findBearerKey(dependencies, context);
-  return key?.scopes.some((scope) => ['sales', 'finance', 'admin'].includes(scope)) ?? false;
+  const caller = await findCaller(dependencies, context);
+  return caller?.scopes.some((scope) => ['sales', 'finance', 'admin'].includes(scope)) ?? false;
 }
 
 /** Null also for quotes of before there were pages: they lack what a page shows. */

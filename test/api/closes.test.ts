@@ -39,7 +39,12 @@ async function open() {
   });
   const keys = new Map<string, string>();
   for (const scope of ['finance', 'admin', 'sales'] as const) {
-    const { plainKey } = await createApiKey(database, { name: scope, scopes: [scope], now: clock.now() });
+    const { plainKey } = await createApiKey(database, {
+      name: scope,
+      scopes: [scope],
+      actor: 'test',
+      now: clock.now(),
+    });
     keys.set(scope, plainKey);
   }
   const document = (await (await app.request('/openapi.json')).json()) as OpenApiDocument;

@@ -25,7 +25,12 @@ describe('the coverage report', () => {
     accept = '*/*',
   ) {
     const { database, clock, billing } = opened.deps;
-    const { plainKey } = await createApiKey(database, { name: scope, scopes: [scope], now: clock.now() });
+    const { plainKey } = await createApiKey(database, {
+      name: scope,
+      scopes: [scope],
+      actor: 'test',
+      now: clock.now(),
+    });
     const api = createApp({ database, clock, billing, version: '0.0.0-test' });
     return await api.request(path, { headers: { authorization: `Bearer ${plainKey}`, accept } });
   }

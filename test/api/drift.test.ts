@@ -37,6 +37,7 @@ async function call(path: string, init: RequestInit & { scope?: ApiScope } = {})
   const { plainKey } = await createApiKey(deps.database, {
     name: scope,
     scopes: [scope],
+    actor: 'test',
     now: deps.clock.now(),
   });
   const headers = { authorization: `Bearer ${plainKey}`, ...request.headers };

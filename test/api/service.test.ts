@@ -89,14 +89,15 @@ describe('API keys', () => {
     const { plainKey, key } = await createApiKey(database, {
       name: 'short-lived',
       scopes: ['finance'],
+      actor: 'test',
       now: bench.clock.now(),
     });
     const stored = await database.selectFrom('api_keys').selectAll().execute();
     expect(JSON.stringify(stored)).not.toContain(plainKey.slice(4));
     const headers = { authorization: `Bearer ${plainKey}` };
     expect((await bench.call('/v1/status', { scope: null, headers })).status).toBe(200);
-    expect(await revokeApiKey(database, key.apiKeyId, bench.clock.now())).toBe(true);
-    expect(await revokeApiKey(database, key.apiKeyId, bench.clock.now())).toBe(false);
+    expect(await revokeApiKey(database, key.apiKeyId, { actor: 'test', now: bench.clock.now() })).toBe(true);
+    expect(await revokeApiKey(database, key.apiKeyId, { actor: 'test', now: bench.clock.now() })).toBe(false);
     expect((await bench.call('/v1/status', { scope: null, headers })).status).toBe(401);
     const listed = (await listApiKeys(database)).find((entry) => entry.apiKeyId === key.apiKeyId);
     expect(listed?.lastUsedAt).toEqual(bench.clock.now());
@@ -105,9 +106,15 @@ describe('API keys', () => {
   it('refuses a key without a name or with an unknown scope', async () => {
     const { database } = bench.ledger;
     const now = bench.clock.now();
-    await expect(createApiKey(database, { name: ' ', scopes: ['admin'], now })).rejects.toThrow('name');
-    await expect(createApiKey(database, { name: 'x', scopes: ['root'], now })).rejects.toThrow('scopes');
-    await expect(createApiKey(database, { name: 'x', scopes: [], now })).rejects.toThrow('scopes');
+    await expect(
+      createApiKey(database, { name: ' ', scopes: ['admin'], actor: 'test', now }),
+    ).rejects.toThrow('name');
+    await expect(createApiKey(database, { name: 'x', scopes: ['root'], actor: 'test', now })).rejects.toThrow(
+      'scopes',
+    );
+    await expect(createApiKey(database, { name: 'x', scopes: [], actor: 'test', now })).rejects.toThrow(
+      'scopes',
+    );
   });
 });
 

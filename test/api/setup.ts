@@ -57,8 +57,14 @@ export async function createApiBench(more: Partial<ApiDependencies> = {}): Promi
   const clock = new SettableClock('2026-11-21T10:30:00.000Z');
   const api = createApp({ database: ledger.database, clock, billing, version: '0.0.0-test', ...more });
   const makeKey = async (scope: ApiScope) =>
-    (await createApiKey(ledger.database, { name: `${scope} key`, scopes: [scope], now: clock.now() }))
-      .plainKey;
+    (
+      await createApiKey(ledger.database, {
+        name: `${scope} key`,
+        scopes: [scope],
+        actor: 'test',
+        now: clock.now(),
+      })
+    ).plainKey;
   const keys = {
     sales: await makeKey('sales'),
     finance: await makeKey('finance'),

@@ -43,6 +43,7 @@ beforeAll(async () => {
   ({ plainKey } = await createApiKey(pipeline.deps.database, {
     name: 'sales',
     scopes: ['sales'],
+    actor: 'test',
     now: pipeline.clock.now(),
   }));
   await pipeline.run();

@@ -46,7 +46,12 @@ async function run({ quick, cleanup, note }: BenchContext): Promise<Measurement>
   const settings = { ...DEFAULT_API_SETTINGS, stripePreviewReadsPerDay: 0 };
   const billing = createStripe({ STRIPE_API_KEY: 'sk_test_unused', STRIPE_API_BASE: 'http://127.0.0.1:9' });
   const app = createApp({ database, billing, clock, version: 'bench', settings });
-  const { plainKey } = await createApiKey(database, { name: 'bench', scopes: ['sales'], now: clock.now() });
+  const { plainKey } = await createApiKey(database, {
+    name: 'bench',
+    scopes: ['sales'],
+    actor: 'test',
+    now: clock.now(),
+  });
   const preview = async () => {
     const response = await app.request('/v1/customers/bench/invoice-preview', {
       headers: { authorization: `Bearer ${plainKey}` },

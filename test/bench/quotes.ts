@@ -49,7 +49,7 @@ async function compare({ quick, cleanup, note }: BenchContext): Promise<Compared
   await seedPriceBook(database, now);
   await seedPlans(database, now);
   await insertCatalog(database);
-  const { plainKey } = await createApiKey(database, { name: 'bench', scopes: ['sales'], now });
+  const { plainKey } = await createApiKey(database, { name: 'bench', scopes: ['sales'], actor: 'test', now });
   const billing = createStripe({ ...loadConfig({}), STRIPE_API_KEY: 'sk_test_unused' });
   const app = createApp({ database, clock: systemClock, billing, version: 'bench' });
   const body = JSON.stringify({

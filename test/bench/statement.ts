@@ -52,6 +52,7 @@ async function run({ quick, cleanup, note }: BenchContext): Promise<Measurement>
   const { plainKey } = await createApiKey(database, {
     name: 'bench',
     scopes: ['finance'],
+    actor: 'test',
     now: systemClock.now(),
   });
   const made = await app.request('http://bench.test/v1/statements/in_bench/links', {

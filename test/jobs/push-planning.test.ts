@@ -73,7 +73,7 @@ describe('usage without a place to bill it', () => {
     const now = pipeline.clock.now();
     const { database } = pipeline.deps;
     await assignSubject(database, { subject: 'contractor', customerId: 'fabrikam', actor: 'test', now });
-    expect(await releaseQuarantine(database, now)).toBe(120n);
+    expect(await releaseQuarantine(database, { actor: 'test', now })).toBe(120n);
     await pipeline.run('push-usage');
     expect(await balance(pipeline)).toMatchObject({ billed: 120n, quarantined: 0n, due: 0n, drift: 0n });
     expect(await hoursInStripe('fabrikam', 'gpt_4o_prompt_tokens')).toEqual([[1, 100]]);

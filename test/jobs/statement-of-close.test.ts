@@ -20,7 +20,12 @@ afterEach(() => pipeline.close());
 async function openApi() {
   const { database, clock, billing } = pipeline.deps;
   const app = createApp({ database, clock, billing, version: 'test' });
-  const { plainKey } = await createApiKey(database, { name: 'test', scopes: ['finance'], now: clock.now() });
+  const { plainKey } = await createApiKey(database, {
+    name: 'test',
+    scopes: ['finance'],
+    actor: 'test',
+    now: clock.now(),
+  });
   return async <Body>(path: string): Promise<Body> => {
     const response = await app.request(path, { headers: { authorization: `Bearer ${plainKey}` } });
     expect(response.status, await response.clone().text()).toBe(200);

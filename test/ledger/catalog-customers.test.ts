@@ -28,7 +28,9 @@ function customer(
 }
 
 const store = (...customers: CatalogCustomer[]) =>
-  ledger.database.transaction().execute((transaction) => storeCustomers(transaction, customers, now));
+  ledger.database
+    .transaction()
+    .execute((transaction) => storeCustomers(transaction, customers, { now, actor: 'test' }));
 
 const read = async () =>
   (

@@ -64,7 +64,7 @@ describe('a tiered price of a subscription item', () => {
             deleted: false,
           })),
         },
-        { now },
+        { now, actor: 'test' },
       );
     const read = await account.billing.readCatalog({ invoicesSince: now });
     await store(read);

@@ -26,7 +26,8 @@ beforeAll(async () => {
   account = await openAccount();
   await fillLedger();
   const now = new Date();
-  key = (await createApiKey(ledger.database, { name: 'worker test', scopes: ['admin'], now })).plainKey;
+  key = (await createApiKey(ledger.database, { name: 'worker test', scopes: ['admin'], actor: 'test', now }))
+    .plainKey;
   worker = await runWorker(bundle, settings());
 }, 120_000);
 
@@ -60,7 +61,7 @@ async function fillLedger(): Promise<void> {
     currency: customer.currency,
     deleted: false,
   }));
-  await storeCatalog(ledger.database, { ...catalog, customers }, { now: new Date() });
+  await storeCatalog(ledger.database, { ...catalog, customers }, { now: new Date(), actor: 'test' });
   await ledger.database
     .insertInto('hourly_usage')
     .values({

@@ -1,0 +1,292 @@
+import { sql } from 'kysely';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { seedPriceBook } from '../../src/ledger/price-book.ts';
+import { type AuditWatch, isAudited, watchAudit } from '../setup/audit-watch.ts';
+import { insertListedPrices, UNNAMED_METER } from './listed-prices.ts';
+import { type ApiBench, createApiBench } from './setup.ts';
+import { insertCatalog, insertUsage } from './world.ts';
+
+let bench: ApiBench;
+let watch: AuditWatch;
+const ids: Record<string, string> = {};
+beforeAll(async () => {
+  bench = await createApiBench();
+  const { database } = bench.ledger;
+  await insertCatalog(database);
+  await seedPriceBook(database, bench.clock.now());
+  const { largeChange, unmapped } = await insertListedPrices(database, bench.clock.now());
+  const waiting = { hour: '2026-11-20T09:00:00Z', model: 'mystery', quarantine: 'no_binding' };
+  await insertUsage(database, [
+    { ...waiting, tokens: 30n, subject: 'stray', customer: null, quarantine: 'no_customer' },
+    { ...waiting, tokens: 31n },
+    { ...waiting, tokens: 32n, feature: 'search' },
+    { ...waiting, tokens: 33n, subject: 'other', customer: null, quarantine: 'no_customer' },
+    { ...waiting, tokens: 34n, subject: 'owned', customer: null, quarantine: 'no_customer' },
+  ]);
+  await sql`insert into subjects (subject, tenant_key, first_seen_at, updated_at)
+            values ('other', '', now(), now()), ('owned', 'contoso', now(), now())`.execute(database);
+  await sql`insert into invoices (invoice_id, customer_id, subscription_id, status, currency, total_minor, period_start, period_end, synced_at)
+            values ('in_1', 'northwind', 'sub_northwind', 'draft', 'usd', 100, '2026-10-01', '2026-11-01', now())`.execute(
+    database,
+  );
+  await sql`insert into closes (invoice_id, customer_id, subscription_id, currency, period_start, period_end, state, found_at, state_at)
+            values ('in_1', 'northwind', 'sub_northwind', 'usd', '2026-10-01', '2026-11-01', 'held', now(), now())`.execute(
+    database,
+  );
+  const credits = await sql<{ id: string }>`
+    insert into credit_proposals (customer_id, invoice_id, stripe_meter_id, product_name, period_start, period_end, token_count,
+      currency, amount_minor, cause, idempotency_key, proposed_at)
+    select 'northwind', 'in_1', 'mtr_prompt', 'Prompt', '2026-10-01', '2026-11-01', 5, 'usd', 7, 'corrected_usage', key, now()
+    from unnest(array['one', 'two']) as key returning credit_proposal_id::text as id`.execute(database);
+  const usage = await sql<{ id: string; token_count: bigint }>`
+    select 'usage-' || hourly_usage_id as id, token_count from hourly_usage`.execute(database);
+  const usageOf = (count: bigint) => usage.rows.find((row) => row.token_count === count)?.id ?? '';
+  Object.assign(ids, {
+    largeChange,
+    unmapped,
+    approved: credits.rows[0]?.id,
+    rejected: credits.rows[1]?.id,
+    assigned: usageOf(30n),
+    retried: usageOf(31n),
+    writtenOff: usageOf(32n),
+  });
+  const quote = await bench.call('/v1/quotes', {
+    method: 'POST',
+    body: JSON.stringify(QUOTE),
+    headers: { 'content-type': 'application/json' },
+  });
+  ids.quote = ((await quote.json()) as { quoteId: string }).quoteId;
+  watch = await watchAudit(database);
+});
+afterAll(() => bench.close());
+
+interface Expected {
+  path: () => string;
+  body?: object | string;
+  status: number;
+  /** What each transaction with an audit row says, in order; empty: none has one, and nothing watched has changed. */
+  actions: string[][];
+}
+
+const RATES = `plan: audited
+name: Audited
+currency: usd
+versions:
+  - effectiveFrom: 2026-12-01
+    rates:
+      - { model: gpt-4o, tokenType: prompt, perMillion: 5 }`;
+const reason = 'for the test';
+const QUOTE = { usage: [{ model: 'gpt-4o', promptTokenCount: 1_000, completionTokenCount: 10 }] };
+
+/** One good request for every route that is no GET. */
+const REQUESTS: Record<string, Expected> = {
+  'PUT /v1/customers/{customerId}': {
+    path: () => '/v1/customers/contoso',
+    body: { name: 'Contoso', tenantKey: 'contoso', stripeCustomerId: null },
+    status: 201,
+    actions: [['customer.put'], ['quarantine.release']],
+  },
+  'PUT /v1/subjects/{subject}': {
+    path: () => '/v1/subjects/other',
+    body: { customerId: 'adatum' },
+    status: 200,
+    actions: [['subject.assign'], ['quarantine.release']],
+  },
+  'POST /v1/quarantine/{id}/assign': {
+    path: () => `/v1/quarantine/${ids.assigned}/assign`,
+    body: { customerId: 'adatum' },
+    status: 200,
+    // Whose the subject is from now on, and what it was said for.
+    actions: [['subject.assign', 'quarantine.assign'], ['quarantine.release']],
+  },
+  'POST /v1/quarantine/{id}/retry': {
+    path: () => `/v1/quarantine/${ids.retried}/retry`,
+    status: 202,
+    actions: [['quarantine.retry']],
+  },
+  'POST /v1/quarantine/{id}/write-off': {
+    path: () => `/v1/quarantine/${ids.writtenOff}/write-off`,
+    body: { reason },
+    status: 200,
+    actions: [['quarantine.write_off']],
+  },
+  'POST /v1/closes/{invoiceId}/release': {
+    path: () => '/v1/closes/in_1/release',
+    body: { reason },
+    status: 202,
+    actions: [['close.release']],
+  },
+  'POST /v1/credit-proposals/{id}/approve': {
+    path: () => `/v1/credit-proposals/${ids.approved}/approve`,
+    body: {},
+    status: 202,
+    actions: [['credit.approve']],
+  },
+  'POST /v1/credit-proposals/{id}/reject': {
+    path: () => `/v1/credit-proposals/${ids.rejected}/reject`,
+    body: { reason },
+    status: 200,
+    actions: [['credit.reject']],
+  },
+  'POST /v1/prices': {
+    path: () => '/v1/prices',
+    body: {
+      reason,
+      prices: [{ model: 'o3', tokenType: 'prompt', amount: '1.80', effectiveFrom: '2026-12-01' }],
+    },
+    status: 201,
+    actions: [['price_book.add']],
+  },
+  'POST /v1/prices/import': {
+    path: () => `/v1/prices/import?reason=${encodeURIComponent(reason)}`,
+    body: `prices:
+  - { model: o3, tokenType: prompt, amount: 1.70, effectiveFrom: 2027-01-01 }`,
+    status: 201,
+    actions: [['price_book.import']],
+  },
+  'POST /v1/deployments': {
+    path: () => '/v1/deployments',
+    body: { reason, deployments: [{ deployment: 'chat-*', model: 'o3' }] },
+    status: 201,
+    actions: [['price_book.deployment']],
+  },
+  'POST /v1/prices/sync': { path: () => '/v1/prices/sync', status: 202, actions: [['price_sync.request']] },
+  'POST /v1/prices/sync/items/{id}/accept': {
+    path: () => `/v1/prices/sync/items/${ids.largeChange}/accept`,
+    body: { reason },
+    status: 200,
+    // What was decided, and what the book became by it.
+    actions: [['price_book.sync', 'price_sync.accept']],
+  },
+  'POST /v1/prices/sync/items/{id}/reject': {
+    path: () => `/v1/prices/sync/items/${ids.unmapped}/reject`,
+    body: { reason },
+    status: 200,
+    actions: [['price_sync.reject']],
+  },
+  'PUT /v1/prices/meters/{meterId}': {
+    path: () => `/v1/prices/meters/${UNNAMED_METER}`,
+    body: { target: null, note: reason },
+    status: 200,
+    actions: [['retail_meter.map']],
+  },
+  'POST /v1/plans': { path: () => '/v1/plans', body: RATES, status: 201, actions: [['plan.record']] },
+  'POST /v1/provisioned': {
+    path: () => '/v1/provisioned',
+    body: {
+      deployment: 'ptu-1',
+      from: '2026-11-20T05:00:00Z',
+      unitCount: 10,
+      unitIncrement: 10,
+      hourlyUsdPerUnit: '1',
+      tokensPerMinutePerUnit: 1_000,
+      completionWeight: '4',
+    },
+    status: 201,
+    actions: [['provisioned.add']],
+  },
+  'POST /v1/rescans': {
+    path: () => '/v1/rescans',
+    body: { from: '2026-11-01T00:00:00Z', to: '2026-11-02T00:00:00Z' },
+    status: 202,
+    actions: [['rescan.request']],
+  },
+  'POST /v1/reconciliations': {
+    path: () => '/v1/reconciliations',
+    body: { from: '2026-11-01T00:00:00Z', to: '2026-11-02T00:00:00Z' },
+    status: 202,
+    actions: [['reconciliation.request']],
+  },
+  'POST /v1/statements/{invoiceId}/links': {
+    path: () => '/v1/statements/in_1/links',
+    body: {},
+    status: 201,
+    actions: [['statement.link']],
+  },
+  'POST /v1/statements/preview/{customerId}/links': {
+    path: () => '/v1/statements/preview/northwind/links',
+    body: {},
+    status: 201,
+    actions: [['statement.link']],
+  },
+  // Quotes and simulations change nothing: each is stored with its author.
+  'POST /v1/quotes': {
+    path: () => '/v1/quotes',
+    body: QUOTE,
+    status: 201,
+    actions: [],
+  },
+  'POST /v1/quotes/{quoteId}/recompute': {
+    path: () => `/v1/quotes/${ids.quote}/recompute`,
+    status: 200,
+    actions: [],
+  },
+  'POST /v1/simulations': {
+    path: () => '/v1/simulations',
+    body: {
+      from: '2026-11-20T00:00:00Z',
+      to: '2026-11-21T00:00:00Z',
+      scenarios: [{ name: 'markup', markupPercent: '100' }],
+    },
+    status: 201,
+    actions: [],
+  },
+};
+
+async function send(route: string): Promise<Response> {
+  const { path, body } = REQUESTS[route] as Expected;
+  const isText = typeof body === 'string';
+  return await bench.call(path(), {
+    method: route.split(' ')[0] as string,
+    ...(body === undefined
+      ? {}
+      : {
+          body: isText ? body : JSON.stringify(body),
+          headers: { 'content-type': isText ? 'application/yaml' : 'application/json' },
+        }),
+  });
+}
+
+describe('every route that changes something', () => {
+  it('is among those that are tried here', async () => {
+    const document = (await (await bench.call('/openapi.json')).json()) as {
+      paths: Record<string, Record<string, unknown>>;
+    };
+    const routes = Object.entries(document.paths).flatMap(([path, methods]) =>
+      Object.keys(methods)
+        .filter((method) => !['get', 'parameters'].includes(method))
+        .map((method) => `${method.toUpperCase()} ${path}`),
+    );
+    expect(Object.keys(REQUESTS).sort()).toEqual(routes.sort());
+  });
+
+  it.each(Object.keys(REQUESTS))(
+    '%s writes its audit row in the transaction of the change',
+    async (route) => {
+      const { status, actions } = REQUESTS[route] as Expected;
+      if (actions.length > 0) {
+        expect((await withoutAuditLog(() => send(route))).status).toBe(500);
+        expect(await watch.take()).toEqual([]);
+      }
+      const response = await send(route);
+      expect(response.status, await response.clone().text()).toBe(status);
+      const transactions = await watch.take();
+      expect(transactions.filter((transaction) => !isAudited(transaction))).toEqual([]);
+      expect(transactions.map((transaction) => transaction.actions)).toEqual(actions);
+      const actors = transactions.flatMap((transaction) => transaction.actors);
+      expect(actors.filter((actor) => !/^key:admin key \(key_/.test(actor))).toEqual([]);
+    },
+  );
+});
+
+/** While no audit row can be written. */
+async function withoutAuditLog<Result>(work: () => Promise<Result>): Promise<Result> {
+  const { database } = bench.ledger;
+  await sql`create function refuse_audit() returns trigger language plpgsql as $$ begin raise 'no audit'; end $$`.execute(
+    database,
+  );
+  await sql`create trigger refuse_audit before insert on audit_log for each row execute function refuse_audit()`.execute(
+    database,
+  );
+  return await work().finally(() => sql`drop function refuse_audit cascade`.execute(database));
+}
