@@ -33,7 +33,7 @@ function findOrphans(): string[] {
 }
 
 describe('the demo', () => {
-  test.each(['1', '7', '42'])('its three totals agree for seed %s', { timeout: 120_000 }, async (seed) => {
+  test.each(['1', '7', '42'])('its three totals agree for seed %s', async (seed) => {
     const result = await runCommand([...SMALL, '--seed', seed], environment());
     const report = result.json() as Record<string, string> & { invoices: unknown[] };
     expect(result.exitCode, result.stderr).toBe(0);
@@ -47,18 +47,14 @@ describe('the demo', () => {
     expect(findOrphans()).toEqual([]);
   });
 
-  test('a push lost inside the stand-in shows as drift and as exit status 1', {
-    timeout: 120_000,
-  }, async () => {
+  test('a push lost inside the stand-in shows as drift and as exit status 1', async () => {
     const result = await runCommand([...SMALL, '--drop-pushes', '1'], environment());
     const report = result.json() as Record<string, string>;
     expect(result.exitCode).toBe(1);
     expect(BigInt(report.driftTokens ?? '0')).toBeGreaterThan(0n);
   });
 
-  test('killed half-way, the second start ends in the same totals and invoices', {
-    timeout: 180_000,
-  }, async () => {
+  test('killed half-way, the second start ends in the same totals and invoices', async () => {
     const world = [...SMALL, '--seed', '11'];
     const undisturbed = await runCommand(world, { TALLYSTICK_DATA_DIR: path.join(directory, 'undisturbed') });
     for (const moment of [/virtual days 0\.\d, rows collected [1-9]/, /virtual days 2/]) {
@@ -74,9 +70,7 @@ describe('the demo', () => {
     expect(findOrphans()).toEqual([]);
   });
 
-  test('what other stand-ins left behind is played anew instead of being misread', {
-    timeout: 120_000,
-  }, async () => {
+  test('what other stand-ins left behind is played anew instead of being misread', async () => {
     const world = [...SMALL, '--seed', '13'];
     const first = await runCommand(world, environment());
     const state = path.join(directory, 'demo-13-4d-4c-10u/sandbox');
@@ -93,7 +87,7 @@ describe('the demo', () => {
     expect(findOrphans()).toEqual([]);
   });
 
-  test('a second start on one data directory is refused, and says by whom', { timeout: 60_000 }, async () => {
+  test('a second start on one data directory is refused, and says by whom', async () => {
     const world = [...SMALL, '--seed', '12'];
     const first = startCommand(world, environment());
     onTestFinished(() => void first.child.kill('SIGKILL'));
