@@ -2,7 +2,14 @@ import type { Clock } from '../src/clock.ts';
 import type { LedgerDatabase } from '../src/ledger/database.ts';
 import { type QueueCounts, type QueueError, recordQueueState } from '../src/ledger/queue-states.ts';
 import type { Logger } from '../src/log.ts';
-import { enqueueAllSteps, probeRedis, QUEUE_NAME, type QueueConfig, type StepQueue } from './queues.ts';
+import {
+  enqueueAllSteps,
+  PROBE_TIMEOUT_MS,
+  probeRedis,
+  QUEUE_NAME,
+  type QueueConfig,
+  type StepQueue,
+} from './queues.ts';
 import type { StepName } from './steps.ts';
 
 /** Two looks fit into Prometheus' usual scrape of a minute. */
@@ -68,10 +75,24 @@ async function lookAtQueue(
   const { redisUrl } = parts.config;
   const error = redisUrl === undefined ? null : await probeRedis(redisUrl);
   try {
-    return { counts: error === 'QUEUE_UNREACHABLE' ? null : await readCounts(parts.queue), error };
+    return { counts: error === 'QUEUE_UNREACHABLE' ? null : await readCountsInTime(parts), error };
   } catch (cause) {
     parts.log.warn({ err: cause }, 'The counts of the queue cannot be read');
     return { counts: null, error: error ?? 'QUEUE_UNREACHABLE' };
+  }
+}
+
+/** A Redis may fall silent between the probe and the counts, and the queue's own connection would wait for it for ever. */
+async function readCountsInTime({ queue, config }: QueueMonitorParts): Promise<QueueCounts> {
+  const counts = readCounts(queue);
+  if (config.redisUrl === undefined) return await counts;
+  const silence = Promise.withResolvers<never>();
+  const timer = setTimeout(() => silence.reject(new Error('Redis fell silent')), PROBE_TIMEOUT_MS);
+  try {
+    return await Promise.race([counts, silence.promise]);
+  } finally {
+    clearTimeout(timer);
+    counts.catch(() => {});
   }
 }
 

@@ -195,7 +195,7 @@ export async function checkRedis(redisUrl: string, log: Logger): Promise<void> {
 }
 
 /** The store answers in milliseconds, or is as good as away. */
-const PROBE_TIMEOUT_MS = 3_000;
+export const PROBE_TIMEOUT_MS = 3_000;
 const PROBE_KEY = 'tallystick:probe';
 
 /** Whether Redis takes a write: under `noeviction` a full one still answers every read. */

@@ -12,8 +12,6 @@ import { hasRedisServer, startTestRedis, type TestRedis } from '../setup/redis.t
 import { makeCall } from '../setup/rows.ts';
 import { until } from './backends.ts';
 
-const NOT_AT_ONCE_MS = 30_000;
-
 describe.runIf(hasRedisServer())('a Redis in trouble', () => {
   let pipeline: Pipeline;
   let redis: TestRedis;
@@ -28,6 +26,7 @@ describe.runIf(hasRedisServer())('a Redis in trouble', () => {
     await queue.waitUntilReady();
   });
   afterEach(async () => {
+    redis.resume();
     await makeRoom();
     for (const end of ends.splice(0)) await end();
     await worker?.close();
@@ -41,7 +40,7 @@ describe.runIf(hasRedisServer())('a Redis in trouble', () => {
   const fill = () => redis.client.config('SET', 'maxmemory', '1mb');
   const makeRoom = () => redis.client.config('SET', 'maxmemory', '0');
 
-  async function serve(): Promise<void> {
+  async function work(): Promise<void> {
     const { deps } = pipeline;
     const config = { redisUrl: redis.url, databaseUrl: 'postgres://nobody' };
     worker = openStepWorker(
@@ -54,8 +53,14 @@ describe.runIf(hasRedisServer())('a Redis in trouble', () => {
       deps.log,
     );
     await worker.waitUntilReady();
-    ends.push(watchSchedules(queue, deps.log, 100));
-    const { database, clock, log } = deps;
+  }
+
+  /** As the service does: steps run, and schedules and queue are watched. */
+  async function serve(): Promise<void> {
+    await work();
+    const config = { redisUrl: redis.url, databaseUrl: 'postgres://nobody' };
+    const { database, clock, log } = pipeline.deps;
+    ends.push(watchSchedules(queue, log, 100));
     ends.push(watchQueue({ queue, config, database, clock, log, names: STEP_NAMES }, 100));
   }
 
@@ -84,12 +89,12 @@ describe.runIf(hasRedisServer())('a Redis in trouble', () => {
       pipeline.advance(2);
       const before = await runCount('push-usage');
       if (hours > 0) for (const name of STEP_NAMES) await enqueueStep(queue, name, 'the next tick');
-      await until(async () => (await runCount('push-usage')) > before, 'steps run again', NOT_AT_ONCE_MS);
-      await until(async () => (await queue.getActiveCount()) === 0, 'they have ended', NOT_AT_ONCE_MS);
+      await until(async () => (await runCount('push-usage')) > before, 'steps run again');
+      await until(async () => (await queue.getActiveCount()) === 0, 'they have ended');
     }
     expect(await state()).toMatchObject({ error: null, failingSince: null });
     expect(await balance(pipeline)).toMatchObject({ source: 120n, billed: 120n, due: 0n, drift: 0n });
-  }, 120_000);
+  });
 
   it('that fills up while a step runs does not make it fail, and its job is not lost', async () => {
     await serve();
@@ -120,9 +125,9 @@ describe.runIf(hasRedisServer())('a Redis in trouble', () => {
     await until(async () => (await collected())?.lastSucceededAt != null, 'the step has done its work');
     expect(await collected()).toMatchObject({ failedCount: 0n, lastError: null });
     await makeRoom();
-    await until(async () => (await queue.getActiveCount()) === 0, 'its job ends', NOT_AT_ONCE_MS);
+    await until(async () => (await queue.getActiveCount()) === 0, 'its job ends');
     expect(await queue.getFailedCount()).toBe(0);
-  }, 60_000);
+  });
 
   it('that is full at the start is waited for', async () => {
     await fill();
@@ -130,22 +135,27 @@ describe.runIf(hasRedisServer())('a Redis in trouble', () => {
     await until(async () => (await state())?.error === 'QUEUE_FULL', 'that it is full shows');
     expect(await runCount('collect-usage')).toBe(0n);
     await makeRoom();
-    await until(async () => (await runCount('collect-usage')) > 0n, 'it works', NOT_AT_ONCE_MS);
+    await until(async () => (await runCount('collect-usage')) > 0n, 'it works');
     await until(
       async () => (await queue.getJobSchedulersCount()) === STEP_NAMES.length,
       'schedules are there',
     );
-  }, 60_000);
+  });
 
   it('that answers nobody shows as such, too, and keeps the counts of the last look', async () => {
     await serve();
     await until(async () => (await state())?.error === null, 'the queue takes work');
-    await redis.client.call('CLIENT', 'PAUSE', '6000', 'ALL');
-    const before = await state();
-    await until(async () => (await state())?.error === 'QUEUE_UNREACHABLE', 'that it is away shows');
+    redis.pause();
+    let before = await state();
+    await until(async () => {
+      const now = await state();
+      if (now?.error === null) before = now;
+      return now?.error === 'QUEUE_UNREACHABLE';
+    }, 'that it is away shows');
     expect((await state())?.waitingCount).toEqual(before?.waitingCount);
-    await until(async () => (await state())?.error === null, 'it takes work again', NOT_AT_ONCE_MS);
-  }, 60_000);
+    redis.resume();
+    await until(async () => (await state())?.error === null, 'it takes work again');
+  });
 
   it('with a job whose stored data is damaged blocks no other, and hides no counts', async () => {
     const damaged = await queue.add('collect-usage', { reason: 'test' });
@@ -155,7 +165,7 @@ describe.runIf(hasRedisServer())('a Redis in trouble', () => {
     ends.push(watchQueue({ queue, config, database, clock, log, names: STEP_NAMES }, 100));
     await until(async () => (await state())?.waitingCount === 1n, 'it is counted');
     expect(await state()).toMatchObject({ error: null });
-    await serve();
+    await work();
     await enqueueStep(queue, 'ingest-events', 'test');
     await until(async () => (await runCount('ingest-events')) > 0n, 'the other one runs');
     expect(await runCount('collect-usage')).toBe(0n);

@@ -16,9 +16,6 @@ import { withStepLease } from '../../src/ledger/step-leases.ts';
 import { openPipeline, type Pipeline } from '../setup/pipeline.ts';
 import { type Backend, backends, until } from './backends.ts';
 
-/** A job's lock lapses 15 seconds after its worker went silent, and is looked for every 5. */
-const STALLED_MS = 40_000;
-
 describe.each(backends)('trouble in the queue over $name', (backend) => {
   let pipeline: Pipeline;
   let running: Awaited<ReturnType<Backend['start']>>;
@@ -113,8 +110,9 @@ describe.each(backends)('trouble in the queue over $name', (backend) => {
 
   it('a backlog shows, with how long its head waits', async () => {
     watch();
+    const askedMs = Date.now();
     for (let index = 0; index < 7; index += 1) await queue.add('push-usage', { reason: `backlog ${index}` });
-    await enqueueStep(queue, 'push-usage', 'later', 60_000);
+    await enqueueStep(queue, 'push-usage', 'later', 3_600_000);
     await until(async () => (await queueState())?.waitingCount === 7n, 'seven wait');
     const state = await queueState();
     expect(state).toMatchObject({
@@ -123,7 +121,8 @@ describe.each(backends)('trouble in the queue over $name', (backend) => {
       activeCount: 0n,
       error: null,
     });
-    expect(Math.abs(Date.now() - (state?.oldestWaitingAt?.getTime() ?? 0))).toBeLessThan(60_000);
+    expect(state?.oldestWaitingAt?.getTime()).toBeGreaterThanOrEqual(askedMs - 1_000);
+    expect(state?.oldestWaitingAt?.getTime()).toBeLessThanOrEqual(Date.now() + 1_000);
   });
 
   it('a step whose holder died shows as abandoned, with its age, and is taken over', async () => {
@@ -135,7 +134,7 @@ describe.each(backends)('trouble in the queue over $name', (backend) => {
         lease_token: 'of the dead',
         holder: 'gone-host:4711',
         acquired_at: new Date(Date.now() - 120_000),
-        expires_at: new Date(Date.now() + 2_500),
+        expires_at: new Date(Date.now() + 3_600_000),
       })
       .execute();
     await work();
@@ -143,17 +142,16 @@ describe.each(backends)('trouble in the queue over $name', (backend) => {
     await until(async () => (await queue.getDelayedCount()) > 0, 'a later look is planned');
     expect((await status()).leases).toMatchObject([{ step: 'ingest-events', isAbandoned: false }]);
     expect(await stepRun('ingest-events')).toBeUndefined();
-    await until(async () => (await status()).leases[0]?.isAbandoned === true, 'the lease lapses');
+    await database
+      .updateTable('step_leases')
+      .set({ expires_at: new Date(Date.now() - 1_000) })
+      .execute();
     const [lease] = (await status()).leases;
-    expect(lease).toMatchObject({ holder: 'gone-host:4711' });
+    expect(lease).toMatchObject({ holder: 'gone-host:4711', isAbandoned: true });
     expect(lease?.ageSeconds).toBeGreaterThan(115);
-    await until(
-      async () => (await stepRun('ingest-events'))?.lastSucceededAt != null,
-      'it is taken over',
-      20_000,
-    );
+    await until(async () => (await stepRun('ingest-events'))?.lastSucceededAt != null, 'it is taken over');
     expect((await status()).leases).toEqual([]);
-  }, 40_000);
+  });
 
   it('a running step shows who runs it, and for how long', async () => {
     await withStepLease(pipeline.deps.database, 'push-usage', async () => {
@@ -169,10 +167,10 @@ describe.each(backends)('trouble in the queue over $name', (backend) => {
     await dead.waitUntilReady();
     await enqueueStep(queue, 'ingest-events', 'test');
     await until(async () => (await queue.getActiveCount()) === 1, 'the first worker has it');
-    // Nothing of it is heard any more: no renewal, no end, as after a kill.
+    // Nothing of it is heard any more: no renewal, no end, as after a kill. Its lock lapses after 15 seconds.
     await dead.close(true);
     await work();
-    await until(async () => (await stepRun('ingest-events'))?.lastSucceededAt != null, 'it ran', STALLED_MS);
+    await until(async () => (await stepRun('ingest-events'))?.lastSucceededAt != null, 'it ran');
     await until(async () => (await queue.getActiveCount()) === 0, 'nothing hangs');
-  }, 60_000);
+  });
 });

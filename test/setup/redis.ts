@@ -11,6 +11,9 @@ export interface TestRedis {
   client: Redis;
   /** Ends the server by this signal and starts it again on the same port and files. */
   restart(signal: NodeJS.Signals): Promise<void>;
+  /** The server keeps its connections and answers nobody, until it is resumed. */
+  pause(): void;
+  resume(): void;
   stop(): Promise<void>;
 }
 
@@ -62,8 +65,11 @@ export async function startTestRedis(settings: Record<string, string> = {}): Pro
       server = launch();
       await client.ping();
     },
+    pause: () => void server.child.kill('SIGSTOP'),
+    resume: () => void server.child.kill('SIGCONT'),
     stop: async () => {
       client.disconnect();
+      server.child.kill('SIGCONT');
       server.child.kill('SIGTERM');
       await server.exited;
       rmSync(directory, { recursive: true, force: true });
