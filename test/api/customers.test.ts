@@ -1,13 +1,13 @@
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { type ApiBench, createApiBench } from './setup.ts';
 import { insertCatalog, insertUsage } from './world.ts';
 
 let bench: ApiBench;
-beforeAll(async () => {
+beforeEach(async () => {
   bench = await createApiBench();
   await insertCatalog(bench.ledger.database);
 });
-afterAll(() => bench.close());
+afterEach(() => bench.close());
 
 const put = (path: string, body: unknown, scope: 'admin' | 'finance' = 'admin') =>
   bench.call(path, {

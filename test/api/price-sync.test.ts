@@ -1,14 +1,15 @@
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { insertListedPrices, UNNAMED_METER } from './listed-prices.ts';
 import { type ApiBench, createApiBench } from './setup.ts';
 
 let bench: ApiBench;
-const asked: string[] = [];
-beforeAll(async () => {
+let asked: string[];
+beforeEach(async () => {
+  asked = [];
   bench = await createApiBench({ enqueueStep: async (step) => void asked.push(step) });
   await insertListedPrices(bench.ledger.database, bench.clock.now());
 });
-afterAll(() => bench.close());
+afterEach(() => bench.close());
 
 interface Shown {
   id: string;
@@ -90,9 +91,23 @@ describe('prices that wait for a person', () => {
     expect((await list()).items).toEqual([]);
   });
 
-  it('show in status and metrics', async () => {
-    const status = (await (await bench.call('/v1/status')).json()) as { priceSync: object };
-    expect(status.priceSync).toEqual({ lastDoneAt: '2026-11-21T10:30:00.000Z', ageSeconds: 0, waiting: [] });
+  it('show in status and metrics until they are decided', async () => {
+    const readStatus = async () =>
+      ((await (await bench.call('/v1/status')).json()) as { priceSync: { waiting: { verdict: string }[] } })
+        .priceSync;
+    expect((await readStatus()).waiting.map(({ verdict }) => verdict).sort()).toEqual([
+      'large_change',
+      'unmapped',
+    ]);
+    for (const { id } of (await list()).items) {
+      const rejected = await send('POST', `/v1/prices/sync/items/${id}/reject`, { reason: 'not ours' });
+      expect(rejected.status).toBe(200);
+    }
+    expect(await readStatus()).toEqual({
+      lastDoneAt: '2026-11-21T10:30:00.000Z',
+      ageSeconds: 0,
+      waiting: [],
+    });
     expect(await (await bench.call('/metrics')).text()).toContain('tallystick_price_sync_age_seconds 0\n');
   });
 });

@@ -1,16 +1,16 @@
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { parsePriceYaml } from '../../pricing/price-yaml.ts';
 import { readPriceBook } from '../../src/ledger/price-book.ts';
 import { type ApiBench, createApiBench } from './setup.ts';
 import { insertCatalog, insertUsage } from './world.ts';
 
 let bench: ApiBench;
-beforeAll(async () => {
+beforeEach(async () => {
   bench = await createApiBench();
   await insertCatalog(bench.ledger.database);
   await insertUsage(bench.ledger.database, [{ hour: '2026-11-19T09:00:00Z', tokens: 100n }]);
 });
-afterAll(() => bench.close());
+afterEach(() => bench.close());
 
 type Price = { tokenType: string; amount: string };
 type Body = Record<string, unknown> & { version: string; prices: Price[]; nextCursor: string | null };

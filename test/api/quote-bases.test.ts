@@ -1,4 +1,4 @@
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { type ApiBench, createApiBench } from './setup.ts';
 import { insertCatalog, insertUsage, stripePreview } from './world.ts';
 
@@ -57,7 +57,7 @@ const million = { model: 'gpt-4o', promptTokenCount: 1_000_000, completionTokenC
 
 const day = (number: number) => `2026-11-${String(number).padStart(2, '0')}T09:00:00Z`;
 
-beforeAll(async () => {
+beforeEach(async () => {
   bench = await createApiBench();
   const { database } = bench.ledger;
   await insertCatalog(database);
@@ -85,7 +85,7 @@ beforeAll(async () => {
   ]);
   bench.billing.previews.set('sub_northwind', stripePreview('northwind', {}));
 });
-afterAll(() => bench.close());
+afterEach(() => bench.close());
 
 describe('a quote for active users', () => {
   it('uses what ours were measured to use, with the sample and a range', async () => {

@@ -1,5 +1,5 @@
 import { readFileSync } from 'node:fs';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import type { QuoteBody } from '../../src/api/quote-schemas.ts';
 import { type ApiBench, createApiBench } from './setup.ts';
 import { insertCatalog, insertUsage } from './world.ts';
@@ -19,7 +19,7 @@ async function quote(body: unknown): Promise<QuoteBody> {
   return (await response.json()) as QuoteBody;
 }
 
-beforeAll(async () => {
+beforeEach(async () => {
   bench = await createApiBench();
   await insertCatalog(bench.ledger.database);
   // Two hours of the 168 carried anything; the busier one 3,000,000 weighted tokens of 7,500,000.
@@ -39,7 +39,7 @@ beforeAll(async () => {
   });
   expect(bought.status).toBe(201);
 });
-afterAll(() => bench.close());
+afterEach(() => bench.close());
 
 describe('a quote for usage on throughput bought by the hour', () => {
   const usage = (promptTokenCount: number) => [

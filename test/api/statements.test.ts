@@ -186,7 +186,7 @@ describe('a statement', () => {
       ),
       { numRuns: 25 },
     );
-  }, 60_000);
+  });
 
   it('says what its lines bill and no usage explains, and shares the amount with it', async () => {
     const { database } = bench.ledger;

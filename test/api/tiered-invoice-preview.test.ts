@@ -51,7 +51,7 @@ beforeAll(async () => {
   // Collected and settled, and not pushed.
   pipeline.advance(6);
   await pipeline.run('collect-usage', 'ingest-events', 'aggregate-usage');
-}, 240_000);
+});
 afterAll(() => pipeline.close());
 
 async function preview(more: Partial<ApiDependencies> = {}, accept = 'application/json') {

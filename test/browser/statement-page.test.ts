@@ -40,7 +40,7 @@ describe.skipIf(!isAvailable)('the page of a statement in a real browser', () =>
     origin = `http://127.0.0.1:${port}`;
     server = serve({ fetch: bench.api.fetch, port, hostname: '127.0.0.1' });
     browser = await launchChromium();
-  }, 120_000);
+  });
   afterAll(async () => {
     await browser?.close();
     await new Promise((resolve) => server.close(resolve));

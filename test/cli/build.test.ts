@@ -18,7 +18,7 @@ beforeAll(async () => {
   const compiler = path.join(ROOT, 'node_modules/.bin/tsc');
   await run(compiler, ['-p', 'tsconfig.build.json', '--outDir', dist], { cwd: ROOT });
   await run(process.execPath, ['deploy/copy-data-files.mjs', dist], { cwd: ROOT });
-}, 120_000);
+});
 afterAll(async () => {
   await ledger.close();
   rmSync(directory, { recursive: true });

@@ -38,7 +38,7 @@ const run = (...argv: string[]) =>
   });
 const rate = () => rateUsage({ database: ledger.database, clock: systemClock, log: createLogger('silent') });
 
-describe('costs on the command line', { timeout: 120_000 }, () => {
+describe('costs on the command line', () => {
   it('shows what usage cost, with what is unknown, and what bought capacity leaves idle', async () => {
     const added = await run(
       ...['provisioned', 'add', '--deployment', 'ptu-1', '--from', HOUR, '--until', '2025-10-20T06:00:00Z'],

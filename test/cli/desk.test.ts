@@ -34,7 +34,7 @@ async function idsOf(reason: string): Promise<string[]> {
   return (listed.json().items as { id: string }[]).map((item) => item.id);
 }
 
-describe('tallystick quarantine', { timeout: 120_000 }, () => {
+describe('tallystick quarantine', () => {
   it('lists what waits, assigns it, tries it again and writes it off', async () => {
     const table = await run('quarantine', 'list');
     expect(table.stdout).toContain('no_customer');
@@ -60,7 +60,7 @@ describe('tallystick quarantine', { timeout: 120_000 }, () => {
   });
 });
 
-describe('tallystick rescan', { timeout: 120_000 }, () => {
+describe('tallystick rescan', () => {
   it.each([
     ['in the future', ['--from', '2999-01-01'], 'future'],
     ['longer than the source keeps', ['--from', '2020-01-01'], '90 days'],

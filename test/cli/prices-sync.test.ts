@@ -1,4 +1,4 @@
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { readPriceBook } from '../../src/ledger/price-book.ts';
 import { withStepLease } from '../../src/ledger/step-leases.ts';
 import { sandboxMeterId } from '../../src/sandbox/azure/retail-catalog.ts';
@@ -12,14 +12,14 @@ import { createTestLedger, type TestLedger } from '../setup/ledger.ts';
 let ledger: TestLedger;
 let standIn: RetailStandIn;
 let server: { url: string; close(): Promise<void> };
-beforeAll(async () => {
+beforeEach(async () => {
   ledger = await createTestLedger();
   const clock = new VirtualClock(Date.now());
   const context = { clock, seed: 1, stateDirectory: null, latencyMs: 0 };
   standIn = createRetailStandIn(context, { startMs: Date.UTC(2020, 0, 1) });
   server = await listen(standIn.app.fetch);
 });
-afterAll(async () => {
+afterEach(async () => {
   await server.close();
   standIn.close();
   await ledger.close();
@@ -41,7 +41,7 @@ async function itemsOf(verdict: string): Promise<Item[]> {
   return listed.json().items as Item[];
 }
 
-describe('tallystick prices', { timeout: 120_000 }, () => {
+describe('tallystick prices', () => {
   it('sync --dry-run shows the difference and writes nothing', async () => {
     const before = (await readPriceBook(ledger.database)).version;
     const shown = await run('sync', '--dry-run');
@@ -73,6 +73,7 @@ describe('tallystick prices', { timeout: 120_000 }, () => {
   });
 
   it('map names a meter, and the next sync asks about its first price', async () => {
+    await run('sync');
     const meterId = sandboxMeterId(26);
     const wrong = await run('map', meterId, '--model', 'gpt4o', '--kind', 'prompt', '--note', 'x');
     expect([wrong.exitCode, wrong.stderr]).toEqual([1, expect.stringContaining('gpt-4o')]);

@@ -1,17 +1,17 @@
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { runCommand } from '../e2e/command.ts';
 import { createTestLedger, type TestLedger } from '../setup/ledger.ts';
 
 let ledger: TestLedger;
 let directory: string;
-beforeAll(async () => {
+beforeEach(async () => {
   ledger = await createTestLedger();
   directory = mkdtempSync(path.join(tmpdir(), 'tallystick-prices-'));
 });
-afterAll(async () => {
+afterEach(async () => {
   rmSync(directory, { recursive: true });
   await ledger.close();
 });
@@ -23,7 +23,7 @@ const write = (name: string, text: string) => {
   return file;
 };
 
-describe('tallystick prices', { timeout: 120_000 }, () => {
+describe('tallystick prices', () => {
   it('adds, lists as of a version, and shows what differs', async () => {
     const price = ['--model', 'o3', '--kind', 'prompt', '--reason', 'New list.'];
     const added = await run('prices', 'add', ...price, '--amount', '1.80', '--from', '2030-01-01');
@@ -55,7 +55,7 @@ describe('tallystick prices', { timeout: 120_000 }, () => {
       const exported = await run('prices', 'export', '--format', format);
       const file = write(`book.${format}`, exported.stdout);
       const imported = await run('prices', 'import', file);
-      expect(imported.stdout).toMatch(/^Nothing applied.*: 0 added, 0 superseded, 175 unchanged\.\n$/);
+      expect(imported.stdout).toMatch(/^Nothing applied.*: 0 added, 0 superseded, 174 unchanged\.\n$/);
     }
     const bad = write('bad.csv', 'model,tokenType,amount\no3,prompt,-1\no3,promt,1\ngpt4o,prompt,1\n');
     const refused = await run('prices', 'import', bad);

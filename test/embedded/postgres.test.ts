@@ -111,5 +111,5 @@ if (process.getuid?.() === 0) {
     expect(newHome).not.toBe(home);
     removeDataDirectory(dataDirectory);
     expect([existsSync(newHome), existsSync(dataDirectory)]).toEqual([false, false]);
-  }, 60_000);
+  });
 }

@@ -1,5 +1,5 @@
 import { sql } from 'kysely';
-import { afterAll, beforeAll, expect, it } from 'vitest';
+import { afterEach, beforeEach, expect, it } from 'vitest';
 import { previewPeriods, readPreviewUsage } from '../../src/ledger/preview-usage.ts';
 import { refreshStatementSlices } from '../../src/ledger/statement-slices.ts';
 import { createRandom } from '../../src/sandbox/random.ts';
@@ -17,11 +17,11 @@ const READ = {
 const HOURS = 11 * 24;
 
 let ledger: TestLedger;
-beforeAll(async () => {
+beforeEach(async () => {
   ledger = await createTestLedger();
   await insertCatalog(ledger.database);
 });
-afterAll(() => ledger.close());
+afterEach(() => ledger.close());
 
 /** What was pushed, from its rows alone: by no sum that is kept, and by no statement of the house. */
 async function countPushed() {
@@ -52,42 +52,42 @@ function pushedOf({ usage }: Awaited<ReturnType<typeof readPreviewUsage>>) {
     .sort((left, right) => (left.key < right.key ? -1 : 1));
 }
 
+/** Pushes of any state, in any hour of history and period. */
+async function push(random: () => number, count: number): Promise<void> {
+  const pick = <Value>(values: readonly Value[]) => values[Math.floor(random() * values.length)] as Value;
+  for (let index = 0; index < count; index += 1) {
+    await insertUsage(ledger.database, [
+      {
+        hour: new Date(READ.historyStart.getTime() + Math.floor(random() * HOURS) * 3_600_000).toISOString(),
+        subject: pick(['user-1', 'user-2']),
+        model: pick(['gpt-4o', 'gpt-4o-mini']),
+        feature: pick(['chat', 'search']),
+        revision: index + 1,
+        tokens: BigInt(Math.floor(random() * 1_000) - 100),
+        push: {
+          meterId: pick(['mtr_prompt', 'mtr_completion']),
+          status: pick(['pending', 'delivered', 'refused']),
+        },
+      },
+    ]);
+  }
+}
+
 it('says of pushed usage what its rows say, whatever becomes of pushes and however old the sums are', async () => {
   const { database } = ledger;
   const random = createRandom(20_261_122);
-  const pick = <Value>(values: readonly Value[]) => values[Math.floor(random() * values.length)] as Value;
-  const push = async (count: number) => {
-    for (let index = 0; index < count; index += 1) {
-      await insertUsage(database, [
-        {
-          hour: new Date(
-            READ.historyStart.getTime() + Math.floor(random() * HOURS) * 3_600_000,
-          ).toISOString(),
-          subject: pick(['user-1', 'user-2']),
-          model: pick(['gpt-4o', 'gpt-4o-mini']),
-          feature: pick(['chat', 'search']),
-          revision: index + 1,
-          tokens: BigInt(Math.floor(random() * 1_000) - 100),
-          push: {
-            meterId: pick(['mtr_prompt', 'mtr_completion']),
-            status: pick(['pending', 'delivered', 'refused']),
-          },
-        },
-      ]);
-    }
-  };
   const change = (from: string, set: string) =>
     sql`update meter_pushes set ${sql.raw(set)} where meter_push_id in (
       select meter_push_id from meter_pushes where status = ${from} order by hashint8(meter_push_id) limit 7)`.execute(
       database,
     );
   const steps: (() => Promise<unknown>)[] = [
-    () => push(120),
+    () => push(random, 120),
     () => change('pending', "status = 'delivered'"),
     () => change('delivered', "status = 'refused'"),
     () => change('refused', 'written_off_at = now()'),
     () => change('refused', "status = 'pending'"),
-    () => push(40),
+    () => push(random, 40),
     () => change('pending', 'written_off_at = now()'),
     () => change('pending', "status = 'delivered'"),
   ];
@@ -113,6 +113,7 @@ it('says of pushed usage what its rows say, whatever becomes of pushes and howev
 
 it('leaves the users of a statement to be summed when one is asked for', async () => {
   const { database } = ledger;
+  await push(createRandom(20_261_122), 160);
   const refresh = { periods: [PERIOD], now: READ.now };
   expect(await refreshStatementSlices(database, CUSTOMER, { ...refresh, users: true })).toBeGreaterThan(0);
   expect(await refreshStatementSlices(database, CUSTOMER, { ...refresh, users: true })).toBe(0);

@@ -61,7 +61,7 @@ describe('a step’s lease', () => {
     for (const reason of reasons) expect(reason).toMatchObject({ code: 'STALE_LEASE', retry: true });
     const left = await ledger.database.selectFrom('step_leases').select(['step', 'lease_token']).execute();
     expect(left).toEqual([{ step: 'taken', lease_token: 'of another' }]);
-  }, 8_000);
+  });
 
   it('and the claims of the dead are forgotten at the start of an embedded ledger', async () => {
     await ledger.database

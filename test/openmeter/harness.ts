@@ -58,7 +58,7 @@ export async function startHarness(
   const connect = (callOptions: OpenMeterCallOptions = {}, apiKey?: string) =>
     createOpenMeter(
       { OPENMETER_URL: url, OPENMETER_API_KEY: apiKey },
-      { baseDelayMs: 1, timeoutMs: 2_000, ...callOptions },
+      { baseDelayMs: 1, timeoutMs: 60_000, ...callOptions },
     );
   return {
     clock,

@@ -13,7 +13,7 @@ afterEach(async () => {
 });
 
 describe.runIf(hasPgBouncer())('behind PgBouncer in transaction mode', () => {
-  it('the whole pipeline runs and its totals agree', { timeout: 60_000 }, async () => {
+  it('the whole pipeline runs and its totals agree', async () => {
     const pipeline = await openPipeline({ scenario: { dayCount: 1 } });
     cleanups.push(() => pipeline.close());
     const pooler = await startTestPgBouncer(pipeline.ledger.databaseUrl, 2);
@@ -30,7 +30,7 @@ describe.runIf(hasPgBouncer())('behind PgBouncer in transaction mode', () => {
     expect(totals.deliveredTokenCount).toBeGreaterThan(0n);
   });
 
-  it('work waits for a connection instead of failing when all are taken', { timeout: 30_000 }, async () => {
+  it('work waits for a connection instead of failing when all are taken', async () => {
     const ledger = await createTestLedger();
     cleanups.push(() => ledger.close());
     const pooler = await startTestPgBouncer(ledger.databaseUrl, 2);

@@ -54,7 +54,7 @@ async function endPeriod(webhooks: SandboxFaultSettings & object): Promise<void>
   });
   expect((await world.set(webhooks)).status).toBe(200);
   await world.advance(3 * 24 + 6);
-  await expect.poll(() => new Set(genuine().map((one) => one.id)).size, { timeout: 10_000 }).toBe(4);
+  await expect.poll(() => new Set(genuine().map((one) => one.id)).size).toBe(4);
 }
 
 const genuine = () => arrivals.filter((one) => one.genuine);

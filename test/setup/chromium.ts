@@ -55,6 +55,8 @@ export async function openPage(
   options: Parameters<Browser['newContext']>[0] = {},
 ): Promise<OpenedPage> {
   const context = await browser.newContext(options);
+  // Ends what hangs, and no page of a loaded machine.
+  context.setDefaultTimeout(150_000);
   const page = await context.newPage();
   const complaints: string[] = [];
   page.on('console', (message) => {

@@ -23,6 +23,9 @@ import { createTestLedger, type TestLedger } from './ledger.ts';
 /** A Thursday, and the first of a month. */
 export const START_MS = Date.UTC(2026, 9, 1);
 
+/** Ends a call that hangs, and no call of a loaded machine. */
+const CALL_TIMEOUT_MS = 60_000;
+
 export interface PipelineOptions {
   scenario?: Partial<ScenarioOptions>;
   settings?: Partial<PipelineSettings>;
@@ -112,7 +115,7 @@ export async function openPipeline(options: PipelineOptions = {}): Promise<Pipel
       STRIPE_API_BASE: stripeUrl,
       STRIPE_LEGACY_USAGE_RECORDS: options.legacyUsageRecords === true,
     },
-    { timeoutMs: 5_000, retryPolicy: { baseDelayMs: 1, attemptCount: 2 } },
+    { timeoutMs: CALL_TIMEOUT_MS, retryPolicy: { baseDelayMs: 1, attemptCount: 2 } },
   );
   const deps: JobDependencies = {
     database: ledger.database,
@@ -120,7 +123,7 @@ export async function openPipeline(options: PipelineOptions = {}): Promise<Pipel
     ...(options.controlSource === undefined ? {} : { control: openSource(options.controlSource, true) }),
     metering: createOpenMeter(
       { OPENMETER_URL: openMeterUrl },
-      { baseDelayMs: 1, timeoutMs: 5_000, attemptCount: 2 },
+      { baseDelayMs: 1, timeoutMs: CALL_TIMEOUT_MS, attemptCount: 2 },
     ),
     billing: stripe,
     invoicing: stripe.invoicing,
@@ -144,7 +147,7 @@ export async function openPipeline(options: PipelineOptions = {}): Promise<Pipel
     ...parts,
     ledger,
     deps,
-    account: createStripeSdk({ apiKey: parts.stripe.apiKey, apiBase: stripeUrl, timeoutMs: 5_000 }),
+    account: createStripeSdk({ apiKey: parts.stripe.apiKey, apiBase: stripeUrl, timeoutMs: CALL_TIMEOUT_MS }),
     urls: { azure: azureUrl, openMeter: openMeterUrl, stripe: stripeUrl },
     azureEnvironment,
     calls,

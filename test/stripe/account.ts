@@ -59,7 +59,7 @@ export async function openAccount(options: TestAccountOptions = {}): Promise<Tes
     else server.once('listening', resolve);
   });
   const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
-  const sdk = createStripeSdk({ apiKey: standIn.apiKey, apiBase: url, timeoutMs: 5_000 });
+  const sdk = createStripeSdk({ apiKey: standIn.apiKey, apiBase: url, timeoutMs: 60_000 });
   return {
     standIn,
     clock,
@@ -69,7 +69,7 @@ export async function openAccount(options: TestAccountOptions = {}): Promise<Tes
     billing: createStripe(
       { STRIPE_API_KEY: standIn.apiKey, STRIPE_API_BASE: url },
       {
-        timeoutMs: 2_000,
+        timeoutMs: 60_000,
         ...options.stripe,
         retryPolicy: { baseDelayMs: 1, maxDelayMs: 3_000, ...options.stripe?.retryPolicy },
       },

@@ -1,4 +1,4 @@
-import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { afterAll, beforeAll, describe, expect, onTestFinished, test } from 'vitest';
 import { openAccount, type TestAccount } from './account.ts';
 
 describe('the catalog', () => {
@@ -69,9 +69,11 @@ describe('the catalog', () => {
   });
 
   test('leaves out subscriptions that bill nothing any more', async () => {
-    const { id } = await account.customer(1);
-    await account.sdk.customers.del(id);
-    const catalog = await account.billing.readCatalog({ invoicesSince: new Date(0) });
+    const own = await openAccount();
+    onTestFinished(() => own.close());
+    const { id } = await own.customer(1);
+    await own.sdk.customers.del(id);
+    const catalog = await own.billing.readCatalog({ invoicesSince: new Date(0) });
     expect(catalog.customers.some((customer) => customer.stripeCustomerId === id)).toBe(false);
     expect(catalog.subscriptionItems.some((item) => item.stripeCustomerId === id)).toBe(false);
   });

@@ -21,7 +21,7 @@ beforeEach(async () => {
   account = await openAccount();
   plans = createPlanCatalog(
     { STRIPE_API_KEY: account.standIn.apiKey, STRIPE_API_BASE: account.url },
-    { timeoutMs: 2_000, retryPolicy: { baseDelayMs: 1, maxDelayMs: 50 } },
+    { timeoutMs: 60_000, retryPolicy: { baseDelayMs: 1, maxDelayMs: 50 } },
   );
 });
 afterEach(() => account.close());

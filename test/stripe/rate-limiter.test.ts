@@ -78,10 +78,11 @@ describe('a rate limiter', () => {
   });
 
   test('without a rate gives every turn at once', async () => {
-    const limiter = createRateLimiter({ callsPerSecond: Number.POSITIVE_INFINITY });
-    const startedMs = performance.now();
+    const limiter = createRateLimiter({
+      callsPerSecond: Number.POSITIVE_INFINITY,
+      sleep: () => Promise.reject(new Error('waited')),
+    });
     for (let call = 0; call < 10_000; call += 1) await limiter.take();
-    expect(performance.now() - startedMs).toBeLessThan(1_000);
   });
 
   test('stops waiting when its caller gives up', async () => {
