@@ -1,6 +1,7 @@
 import { createRoute, z } from '@hono/zod-openapi';
 import { readCarriedUsage } from '../ledger/carried-usage.ts';
 import { getCustomer } from '../ledger/customers.ts';
+import { readSnapshot } from '../ledger/snapshot.ts';
 import { requireScope, securityOf } from './authentication.ts';
 import { CustomerParams } from './customers.ts';
 import type { Api, ApiDependencies } from './dependencies.ts';
@@ -44,8 +45,10 @@ export function addCarriedUsageRoutes(api: Api, dependencies: ApiDependencies): 
 
   api.openapi(route, async (context) => {
     const { customerId } = context.req.valid('param');
-    await getCustomer(dependencies.database, customerId);
-    const usage = await readCarriedUsage(dependencies.database, customerId);
+    const usage = await readSnapshot(dependencies.database, async (snapshot) => {
+      await getCustomer(snapshot, customerId);
+      return await readCarriedUsage(snapshot, customerId);
+    });
     return context.json(
       {
         customerId,

@@ -1,5 +1,4 @@
-import { readCloseTotals } from '../ledger/close-totals.ts';
-import type { LedgerDatabase } from '../ledger/database.ts';
+import type { CloseTotals } from '../ledger/close-totals.ts';
 
 interface CloseMetric {
   name: string;
@@ -9,8 +8,7 @@ interface CloseMetric {
 }
 
 /** How far the closes are, as gauges. */
-export async function collectCloseMetrics(database: LedgerDatabase, now: Date): Promise<CloseMetric[]> {
-  const totals = await readCloseTotals(database);
+export function closeMetrics(totals: CloseTotals, now: Date): CloseMetric[] {
   const ageOf = (instant: Date) => Math.max(0, (now.getTime() - instant.getTime()) / 1_000);
   const gauge = (name: string, help: string, samples: CloseMetric['samples']): CloseMetric => ({
     name: `tallystick_${name}`,

@@ -3,12 +3,14 @@ import { formatPico } from '../../pricing/money.ts';
 import {
   COST_DIMENSIONS,
   type CostDimension,
+  type CostFilter,
   type CostTotals,
   queryCosts,
   readCostCompleteness,
   readCostTotals,
   readIdleCosts,
 } from '../ledger/cost-queries.ts';
+import { type LedgerSnapshot, readSnapshot } from '../ledger/snapshot.ts';
 import { requireScope, securityOf } from './authentication.ts';
 import { readDayWindow } from './cost-window.ts';
 import { csvPage, toCsv, wantsCsv } from './csv.ts';
@@ -116,7 +118,11 @@ export function addCostRoutes(api: Api, dependencies: ApiDependencies): void {
       ...(filters.feature === undefined ? {} : { feature: filters.feature }),
       ...(filters.deployment === undefined ? {} : { deployment: filters.deployment }),
     };
-    const found = await queryCosts(database, { ...filter, groupBy, after, limit: limit + 1 });
+    const { found, whole } = await readSnapshot(database, async (snapshot) => ({
+      found: await queryCosts(snapshot, { ...filter, groupBy, after, limit: limit + 1 }),
+      // A table has no place for it.
+      whole: wantsCsv(context) ? null : await readWhole(snapshot, filter),
+    }));
     const page = found.slice(0, limit);
     const last = found.length > limit ? page.at(-1) : undefined;
     const nextCursor =
@@ -126,11 +132,10 @@ export function addCostRoutes(api: Api, dependencies: ApiDependencies): void {
       ...(customer === undefined ? {} : { customerId: customer === '' ? null : customer }),
       ...showTotals(totals),
     }));
-    if (wantsCsv(context)) {
+    if (whole === null) {
       return csvPage(context, toCostCsv(rows, groupBy), nextCursor);
     }
-    const completeness = await readCostCompleteness(database, window);
-    const idle = await readIdleCosts(database, window);
+    const { completeness, idle, totals } = whole;
     const overhead = idle.reduce((sum, { costPicoUsd }) => sum + costPicoUsd, 0n);
     return context.json(
       {
@@ -139,7 +144,7 @@ export function addCostRoutes(api: Api, dependencies: ApiDependencies): void {
         dueDayCount: String(completeness.dueDayCount),
         ratedDayCount: String(completeness.ratedDayCount),
         priceBookVersions: completeness.priceBookVersions,
-        totals: { ...showTotals(await readCostTotals(database, filter)), overhead: formatPico(overhead) },
+        totals: { ...showTotals(totals), overhead: formatPico(overhead) },
         overhead: idle.map(({ deployment, costPicoUsd }) => ({ deployment, cost: formatPico(costPicoUsd) })),
         rows,
         nextCursor,
@@ -147,6 +152,15 @@ export function addCostRoutes(api: Api, dependencies: ApiDependencies): void {
       200,
     );
   });
+}
+
+/** What is said of the window as a whole. */
+async function readWhole(snapshot: LedgerSnapshot, filter: CostFilter) {
+  return {
+    completeness: await readCostCompleteness(snapshot, filter.window),
+    idle: await readIdleCosts(snapshot, filter.window),
+    totals: await readCostTotals(snapshot, filter),
+  };
 }
 
 function showTotals(totals: CostTotals) {

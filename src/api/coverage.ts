@@ -8,6 +8,7 @@ import {
   readCoverageTotals,
 } from '../ledger/coverage.ts';
 import { DIFFERENCE_REASONS } from '../ledger/coverage-reasons.ts';
+import { readSnapshot } from '../ledger/snapshot.ts';
 import { requireScope, securityOf } from './authentication.ts';
 import { csvPage, toCsv, wantsCsv } from './csv.ts';
 import { decodeCursor, encodeCursor, invalidCursor } from './cursor.ts';
@@ -88,9 +89,16 @@ export function addCoverageRoutes(api: Api, dependencies: ApiDependencies): void
     if (window.end.getTime() - window.start.getTime() > MAX_WINDOW_MS) {
       throw new ValidationError('to', 'must be at most 35 days after from', 'Ask for one month at a time.');
     }
-    const sources = await readCoverageSources(dependencies.database);
     const after = cursor === undefined ? null : readCursor(cursor);
-    const found = await queryCoverage(dependencies.database, sources, { window, after, limit: limit + 1 });
+    const { sources, found, totals } = await readSnapshot(dependencies.database, async (snapshot) => {
+      const sources = await readCoverageSources(snapshot);
+      return {
+        sources,
+        found: await queryCoverage(snapshot, sources, { window, after, limit: limit + 1 }),
+        // A table has no place for them.
+        totals: wantsCsv(context) ? null : await readCoverageTotals(snapshot, sources, window),
+      };
+    });
     const page = found.slice(0, limit);
     const last = found.length > limit ? page.at(-1) : undefined;
     const nextCursor = last === undefined ? null : encodeCursor([last.windowStart.toISOString(), last.model]);
@@ -99,7 +107,7 @@ export function addCoverageRoutes(api: Api, dependencies: ApiDependencies): void
       model: row.model,
       ...show(row),
     }));
-    if (wantsCsv(context)) {
+    if (totals === null) {
       return csvPage(context, toCoverageCsv(rows), nextCursor);
     }
     const showSource = (side: typeof sources.billing) =>
@@ -109,7 +117,7 @@ export function addCoverageRoutes(api: Api, dependencies: ApiDependencies): void
         asOf: dependencies.clock.now().toISOString(),
         billingSource: showSource(sources.billing),
         controlSource: showSource(sources.control),
-        totals: show(await readCoverageTotals(dependencies.database, sources, window)),
+        totals: show(totals),
         rows,
         nextCursor,
       },

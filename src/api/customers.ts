@@ -1,6 +1,7 @@
 import { createRoute, z } from '@hono/zod-openapi';
 import { type Customer, getCustomer, listCustomers, putCustomer } from '../ledger/customers.ts';
 import { releaseQuarantine } from '../ledger/quarantine.ts';
+import { readSnapshot } from '../ledger/snapshot.ts';
 import { listSubjects } from '../ledger/subjects.ts';
 import { requireScope, securityOf } from './authentication.ts';
 import { decodeCursor, encodeCursor } from './cursor.ts';
@@ -132,8 +133,10 @@ export function addCustomerRoutes(api: Api, dependencies: ApiDependencies): void
     const { customerId } = context.req.valid('param');
     const { cursor, limit } = context.req.valid('query');
     const afterSubject = cursor === undefined ? null : (decodeCursor(cursor, 1)[0] ?? null);
-    await getCustomer(database, customerId);
-    const subjects = await listSubjects(database, { customerId, afterSubject, limit: limit + 1 });
+    const subjects = await readSnapshot(database, async (snapshot) => {
+      await getCustomer(snapshot, customerId);
+      return await listSubjects(snapshot, { customerId, afterSubject, limit: limit + 1 });
+    });
     const page = subjects.slice(0, limit);
     const last = subjects.length > limit ? page.at(-1) : undefined;
     const nextCursor = last === undefined ? null : encodeCursor([last.subject]);

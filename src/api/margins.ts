@@ -5,6 +5,7 @@ import type { TimeWindow } from '../clock.ts';
 import { readCostCompleteness } from '../ledger/cost-queries.ts';
 import { CustomerRateReader } from '../ledger/customer-rates.ts';
 import { readFeatureUserCosts, readMarginCustomers, readMarginUsage } from '../ledger/margin-queries.ts';
+import { type LedgerSnapshot, readSnapshot } from '../ledger/snapshot.ts';
 import { requireScope, securityOf } from './authentication.ts';
 import { readDayWindow } from './cost-window.ts';
 import { decodeCursor, encodeCursor } from './cursor.ts';
@@ -85,11 +86,11 @@ export function addMarginRoutes(api: Api, dependencies: ApiDependencies): void {
     const { cursor, limit, ...named } = context.req.valid('query');
     const window = readDayWindow(named);
     const after = cursor === undefined ? null : (decodeCursor(cursor, 1)[0] ?? null);
-    const collected = await collectMargins(dependencies, window, { after, limit });
-    const users = new Map(
-      (await readFeatureUserCosts(database, window)).map((entry) => [entry.feature, entry]),
-    );
-    const { dueDayCount } = await readCostCompleteness(database, window);
+    const { collected, users, dueDayCount } = await readSnapshot(database, async (snapshot) => ({
+      collected: await collectMargins(snapshot, window, { after, limit }),
+      users: Map.groupBy(await readFeatureUserCosts(snapshot, window), (entry) => entry.feature),
+      dueDayCount: (await readCostCompleteness(snapshot, window)).dueDayCount,
+    }));
     return context.json(
       {
         asOf: clock.now().toISOString(),
@@ -99,7 +100,7 @@ export function addMarginRoutes(api: Api, dependencies: ApiDependencies): void {
           ...showFigures(sums, currency),
         })),
         features: collected.features.map(({ feature, currency, sums }) => {
-          const found = users.get(feature);
+          const [found] = users.get(feature) ?? [];
           const orNull = (picoUsd: bigint | null | undefined) =>
             picoUsd == null ? null : formatPico(picoUsd);
           return {
@@ -128,9 +129,9 @@ interface CollectedMargins {
   nextCustomer: string | null;
 }
 
-/** Every customer once, a batch at a time: a page of them is kept, and the sums of all. */
+/** Every customer once, a batch at a time and rated as it is read: a page of them is kept, and the sums of all. */
 async function collectMargins(
-  { database }: ApiDependencies,
+  snapshot: LedgerSnapshot,
   window: TimeWindow,
   { after, limit }: { after: string | null; limit: number },
 ): Promise<CollectedMargins> {
@@ -140,12 +141,12 @@ async function collectMargins(
   const features = new Map<string, { feature: string; currency: string; sums: MarginSums }>();
   let hasMore = false;
   for (let last: string | null = null; ; ) {
-    const customerIds: string[] = await readMarginCustomers(database, window, last, BATCH_SIZE);
+    const customerIds: string[] = await readMarginCustomers(snapshot, window, last, BATCH_SIZE);
     const usage = Map.groupBy(
-      await readMarginUsage(database, window, customerIds),
+      await readMarginUsage(snapshot, window, customerIds),
       (entry) => entry.customerId,
     );
-    const rates = await rateReader.read(database, customerIds);
+    const rates = await rateReader.read(snapshot, customerIds);
     for (const customerId of customerIds) {
       const { currency, rates: own } = rates.get(customerId) ?? { currency: 'usd', rates: [] };
       const { total, byFeature } = rateMargins(usage.get(customerId) ?? [], own);

@@ -1,13 +1,9 @@
-import type { LedgerDatabase } from '../ledger/database.ts';
-import { readDriftMetrics } from '../ledger/drift-metrics.ts';
-import { countUndividedPushes, readRescannedThrough } from '../ledger/metric-queries.ts';
 import { isAlarming } from '../ledger/quarantine-entries.ts';
-import { readPipelineStatus } from '../ledger/status.ts';
-import { readTokenTotals } from '../ledger/totals.ts';
+import { readStatusMetrics, type StatusMetrics } from '../ledger/status.ts';
 import { requireScope } from './authentication.ts';
-import { collectCloseMetrics } from './close-metrics.ts';
+import { closeMetrics } from './close-metrics.ts';
 import { type Api, type ApiDependencies, alarmAfterMsOf, DEFAULT_API_SETTINGS } from './dependencies.ts';
-import { collectWebhookMetrics } from './webhook-metrics.ts';
+import { webhookMetrics } from './webhook-metrics.ts';
 
 /** The text format of Prometheus, version 0.0.4. */
 const CONTENT_TYPE = 'text/plain; version=0.0.4; charset=utf-8';
@@ -27,25 +23,24 @@ export function addMetricsRoute(api: Api, dependencies: ApiDependencies): void {
   const { metricsPublic } = dependencies.settings ?? DEFAULT_API_SETTINGS;
   if (!metricsPublic) api.use('/metrics', requireScope(dependencies, 'finance'));
   api.get('/metrics', async (context) => {
-    const metrics = await collectMetrics(
-      dependencies.database,
-      dependencies.clock.now(),
-      alarmAfterMsOf(dependencies),
-    );
-    metrics.push(...(await collectCloseMetrics(dependencies.database, dependencies.clock.now())));
-    metrics.push(...(await collectWebhookMetrics(dependencies.database, dependencies.clock.now())));
+    const now = dependencies.clock.now();
+    const read = await readStatusMetrics(dependencies.database, now);
+    const metrics = [
+      ...pipelineMetrics(read, now, alarmAfterMsOf(dependencies)),
+      ...closeMetrics(read.report.closes, now),
+      ...webhookMetrics(read, now),
+    ];
     context.header('Content-Type', CONTENT_TYPE);
     context.header('Cache-Control', 'no-store');
     return context.body(renderMetrics(metrics));
   });
 }
 
-async function collectMetrics(database: LedgerDatabase, now: Date, alarmAfterMs: number): Promise<Metric[]> {
-  const status = await readPipelineStatus(database);
-  const totals = await readTokenTotals(database);
-  const rescans = await readRescannedThrough(database);
-  const undivided = await countUndividedPushes(database);
-  const reconciliation = await readDriftMetrics(database, now);
+function pipelineMetrics(
+  { report: status, totals, rescans, undividedPushCount, reconciliation }: StatusMetrics,
+  now: Date,
+  alarmAfterMs: number,
+): Metric[] {
   const ageOf = (instant: Date) => Math.max(0, (now.getTime() - instant.getTime()) / 1_000);
   const gauge = (name: string, help: string, samples: Metric['samples']): Metric => ({
     name: `tallystick_${name}`,
@@ -88,7 +83,7 @@ async function collectMetrics(database: LedgerDatabase, now: Date, alarmAfterMs:
     gauge(
       'undivided_pushes',
       'Pushes of hours that a period boundary cuts and whose meter cannot be told parts.',
-      [{ value: undivided }],
+      [{ value: undividedPushCount }],
     ),
     gauge('due_tokens', 'Tokens on their way.', [{ value: totals.dueTokenCount }]),
     gauge('unassigned_tokens', 'Settled tokens that no push carries yet.', [

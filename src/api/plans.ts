@@ -7,6 +7,7 @@ import { type ErrorCode, TallystickError, ValidationError } from '../errors.ts';
 import { recordPlans } from '../ledger/plan-recording.ts';
 import { readGlobalMarkups, readPlan, readPlans, readUsedFeatures } from '../ledger/plans.ts';
 import { readPriceBook } from '../ledger/price-book.ts';
+import { readSnapshot } from '../ledger/snapshot.ts';
 import { requireScope, securityOf } from './authentication.ts';
 import { type Api, type ApiDependencies, actorOf } from './dependencies.ts';
 import {
@@ -54,7 +55,7 @@ export function addPlanRoutes(api: Api, dependencies: ApiDependencies): void {
   });
   api.openapi(listRoute, async (context) => {
     const now = clock.now();
-    const plans = (await readPlans(database)).map((plan) => showPlanHead(plan, now));
+    const plans = (await readSnapshot(database, readPlans)).map((plan) => showPlanHead(plan, now));
     return context.json({ asOf: now.toISOString(), plans }, 200);
   });
 
@@ -71,9 +72,11 @@ export function addPlanRoutes(api: Api, dependencies: ApiDependencies): void {
     const now = clock.now();
     const { at: asked } = context.req.valid('query');
     const at = asked === undefined ? now : new Date(asked);
-    const plan = await readPlan(database, context.req.valid('param').planId);
+    const { plan, book } = await readSnapshot(database, async (snapshot) => ({
+      plan: await readPlan(snapshot, context.req.valid('param').planId),
+      book: await readPriceBook(snapshot),
+    }));
     refuseBeforeFirst(plan, at);
-    const book = await readPriceBook(database);
     return context.json(showPlan(plan, planRatesAt(plan, at, book), at, now, book.version), 200);
   });
 
@@ -123,8 +126,12 @@ export function addPlanRoutes(api: Api, dependencies: ApiDependencies): void {
 export async function readCheckedPlan({ database }: Pick<ApiDependencies, 'database'>, source: string) {
   const parsed = parsePlanFile(source);
   if (parsed.value === null) throw planError(parsed.problems);
-  const context = { book: await readPriceBook(database), features: await readUsedFeatures(database) };
-  const problems = planProblems(toPlan(parsed.value, await readGlobalMarkups(database)), context);
+  const { markups, ...context } = await readSnapshot(database, async (snapshot) => ({
+    book: await readPriceBook(snapshot),
+    features: await readUsedFeatures(snapshot),
+    markups: await readGlobalMarkups(snapshot),
+  }));
+  const problems = planProblems(toPlan(parsed.value, markups), context);
   if (problems.length > 0) throw planError(problems);
   return parsed.value;
 }

@@ -5,8 +5,10 @@ import { PRICE_FILE_FORMATS } from '../../pricing/price-file.ts';
 import { DEPLOYMENT_TYPES, PRICE_KINDS } from '../../pricing/price-rows.ts';
 import { formatPriceYaml } from '../../pricing/price-yaml.ts';
 import { ValidationError } from '../errors.ts';
+import type { LedgerDatabase } from '../ledger/database.ts';
 import { readPriceBook } from '../ledger/price-book.ts';
 import { importPriceFile } from '../ledger/price-file-import.ts';
+import { readSnapshot } from '../ledger/snapshot.ts';
 import { requireScope, securityOf } from './authentication.ts';
 import { type Api, type ApiDependencies, actorOf } from './dependencies.ts';
 import { PriceChangeSchema, PriceSchema, readInstantQuery, showPriceChange } from './price-schemas.ts';
@@ -146,10 +148,10 @@ export function addPriceFileRoutes(api: Api, dependencies: ApiDependencies): voi
   });
   api.openapi(diffRoute, async (context) => {
     const { from, to } = context.req.valid('query');
-    const [before, after] = [
-      await readState(dependencies, 'from', from),
-      await readState(dependencies, 'to', to),
-    ];
+    const { before, after } = await readSnapshot(database, async (snapshot) => ({
+      before: await readState(snapshot, 'from', from),
+      after: await readState(snapshot, 'to', to),
+    }));
     if ((before.at === undefined) !== (after.at === undefined)) {
       throw new ValidationError('to', 'is of another sort than from', 'Give two instants, or two versions.');
     }
@@ -170,7 +172,7 @@ function versionOf(version: string | undefined): { version?: string } {
   return version === undefined ? {} : { version: version.replaceAll(' ', '+') };
 }
 
-async function readState({ database }: ApiDependencies, field: string, text: string): Promise<PriceState> {
+async function readState(database: LedgerDatabase, field: string, text: string): Promise<PriceState> {
   const isInstant = /^\d{4}-\d\d-\d\d(?:$|T)/.test(text);
   if (isInstant) return { book: await readPriceBook(database), at: readInstantQuery(field, text) };
   return { book: await readPriceBook(database, versionOf(text)) };

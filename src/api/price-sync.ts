@@ -3,6 +3,7 @@ import { acceptPriceItem, rejectPriceItem } from '../ledger/price-sync-desk.ts';
 import { listPriceSyncItems } from '../ledger/price-sync-items.ts';
 import { readPriceSyncRuns, requestPriceSync } from '../ledger/price-sync-runs.ts';
 import { mapRetailMeter, readLedgerMeters } from '../ledger/retail-meters.ts';
+import { readSnapshot } from '../ledger/snapshot.ts';
 import { requireScope, securityOf } from './authentication.ts';
 import { decodeCursor, encodeCursor, invalidCursor } from './cursor.ts';
 import { type Api, type ApiDependencies, actorOf, askForStep } from './dependencies.ts';
@@ -88,10 +89,12 @@ export function addPriceSyncRoutes(api: Api, dependencies: ApiDependencies): voi
   api.openapi(listRoute, async (context) => {
     const { cursor, limit, ...filter } = context.req.valid('query');
     const afterId = cursor === undefined ? undefined : readCursor(cursor);
-    const items = await listPriceSyncItems(database, { ...filter, afterId, limit: limit + 1 });
+    const { items, runs } = await readSnapshot(database, async (snapshot) => ({
+      items: await listPriceSyncItems(snapshot, { ...filter, afterId, limit: limit + 1 }),
+      runs: await readPriceSyncRuns(snapshot, RECENT_RUN_COUNT),
+    }));
     const page = items.slice(0, limit);
     const last = items.length > limit ? page.at(-1) : undefined;
-    const runs = await readPriceSyncRuns(database, RECENT_RUN_COUNT);
     return context.json(
       {
         runs: runs.map(showRun),

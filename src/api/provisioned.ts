@@ -9,9 +9,14 @@ import {
   marginalCostPicoUsd,
   WEIGHT_DIGITS,
 } from '../../pricing/provisioned.ts';
-import type { TimeWindow } from '../clock.ts';
 import { addPurchase, type ProvisionedPurchase, readPurchases } from '../ledger/provisioned.ts';
-import { OBSERVED_DAYS, observedWindow, readPurchaseUse } from '../ledger/provisioned-usage.ts';
+import {
+  OBSERVED_DAYS,
+  observedWindow,
+  type PurchaseUse,
+  readPurchaseUse,
+} from '../ledger/provisioned-usage.ts';
+import { readSnapshot } from '../ledger/snapshot.ts';
 import { requireScope, securityOf } from './authentication.ts';
 import { type Api, type ApiDependencies, actorOf } from './dependencies.ts';
 import {
@@ -112,11 +117,15 @@ export function addProvisionedRoutes(api: Api, dependencies: ApiDependencies): v
     responses: { 200: jsonContent(PurchasesSchema, 'All purchases.'), ...keyedProblems },
   });
   api.openapi(listRoute, async (context) => {
-    const purchases = await readPurchases(database);
     const window = observedWindow(clock.now());
-    const shown: PurchaseShown[] = [];
-    for (const purchase of purchases) shown.push(await showPurchase(dependencies, purchase, window));
-    return context.json({ purchases: shown }, 200);
+    const used = await readSnapshot(database, async (snapshot) => {
+      const found: [ProvisionedPurchase, PurchaseUse][] = [];
+      for (const purchase of await readPurchases(snapshot)) {
+        found.push([purchase, await readPurchaseUse(snapshot, purchase, window)]);
+      }
+      return found;
+    });
+    return context.json({ purchases: used.map(([purchase, use]) => showPurchase(purchase, use)) }, 200);
   });
 
   const addRoute = createRoute({
@@ -148,20 +157,18 @@ export function addProvisionedRoutes(api: Api, dependencies: ApiDependencies): v
       },
       { actor: actorOf(context), now },
     );
-    return context.json(await showPurchase(dependencies, purchase, observedWindow(now)), 201);
+    const use = await readPurchaseUse(database, purchase, observedWindow(now));
+    return context.json(showPurchase(purchase, use), 201);
   });
 }
 
-async function showPurchase(
-  { database }: ApiDependencies,
-  purchase: ProvisionedPurchase,
-  window: TimeWindow,
-): Promise<PurchaseShown> {
-  const { terms, validFrom, validUntil, createdAt, ...named } = purchase;
+function showPurchase(
+  { terms, validFrom, validUntil, createdAt, ...named }: ProvisionedPurchase,
+  { hourCount, usedWeight, busiestWeight }: PurchaseUse,
+): PurchaseShown {
   const capacity = createProvisionedCapacity(terms);
   const hourlyCost = hourlyCostPicoUsd(capacity);
   const most = hourlyCapacityWeight(capacity);
-  const { hourCount, usedWeight, busiestWeight } = await readPurchaseUse(database, purchase, window);
   const average = averagePicoUsdPerMillion(hourlyCost * BigInt(hourCount), usedWeight);
   const free = most > busiestWeight ? most - busiestWeight : 0n;
   const step = marginalCostPicoUsd(capacity, busiestWeight + free, 1n);

@@ -7,6 +7,7 @@ import {
   readQuarantineExamples,
   readQuarantineSummary,
 } from '../ledger/quarantine-entries.ts';
+import { readSnapshot } from '../ledger/snapshot.ts';
 import { requireScope, securityOf } from './authentication.ts';
 import { decodeCursor, encodeCursor, invalidCursor } from './cursor.ts';
 import { type Api, type ApiDependencies, alarmAfterMsOf } from './dependencies.ts';
@@ -84,10 +85,12 @@ export function addQuarantineRoutes(api: Api, dependencies: ApiDependencies): vo
     const { cursor, limit, ...filter } = context.req.valid('query');
     const now = clock.now();
     const alarmAfterMs = alarmAfterMsOf(dependencies);
-    const summary = await readQuarantineSummary(database);
-    const examples = await readQuarantineExamples(database, EXAMPLES_PER_REASON);
     const after = cursor === undefined ? null : readCursor(cursor);
-    const items = await listQuarantine(database, filter, { after, limit: limit + 1 });
+    const { summary, examples, items } = await readSnapshot(database, async (snapshot) => ({
+      summary: await readQuarantineSummary(snapshot),
+      examples: await readQuarantineExamples(snapshot, EXAMPLES_PER_REASON),
+      items: await listQuarantine(snapshot, filter, { after, limit: limit + 1 }),
+    }));
     const page = items.slice(0, limit);
     const last = items.length > limit ? page.at(-1) : undefined;
     return context.json(

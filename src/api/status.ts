@@ -1,11 +1,10 @@
 import { createRoute, z } from '@hono/zod-openapi';
-import { type DoubleBinding, readDoubleBindings } from '../ledger/billing-places.ts';
+import type { DoubleBinding } from '../ledger/billing-places.ts';
 import type { CloseTotals } from '../ledger/close-totals.ts';
 import type { PriceSyncState } from '../ledger/price-sync-runs.ts';
 import { isAlarming, type QuarantineSummary } from '../ledger/quarantine-entries.ts';
 import type { QueueState } from '../ledger/queue-states.ts';
-import { readPipelineStatus } from '../ledger/status.ts';
-import { readDueWebhooks } from '../ledger/webhook-events.ts';
+import { readStatusReport } from '../ledger/status.ts';
 import { requireScope, securityOf } from './authentication.ts';
 import { CloseStateSchema } from './close-schemas.ts';
 import { type Api, type ApiDependencies, alarmAfterMsOf } from './dependencies.ts';
@@ -167,10 +166,10 @@ export function addStatusRoutes(api: Api, dependencies: ApiDependencies): void {
   });
 
   api.openapi(route, async (context) => {
-    const status = await readPipelineStatus(dependencies.database);
     const now = dependencies.clock.now();
+    const status = await readStatusReport(dependencies.database, now);
     const alarmAfterMs = alarmAfterMsOf(dependencies);
-    const due = await readDueWebhooks(dependencies.database);
+    const due = status.webhooks;
     return context.json(
       {
         asOf: now.toISOString(),
@@ -214,7 +213,7 @@ export function addStatusRoutes(api: Api, dependencies: ApiDependencies): void {
           dueCount: String(due.dueCount),
           oldestDueSeconds: due.oldestDueAt === null ? 0 : secondsBetween(due.oldestDueAt, now),
         },
-        doubleBindings: (await readDoubleBindings(dependencies.database, now)).map(showDoubleBinding),
+        doubleBindings: status.doubleBindings.map(showDoubleBinding),
         openDriftCount: String(status.openDriftCount),
         closes: showCloseTotals(status.closes),
         costs: {

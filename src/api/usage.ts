@@ -1,4 +1,5 @@
 import { createRoute, z } from '@hono/zod-openapi';
+import { readSnapshot } from '../ledger/snapshot.ts';
 import {
   queryUsage,
   readCompleteness,
@@ -97,22 +98,19 @@ export function addUsageRoutes(api: Api, dependencies: ApiDependencies): void {
     const window = readWindow({ from, to, period });
     const after = cursor === undefined ? null : decodeCursor(cursor, groupBy.length + 1);
     if (after !== null && Number.isNaN(Date.parse(after[0] ?? ''))) throw invalidCursor();
-    const found = await queryUsage(dependencies.database, {
-      ...withoutUndefined(filter),
-      window,
-      granularity,
-      groupBy,
-      after,
-      limit: limit + 1,
-    });
+    const read = { ...withoutUndefined(filter), window, granularity, groupBy, after, limit: limit + 1 };
+    const { found, completeness } = await readSnapshot(dependencies.database, async (snapshot) => ({
+      found: await queryUsage(snapshot, read),
+      // A table has no place for it.
+      completeness: wantsCsv(context) ? null : await readCompleteness(snapshot, window),
+    }));
     const page = found.slice(0, limit);
     const last = found.length > limit ? page.at(-1) : undefined;
     const nextCursor = last === undefined ? null : encodeCursor(keysOf(last, groupBy));
     const rows = page.map((row) => showRow(row, clipBucket(row.windowStart, granularity, window)));
-    if (wantsCsv(context)) {
+    if (completeness === null) {
       return csvPage(context, toUsageCsv(rows, groupBy), nextCursor);
     }
-    const completeness = await readCompleteness(dependencies.database, window);
     return context.json(
       {
         asOf: dependencies.clock.now().toISOString(),

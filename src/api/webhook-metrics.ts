@@ -1,6 +1,4 @@
-import { readDoubleBindings } from '../ledger/billing-places.ts';
-import type { LedgerDatabase } from '../ledger/database.ts';
-import { readDueWebhooks, readWebhookCounts } from '../ledger/webhook-events.ts';
+import type { StatusMetrics } from '../ledger/status.ts';
 
 export interface WebhookMetric {
   name: string;
@@ -10,10 +8,11 @@ export interface WebhookMetric {
 }
 
 /** What webhooks brought and what of it is due, and what the catalog refuses to bill twice. */
-export async function collectWebhookMetrics(database: LedgerDatabase, now: Date): Promise<WebhookMetric[]> {
-  const counts = await readWebhookCounts(database);
-  const due = await readDueWebhooks(database);
-  const doubles = await readDoubleBindings(database, now);
+export function webhookMetrics(
+  { webhookCounts: counts, report }: Pick<StatusMetrics, 'webhookCounts' | 'report'>,
+  now: Date,
+): WebhookMetric[] {
+  const { webhooks: due, doubleBindings: doubles } = report;
   const labelsOf = (count: (typeof counts)[number]) => ({
     provider: count.provider,
     type: count.eventType,

@@ -1,12 +1,10 @@
 import type { Command } from 'commander';
 import { systemClock } from '../clock.ts';
-import { readDoubleBindings } from '../ledger/billing-places.ts';
 import type { CloseTotals } from '../ledger/close-totals.ts';
 import type { PriceSyncState } from '../ledger/price-sync-runs.ts';
 import { isAlarming } from '../ledger/quarantine-entries.ts';
 import type { QueueState } from '../ledger/queue-states.ts';
-import { readPipelineStatus } from '../ledger/status.ts';
-import { readDueWebhooks } from '../ledger/webhook-events.ts';
+import { readStatusReport } from '../ledger/status.ts';
 import { groupDigits, print, renderTable } from './output.ts';
 import { withStores } from './setup.ts';
 
@@ -41,11 +39,10 @@ export function addStatusCommand(program: Command): void {
     )
     .action((options: { json?: boolean }) =>
       withStores(async ({ config, stores }) => {
-        const status = await readPipelineStatus(stores.database);
         const now = systemClock.now();
-        const doubleBindings = await readDoubleBindings(stores.database, now);
-        const webhooks = await readDueWebhooks(stores.database);
-        print(options.json === true, { asOf: now.toISOString(), ...status, webhooks, doubleBindings }, () => {
+        const status = await readStatusReport(stores.database, now);
+        const { webhooks, doubleBindings } = status;
+        print(options.json === true, { asOf: now.toISOString(), ...status }, () => {
           const watermarks = status.watermarks.map((mark) => {
             const ageMinutes = Math.floor((now.getTime() - mark.position.getTime()) / 60_000);
             return `collected     ${mark.source} up to ${mark.position.toISOString()} (${groupDigits(ageMinutes)} min ago)`;

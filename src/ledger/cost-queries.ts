@@ -18,6 +18,9 @@ export interface CostQuery {
   limit: number;
 }
 
+/** What is counted of a window, without how it is divided. */
+export type CostFilter = Omit<CostQuery, 'after' | 'limit' | 'groupBy'>;
+
 /** Tokens whose cost is unknown. */
 export interface UnknownCost {
   reason: string;
@@ -86,10 +89,7 @@ const TOTALS = sql`
     filter (where reason is not null) as unknown`;
 
 /** The sums of everything that the query means, on whatever page. */
-export async function readCostTotals(
-  database: LedgerDatabase,
-  query: Omit<CostQuery, 'after' | 'limit' | 'groupBy'>,
-): Promise<CostTotals> {
+export async function readCostTotals(database: LedgerDatabase, query: CostFilter): Promise<CostTotals> {
   const result = await sql<RawTotals>`
     with parts as (
       select kind, reason, sum(token_count) as tokens, sum(cost_pico_usd) as cost

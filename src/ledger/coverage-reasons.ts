@@ -1,5 +1,10 @@
 import { addMs, HOUR_MS } from '../clock.ts';
-import type { CoverageSources } from './coverage.ts';
+
+/** Where the two sources stand: which they are, and up to which ingestion time each was collected. */
+export interface CoverageSources {
+  billing: { source: string; collectedThrough: Date } | null;
+  control: { source: string; collectedThrough: Date } | null;
+}
 
 /** What the two sources saw of one hour and model, or of a window. The facts are of the request-level log. */
 export interface CoverageCounts {

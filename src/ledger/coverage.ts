@@ -1,13 +1,12 @@
 import { type RawBuilder, sql } from 'kysely';
 import type { TimeWindow } from '../clock.ts';
-import { type CoverageCounts, explainDifferences, type SourceDifference } from './coverage-reasons.ts';
+import {
+  type CoverageCounts,
+  type CoverageSources,
+  explainDifferences,
+  type SourceDifference,
+} from './coverage-reasons.ts';
 import type { LedgerDatabase } from './database.ts';
-
-/** Where the two sources stand: which they are, and up to which ingestion time each was collected. */
-export interface CoverageSources {
-  billing: { source: string; collectedThrough: Date } | null;
-  control: { source: string; collectedThrough: Date } | null;
-}
 
 /** What each source saw of one hour and model. Counts are of everything seen, in quarantine or not. */
 export interface CoverageRow {
