@@ -9,7 +9,7 @@ export type Checksums = Record<string, string>;
 /** What is wrong with the folder, held against what is frozen; each with the way out. */
 export function findMigrationFaults(files: MigrationFile[], frozen: Checksums): string[] {
   return [
-    ...findNameFaults(files),
+    ...findNameFaults(files, frozen),
     ...findBrokenFreezes(files, frozen),
     ...files
       .filter((file) => frozen[file.name] === undefined)
@@ -17,10 +17,12 @@ export function findMigrationFaults(files: MigrationFile[], frozen: Checksums): 
   ];
 }
 
-/** Numbers from 0001 on, none twice, none left out; no words twice. */
-function findNameFaults(files: MigrationFile[]): string[] {
-  const slugs = files.map((file) => file.slug);
-  return files.flatMap(({ name, slug }, index) => {
+/** Numbers from 0001 on, none twice, none left out; no words twice. What is frozen keeps its number. */
+function findNameFaults(files: MigrationFile[], frozen: Checksums): string[] {
+  const isFrozen = (file: MigrationFile) => frozen[file.name] !== undefined;
+  const ordered = [...files.filter(isFrozen), ...files.filter((file) => !isFrozen(file))];
+  const slugs = ordered.map((file) => file.slug);
+  return ordered.flatMap(({ name, slug }, index) => {
     const expected = `${String(index + 1).padStart(4, '0')}_${slug}.sql`;
     if (name !== expected) return [`${name}: rename it to ${expected}, so that numbers follow each other`];
     if (slugs.indexOf(slug) !== index)
@@ -50,13 +52,13 @@ function findBrokenFreezes(files: MigrationFile[], frozen: Checksums): string[] 
  * @throws Error when something of main was changed, moved or is gone, or names are not in order
  */
 export function freezeMigrations(files: MigrationFile[], onMain: Checksums): Checksums {
-  const faults = [...findNameFaults(files), ...findBrokenFreezes(files, onMain)];
+  const faults = [...findNameFaults(files, onMain), ...findBrokenFreezes(files, onMain)];
   if (faults.length > 0) throw new Error(faults.join('\n'));
   return Object.fromEntries(files.map((file) => [file.name, file.checksum]));
 }
 
 /** What was frozen where this branch left main; null where that cannot be told. */
-function readMain(): Checksums | null {
+export function readMain(): Checksums | null {
   const git = (...words: string[]) =>
     execFileSync('git', words, { cwd: fileURLToPath(MIGRATIONS), stdio: ['ignore', 'pipe', 'ignore'] })
       .toString()

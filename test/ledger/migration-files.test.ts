@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest';
 import { checksumOf, type MigrationFile, readMigrationFiles } from '../../src/ledger/migration-files.ts';
 import { migrationSlug } from '../../src/ledger/migration-names.ts';
 import checksums from '../../src/ledger/migrations/checksums.json' with { type: 'json' };
-import { findMigrationFaults, freezeMigrations } from './freeze-migrations.ts';
+import { findMigrationFaults, freezeMigrations, readMain } from './freeze-migrations.ts';
 
 const file = (name: string, text = name): MigrationFile => ({
   name,
@@ -17,6 +17,10 @@ const onMain = { [first.name]: first.checksum, [second.name]: second.checksum };
 describe('the migrations', () => {
   it('are numbered one after another, frozen, and as they were frozen', async () => {
     expect(findMigrationFaults(await readMigrationFiles(), checksums)).toEqual([]);
+  });
+
+  it('are on a branch what they are on main, though somebody edited the checksums as well', async () => {
+    expect(freezeMigrations(await readMigrationFiles(), readMain() ?? checksums)).toEqual(checksums);
   });
 
   it('are frozen in the order in which they run', async () => {
@@ -56,6 +60,11 @@ describe('freezing migrations', () => {
       'a number given twice',
       [first, second, file('0002_late.sql')],
       '0002_late.sql: rename it to 0003_late.sql',
+    ],
+    [
+      'a number given twice, though it sorts before that of main',
+      [first, file('0002_aside.sql'), second],
+      '0002_aside.sql: rename it to 0003_aside.sql',
     ],
     [
       'a number left out',
