@@ -112,6 +112,14 @@ describe('imports point down', () => {
     ).toEqual([]);
   });
 
+  it('from the pages to no route and no statement: they draw what they are given', () => {
+    const isBody = (target: string) => target.endsWith('-schemas.ts');
+    const reading = ['src/api/', 'src/ledger/', 'src/stripe/'];
+    expect(offences(within('src/pages/'), (target) => liesIn(target, ...reading) && !isBody(target))).toEqual(
+      [],
+    );
+  });
+
   it('to the sandbox from the demo alone', () => {
     const others = production.filter(
       ({ name }) => !liesIn(name, 'src/sandbox/', 'src/cli/demo.ts', 'src/cli/demo/'),

@@ -11,7 +11,7 @@ import {
 import { requireScope, securityOf } from './authentication.ts';
 import { decodeCursor, encodeCursor, invalidCursor } from './cursor.ts';
 import type { Api, ApiDependencies } from './dependencies.ts';
-import { compareLevels, readEvidencedLine } from './evidence-lines.ts';
+import { compareLevels, gatherEvidence, readEvidencedLine } from './evidence-lines.ts';
 import {
   EvidenceEventsSchema,
   EvidencePage,
@@ -37,7 +37,6 @@ const EventParams = EvidenceParams.extend({ usageEventId: textSchema(255).min(1)
 
 /** Adds an hour's usage events and an event's source rows, below a line's evidence. */
 export function addEvidenceEventRoutes(api: Api, dependencies: ApiDependencies): void {
-  const { database } = dependencies;
   const common = {
     method: 'get' as const,
     tags: ['Evidence'],
@@ -57,12 +56,14 @@ export function addEvidenceEventRoutes(api: Api, dependencies: ApiDependencies):
     const { invoiceId, lineId, windowStart: text } = context.req.valid('param');
     const { cursor, limit } = context.req.valid('query');
     const windowStart = new Date(text);
-    const { of } = await readEvidencedLine(dependencies, invoiceId, lineId);
     const after = cursor === undefined ? null : readEventCursor(cursor);
-    const [sums, found] = await Promise.all([
-      sumEvidenceEvents(database, of, windowStart),
-      readEvidenceEvents(database, of, { windowStart, after, limit: limit + 1 }),
-    ]);
+    const { sums, found } = await gatherEvidence(dependencies, invoiceId, async (snapshot) => {
+      const { of } = await readEvidencedLine(snapshot, invoiceId, lineId);
+      return {
+        sums: await sumEvidenceEvents(snapshot, of, windowStart),
+        found: await readEvidenceEvents(snapshot, of, { windowStart, after, limit: limit + 1 }),
+      };
+    });
     const page = found.slice(0, limit);
     const last = found.length > limit ? page.at(-1) : undefined;
     const path = evidencePath(invoiceId, lineId);
@@ -106,10 +107,12 @@ export function addEvidenceEventRoutes(api: Api, dependencies: ApiDependencies):
   });
   api.openapi(eventRoute, async (context) => {
     const { invoiceId, lineId, usageEventId } = context.req.valid('param');
-    const { of } = await readEvidencedLine(dependencies, invoiceId, lineId);
-    const event = await readEvidenceEvent(database, of, usageEventId);
-    if (event === null) throw noEvent(usageEventId, lineId);
-    const { items, queries } = await readEvidenceSource(database, event);
+    const { event, items, queries } = await gatherEvidence(dependencies, invoiceId, async (snapshot) => {
+      const { of } = await readEvidencedLine(snapshot, invoiceId, lineId);
+      const event = await readEvidenceEvent(snapshot, of, usageEventId);
+      if (event === null) throw noEvent(usageEventId, lineId);
+      return { event, ...(await readEvidenceSource(snapshot, event)) };
+    });
     const source = sumByKind(items);
     const own = {
       prompt: event.promptTokenCount,

@@ -6,7 +6,7 @@ import { requireScope, securityOf } from './authentication.ts';
 import { decodeCursor, encodeCursor, invalidCursor } from './cursor.ts';
 import type { Api, ApiDependencies } from './dependencies.ts';
 import { addEvidenceEventRoutes } from './evidence-events.ts';
-import { compareLevels, readEvidencedInvoice, readEvidencedLine } from './evidence-lines.ts';
+import { compareLevels, gatherEvidence, readEvidencedInvoice, readEvidencedLine } from './evidence-lines.ts';
 import {
   EvidenceHoursSchema,
   EvidenceLinesSchema,
@@ -39,7 +39,9 @@ export function addEvidenceRoutes(api: Api, dependencies: ApiDependencies): void
   });
   api.openapi(linesRoute, async (context) => {
     const { invoiceId } = context.req.valid('param');
-    const { invoice, lines } = await readEvidencedInvoice(dependencies, invoiceId);
+    const { invoice, lines } = await gatherEvidence(dependencies, invoiceId, (snapshot) =>
+      readEvidencedInvoice(snapshot, invoiceId),
+    );
     const { currency } = invoice;
     return context.json(
       {
@@ -79,11 +81,15 @@ export function addEvidenceRoutes(api: Api, dependencies: ApiDependencies): void
     const { cursor, limit } = context.req.valid('query');
     const after = cursor === undefined ? null : new Date(decodeCursor(cursor, 1)[0] ?? '');
     if (after !== null && Number.isNaN(after.getTime())) throw invalidCursor();
-    const { name, group, of } = await readEvidencedLine(dependencies, invoiceId, lineId);
-    const [sums, found] = await Promise.all([
-      sumEvidenceHours(dependencies.database, of),
-      readEvidenceHours(dependencies.database, of, { after, limit: limit + 1 }),
-    ]);
+    const { name, group, sums, found } = await gatherEvidence(dependencies, invoiceId, async (snapshot) => {
+      const line = await readEvidencedLine(snapshot, invoiceId, lineId);
+      const sums = await sumEvidenceHours(snapshot, line.of);
+      return {
+        ...line,
+        sums,
+        found: await readEvidenceHours(snapshot, line.of, { after, limit: limit + 1 }),
+      };
+    });
     const page = found.slice(0, limit);
     const last = found.length > limit ? page.at(-1) : undefined;
     const path = evidencePath(invoiceId, lineId);

@@ -1,8 +1,7 @@
 import { html } from 'hono/html';
 import type { StatementBody, StatementBreakdownBody } from '../api/statement-schemas.ts';
-import { perMillion } from './quote-words.ts';
 import { dayShort, rankModels, swatch } from './statement-drawing.ts';
-import { groupDigits, modelInWords, moneyInWords } from './words.ts';
+import { groupDigits, modelInWords, moneyInWords, perMillion } from './words.ts';
 
 type Line = StatementBody['lines'][number];
 

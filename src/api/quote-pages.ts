@@ -1,14 +1,14 @@
 import type { Context } from 'hono';
-import { findCaller } from '../api/authentication.ts';
-import type { Api, ApiDependencies, ApiEnvironment } from '../api/dependencies.ts';
-import { readLinkKey } from '../api/page-links.ts';
-import { isQuoteLinkValid } from '../api/quote-links.ts';
-import type { StoredQuoteBody } from '../api/quote-schemas.ts';
 import { TallystickError } from '../errors.ts';
 import { getQuote } from '../ledger/quotes.ts';
-import { addStyle, PAGE_HEADERS } from './page-document.ts';
-import { lockedQuotePage, missingQuotePage, QUOTE_STYLE_PATH, quotePage } from './quote.ts';
-import { QUOTE_STYLE } from './quote-style.ts';
+import { addStyle, PAGE_HEADERS } from '../pages/page-document.ts';
+import { lockedQuotePage, missingQuotePage, QUOTE_STYLE_PATH, quotePage } from '../pages/quote.ts';
+import { QUOTE_STYLE } from '../pages/quote-style.ts';
+import { findCaller } from './authentication.ts';
+import type { Api, ApiDependencies, ApiEnvironment } from './dependencies.ts';
+import { readLinkKey } from './page-links.ts';
+import { isQuoteLinkValid } from './quote-links.ts';
+import type { StoredQuoteBody } from './quote-schemas.ts';
 
 const QUOTE_ID = /^quote_[A-Za-z0-9_-]{16,64}$/;
 
