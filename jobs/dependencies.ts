@@ -1,13 +1,13 @@
 import type { RetailPriceSource } from '../src/azure/retail-port.ts';
 import type { UsageSource } from '../src/azure/source.ts';
-import type { Clock } from '../src/clock.ts';
-import type { LedgerDatabase } from '../src/ledger/database.ts';
-import type { Logger } from '../src/log.ts';
 import type { MeteringSystem } from '../src/openmeter/port.ts';
-import type { InvoiceSystem } from '../src/stripe/closing-port.ts';
+import type { Clock } from '../src/platform/clock.ts';
+import type { LedgerDatabase } from '../src/platform/database/database.ts';
+import type { Logger } from '../src/platform/log.ts';
+import type { InvoiceSystem } from '../src/stripe/closing/port.ts';
 import type { BillingSystem } from '../src/stripe/port.ts';
 
-/** Waits and sizes of the pipeline; see `src/config.ts` for their environment names and defaults. */
+/** Waits and sizes of the pipeline; see `src/platform/config.ts` for their environment names and defaults. */
 export interface PipelineSettings {
   /** Rows younger than this by ingestion time are left for the next run: the source may still be indexing. */
   collectLagMs: number;

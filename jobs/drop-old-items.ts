@@ -1,10 +1,10 @@
-import { addMs, DAY_MS } from '../src/clock.ts';
-import { dropItemDay, findOldItemDays } from '../src/ledger/item-retention.ts';
-import { readWatermark, rescanWatermarkOf } from '../src/ledger/watermarks.ts';
-import { dropOldWebhookEvents } from '../src/ledger/webhook-retention.ts';
-import { dropOldWindows } from '../src/ledger/window-retention.ts';
+import { addMs, DAY_MS } from '../src/platform/clock.ts';
+import { dropItemDay, findOldItemDays } from '../src/usage/collection/retention.ts';
+import { readWatermark, rescanWatermarkOf } from '../src/usage/collection/watermarks.ts';
+import { dropOldWindows } from '../src/usage/collection/window-retention.ts';
+import { dropOldWebhookEvents } from '../src/webhook-events/retention.ts';
 import type { JobDependencies } from './dependencies.ts';
-import { LOOK_BACK_MS } from './rescan-usage.ts';
+import { LOOK_BACK_MS } from './rescan/rescan-usage.ts';
 
 /** A ledger that was never cleared catches up within days, and no run takes long. Days that must stay do not count. */
 const DROPPED_DAYS_PER_RUN = 100;

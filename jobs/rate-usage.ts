@@ -1,8 +1,8 @@
-import { floorToHour } from '../src/clock.ts';
-import { findDueCostDay, notePassedCapacity, spreadSubjectNotes } from '../src/ledger/cost-notes.ts';
-import { readPriceBook } from '../src/ledger/price-book.ts';
-import { rateCostDay } from '../src/ledger/rate-cost-day.ts';
-import { finishReratingRequests, noteReratingRequests } from '../src/ledger/rerating.ts';
+import { findDueCostDay, notePassedCapacity, spreadSubjectNotes } from '../src/costs/notes.ts';
+import { rateCostDay } from '../src/costs/rate-cost-day.ts';
+import { finishReratingRequests, noteReratingRequests } from '../src/costs/rerating.ts';
+import { floorToHour } from '../src/platform/clock.ts';
+import { readPriceBook } from '../src/prices/book.ts';
 import type { JobDependencies } from './dependencies.ts';
 
 export interface RateOutcome {

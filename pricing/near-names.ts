@@ -1,5 +1,5 @@
-import type { PriceBook } from './price-book.ts';
-import { normalizeModelName } from './price-rows.ts';
+import type { PriceBook } from './prices/price-book.ts';
+import { normalizeModelName } from './prices/rows.ts';
 
 /** Names longer than this are no slip of the pen, and the distance costs time in both lengths. */
 const MAX_NAME_LENGTH = 64;

@@ -1,4 +1,4 @@
 #!/usr/bin/env node
-import { runCommandLine } from './cli/program.ts';
+import { runCommandLine } from './command-line/program.ts';
 
 await runCommandLine(process.argv);

@@ -2,15 +2,15 @@ import referenceStyle from 'swagger-ui-dist/swagger-ui.css';
 import referenceScript from 'swagger-ui-dist/swagger-ui-bundle.js';
 import manifest from '../package.json' with { type: 'json' };
 import { createWebhookRoutes } from '../webhooks/routes.ts';
-import { createApp } from './api/app.ts';
-import { type AssetReader, type PreviewCache, readApiSettings } from './api/dependencies.ts';
-import { systemClock } from './clock.ts';
-import { type Config, loadConfig } from './config.ts';
-import { TallystickError, toTallystickError } from './errors.ts';
-import { openLedger } from './ledger/database.ts';
+import { systemClock } from './platform/clock.ts';
+import { type Config, loadConfig } from './platform/config.ts';
+import { openLedger } from './platform/database/database.ts';
+import { TallystickError, toTallystickError } from './platform/errors.ts';
+import { type AssetReader, type PreviewCache, readApiSettings } from './platform/http/dependencies.ts';
+import { createApp } from './service/app.ts';
+import { workerLog } from './service/worker/log.ts';
+import { enqueueOnce } from './service/worker/queue.ts';
 import { createStripe } from './stripe/client.ts';
-import { workerLog } from './worker-log.ts';
-import { enqueueOnce } from './worker-queue.ts';
 
 /**
  * The Cloudflare Worker: the same API, reference page and webhooks as `tallystick serve`, and no pipeline.

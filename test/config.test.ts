@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
-import { describeConfig, loadConfig, requireOutside } from '../src/config.ts';
-import { TallystickError } from '../src/errors.ts';
+import { describeConfig, loadConfig, requireOutside } from '../src/platform/config.ts';
+import { TallystickError } from '../src/platform/errors.ts';
 
 function problemsOf(environment: Record<string, string | undefined>): string[] {
   try {

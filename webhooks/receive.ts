@@ -1,8 +1,8 @@
 import type { Context } from 'hono';
 import { bodyLimit } from 'hono/body-limit';
-import type { Clock } from '../src/clock.ts';
-import type { LedgerDatabase } from '../src/ledger/database.ts';
-import { recordWebhookEvent, type WebhookEvent } from '../src/ledger/webhook-events.ts';
+import type { Clock } from '../src/platform/clock.ts';
+import type { LedgerDatabase } from '../src/platform/database/database.ts';
+import { recordWebhookEvent, type WebhookEvent } from '../src/webhook-events/events.ts';
 import { webhookProblem } from './problem.ts';
 
 export interface WebhookLog {

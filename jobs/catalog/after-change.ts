@@ -1,9 +1,9 @@
-import { UpstreamError } from '../../src/errors.ts';
-import { readDoubleBindings } from '../../src/ledger/billing-places.ts';
-import { readCustomersWithSubjects } from '../../src/ledger/catalog.ts';
-import { releaseQuarantine } from '../../src/ledger/quarantine.ts';
+import { readDoubleBindings } from '../../src/catalog/billing-places.ts';
+import { readCustomersWithSubjects } from '../../src/catalog/catalog.ts';
+import { releaseQuarantine } from '../../src/catalog/release-held-usage.ts';
+import { UpstreamError } from '../../src/platform/errors.ts';
 import type { JobDependencies } from '../dependencies.ts';
-import { takeUpItems } from '../quarantine/take-up-items.ts';
+import { takeUpItems } from '../rescan/take-up-items.ts';
 
 /**
  * What every change of the catalog is followed by: usage whose cause of quarantine is gone is taken up, and OpenMeter's

@@ -1,4 +1,4 @@
-import type { CatalogCustomer } from '../../src/ledger/catalog-customers.ts';
+import type { CatalogCustomer } from '../../src/catalog/catalog-customers.ts';
 import type { BillingCustomer } from '../../src/stripe/port.ts';
 
 /** A customer is known by its tenant where Stripe's metadata names one, else by its Stripe id. */

@@ -1,4 +1,4 @@
-import { findUnknownReferences } from '../../src/ledger/catalog-reads.ts';
+import { findUnknownReferences } from '../../src/catalog/reads.ts';
 import { noTargets } from '../../src/stripe/event-targets.ts';
 import type { BillingCatalogChange } from '../../src/stripe/port.ts';
 import type { JobDependencies } from '../dependencies.ts';

@@ -5,14 +5,14 @@ import {
   type CloseMinimum,
   type CloseTokenTypeFigures,
   rateMeter,
-} from '../../pricing/close-certificate.ts';
-import { showPrice } from '../../src/ledger/close-certificates.ts';
-import type { CloseEvidence, ClosingItem } from '../../src/ledger/close-evidence.ts';
-import type { PushedFigures } from '../../src/ledger/close-figures.ts';
-import type { PlanMinimum } from '../../src/ledger/close-minimums.ts';
-import type { OpenClose } from '../../src/ledger/closes.ts';
-import type { LateItem } from '../../src/ledger/late-items.ts';
-import type { ClosingInvoice, ClosingInvoiceLine } from '../../src/stripe/closing-port.ts';
+} from '../../pricing/closing/certificate.ts';
+import type { LateItem } from '../../src/billing/late-items.ts';
+import type { PlanMinimum } from '../../src/billing/minimums.ts';
+import { showPrice } from '../../src/closing/certificates.ts';
+import type { OpenClose } from '../../src/closing/closes.ts';
+import type { CloseEvidence, ClosingItem } from '../../src/closing/evidence.ts';
+import type { PushedFigures } from '../../src/closing/figures.ts';
+import type { ClosingInvoice, ClosingInvoiceLine } from '../../src/stripe/closing/port.ts';
 
 /** Under which metadata of an item, and so of its line, the plan is found whose minimum it tops up. */
 export const MINIMUM_METADATA_KEY = 'tallystick_minimum';

@@ -1,5 +1,5 @@
-import { addMs, HOUR_MS } from '../../src/clock.ts';
-import { moveClose, type OpenClose, storeInvoiceStatus } from '../../src/ledger/closes.ts';
+import { moveClose, type OpenClose, storeInvoiceStatus } from '../../src/closing/closes.ts';
+import { addMs, HOUR_MS } from '../../src/platform/clock.ts';
 import type { JobDependencies } from '../dependencies.ts';
 
 /** A draft that is found late is given at least so long: a deadline in the past would be refused. */

@@ -1,12 +1,12 @@
-import { speakPeriod, speakProduct } from '../../pricing/close-words.ts';
-import { type TallystickError, toTallystickError } from '../../src/errors.ts';
+import { speakPeriod, speakProduct } from '../../pricing/closing/words.ts';
 import {
   type CreditProposal,
   listCreditProposals,
   markCreditCreated,
   markCreditFailed,
-} from '../../src/ledger/credit-proposals.ts';
-import type { NewCreditNote } from '../../src/stripe/closing-port.ts';
+} from '../../src/billing/credits.ts';
+import { type TallystickError, toTallystickError } from '../../src/platform/errors.ts';
+import type { NewCreditNote } from '../../src/stripe/closing/port.ts';
 import type { JobDependencies } from '../dependencies.ts';
 
 const BATCH_LIMIT = 100;

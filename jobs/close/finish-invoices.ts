@@ -1,10 +1,10 @@
-import type { CloseMeterFigures } from '../../pricing/close-certificate.ts';
-import { groupTokens, speakLine, speakMemo, speakPeriod } from '../../pricing/close-words.ts';
-import { addMs, MINUTE_MS } from '../../src/clock.ts';
-import { endClose } from '../../src/ledger/close-certificates.ts';
-import { hasLaterPush, unsealInvoice } from '../../src/ledger/close-progress.ts';
-import { moveClose, type OpenClose, postponeClose } from '../../src/ledger/closes.ts';
-import type { InvoiceAnnotation } from '../../src/stripe/closing-port.ts';
+import type { CloseMeterFigures } from '../../pricing/closing/certificate.ts';
+import { groupTokens, speakLine, speakMemo, speakPeriod } from '../../pricing/closing/words.ts';
+import { endClose } from '../../src/closing/certificates.ts';
+import { moveClose, type OpenClose, postponeClose } from '../../src/closing/closes.ts';
+import { hasLaterPush, unsealInvoice } from '../../src/closing/progress.ts';
+import { addMs, MINUTE_MS } from '../../src/platform/clock.ts';
+import type { InvoiceAnnotation } from '../../src/stripe/closing/port.ts';
 import type { JobDependencies } from '../dependencies.ts';
 import { leaveDraft } from './claim-drafts.ts';
 import type { InvoiceComparer } from './compare-invoices.ts';

@@ -1,4 +1,3 @@
-import type { OpenClose } from '../../src/ledger/closes.ts';
 import {
   followLateItem,
   type LateItem,
@@ -8,8 +7,9 @@ import {
   planLateItems,
   readLateItems,
   readStrandedItems,
-} from '../../src/ledger/late-items.ts';
-import type { BillingInvoiceItem } from '../../src/stripe/closing-port.ts';
+} from '../../src/billing/late-items.ts';
+import type { OpenClose } from '../../src/closing/closes.ts';
+import type { BillingInvoiceItem } from '../../src/stripe/closing/port.ts';
 import type { JobDependencies } from '../dependencies.ts';
 
 /**

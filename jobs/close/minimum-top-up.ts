@@ -1,7 +1,7 @@
-import { type CloseComparison, minimumTopUp } from '../../pricing/close-certificate.ts';
-import { speakMinimum } from '../../pricing/close-words.ts';
+import { type CloseComparison, minimumTopUp } from '../../pricing/closing/certificate.ts';
+import { speakMinimum } from '../../pricing/closing/words.ts';
 import { formatMinor } from '../../pricing/money.ts';
-import type { OpenClose } from '../../src/ledger/closes.ts';
+import type { OpenClose } from '../../src/closing/closes.ts';
 import type { JobDependencies } from '../dependencies.ts';
 import { MINIMUM_METADATA_KEY } from './build-comparison.ts';
 

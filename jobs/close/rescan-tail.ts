@@ -1,10 +1,10 @@
-import { addMs, DAY_MS, HOUR_MS } from '../../src/clock.ts';
-import { commitCloseRescan, readRescannedUntil, shareCloseRescan } from '../../src/ledger/close-rescans.ts';
-import { readDueCloses } from '../../src/ledger/closes.ts';
-import { readCollectionStart } from '../../src/ledger/rescans.ts';
-import { readWatermark } from '../../src/ledger/watermarks.ts';
+import { readDueCloses } from '../../src/closing/closes.ts';
+import { commitCloseRescan, readRescannedUntil, shareCloseRescan } from '../../src/closing/rescans.ts';
+import { addMs, DAY_MS, HOUR_MS } from '../../src/platform/clock.ts';
+import { readCollectionStart } from '../../src/usage/collection/rescans.ts';
+import { readWatermark } from '../../src/usage/collection/watermarks.ts';
+import { readBacklog } from '../collect/collect-usage.ts';
 import { commitSlices } from '../collect/commit-slices.ts';
-import { readBacklog } from '../collect-usage.ts';
 import type { JobDependencies } from '../dependencies.ts';
 
 /** No further back by ingestion time: the bound that Azure names for what it indexes late, and a day. */

@@ -1,8 +1,8 @@
 import { createHash } from 'node:crypto';
-import { floorToHour, floorToMinute } from '../../src/clock.ts';
-import { itemKey, type SourceItem } from '../../src/ledger/source-items.ts';
-import type { UsageEvent } from '../../src/ledger/usage-events.ts';
 import { USAGE_EVENT_SOURCE, USAGE_EVENT_TYPE, type UsageEventData } from '../../src/openmeter/port.ts';
+import { floorToHour, floorToMinute } from '../../src/platform/clock.ts';
+import { itemKey, type SourceItem } from '../../src/usage/collection/source-items.ts';
+import type { UsageEvent } from '../../src/usage/events/usage-events.ts';
 
 type Draft = Omit<UsageEvent, 'usageEventId' | 'body'> & { items: SourceItem[] };
 

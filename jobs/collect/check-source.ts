@@ -1,6 +1,6 @@
-import { TallystickError } from '../../src/errors.ts';
-import { findLastUsageOfOthers, findOtherSources } from '../../src/ledger/source-switch.ts';
-import { readWatermark } from '../../src/ledger/watermarks.ts';
+import { TallystickError } from '../../src/platform/errors.ts';
+import { findLastUsageOfOthers, findOtherSources } from '../../src/usage/collection/source-switch.ts';
+import { readWatermark } from '../../src/usage/collection/watermarks.ts';
 import type { JobDependencies } from '../dependencies.ts';
 
 const FIX =

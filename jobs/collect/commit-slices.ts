@@ -1,14 +1,14 @@
-import { addMs, DAY_MS } from '../../src/clock.ts';
+import { addMs, DAY_MS } from '../../src/platform/clock.ts';
 import {
   type CollectedSlice,
   commitSlice,
   KnownItemsError,
   readSubjectTenants,
-} from '../../src/ledger/collection.ts';
-import { findDroppedDays } from '../../src/ledger/item-retention.ts';
-import { findKnownItems, itemKey, type SourceItem } from '../../src/ledger/source-items.ts';
+} from '../../src/usage/collection/collection.ts';
+import { findDroppedDays } from '../../src/usage/collection/retention.ts';
+import { findKnownItems, itemKey, type SourceItem } from '../../src/usage/collection/source-items.ts';
 import type { JobDependencies } from '../dependencies.ts';
-import { useWhileMaking } from '../overlap.ts';
+import { useWhileMaking } from '../queue/overlap.ts';
 import { buildUsageEvents } from './build-events.ts';
 import { isStorableText, judgeRows, type SubjectTenants } from './judge-rows.ts';
 import type { SourceSlice } from './read-slices.ts';

@@ -1,6 +1,6 @@
 import type { SourceRow } from '../../src/azure/source.ts';
-import { DAY_MS, HOUR_MS } from '../../src/clock.ts';
-import type { TokenKind } from '../../src/ledger/source-items.ts';
+import { DAY_MS, HOUR_MS } from '../../src/platform/clock.ts';
+import type { TokenKind } from '../../src/usage/collection/source-items.ts';
 
 /** The metrics' names as seen in the field; the list is open, and a name not in it is quarantined. */
 const TOKEN_KIND_BY_METRIC = new Map<string, TokenKind>([

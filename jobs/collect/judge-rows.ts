@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
 import type { SourceRow } from '../../src/azure/source.ts';
-import { itemKey, type SourceItem } from '../../src/ledger/source-items.ts';
+import { itemKey, type SourceItem } from '../../src/usage/collection/source-items.ts';
 import { judgeRow } from './judge-row.ts';
 
 /** Of a name that is longer than any real one, this much is kept readable beside its hash. */

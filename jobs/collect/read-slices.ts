@@ -1,6 +1,6 @@
 import type { QueryRecipe, SourceQuery, SourceRow } from '../../src/azure/source.ts';
-import type { TimeWindow } from '../../src/clock.ts';
-import { TallystickError } from '../../src/errors.ts';
+import type { TimeWindow } from '../../src/platform/clock.ts';
+import { TallystickError } from '../../src/platform/errors.ts';
 import type { JobDependencies } from '../dependencies.ts';
 
 /** Below this width time no longer divides a crowd that was ingested together; ids do. */

@@ -1,5 +1,5 @@
-import type { ClaimedEvent } from '../../src/ledger/usage-events.ts';
 import { USAGE_EVENT_SOURCE, USAGE_EVENT_TYPE } from '../../src/openmeter/port.ts';
+import type { ClaimedEvent } from '../../src/usage/events/usage-events.ts';
 
 /**
  * Whether the stored bytes of an event say what the event's row says: id, subject, time, dimensions and counts. They

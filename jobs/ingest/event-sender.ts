@@ -1,11 +1,11 @@
-import { TallystickError, UpstreamError } from '../../src/errors.ts';
+import { TallystickError, UpstreamError } from '../../src/platform/errors.ts';
 import {
   claimPendingEvents,
   markEventsSent,
   quarantineEvent,
   releaseEvents,
   type UsageEvent,
-} from '../../src/ledger/usage-events.ts';
+} from '../../src/usage/events/usage-events.ts';
 import type { JobDependencies } from '../dependencies.ts';
 import { isIntact } from './check-body.ts';
 

@@ -1,6 +1,6 @@
-import { readItemsOfEvent } from '../../src/ledger/source-items-of-event.ts';
-import type { ClaimedEvent, UsageEvent } from '../../src/ledger/usage-events.ts';
-import { replaceEvent } from '../../src/ledger/usage-events.ts';
+import { readItemsOfEvent } from '../../src/usage/collection/source-items-of-event.ts';
+import type { ClaimedEvent, UsageEvent } from '../../src/usage/events/usage-events.ts';
+import { replaceEvent } from '../../src/usage/events/usage-events.ts';
 import { buildUsageEvents, describeFactsWithoutDay } from '../collect/build-events.ts';
 import type { JobDependencies } from '../dependencies.ts';
 

@@ -1,8 +1,8 @@
 import { readFile } from 'node:fs/promises';
 import path from 'node:path';
 import { parse } from 'yaml';
-import { type RetailMeterRow, readMeterFile } from '../../pricing/retail-meter-map.ts';
-import { TallystickError } from '../../src/errors.ts';
+import { type RetailMeterRow, readMeterFile } from '../../pricing/retail/meter-map.ts';
+import { TallystickError } from '../../src/platform/errors.ts';
 
 const FILE = 'pricing/data/retail-meter-map.yaml';
 

@@ -1,5 +1,5 @@
-import type { LedgerDatabase } from '../../src/ledger/database.ts';
-import { markPushesAttempted } from '../../src/ledger/meter-pushes.ts';
+import { markPushesAttempted } from '../../src/billing/meter-pushes.ts';
+import type { LedgerDatabase } from '../../src/platform/database/database.ts';
 
 /** At a thousand calls a second, half a second's work: what a stop leaves marked though never sent. */
 const CHUNK_SIZE = 500;
@@ -37,15 +37,6 @@ export class AttemptMarker {
     const marked = await this.#markChunk(index);
     if (index + 1 < this.#chunks.length) this.#markChunk(index + 1).catch(() => {});
     return marked.has(meterPushId);
-  }
-
-  /**
-   * Marks one push that was not announced, such as one of which only its turn says whether it is sent: marked ahead, it
-   * would look tried when it is not.
-   * @returns as `mark`
-   */
-  async markAlone(meterPushId: bigint): Promise<boolean> {
-    return (await markPushesAttempted(this.#database, [meterPushId], this.#now())).has(meterPushId);
   }
 
   /** Resolves when nothing is being marked any more. */

@@ -1,5 +1,5 @@
-import type { LedgerDatabase } from '../../src/ledger/database.ts';
-import { markPushesDelivered } from '../../src/ledger/meter-pushes.ts';
+import { markPushesDelivered } from '../../src/billing/meter-pushes.ts';
+import type { LedgerDatabase } from '../../src/platform/database/database.ts';
 
 /** Deliveries wait for each other so many or so long at most: what a kill can make us ask again. */
 const FLUSH_COUNT = 100;

@@ -1,5 +1,5 @@
-import { addMs, DAY_MS, floorToHour, HOUR_MS, type TimeWindow } from '../../src/clock.ts';
-import type { BillingPair } from '../../src/ledger/billing-checks.ts';
+import { addMs, DAY_MS, floorToHour, HOUR_MS, type TimeWindow } from '../../src/platform/clock.ts';
+import type { BillingPair } from '../../src/reconciliation/billing-checks.ts';
 import {
   commitPairCheck,
   type HourVerdict,
@@ -9,7 +9,7 @@ import {
   readObservedLagMs,
   readOpenBillingDrifts,
   readPairHours,
-} from '../../src/ledger/billing-drifts.ts';
+} from '../../src/reconciliation/billing-drifts.ts';
 import type { JobDependencies } from '../dependencies.ts';
 import { type ExplainRules, explainDifference } from './explain.ts';
 import { BudgetSpentError, type NarrowedHour, narrow, PairReader, readHours } from './narrow.ts';
@@ -94,7 +94,6 @@ export async function checkPair(
     next: nextLook(open, now, rules.summaryLagMs, {
       isUnread: unread.length > 0,
       isPartial: known.length > 0,
-      isYoung: hours.some((hour) => hour.unprovenIds.length > 0 && !isRipe(hour, rules)),
       mayAppear: hours.some((hour) => hour.hasRecentLoss),
     }),
   });
@@ -191,12 +190,11 @@ function nextLook(
   open: readonly HourVerdict[],
   now: Date,
   summaryLagMs: number,
-  state: { isUnread: boolean; isPartial: boolean; isYoung: boolean; mayAppear: boolean },
+  state: { isUnread: boolean; isPartial: boolean; mayAppear: boolean },
 ): { at: Date; doubt: string } | null {
   const urgent = open.find((verdict) => verdict.driftClass !== 'unexplained');
   if (urgent !== undefined) return { at: addMs(now, summaryLagMs), doubt: urgent.driftClass ?? '' };
   if (state.isUnread) return { at: addMs(now, summaryLagMs), doubt: 'a difference not looked at again yet' };
-  if (state.isYoung) return { at: addMs(now, summaryLagMs), doubt: 'push of unknown outcome' };
   if (open.length > 0) return { at: addMs(now, UNEXPLAINED_AGAIN_MS), doubt: 'unexplained' };
   // Only some days were read: the whole has its turn now.
   if (state.isPartial) return { at: now, doubt: 'a difference is gone' };

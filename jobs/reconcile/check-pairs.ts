@@ -1,6 +1,6 @@
-import { addMs, DAY_MS, type TimeWindow } from '../../src/clock.ts';
-import { type BillingPair, samplePairs } from '../../src/ledger/billing-checks.ts';
-import { countStripeReads } from '../../src/ledger/stripe-reads.ts';
+import { countStripeReads } from '../../src/billing/stripe-reads.ts';
+import { addMs, DAY_MS, type TimeWindow } from '../../src/platform/clock.ts';
+import { type BillingPair, samplePairs } from '../../src/reconciliation/billing-checks.ts';
 import type { JobDependencies } from '../dependencies.ts';
 import { checkPair } from './check-pair.ts';
 

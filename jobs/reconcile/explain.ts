@@ -1,5 +1,5 @@
-import { addMs } from '../../src/clock.ts';
-import type { BillingDriftClass, HourPush } from '../../src/ledger/billing-drifts.ts';
+import { addMs } from '../../src/platform/clock.ts';
+import type { BillingDriftClass, HourPush } from '../../src/reconciliation/billing-drifts.ts';
 
 /** More pushes of one hour than this are not tried in all combinations. */
 const COMBINED_PUSH_LIMIT = 12;

@@ -1,7 +1,7 @@
-import { addMs, DAY_MS, HOUR_MS, type TimeWindow } from '../../src/clock.ts';
-import type { BillingPair } from '../../src/ledger/billing-checks.ts';
-import type { PairHour } from '../../src/ledger/billing-drifts.ts';
-import { takeStripeRead } from '../../src/ledger/stripe-reads.ts';
+import { takeStripeRead } from '../../src/billing/stripe-reads.ts';
+import { addMs, DAY_MS, HOUR_MS, type TimeWindow } from '../../src/platform/clock.ts';
+import type { BillingPair } from '../../src/reconciliation/billing-checks.ts';
+import type { PairHour } from '../../src/reconciliation/billing-drifts.ts';
 import type { SummaryGranularity } from '../../src/stripe/port.ts';
 import type { JobDependencies } from '../dependencies.ts';
 

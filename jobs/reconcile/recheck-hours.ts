@@ -1,9 +1,9 @@
-import { findSourceDifferences, markHoursReconciled } from '../../src/ledger/reconciled-hours.ts';
-import { type DueHour, sumSentEvents } from '../../src/ledger/settlements.ts';
 import { METER_SLUGS, type MeterSlug } from '../../src/openmeter/port.ts';
-import { groupIntoRuns } from '../aggregate-usage.ts';
+import { findSourceDifferences, markHoursReconciled } from '../../src/reconciliation/reconciled-hours.ts';
+import { type DueHour, sumSentEvents } from '../../src/usage/hours/settlements.ts';
+import { groupIntoRuns } from '../aggregate/aggregate-usage.ts';
+import { compareHours } from '../aggregate/compare-hours.ts';
 import type { JobDependencies } from '../dependencies.ts';
-import { compareHours } from '../settle/compare-hours.ts';
 
 export interface RecheckOutcome {
   hourCount: number;

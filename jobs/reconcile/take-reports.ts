@@ -1,5 +1,5 @@
-import { TallystickError } from '../../src/errors.ts';
-import { findErrorReports, refuseReportedPushes } from '../../src/ledger/error-reports.ts';
+import { TallystickError } from '../../src/platform/errors.ts';
+import { findErrorReports, refuseReportedPushes } from '../../src/reconciliation/error-reports.ts';
 import type { BillingMeterError } from '../../src/stripe/port.ts';
 import type { JobDependencies } from '../dependencies.ts';
 

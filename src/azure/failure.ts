@@ -1,4 +1,4 @@
-import { UpstreamError } from '../errors.ts';
+import { UpstreamError } from '../platform/errors.ts';
 
 /** Why a slice must be split rather than asked again. */
 export type SplitReason = 'partial' | 'timeout' | 'too_large';

@@ -1,4 +1,4 @@
-import { ValidationError } from '../errors.ts';
+import { ValidationError } from '../platform/errors.ts';
 
 /** Application Insights keeps names and values of dimensions up to this length (metrics-custom-overview). */
 const MAXIMUM_LENGTH = 256;

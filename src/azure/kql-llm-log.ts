@@ -1,4 +1,4 @@
-import { addMs, DAY_MS, HOUR_MS } from '../clock.ts';
+import { addMs, DAY_MS, HOUR_MS } from '../platform/clock.ts';
 import { quoteKql } from './kql-literal.ts';
 import { datetime, eventBounds, halfOpen, validateQuery } from './kql-window.ts';
 import type { SourceQuery } from './source.ts';

@@ -1,5 +1,5 @@
-import { DAY_MS, HOUR_MS } from '../clock.ts';
-import { ValidationError } from '../errors.ts';
+import { DAY_MS, HOUR_MS } from '../platform/clock.ts';
+import { ValidationError } from '../platform/errors.ts';
 import type { SourceQuery } from './source.ts';
 
 /** The client's timespan is wider than the query's bounds, so that whether its ends count cannot matter. */

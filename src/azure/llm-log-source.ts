@@ -1,5 +1,5 @@
-import type { Config } from '../config.ts';
-import { TallystickError } from '../errors.ts';
+import type { Config } from '../platform/config.ts';
+import { TallystickError } from '../platform/errors.ts';
 import { SUMMARY_COLUMNS } from './kql.ts';
 import { buildRequestSummaryQuery, REQUEST_COLUMNS, requestBounds } from './kql-llm-log.ts';
 import { widen } from './kql-window.ts';

@@ -1,4 +1,4 @@
-import { UpstreamError } from '../errors.ts';
+import { UpstreamError } from '../platform/errors.ts';
 import { readCount, readInstant, readText } from './source-row.ts';
 
 /** One request as its log rows tell it; counts are not judged here. */

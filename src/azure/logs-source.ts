@@ -1,8 +1,8 @@
 import type { HttpClient } from '@azure/core-rest-pipeline';
 import type { TokenCredential } from '@azure/identity';
-import { DAY_MS } from '../clock.ts';
-import type { Config } from '../config.ts';
-import { TallystickError } from '../errors.ts';
+import { DAY_MS } from '../platform/clock.ts';
+import type { Config } from '../platform/config.ts';
+import { TallystickError } from '../platform/errors.ts';
 import type { DimensionNames, MetricsSchema } from './kql.ts';
 import { widen } from './kql-window.ts';
 import { createLogsClient, type LogsAnswer, type LogsClient, type LogsTarget } from './logs-client.ts';

@@ -1,6 +1,6 @@
-import { canonicalJson } from '../../pricing/close-certificate.ts';
-import type { TimeWindow } from '../clock.ts';
-import { TallystickError } from '../errors.ts';
+import { canonicalJson } from '../../pricing/closing/certificate.ts';
+import type { TimeWindow } from '../platform/clock.ts';
+import { TallystickError } from '../platform/errors.ts';
 import { buildRowQuery, type KqlOptions } from './kql.ts';
 import { buildRequestQuery } from './kql-llm-log.ts';
 import type { QueryRecipe, SourceQuery } from './source.ts';

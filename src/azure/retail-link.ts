@@ -1,4 +1,4 @@
-import { UpstreamError } from '../errors.ts';
+import { UpstreamError } from '../platform/errors.ts';
 
 /** What is asked of the price list. */
 export interface RetailQuery {

@@ -1,6 +1,6 @@
 import { z } from 'zod';
-import { plainDecimal, type RetailItem } from '../../pricing/retail-item.ts';
-import { UpstreamError } from '../errors.ts';
+import { plainDecimal, type RetailItem } from '../../pricing/retail/item.ts';
+import { UpstreamError } from '../platform/errors.ts';
 
 export interface RetailPage {
   items: RetailItem[];

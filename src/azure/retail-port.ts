@@ -1,4 +1,4 @@
-import type { RetailItem } from '../../pricing/retail-item.ts';
+import type { RetailItem } from '../../pricing/retail/item.ts';
 
 /** The whole list at one time. */
 export interface RetailPriceList {

@@ -1,5 +1,5 @@
-import type { RetailItem } from '../../pricing/retail-item.ts';
-import { toTallystickError, UpstreamError } from '../errors.ts';
+import type { RetailItem } from '../../pricing/retail/item.ts';
+import { toTallystickError, UpstreamError } from '../platform/errors.ts';
 import { parseExactJson } from './exact-json.ts';
 import { firstPageUrl, nextPageUrl, type RetailQuery } from './retail-link.ts';
 import { type RetailPage, readRetailPage } from './retail-page.ts';

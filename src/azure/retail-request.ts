@@ -1,4 +1,4 @@
-import { UpstreamError } from '../errors.ts';
+import { UpstreamError } from '../platform/errors.ts';
 import { readRetryAfterMs } from './failure.ts';
 import type { Attempt } from './retry.ts';
 

@@ -1,5 +1,5 @@
 import { setTimeout as sleepFor } from 'node:timers/promises';
-import type { UpstreamError } from '../errors.ts';
+import type { UpstreamError } from '../platform/errors.ts';
 
 export interface RetryPolicy {
   /** Calls in all, the first one included. */

@@ -1,4 +1,4 @@
-import { UpstreamError } from '../errors.ts';
+import { UpstreamError } from '../platform/errors.ts';
 import type { MetricSummary, SourceRow } from './source.ts';
 
 /**

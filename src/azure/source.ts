@@ -1,4 +1,4 @@
-import type { TimeWindow } from '../clock.ts';
+import type { TimeWindow } from '../platform/clock.ts';
 
 /**
  * The port through which token counts enter. The metrics tables (`AppMetrics` of a workspace, `customMetrics`

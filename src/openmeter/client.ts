@@ -1,5 +1,5 @@
 import { OpenMeter } from '@openmeter/sdk';
-import { TallystickError } from '../errors.ts';
+import { TallystickError } from '../platform/errors.ts';
 import { upsertCustomers } from './customers.ts';
 import { findEvents, ingestEvents } from './events.ts';
 import { createRetryingFetch, type OpenMeterCallOptions } from './fetch.ts';

@@ -1,6 +1,6 @@
 import type { CustomerReplaceUpdate } from '@openmeter/sdk';
 import { z } from 'zod';
-import { UpstreamError } from '../errors.ts';
+import { UpstreamError } from '../platform/errors.ts';
 import type { MeteringCustomer } from './port.ts';
 
 const NAME_LENGTH_MAX = 256;

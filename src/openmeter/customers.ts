@@ -1,5 +1,5 @@
 import type { OpenMeter } from '@openmeter/sdk';
-import { UpstreamError } from '../errors.ts';
+import { UpstreamError } from '../platform/errors.ts';
 import { callForJson } from './answers.ts';
 import {
   type CustomerAnswer,

@@ -1,7 +1,7 @@
 import type { Event, OpenMeter } from '@openmeter/sdk';
 import { z } from 'zod';
-import type { TimeWindow } from '../clock.ts';
-import { UpstreamError } from '../errors.ts';
+import type { TimeWindow } from '../platform/clock.ts';
+import { UpstreamError } from '../platform/errors.ts';
 import { callForJson, type SdkCallOptions } from './answers.ts';
 import { USAGE_EVENT_SOURCE, USAGE_EVENT_TYPE } from './port.ts';
 

@@ -1,4 +1,4 @@
-import { UpstreamError } from '../errors.ts';
+import { UpstreamError } from '../platform/errors.ts';
 
 /** Detail of a refusal is cut here before it goes into `context`, so that no log line carries a whole body. */
 const DETAIL_LENGTH_MAX = 300;

@@ -1,7 +1,7 @@
 import type { MeterCreate, OpenMeter } from '@openmeter/sdk';
 import { z } from 'zod';
-import { HOUR_MS, type TimeWindow } from '../clock.ts';
-import { UpstreamError, ValidationError } from '../errors.ts';
+import { HOUR_MS, type TimeWindow } from '../platform/clock.ts';
+import { UpstreamError, ValidationError } from '../platform/errors.ts';
 import { callForJson, withQuery } from './answers.ts';
 import { errorOfAnswer } from './failures.ts';
 import { METER_SLUGS, type MeterHour, type MeterSlug, USAGE_EVENT_TYPE } from './port.ts';

@@ -1,4 +1,4 @@
-import type { TimeWindow } from '../clock.ts';
+import type { TimeWindow } from '../platform/clock.ts';
 
 /** OpenMeter as the jobs see it. */
 export interface MeteringSystem {

@@ -1,6 +1,7 @@
-import { readCatalog } from './catalog.ts';
-import { createInvoiceSystem } from './closing.ts';
-import type { InvoiceSystem } from './closing-port.ts';
+import { readCatalog } from './catalog/catalog.ts';
+import { readCatalogObjects } from './catalog/read-objects.ts';
+import { createInvoiceSystem } from './closing/closing.ts';
+import type { InvoiceSystem } from './closing/port.ts';
 import { readEventSummaries } from './event-summaries.ts';
 import { previewInvoice } from './invoices.ts';
 import { isLegacyMeter, LegacyUsage } from './legacy-usage.ts';
@@ -8,7 +9,6 @@ import { readMeterErrors } from './meter-errors.ts';
 import { sendMeterEvent } from './meter-events.ts';
 import type { BillingSystem } from './port.ts';
 import type { RateLimiter } from './rate-limiter.ts';
-import { readCatalogObjects } from './read-catalog-objects.ts';
 import { DEFAULT_RETRY_POLICY, type RetryPolicy, withRetry } from './retry.ts';
 import { createStripeSdk, STRIPE_API_VERSION } from './sdk.ts';
 

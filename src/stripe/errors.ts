@@ -1,5 +1,5 @@
 import Stripe from 'stripe';
-import { TallystickError, UpstreamError } from '../errors.ts';
+import { TallystickError, UpstreamError } from '../platform/errors.ts';
 
 /** Failures before a byte of the request left: nothing can have taken effect. */
 const NEVER_SENT = new Set(['ECONNREFUSED', 'ENOTFOUND', 'EAI_AGAIN', 'ENETUNREACH', 'EHOSTUNREACH']);

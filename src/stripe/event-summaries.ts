@@ -1,6 +1,6 @@
 import type Stripe from 'stripe';
-import { DAY_MS, HOUR_MS, type TimeWindow } from '../clock.ts';
-import { UpstreamError, ValidationError } from '../errors.ts';
+import { DAY_MS, HOUR_MS, type TimeWindow } from '../platform/clock.ts';
+import { UpstreamError, ValidationError } from '../platform/errors.ts';
 import type { SummaryGranularity } from './port.ts';
 import { type RetryPolicy, withRetry } from './retry.ts';
 

@@ -1,5 +1,5 @@
 import type Stripe from 'stripe';
-import { UpstreamError, ValidationError } from '../errors.ts';
+import { UpstreamError, ValidationError } from '../platform/errors.ts';
 import { toUpstreamError } from './errors.ts';
 import { type BillingMeter, type BillingMeterEvent, LEGACY_METER_PREFIX } from './port.ts';
 import type { RateLimiter } from './rate-limiter.ts';

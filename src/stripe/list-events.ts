@@ -1,6 +1,6 @@
 import type Stripe from 'stripe';
-import { type ClosingClient, readPages } from './closing-calls.ts';
-import type { BillingEvent } from './closing-port.ts';
+import { type ClosingClient, readPages } from './closing/calls.ts';
+import type { BillingEvent } from './closing/port.ts';
 
 /** Stripe takes so many types at a time; more are several listings. */
 const TYPES_PER_LIST = 20;

@@ -1,5 +1,5 @@
 import type Stripe from 'stripe';
-import { UpstreamError, ValidationError } from '../errors.ts';
+import { UpstreamError, ValidationError } from '../platform/errors.ts';
 import { isDuplicateMeterEvent, toUpstreamError } from './errors.ts';
 import type { BillingMeterEvent } from './port.ts';
 import type { RateLimiter } from './rate-limiter.ts';

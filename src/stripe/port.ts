@@ -1,5 +1,5 @@
-import type { RatePrice } from '../../pricing/rate-price.ts';
-import type { TimeWindow } from '../clock.ts';
+import type { RatePrice } from '../../pricing/rating/rate-price.ts';
+import type { TimeWindow } from '../platform/clock.ts';
 
 /** The id of what stands for a meter where a price has none, and usage records serve it; see `legacy-usage.ts`. */
 export const LEGACY_METER_PREFIX = 'legacy:';

@@ -1,5 +1,5 @@
 import Stripe from 'stripe';
-import type { PriceTier, RatePrice } from '../../pricing/rate-price.ts';
+import type { PriceTier, RatePrice } from '../../pricing/rating/rate-price.ts';
 
 /** Stripe speaks of a price with or without its tiers: these are returned only where they were asked for. */
 type PriceFields = Pick<

@@ -1,5 +1,5 @@
 import { setTimeout as delay } from 'node:timers/promises';
-import { type TallystickError, UpstreamError } from '../errors.ts';
+import { type TallystickError, UpstreamError } from '../platform/errors.ts';
 import { type StripeCall, toUpstreamError } from './errors.ts';
 
 export interface RetryPolicy {

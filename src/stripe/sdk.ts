@@ -1,5 +1,5 @@
 import Stripe from 'stripe';
-import { TallystickError } from '../errors.ts';
+import { TallystickError } from '../platform/errors.ts';
 import { checkAnswers } from './checked-http-client.ts';
 
 /** Fixed, so that an SDK update cannot change what the fields mean without a change here. */

@@ -1,6 +1,6 @@
 import { sql } from 'kysely';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { seedPriceBook } from '../../src/ledger/price-book.ts';
+import { seedPriceBook } from '../../src/prices/book.ts';
 import { type AuditWatch, isAudited, watchAudit } from '../setup/audit-watch.ts';
 import { insertListedPrices, UNNAMED_METER } from './listed-prices.ts';
 import { type ApiBench, createApiBench } from './setup.ts';

@@ -1,9 +1,9 @@
 import { sql } from 'kysely';
 import { afterEach, describe, expect, it } from 'vitest';
-import { createApp } from '../../src/api/app.ts';
-import { HOUR_MS } from '../../src/clock.ts';
-import { createApiKey } from '../../src/ledger/api-keys.ts';
-import { METRIC_NAMES } from '../../src/sandbox/traffic/row.ts';
+import { METRIC_NAMES } from '../../sandbox/traffic/row.ts';
+import { createApiKey } from '../../src/identity/api-keys.ts';
+import { HOUR_MS } from '../../src/platform/clock.ts';
+import { createApp } from '../../src/service/app.ts';
 import { call, callersOf, openClosing, runUntil } from '../setup/closing.ts';
 import { balance, type Pipeline, START_MS } from '../setup/pipeline.ts';
 import { dimensions, makeRow } from '../setup/rows.ts';

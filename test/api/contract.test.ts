@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { listQuarantine } from '../../src/ledger/quarantine-entries.ts';
-import { requestReconciliation } from '../../src/ledger/reconciliations.ts';
-import { requestRescan } from '../../src/ledger/rescans.ts';
+import { listQuarantine } from '../../src/quarantine/entries.ts';
+import { requestReconciliation } from '../../src/reconciliation/reconciliations.ts';
+import { requestRescan } from '../../src/usage/collection/rescans.ts';
 import { insertListedPrices, UNNAMED_METER } from './listed-prices.ts';
 import { type OpenApiDocument, responseValidator } from './openapi-schemas.ts';
 import { type ApiBench, createApiBench } from './setup.ts';

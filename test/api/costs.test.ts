@@ -1,10 +1,10 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { rateUsage } from '../../jobs/rate-usage.ts';
-import type { CostsBody } from '../../src/api/costs.ts';
-import type { MarginsBody } from '../../src/api/margins.ts';
-import type { PurchaseShown } from '../../src/api/provisioned.ts';
-import { seedPriceBook } from '../../src/ledger/price-book.ts';
-import { createLogger } from '../../src/log.ts';
+import type { MarginsBody } from '../../src/costs/margin-routes.ts';
+import type { PurchaseShown } from '../../src/costs/provisioned/routes.ts';
+import type { CostsBody } from '../../src/costs/routes.ts';
+import { createLogger } from '../../src/platform/log.ts';
+import { seedPriceBook } from '../../src/prices/book.ts';
 import { type ApiBench, createApiBench } from './setup.ts';
 import { insertCatalog, insertUsage } from './world.ts';
 

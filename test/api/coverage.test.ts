@@ -1,8 +1,8 @@
 import { afterEach, describe, expect, it } from 'vitest';
-import { createApp } from '../../src/api/app.ts';
-import type { CoverageBody } from '../../src/api/coverage.ts';
-import { HOUR_MS } from '../../src/clock.ts';
-import { createApiKey } from '../../src/ledger/api-keys.ts';
+import { createApiKey } from '../../src/identity/api-keys.ts';
+import { HOUR_MS } from '../../src/platform/clock.ts';
+import { createApp } from '../../src/service/app.ts';
+import type { CoverageBody } from '../../src/usage/coverage/routes.ts';
 import { makeGatewayRow, makeLlmRow } from '../setup/log-rows.ts';
 import { openPipeline, type Pipeline, type PipelineOptions, START_MS } from '../setup/pipeline.ts';
 import { makeCall } from '../setup/rows.ts';

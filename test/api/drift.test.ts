@@ -1,8 +1,8 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { createApp } from '../../src/api/app.ts';
-import { HOUR_MS } from '../../src/clock.ts';
-import { type ApiScope, createApiKey } from '../../src/ledger/api-keys.ts';
-import { readTokenTotals } from '../../src/ledger/totals.ts';
+import { type ApiScope, createApiKey } from '../../src/identity/api-keys.ts';
+import { HOUR_MS } from '../../src/platform/clock.ts';
+import { createApp } from '../../src/service/app.ts';
+import { readTokenTotals } from '../../src/status/totals.ts';
 import { foreignEvent } from '../jobs/foreign-event.ts';
 import { openPipeline, type Pipeline, type PipelineOptions, START_MS } from '../setup/pipeline.ts';
 import { makeCall } from '../setup/rows.ts';

@@ -5,7 +5,7 @@ import type {
   EvidenceHoursSchema,
   EvidenceLinesSchema,
   EvidenceSourceSchema,
-} from '../../src/api/evidence-schemas.ts';
+} from '../../src/statements/evidence/schemas.ts';
 import { addWindow } from '../setup/windows.ts';
 import { type ApiBench, createApiBench } from './setup.ts';
 import { insertInvoice, storeLines } from './statement-world.ts';

@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
-import { UpstreamError } from '../../src/errors.ts';
+import { UpstreamError } from '../../src/platform/errors.ts';
 import { type ApiBench, createApiBench } from './setup.ts';
 import { insertCatalog, insertUsage, PERIOD, stripePreview } from './world.ts';
 

@@ -1,9 +1,9 @@
-import type { RetailItem } from '../../pricing/retail-item.ts';
-import { readMeterFile } from '../../pricing/retail-meter-map.ts';
-import type { LedgerDatabase } from '../../src/ledger/database.ts';
-import { applyPriceSync } from '../../src/ledger/price-sync.ts';
-import { listPriceSyncItems } from '../../src/ledger/price-sync-items.ts';
-import { requestPriceSync, startNextPriceSync } from '../../src/ledger/price-sync-runs.ts';
+import type { RetailItem } from '../../pricing/retail/item.ts';
+import { readMeterFile } from '../../pricing/retail/meter-map.ts';
+import type { LedgerDatabase } from '../../src/platform/database/database.ts';
+import { listPriceSyncItems } from '../../src/prices/sync/items.ts';
+import { requestPriceSync, startNextPriceSync } from '../../src/prices/sync/runs.ts';
+import { applyPriceSync } from '../../src/prices/sync/sync.ts';
 
 const METER = '00000000-0000-4000-8000-00000000000a';
 /** A meter that nobody has named. */

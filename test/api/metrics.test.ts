@@ -1,8 +1,8 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { createApp } from '../../src/api/app.ts';
-import { DEFAULT_API_SETTINGS } from '../../src/api/dependencies.ts';
-import { recordQueueState } from '../../src/ledger/queue-states.ts';
-import { recordStepEnd, recordStepStart } from '../../src/ledger/step-runs.ts';
+import { DEFAULT_API_SETTINGS } from '../../src/platform/http/dependencies.ts';
+import { createApp } from '../../src/service/app.ts';
+import { recordQueueState } from '../../src/status/queue-states.ts';
+import { recordStepEnd, recordStepStart } from '../../src/status/step-runs.ts';
 import { type ApiBench, createApiBench } from './setup.ts';
 import { insertCatalog, insertUsage } from './world.ts';
 

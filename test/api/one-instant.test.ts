@@ -1,8 +1,8 @@
 import { sql } from 'kysely';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { createApp } from '../../src/api/app.ts';
-import { DEFAULT_API_SETTINGS } from '../../src/api/dependencies.ts';
-import { addMs, HOUR_MS } from '../../src/clock.ts';
+import { addMs, HOUR_MS } from '../../src/platform/clock.ts';
+import { DEFAULT_API_SETTINGS } from '../../src/platform/http/dependencies.ts';
+import { createApp } from '../../src/service/app.ts';
 import { RecordedLedger } from '../setup/recorded-ledger.ts';
 import { type ApiBench, createApiBench } from './setup.ts';
 import { insertInvoice, storeLines } from './statement-world.ts';

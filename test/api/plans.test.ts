@@ -1,8 +1,8 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import type { PlanDetailBody, PlanListBody } from '../../src/api/plan-schemas.ts';
-import { recordGlobalMarkups, recordPlans } from '../../src/ledger/plan-recording.ts';
-import { seedPlans } from '../../src/ledger/plan-seed.ts';
-import { readPlan, readPlans, readPlanVersion } from '../../src/ledger/plans.ts';
+import { readPlan, readPlans, readPlanVersion } from '../../src/plans/plans.ts';
+import { recordGlobalMarkups, recordPlans } from '../../src/plans/recording.ts';
+import type { PlanDetailBody, PlanListBody } from '../../src/plans/schemas.ts';
+import { seedPlans } from '../../src/plans/seed.ts';
 import { type ApiBench, createApiBench } from './setup.ts';
 
 let bench: ApiBench;

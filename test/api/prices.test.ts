@@ -1,6 +1,6 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { parsePriceYaml } from '../../pricing/price-yaml.ts';
-import { readPriceBook } from '../../src/ledger/price-book.ts';
+import { parsePriceYaml } from '../../pricing/prices/yaml.ts';
+import { readPriceBook } from '../../src/prices/book.ts';
 import { type ApiBench, createApiBench } from './setup.ts';
 import { insertCatalog, insertUsage } from './world.ts';
 

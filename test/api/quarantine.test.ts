@@ -1,5 +1,5 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { readTokenTotals } from '../../src/ledger/totals.ts';
+import { readTokenTotals } from '../../src/status/totals.ts';
 import { type ApiBench, createApiBench } from './setup.ts';
 import { insertCatalog, insertUsage } from './world.ts';
 

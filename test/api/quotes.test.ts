@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { azureOpenAiPriceBook } from '../../pricing/azure-openai.ts';
+import { azureOpenAiPriceBook } from '../../pricing/prices/azure-openai.ts';
 import { type ApiBench, createApiBench } from './setup.ts';
 import { insertCatalog, insertItem, insertUsage } from './world.ts';
 

@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, expect, it } from 'vitest';
-import { readNodeAsset } from '../../src/api/node-assets.ts';
+import { readNodeAsset } from '../../src/platform/http/node-assets.ts';
 import { type ApiBench, createApiBench } from './setup.ts';
 
 let bench: ApiBench;

@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { createApp } from '../../src/api/app.ts';
-import { createApiKey, listApiKeys, revokeApiKey } from '../../src/ledger/api-keys.ts';
-import { openLedger } from '../../src/ledger/database.ts';
+import { createApiKey, listApiKeys, revokeApiKey } from '../../src/identity/api-keys.ts';
+import { openLedger } from '../../src/platform/database/database.ts';
+import { createApp } from '../../src/service/app.ts';
 import { type ApiBench, createApiBench } from './setup.ts';
 
 let bench: ApiBench;

@@ -1,6 +1,6 @@
-import { createApp } from '../../src/api/app.ts';
-import type { Api, ApiDependencies } from '../../src/api/dependencies.ts';
-import { type ApiScope, createApiKey } from '../../src/ledger/api-keys.ts';
+import { type ApiScope, createApiKey } from '../../src/identity/api-keys.ts';
+import type { Api, ApiDependencies } from '../../src/platform/http/dependencies.ts';
+import { createApp } from '../../src/service/app.ts';
 import type { BillingInvoice, BillingSystem } from '../../src/stripe/port.ts';
 import { createTestLedger, type TestLedger } from '../setup/ledger.ts';
 

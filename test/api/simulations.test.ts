@@ -1,10 +1,10 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { rateUsage } from '../../jobs/rate-usage.ts';
-import type { SimulationBody } from '../../src/api/simulation-schemas.ts';
-import { seedPlans } from '../../src/ledger/plan-seed.ts';
-import { seedPriceBook } from '../../src/ledger/price-book.ts';
-import { insertSimulation } from '../../src/ledger/simulations.ts';
-import { createLogger } from '../../src/log.ts';
+import { seedPlans } from '../../src/plans/seed.ts';
+import { createLogger } from '../../src/platform/log.ts';
+import { seedPriceBook } from '../../src/prices/book.ts';
+import type { SimulationBody } from '../../src/simulations/schemas.ts';
+import { insertSimulation } from '../../src/simulations/simulations.ts';
 import { type ApiBench, createApiBench } from './setup.ts';
 import { insertCatalog, insertUsage } from './world.ts';
 

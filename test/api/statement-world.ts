@@ -1,5 +1,5 @@
-import type { LedgerDatabase } from '../../src/ledger/database.ts';
-import { storeInvoiceLines } from '../../src/ledger/invoice-lines.ts';
+import { storeInvoiceLines } from '../../src/billing/invoice-lines.ts';
+import type { LedgerDatabase } from '../../src/platform/database/database.ts';
 import type { BillingInvoiceLine } from '../../src/stripe/port.ts';
 import { PERIOD } from './world.ts';
 

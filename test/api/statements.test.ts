@@ -1,8 +1,8 @@
 import { parse } from 'csv-parse/sync';
 import fc from 'fast-check';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { createStatementUrl } from '../../src/api/statement-links.ts';
-import type { StatementBody, StatementPreviewBody } from '../../src/api/statement-schemas.ts';
+import { createStatementUrl } from '../../src/statements/links.ts';
+import type { StatementBody, StatementPreviewBody } from '../../src/statements/schemas.ts';
 import { type ApiBench, createApiBench } from './setup.ts';
 import { insertInvoice, type LineSeed, storeLines } from './statement-world.ts';
 import { insertCatalog, insertUsage, stripePreview } from './world.ts';

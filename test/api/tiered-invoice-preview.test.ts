@@ -1,10 +1,10 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { createApp } from '../../src/api/app.ts';
-import { type ApiDependencies, DEFAULT_API_SETTINGS } from '../../src/api/dependencies.ts';
-import type { InvoicePreviewBody } from '../../src/api/invoice-preview-schemas.ts';
-import { HOUR_MS } from '../../src/clock.ts';
-import { createApiKey } from '../../src/ledger/api-keys.ts';
-import type { SeedTieredPrice } from '../../src/sandbox/stripe/seed.ts';
+import type { SeedTieredPrice } from '../../sandbox/stripe/seed.ts';
+import { createApiKey } from '../../src/identity/api-keys.ts';
+import { HOUR_MS } from '../../src/platform/clock.ts';
+import { type ApiDependencies, DEFAULT_API_SETTINGS } from '../../src/platform/http/dependencies.ts';
+import type { InvoicePreviewBody } from '../../src/previews/schemas.ts';
+import { createApp } from '../../src/service/app.ts';
 import { openPipeline, type Pipeline, START_MS } from '../setup/pipeline.ts';
 
 const TIERED: SeedTieredPrice[] = [

@@ -1,5 +1,5 @@
-import type { LedgerDatabase } from '../../src/ledger/database.ts';
-import type { Ledger } from '../../src/ledger/schema.ts';
+import type { LedgerDatabase } from '../../src/platform/database/database.ts';
+import type { Ledger } from '../../src/platform/database/schema/schema.ts';
 import type { BillingInvoice, BillingInvoiceLine } from '../../src/stripe/port.ts';
 
 export const PERIOD = { start: new Date('2026-11-01T00:00:00Z'), end: new Date('2026-12-01T00:00:00Z') };

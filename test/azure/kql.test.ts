@@ -1,13 +1,13 @@
 import { readFileSync } from 'node:fs';
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
+import { parseQuery } from '../../sandbox/azure/kql/parse.ts';
+import { tokenize } from '../../sandbox/azure/kql/tokenize.ts';
 import { buildRowQuery, buildSummaryQuery, type KqlOptions } from '../../src/azure/kql.ts';
 import { quoteKql } from '../../src/azure/kql-literal.ts';
 import { MAXIMUM_ROW_LIMIT } from '../../src/azure/kql-window.ts';
 import type { SourceQuery } from '../../src/azure/source.ts';
-import { ValidationError } from '../../src/errors.ts';
-import { parseQuery } from '../../src/sandbox/azure/kql/parse.ts';
-import { tokenize } from '../../src/sandbox/azure/kql/tokenize.ts';
+import { ValidationError } from '../../src/platform/errors.ts';
 import { diagnose } from './kusto.ts';
 
 const DIMENSIONS = {

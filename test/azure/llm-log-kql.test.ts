@@ -1,9 +1,9 @@
 import { describe, expect, test } from 'vitest';
+import { parseQuery } from '../../sandbox/azure/kql/parse.ts';
 import { buildRequestQuery, buildRequestSummaryQuery, requestBounds } from '../../src/azure/kql-llm-log.ts';
 import { MAXIMUM_ROW_LIMIT } from '../../src/azure/kql-window.ts';
 import type { SourceQuery } from '../../src/azure/source.ts';
-import { ValidationError } from '../../src/errors.ts';
-import { parseQuery } from '../../src/sandbox/azure/kql/parse.ts';
+import { ValidationError } from '../../src/platform/errors.ts';
 import { diagnose } from './kusto.ts';
 
 const WINDOW = { start: new Date('2026-11-21T10:00:00Z'), end: new Date('2026-11-21T11:00:00Z') };

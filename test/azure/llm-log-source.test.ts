@@ -1,8 +1,8 @@
 import { afterEach, describe, expect, test } from 'vitest';
 import { createLlmLogSource } from '../../src/azure/llm-log-source.ts';
 import type { SourceQuery, SourceRow } from '../../src/azure/source.ts';
-import { HOUR_MS, MINUTE_MS } from '../../src/clock.ts';
-import { loadConfig } from '../../src/config.ts';
+import { HOUR_MS, MINUTE_MS } from '../../src/platform/clock.ts';
+import { loadConfig } from '../../src/platform/config.ts';
 import { makeGatewayRow, makeLlmRow } from '../setup/log-rows.ts';
 import { type AzureWorld, EVERYTHING, RESOURCE_ID, START_MS, smallScenario, startAzure } from './support.ts';
 

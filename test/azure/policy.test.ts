@@ -1,6 +1,6 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import { describe, expect, test } from 'vitest';
-import { loadConfig } from '../../src/config.ts';
+import { loadConfig } from '../../src/platform/config.ts';
 import { flatten, parseXml, type XmlElement } from './xml.ts';
 
 const FOLDER = new URL('../../deploy/apim/', import.meta.url);

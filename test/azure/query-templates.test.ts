@@ -3,7 +3,7 @@ import { describe, expect, it } from 'vitest';
 import type { KqlOptions } from '../../src/azure/kql.ts';
 import { buildQueryText, toRecipe } from '../../src/azure/query-templates.ts';
 import type { SourceQuery } from '../../src/azure/source.ts';
-import { MINUTE_MS } from '../../src/clock.ts';
+import { MINUTE_MS } from '../../src/platform/clock.ts';
 
 const QUERY: SourceQuery = {
   window: { start: new Date('2026-10-01T00:00:00Z'), end: new Date('2026-10-01T06:00:00.001Z') },

@@ -1,11 +1,11 @@
 import { describe, expect, test } from 'vitest';
-import { DAY_MS, HOUR_MS, MINUTE_MS } from '../../src/clock.ts';
-import { playDay } from '../../src/sandbox/traffic/day.ts';
-import { createRequestLog } from '../../src/sandbox/traffic/request-log.ts';
-import type { RequestSink } from '../../src/sandbox/traffic/requests.ts';
-import type { TrafficRow } from '../../src/sandbox/traffic/row.ts';
-import { createCallers } from '../../src/sandbox/traffic/stories.ts';
-import { createTraffic } from '../../src/sandbox/traffic/traffic.ts';
+import { playDay } from '../../sandbox/traffic/day.ts';
+import { createRequestLog } from '../../sandbox/traffic/request-log.ts';
+import type { RequestSink } from '../../sandbox/traffic/requests.ts';
+import type { TrafficRow } from '../../sandbox/traffic/row.ts';
+import { createCallers } from '../../sandbox/traffic/stories.ts';
+import { createTraffic } from '../../sandbox/traffic/traffic.ts';
+import { DAY_MS, HOUR_MS, MINUTE_MS } from '../../src/platform/clock.ts';
 import { allRows, START_MS, smallScenario } from './support.ts';
 
 const END_MS = START_MS + 4 * DAY_MS;

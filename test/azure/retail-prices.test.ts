@@ -1,14 +1,14 @@
 import { afterEach, describe, expect, it } from 'vitest';
+import { sandboxMeterId } from '../../sandbox/azure/retail-catalog.ts';
+import type { RetailFault } from '../../sandbox/azure/retail-faults.ts';
+import { compileRetailFilter } from '../../sandbox/azure/retail-filter.ts';
+import { createRetailStandIn } from '../../sandbox/azure/retail-stand-in.ts';
+import { serviceLiteral } from '../../sandbox/azure/retail-wire.ts';
+import { listen } from '../../sandbox/sandbox.ts';
+import { VirtualClock } from '../../sandbox/virtual-clock.ts';
 import { parseExactJson } from '../../src/azure/exact-json.ts';
 import { createRetailPrices, type RetailPricesOptions } from '../../src/azure/retail-prices.ts';
-import { DAY_MS } from '../../src/clock.ts';
-import { sandboxMeterId } from '../../src/sandbox/azure/retail-catalog.ts';
-import type { RetailFault } from '../../src/sandbox/azure/retail-faults.ts';
-import { compileRetailFilter } from '../../src/sandbox/azure/retail-filter.ts';
-import { createRetailStandIn } from '../../src/sandbox/azure/retail-stand-in.ts';
-import { serviceLiteral } from '../../src/sandbox/azure/retail-wire.ts';
-import { listen } from '../../src/sandbox/sandbox.ts';
-import { VirtualClock } from '../../src/sandbox/virtual-clock.ts';
+import { DAY_MS } from '../../src/platform/clock.ts';
 
 const START_MS = Date.UTC(2026, 9, 1);
 const closers: (() => Promise<void> | void)[] = [];

@@ -1,6 +1,6 @@
 import { afterEach, expect, test } from 'vitest';
-import { UpstreamError } from '../../src/errors.ts';
-import type { AzureFault } from '../../src/sandbox/azure/faults.ts';
+import type { AzureFault } from '../../sandbox/azure/faults.ts';
+import { UpstreamError } from '../../src/platform/errors.ts';
 import { type AzureWorld, EVERYTHING, RESOURCE_ID, startAzure } from './support.ts';
 
 let world: AzureWorld;

@@ -1,9 +1,9 @@
 import { afterEach, describe, expect, test } from 'vitest';
+import type { TrafficRow } from '../../sandbox/traffic/row.ts';
 import type { SourceQuery, SourceRow } from '../../src/azure/source.ts';
 import { createAppMetricsSource } from '../../src/azure/usage-source.ts';
-import { DAY_MS, HOUR_MS, MINUTE_MS } from '../../src/clock.ts';
-import { loadConfig } from '../../src/config.ts';
-import type { TrafficRow } from '../../src/sandbox/traffic/row.ts';
+import { DAY_MS, HOUR_MS, MINUTE_MS } from '../../src/platform/clock.ts';
+import { loadConfig } from '../../src/platform/config.ts';
 import { type AzureWorld, EVERYTHING, makeRow, RESOURCE_ID, START_MS, startAzure } from './support.ts';
 
 let world: AzureWorld;

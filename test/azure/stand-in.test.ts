@@ -1,5 +1,5 @@
 import { afterEach, expect, test } from 'vitest';
-import { SANDBOX_WORKSPACE_ID } from '../../src/sandbox/azure/azure-stand-in.ts';
+import { SANDBOX_WORKSPACE_ID } from '../../sandbox/azure/azure-stand-in.ts';
 import { type AzureWorld, makeRow, RESOURCE_ID, START_MS, smallScenario, startAzure } from './support.ts';
 
 let world: AzureWorld;

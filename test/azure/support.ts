@@ -1,21 +1,21 @@
 import type { AddressInfo } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { serve } from '@hono/node-server';
-import { createLlmLogSource } from '../../src/azure/llm-log-source.ts';
-import type { LogsSourceOptions } from '../../src/azure/logs-source.ts';
-import { createAppMetricsSource } from '../../src/azure/usage-source.ts';
-import { DAY_MS, HOUR_MS } from '../../src/clock.ts';
-import { loadConfig } from '../../src/config.ts';
 import {
   type AzureStandInOptions,
   createAzureStandIn,
   SANDBOX_WORKSPACE_ID,
-} from '../../src/sandbox/azure/azure-stand-in.ts';
-import { createScenario, type Scenario } from '../../src/sandbox/scenario.ts';
-import { createRequestLog } from '../../src/sandbox/traffic/request-log.ts';
-import type { Traffic, TrafficRow } from '../../src/sandbox/traffic/row.ts';
-import { createTraffic } from '../../src/sandbox/traffic/traffic.ts';
-import { VirtualClock } from '../../src/sandbox/virtual-clock.ts';
+} from '../../sandbox/azure/azure-stand-in.ts';
+import { createScenario, type Scenario } from '../../sandbox/scenario.ts';
+import { createRequestLog } from '../../sandbox/traffic/request-log.ts';
+import type { Traffic, TrafficRow } from '../../sandbox/traffic/row.ts';
+import { createTraffic } from '../../sandbox/traffic/traffic.ts';
+import { VirtualClock } from '../../sandbox/virtual-clock.ts';
+import { createLlmLogSource } from '../../src/azure/llm-log-source.ts';
+import type { LogsSourceOptions } from '../../src/azure/logs-source.ts';
+import { createAppMetricsSource } from '../../src/azure/usage-source.ts';
+import { DAY_MS, HOUR_MS } from '../../src/platform/clock.ts';
+import { loadConfig } from '../../src/platform/config.ts';
 
 /** Thursday, so that traffic of two days has weekdays only. */
 export const START_MS = Date.UTC(2026, 9, 1);

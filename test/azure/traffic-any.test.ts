@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest';
-import { DAY_MS, HOUR_MS } from '../../src/clock.ts';
-import { createScenario, type Scenario } from '../../src/sandbox/scenario.ts';
-import { createTraffic } from '../../src/sandbox/traffic/traffic.ts';
+import { createScenario, type Scenario } from '../../sandbox/scenario.ts';
+import { createTraffic } from '../../sandbox/traffic/traffic.ts';
+import { DAY_MS, HOUR_MS } from '../../src/platform/clock.ts';
 import { allRows, makeRow, START_MS } from './support.ts';
 
 describe('any traffic', () => {

@@ -1,10 +1,10 @@
 import { describe, expect, test } from 'vitest';
-import { DAY_MS, HOUR_MS, MINUTE_MS } from '../../src/clock.ts';
-import { createScenario } from '../../src/sandbox/scenario.ts';
-import { FEATURES } from '../../src/sandbox/traffic/features.ts';
-import type { TrafficRow } from '../../src/sandbox/traffic/row.ts';
-import { chooseIntegration, chooseLoopDay } from '../../src/sandbox/traffic/stories.ts';
-import { createTraffic } from '../../src/sandbox/traffic/traffic.ts';
+import { createScenario } from '../../sandbox/scenario.ts';
+import { FEATURES } from '../../sandbox/traffic/features.ts';
+import type { TrafficRow } from '../../sandbox/traffic/row.ts';
+import { chooseIntegration, chooseLoopDay } from '../../sandbox/traffic/stories.ts';
+import { createTraffic } from '../../sandbox/traffic/traffic.ts';
+import { DAY_MS, HOUR_MS, MINUTE_MS } from '../../src/platform/clock.ts';
 import { allRows, START_MS } from './support.ts';
 
 const SEEDS = [1, 7, 42];

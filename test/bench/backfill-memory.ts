@@ -1,5 +1,5 @@
 import { execFile } from 'node:child_process';
-import { MINUTE_MS } from '../../src/clock.ts';
+import { MINUTE_MS } from '../../src/platform/clock.ts';
 import { assertEqual, type Bench, type BenchContext, type Measurement } from './bench.ts';
 import type { VolumeReport } from './support/azure-volume-thread.ts';
 import type { BackfillOrder, BackfillReport } from './support/backfill-child.ts';

@@ -1,8 +1,8 @@
-import { runStep, STEP_NAMES } from '../../jobs/steps.ts';
-import { DAY_MS, HOUR_MS, MINUTE_MS } from '../../src/clock.ts';
-import { readClosedMonths } from '../../src/ledger/close-months.ts';
-import { type SandboxHandle, startSandboxThread } from '../../src/sandbox/start-thread.ts';
-import { VirtualClock } from '../../src/sandbox/virtual-clock.ts';
+import { runStep, STEP_NAMES } from '../../jobs/queue/steps.ts';
+import { type SandboxHandle, startSandboxThread } from '../../sandbox/start-thread.ts';
+import { VirtualClock } from '../../sandbox/virtual-clock.ts';
+import { readClosedMonths } from '../../src/closing/months.ts';
+import { DAY_MS, HOUR_MS, MINUTE_MS } from '../../src/platform/clock.ts';
 import { assertEqual, type Bench, type BenchContext, type Measurement } from './bench.ts';
 import { startBenchPostgres } from './support/bench-postgres.ts';
 import { createBenchDependencies } from './support/job-dependencies.ts';

@@ -1,6 +1,6 @@
-import { collectUsage } from '../../jobs/collect-usage.ts';
-import { DAY_MS } from '../../src/clock.ts';
-import { VirtualClock } from '../../src/sandbox/virtual-clock.ts';
+import { collectUsage } from '../../jobs/collect/collect-usage.ts';
+import { VirtualClock } from '../../sandbox/virtual-clock.ts';
+import { DAY_MS } from '../../src/platform/clock.ts';
 import { assertEqual, type Bench, type BenchContext, type Measurement } from './bench.ts';
 import type { ReplayOptions, ReplayReport } from './support/azure-replay-thread.ts';
 import { createBareTable, insertBare, readCollectedRows } from './support/bare-insert.ts';

@@ -1,9 +1,9 @@
-import { createApp } from '../../src/api/app.ts';
-import { DEFAULT_API_SETTINGS } from '../../src/api/dependencies.ts';
-import type { InvoicePreviewBody } from '../../src/api/invoice-preview-schemas.ts';
-import { DAY_MS, HOUR_MS } from '../../src/clock.ts';
-import { createApiKey } from '../../src/ledger/api-keys.ts';
-import { VirtualClock } from '../../src/sandbox/virtual-clock.ts';
+import { VirtualClock } from '../../sandbox/virtual-clock.ts';
+import { createApiKey } from '../../src/identity/api-keys.ts';
+import { DAY_MS, HOUR_MS } from '../../src/platform/clock.ts';
+import { DEFAULT_API_SETTINGS } from '../../src/platform/http/dependencies.ts';
+import type { InvoicePreviewBody } from '../../src/previews/schemas.ts';
+import { createApp } from '../../src/service/app.ts';
 import { createStripe } from '../../src/stripe/client.ts';
 import { assertEqual, type Bench, type BenchContext, type Measurement } from './bench.ts';
 import { startBenchPostgres } from './support/bench-postgres.ts';

@@ -1,7 +1,7 @@
-import { pushUsage } from '../../jobs/push-usage.ts';
-import { syncCatalog } from '../../jobs/sync-catalog.ts';
-import { DAY_MS } from '../../src/clock.ts';
-import { VirtualClock } from '../../src/sandbox/virtual-clock.ts';
+import { syncCatalog } from '../../jobs/catalog/sync-catalog.ts';
+import { pushUsage } from '../../jobs/push/push-usage.ts';
+import { VirtualClock } from '../../sandbox/virtual-clock.ts';
+import { DAY_MS } from '../../src/platform/clock.ts';
 import { assertEqual, type Bench, type BenchContext, type Measurement } from './bench.ts';
 import { startBenchPostgres } from './support/bench-postgres.ts';
 import { createBenchDependencies } from './support/job-dependencies.ts';

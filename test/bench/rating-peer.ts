@@ -1,11 +1,11 @@
 import { calcPrice } from '@pydantic/genai-prices';
-import { azureOpenAiPriceBook } from '../../pricing/azure-openai.ts';
-import { priceFinder } from '../../pricing/price-finder.ts';
-import { findPrice } from '../../pricing/price-lookup.ts';
-import { costPicoUsd } from '../../pricing/rating.ts';
-import { TOKEN_TYPES, type TokenBuckets } from '../../pricing/tokens.ts';
-import { HOUR_MS } from '../../src/clock.ts';
-import { createRandom } from '../../src/sandbox/random.ts';
+import { azureOpenAiPriceBook } from '../../pricing/prices/azure-openai.ts';
+import { priceFinder } from '../../pricing/prices/finder.ts';
+import { findPrice } from '../../pricing/prices/lookup.ts';
+import { costPicoUsd } from '../../pricing/rating/rating.ts';
+import { TOKEN_TYPES, type TokenBuckets } from '../../pricing/usage/tokens.ts';
+import { createRandom } from '../../sandbox/random.ts';
+import { HOUR_MS } from '../../src/platform/clock.ts';
 import { assertEqual, type Bench, type BenchContext, type Measurement } from './bench.ts';
 import { describeSpread, median, toTwoDecimals } from './support/statistics.ts';
 

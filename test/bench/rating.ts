@@ -1,4 +1,4 @@
-import { rateQuantity } from '../../pricing/rating.ts';
+import { rateQuantity } from '../../pricing/rating/rating.ts';
 import { oracleLines } from '../pricing/rating-oracle.ts';
 import { assertEqual, type Bench, type BenchContext, type Measurement } from './bench.ts';
 import { createRateLines, type RateLine, type RateTotals, rateWithDecimals } from './support/rate-lines.ts';

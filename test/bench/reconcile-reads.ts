@@ -1,7 +1,7 @@
-import { reconcile, reconcileWindow } from '../../jobs/reconcile.ts';
-import { syncCatalog } from '../../jobs/sync-catalog.ts';
-import { DAY_MS, HOUR_MS } from '../../src/clock.ts';
-import { VirtualClock } from '../../src/sandbox/virtual-clock.ts';
+import { syncCatalog } from '../../jobs/catalog/sync-catalog.ts';
+import { reconcile, reconcileWindow } from '../../jobs/reconcile/reconcile.ts';
+import { VirtualClock } from '../../sandbox/virtual-clock.ts';
+import { DAY_MS, HOUR_MS } from '../../src/platform/clock.ts';
 import { assertEqual, type Bench, type BenchContext, type Measurement } from './bench.ts';
 import { startBenchPostgres } from './support/bench-postgres.ts';
 import { createBenchDependencies } from './support/job-dependencies.ts';

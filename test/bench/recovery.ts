@@ -1,10 +1,10 @@
 import { type ChildProcess, execFile } from 'node:child_process';
 import { once } from 'node:events';
 import { setTimeout as pause } from 'node:timers/promises';
-import { syncCatalog } from '../../jobs/sync-catalog.ts';
-import { DAY_MS } from '../../src/clock.ts';
-import { createRandom } from '../../src/sandbox/random.ts';
-import { VirtualClock } from '../../src/sandbox/virtual-clock.ts';
+import { syncCatalog } from '../../jobs/catalog/sync-catalog.ts';
+import { createRandom } from '../../sandbox/random.ts';
+import { VirtualClock } from '../../sandbox/virtual-clock.ts';
+import { DAY_MS } from '../../src/platform/clock.ts';
 import { assertEqual, type Bench, type BenchContext, type Measurement } from './bench.ts';
 import { startBenchPostgres } from './support/bench-postgres.ts';
 import type { Cleanup } from './support/cleanup.ts';

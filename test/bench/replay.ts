@@ -1,9 +1,9 @@
 import type { JobDependencies } from '../../jobs/dependencies.ts';
-import { DAY_MS, HOUR_MS } from '../../src/clock.ts';
-import { readTokenTotals } from '../../src/ledger/totals.ts';
-import { readWatermark } from '../../src/ledger/watermarks.ts';
-import { type SandboxHandle, startSandboxThread } from '../../src/sandbox/start-thread.ts';
-import { VirtualClock } from '../../src/sandbox/virtual-clock.ts';
+import { type SandboxHandle, startSandboxThread } from '../../sandbox/start-thread.ts';
+import { VirtualClock } from '../../sandbox/virtual-clock.ts';
+import { DAY_MS, HOUR_MS } from '../../src/platform/clock.ts';
+import { readTokenTotals } from '../../src/status/totals.ts';
+import { readWatermark } from '../../src/usage/collection/watermarks.ts';
 import { assertEqual, type Bench, type BenchContext, type Measurement } from './bench.ts';
 import { type BenchLedger, startBenchPostgres } from './support/bench-postgres.ts';
 import { createBenchDependencies } from './support/job-dependencies.ts';

@@ -1,10 +1,10 @@
-import { AS_IT_IS, type Scenario } from '../../pricing/scenario.ts';
-import { runSimulation } from '../../src/api/simulation-run.ts';
-import type { SimulationResult } from '../../src/api/simulation-schemas.ts';
-import { HOUR_MS } from '../../src/clock.ts';
-import type { LedgerDatabase } from '../../src/ledger/database.ts';
-import { readPriceBook, seedPriceBook } from '../../src/ledger/price-book.ts';
-import { insertSimulation } from '../../src/ledger/simulations.ts';
+import { AS_IT_IS, type Scenario } from '../../pricing/simulations/scenario.ts';
+import { HOUR_MS } from '../../src/platform/clock.ts';
+import type { LedgerDatabase } from '../../src/platform/database/database.ts';
+import { readPriceBook, seedPriceBook } from '../../src/prices/book.ts';
+import { runSimulation } from '../../src/simulations/run.ts';
+import type { SimulationResult } from '../../src/simulations/schemas.ts';
+import { insertSimulation } from '../../src/simulations/simulations.ts';
 import { assertEqual, type Bench, type BenchContext, type Measurement } from './bench.ts';
 import { startBenchPostgres } from './support/bench-postgres.ts';
 import { HeapWatch } from './support/heap-watch.ts';

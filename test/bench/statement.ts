@@ -1,7 +1,7 @@
-import { createApp } from '../../src/api/app.ts';
-import type { StatementBody } from '../../src/api/statement-schemas.ts';
-import { systemClock } from '../../src/clock.ts';
-import { createApiKey } from '../../src/ledger/api-keys.ts';
+import { createApiKey } from '../../src/identity/api-keys.ts';
+import { systemClock } from '../../src/platform/clock.ts';
+import { createApp } from '../../src/service/app.ts';
+import type { StatementBody } from '../../src/statements/schemas.ts';
 import { createStripe } from '../../src/stripe/client.ts';
 import { PERIOD } from '../api/world.ts';
 import { addStatementMonth } from '../browser/statement-month.ts';

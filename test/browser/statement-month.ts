@@ -1,7 +1,7 @@
 import { sql } from 'kysely';
-import { amountMinor } from '../../pricing/rating.ts';
-import type { TimeWindow } from '../../src/clock.ts';
-import type { LedgerDatabase } from '../../src/ledger/database.ts';
+import { amountMinor } from '../../pricing/rating/rating.ts';
+import type { TimeWindow } from '../../src/platform/clock.ts';
+import type { LedgerDatabase } from '../../src/platform/database/database.ts';
 import { insertInvoice, storeLines } from '../api/statement-world.ts';
 import { PERIOD } from '../api/world.ts';
 

@@ -1,7 +1,7 @@
 import { serve } from '@hono/node-server';
 import type { Browser } from 'playwright-core';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { findFreePort } from '../../src/embedded/postgres.ts';
+import { findFreePort } from '../../src/platform/embedded/postgres.ts';
 import { type ApiBench, createApiBench } from '../api/setup.ts';
 import { hasChromium, launchChromium, openPage } from '../setup/chromium.ts';
 import { addStatementMonth } from './statement-month.ts';

@@ -1,10 +1,10 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { readPriceBook } from '../../src/ledger/price-book.ts';
-import { withStepLease } from '../../src/ledger/step-leases.ts';
-import { sandboxMeterId } from '../../src/sandbox/azure/retail-catalog.ts';
-import { createRetailStandIn, type RetailStandIn } from '../../src/sandbox/azure/retail-stand-in.ts';
-import { listen } from '../../src/sandbox/sandbox.ts';
-import { VirtualClock } from '../../src/sandbox/virtual-clock.ts';
+import { sandboxMeterId } from '../../sandbox/azure/retail-catalog.ts';
+import { createRetailStandIn, type RetailStandIn } from '../../sandbox/azure/retail-stand-in.ts';
+import { listen } from '../../sandbox/sandbox.ts';
+import { VirtualClock } from '../../sandbox/virtual-clock.ts';
+import { withStepLease } from '../../src/platform/database/leases.ts';
+import { readPriceBook } from '../../src/prices/book.ts';
 import { runCommand } from '../e2e/command.ts';
 import { createTestLedger, type TestLedger } from '../setup/ledger.ts';
 

@@ -1,5 +1,5 @@
 import { expect, it } from 'vitest';
-import { readRequest } from '../../src/cli/quote.ts';
+import { readRequest } from '../../src/quotes/command.ts';
 
 it('names the deployment with each usage, and nothing that was not said', () => {
   expect(readRequest({ usage: ['gpt-4o:1000:20', 'o4-mini:5:5:1'], deployment: 'ptu-1' })).toEqual({

@@ -1,6 +1,6 @@
 import { parseArgs } from 'node:util';
-import { readTokenTotals } from '../../src/ledger/totals.ts';
-import { createRandom, deriveSeed } from '../../src/sandbox/random.ts';
+import { createRandom, deriveSeed } from '../../sandbox/random.ts';
+import { readTokenTotals } from '../../src/status/totals.ts';
 import { type Servers, startServers } from './outside.ts';
 import { chooseStrike, strike } from './strike.ts';
 import { WorkerCrew } from './workers.ts';

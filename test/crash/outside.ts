@@ -2,7 +2,11 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import pg from 'pg';
-import { type EmbeddedPostgres, findFreePort, startEmbeddedPostgres } from '../../src/embedded/postgres.ts';
+import {
+  type EmbeddedPostgres,
+  findFreePort,
+  startEmbeddedPostgres,
+} from '../../src/platform/embedded/postgres.ts';
 import { startTestRedis, type TestRedis } from '../setup/redis.ts';
 
 /** A real Postgres and a real Redis that outlive the workers, and can be struck themselves. */

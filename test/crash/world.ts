@@ -1,9 +1,9 @@
-import { DAY_MS } from '../../src/clock.ts';
-import { type LedgerDatabase, openLedger } from '../../src/ledger/database.ts';
-import { migrateLedger } from '../../src/ledger/migrate.ts';
-import { clearAbandonedClaims } from '../../src/ledger/step-leases.ts';
-import { readTokenTotals } from '../../src/ledger/totals.ts';
-import { type SandboxHandle, startSandboxThread } from '../../src/sandbox/start-thread.ts';
+import { type SandboxHandle, startSandboxThread } from '../../sandbox/start-thread.ts';
+import { DAY_MS } from '../../src/platform/clock.ts';
+import { type LedgerDatabase, openLedger } from '../../src/platform/database/database.ts';
+import { clearAbandonedClaims } from '../../src/platform/database/leases.ts';
+import { migrateLedger } from '../../src/platform/database/migrate.ts';
+import { readTokenTotals } from '../../src/status/totals.ts';
 import type { Servers } from './outside.ts';
 
 export interface CrashWorld {

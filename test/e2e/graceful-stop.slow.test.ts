@@ -1,10 +1,10 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterEach, describe, expect, inject, test } from 'vitest';
-import { DAY_MS } from '../../src/clock.ts';
-import { readPipelineStatus } from '../../src/ledger/status.ts';
-import { readTokenTotals } from '../../src/ledger/totals.ts';
-import type { SandboxFaultSettings } from '../../src/sandbox/fault-settings.ts';
-import { type SandboxHandle, startSandboxThread } from '../../src/sandbox/start-thread.ts';
+import type { SandboxFaultSettings } from '../../sandbox/fault-settings.ts';
+import { type SandboxHandle, startSandboxThread } from '../../sandbox/start-thread.ts';
+import { DAY_MS } from '../../src/platform/clock.ts';
+import { readPipelineStatus } from '../../src/status/status.ts';
+import { readTokenTotals } from '../../src/status/totals.ts';
 import { createTestLedger, type TestLedger } from '../setup/ledger.ts';
 import { hasRedisServer, startTestRedis, type TestRedis } from '../setup/redis.ts';
 import { type CommandResult, type RunningCommand, runCommand, startCommand } from './command.ts';

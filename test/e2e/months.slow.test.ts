@@ -1,6 +1,6 @@
 import { rmSync } from 'node:fs';
 import { afterAll, beforeAll, describe, expect, onTestFinished, test } from 'vitest';
-import type { MonthsReport } from '../../src/cli/demo/months/report.ts';
+import type { MonthsReport } from '../../sandbox/demo/months/report.ts';
 import { makeTemporaryDirectory } from '../setup/data-directory.ts';
 import { type CommandResult, runCommand, startCommand } from './command.ts';
 

@@ -1,8 +1,8 @@
 import { rmSync } from 'node:fs';
 import { sql } from 'kysely';
 import { afterEach, beforeEach, expect, test } from 'vitest';
-import { findFreePort, startEmbeddedPostgres } from '../../src/embedded/postgres.ts';
-import { openLedger } from '../../src/ledger/database.ts';
+import { openLedger } from '../../src/platform/database/database.ts';
+import { findFreePort, startEmbeddedPostgres } from '../../src/platform/embedded/postgres.ts';
 import { makeTemporaryDirectory } from '../setup/data-directory.ts';
 
 let directory: string;

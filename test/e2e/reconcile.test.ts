@@ -1,11 +1,11 @@
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import type { JobDependencies } from '../../jobs/dependencies.ts';
-import { runStep, type StepName } from '../../jobs/steps.ts';
-import { createJobDependencies } from '../../src/cli/services.ts';
-import { DAY_MS, HOUR_MS, MINUTE_MS } from '../../src/clock.ts';
-import { loadConfig } from '../../src/config.ts';
-import { createLogger } from '../../src/log.ts';
-import { type SandboxHandle, startSandboxThread } from '../../src/sandbox/start-thread.ts';
+import { runStep, type StepName } from '../../jobs/queue/steps.ts';
+import { type SandboxHandle, startSandboxThread } from '../../sandbox/start-thread.ts';
+import { DAY_MS, HOUR_MS, MINUTE_MS } from '../../src/platform/clock.ts';
+import { loadConfig } from '../../src/platform/config.ts';
+import { createLogger } from '../../src/platform/log.ts';
+import { createJobDependencies } from '../../src/service/services.ts';
 import { createTestLedger, type TestLedger } from '../setup/ledger.ts';
 import { runCommand } from './command.ts';
 

@@ -1,8 +1,8 @@
 import { rmSync } from 'node:fs';
 import path from 'node:path';
 import { afterAll, beforeAll, expect, onTestFinished, test } from 'vitest';
-import { DAY_MS } from '../../src/clock.ts';
-import { type SandboxHandle, startSandboxThread } from '../../src/sandbox/start-thread.ts';
+import { type SandboxHandle, startSandboxThread } from '../../sandbox/start-thread.ts';
+import { DAY_MS } from '../../src/platform/clock.ts';
 import { makeTemporaryDirectory } from '../setup/data-directory.ts';
 import { type RunningCommand, runCommand, startCommand } from './command.ts';
 

@@ -4,7 +4,7 @@ import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'no
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { afterEach, beforeEach, expect, onTestFinished, test } from 'vitest';
-import { isDataDirectoryLocked, lockDataDirectory } from '../../src/embedded/directory-lock.ts';
+import { isDataDirectoryLocked, lockDataDirectory } from '../../src/platform/embedded/directory-lock.ts';
 import type { RacerAnswer, RacerOrder } from './lock-racer.ts';
 
 let directory: string;

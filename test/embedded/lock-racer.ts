@@ -1,5 +1,5 @@
 /** A process that takes and gives back the lock of a data directory when told to, for tests of races. */
-import { lockDataDirectory } from '../../src/embedded/directory-lock.ts';
+import { lockDataDirectory } from '../../src/platform/embedded/directory-lock.ts';
 
 export type RacerOrder = { take: string; atMs: number } | { release: true };
 export type RacerAnswer = { outcome: 'holds' | 'refused' | 'free'; code?: string; message?: string };

@@ -6,8 +6,8 @@ import path from 'node:path';
 import { pathToFileURL } from 'node:url';
 import pg from 'pg';
 import { afterEach, beforeEach, expect, onTestFinished, test } from 'vitest';
-import { startEmbeddedPostgres } from '../../src/embedded/postgres.ts';
-import { removeDataDirectory } from '../../src/embedded/postgres-home.ts';
+import { startEmbeddedPostgres } from '../../src/platform/embedded/postgres.ts';
+import { removeDataDirectory } from '../../src/platform/embedded/postgres-home.ts';
 
 let directory: string;
 beforeEach(() => {
@@ -54,7 +54,7 @@ test('a data directory that cannot be one is refused with what to do', async () 
 
 test('after a kill -9 the next start ends the orphaned server and keeps its data', async () => {
   const script = `
-    import { startEmbeddedPostgres } from ${JSON.stringify(new URL('../../src/embedded/postgres.ts', import.meta.url).href)};
+    import { startEmbeddedPostgres } from ${JSON.stringify(new URL('../../src/platform/embedded/postgres.ts', import.meta.url).href)};
     import pg from ${JSON.stringify(pathToFileURL(createRequire(import.meta.url).resolve('pg')).href)};
     const server = await startEmbeddedPostgres({ dataDirectory: ${JSON.stringify(directory)} });
     const client = new pg.Client({ connectionString: server.databaseUrl });

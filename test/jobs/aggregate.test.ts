@@ -1,7 +1,7 @@
 import { afterEach, describe, expect, it } from 'vitest';
-import { groupIntoRuns } from '../../jobs/aggregate-usage.ts';
-import { STEP_NAMES } from '../../jobs/steps.ts';
-import { HOUR_MS } from '../../src/clock.ts';
+import { groupIntoRuns } from '../../jobs/aggregate/aggregate-usage.ts';
+import { STEP_NAMES } from '../../jobs/queue/steps.ts';
+import { HOUR_MS } from '../../src/platform/clock.ts';
 import { balance, openPipeline, type Pipeline, START_MS } from '../setup/pipeline.ts';
 import { makeCall } from '../setup/rows.ts';
 import { foreignEvent } from './foreign-event.ts';

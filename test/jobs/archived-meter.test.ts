@@ -1,5 +1,5 @@
 import { afterEach, describe, expect, it } from 'vitest';
-import { recordWebhookEvent } from '../../src/ledger/webhook-events.ts';
+import { recordWebhookEvent } from '../../src/webhook-events/events.ts';
 import { balance, openPipeline, type Pipeline } from '../setup/pipeline.ts';
 import { makeCall } from '../setup/rows.ts';
 

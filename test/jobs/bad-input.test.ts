@@ -1,7 +1,7 @@
 import { afterEach, describe, expect, it } from 'vitest';
-import { HOUR_MS } from '../../src/clock.ts';
-import { readEvidenceSource } from '../../src/ledger/evidence-events.ts';
-import type { TrafficRow } from '../../src/sandbox/traffic/row.ts';
+import type { TrafficRow } from '../../sandbox/traffic/row.ts';
+import { HOUR_MS } from '../../src/platform/clock.ts';
+import { readEvidenceSource } from '../../src/statements/evidence/event-rows.ts';
 import { balance, openPipeline, type Pipeline, START_MS } from '../setup/pipeline.ts';
 import { dimensions, makeCall, makeRow } from '../setup/rows.ts';
 import { addRows, strangeRow } from '../setup/strange-rows.ts';

@@ -1,11 +1,11 @@
 import { sql } from 'kysely';
 import { afterEach, describe, expect, it } from 'vitest';
-import { closeInvoices } from '../../jobs/close-invoice.ts';
+import { closeInvoices } from '../../jobs/close/close-invoice.ts';
 import type { JobDependencies } from '../../jobs/dependencies.ts';
-import { HOUR_MS } from '../../src/clock.ts';
-import { getCertificate, isCertificateSound } from '../../src/ledger/close-certificates.ts';
-import { releaseClose } from '../../src/ledger/close-desk.ts';
-import { countStripeReads } from '../../src/ledger/stripe-reads.ts';
+import { countStripeReads } from '../../src/billing/stripe-reads.ts';
+import { getCertificate, isCertificateSound } from '../../src/closing/certificates.ts';
+import { releaseClose } from '../../src/closing/desk.ts';
+import { HOUR_MS } from '../../src/platform/clock.ts';
 import { call, callersOf, closeOf, openClosing, PERIOD_END_MS, runUntil, states } from '../setup/closing.ts';
 import { balance, outsideWrites, type Pipeline } from '../setup/pipeline.ts';
 

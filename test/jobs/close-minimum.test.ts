@@ -1,8 +1,8 @@
 import { afterEach, describe, expect, it } from 'vitest';
-import { HOUR_MS } from '../../src/clock.ts';
-import { getCertificate } from '../../src/ledger/close-certificates.ts';
-import { seedPlans } from '../../src/ledger/plan-seed.ts';
-import type { SeedTieredPrice } from '../../src/sandbox/stripe/seed.ts';
+import type { SeedTieredPrice } from '../../sandbox/stripe/seed.ts';
+import { getCertificate } from '../../src/closing/certificates.ts';
+import { seedPlans } from '../../src/plans/seed.ts';
+import { HOUR_MS } from '../../src/platform/clock.ts';
 import { call, callersOf, closeOf, openClosing, runUntil } from '../setup/closing.ts';
 import { balance, type Pipeline, START_MS } from '../setup/pipeline.ts';
 

@@ -1,7 +1,7 @@
 import { sql } from 'kysely';
 import { afterEach, expect, it } from 'vitest';
-import { collectUsage } from '../../jobs/collect-usage.ts';
-import { readWatermark } from '../../src/ledger/watermarks.ts';
+import { collectUsage } from '../../jobs/collect/collect-usage.ts';
+import { readWatermark } from '../../src/usage/collection/watermarks.ts';
 import { balance, openPipeline, outsideWrites, type Pipeline } from '../setup/pipeline.ts';
 import { makeCall } from '../setup/rows.ts';
 

@@ -1,10 +1,10 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import pg from 'pg';
 import { afterEach, describe, expect, it } from 'vitest';
-import { collectUsage } from '../../jobs/collect-usage.ts';
+import { collectUsage } from '../../jobs/collect/collect-usage.ts';
 import type { UsageSource } from '../../src/azure/source.ts';
-import { HOUR_MS } from '../../src/clock.ts';
-import { readWatermark } from '../../src/ledger/watermarks.ts';
+import { HOUR_MS } from '../../src/platform/clock.ts';
+import { readWatermark } from '../../src/usage/collection/watermarks.ts';
 import { balance, openPipeline, type Pipeline, START_MS } from '../setup/pipeline.ts';
 import { makeCall } from '../setup/rows.ts';
 

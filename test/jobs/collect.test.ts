@@ -1,9 +1,9 @@
 import { afterEach, describe, expect, it } from 'vitest';
-import { backfillUsage, collectUsage } from '../../jobs/collect-usage.ts';
-import { runStep } from '../../jobs/steps.ts';
+import { backfillUsage, collectUsage } from '../../jobs/collect/collect-usage.ts';
+import { runStep } from '../../jobs/queue/steps.ts';
 import type { SourceQuery, UsageSource } from '../../src/azure/source.ts';
-import { HOUR_MS } from '../../src/clock.ts';
-import { readWatermark } from '../../src/ledger/watermarks.ts';
+import { HOUR_MS } from '../../src/platform/clock.ts';
+import { readWatermark } from '../../src/usage/collection/watermarks.ts';
 import { balance, openPipeline, outsideWrites, type Pipeline, START_MS } from '../setup/pipeline.ts';
 import { makeCall } from '../setup/rows.ts';
 

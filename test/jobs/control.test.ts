@@ -1,12 +1,12 @@
 import { afterEach, describe, expect, it } from 'vitest';
-import { collectControl } from '../../jobs/collect-control.ts';
-import { backfillUsage, collectUsage } from '../../jobs/collect-usage.ts';
-import { STEP_NAMES, type StepName, stepNames } from '../../jobs/steps.ts';
+import { collectControl } from '../../jobs/collect/collect-control.ts';
+import { backfillUsage, collectUsage } from '../../jobs/collect/collect-usage.ts';
+import { STEP_NAMES, type StepName, stepNames } from '../../jobs/queue/steps.ts';
 import { boundSource } from '../../src/azure/bounded-source.ts';
 import { createLlmLogSource } from '../../src/azure/llm-log-source.ts';
-import { HOUR_MS } from '../../src/clock.ts';
-import { loadConfig } from '../../src/config.ts';
-import { readTokenTotals } from '../../src/ledger/totals.ts';
+import { HOUR_MS } from '../../src/platform/clock.ts';
+import { loadConfig } from '../../src/platform/config.ts';
+import { readTokenTotals } from '../../src/status/totals.ts';
 import { makeGatewayRow, makeLlmRow } from '../setup/log-rows.ts';
 import { balance, openPipeline, type Pipeline, START_MS } from '../setup/pipeline.ts';
 import { makeCall } from '../setup/rows.ts';

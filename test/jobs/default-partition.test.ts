@@ -1,9 +1,9 @@
 import { sql } from 'kysely';
 import { afterEach, describe, expect, it } from 'vitest';
-import { DAY_MS, HOUR_MS } from '../../src/clock.ts';
-import { type LedgerDatabase, openLedger } from '../../src/ledger/database.ts';
-import { ensurePartitions, type ItemTable } from '../../src/ledger/item-partitions.ts';
-import { dropItemDay } from '../../src/ledger/item-retention.ts';
+import { DAY_MS, HOUR_MS } from '../../src/platform/clock.ts';
+import { type LedgerDatabase, openLedger } from '../../src/platform/database/database.ts';
+import { ensurePartitions, type ItemTable } from '../../src/usage/collection/partitions.ts';
+import { dropItemDay } from '../../src/usage/collection/retention.ts';
 import { createTestLedger } from '../setup/ledger.ts';
 import { hasPgBouncer, startTestPgBouncer } from '../setup/pgbouncer.ts';
 import { balance, openPipeline, type Pipeline, START_MS } from '../setup/pipeline.ts';

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { divideHour } from '../../jobs/settle/divide-hours.ts';
+import { divideHour } from '../../jobs/aggregate/divide-hours.ts';
 
 describe('dividing an hour', () => {
   const part = (partStartMinute: number, partEndMinute: number, isTaken = false) => ({

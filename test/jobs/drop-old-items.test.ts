@@ -1,12 +1,12 @@
 import { sql } from 'kysely';
 import { afterEach, describe, expect, it } from 'vitest';
-import { backfillUsage } from '../../jobs/collect-usage.ts';
+import { backfillUsage } from '../../jobs/collect/collect-usage.ts';
 import type { RetentionOutcome } from '../../jobs/drop-old-items.ts';
-import { reconcileWindow } from '../../jobs/reconcile.ts';
-import { DAY_MS, HOUR_MS } from '../../src/clock.ts';
-import { readDriftReport } from '../../src/ledger/drift-report.ts';
-import { readCollectionStart } from '../../src/ledger/rescans.ts';
-import { readWebhookCounts, recordWebhookEvent } from '../../src/ledger/webhook-events.ts';
+import { reconcileWindow } from '../../jobs/reconcile/reconcile.ts';
+import { DAY_MS, HOUR_MS } from '../../src/platform/clock.ts';
+import { readDriftReport } from '../../src/reconciliation/drift-report.ts';
+import { readCollectionStart } from '../../src/usage/collection/rescans.ts';
+import { readWebhookCounts, recordWebhookEvent } from '../../src/webhook-events/events.ts';
 import { balance, openPipeline, type Pipeline, type PipelineOptions, START_MS } from '../setup/pipeline.ts';
 import { makeCall, makeRow } from '../setup/rows.ts';
 import { requestEntryRetry } from './retry-entry.ts';
@@ -213,23 +213,6 @@ describe('rows of a day whose items are gone', () => {
     expect(await balance(pipeline)).toMatchObject({ billed: before.billed, metered: before.metered });
     expect(await drop()).toMatchObject({ pendingDayCount: 0, busyDayCount: 0 });
     expect((await balance(pipeline)).byReason).toEqual({ after_retention: 120n });
-  });
-
-  it('that are told again and asked for by a person are known by the event they made, and stop nothing', async () => {
-    await openOld();
-    const before = await balance(pipeline);
-    await drop();
-    await backfillUsage(pipeline.deps, { start: new Date(START_MS), end: new Date(START_MS + HOUR_MS) });
-    pipeline.traffic.inject(makeCall({ hour: 2, prompt: 30, completion: 0 }));
-    await backfillUsage(pipeline.deps, {
-      start: new Date(START_MS + 2 * HOUR_MS),
-      end: new Date(START_MS + 3 * HOUR_MS),
-    });
-    await requestEntryRetry(pipeline, 'after_retention');
-    for (let hour = 0; hour < 3; hour += 1) await pipeline.tick(1);
-    const after = await balance(pipeline);
-    expect(after.byReason).toEqual({ after_retention: 120n, carry_to_next_invoice: 30n });
-    expect(after).toMatchObject({ billed: before.billed, metered: before.metered + 30n, due: 0n });
   });
 
   it('and were never known can be taken up by a person', async () => {

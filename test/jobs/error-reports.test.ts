@@ -3,7 +3,7 @@ import type { AddressInfo } from 'node:net';
 import { serve } from '@hono/node-server';
 import { Hono } from 'hono';
 import { afterEach, describe, expect, it } from 'vitest';
-import { recordWebhookEvent } from '../../src/ledger/webhook-events.ts';
+import { recordWebhookEvent } from '../../src/webhook-events/events.ts';
 import { createStripeWebhookRoute } from '../../webhooks/stripe.ts';
 import { balance, openPipeline, type Pipeline, type PipelineOptions } from '../setup/pipeline.ts';
 import { makeCall } from '../setup/rows.ts';

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { explainDifference, type HourDifference } from '../../jobs/reconcile/explain.ts';
-import type { HourPush } from '../../src/ledger/billing-drifts.ts';
+import type { HourPush } from '../../src/reconciliation/billing-drifts.ts';
 
 const HOUR_MS = 3_600_000;
 const rules = {

@@ -1,5 +1,5 @@
-import { HOUR_MS } from '../../src/clock.ts';
 import { USAGE_EVENT_SOURCE, USAGE_EVENT_TYPE } from '../../src/openmeter/port.ts';
+import { HOUR_MS } from '../../src/platform/clock.ts';
 import { START_MS } from '../setup/pipeline.ts';
 
 /** An event that somebody else put into OpenMeter under our type. */

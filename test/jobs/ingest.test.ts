@@ -1,6 +1,6 @@
 import { afterEach, describe, expect, it } from 'vitest';
-import { HOUR_MS } from '../../src/clock.ts';
-import { readStepRuns } from '../../src/ledger/step-runs.ts';
+import { HOUR_MS } from '../../src/platform/clock.ts';
+import { readStepRuns } from '../../src/status/step-runs.ts';
 import { balance, openPipeline, type Pipeline, type PipelineOptions } from '../setup/pipeline.ts';
 import { makeCall } from '../setup/rows.ts';
 

@@ -3,8 +3,8 @@ import { describe, expect, it } from 'vitest';
 import { buildUsageEvents } from '../../jobs/collect/build-events.ts';
 import { judgeRow } from '../../jobs/collect/judge-row.ts';
 import type { SourceRow } from '../../src/azure/source.ts';
-import { DAY_MS, HOUR_MS } from '../../src/clock.ts';
-import type { SourceItem } from '../../src/ledger/source-items.ts';
+import { DAY_MS, HOUR_MS } from '../../src/platform/clock.ts';
+import type { SourceItem } from '../../src/usage/collection/source-items.ts';
 
 const NOON = new Date('2026-10-01T12:00:00Z');
 

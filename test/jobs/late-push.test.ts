@@ -1,5 +1,5 @@
 import { afterEach, describe, expect, it } from 'vitest';
-import type { StripeFaultKind } from '../../src/sandbox/stripe/faults.ts';
+import type { StripeFaultKind } from '../../sandbox/stripe/faults.ts';
 import { balance, openPipeline, type Pipeline } from '../setup/pipeline.ts';
 import { makeCall } from '../setup/rows.ts';
 

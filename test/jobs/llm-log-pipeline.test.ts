@@ -1,7 +1,7 @@
 import { afterEach, describe, expect, it } from 'vitest';
-import { backfillUsage } from '../../jobs/collect-usage.ts';
-import { STEP_NAMES } from '../../jobs/steps.ts';
-import { HOUR_MS } from '../../src/clock.ts';
+import { backfillUsage } from '../../jobs/collect/collect-usage.ts';
+import { STEP_NAMES } from '../../jobs/queue/steps.ts';
+import { HOUR_MS } from '../../src/platform/clock.ts';
 import { makeGatewayRow, makeLlmRow } from '../setup/log-rows.ts';
 import { balance, openPipeline, type Pipeline, START_MS } from '../setup/pipeline.ts';
 

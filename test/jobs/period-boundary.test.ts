@@ -1,6 +1,6 @@
 import { afterEach, describe, expect, it } from 'vitest';
-import { HOUR_MS, MINUTE_MS } from '../../src/clock.ts';
-import { assignSubject } from '../../src/ledger/subjects.ts';
+import { assignSubject } from '../../src/catalog/subjects.ts';
+import { HOUR_MS, MINUTE_MS } from '../../src/platform/clock.ts';
 import type { BillingCatalog } from '../../src/stripe/port.ts';
 import { balance, openPipeline, type Pipeline, type PipelineOptions, START_MS } from '../setup/pipeline.ts';
 import { makeCall } from '../setup/rows.ts';

@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { planFamilyRepair } from '../../jobs/settle/plan-repair.ts';
-import type { OutboxCopy } from '../../src/ledger/repairs.ts';
+import { planFamilyRepair } from '../../jobs/repair/plan-repair.ts';
+import type { OutboxCopy } from '../../src/usage/events/repairs.ts';
 
 const MINUTE_MS = 60_000;
 const GRACE_MS = 30 * MINUTE_MS;

@@ -1,8 +1,8 @@
 import { afterEach, describe, expect, it } from 'vitest';
-import { HOUR_MS } from '../../src/clock.ts';
-import { UpstreamError } from '../../src/errors.ts';
-import { countStripeReads } from '../../src/ledger/stripe-reads.ts';
-import type { StripeFaultKind } from '../../src/sandbox/stripe/faults.ts';
+import type { StripeFaultKind } from '../../sandbox/stripe/faults.ts';
+import { countStripeReads } from '../../src/billing/stripe-reads.ts';
+import { HOUR_MS } from '../../src/platform/clock.ts';
+import { UpstreamError } from '../../src/platform/errors.ts';
 import { balance, openPipeline, type Pipeline, type PipelineOptions, START_MS } from '../setup/pipeline.ts';
 import { makeCall } from '../setup/rows.ts';
 

@@ -1,10 +1,10 @@
 import { afterEach, describe, expect, it } from 'vitest';
-import { backfillUsage } from '../../jobs/collect-usage.ts';
-import { HOUR_MS } from '../../src/clock.ts';
-import { putCustomer } from '../../src/ledger/customers.ts';
-import { releaseQuarantine } from '../../src/ledger/quarantine.ts';
-import { assignSubject } from '../../src/ledger/subjects.ts';
-import type { TrafficRow } from '../../src/sandbox/traffic/row.ts';
+import { backfillUsage } from '../../jobs/collect/collect-usage.ts';
+import type { TrafficRow } from '../../sandbox/traffic/row.ts';
+import { putCustomer } from '../../src/catalog/customers.ts';
+import { releaseQuarantine } from '../../src/catalog/release-held-usage.ts';
+import { assignSubject } from '../../src/catalog/subjects.ts';
+import { HOUR_MS } from '../../src/platform/clock.ts';
 import type { BillingCatalog, BillingSubscriptionItem } from '../../src/stripe/port.ts';
 import { balance, openPipeline, type Pipeline, type PipelineOptions, START_MS } from '../setup/pipeline.ts';
 import { makeCall } from '../setup/rows.ts';

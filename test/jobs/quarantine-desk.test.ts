@@ -1,14 +1,14 @@
 import { sql } from 'kysely';
 import { afterEach, describe, expect, it } from 'vitest';
-import { HOUR_MS } from '../../src/clock.ts';
-import { UpstreamError } from '../../src/errors.ts';
-import { readCarriedUsage } from '../../src/ledger/carried-usage.ts';
-import { assignEntry } from '../../src/ledger/quarantine-assign.ts';
-import { writeOffEntry } from '../../src/ledger/quarantine-desk.ts';
-import { listQuarantine, type QuarantineEntry } from '../../src/ledger/quarantine-entries.ts';
-import { retryEntry } from '../../src/ledger/quarantine-retry.ts';
-import { assignSubject } from '../../src/ledger/subjects.ts';
-import type { TrafficRow } from '../../src/sandbox/traffic/row.ts';
+import type { TrafficRow } from '../../sandbox/traffic/row.ts';
+import { readCarriedUsage } from '../../src/billing/carried-usage.ts';
+import { assignSubject } from '../../src/catalog/subjects.ts';
+import { HOUR_MS } from '../../src/platform/clock.ts';
+import { UpstreamError } from '../../src/platform/errors.ts';
+import { assignEntry } from '../../src/quarantine/assign.ts';
+import { writeOffEntry } from '../../src/quarantine/desk.ts';
+import { listQuarantine, type QuarantineEntry } from '../../src/quarantine/entries.ts';
+import { retryEntry } from '../../src/quarantine/retry.ts';
 import { balance, openPipeline, type Pipeline, type PipelineOptions, START_MS } from '../setup/pipeline.ts';
 import { dimensions, makeCall, makeRow } from '../setup/rows.ts';
 

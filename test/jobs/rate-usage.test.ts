@@ -1,8 +1,8 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { rateUsage } from '../../jobs/rate-usage.ts';
-import { readPriceBook, seedPriceBook } from '../../src/ledger/price-book.ts';
-import { addPurchase } from '../../src/ledger/provisioned.ts';
-import { createLogger } from '../../src/log.ts';
+import { addPurchase } from '../../src/costs/provisioned/provisioned.ts';
+import { createLogger } from '../../src/platform/log.ts';
+import { readPriceBook, seedPriceBook } from '../../src/prices/book.ts';
 import { insertCatalog, insertUsage } from '../api/world.ts';
 import { createTestLedger, type TestLedger } from '../setup/ledger.ts';
 

@@ -1,6 +1,6 @@
 import { afterEach, describe, expect, it } from 'vitest';
-import { reconcile, reconcileWindow } from '../../jobs/reconcile.ts';
-import { HOUR_MS } from '../../src/clock.ts';
+import { reconcile, reconcileWindow } from '../../jobs/reconcile/reconcile.ts';
+import { HOUR_MS } from '../../src/platform/clock.ts';
 import { balance, openPipeline, type Pipeline, START_MS } from '../setup/pipeline.ts';
 import { makeCall } from '../setup/rows.ts';
 

@@ -1,9 +1,9 @@
 import { Hono } from 'hono';
 import Stripe from 'stripe';
 import { afterEach, describe, expect, it } from 'vitest';
-import { fetchMissedEvents } from '../../jobs/fetch-missed-events.ts';
-import type { RefreshOutcome } from '../../jobs/refresh-catalog.ts';
-import { DAY_MS } from '../../src/clock.ts';
+import { fetchMissedEvents } from '../../jobs/catalog/fetch-missed-events.ts';
+import type { RefreshOutcome } from '../../jobs/catalog/refresh-catalog.ts';
+import { DAY_MS } from '../../src/platform/clock.ts';
 import { createStripeWebhookRoute } from '../../webhooks/stripe.ts';
 import { openPipeline, type Pipeline } from '../setup/pipeline.ts';
 

@@ -1,6 +1,6 @@
 import { afterEach, describe, expect, it } from 'vitest';
-import { repairUsage } from '../../jobs/repair-usage.ts';
-import { commitRepair } from '../../src/ledger/repairs.ts';
+import { repairUsage } from '../../jobs/repair/repair-usage.ts';
+import { commitRepair } from '../../src/usage/events/repairs.ts';
 import { balance, openPipeline, outsideWrites, type Pipeline, START_MS } from '../setup/pipeline.ts';
 import { makeCall } from '../setup/rows.ts';
 import { foreignEvent } from './foreign-event.ts';

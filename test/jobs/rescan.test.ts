@@ -1,9 +1,9 @@
 import { afterEach, describe, expect, it } from 'vitest';
-import { rescanUsage, runRescan } from '../../jobs/rescan-usage.ts';
+import { rescanUsage, runRescan } from '../../jobs/rescan/rescan-usage.ts';
 import type { SourceQuery, UsageSource } from '../../src/azure/source.ts';
-import { HOUR_MS } from '../../src/clock.ts';
-import { UpstreamError } from '../../src/errors.ts';
-import { checkRescanWindow, getRescan, requestRescan } from '../../src/ledger/rescans.ts';
+import { HOUR_MS } from '../../src/platform/clock.ts';
+import { UpstreamError } from '../../src/platform/errors.ts';
+import { checkRescanWindow, getRescan, requestRescan } from '../../src/usage/collection/rescans.ts';
 import { balance, openPipeline, outsideWrites, type Pipeline, START_MS } from '../setup/pipeline.ts';
 import { makeCall, makeRow } from '../setup/rows.ts';
 

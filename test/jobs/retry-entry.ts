@@ -1,4 +1,4 @@
-import { retryEntry } from '../../src/ledger/quarantine-retry.ts';
+import { retryEntry } from '../../src/quarantine/retry.ts';
 import type { Pipeline } from '../setup/pipeline.ts';
 
 /** What a person does at the desk: everything that waits for this reason is to be taken up. */

@@ -1,15 +1,15 @@
 import { afterEach, expect, it } from 'vitest';
 import type { z } from 'zod';
-import { createApp } from '../../src/api/app.ts';
+import { createApiKey } from '../../src/identity/api-keys.ts';
+import { HOUR_MS } from '../../src/platform/clock.ts';
+import { createApp } from '../../src/service/app.ts';
 import type {
   EvidenceEventsSchema,
   EvidenceHoursSchema,
   EvidenceLinesSchema,
   EvidenceSourceSchema,
-} from '../../src/api/evidence-schemas.ts';
-import type { StatementBody } from '../../src/api/statement-schemas.ts';
-import { HOUR_MS } from '../../src/clock.ts';
-import { createApiKey } from '../../src/ledger/api-keys.ts';
+} from '../../src/statements/evidence/schemas.ts';
+import type { StatementBody } from '../../src/statements/schemas.ts';
 import { call, callersOf, closeOf, openClosing, runUntil } from '../setup/closing.ts';
 import type { Pipeline } from '../setup/pipeline.ts';
 

@@ -1,5 +1,5 @@
 import { afterEach, describe, expect, it } from 'vitest';
-import { readDoubleBindings } from '../../src/ledger/billing-places.ts';
+import { readDoubleBindings } from '../../src/catalog/billing-places.ts';
 import { balance, openPipeline, type Pipeline, START_MS } from '../setup/pipeline.ts';
 import { makeCall } from '../setup/rows.ts';
 

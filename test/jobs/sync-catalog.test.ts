@@ -1,6 +1,6 @@
 import { afterEach, describe, expect, it } from 'vitest';
-import { putCustomer } from '../../src/ledger/customers.ts';
-import { assignSubject } from '../../src/ledger/subjects.ts';
+import { putCustomer } from '../../src/catalog/customers.ts';
+import { assignSubject } from '../../src/catalog/subjects.ts';
 import type { BillingCatalog } from '../../src/stripe/port.ts';
 import { balance, openPipeline, outsideWrites, type Pipeline } from '../setup/pipeline.ts';
 import { makeCall } from '../setup/rows.ts';

@@ -1,7 +1,7 @@
 import { afterEach, describe, expect, it } from 'vitest';
 import type { PipelineSettings } from '../../jobs/dependencies.ts';
-import { HOUR_MS } from '../../src/clock.ts';
-import type { ScenarioOptions } from '../../src/sandbox/scenario.ts';
+import type { ScenarioOptions } from '../../sandbox/scenario.ts';
+import { HOUR_MS } from '../../src/platform/clock.ts';
 import { balance, openPipeline, outsideWrites, type Pipeline } from '../setup/pipeline.ts';
 import { makeCall } from '../setup/rows.ts';
 

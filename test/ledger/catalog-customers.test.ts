@@ -1,6 +1,6 @@
 import { afterEach, beforeEach, expect, test } from 'vitest';
-import { type CatalogCustomer, storeCustomers } from '../../src/ledger/catalog-customers.ts';
-import { putCustomer } from '../../src/ledger/customers.ts';
+import { type CatalogCustomer, storeCustomers } from '../../src/catalog/catalog-customers.ts';
+import { putCustomer } from '../../src/catalog/customers.ts';
 import { createTestLedger, type TestLedger } from '../setup/ledger.ts';
 
 let ledger: TestLedger;

@@ -1,7 +1,11 @@
 import { execFileSync } from 'node:child_process';
 import { readFileSync, writeFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
-import { MIGRATIONS, type MigrationFile, readMigrationFiles } from '../../src/ledger/migration-files.ts';
+import {
+  MIGRATIONS,
+  type MigrationFile,
+  readMigrationFiles,
+} from '../../src/platform/database/migration-files.ts';
 
 /** SHA-256 of each migration's text by file name, in order. */
 export type Checksums = Record<string, string>;

@@ -5,12 +5,14 @@ import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { sql } from 'kysely';
 import { ColumnTypeNode, generate, IdentifierNode, PostgresDialect, RawExpressionNode } from 'kysely-codegen';
-import { startEmbeddedPostgres } from '../../src/embedded/postgres.ts';
-import { type LedgerDatabase, openLedger } from '../../src/ledger/database.ts';
-import { migrateLedger } from '../../src/ledger/migrate.ts';
+import { type LedgerDatabase, openLedger } from '../../src/platform/database/database.ts';
+import { migrateLedger } from '../../src/platform/database/migrate.ts';
+import { startEmbeddedPostgres } from '../../src/platform/embedded/postgres.ts';
 
 /** Where the generated types are committed. */
-export const TABLES_FILE = fileURLToPath(new URL('../../src/ledger/schema-tables.ts', import.meta.url));
+export const TABLES_FILE = fileURLToPath(
+  new URL('../../src/platform/database/schema/schema-tables.ts', import.meta.url),
+);
 
 /** What LEDGER_TYPES makes of the database's types; a test holds the two together. JSON is written as text. */
 function describeDialect(): PostgresDialect {

@@ -1,11 +1,11 @@
 import { randomBytes } from 'node:crypto';
 import pg from 'pg';
 import { afterEach, beforeEach, describe, expect, inject, it } from 'vitest';
-import { openLedger } from '../../src/ledger/database.ts';
-import { migrateLedger } from '../../src/ledger/migrate.ts';
-import { readMigrationFiles } from '../../src/ledger/migration-files.ts';
-import { LEDGER_MIGRATION_NAMES } from '../../src/ledger/migration-names.ts';
-import { findMissingMigrations } from '../../src/ledger/status.ts';
+import { openLedger } from '../../src/platform/database/database.ts';
+import { migrateLedger } from '../../src/platform/database/migrate.ts';
+import { readMigrationFiles } from '../../src/platform/database/migration-files.ts';
+import { LEDGER_MIGRATION_NAMES } from '../../src/platform/database/migration-names.ts';
+import { findMissingMigrations } from '../../src/status/status.ts';
 
 let databaseUrl: string;
 let client: pg.Client;

@@ -1,7 +1,11 @@
 import { describe, expect, it } from 'vitest';
-import { checksumOf, type MigrationFile, readMigrationFiles } from '../../src/ledger/migration-files.ts';
-import { migrationSlug } from '../../src/ledger/migration-names.ts';
-import checksums from '../../src/ledger/migrations/checksums.json' with { type: 'json' };
+import {
+  checksumOf,
+  type MigrationFile,
+  readMigrationFiles,
+} from '../../src/platform/database/migration-files.ts';
+import { migrationSlug } from '../../src/platform/database/migration-names.ts';
+import checksums from '../../src/platform/database/migrations/checksums.json' with { type: 'json' };
 import { findMigrationFaults, freezeMigrations, readMain } from './freeze-migrations.ts';
 
 const file = (name: string, text = name): MigrationFile => ({

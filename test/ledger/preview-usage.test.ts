@@ -1,8 +1,8 @@
 import { sql } from 'kysely';
 import { afterEach, beforeEach, expect, it } from 'vitest';
-import { previewPeriods, readPreviewUsage } from '../../src/ledger/preview-usage.ts';
-import { refreshStatementSlices } from '../../src/ledger/statement-slices.ts';
-import { createRandom } from '../../src/sandbox/random.ts';
+import { createRandom } from '../../sandbox/random.ts';
+import { refreshStatementSlices } from '../../src/billing/day-sums.ts';
+import { previewPeriods, readPreviewUsage } from '../../src/previews/usage.ts';
 import { insertCatalog, insertUsage } from '../api/world.ts';
 import { createTestLedger, type TestLedger } from '../setup/ledger.ts';
 

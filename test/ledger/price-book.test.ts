@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { azureOpenAiPriceBook } from '../../pricing/azure-openai.ts';
-import { readPriceBook, seedPriceBook } from '../../src/ledger/price-book.ts';
+import { azureOpenAiPriceBook } from '../../pricing/prices/azure-openai.ts';
+import { readPriceBook, seedPriceBook } from '../../src/prices/book.ts';
 import { createTestLedger, type TestLedger } from '../setup/ledger.ts';
 
 let ledger: TestLedger;

@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { sql } from 'kysely';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { readSimulatedCustomers } from '../../src/ledger/simulations.ts';
+import { readSimulatedCustomers } from '../../src/simulations/simulations.ts';
 import { createTestLedger, type TestLedger } from '../setup/ledger.ts';
 import { generateTypes, TABLES_FILE } from './generate-types.ts';
 

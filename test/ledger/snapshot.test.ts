@@ -1,5 +1,5 @@
 import { afterEach, expect, it } from 'vitest';
-import { readSnapshot } from '../../src/ledger/snapshot.ts';
+import { readSnapshot } from '../../src/platform/database/snapshot.ts';
 import { createTestLedger, type TestLedger } from '../setup/ledger.ts';
 
 let ledger: TestLedger;

@@ -1,5 +1,5 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { clearAbandonedClaims, withStepLease } from '../../src/ledger/step-leases.ts';
+import { clearAbandonedClaims, withStepLease } from '../../src/platform/database/leases.ts';
 import { createTestLedger, type TestLedger } from '../setup/ledger.ts';
 
 let ledger: TestLedger;

@@ -1,5 +1,5 @@
 import { afterEach, expect, it } from 'vitest';
-import { readTokenTotals } from '../../src/ledger/totals.ts';
+import { readTokenTotals } from '../../src/status/totals.ts';
 import { openPipeline, type Pipeline } from '../setup/pipeline.ts';
 import { makeCall, makeRow } from '../setup/rows.ts';
 

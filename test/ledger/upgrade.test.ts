@@ -2,9 +2,9 @@ import { randomBytes } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import pg from 'pg';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, inject, it } from 'vitest';
-import { migrateLedger } from '../../src/ledger/migrate.ts';
-import { checksumOf, readMigrationFiles } from '../../src/ledger/migration-files.ts';
-import { migrationSlug } from '../../src/ledger/migration-names.ts';
+import { migrateLedger } from '../../src/platform/database/migrate.ts';
+import { checksumOf, readMigrationFiles } from '../../src/platform/database/migration-files.ts';
+import { migrationSlug } from '../../src/platform/database/migration-names.ts';
 
 /**
  * Migrations by commit, under their names of then; where the text was another than today's, it lies in the folder of the

@@ -6,12 +6,12 @@ import { buildRowQuery } from '../../src/azure/kql.ts';
 import { buildRequestQuery } from '../../src/azure/kql-llm-log.ts';
 import { buildQueryText } from '../../src/azure/query-templates.ts';
 import type { SourceQuery } from '../../src/azure/source.ts';
-import { readCertifiedWindows } from '../../src/ledger/certified-windows.ts';
-import { type LedgerDatabase, openLedger } from '../../src/ledger/database.ts';
-import { migrateLedger } from '../../src/ledger/migrate.ts';
-import { LEDGER_MIGRATION_NAMES } from '../../src/ledger/migration-names.ts';
-import { readSnapshot } from '../../src/ledger/snapshot.ts';
-import { proveWindows } from '../../src/ledger/window-proof.ts';
+import { readCertifiedWindows } from '../../src/closing/certified-windows.ts';
+import { type LedgerDatabase, openLedger } from '../../src/platform/database/database.ts';
+import { migrateLedger } from '../../src/platform/database/migrate.ts';
+import { LEDGER_MIGRATION_NAMES } from '../../src/platform/database/migration-names.ts';
+import { readSnapshot } from '../../src/platform/database/snapshot.ts';
+import { proveWindows } from '../../src/usage/collection/window-proof.ts';
 import { addWindow } from '../setup/windows.ts';
 
 const CHAINING = /_window_chain\.sql$/;
@@ -183,7 +183,7 @@ it('windows of before are in the chain as if they had been committed to it', asy
     collectedAt: new Date('2026-10-05T01:10:00Z'),
     recipe: { template: 'verbatim/1', parameters: '{"text":"later"}' },
   });
-  const { readCloseChains } = await import('../../src/ledger/close-chains.ts');
+  const { readCloseChains } = await import('../../src/closing/chains.ts');
   const chains = (await readCloseChains(database, [new Date(0)])).get(0) ?? [];
   expect(chains.map(({ source, by }) => `${source} ${by}`)).toEqual([
     'app-metrics event',

@@ -1,6 +1,6 @@
 import { afterEach, beforeEach, expect, test } from 'vitest';
+import type { WireCustomer } from '../../sandbox/openmeter/resources.ts';
 import type { MeteringCustomer } from '../../src/openmeter/port.ts';
-import type { WireCustomer } from '../../src/sandbox/openmeter/resources.ts';
 import { type Harness, readJson, startHarness } from './harness.ts';
 
 let h: Harness;

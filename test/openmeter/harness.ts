@@ -1,12 +1,12 @@
 import { type ServerType, serve } from '@hono/node-server';
-import { createOpenMeter, type OpenMeterCallOptions } from '../../src/openmeter/client.ts';
-import { type MeteringSystem, USAGE_EVENT_SOURCE, USAGE_EVENT_TYPE } from '../../src/openmeter/port.ts';
 import {
   createOpenMeterStandIn,
   type OpenMeterStandIn,
   type OpenMeterStandInOptions,
-} from '../../src/sandbox/openmeter/stand-in.ts';
-import { VirtualClock } from '../../src/sandbox/virtual-clock.ts';
+} from '../../sandbox/openmeter/stand-in.ts';
+import { VirtualClock } from '../../sandbox/virtual-clock.ts';
+import { createOpenMeter, type OpenMeterCallOptions } from '../../src/openmeter/client.ts';
+import { type MeteringSystem, USAGE_EVENT_SOURCE, USAGE_EVENT_TYPE } from '../../src/openmeter/port.ts';
 
 export const START_MS = Date.UTC(2026, 10, 1);
 export const HOUR_MS = 3_600_000;

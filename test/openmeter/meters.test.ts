@@ -1,6 +1,6 @@
 import { afterEach, beforeEach, expect, test } from 'vitest';
+import type { WireMeter } from '../../sandbox/openmeter/resources.ts';
 import { METER_SLUGS } from '../../src/openmeter/port.ts';
-import type { WireMeter } from '../../src/sandbox/openmeter/resources.ts';
 import { type Harness, hours, readJson, startHarness, usageEventBody } from './harness.ts';
 
 let h: Harness;

@@ -1,5 +1,5 @@
 import { afterEach, expect, test } from 'vitest';
-import type { OpenMeterStandInOptions } from '../../src/sandbox/openmeter/stand-in.ts';
+import type { OpenMeterStandInOptions } from '../../sandbox/openmeter/stand-in.ts';
 import { type Harness, HOUR_MS, hours, START_MS, startHarness, usageEventBody } from './harness.ts';
 
 let h: Harness;

@@ -1,8 +1,8 @@
 import { sql } from 'kysely';
 import { afterEach, describe, expect, it } from 'vitest';
-import { openLedger } from '../../src/ledger/database.ts';
-import { migrateLedger } from '../../src/ledger/migrate.ts';
-import { readTokenTotals } from '../../src/ledger/totals.ts';
+import { openLedger } from '../../src/platform/database/database.ts';
+import { migrateLedger } from '../../src/platform/database/migrate.ts';
+import { readTokenTotals } from '../../src/status/totals.ts';
 import { createTestLedger } from '../setup/ledger.ts';
 import { hasPgBouncer, startTestPgBouncer } from '../setup/pgbouncer.ts';
 import { openPipeline } from '../setup/pipeline.ts';

@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { formatDecimal } from '../../pricing/money.ts';
-import type { RatePrice } from '../../pricing/rate-price.ts';
+import type { RatePrice } from '../../pricing/rating/rate-price.ts';
 
 /** Up to 1,000 minor units for one token, with all 12 decimals. */
 const amount = fc.bigInt({ min: 0n, max: 10n ** 15n }).map((pico) => formatDecimal(pico, 12));

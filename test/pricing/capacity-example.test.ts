@@ -9,8 +9,8 @@ import {
   hourlyCostPicoUsd,
   marginalCostPicoUsd,
   weightOf,
-} from '../../pricing/provisioned.ts';
-import { TOKEN_TYPES } from '../../pricing/tokens.ts';
+} from '../../pricing/rating/provisioned.ts';
+import { TOKEN_TYPES } from '../../pricing/usage/tokens.ts';
 import { CAPACITY_TERMS } from './capacity-terms.ts';
 
 const document = readFileSync(new URL('../../docs/pricing.md', import.meta.url), 'utf8');

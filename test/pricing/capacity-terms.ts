@@ -1,4 +1,4 @@
-import type { ProvisionedTerms } from '../../pricing/provisioned.ts';
+import type { ProvisionedTerms } from '../../pricing/rating/provisioned.ts';
 
 /** 50 units for 50.00 an hour that take 7,500,000 weighted tokens: the hour that the documents work out. */
 export const CAPACITY_TERMS: ProvisionedTerms = {

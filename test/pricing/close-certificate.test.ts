@@ -5,8 +5,8 @@ import {
   type CloseComparison,
   canonicalJson,
   findCloseDifferences,
-} from '../../pricing/close-certificate.ts';
-import { groupTokens, speakLine, speakMemo, speakPeriod } from '../../pricing/close-words.ts';
+} from '../../pricing/closing/certificate.ts';
+import { groupTokens, speakLine, speakMemo, speakPeriod } from '../../pricing/closing/words.ts';
 
 const period = { start: '2026-10-01T00:00:00.000Z', end: '2026-11-01T00:00:00.000Z' };
 

@@ -5,8 +5,8 @@ import {
   type PreviewItem,
   type PreviewStripeLine,
   type PreviewUsage,
-} from '../../pricing/invoice-preview.ts';
-import { amountMinor } from '../../pricing/rating.ts';
+} from '../../pricing/previews/preview.ts';
+import { amountMinor } from '../../pricing/rating/rating.ts';
 
 const item: PreviewItem = {
   subscriptionItemId: 'si_1',

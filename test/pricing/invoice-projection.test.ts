@@ -1,14 +1,14 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { amountOf } from '../../pricing/invoice-preview.ts';
+import { amountOf } from '../../pricing/previews/preview.ts';
 import {
   knownThroughDay,
   type ProjectedItem,
   type ProjectionInput,
   projectPeriod,
-} from '../../pricing/invoice-projection.ts';
-import type { RatePrice } from '../../pricing/rate-price.ts';
-import { rateQuantity } from '../../pricing/rating.ts';
+} from '../../pricing/previews/projection.ts';
+import type { RatePrice } from '../../pricing/rating/rate-price.ts';
+import { rateQuantity } from '../../pricing/rating/rating.ts';
 
 const DAY = 86_400_000;
 const START = Date.parse('2026-11-01T00:00:00Z');

@@ -1,15 +1,15 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { azureOpenAiPriceBook as book } from '../../pricing/azure-openai.ts';
 import { formatDecimal } from '../../pricing/money.ts';
-import { type Plan, planVersionAt } from '../../pricing/plan.ts';
-import { planProblems } from '../../pricing/plan-check.ts';
-import { parsePlanFile, toPlan } from '../../pricing/plan-file.ts';
-import { markedUpUnitAmount, perMillionOf, unitAmountOf } from '../../pricing/plan-price.ts';
-import { planRatesAt } from '../../pricing/plan-rates.ts';
-import { rateUsage } from '../../pricing/rate-usage.ts';
-import { findSellRate } from '../../pricing/sell-rates.ts';
-import type { TokenType } from '../../pricing/tokens.ts';
+import { planProblems } from '../../pricing/plans/check.ts';
+import { parsePlanFile, toPlan } from '../../pricing/plans/file.ts';
+import { type Plan, planVersionAt } from '../../pricing/plans/plan.ts';
+import { markedUpUnitAmount, perMillionOf, unitAmountOf } from '../../pricing/plans/price.ts';
+import { planRatesAt } from '../../pricing/plans/rates.ts';
+import { azureOpenAiPriceBook as book } from '../../pricing/prices/azure-openai.ts';
+import { rateUsage } from '../../pricing/rating/rate-usage.ts';
+import { findSellRate } from '../../pricing/rating/sell-rates.ts';
+import type { TokenType } from '../../pricing/usage/tokens.ts';
 
 const GLOBAL = [{ effectiveFrom: '2024-01-01T00:00:00.000Z', markupPercent: '25' }];
 const AT = new Date('2026-02-01T00:00:00Z');

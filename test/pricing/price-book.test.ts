@@ -1,15 +1,15 @@
 import { describe, expect, it } from 'vitest';
-import { azureOpenAiPriceBook as book } from '../../pricing/azure-openai.ts';
 import { nearNames } from '../../pricing/near-names.ts';
-import { createPriceBook, type PriceQuery } from '../../pricing/price-book.ts';
-import { findPrice } from '../../pricing/price-lookup.ts';
+import { azureOpenAiPriceBook as book } from '../../pricing/prices/azure-openai.ts';
+import { findPrice } from '../../pricing/prices/lookup.ts';
+import { createPriceBook, type PriceQuery } from '../../pricing/prices/price-book.ts';
 import {
   completePriceRow,
   type PriceBookData,
   type PriceRow,
   timelineKeyOf,
-} from '../../pricing/price-rows.ts';
-import type { TokenType } from '../../pricing/tokens.ts';
+} from '../../pricing/prices/rows.ts';
+import type { TokenType } from '../../pricing/usage/tokens.ts';
 
 function usdPerMillion(query: PriceQuery, tokenType: TokenType): string | null {
   const found = findPrice(book, query, tokenType);

@@ -1,17 +1,17 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { azureOpenAiPriceBook } from '../../pricing/azure-openai.ts';
-import { planPriceChange } from '../../pricing/price-change.ts';
-import { formatPriceCsv, parsePriceCsv } from '../../pricing/price-csv.ts';
-import { changeOfFile, type PriceFile, problemsOfFile } from '../../pricing/price-file.ts';
+import { azureOpenAiPriceBook } from '../../pricing/prices/azure-openai.ts';
+import { planPriceChange } from '../../pricing/prices/change.ts';
+import { formatPriceCsv, parsePriceCsv } from '../../pricing/prices/csv.ts';
+import { changeOfFile, type PriceFile, problemsOfFile } from '../../pricing/prices/file.ts';
 import {
   completeDeploymentRule,
   completePriceRow,
   DEPLOYMENT_TYPES,
   type PriceBookData,
   type PriceRow,
-} from '../../pricing/price-rows.ts';
-import { formatPriceYaml, parsePriceYaml } from '../../pricing/price-yaml.ts';
+} from '../../pricing/prices/rows.ts';
+import { formatPriceYaml, parsePriceYaml } from '../../pricing/prices/yaml.ts';
 
 const { data } = azureOpenAiPriceBook;
 

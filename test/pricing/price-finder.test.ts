@@ -1,10 +1,10 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { azureOpenAiPriceBook } from '../../pricing/azure-openai.ts';
-import { createPriceBook } from '../../pricing/price-book.ts';
-import { priceFinder } from '../../pricing/price-finder.ts';
-import { findPrice } from '../../pricing/price-lookup.ts';
-import { TOKEN_TYPES } from '../../pricing/tokens.ts';
+import { azureOpenAiPriceBook } from '../../pricing/prices/azure-openai.ts';
+import { priceFinder } from '../../pricing/prices/finder.ts';
+import { findPrice } from '../../pricing/prices/lookup.ts';
+import { createPriceBook } from '../../pricing/prices/price-book.ts';
+import { TOKEN_TYPES } from '../../pricing/usage/tokens.ts';
 
 /** The list, with a price of gpt-4o that changes twice. */
 const book = createPriceBook({

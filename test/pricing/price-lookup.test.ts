@@ -1,20 +1,20 @@
 import { calcPrice } from '@pydantic/genai-prices';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { azureOpenAiPriceBook as shipped } from '../../pricing/azure-openai.ts';
 import { formatDecimal } from '../../pricing/money.ts';
-import { createPriceBook } from '../../pricing/price-book.ts';
-import { diffPrices, type PriceState } from '../../pricing/price-book-diff.ts';
-import { matchesPattern } from '../../pricing/price-deployments.ts';
-import { findPrice, resolveModel } from '../../pricing/price-lookup.ts';
+import { azureOpenAiPriceBook as shipped } from '../../pricing/prices/azure-openai.ts';
+import { diffPrices, type PriceState } from '../../pricing/prices/book-diff.ts';
+import { matchesPattern } from '../../pricing/prices/deployments.ts';
+import { findPrice, resolveModel } from '../../pricing/prices/lookup.ts';
+import { createPriceBook } from '../../pricing/prices/price-book.ts';
 import {
   completeDeploymentRule,
   completePriceRow,
   type DeploymentRule,
   normalizeInstant,
   type PriceRowInput,
-} from '../../pricing/price-rows.ts';
-import { costPicoUsd } from '../../pricing/rating.ts';
+} from '../../pricing/prices/rows.ts';
+import { costPicoUsd } from '../../pricing/rating/rating.ts';
 
 function bookOf(rows: PriceRowInput[], deployments: DeploymentRule[] = []) {
   return createPriceBook({

@@ -8,7 +8,7 @@ import {
   hourlyCostPicoUsd,
   marginalCostPicoUsd,
   weightOf,
-} from '../../pricing/provisioned.ts';
+} from '../../pricing/rating/provisioned.ts';
 import { CAPACITY_TERMS } from './capacity-terms.ts';
 
 const anyTerms = fc.record({

@@ -1,10 +1,10 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { azureOpenAiPriceBook as priceBook } from '../../pricing/azure-openai.ts';
-import { createProvisionedCapacity, hourlyCapacityWeight } from '../../pricing/provisioned.ts';
-import { createQuote, type QuoteInput } from '../../pricing/quote.ts';
-import type { QuoteCapacity } from '../../pricing/quote-capacity.ts';
-import type { QuoteUsage } from '../../pricing/quote-usage.ts';
+import { azureOpenAiPriceBook as priceBook } from '../../pricing/prices/azure-openai.ts';
+import type { QuoteCapacity } from '../../pricing/quotes/capacity.ts';
+import { createQuote, type QuoteInput } from '../../pricing/quotes/quote.ts';
+import type { QuoteUsage } from '../../pricing/quotes/usage.ts';
+import { createProvisionedCapacity, hourlyCapacityWeight } from '../../pricing/rating/provisioned.ts';
 import { CAPACITY_TERMS } from './capacity-terms.ts';
 
 const ONE = 1_000_000n;

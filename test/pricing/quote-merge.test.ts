@@ -1,13 +1,13 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { azureOpenAiPriceBook as priceBook } from '../../pricing/azure-openai.ts';
-import { createQuote } from '../../pricing/quote.ts';
-import type { QuotedRate } from '../../pricing/quote-parts.ts';
-import type { QuoteUsage } from '../../pricing/quote-usage.ts';
-import type { RatePrice } from '../../pricing/rate-price.ts';
-import { rateUsage } from '../../pricing/rate-usage.ts';
-import type { SellRate } from '../../pricing/sell-rates.ts';
-import { TOKEN_TYPES } from '../../pricing/tokens.ts';
+import { azureOpenAiPriceBook as priceBook } from '../../pricing/prices/azure-openai.ts';
+import type { QuotedRate } from '../../pricing/quotes/parts.ts';
+import { createQuote } from '../../pricing/quotes/quote.ts';
+import type { QuoteUsage } from '../../pricing/quotes/usage.ts';
+import type { RatePrice } from '../../pricing/rating/rate-price.ts';
+import { rateUsage } from '../../pricing/rating/rate-usage.ts';
+import type { SellRate } from '../../pricing/rating/sell-rates.ts';
+import { TOKEN_TYPES } from '../../pricing/usage/tokens.ts';
 
 const MODELS = ['gpt-4o', 'gpt-4o-mini', 'o3'];
 const count = fc.bigInt({ min: 0n, max: 10n ** 9n });

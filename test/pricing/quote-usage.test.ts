@@ -1,18 +1,18 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { azureOpenAiPriceBook as priceBook } from '../../pricing/azure-openai.ts';
 import { divideHalfUp } from '../../pricing/money.ts';
-import { createQuote } from '../../pricing/quote.ts';
-import { answerQuote } from '../../pricing/quote-answer.ts';
-import { measureUsers, measureVariation, perUserMonth } from '../../pricing/quote-range.ts';
-import { priceForMargin } from '../../pricing/quote-target.ts';
+import { azureOpenAiPriceBook as priceBook } from '../../pricing/prices/azure-openai.ts';
+import { answerQuote } from '../../pricing/quotes/answer.ts';
+import { createQuote } from '../../pricing/quotes/quote.ts';
+import { measureUsers, measureVariation, perUserMonth } from '../../pricing/quotes/range.ts';
+import { priceForMargin } from '../../pricing/quotes/target.ts';
 import {
   adjustUsage,
   countTokens,
   parseRatio,
   type QuoteUsage,
   scaleUsage,
-} from '../../pricing/quote-usage.ts';
+} from '../../pricing/quotes/usage.ts';
 
 const count = fc.bigInt({ min: 0n, max: 10n ** 12n });
 const usage: fc.Arbitrary<QuoteUsage[]> = fc.array(

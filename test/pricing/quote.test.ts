@@ -1,10 +1,10 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { azureOpenAiPriceBook as priceBook } from '../../pricing/azure-openai.ts';
-import { createQuote, type QuoteInput } from '../../pricing/quote.ts';
-import type { QuotedRate } from '../../pricing/quote-parts.ts';
-import type { QuoteUsage } from '../../pricing/quote-usage.ts';
-import { findSellRate } from '../../pricing/sell-rates.ts';
+import { azureOpenAiPriceBook as priceBook } from '../../pricing/prices/azure-openai.ts';
+import type { QuotedRate } from '../../pricing/quotes/parts.ts';
+import { createQuote, type QuoteInput } from '../../pricing/quotes/quote.ts';
+import type { QuoteUsage } from '../../pricing/quotes/usage.ts';
+import { findSellRate } from '../../pricing/rating/sell-rates.ts';
 
 const rate = (
   tokenType: QuotedRate['tokenType'],

@@ -1,8 +1,8 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { type RateableUsage, rateUsage } from '../../pricing/rate-usage.ts';
-import { findSellRate, indexSellRates, type SellRate } from '../../pricing/sell-rates.ts';
-import { TOKEN_TYPES } from '../../pricing/tokens.ts';
+import { type RateableUsage, rateUsage } from '../../pricing/rating/rate-usage.ts';
+import { findSellRate, indexSellRates, type SellRate } from '../../pricing/rating/sell-rates.ts';
+import { TOKEN_TYPES } from '../../pricing/usage/tokens.ts';
 import { anyPrice } from './arbitrary-prices.ts';
 import { oracleLines, sumOf } from './rating-oracle.ts';
 

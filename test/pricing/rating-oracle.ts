@@ -1,4 +1,4 @@
-import type { RatePrice } from '../../pricing/rate-price.ts';
+import type { RatePrice } from '../../pricing/rating/rate-price.ts';
 
 const PICO = 10n ** 12n;
 

@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { formatDecimal } from '../../pricing/money.ts';
-import { amountMinor, exactAmountPicoMinor, splitAmount } from '../../pricing/rating.ts';
+import { amountMinor, exactAmountPicoMinor, splitAmount } from '../../pricing/rating/rating.ts';
 
 const quantity = fc.bigInt({ min: 0n, max: 10n ** 15n });
 const price = fc.bigInt({ min: 0n, max: 10n ** 15n }).map((pico) => formatDecimal(pico, 12));

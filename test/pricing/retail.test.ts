@@ -1,13 +1,13 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { readShippedMeterFile } from '../../jobs/prices/read-meter-file.ts';
-import { azureOpenAiPriceBook } from '../../pricing/azure-openai.ts';
 import { formatDecimal, parseDecimal } from '../../pricing/money.ts';
-import { diffRetailPrices } from '../../pricing/retail-diff.ts';
-import { plainDecimal, type RetailItem } from '../../pricing/retail-item.ts';
-import { createMeterMap, readMeterFile } from '../../pricing/retail-meter-map.ts';
-import { rowOfListedPrice } from '../../pricing/retail-row.ts';
-import { fitsKind, parseRetailUnit, picoPerOne } from '../../pricing/retail-unit.ts';
+import { azureOpenAiPriceBook } from '../../pricing/prices/azure-openai.ts';
+import { diffRetailPrices } from '../../pricing/retail/diff.ts';
+import { plainDecimal, type RetailItem } from '../../pricing/retail/item.ts';
+import { createMeterMap, readMeterFile } from '../../pricing/retail/meter-map.ts';
+import { rowOfListedPrice } from '../../pricing/retail/row.ts';
+import { fitsKind, parseRetailUnit, picoPerOne } from '../../pricing/retail/unit.ts';
 
 const NOW = new Date('2026-10-15T10:30:00Z');
 const NEXT_HOUR = new Date('2026-10-15T11:00:00Z');

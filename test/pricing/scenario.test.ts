@@ -1,16 +1,16 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { azureOpenAiPriceBook as book } from '../../pricing/azure-openai.ts';
-import { findPrice } from '../../pricing/price-lookup.ts';
+import { azureOpenAiPriceBook as book } from '../../pricing/prices/azure-openai.ts';
+import { findPrice } from '../../pricing/prices/lookup.ts';
+import { marginDeltaOf, marginOf } from '../../pricing/simulations/compare.ts';
 import {
   AS_IT_IS,
   PreparedScenario,
   type Scenario,
   type ScenarioCustomer,
   type ScenarioKind,
-} from '../../pricing/scenario.ts';
-import { marginDeltaOf, marginOf } from '../../pricing/scenario-compare.ts';
-import { TOKEN_TYPES } from '../../pricing/tokens.ts';
+} from '../../pricing/simulations/scenario.ts';
+import { TOKEN_TYPES } from '../../pricing/usage/tokens.ts';
 
 const MONTH = new Date('2026-10-01T00:00:00Z');
 const MODELS = ['gpt-4o', 'gpt-4o-mini'];

@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { breakDown, foldRows, largestFirst } from '../../pricing/statement.ts';
+import { breakDown, foldRows, largestFirst } from '../../pricing/statements/statement.ts';
 
 const sum = (values: readonly bigint[]) => values.reduce((total, value) => total + value, 0n);
 

@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { checkRatePrice, type PriceTier, type RatePrice } from '../../pricing/rate-price.ts';
-import { exactAmount, prepareRate, rateQuantity } from '../../pricing/rating.ts';
+import { checkRatePrice, type PriceTier, type RatePrice } from '../../pricing/rating/rate-price.ts';
+import { exactAmount, prepareRate, rateQuantity } from '../../pricing/rating/rating.ts';
 import { anyPerUnitPrice, anyPrice, anyQuantity, anyTieredPrice } from './arbitrary-prices.ts';
 import { oracleLines, sumOf } from './rating-oracle.ts';
 

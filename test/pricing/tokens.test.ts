@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { toDisjointBuckets } from '../../pricing/tokens.ts';
+import { toDisjointBuckets } from '../../pricing/usage/tokens.ts';
 
 const count = fc.bigInt({ min: -(10n ** 15n), max: 10n ** 15n });
 

@@ -1,12 +1,12 @@
 import { readFileSync } from 'node:fs';
 import { expect, it } from 'vitest';
-import { azureOpenAiPriceBook as book } from '../../pricing/azure-openai.ts';
 import { formatDecimal, formatMinor } from '../../pricing/money.ts';
-import { planProblems } from '../../pricing/plan-check.ts';
-import { parsePlanFile, toPlan } from '../../pricing/plan-file.ts';
-import { perMillionOf } from '../../pricing/plan-price.ts';
-import { planRatesAt } from '../../pricing/plan-rates.ts';
-import { type RateableUsage, rateUsage } from '../../pricing/rate-usage.ts';
+import { planProblems } from '../../pricing/plans/check.ts';
+import { parsePlanFile, toPlan } from '../../pricing/plans/file.ts';
+import { perMillionOf } from '../../pricing/plans/price.ts';
+import { planRatesAt } from '../../pricing/plans/rates.ts';
+import { azureOpenAiPriceBook as book } from '../../pricing/prices/azure-openai.ts';
+import { type RateableUsage, rateUsage } from '../../pricing/rating/rate-usage.ts';
 
 const document = readFileSync(new URL('../../docs/pricing.md', import.meta.url), 'utf8');
 const section = document.slice(document.indexOf('## Plans and rating'));

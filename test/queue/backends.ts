@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import type { QueueConfig, StepQueue } from '../../jobs/queues.ts';
-import { unscheduleSteps } from '../../jobs/schedule.ts';
+import type { QueueConfig, StepQueue } from '../../jobs/queue/queues.ts';
+import { unscheduleSteps } from '../../jobs/queue/schedule.ts';
 import { createTestLedger } from '../setup/ledger.ts';
 import { hasRedisServer, startTestRedis } from '../setup/redis.ts';
 

@@ -1,7 +1,7 @@
 import { afterEach, describe, expect, it } from 'vitest';
-import { checkRedis } from '../../jobs/queues.ts';
-import { findFreePort } from '../../src/embedded/postgres.ts';
-import { createLogger, type Logger } from '../../src/log.ts';
+import { checkRedis } from '../../jobs/queue/queues.ts';
+import { findFreePort } from '../../src/platform/embedded/postgres.ts';
+import { createLogger, type Logger } from '../../src/platform/log.ts';
 import { hasRedisServer, startTestRedis, type TestRedis } from '../setup/redis.ts';
 
 let server: TestRedis | undefined;

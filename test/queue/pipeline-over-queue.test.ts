@@ -1,6 +1,6 @@
 import { afterEach, describe, expect, it } from 'vitest';
-import { enqueueStep, openStepQueue, openStepWorker } from '../../jobs/queues.ts';
-import { runStep, STEP_NAMES, type StepName } from '../../jobs/steps.ts';
+import { enqueueStep, openStepQueue, openStepWorker } from '../../jobs/queue/queues.ts';
+import { runStep, STEP_NAMES, type StepName } from '../../jobs/queue/steps.ts';
 import { balance, openPipeline, type Pipeline } from '../setup/pipeline.ts';
 import { makeCall } from '../setup/rows.ts';
 import { backends, until } from './backends.ts';

@@ -1,12 +1,12 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Worker } from 'bullmq';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { nudgeNextStep } from '../../jobs/nudge.ts';
-import { watchQueue } from '../../jobs/queue-monitor.ts';
-import { enqueueStep, openStepQueue, openStepWorker, type StepQueue } from '../../jobs/queues.ts';
-import { scheduleSteps, watchSchedules } from '../../jobs/schedule.ts';
-import { runStep, STEP_NAMES } from '../../jobs/steps.ts';
-import { readPipelineStatus } from '../../src/ledger/status.ts';
+import { watchQueue } from '../../jobs/queue/monitor.ts';
+import { nudgeNextStep } from '../../jobs/queue/nudge.ts';
+import { enqueueStep, openStepQueue, openStepWorker, type StepQueue } from '../../jobs/queue/queues.ts';
+import { scheduleSteps, watchSchedules } from '../../jobs/queue/schedule.ts';
+import { runStep, STEP_NAMES } from '../../jobs/queue/steps.ts';
+import { readPipelineStatus } from '../../src/status/status.ts';
 import { balance, openPipeline, type Pipeline } from '../setup/pipeline.ts';
 import { hasRedisServer, startTestRedis, type TestRedis } from '../setup/redis.ts';
 import { makeCall } from '../setup/rows.ts';

@@ -7,11 +7,16 @@ import {
   openStepQueue,
   openStepWorker,
   type StepQueue,
-} from '../../jobs/queues.ts';
-import { findStoppedSchedules, scheduleSteps, unscheduleSteps, watchSchedules } from '../../jobs/schedule.ts';
-import { STEP_NAMES, type StepName, type StepResult } from '../../jobs/steps.ts';
-import { TallystickError } from '../../src/errors.ts';
-import { createLogger } from '../../src/log.ts';
+} from '../../jobs/queue/queues.ts';
+import {
+  findStoppedSchedules,
+  scheduleSteps,
+  unscheduleSteps,
+  watchSchedules,
+} from '../../jobs/queue/schedule.ts';
+import { STEP_NAMES, type StepName, type StepResult } from '../../jobs/queue/steps.ts';
+import { TallystickError } from '../../src/platform/errors.ts';
+import { createLogger } from '../../src/platform/log.ts';
 import { type Backend, backends, until, WAIT_MS } from './backends.ts';
 
 const LOG = createLogger('silent');

@@ -1,7 +1,7 @@
 import type { Worker } from 'bullmq';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { nudgeNextStep } from '../../jobs/nudge.ts';
-import { watchQueue } from '../../jobs/queue-monitor.ts';
+import { watchQueue } from '../../jobs/queue/monitor.ts';
+import { nudgeNextStep } from '../../jobs/queue/nudge.ts';
 import {
   enqueueStep,
   openStepQueue,
@@ -9,10 +9,10 @@ import {
   QUEUE_NAME,
   type QueueConfig,
   type StepQueue,
-} from '../../jobs/queues.ts';
-import { runStep, type StepName, UNKNOWN_STEP } from '../../jobs/steps.ts';
-import { readPipelineStatus } from '../../src/ledger/status.ts';
-import { withStepLease } from '../../src/ledger/step-leases.ts';
+} from '../../jobs/queue/queues.ts';
+import { runStep, type StepName, UNKNOWN_STEP } from '../../jobs/queue/steps.ts';
+import { withStepLease } from '../../src/platform/database/leases.ts';
+import { readPipelineStatus } from '../../src/status/status.ts';
 import { openPipeline, type Pipeline } from '../setup/pipeline.ts';
 import { type Backend, backends, until } from './backends.ts';
 

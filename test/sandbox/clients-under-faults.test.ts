@@ -1,9 +1,9 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { HOUR_MS } from '../../src/clock.ts';
-import { UpstreamError } from '../../src/errors.ts';
+import type { SystemName } from '../../sandbox/fault-switches.ts';
+import { NETWORK_FAULTS, type NetworkFault } from '../../sandbox/network-faults.ts';
 import { createOpenMeter } from '../../src/openmeter/client.ts';
-import type { SystemName } from '../../src/sandbox/fault-switches.ts';
-import { NETWORK_FAULTS, type NetworkFault } from '../../src/sandbox/network-faults.ts';
+import { HOUR_MS } from '../../src/platform/clock.ts';
+import { UpstreamError } from '../../src/platform/errors.ts';
 import { createStripe } from '../../src/stripe/client.ts';
 import { openPipeline, type Pipeline, START_MS } from '../setup/pipeline.ts';
 import { makeCall } from '../setup/rows.ts';

@@ -1,6 +1,6 @@
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
-import { SYSTEMS, type SystemName } from '../../src/sandbox/fault-switches.ts';
-import type { NetworkFault } from '../../src/sandbox/network-faults.ts';
+import { SYSTEMS, type SystemName } from '../../sandbox/fault-switches.ts';
+import type { NetworkFault } from '../../sandbox/network-faults.ts';
 import { type FaultyWorld, openFaultyWorld } from './world.ts';
 
 let world: FaultyWorld;

@@ -4,7 +4,7 @@ import { serve } from '@hono/node-server';
 import { Hono } from 'hono';
 import Stripe from 'stripe';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import type { SandboxFaultSettings } from '../../src/sandbox/fault-settings.ts';
+import type { SandboxFaultSettings } from '../../sandbox/fault-settings.ts';
 import { type FaultyWorld, openFaultyWorld } from './world.ts';
 
 const SECRET = 'whsec_snapshots';

@@ -1,8 +1,8 @@
 import { randomUUID } from 'node:crypto';
-import type { SandboxTotals } from '../../src/sandbox/control.ts';
-import type { SandboxFaultSettings } from '../../src/sandbox/fault-settings.ts';
-import type { SystemName } from '../../src/sandbox/fault-switches.ts';
-import { type SandboxOptions, startSandbox } from '../../src/sandbox/sandbox.ts';
+import type { SandboxTotals } from '../../sandbox/control.ts';
+import type { SandboxFaultSettings } from '../../sandbox/fault-settings.ts';
+import type { SystemName } from '../../sandbox/fault-switches.ts';
+import { type SandboxOptions, startSandbox } from '../../sandbox/sandbox.ts';
 
 /** A Thursday, and the first of a month. */
 export const START_MS = Date.UTC(2026, 9, 1);

@@ -1,5 +1,5 @@
 import { sql } from 'kysely';
-import type { LedgerDatabase } from '../../src/ledger/database.ts';
+import type { LedgerDatabase } from '../../src/platform/database/database.ts';
 
 /** Changes of money, customers, prices, plans, keys and quarantine, by table. */
 const WATCHED: Record<string, { on: string; when?: string }[]> = {

@@ -1,5 +1,5 @@
-import { HOUR_MS, MINUTE_MS } from '../../src/clock.ts';
-import { getClose, listCloses } from '../../src/ledger/close-desk.ts';
+import { getClose, listCloses } from '../../src/closing/desk.ts';
+import { HOUR_MS, MINUTE_MS } from '../../src/platform/clock.ts';
 import { openPipeline, type Pipeline, type PipelineOptions, START_MS } from './pipeline.ts';
 import { makeCall } from './rows.ts';
 

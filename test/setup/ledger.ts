@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import pg from 'pg';
 import { inject } from 'vitest';
-import { type LedgerDatabase, openLedger } from '../../src/ledger/database.ts';
+import { type LedgerDatabase, openLedger } from '../../src/platform/database/database.ts';
 
 export interface TestLedger {
   databaseUrl: string;

@@ -1,4 +1,4 @@
-import type { GatewayLogRow, LlmLogRow } from '../../src/sandbox/traffic/log-row.ts';
+import type { GatewayLogRow, LlmLogRow } from '../../sandbox/traffic/log-row.ts';
 import { START_MS } from './pipeline.ts';
 import { dimensions } from './rows.ts';
 

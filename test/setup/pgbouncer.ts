@@ -3,7 +3,7 @@ import { chmodSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir, userInfo } from 'node:os';
 import path from 'node:path';
 import pg from 'pg';
-import { findFreePort } from '../../src/embedded/postgres.ts';
+import { findFreePort } from '../../src/platform/embedded/postgres.ts';
 
 export interface TestPgBouncer {
   /** The same database, through the pooler. */

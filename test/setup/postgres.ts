@@ -3,11 +3,11 @@ import { tmpdir } from 'node:os';
 import path from 'node:path';
 import pg from 'pg';
 import type { TestProject } from 'vitest/node';
-import { startEmbeddedPostgres } from '../../src/embedded/postgres.ts';
-import { openLedger } from '../../src/ledger/database.ts';
-import { migrateLedger } from '../../src/ledger/migrate.ts';
-import { seedPlans } from '../../src/ledger/plan-seed.ts';
-import { seedPriceBook } from '../../src/ledger/price-book.ts';
+import { seedPlans } from '../../src/plans/seed.ts';
+import { openLedger } from '../../src/platform/database/database.ts';
+import { migrateLedger } from '../../src/platform/database/migrate.ts';
+import { startEmbeddedPostgres } from '../../src/platform/embedded/postgres.ts';
+import { seedPriceBook } from '../../src/prices/book.ts';
 
 declare module 'vitest' {
   export interface ProvidedContext {

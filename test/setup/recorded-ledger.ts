@@ -1,8 +1,8 @@
 import { Kysely, PostgresDialect } from 'kysely';
 import pg from 'pg';
-import { LEDGER_TYPES, type LedgerDatabase } from '../../src/ledger/database.ts';
-import { ResilientClient } from '../../src/ledger/resilient-client.ts';
-import type { Ledger } from '../../src/ledger/schema.ts';
+import { LEDGER_TYPES, type LedgerDatabase } from '../../src/platform/database/database.ts';
+import { ResilientClient } from '../../src/platform/database/resilient-client.ts';
+import type { Ledger } from '../../src/platform/database/schema/schema.ts';
 
 /** One use of a connection, from the pool and back to it. */
 export interface Checkout {

@@ -3,7 +3,7 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { Redis } from 'ioredis';
-import { findFreePort } from '../../src/embedded/postgres.ts';
+import { findFreePort } from '../../src/platform/embedded/postgres.ts';
 
 export interface TestRedis {
   url: string;

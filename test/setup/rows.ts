@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto';
-import { HOUR_MS } from '../../src/clock.ts';
-import { METRIC_NAMES, type TrafficRow } from '../../src/sandbox/traffic/row.ts';
+import { METRIC_NAMES, type TrafficRow } from '../../sandbox/traffic/row.ts';
+import { HOUR_MS } from '../../src/platform/clock.ts';
 import { START_MS } from './pipeline.ts';
 
 /** One metric row, sound unless changed: 100 prompt tokens of the first customer's first user. */

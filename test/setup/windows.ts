@@ -1,12 +1,12 @@
 import type { QueryRecipe } from '../../src/azure/source.ts';
-import type { LedgerDatabase } from '../../src/ledger/database.ts';
+import type { LedgerDatabase } from '../../src/platform/database/database.ts';
 import {
   appendWindow,
   type ChainedWindow,
   findQueryId,
   hashRecipe,
   takeWindowId,
-} from '../../src/ledger/window-chain.ts';
+} from '../../src/usage/collection/window-chain.ts';
 
 /** Commits a window by itself, as the collector does with its rows. @returns its number */
 export async function addWindow(

@@ -1,7 +1,7 @@
 import { sql } from 'kysely';
-import type { LedgerDatabase } from '../../src/ledger/database.ts';
-import { readTokenTotals } from '../../src/ledger/totals.ts';
-import { meterEventName } from '../../src/sandbox/stripe/seed.ts';
+import { meterEventName } from '../../sandbox/stripe/seed.ts';
+import type { LedgerDatabase } from '../../src/platform/database/database.ts';
+import { readTokenTotals } from '../../src/status/totals.ts';
 import { checkCloses, checkInvoices } from './invoices.ts';
 import { bucketsOf, FIGURES, type Figure, type OracleCell } from './oracle.ts';
 import { keyOfEvent, type Witness } from './witness.ts';

@@ -1,7 +1,7 @@
 import { Kysely, PostgresDialect, type PostgresPool, type PostgresPoolClient } from 'kysely';
 import pg from 'pg';
-import { LEDGER_TYPES, type LedgerDatabase } from '../../src/ledger/database.ts';
-import type { Ledger } from '../../src/ledger/schema.ts';
+import { LEDGER_TYPES, type LedgerDatabase } from '../../src/platform/database/database.ts';
+import type { Ledger } from '../../src/platform/database/schema/schema.ts';
 import type { Scheduler, SimulatedProcess } from './scheduler.ts';
 
 /** Real connections, opened before the simulation begins and lent to simulated processes. */

@@ -1,4 +1,4 @@
-import { createRandom, deriveSeed, type Random } from '../../src/sandbox/random.ts';
+import { createRandom, deriveSeed, type Random } from '../../sandbox/random.ts';
 
 /** Random choices of one named part of a seed, so that one part's draws do not move another's. */
 export class Draws {

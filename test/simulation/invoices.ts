@@ -1,7 +1,7 @@
 import { sql } from 'kysely';
-import { MINUTE_MS } from '../../src/clock.ts';
-import { hashContent } from '../../src/ledger/close-certificates.ts';
-import type { LedgerDatabase } from '../../src/ledger/database.ts';
+import { hashContent } from '../../src/closing/certificates.ts';
+import { MINUTE_MS } from '../../src/platform/clock.ts';
+import type { LedgerDatabase } from '../../src/platform/database/database.ts';
 import type { World } from './world.ts';
 
 /** So long the pipeline believes what it read of a draft, which a person or Stripe may finalize meanwhile. */

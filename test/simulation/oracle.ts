@@ -1,5 +1,5 @@
-import { DAY_MS, HOUR_MS } from '../../src/clock.ts';
-import { METRIC_NAMES } from '../../src/sandbox/traffic/row.ts';
+import { METRIC_NAMES } from '../../sandbox/traffic/row.ts';
+import { DAY_MS, HOUR_MS } from '../../src/platform/clock.ts';
 import type { FatedRow } from './traffic.ts';
 
 /** Figures of one key in one hour, as at the source: prompt includes cached, completion includes reasoning. */

@@ -1,4 +1,4 @@
-import type { AzureFault } from '../../src/sandbox/azure/faults.ts';
+import type { AzureFault } from '../../sandbox/azure/faults.ts';
 import { Draws } from './draws.ts';
 import type { Profile } from './profile.ts';
 import type { SimulatedSystem, SystemName } from './transport.ts';

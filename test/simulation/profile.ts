@@ -1,4 +1,4 @@
-import { HOUR_MS, MINUTE_MS } from '../../src/clock.ts';
+import { HOUR_MS, MINUTE_MS } from '../../src/platform/clock.ts';
 import { Draws } from './draws.ts';
 
 /** Classes of faults that can be left out; all are on unless said otherwise. */

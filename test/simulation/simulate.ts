@@ -1,11 +1,11 @@
-import { backfillUsage } from '../../jobs/collect-usage.ts';
+import { backfillUsage } from '../../jobs/collect/collect-usage.ts';
 import type { JobDependencies } from '../../jobs/dependencies.ts';
-import { runStep, STEP_NAMES, type StepName } from '../../jobs/steps.ts';
-import { addMs, DAY_MS, HOUR_MS, MINUTE_MS } from '../../src/clock.ts';
-import { TallystickError } from '../../src/errors.ts';
-import { countOpenCloses } from '../../src/ledger/close-desk.ts';
-import type { LedgerDatabase } from '../../src/ledger/database.ts';
-import { readTokenTotals } from '../../src/ledger/totals.ts';
+import { runStep, STEP_NAMES, type StepName } from '../../jobs/queue/steps.ts';
+import { countOpenCloses } from '../../src/closing/desk.ts';
+import { addMs, DAY_MS, HOUR_MS, MINUTE_MS } from '../../src/platform/clock.ts';
+import type { LedgerDatabase } from '../../src/platform/database/database.ts';
+import { TallystickError } from '../../src/platform/errors.ts';
+import { readTokenTotals } from '../../src/status/totals.ts';
 import { checkAtAnyMoment, checkAtTheEnd, describeState } from './balance.ts';
 import type { Connections } from './database.ts';
 import { Draws } from './draws.ts';

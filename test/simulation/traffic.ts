@@ -1,7 +1,7 @@
-import { DAY_MS, HOUR_MS, MINUTE_MS } from '../../src/clock.ts';
-import type { Scenario } from '../../src/sandbox/scenario.ts';
-import { createItemId } from '../../src/sandbox/traffic/item-id.ts';
-import { METRIC_NAMES, type Traffic, type TrafficRow } from '../../src/sandbox/traffic/row.ts';
+import type { Scenario } from '../../sandbox/scenario.ts';
+import { createItemId } from '../../sandbox/traffic/item-id.ts';
+import { METRIC_NAMES, type Traffic, type TrafficRow } from '../../sandbox/traffic/row.ts';
+import { DAY_MS, HOUR_MS, MINUTE_MS } from '../../src/platform/clock.ts';
 import { Draws } from './draws.ts';
 import type { Profile } from './profile.ts';
 

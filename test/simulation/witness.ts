@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
-import type { Scenario } from '../../src/sandbox/scenario.ts';
-import { meterEventName } from '../../src/sandbox/stripe/seed.ts';
-import type { StripeStandIn } from '../../src/sandbox/stripe/stand-in.ts';
+import type { Scenario } from '../../sandbox/scenario.ts';
+import { meterEventName } from '../../sandbox/stripe/seed.ts';
+import type { StripeStandIn } from '../../sandbox/stripe/stand-in.ts';
 import { bucketsOf, cellKey, Oracle } from './oracle.ts';
 import type { SimulatedTraffic } from './traffic.ts';
 

@@ -1,19 +1,19 @@
 import { DEFAULT_SETTINGS, type JobDependencies } from '../../jobs/dependencies.ts';
-import { createAppMetricsSource } from '../../src/azure/usage-source.ts';
-import { MINUTE_MS } from '../../src/clock.ts';
-import { loadConfig } from '../../src/config.ts';
-import { createLogger } from '../../src/log.ts';
-import { createOpenMeter } from '../../src/openmeter/client.ts';
 import {
   type AzureStandIn,
   createAzureStandIn,
   SANDBOX_WORKSPACE_ID,
-} from '../../src/sandbox/azure/azure-stand-in.ts';
-import { createOpenMeterStandIn, type OpenMeterStandIn } from '../../src/sandbox/openmeter/stand-in.ts';
-import { deriveSeed } from '../../src/sandbox/random.ts';
-import { createScenario, type Scenario } from '../../src/sandbox/scenario.ts';
-import { createStripeStandIn, type StripeStandIn } from '../../src/sandbox/stripe/stand-in.ts';
-import { VirtualClock } from '../../src/sandbox/virtual-clock.ts';
+} from '../../sandbox/azure/azure-stand-in.ts';
+import { createOpenMeterStandIn, type OpenMeterStandIn } from '../../sandbox/openmeter/stand-in.ts';
+import { deriveSeed } from '../../sandbox/random.ts';
+import { createScenario, type Scenario } from '../../sandbox/scenario.ts';
+import { createStripeStandIn, type StripeStandIn } from '../../sandbox/stripe/stand-in.ts';
+import { VirtualClock } from '../../sandbox/virtual-clock.ts';
+import { createAppMetricsSource } from '../../src/azure/usage-source.ts';
+import { createOpenMeter } from '../../src/openmeter/client.ts';
+import { MINUTE_MS } from '../../src/platform/clock.ts';
+import { loadConfig } from '../../src/platform/config.ts';
+import { createLogger } from '../../src/platform/log.ts';
 import { createStripe } from '../../src/stripe/client.ts';
 import { createAzureHttpClient } from './azure-http.ts';
 import { type Connections, ProcessDatabase } from './database.ts';

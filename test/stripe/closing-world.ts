@@ -1,4 +1,4 @@
-import { DAY_MS } from '../../src/clock.ts';
+import { DAY_MS } from '../../src/platform/clock.ts';
 import { meterEvent, openAccount, START_MS, type TestAccountOptions } from './account.ts';
 
 /** Customer 0 of the scenario: first period from 1 to 4 November 2026, then monthly. */

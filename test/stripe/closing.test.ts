@@ -1,5 +1,5 @@
 import { afterEach, describe, expect, test } from 'vitest';
-import { HOUR_MS, MINUTE_MS } from '../../src/clock.ts';
+import { HOUR_MS, MINUTE_MS } from '../../src/platform/clock.ts';
 import { type ClosingWorld, FIRST_END_MS, openClosing } from './closing-world.ts';
 
 let world: ClosingWorld;

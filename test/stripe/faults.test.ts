@@ -1,5 +1,5 @@
 import { afterEach, describe, expect, test } from 'vitest';
-import { HOUR_MS } from '../../src/clock.ts';
+import { HOUR_MS } from '../../src/platform/clock.ts';
 import { createStripe } from '../../src/stripe/client.ts';
 import {
   closedPort,

@@ -1,6 +1,6 @@
 import Stripe from 'stripe';
 import { afterEach, describe, expect, test } from 'vitest';
-import { DAY_MS, HOUR_MS } from '../../src/clock.ts';
+import { DAY_MS, HOUR_MS } from '../../src/platform/clock.ts';
 import { type ClosingWorld, FIRST_END_MS, openClosing } from './closing-world.ts';
 
 let world: ClosingWorld;

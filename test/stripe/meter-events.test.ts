@@ -1,6 +1,6 @@
 import { afterEach, describe, expect, test } from 'vitest';
-import { DAY_MS, HOUR_MS } from '../../src/clock.ts';
-import { UpstreamError } from '../../src/errors.ts';
+import { DAY_MS, HOUR_MS } from '../../src/platform/clock.ts';
+import { UpstreamError } from '../../src/platform/errors.ts';
 import { meterEvent, openAccount, START_MS, type TestAccount, type TestAccountOptions } from './account.ts';
 
 let account: TestAccount;

@@ -1,14 +1,14 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { azureOpenAiPriceBook as book } from '../../pricing/azure-openai.ts';
 import {
   type PlanCatalogChange,
   type PlanCatalogState,
   planCatalogChanges,
-} from '../../pricing/plan-catalog.ts';
-import { parsePlanFile, toPlan } from '../../pricing/plan-file.ts';
-import { planRatesAt } from '../../pricing/plan-rates.ts';
-import { applyPlanChanges } from '../../src/stripe/plan-apply.ts';
-import { createPlanCatalog, type PlanCatalogPort } from '../../src/stripe/plan-catalog.ts';
+} from '../../pricing/plans/catalog.ts';
+import { parsePlanFile, toPlan } from '../../pricing/plans/file.ts';
+import { planRatesAt } from '../../pricing/plans/rates.ts';
+import { azureOpenAiPriceBook as book } from '../../pricing/prices/azure-openai.ts';
+import { applyPlanChanges } from '../../src/stripe/plans/apply.ts';
+import { createPlanCatalog, type PlanCatalogPort } from '../../src/stripe/plans/catalog.ts';
 import { openAccount, type TestAccount } from './account.ts';
 
 const AT = new Date('2026-11-01T00:00:00Z');

@@ -1,7 +1,11 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import type { RatePrice } from '../../pricing/rate-price.ts';
-import { DAY_MS } from '../../src/clock.ts';
-import { createPlanCatalog, type NewPlanPrice, type PlanCatalogPort } from '../../src/stripe/plan-catalog.ts';
+import type { RatePrice } from '../../pricing/rating/rate-price.ts';
+import { DAY_MS } from '../../src/platform/clock.ts';
+import {
+  createPlanCatalog,
+  type NewPlanPrice,
+  type PlanCatalogPort,
+} from '../../src/stripe/plans/catalog.ts';
 import { openAccount, START_MS, type TestAccount } from './account.ts';
 
 const GRADUATED: RatePrice = {

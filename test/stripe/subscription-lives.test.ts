@@ -1,8 +1,8 @@
 import { afterEach, describe, expect, test } from 'vitest';
-import { DAY_MS, HOUR_MS, MINUTE_MS } from '../../src/clock.ts';
-import { createScenario } from '../../src/sandbox/scenario.ts';
-import { createMonthEndTraffic } from '../../src/sandbox/traffic/month-end-traffic.ts';
-import { createTraffic } from '../../src/sandbox/traffic/traffic.ts';
+import { createScenario } from '../../sandbox/scenario.ts';
+import { createMonthEndTraffic } from '../../sandbox/traffic/month-end-traffic.ts';
+import { createTraffic } from '../../sandbox/traffic/traffic.ts';
+import { DAY_MS, HOUR_MS, MINUTE_MS } from '../../src/platform/clock.ts';
 import { START_MS } from './account.ts';
 import { type ClosingWorld, FIRST_END_MS, openClosing } from './closing-world.ts';
 

@@ -1,8 +1,8 @@
 import { afterEach, describe, expect, it } from 'vitest';
-import type { RatePrice } from '../../pricing/rate-price.ts';
-import { storeCatalog } from '../../src/ledger/catalog.ts';
-import { readCustomerSellRates, readUsualSellRates } from '../../src/ledger/sell-rates.ts';
-import type { SeedTieredPrice } from '../../src/sandbox/stripe/seed.ts';
+import type { RatePrice } from '../../pricing/rating/rate-price.ts';
+import type { SeedTieredPrice } from '../../sandbox/stripe/seed.ts';
+import { storeCatalog } from '../../src/catalog/catalog.ts';
+import { readCustomerSellRates, readUsualSellRates } from '../../src/plans/sell-rates.ts';
 import type { BillingCatalog } from '../../src/stripe/port.ts';
 import { createTestLedger, type TestLedger } from '../setup/ledger.ts';
 import { openAccount, START_MS, type TestAccount } from './account.ts';

@@ -1,9 +1,9 @@
 import fc from 'fast-check';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { formatDecimal } from '../../pricing/money.ts';
-import type { PriceTier, RatePrice } from '../../pricing/rate-price.ts';
-import { rateQuantity } from '../../pricing/rating.ts';
-import { HOUR_MS, MINUTE_MS } from '../../src/clock.ts';
+import type { PriceTier, RatePrice } from '../../pricing/rating/rate-price.ts';
+import { rateQuantity } from '../../pricing/rating/rating.ts';
+import { HOUR_MS, MINUTE_MS } from '../../src/platform/clock.ts';
 import type { BillingInvoiceLine } from '../../src/stripe/port.ts';
 import { toPriceParameters } from '../../src/stripe/rate-price.ts';
 import { meterEvent, openAccount, START_MS, type TestAccount } from './account.ts';

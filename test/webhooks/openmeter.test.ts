@@ -1,8 +1,8 @@
 import { createHmac } from 'node:crypto';
 import { Hono } from 'hono';
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
-import { reconcile } from '../../jobs/reconcile.ts';
-import { loadConfig } from '../../src/config.ts';
+import { reconcile } from '../../jobs/reconcile/reconcile.ts';
+import { loadConfig } from '../../src/platform/config.ts';
 import { createOpenMeterWebhookRoute } from '../../webhooks/openmeter.ts';
 import { createTestLedger, type TestLedger } from '../setup/ledger.ts';
 import { openPipeline } from '../setup/pipeline.ts';
@@ -169,7 +169,7 @@ describe('a notification of OpenMeter', () => {
 
   test('is done when the sums have been compared', async () => {
     const pipeline = await openPipeline();
-    const { recordWebhookEvent } = await import('../../src/ledger/webhook-events.ts');
+    const { recordWebhookEvent } = await import('../../src/webhook-events/events.ts');
     const event = {
       webhookEventId: 'openmeter:1',
       provider: 'openmeter' as const,

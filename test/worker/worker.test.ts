@@ -1,10 +1,10 @@
 import { createHmac } from 'node:crypto';
 import Stripe from 'stripe';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
-import { openStepQueue, type QueueConfig } from '../../jobs/queues.ts';
-import { createApiKey } from '../../src/ledger/api-keys.ts';
-import { storeCatalog } from '../../src/ledger/catalog.ts';
-import { createLogger } from '../../src/log.ts';
+import { openStepQueue, type QueueConfig } from '../../jobs/queue/queues.ts';
+import { storeCatalog } from '../../src/catalog/catalog.ts';
+import { createApiKey } from '../../src/identity/api-keys.ts';
+import { createLogger } from '../../src/platform/log.ts';
 import { createTestLedger, type TestLedger } from '../setup/ledger.ts';
 import { openAccount, type TestAccount } from '../stripe/account.ts';
 import { hasRedisServer, startRedis } from './redis.ts';

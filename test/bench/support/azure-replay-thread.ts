@@ -1,10 +1,10 @@
 import { createServer } from 'node:http';
 import { text } from 'node:stream/consumers';
 import { workerData } from 'node:worker_threads';
-import { createAzureStandIn } from '../../../src/sandbox/azure/azure-stand-in.ts';
-import { createScenario, type ScenarioOptions } from '../../../src/sandbox/scenario.ts';
-import { createTraffic } from '../../../src/sandbox/traffic/traffic.ts';
-import { VirtualClock } from '../../../src/sandbox/virtual-clock.ts';
+import { createAzureStandIn } from '../../../sandbox/azure/azure-stand-in.ts';
+import { createScenario, type ScenarioOptions } from '../../../sandbox/scenario.ts';
+import { createTraffic } from '../../../sandbox/traffic/traffic.ts';
+import { VirtualClock } from '../../../sandbox/virtual-clock.ts';
 import { runThreadServer } from './thread-server.ts';
 
 export interface ReplayOptions {

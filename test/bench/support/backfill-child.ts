@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs';
-import { backfillUsage } from '../../../jobs/collect-usage.ts';
-import { openLedger } from '../../../src/ledger/database.ts';
+import { backfillUsage } from '../../../jobs/collect/collect-usage.ts';
+import { openLedger } from '../../../src/platform/database/database.ts';
 import { createBenchDependencies } from './job-dependencies.ts';
 
 /** What the process that backfills is given, as JSON in its first argument. */

@@ -1,9 +1,9 @@
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
-import { startEmbeddedPostgres } from '../../../src/embedded/postgres.ts';
-import { type LedgerDatabase, openLedger } from '../../../src/ledger/database.ts';
-import { migrateLedger } from '../../../src/ledger/migrate.ts';
+import { type LedgerDatabase, openLedger } from '../../../src/platform/database/database.ts';
+import { migrateLedger } from '../../../src/platform/database/migrate.ts';
+import { startEmbeddedPostgres } from '../../../src/platform/embedded/postgres.ts';
 import type { Cleanup } from './cleanup.ts';
 import { withClient } from './pg-client.ts';
 

@@ -1,10 +1,10 @@
 import type { JobDependencies } from '../../../jobs/dependencies.ts';
-import { createJobDependencies } from '../../../src/cli/services.ts';
-import type { Clock } from '../../../src/clock.ts';
-import { loadConfig } from '../../../src/config.ts';
-import type { LedgerDatabase } from '../../../src/ledger/database.ts';
-import { createLogger } from '../../../src/log.ts';
-import { SANDBOX_WORKSPACE_ID } from '../../../src/sandbox/azure/azure-stand-in.ts';
+import { SANDBOX_WORKSPACE_ID } from '../../../sandbox/azure/azure-stand-in.ts';
+import type { Clock } from '../../../src/platform/clock.ts';
+import { loadConfig } from '../../../src/platform/config.ts';
+import type { LedgerDatabase } from '../../../src/platform/database/database.ts';
+import { createLogger } from '../../../src/platform/log.ts';
+import { createJobDependencies } from '../../../src/service/services.ts';
 
 /** An address nobody listens on: a bench that calls a system it did not name fails at once. */
 const NOWHERE = 'http://127.0.0.1:9';

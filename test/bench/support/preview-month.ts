@@ -1,5 +1,5 @@
 import { sql } from 'kysely';
-import type { LedgerDatabase } from '../../../src/ledger/database.ts';
+import type { LedgerDatabase } from '../../../src/platform/database/database.ts';
 
 export interface PreviewMonth {
   startMs: number;

@@ -1,5 +1,5 @@
-import { pushUsage } from '../../../jobs/push-usage.ts';
-import { openLedger } from '../../../src/ledger/database.ts';
+import { pushUsage } from '../../../jobs/push/push-usage.ts';
+import { openLedger } from '../../../src/platform/database/database.ts';
 import { createBenchDependencies } from './job-dependencies.ts';
 
 /** What the process that pushes is given, as JSON in its first argument. */

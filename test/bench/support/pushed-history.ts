@@ -1,6 +1,6 @@
 import { sql } from 'kysely';
-import { HOUR_MS } from '../../../src/clock.ts';
-import type { LedgerDatabase } from '../../../src/ledger/database.ts';
+import { HOUR_MS } from '../../../src/platform/clock.ts';
+import type { LedgerDatabase } from '../../../src/platform/database/database.ts';
 import type { MeterHistoryEvent } from './meter-history-thread.ts';
 
 const ROWS_AT_ONCE = 20_000;

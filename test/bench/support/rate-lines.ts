@@ -1,6 +1,6 @@
 import { Decimal } from 'decimal.js';
-import type { RatePrice } from '../../../pricing/rate-price.ts';
-import { createRandom } from '../../../src/sandbox/random.ts';
+import type { RatePrice } from '../../../pricing/rating/rate-price.ts';
+import { createRandom } from '../../../sandbox/random.ts';
 
 export interface RateLine {
   quantity: bigint;

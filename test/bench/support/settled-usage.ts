@@ -1,5 +1,5 @@
 import { sql } from 'kysely';
-import type { LedgerDatabase } from '../../../src/ledger/database.ts';
+import type { LedgerDatabase } from '../../../src/platform/database/database.ts';
 
 /** One subject for each customer, as if usage of it had been collected. */
 export async function assignSubjects(database: LedgerDatabase): Promise<void> {

@@ -1,5 +1,5 @@
 import type { JobDependencies } from '../../../jobs/dependencies.ts';
-import { runStep, type StepName, stepNames } from '../../../jobs/steps.ts';
+import { runStep, type StepName, stepNames } from '../../../jobs/queue/steps.ts';
 
 /** Rounds of all steps, as the schedule would run them: how long each step took, and what it said it did. */
 export class StepRounds {

@@ -1,10 +1,10 @@
 import type { Server } from 'node:http';
 import { workerData } from 'node:worker_threads';
 import { createAdaptorServer } from '@hono/node-server';
-import { createOpenMeterStandIn } from '../../../src/sandbox/openmeter/stand-in.ts';
-import { createScenario, type ScenarioOptions } from '../../../src/sandbox/scenario.ts';
-import { createStripeStandIn } from '../../../src/sandbox/stripe/stand-in.ts';
-import { VirtualClock } from '../../../src/sandbox/virtual-clock.ts';
+import { createOpenMeterStandIn } from '../../../sandbox/openmeter/stand-in.ts';
+import { createScenario, type ScenarioOptions } from '../../../sandbox/scenario.ts';
+import { createStripeStandIn } from '../../../sandbox/stripe/stand-in.ts';
+import { VirtualClock } from '../../../sandbox/virtual-clock.ts';
 import { runThreadServer } from './thread-server.ts';
 
 export interface StripeThreadOptions {

@@ -1,4 +1,4 @@
-import { MINUTE_MS } from '../../../src/clock.ts';
+import { MINUTE_MS } from '../../../src/platform/clock.ts';
 
 /** Usage of any length at one density, made by formula: as many rows and tokens in every minute. */
 const SERIES_PER_MINUTE = 50;

@@ -1,4 +1,4 @@
-import type { StripeStandIn } from '../../../src/sandbox/stripe/stand-in.ts';
+import type { StripeStandIn } from '../../../sandbox/stripe/stand-in.ts';
 
 type Parameter = string | bigint | number | boolean | null | undefined | object;
 

@@ -1,6 +1,6 @@
 import { formatDecimal } from '../../../pricing/money.ts';
-import type { Plan, PlanPrice, PlanRate } from '../../../pricing/plan.ts';
-import { TOKEN_TYPES, type TokenType } from '../../../pricing/tokens.ts';
+import type { Plan, PlanPrice, PlanRate } from '../../../pricing/plans/plan.ts';
+import { TOKEN_TYPES, type TokenType } from '../../../pricing/usage/tokens.ts';
 import type { Draws } from '../../simulation/draws.ts';
 
 /** A tier in plain numbers, before anybody's code has read it. */

@@ -1,9 +1,9 @@
 import type { JobDependencies } from '../../../jobs/dependencies.ts';
-import { addMs, MINUTE_MS } from '../../../src/clock.ts';
-import type { LedgerDatabase } from '../../../src/ledger/database.ts';
-import { sumSentEvents } from '../../../src/ledger/settlements.ts';
-import { TOKEN_FIGURES } from '../../../src/ledger/usage-key.ts';
 import { METER_SLUGS, type MeterHour } from '../../../src/openmeter/port.ts';
+import { addMs, MINUTE_MS } from '../../../src/platform/clock.ts';
+import type { LedgerDatabase } from '../../../src/platform/database/database.ts';
+import { sumSentEvents } from '../../../src/usage/hours/settlements.ts';
+import { TOKEN_FIGURES } from '../../../src/usage/key.ts';
 import { type Mutant, runTask } from '../simulate.ts';
 
 /**

@@ -1,0 +1,104 @@
+import { TOKEN_TYPES, toDisjointBuckets } from '../../pricing/usage/tokens.ts';
+import type { LedgerDatabase } from '../../src/platform/database/database.ts';
+import {
+  type HourPart,
+  type MinuteFigures,
+  readKnownParts,
+  readSubjectBoundaries,
+  sumSentByMinute,
+} from '../../src/usage/hours/hour-parts.ts';
+import type { SettledUsage } from '../../src/usage/hours/hourly-usage.ts';
+import { usageKeyText } from '../../src/usage/key.ts';
+
+/**
+ * Divides the settled usage of hours in which a billing period of the customer begins or ends: what was used
+ * before the boundary becomes a part of its own, so that each part can be billed in its period. The sums stay:
+ * the hour as a whole was what OpenMeter confirmed. A part that a push carries already is divided no more.
+ * Usage of all other hours comes back as it is.
+ */
+export async function divideAtBoundaries(
+  database: LedgerDatabase,
+  usage: readonly SettledUsage[],
+): Promise<SettledUsage[]> {
+  const hours = [...new Map(usage.map((row) => [row.windowStart.getTime(), row.windowStart])).values()];
+  if (hours.length === 0) return [...usage];
+  const boundaries = await readSubjectBoundaries(database, hours);
+  const subjects = [...new Set(boundaries.map((boundary) => boundary.subject))];
+  const known = await readKnownParts(database, hours, subjects);
+  if (boundaries.length === 0 && known.length === 0) return [...usage];
+
+  const minutesBySubject = Map.groupBy(boundaries, (row) => subjectText(row.windowStart, row.subject));
+  const partsByKey = Map.groupBy(known, (row) => usageKeyText(row.windowStart, row));
+  const partsOf = new Map<string, HourPart[]>();
+  const keys = new Map<string, SettledUsage>();
+  for (const row of usage) {
+    const key = usageKeyText(row.windowStart, row);
+    if (partsOf.has(key)) continue;
+    const wanted = (minutesBySubject.get(subjectText(row.windowStart, row.subject)) ?? []).map(
+      (boundary) => boundary.minute,
+    );
+    const parts = divideHour(wanted, partsByKey.get(key) ?? []);
+    partsOf.set(key, parts);
+    if (parts.length > 1) keys.set(key, row);
+  }
+  if (keys.size === 0) return [...usage];
+  const byMinute = Map.groupBy(await sumSentByMinute(database, [...keys.values()]), (row) =>
+    usageKeyText(row.windowStart, row),
+  );
+  return [
+    ...usage.filter((row) => !keys.has(usageKeyText(row.windowStart, row))),
+    ...[...keys].flatMap(([key, row]) =>
+      (partsOf.get(key) ?? []).flatMap((part) => settlePart(row, part, byMinute.get(key) ?? [])),
+    ),
+  ];
+}
+
+/**
+ * The parts of an hour, given the boundaries inside it and the parts its usage has already. A boundary inside a
+ * taken part is ignored: what was pushed cannot be taken back out of the period it was pushed to.
+ */
+export function divideHour(
+  boundaryMinutes: readonly number[],
+  known: readonly (HourPart & { isTaken: boolean })[],
+): HourPart[] {
+  const wanted = [
+    ...boundaryMinutes,
+    ...known.flatMap((part) => [part.partStartMinute, part.partEndMinute]),
+  ].filter((minute) => minute > 0 && minute < 60);
+  const cuts = [...new Set(wanted)]
+    .filter((minute) => !known.some((part) => part.isTaken && isInside(minute, part)))
+    .sort((one, other) => one - other);
+  return [0, ...cuts].map((start, index) => ({ partStartMinute: start, partEndMinute: cuts[index] ?? 60 }));
+}
+
+function isInside(minute: number, part: HourPart): boolean {
+  return minute > part.partStartMinute && minute < part.partEndMinute;
+}
+
+function settlePart(row: SettledUsage, part: HourPart, minutes: readonly MinuteFigures[]): SettledUsage[] {
+  const inside = minutes.filter(
+    ({ minute }) => minute >= part.partStartMinute && minute < part.partEndMinute,
+  );
+  const sum = (figure: keyof MinuteFigures['figures']) =>
+    inside.reduce((total, { figures }) => total + figures[figure], 0n);
+  const buckets = toDisjointBuckets({
+    promptTokenCount: sum('prompt'),
+    cachedPromptTokenCount: sum('cachedPrompt'),
+    completionTokenCount: sum('completion'),
+  });
+  const { windowStart, subject, feature, model, deployment } = row;
+  return TOKEN_TYPES.map((tokenType) => ({
+    windowStart,
+    subject,
+    feature,
+    model,
+    deployment,
+    ...part,
+    tokenType,
+    tokenCount: buckets[tokenType],
+  }));
+}
+
+function subjectText(windowStart: Date, subject: string): string {
+  return `${windowStart.getTime()} ${subject}`;
+}

@@ -1,0 +1,34 @@
+import { addMs } from '../../src/platform/clock.ts';
+import { findHoursToRepair } from '../../src/usage/events/repairs.ts';
+import type { JobDependencies } from '../dependencies.ts';
+import { type RepairOutcome, repairHour } from './repair-hour.ts';
+
+/** Hours looked into in one run; the rest waits for the next. */
+const HOUR_LIMIT = 100;
+
+/**
+ * Repairs what OpenMeter lost or counted twice, in hours that still differ after the grace. Lost events are
+ * sent again, first under their own id and then under another; copies too many are offset by signed events.
+ * What no event of ours explains is marked so, and never billed.
+ * @throws UpstreamError when OpenMeter cannot be asked; hours already looked into stay repaired
+ */
+export async function repairUsage(deps: JobDependencies, signal?: AbortSignal): Promise<RepairOutcome> {
+  const outcome: RepairOutcome = {
+    hourCount: 0,
+    resentCount: 0,
+    reissuedCount: 0,
+    correctedCount: 0,
+    unexplainedKeyCount: 0,
+  };
+  const before = addMs(deps.clock.now(), -deps.settings.repairGraceMs);
+  const hours = await findHoursToRepair(deps.database, {
+    driftedBefore: before,
+    checkedBefore: before,
+    limit: HOUR_LIMIT,
+  });
+  for (const hour of hours) {
+    signal?.throwIfAborted();
+    await repairHour(deps, hour, outcome, signal);
+  }
+  return outcome;
+}

@@ -1,0 +1,214 @@
+import type { RatePrice } from '../rating/rate-price.ts';
+import { rateQuantity } from '../rating/rating.ts';
+import { type CloseCollection, isChained, type RecordedCollection } from './collection.ts';
+
+/** Version of the form: a certificate says by which rules it is to be read. */
+export const CERTIFICATE_FORMAT = 'tallystick-close-certificate/2';
+/** Before windows were chained: its collection is a hash over query texts. */
+export const RECORDED_CERTIFICATE_FORMAT = 'tallystick-close-certificate/1';
+
+/** Counts and amounts are decimal text, instants ISO text: JSON has neither. */
+export interface CloseTokenTypeFigures {
+  stripeMeterId: string | null;
+  tokenType: string;
+  /** What the source told, and in how many rows. */
+  sourceTokens: string;
+  sourceRows: string;
+  /** Of that, what waits in quarantine before metering. */
+  heldTokens: string;
+  /** What was made into usage events, and what of it the meter confirmed by the hour. */
+  eventTokens: string;
+  meteredTokens: string;
+  meteredHours: string;
+  /** What Stripe acknowledged. */
+  pushedTokens: string;
+  /** Settled, and waiting: for the next invoice, or with another reason. */
+  carriedOutTokens: string;
+  quarantinedTokens: string;
+}
+
+/** One meter on the invoice, from the ledger's pushes to the line. */
+export interface CloseMeterFigures {
+  stripeMeterId: string;
+  eventName: string;
+  productName: string;
+  subscriptionItemId: string;
+  priceId: string | null;
+  price: unknown;
+  period: { start: string; end: string };
+  pushedTokens: string;
+  pushCount: string;
+  /** Stripe's own sum of the meter; null: not asked, because the line agreed. */
+  stripeTokens: string | null;
+  invoiceQuantity: string;
+  invoiceAmountMinor: string;
+  /** By our own rating; null: the price is of a kind that this version cannot rate. */
+  ratedAmountMinor: string | null;
+  /** Its lines; a flat amount has no quantity. */
+  lines: readonly { lineId: string; quantity: string | null; amountMinor: string }[];
+}
+
+export interface CloseLateItem {
+  lateItemId: string;
+  stripeMeterId: string;
+  period: { start: string; end: string };
+  tokenCount: string;
+  amountMinor: string;
+  /** What the invoice has for it; null: it is not on it. */
+  invoiceAmountMinor: string | null;
+}
+
+/** What a plan lets a billing period cost at least, and what of it is on the invoice. Amounts are decimal text. */
+export interface CloseMinimum {
+  planId: string;
+  planName: string;
+  versionId: string;
+  minimumMinor: string;
+  /** What the plan's meters cost in this period, late usage of the same period included. */
+  linesMinor: string;
+  /** Items that bring it up to the minimum. */
+  topUpMinor: string;
+  topUpLineIds: readonly string[];
+  stripeMeterIds: readonly string[];
+}
+
+/** Everything that was held against each other for one invoice. */
+export interface CloseComparison {
+  comparedAt: string;
+  invoiceId: string;
+  customerId: string;
+  subscriptionId: string;
+  currency: string;
+  period: { start: string; end: string };
+  tokenTypes: readonly CloseTokenTypeFigures[];
+  meters: readonly CloseMeterFigures[];
+  lateItems: readonly CloseLateItem[];
+  minimums: readonly CloseMinimum[];
+  /** Lines that are not usage: fees, items of others. */
+  otherLines: readonly { lineId: string; amountMinor: string }[];
+  totalMinor: string;
+  /** Of a comparison from before windows were chained, a `RecordedCollection`. */
+  collection: CloseCollection | RecordedCollection;
+  priceBookVersion: string;
+  planVersions: readonly { planId: string; versionId: string }[];
+}
+
+/** One thing that is not as it must be. */
+export interface CloseDifference {
+  kind: 'source' | 'quantity' | 'amount' | 'late_item' | 'minimum';
+  /** Meter, token type, late item or plan. */
+  subject: string;
+  expected: string;
+  found: string;
+}
+
+/** Stripe bills a total below zero as none. */
+const billed = (tokens: string): bigint => (BigInt(tokens) < 0n ? 0n : BigInt(tokens));
+
+/**
+ * What differs: source from events (less what waits), the invoice's quantities from what Stripe acknowledged, its
+ * amounts from our own rating, late items from what was planned, top-ups
+ * from what minimums lack. Empty: the halves match.
+ */
+export function findCloseDifferences(comparison: CloseComparison): CloseDifference[] {
+  const differences: CloseDifference[] = [];
+  for (const row of comparison.tokenTypes) {
+    const accounted = BigInt(row.heldTokens) + BigInt(row.eventTokens);
+    if (BigInt(row.sourceTokens) !== accounted) {
+      const subject = `${row.stripeMeterId ?? 'no meter'} ${row.tokenType}`;
+      differences.push({ kind: 'source', subject, expected: row.sourceTokens, found: String(accounted) });
+    }
+  }
+  for (const meter of comparison.meters) {
+    const expected = billed(meter.pushedTokens);
+    if (BigInt(meter.invoiceQuantity) !== expected) {
+      const found = meter.invoiceQuantity;
+      differences.push({ kind: 'quantity', subject: meter.eventName, expected: String(expected), found });
+    }
+    if (meter.ratedAmountMinor !== null && meter.ratedAmountMinor !== meter.invoiceAmountMinor) {
+      const { ratedAmountMinor, invoiceAmountMinor } = meter;
+      differences.push({
+        kind: 'amount',
+        subject: meter.eventName,
+        expected: ratedAmountMinor,
+        found: invoiceAmountMinor,
+      });
+    }
+  }
+  for (const item of comparison.lateItems) {
+    if (item.invoiceAmountMinor !== item.amountMinor) {
+      const found = item.invoiceAmountMinor ?? 'not on the invoice';
+      differences.push({ kind: 'late_item', subject: item.lateItemId, expected: item.amountMinor, found });
+    }
+  }
+  for (const minimum of comparison.minimums) {
+    const expected = String(minimumTopUp(minimum));
+    if (minimum.topUpMinor !== expected)
+      differences.push({ kind: 'minimum', subject: minimum.planId, expected, found: minimum.topUpMinor });
+  }
+  return differences;
+}
+
+/** What the lines lack of the minimum, in minor units. */
+export function minimumTopUp({ minimumMinor, linesMinor }: CloseMinimum): bigint {
+  const lacking = BigInt(minimumMinor) - BigInt(linesMinor);
+  return lacking > 0n ? lacking : 0n;
+}
+
+/** What a meter's quantity is charged in minor units, each line rounded once; null without a price that can be rated. */
+export function rateMeter(quantity: bigint, price: RatePrice | null): bigint | null {
+  if (price === null) return null;
+  return rateQuantity(quantity, price).reduce((sum, line) => sum + line.amountMinor, 0n);
+}
+
+export interface CloseOutcome {
+  outcome: 'finalized' | 'finalized_without_us';
+  /** Who let it go in spite of a difference, and why. */
+  release: { by: string; reason: string } | null;
+}
+
+export interface BuiltCertificate {
+  /** Canonical JSON: what is hashed. */
+  content: string;
+  /** Tokens and minor units by which the halves differ, without regard to sign. */
+  driftTokenCount: bigint;
+  driftAmountMinor: bigint;
+}
+
+/** The certificate of a closed invoice, as the one text that it always is. */
+export function buildCloseCertificate(comparison: CloseComparison, end: CloseOutcome): BuiltCertificate {
+  const differences = findCloseDifferences(comparison);
+  const sum = (rows: readonly string[]) => String(rows.reduce((total, row) => total + BigInt(row), 0n));
+  let driftTokenCount = 0n;
+  let driftAmountMinor = 0n;
+  for (const { kind, expected, found } of differences) {
+    const isTokens = kind === 'source' || kind === 'quantity';
+    const have = kind === 'late_item' && !/^-?\d+$/.test(found) ? 0n : BigInt(found);
+    const gap = BigInt(expected) - have;
+    if (isTokens) driftTokenCount += gap < 0n ? -gap : gap;
+    else driftAmountMinor += gap < 0n ? -gap : gap;
+  }
+  const { tokenTypes, lateItems } = comparison;
+  const content = canonicalJson({
+    format: isChained(comparison.collection) ? CERTIFICATE_FORMAT : RECORDED_CERTIFICATE_FORMAT,
+    ...comparison,
+    ...end,
+    carriedInTokens: sum(lateItems.map((item) => item.tokenCount)),
+    carriedOutTokens: sum(tokenTypes.map((row) => row.carriedOutTokens)),
+    quarantinedTokens: sum(tokenTypes.flatMap((row) => [row.heldTokens, row.quarantinedTokens])),
+    differences,
+    drift: { tokens: String(driftTokenCount), amountMinor: String(driftAmountMinor) },
+  });
+  return { content, driftTokenCount, driftAmountMinor };
+}
+
+/** JSON with keys in order of their code points and no spaces: equal content is equal text. Bigints become text. */
+export function canonicalJson(value: unknown): string {
+  if (typeof value === 'bigint') return JSON.stringify(String(value));
+  if (Array.isArray(value)) return `[${value.map((item) => canonicalJson(item ?? null)).join(',')}]`;
+  if (typeof value !== 'object' || value === null) return JSON.stringify(value);
+  const entries = Object.entries(value)
+    .filter(([, item]) => item !== undefined)
+    .sort(([one], [other]) => (one < other ? -1 : 1));
+  return `{${entries.map(([key, item]) => `${JSON.stringify(key)}:${canonicalJson(item)}`).join(',')}}`;
+}

@@ -1,0 +1,186 @@
+import type { RatePrice } from '../rating/rate-price.ts';
+import { type RatedLine, rateQuantity, splitAmount } from '../rating/rating.ts';
+import { sum } from '../statistics.ts';
+
+/** A metered subscription item as the ledger knows it. */
+export interface PreviewItem {
+  subscriptionItemId: string;
+  priceId: string;
+  description: string;
+  /** In minor units; null: of a kind that we cannot rate. */
+  price: RatePrice | null;
+  meterId: string | null;
+}
+
+/** A line of Stripe's own preview. Several may belong to one item (tiers). */
+export interface PreviewStripeLine {
+  description: string;
+  subscriptionItemId: string | null;
+  priceId: string | null;
+  quantity: bigint | null;
+  amountMinor: bigint;
+  unitAmountDecimal: string | null;
+}
+
+/** Tokens of one model and feature in the ledger that belong to a meter and the previewed period. */
+export interface PreviewUsage {
+  meterId: string;
+  model: string;
+  feature: string;
+  tokenCount: bigint;
+  /** Of these, not pushed or pushed without an answer yet. */
+  undeliveredTokenCount: bigint;
+}
+
+export interface PreviewPart {
+  /** Null: counted by Stripe and not known to the ledger. */
+  model: string | null;
+  feature: string | null;
+  quantity: bigint;
+  amountMinor: bigint | null;
+}
+
+/** Why a line has no amount of ours. */
+export type UnpricedReason = 'price_not_rateable' | 'price_changed_since_sync';
+
+export interface PreviewLine {
+  subscriptionItemId: string | null;
+  priceId: string | null;
+  description: string;
+  /** What the line was rated by; null: not by us. */
+  price: RatePrice | null;
+  quantity: bigint | null;
+  /** What Stripe counts already; null when it did not answer or the line is not metered. */
+  countedByStripe: bigint | null;
+  /** What the ledger has and Stripe does not count yet; never negative. */
+  notYetCounted: bigint | null;
+  undelivered: bigint | null;
+  /** The quantity rated, a line for each tier used; empty when not by us. */
+  ratedLines: RatedLine[];
+  /** Sum of the rated lines, each rounded once. Null, with a reason, when only Stripe could say and lacks usage. */
+  amountMinor: bigint | null;
+  unpricedReason: UnpricedReason | null;
+  stripeAmountMinor: bigint | null;
+  /** Whether our rating of what Stripe counts is Stripe's own amount; null when one of the two is missing. */
+  equalsStripe: boolean | null;
+  /** Per model and feature; quantities and amounts sum exactly to the line's. */
+  parts: PreviewPart[];
+}
+
+/**
+ * Merges Stripe's preview with the ledger's own totals of the same period.
+ * @param stripeLines null when Stripe did not answer: then the ledger alone speaks
+ */
+export function mergePreview(input: {
+  items: readonly PreviewItem[];
+  stripeLines: readonly PreviewStripeLine[] | null;
+  usage: readonly PreviewUsage[];
+}): PreviewLine[] {
+  const meteredIds = new Set(
+    input.items.filter((item) => item.meterId !== null).map((item) => item.subscriptionItemId),
+  );
+  const metered = input.items
+    .filter((item) => item.meterId !== null)
+    .map((item) =>
+      mergeItem(
+        item,
+        input.stripeLines?.filter((line) => line.subscriptionItemId === item.subscriptionItemId) ?? null,
+        input.usage.filter((usage) => usage.meterId === item.meterId),
+      ),
+    );
+  const others = (input.stripeLines ?? [])
+    .filter((line) => line.subscriptionItemId === null || !meteredIds.has(line.subscriptionItemId))
+    .map(passLine);
+  return [...metered, ...others];
+}
+
+function mergeItem(
+  item: PreviewItem,
+  stripeLines: readonly PreviewStripeLine[] | null,
+  usage: readonly PreviewUsage[],
+): PreviewLine {
+  const ledgerTotal = sum(usage.map((entry) => entry.tokenCount));
+  const counted = stripeLines === null ? null : sum(stripeLines.map((line) => line.quantity ?? 0n));
+  const notYetCounted = larger(ledgerTotal - (counted ?? 0n), 0n);
+  const quantity = (counted ?? 0n) + notYetCounted;
+  const stripeAmountMinor = stripeLines === null ? null : sum(stripeLines.map((line) => line.amountMinor));
+  // A price never changes its amounts at Stripe; an item that has another one was not read since.
+  const isStale =
+    stripeLines?.some((line) => line.priceId !== null && line.priceId !== item.priceId) === true;
+  const price = isStale ? null : item.price;
+  const ratedLines = price === null ? [] : rateQuantity(quantity, price);
+  // What we cannot rate, Stripe can: its amount is right once it counts everything, and nothing is before.
+  const amount =
+    price !== null
+      ? amountOf(ratedLines)
+      : notYetCounted === 0n && counted !== null
+        ? stripeAmountMinor
+        : null;
+  return {
+    subscriptionItemId: item.subscriptionItemId,
+    priceId: item.priceId,
+    description: item.description,
+    price,
+    quantity,
+    countedByStripe: counted,
+    notYetCounted,
+    undelivered: larger(sum(usage.map((entry) => entry.undeliveredTokenCount)), 0n),
+    ratedLines,
+    amountMinor: amount,
+    unpricedReason: amount !== null ? null : isStale ? 'price_changed_since_sync' : 'price_not_rateable',
+    stripeAmountMinor,
+    equalsStripe:
+      price === null || counted === null || stripeAmountMinor === null
+        ? null
+        : amountOf(rateQuantity(counted, price)) === stripeAmountMinor,
+    parts: partsOf(usage, quantity, amount),
+  };
+}
+
+function partsOf(usage: readonly PreviewUsage[], quantity: bigint, amount: bigint | null): PreviewPart[] {
+  // Corrections alone could leave a pair below zero; then no honest split exists, and none is shown.
+  const splittable = usage.every((entry) => entry.tokenCount >= 0n);
+  const attributed = splittable ? usage.filter((entry) => entry.tokenCount > 0n) : [];
+  const rest = quantity - sum(attributed.map((entry) => entry.tokenCount));
+  const pieces = [
+    ...attributed.map(({ model, feature, tokenCount }) => ({ model, feature, quantity: tokenCount })),
+    ...(rest > 0n ? [{ model: null, feature: null, quantity: rest }] : []),
+  ];
+  if (amount === null || pieces.length === 0) {
+    return pieces.map((piece) => ({ ...piece, amountMinor: null }));
+  }
+  const amounts = splitAmount(
+    amount,
+    pieces.map((piece) => piece.quantity),
+  );
+  return pieces.map((piece, index) => ({ ...piece, amountMinor: amounts[index] ?? 0n }));
+}
+
+/** A line that is not metered here (a flat fee, an invoice item): as Stripe says it. */
+function passLine(line: PreviewStripeLine): PreviewLine {
+  return {
+    subscriptionItemId: line.subscriptionItemId,
+    priceId: line.priceId,
+    description: line.description,
+    price: null,
+    quantity: line.quantity,
+    countedByStripe: null,
+    notYetCounted: null,
+    undelivered: null,
+    ratedLines: [],
+    amountMinor: line.amountMinor,
+    unpricedReason: null,
+    stripeAmountMinor: line.amountMinor,
+    equalsStripe: null,
+    parts: [],
+  };
+}
+
+/** What rated lines come to in minor units: the sum of what each was rounded to. */
+export function amountOf(lines: readonly RatedLine[]): bigint {
+  return sum(lines.map((line) => line.amountMinor));
+}
+
+function larger(left: bigint, right: bigint): bigint {
+  return left > right ? left : right;
+}

@@ -1,0 +1,74 @@
+import { divideHalfUp } from '../money.ts';
+import { type Figure, known, unknown } from './figures.ts';
+import { createQuote, type Quote, type QuoteInput } from './quote.ts';
+import type { UsageRange } from './range.ts';
+import { priceForMargin, type TargetPrice } from './target.ts';
+import { adjustUsage, type QuoteAdjustments, type QuoteUsage, type Ratio, scaleUsage } from './usage.ts';
+
+const MILLION = 1_000_000n;
+
+/** Usage that varies together: a customer's, or that of the users of one feature. */
+export interface UsageGroup {
+  usage: readonly QuoteUsage[];
+  /** Null: nothing was measured that it could be told from. */
+  range: UsageRange | null;
+}
+
+export type AnswerInput = Omit<QuoteInput, 'usage'> & {
+  groups: readonly UsageGroup[];
+  adjustments: QuoteAdjustments;
+  /** Wanted margin as a share of the price. */
+  targetMargin: Ratio | null;
+};
+
+/** One end of a range, or what is expected between them. */
+export interface RangePoint {
+  tokenCount: bigint;
+  cost: Figure;
+  price: Figure;
+  invoiceAmountMinor: Figure;
+}
+
+export interface QuoteAnswer {
+  quote: Quote;
+  /** Pico of the price book's currency for a million tokens, at list prices. */
+  costPerMillionTokens: Figure;
+  costPerRequest: Figure;
+  /** Pico of the minor unit. */
+  pricePerMillionTokens: Figure;
+  target: TargetPrice | null;
+  range: { low: RangePoint; expected: RangePoint; high: RangePoint } | null;
+}
+
+/** Everything a quote says. Pure: the same input gives the same answer for ever. */
+export function answerQuote(input: AnswerInput): QuoteAnswer {
+  const { groups, adjustments, priceBook, targetMargin } = input;
+  const quoteFor = (usage: readonly QuoteUsage[]) =>
+    createQuote({ ...input, usage: adjustUsage(usage, adjustments, priceBook) });
+  const quote = quoteFor(groups.flatMap((group) => group.usage));
+  const at = (end: 'low' | 'high') =>
+    quoteFor(groups.flatMap(({ usage, range }) => (range === null ? [] : scaleUsage(usage, range[end]))));
+  const isMeasured = groups.length > 0 && groups.every((group) => group.range !== null);
+  const { totals } = quote;
+  return {
+    quote,
+    costPerMillionTokens: perUnit(totals.cost, totals.tokenCount, MILLION, 'no_tokens'),
+    costPerRequest: perUnit(totals.cost, totals.requestCount, 1n, 'no_requests'),
+    pricePerMillionTokens: perUnit(totals.price, totals.tokenCount, MILLION, 'no_tokens'),
+    target: targetMargin === null ? null : priceForMargin(quote, targetMargin, priceBook.currency),
+    range: isMeasured
+      ? { low: pointOf(at('low')), expected: pointOf(quote), high: pointOf(at('high')) }
+      : null,
+  };
+}
+
+function pointOf({ totals }: Quote): RangePoint {
+  const { tokenCount, cost, price, invoiceAmountMinor } = totals;
+  return { tokenCount, cost, price, invoiceAmountMinor };
+}
+
+/** Rounded to the nearest pico. */
+function perUnit(total: Figure, count: bigint, unit: bigint, reason: 'no_tokens' | 'no_requests'): Figure {
+  if (total.value === null) return total;
+  return count > 0n ? known(divideHalfUp(total.value * unit, count)) : unknown(reason);
+}

@@ -1,0 +1,161 @@
+import { findPrice } from '../prices/lookup.ts';
+import type { PriceBook } from '../prices/price-book.ts';
+import { normalizeModelName } from '../prices/rows.ts';
+import { splitAmount } from '../rating/rating.ts';
+import { toDisjointBuckets } from '../usage/tokens.ts';
+import type { UsageGroup } from './answer.ts';
+import { SHARE_DIGITS, type UsageBasis } from './ground.ts';
+import type { GivenUsage, KindUsage, LikeCustomer, QuoteFacts, QuoteQuestion } from './question.ts';
+import { measureVariation } from './range.ts';
+import { countTokens, mergeUsage, ONE, parseRatio, type QuoteUsage, scaleUsage } from './usage.ts';
+import { measureActiveUsers } from './users.ts';
+
+const DAY_MS = 86_400_000;
+
+export interface QuotedUsage {
+  groups: UsageGroup[];
+  basis: Omit<UsageBasis, 'existing'>;
+  /** Why there is no range. */
+  rangeReason: string | null;
+}
+
+const NO_BASIS = { likeCustomer: null, from: null, to: null, scale: null, activeUsers: null };
+
+/**
+ * The usage a question means, in disjoint buckets.
+ * @throws Refusal UNKNOWN_FEATURE, NOT_ENOUGH_DATA
+ */
+export function decideUsage(question: QuoteQuestion, facts: QuoteFacts): QuotedUsage {
+  const like = likeOf(question);
+  if (facts.users !== null) {
+    const { groups, basis } = measureActiveUsers(facts.users, facts);
+    return { groups, basis: { ...NO_BASIS, kind: 'active_users', ...basis }, rangeReason: null };
+  }
+  if (like !== null && facts.like !== null) return likeCustomer(like, facts.like, facts);
+  return {
+    groups: [{ usage: toGivenUsage(question.usage ?? [], facts.priceBook), range: null }],
+    basis: { ...NO_BASIS, kind: 'given' },
+    rangeReason: 'usage_given_without_a_range',
+  };
+}
+
+/** Whose usage this shall be like; null where it is said otherwise. */
+export function likeOf({ likeCustomer: like, scale }: QuoteQuestion): LikeCustomer | null {
+  if (like === undefined) return null;
+  return { scale, ...(typeof like === 'string' ? { customerId: like } : like) };
+}
+
+/** Names that mean a model of the book are written as the book does; a dated version stays, and is told. */
+export function modelNameIn(book: PriceBook, model: string): string {
+  const name = normalizeModelName(model);
+  return book.canonicalByName.get(name) ?? name;
+}
+
+function toGivenUsage(usage: readonly GivenUsage[], book: PriceBook): QuoteUsage[] {
+  return usage.map((entry) => {
+    const prompt = entry.promptTokenCount;
+    const cached =
+      entry.cachedShare === undefined
+        ? (entry.cachedPromptTokenCount ?? 0n)
+        : shareOf(prompt, entry.cachedShare);
+    return {
+      model: modelNameIn(book, entry.model),
+      feature: entry.feature,
+      ...(entry.deployment === undefined ? {} : { deployment: entry.deployment }),
+      ...(entry.deploymentType === undefined ? {} : { deploymentType: entry.deploymentType }),
+      ...(entry.region === undefined ? {} : { region: entry.region }),
+      tokens: toDisjointBuckets({
+        promptTokenCount: prompt,
+        cachedPromptTokenCount: cached,
+        completionTokenCount: entry.completionTokenCount,
+      }),
+      ...(entry.requestCount === undefined ? {} : { requestCount: entry.requestCount }),
+    };
+  });
+}
+
+function shareOf(count: bigint, share: string): bigint {
+  const { numerator, denominator } = parseRatio(share, SHARE_DIGITS);
+  return splitAmount(count, [numerator, denominator - numerator])[0] ?? 0n;
+}
+
+function likeCustomer(
+  { customerId, scale = '1' }: LikeCustomer,
+  { window, rows }: NonNullable<QuoteFacts['like']>,
+  { priceBook, at }: QuoteFacts,
+): QuotedUsage {
+  const ratio = scale === '1' ? ONE : parseRatio(scale, SHARE_DIGITS);
+  const dayCount = Math.ceil((window.end.getTime() - window.start.getTime()) / DAY_MS);
+  const range = measureVariation(weighDays(rows, dayCount, priceBook, at));
+  return {
+    groups: [{ usage: scaleUsage(toUsage(rows), ratio), range }],
+    basis: {
+      ...NO_BASIS,
+      kind: 'like_customer',
+      likeCustomer: customerId,
+      from: window.start.toISOString(),
+      to: window.end.toISOString(),
+      scale,
+    },
+    rangeReason: range === null ? 'too_few_days_to_vary' : null,
+  };
+}
+
+/** What each day weighs: what it cost at list prices, or its tokens where some of them have no price. */
+function weighDays(
+  rows: readonly (KindUsage & { day: number })[],
+  dayCount: number,
+  book: PriceBook,
+  at: Date,
+): bigint[] {
+  const tokens = Array.from({ length: dayCount }, () => 0n);
+  const costs = Array.from({ length: dayCount }, () => 0n);
+  let isPriced = true;
+  for (const row of rows) {
+    const found = findPrice(book, { ...row, at }, row.tokenType);
+    if (!found.found) isPriced = false;
+    tokens[row.day] = (tokens[row.day] ?? 0n) + row.tokenCount;
+    costs[row.day] = (costs[row.day] ?? 0n) + row.tokenCount * (found.found ? found.picoUsdPerToken : 0n);
+  }
+  return isPriced ? costs : tokens;
+}
+
+/** Corrections alone may sum below zero at the edge of a window; a quote is for usage to come. */
+function toUsage(rows: readonly KindUsage[]): QuoteUsage[] {
+  const entries = mergeUsage(
+    rows.map(({ model, feature, deployment, tokenType, tokenCount }) => ({
+      model,
+      feature,
+      deployment,
+      tokens: { prompt: 0n, prompt_cached: 0n, completion: 0n, [tokenType]: tokenCount },
+    })),
+  );
+  const positive = (count: bigint) => (count > 0n ? count : 0n);
+  return entries.map((entry) => ({
+    ...entry,
+    tokens: {
+      prompt: positive(entry.tokens.prompt),
+      prompt_cached: positive(entry.tokens.prompt_cached),
+      completion: positive(entry.tokens.completion),
+    },
+  }));
+}
+
+/** What the customer uses already in its current billing period: what an invoice preview counts of it. */
+export function decideExisting({ existing }: QuoteFacts): {
+  usage: QuoteUsage[];
+  basis: UsageBasis['existing'];
+} {
+  if (existing === null) return { usage: [], basis: null };
+  const { period, rows, openHourCount } = existing;
+  const usage = toUsage(rows);
+  return {
+    usage,
+    basis: {
+      from: period.start.toISOString(),
+      to: period.end.toISOString(),
+      tokenCount: String(countTokens(usage)),
+      openHourCount: String(openHourCount),
+    },
+  };
+}

@@ -1,0 +1,108 @@
+import type { Plan } from '../plans/plan.ts';
+import type { PriceBook } from '../prices/price-book.ts';
+import type { DeploymentType } from '../prices/rows.ts';
+import type { TokenType } from '../usage/tokens.ts';
+import type { QuoteCapacity } from './capacity.ts';
+import type { QuotedRate } from './parts.ts';
+import type { QuoteMode } from './quote.ts';
+
+/** What is asked: counts are exact, shares, scales and per cent decimal text. */
+export interface QuoteQuestion {
+  /** One of the three says what usage is meant. */
+  usage?: readonly GivenUsage[] | undefined;
+  likeCustomer?: string | LikeCustomer | undefined;
+  activeUsers?: readonly { feature: string; count: bigint }[] | undefined;
+  /** Of `likeCustomer`, where that is a name. */
+  scale?: string | undefined;
+  adjustments?: AskedAdjustments | undefined;
+  mode: QuoteMode;
+  customerId?: string | undefined;
+  planId?: string | undefined;
+  /** ISO instant whose list prices and plan version count; now unless said. */
+  at?: string | undefined;
+  currency?: string | undefined;
+  targetMarginPercent?: string | undefined;
+}
+
+/** A month's tokens of one kind, as the source counts: cached ones are a part of prompt. */
+export interface GivenUsage {
+  model: string;
+  feature: string;
+  deployment?: string | undefined;
+  deploymentType?: DeploymentType | undefined;
+  region?: string | undefined;
+  promptTokenCount: bigint;
+  cachedPromptTokenCount?: bigint | undefined;
+  cachedShare?: string | undefined;
+  completionTokenCount: bigint;
+  requestCount?: bigint | undefined;
+}
+
+export interface LikeCustomer {
+  customerId: string;
+  /** Calendar month in UTC; the last 30 days unless said. */
+  period?: string | undefined;
+  scale?: string | undefined;
+}
+
+/** Adjustments as they are asked for and stored. */
+export interface AskedAdjustments {
+  modelSwaps?: { from: string; to: string }[] | undefined;
+  cachedShare?: string | undefined;
+  batchShare?: string | undefined;
+  region?: string | undefined;
+  deploymentType?: DeploymentType | undefined;
+}
+
+/** A half-open run of instants. */
+export interface Span {
+  start: Date;
+  end: Date;
+}
+
+/** Settled tokens of one kind. Corrections alone may sum below zero at the edge of a window. */
+export interface KindUsage {
+  model: string;
+  feature: string;
+  deployment: string;
+  tokenType: TokenType;
+  tokenCount: bigint;
+}
+
+/** All that is read to answer a question, as it was at one instant. What the question does not need is null or empty. */
+export interface QuoteFacts {
+  now: Date;
+  /** Whose list prices and plan version count. */
+  at: Date;
+  priceBook: PriceBook;
+  /** Of `customerId`. */
+  customer: { name: string; currency: string | null; soldIn: readonly string[] } | null;
+  plan: Plan | null;
+  /** Without a plan: what the customer pays, in all its currencies; without a customer what is usual in the currency. */
+  rates: readonly { currency: string; rate: QuotedRate }[];
+  /** Currencies in which anybody pays; read where nothing is usual in the one that was asked for. */
+  soldIn: readonly string[];
+  /** What the customer that this shall be like used, by day of the window. */
+  like: { window: Span; rows: readonly (KindUsage & { day: number })[] } | null;
+  users: ObservedUsers | null;
+  /** What `customerId` uses in its current period, for `merge` and `replace`. */
+  existing: { period: Span; rows: readonly KindUsage[]; openHourCount: bigint } | null;
+  /** Throughput bought by the hour that is in force; undefined where none was bought lately, or is to be. */
+  capacities: readonly QuoteCapacity[] | undefined;
+  /** What so many tokens of models that run on such throughput cost, in pico-USD; null where none was bought lately. */
+  averages: ReadonlyMap<string, { costPicoUsd: bigint; tokenCount: bigint }> | null;
+}
+
+/** What each user of a feature used, for as many users as are asked for. */
+export interface ObservedUsers {
+  window: Span;
+  features: readonly {
+    feature: string;
+    count: bigint;
+    users: readonly (readonly Omit<KindUsage, 'feature'>[])[];
+    /** Null: nobody used it. */
+    firstUsedAt: Date | null;
+  }[];
+  /** Features that somebody used; read where one that was asked for is not among them. */
+  usedFeatures: readonly string[];
+}

@@ -1,0 +1,145 @@
+import { TOKEN_TYPES, type TokenType } from '../usage/tokens.ts';
+import { type CapacityStep, costOnCapacity } from './capacity.ts';
+import { type Costing, costBesideThroughput, costOf, type QuoteNote } from './costs.ts';
+import { type Figure, type Figures, figuresOf, known, sumOf } from './figures.ts';
+import { partsOf, type QuotedRate } from './parts.ts';
+import { type PricedRate, priceByRate } from './rates.ts';
+import { countTokens, mergeUsage, type QuoteUsage, subtractUsage } from './usage.ts';
+
+/**
+ * `new`: the usage alone. `merge`: on top of existing usage. `replace`: instead of it. Figures are what the usage
+ * adds: with it less without it.
+ */
+export const QUOTE_MODES = ['new', 'merge', 'replace'] as const;
+export type QuoteMode = (typeof QUOTE_MODES)[number];
+
+export interface QuoteInput extends Costing {
+  usage: readonly QuoteUsage[];
+  /** `new` unless said. */
+  mode?: QuoteMode;
+  /** What the customer uses already, for `merge` and `replace`. */
+  existing?: readonly QuoteUsage[];
+  sellRates: readonly QuotedRate[];
+  /** Charged at least, in minor units. */
+  minimumAmountMinor?: bigint;
+  /** Of the sell rates, lower case. */
+  currency: string;
+}
+
+export interface QuoteLine extends Figures {
+  model: string;
+  feature: string;
+  deployment: string;
+  deploymentType: string | null;
+  region: string | null;
+  tokenType: TokenType;
+  /** What is added; below zero where `replace` takes usage away. */
+  tokenCount: bigint;
+  rateId: string | null;
+  picoUsdPerToken: bigint | null;
+  notes: QuoteNote[];
+}
+
+export type QuoteInvoiceLine = PricedRate;
+
+/** One side of the difference that a quote is. */
+export interface QuoteSide {
+  tokenCount: bigint;
+  cost: Figure;
+  price: Figure;
+  invoiceAmountMinor: Figure;
+}
+
+export interface Quote {
+  currency: string;
+  priceBookVersion: string;
+  lines: QuoteLine[];
+  /** The lines as an invoice would show them: one for each rate, each rounded as the invoice rounds. */
+  invoiceLines: QuoteInvoiceLine[];
+  /** What the invoice adds to reach the minimum, in minor units. */
+  minimumTopUpMinor: { before: bigint; after: bigint };
+  totals: Figures & {
+    tokenCount: bigint;
+    requestCount: bigint;
+    invoiceAmountMinor: Figure;
+    knownCost: bigint;
+  };
+  before: QuoteSide;
+  after: QuoteSide;
+  /** Those that some usage falls under: no other could change the quote. */
+  matchedRates: QuotedRate[];
+  /** One for each deployment of the usage whose throughput is bought by the hour. */
+  capacitySteps: CapacityStep[];
+}
+
+/** What this usage costs us and brings us. Pure: the same input gives the same quote for ever. */
+export function createQuote(input: QuoteInput): Quote {
+  const mode = input.mode ?? 'new';
+  const existing = mode === 'new' ? [] : mergeUsage(input.existing ?? []);
+  const usage = mergeUsage(input.usage);
+  for (const { tokens } of [...usage, ...existing]) {
+    if (TOKEN_TYPES.some((tokenType) => tokens[tokenType] < 0n)) {
+      throw new RangeError('a quote is for usage, which is never negative');
+    }
+  }
+  const after = mode === 'merge' ? mergeUsage([...existing, ...usage]) : usage;
+  const added = mode === 'replace' ? subtractUsage(usage, existing) : usage;
+
+  const addedParts = partsOf(added, input.sellRates);
+  const existingParts = partsOf(existing, input.sellRates);
+  const isNew = mode === 'new';
+  const priced = priceByRate(addedParts, existingParts, { isNew, minimumMinor: input.minimumAmountMinor });
+  const onCapacity = costOnCapacity(addedParts, input.capacities ?? [], input.priceBook);
+  const isOneCurrency = input.currency === input.priceBook.currency;
+  const lines = addedParts.map((part): QuoteLine => {
+    const { cost, ...found } = costOf(input, part, onCapacity.costOf(part));
+    return {
+      model: part.usage.model,
+      feature: part.usage.feature,
+      deployment: part.usage.deployment ?? '',
+      deploymentType: part.usage.deploymentType ?? null,
+      region: part.usage.region ?? null,
+      tokenType: part.tokenType,
+      tokenCount: part.tokenCount,
+      rateId: part.rate?.rateId ?? null,
+      ...found,
+      ...figuresOf(cost, priced.priceOfPart(part), isOneCurrency),
+    };
+  });
+  const cost = sumOf(lines.map((line) => line.cost));
+  const before = isNew
+    ? { tokenCount: 0n, cost: known(0n), price: known(0n), invoiceAmountMinor: known(0n) }
+    : {
+        tokenCount: countTokens(existing),
+        cost: sumOf(existingParts.map((part) => costBesideThroughput(input, part))),
+        ...priced.before,
+      };
+  return {
+    currency: input.currency,
+    priceBookVersion: input.priceBook.version,
+    lines,
+    invoiceLines: priced.invoiceLines,
+    minimumTopUpMinor: priced.topUpMinor,
+    totals: {
+      tokenCount: countTokens(added),
+      requestCount: added.reduce((sum, { requestCount }) => sum + (requestCount ?? 0n), 0n),
+      ...figuresOf(cost, priced.added.price, isOneCurrency),
+      invoiceAmountMinor: priced.added.invoiceAmountMinor,
+      knownCost: lines.reduce((sum, line) => sum + (line.cost.value ?? 0n), 0n),
+    },
+    before,
+    after: {
+      tokenCount: countTokens(after),
+      cost:
+        mode === 'replace'
+          ? sumOf([
+              ...partsOf(after, input.sellRates).map((part) => costBesideThroughput(input, part)),
+              ...onCapacity.steps.map(({ monthlyPicoUsd }) => known(monthlyPicoUsd)),
+            ])
+          : sumOf([before.cost, cost]),
+      ...priced.after,
+    },
+    matchedRates: priced.matchedRates,
+    capacitySteps: onCapacity.steps,
+  };
+}

@@ -1,0 +1,175 @@
+import { PICO_DIGITS } from '../money.ts';
+import { rateUsage } from '../rating/rate-usage.ts';
+import { exactAmountPicoMinor, splitAmount } from '../rating/rating.ts';
+import type { SellRate } from '../rating/sell-rates.ts';
+import { type Figure, known, sumOf, unknown } from './figures.ts';
+import type { QuotedRate, RatedPart } from './parts.ts';
+
+const PICO = 10n ** BigInt(PICO_DIGITS);
+
+/** What one rate charges without and with the usage. Amounts are null where its price could not be read. */
+export interface PricedRate {
+  rateId: string;
+  rate: QuotedRate;
+  quantityBefore: bigint;
+  quantityAfter: bigint;
+  /** Exact, in pico of the minor unit. */
+  exactBefore: bigint | null;
+  exactAfter: bigint | null;
+  /** Minor units, rounded line by line as the invoice rounds. */
+  amountBeforeMinor: bigint | null;
+  amountAfterMinor: bigint | null;
+}
+
+interface SidePrice {
+  price: Figure;
+  invoiceAmountMinor: Figure;
+}
+
+export interface RatePrices {
+  invoiceLines: PricedRate[];
+  priceOfPart(part: RatedPart): Figure;
+  added: SidePrice;
+  before: SidePrice;
+  after: SidePrice;
+  topUpMinor: { before: bigint; after: bigint };
+  matchedRates: QuotedRate[];
+}
+
+/**
+ * Prices what parts add to existing usage, rate by rate: tiers, allowances and the minimum see all of a rate's usage,
+ * so each rate charges its amount with the added usage less that without it. A new customer is charged nothing
+ * before; an existing one the minimum, and what a tier charges for no usage.
+ */
+export function priceByRate(
+  added: readonly RatedPart[],
+  existing: readonly RatedPart[],
+  options: { isNew: boolean; minimumMinor: bigint | undefined },
+): RatePrices {
+  const minimum = options.minimumMinor ?? 0n;
+  const after = rateParts([...added, ...existing], minimum);
+  const before = options.isNew
+    ? null
+    : rateParts([...added.map((part) => ({ ...part, tokenCount: 0n })), ...existing], minimum);
+  const matched = matchedRates([...added, ...existing]);
+  const invoiceLines = firstOfEachId(matched).map((rate): PricedRate => {
+    const without = before?.lineByRate.get(rate.rateId);
+    const withUsage = after.lineByRate.get(rate.rateId);
+    const isRead = rate.price !== null;
+    return {
+      rateId: rate.rateId,
+      rate,
+      quantityBefore: without?.quantity ?? 0n,
+      quantityAfter: withUsage?.quantity ?? 0n,
+      exactBefore: isRead ? (without?.amountPicoMinor ?? 0n) : null,
+      exactAfter: isRead ? (withUsage?.amountPicoMinor ?? 0n) : null,
+      amountBeforeMinor: isRead ? (without?.amountMinor ?? 0n) : null,
+      amountAfterMinor: isRead ? (withUsage?.amountMinor ?? 0n) : null,
+    };
+  });
+  const sideBefore = before?.side ?? NOTHING;
+  const gap = missingRate(added);
+  const gapBefore = missingRate(existing);
+  const shares = sharesByPart(added, invoiceLines);
+  const unless = (reason: Figure | null, side: Side): SidePrice =>
+    reason === null
+      ? { price: known(side.exact), invoiceAmountMinor: known(side.minor) }
+      : { price: reason, invoiceAmountMinor: reason };
+  return {
+    invoiceLines,
+    priceOfPart: (part) => shares.get(part) ?? missingPart(part) ?? unknown('priced_with_others'),
+    added: unless(gap, {
+      exact: after.side.exact - sideBefore.exact,
+      minor: after.side.minor - sideBefore.minor,
+    }),
+    before: unless(gapBefore, sideBefore),
+    after: unless(gap ?? gapBefore, after.side),
+    topUpMinor: { before: before?.topUpMinor ?? 0n, after: after.topUpMinor },
+    matchedRates: matched,
+  };
+}
+
+interface Side {
+  /** Pico of the minor unit. */
+  exact: bigint;
+  minor: bigint;
+}
+
+const NOTHING: Side = { exact: 0n, minor: 0n };
+
+/** What all of it is charged together. Usage without a rate, or whose price could not be read, is told apart. */
+function rateParts(parts: readonly RatedPart[], minimumMinor: bigint) {
+  const usage = parts
+    .filter(({ rate }) => rate !== null && rate.price !== null)
+    .map(({ usage: { model, feature }, tokenType, tokenCount }) => ({
+      model,
+      feature,
+      tokenType,
+      tokenCount,
+    }));
+  const rates = matchedRates(parts).filter((rate): rate is SellRate => rate.price !== null);
+  const rated = rateUsage(usage, rates, minimumMinor);
+  const topUp = rated.minimumTopUpMinor;
+  return {
+    lineByRate: new Map(rated.lines.map((line) => [line.rate.rateId, line])),
+    topUpMinor: topUp,
+    side: {
+      exact: rated.totals.ratedAmountPicoMinor + topUp * PICO,
+      minor: rated.totals.ratedAmountMinor + topUp,
+    },
+  };
+}
+
+/** Of several rates under one id (a meter that two models feed) the first stands for all. */
+function firstOfEachId(rates: readonly QuotedRate[]): QuotedRate[] {
+  return rates.filter((rate, index) => rates.findIndex(({ rateId }) => rateId === rate.rateId) === index);
+}
+
+function matchedRates(parts: readonly RatedPart[]): QuotedRate[] {
+  return [...new Set(parts.flatMap(({ rate }) => (rate === null ? [] : [rate])))];
+}
+
+/**
+ * Each part's share of what its rate adds. A price per unit says it outright. What tiers add is shared out by tokens
+ * and the shares sum to it exactly; where some parts add usage and others take it away there is no such share.
+ */
+function sharesByPart(parts: readonly RatedPart[], invoiceLines: readonly PricedRate[]) {
+  const shares = new Map<RatedPart, Figure>();
+  for (const line of invoiceLines) {
+    const { price } = line.rate;
+    const ofRate = parts.filter((part) => part.rate?.rateId === line.rateId);
+    if (price?.kind === 'per_unit') {
+      for (const part of ofRate) {
+        shares.set(part, known(exactAmountPicoMinor(part.tokenCount, price.unitAmountDecimal)));
+      }
+      continue;
+    }
+    const amount = difference(line.exactAfter, line.exactBefore);
+    const counts = ofRate.map((part) => part.tokenCount);
+    const isOneWay = counts.every((count) => count > 0n) || counts.every((count) => count < 0n);
+    if (amount === null || !isOneWay || counts.length === 0) continue;
+    const amounts = splitAmount(
+      amount,
+      counts.map((count) => (count < 0n ? -count : count)),
+    );
+    ofRate.forEach((part, index) => {
+      shares.set(part, known(amounts[index] ?? 0n));
+    });
+  }
+  return shares;
+}
+
+function missingPart({ rate }: RatedPart): Figure | null {
+  if (rate === null) return unknown('no_sell_rate');
+  return rate.price === null ? unknown('tiered_sell_rate') : null;
+}
+
+/** Why a sum over these parts does not exist; null when it does. */
+function missingRate(parts: readonly RatedPart[]): Figure | null {
+  const gap = sumOf(parts.map((part) => missingPart(part) ?? known(0n)));
+  return gap.value === null ? gap : null;
+}
+
+function difference(after: bigint | null, before: bigint | null): bigint | null {
+  return after === null || before === null ? null : after - before;
+}

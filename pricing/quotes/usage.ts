@@ -1,0 +1,193 @@
+import { divideHalfUp, parseDecimal } from '../money.ts';
+import { resolveModel } from '../prices/lookup.ts';
+import type { PriceBook } from '../prices/price-book.ts';
+import { type DeploymentType, normalizeModelName } from '../prices/rows.ts';
+import { splitAmount } from '../rating/rating.ts';
+import { TOKEN_TYPES, type TokenBuckets } from '../usage/tokens.ts';
+
+/** Usage of one kind, as quotes add, change and price it. */
+export interface QuoteUsage {
+  model: string;
+  feature: string;
+  deployment?: string;
+  deploymentType?: DeploymentType;
+  region?: string;
+  tokens: TokenBuckets;
+  requestCount?: bigint;
+}
+
+/** An exact factor, never negative. */
+export interface Ratio {
+  numerator: bigint;
+  denominator: bigint;
+}
+
+export const ONE: Ratio = { numerator: 1n, denominator: 1n };
+
+/** What is done to usage before it is priced, in the order of these fields. */
+export interface QuoteAdjustments {
+  modelSwaps?: readonly { from: string; to: string }[];
+  /** Share of prompt tokens that are cached, whatever it was before. */
+  cachedShare?: Ratio;
+  deploymentType?: DeploymentType;
+  region?: string;
+  /** Share of all tokens that run as batch. */
+  batchShare?: Ratio;
+}
+
+/**
+ * Decimal text as an exact factor.
+ * @param of what the text is counted in: 1, or 100 for per cent
+ * @throws RangeError when the text is negative or has more than `digits` decimals
+ */
+export function parseRatio(text: string, digits: number, of = 1n): Ratio {
+  const numerator = parseDecimal(text, digits);
+  if (numerator < 0n) throw new RangeError(`${text} is negative`);
+  return { numerator, denominator: of * 10n ** BigInt(digits) };
+}
+
+/**
+ * Usage times a factor. The sum of all tokens is rounded once, halves up, and shared out in proportion by largest
+ * remainder: the parts sum to it exactly. Requests likewise.
+ */
+export function scaleUsage(usage: readonly QuoteUsage[], { numerator, denominator }: Ratio): QuoteUsage[] {
+  if (numerator === denominator) return usage.map((entry) => ({ ...entry }));
+  const scaled = (counts: bigint[]) => {
+    const total = counts.reduce((sum, count) => sum + count, 0n);
+    return splitAmount(divideHalfUp(total * numerator, denominator), counts);
+  };
+  const counts = scaled(usage.flatMap(({ tokens }) => TOKEN_TYPES.map((tokenType) => tokens[tokenType])));
+  const requests = scaled(usage.map(({ requestCount }) => requestCount ?? 0n));
+  return usage.map((entry, index) => {
+    const [prompt = 0n, cached = 0n, completion = 0n] = counts.slice(index * 3, index * 3 + 3);
+    return {
+      ...entry,
+      tokens: { prompt, prompt_cached: cached, completion },
+      ...(entry.requestCount === undefined ? {} : { requestCount: requests[index] ?? 0n }),
+    };
+  });
+}
+
+/**
+ * Usage as it would be. A share splits each entry exactly: its parts sum to it, what is left over goes to the
+ * larger remainder. A swapped model leaves its deployment behind, whose name speaks of the old one.
+ */
+export function adjustUsage(
+  usage: readonly QuoteUsage[],
+  adjustments: QuoteAdjustments,
+  book: PriceBook,
+): QuoteUsage[] {
+  const { cachedShare, batchShare, deploymentType, region } = adjustments;
+  let adjusted = usage.map((entry) => swapModel(entry, adjustments.modelSwaps ?? [], book));
+  if (cachedShare !== undefined) {
+    adjusted = adjusted.map((entry) => ({ ...entry, tokens: recache(entry.tokens, cachedShare) }));
+  }
+  adjusted = adjusted.map((entry) => ({
+    ...entry,
+    ...(deploymentType === undefined ? {} : { deploymentType }),
+    ...(region === undefined ? {} : { region }),
+  }));
+  return mergeUsage(
+    batchShare === undefined ? adjusted : adjusted.flatMap((entry) => splitBatch(entry, batchShare)),
+  );
+}
+
+/** Whether a swap's `from` means this usage: by the model that both resolve to, or by the very name. */
+export function isSwapSource(entry: QuoteUsage, from: string, book: PriceBook): boolean {
+  if (normalizeModelName(entry.model) === normalizeModelName(from)) return true;
+  const wanted = resolveModel(book, { model: from })?.model;
+  return wanted !== undefined && resolveModel(book, entry)?.model === wanted;
+}
+
+function swapModel(
+  entry: QuoteUsage,
+  swaps: readonly { from: string; to: string }[],
+  book: PriceBook,
+): QuoteUsage {
+  const swap = swaps.find(({ from }) => isSwapSource(entry, from, book));
+  if (swap === undefined) return entry;
+  const { deployment: _left, ...rest } = entry;
+  return { ...rest, model: swap.to };
+}
+
+function recache(tokens: TokenBuckets, share: Ratio): TokenBuckets {
+  const [cached = 0n, prompt = 0n] = splitByShare(tokens.prompt + tokens.prompt_cached, share);
+  return { prompt, prompt_cached: cached, completion: tokens.completion };
+}
+
+function splitBatch(entry: QuoteUsage, share: Ratio): QuoteUsage[] {
+  const batch = { prompt: 0n, prompt_cached: 0n, completion: 0n };
+  const direct = { ...batch };
+  for (const tokenType of TOKEN_TYPES) {
+    const [inBatch = 0n, rest = 0n] = splitByShare(entry.tokens[tokenType], share);
+    batch[tokenType] = inBatch;
+    direct[tokenType] = rest;
+  }
+  const requests =
+    entry.requestCount === undefined ? [undefined, undefined] : splitByShare(entry.requestCount, share);
+  const part = (tokens: TokenBuckets, requestCount: bigint | undefined) => ({
+    ...entry,
+    tokens,
+    ...(requestCount === undefined ? {} : { requestCount }),
+  });
+  return [
+    part(direct, requests[1]),
+    { ...part(batch, requests[0]), deploymentType: 'batch' as const },
+  ].filter(({ tokens }) => TOKEN_TYPES.some((tokenType) => tokens[tokenType] > 0n));
+}
+
+/** The share of a count, and the rest. */
+function splitByShare(count: bigint, { numerator, denominator }: Ratio): bigint[] {
+  return splitAmount(count, [numerator, denominator - numerator]);
+}
+
+/** One entry for each model, feature, deployment, its type and region, in the order of their first mention. */
+export function mergeUsage(usage: readonly QuoteUsage[]): QuoteUsage[] {
+  const merged = new Map<string, QuoteUsage>();
+  for (const entry of usage) {
+    const key = usageKeyOf(entry);
+    const known = merged.get(key);
+    if (known === undefined) {
+      merged.set(key, { ...entry, tokens: { ...entry.tokens } });
+      continue;
+    }
+    for (const tokenType of TOKEN_TYPES) known.tokens[tokenType] += entry.tokens[tokenType];
+    if (entry.requestCount !== undefined) {
+      known.requestCount = (known.requestCount ?? 0n) + entry.requestCount;
+    }
+  }
+  return [...merged.values()];
+}
+
+/** Equal for usage that is one entry of `mergeUsage`. */
+export function usageKeyOf(entry: QuoteUsage): string {
+  return JSON.stringify([
+    entry.model,
+    entry.feature,
+    entry.deployment ?? '',
+    entry.deploymentType ?? '',
+    entry.region ?? '',
+  ]);
+}
+
+/** What `after` holds more than `before`, entry by entry; less is negative. */
+export function subtractUsage(after: readonly QuoteUsage[], before: readonly QuoteUsage[]): QuoteUsage[] {
+  const negative = before.map((entry) => ({
+    ...entry,
+    tokens: {
+      prompt: -entry.tokens.prompt,
+      prompt_cached: -entry.tokens.prompt_cached,
+      completion: -entry.tokens.completion,
+    },
+    ...(entry.requestCount === undefined ? {} : { requestCount: -entry.requestCount }),
+  }));
+  return mergeUsage([...after, ...negative]);
+}
+
+/** All tokens of all types. */
+export function countTokens(usage: readonly QuoteUsage[]): bigint {
+  return usage.reduce(
+    (sum, { tokens }) => sum + tokens.prompt + tokens.prompt_cached + tokens.completion,
+    0n,
+  );
+}

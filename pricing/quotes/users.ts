@@ -1,0 +1,96 @@
+import { formatPico } from '../money.ts';
+import { nearestNames } from '../near-names.ts';
+import type { PriceBook } from '../prices/price-book.ts';
+import { Refusal } from '../refusal.ts';
+import type { UsageGroup } from './answer.ts';
+import type { MeasuredUsers, UsageBasis } from './ground.ts';
+import type { ObservedUsers } from './question.ts';
+import {
+  LEAST_ACTIVE_DAYS,
+  LEAST_ACTIVE_USERS,
+  measureUsers,
+  type Percentiles,
+  perUserMonth,
+} from './range.ts';
+import { mergeUsage, type QuoteUsage, scaleUsage } from './usage.ts';
+
+/** Users of the last so many days are who is active now. */
+export const OBSERVED_DAYS = 30;
+const DAY_MS = 86_400_000;
+
+/**
+ * What so many users of each feature would use in 30 days, as ours did: never a guess.
+ * @throws Refusal UNKNOWN_FEATURE with near names; NOT_ENOUGH_DATA with what there is and what is needed
+ */
+export function measureActiveUsers(
+  { window, features, usedFeatures }: ObservedUsers,
+  { priceBook, at }: { priceBook: PriceBook; at: Date },
+): { groups: UsageGroup[]; basis: Pick<UsageBasis, 'from' | 'to' | 'activeUsers'> } {
+  const groups: UsageGroup[] = [];
+  const shown: MeasuredUsers[] = [];
+  for (const [index, { feature, count, users: observed, firstUsedAt }] of features.entries()) {
+    if (firstUsedAt === null) throw unknownFeature(index, feature, usedFeatures);
+    const dayCount = Math.ceil((window.end.getTime() - firstUsedAt.getTime()) / DAY_MS);
+    refuseTooLittle(index, feature, observed.length, dayCount);
+    const users = observed.map((rows) => toUsage(rows, feature));
+    const { distribution, range } = measureUsers(users, dayCount, priceBook, at);
+    const all = mergeUsage(users.flat());
+    groups.push({ usage: scaleUsage(all, perUserMonth(count, users.length, dayCount)), range });
+    shown.push({
+      feature,
+      count: String(count),
+      sampleUserCount: users.length,
+      sampleDayCount: dayCount,
+      tokensPerUserMonth: show(distribution.tokens, String),
+      costPerUserMonth: distribution.cost === null ? null : show(distribution.cost, formatPico),
+    });
+  }
+  return {
+    groups,
+    basis: { from: window.start.toISOString(), to: window.end.toISOString(), activeUsers: shown },
+  };
+}
+
+function toUsage(rows: ObservedUsers['features'][number]['users'][number], feature: string): QuoteUsage[] {
+  return mergeUsage(
+    rows.map(({ model, deployment, tokenType, tokenCount }) => ({
+      model,
+      feature,
+      deployment,
+      tokens: { prompt: 0n, prompt_cached: 0n, completion: 0n, [tokenType]: tokenCount },
+    })),
+  );
+}
+
+function refuseTooLittle(index: number, feature: string, userCount: number, dayCount: number): void {
+  if (userCount >= LEAST_ACTIVE_USERS && dayCount >= LEAST_ACTIVE_DAYS) return;
+  throw new Refusal(
+    `"${feature}" had ${userCount} active ${userCount === 1 ? 'user' : 'users'} over ${dayCount} ${dayCount === 1 ? 'day' : 'days'}; a measured distribution needs at least ${LEAST_ACTIVE_USERS} users over ${LEAST_ACTIVE_DAYS} days.`,
+    {
+      code: 'NOT_ENOUGH_DATA',
+      field: `activeUsers.${index}.feature`,
+      fix: 'Give usage in tokens, or name a customer to be like.',
+    },
+  );
+}
+
+function unknownFeature(index: number, feature: string, used: readonly string[]): Refusal {
+  const named = used.filter((name) => name !== '');
+  const near = nearestNames(named, feature);
+  const list = near.length > 0 ? near : named.slice(0, 20);
+  return new Refusal(
+    `Nobody used the feature ${JSON.stringify(feature)} in the last ${OBSERVED_DAYS} days.`,
+    {
+      code: 'UNKNOWN_FEATURE',
+      field: `activeUsers.${index}.feature`,
+      fix:
+        list.length === 0
+          ? 'No feature was used in that time.'
+          : `${near.length > 0 ? 'Near names' : 'Features in use'}: ${list.join(', ')}.`,
+    },
+  );
+}
+
+function show(values: Percentiles, format: (value: bigint) => string) {
+  return { p50: format(values.p50), p90: format(values.p90), mean: format(values.mean) };
+}

@@ -1,0 +1,57 @@
+import type { TokenType } from '../usage/tokens.ts';
+import type { RatePrice } from './rate-price.ts';
+
+/** Which usage a rate is for. `*` as model or feature matches any. */
+export interface RateKey {
+  model: string;
+  feature: string;
+  tokenType: TokenType;
+}
+
+/** What a reseller charges for some usage. */
+export interface SellRate extends RateKey {
+  /** What is billed together: usage under the same id is summed before it is priced. */
+  rateId: string;
+  description: string;
+  price: RatePrice;
+}
+
+/**
+ * The rate for one kind of usage. A rate that names the model wins over one that names the feature, and one
+ * that names both over either: the rule by which usage is bound to a meter.
+ */
+export function findSellRate<Rate extends RateKey>(rates: readonly Rate[], usage: RateKey): Rate | null {
+  let best: Rate | null = null;
+  let bestRank = -1;
+  for (const rate of rates) {
+    if (rate.tokenType !== usage.tokenType) continue;
+    if (rate.model !== '*' && rate.model !== usage.model) continue;
+    if (rate.feature !== '*' && rate.feature !== usage.feature) continue;
+    const rank = (rate.model === '*' ? 0 : 2) + (rate.feature === '*' ? 0 : 1);
+    if (rank > bestRank) {
+      best = rate;
+      bestRank = rank;
+    }
+  }
+  return best;
+}
+
+/** `findSellRate` for many questions about the same rates: one look at most for each kind of rate. */
+export function indexSellRates<Rate extends RateKey>(
+  rates: readonly Rate[],
+): (usage: RateKey) => Rate | null {
+  const byTokenType = new Map<TokenType, Map<string, Map<string, Rate>>>();
+  for (const rate of rates) {
+    const byModel = byTokenType.get(rate.tokenType) ?? new Map<string, Map<string, Rate>>();
+    byTokenType.set(rate.tokenType, byModel);
+    const byFeature = byModel.get(rate.model) ?? new Map<string, Rate>();
+    byModel.set(rate.model, byFeature);
+    if (!byFeature.has(rate.feature)) byFeature.set(rate.feature, rate);
+  }
+  return ({ model, feature, tokenType }) => {
+    const byModel = byTokenType.get(tokenType);
+    const named = byModel?.get(model);
+    const any = byModel?.get('*');
+    return named?.get(feature) ?? named?.get('*') ?? any?.get(feature) ?? any?.get('*') ?? null;
+  };
+}

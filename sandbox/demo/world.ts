@@ -1,0 +1,130 @@
+import type { JobDependencies } from '../../jobs/dependencies.ts';
+import { DAY_MS } from '../../src/platform/clock.ts';
+import { type Config, loadConfig } from '../../src/platform/config.ts';
+import { TallystickError } from '../../src/platform/errors.ts';
+import type { Logger } from '../../src/platform/log.ts';
+import {
+  type CallPatience,
+  createJobDependencies,
+  openStores,
+  type Stores,
+} from '../../src/service/services.ts';
+import { readWatermark } from '../../src/usage/collection/watermarks.ts';
+import type { ScenarioOptions } from '../scenario.ts';
+import { type SandboxHandle, startSandboxThread } from '../start-thread.ts';
+import { VirtualClock } from '../virtual-clock.ts';
+import { prepareDemoDirectory } from './directory.ts';
+import {
+  DEMO_GRACE_HOURS,
+  DEMO_TIERED_PRICES,
+  type DemoSettings,
+  demoDirectory,
+  MONTHS_LIVES,
+  MONTHS_TIERED_PRICES,
+} from './settings.ts';
+
+const UNLIMITED = Number.POSITIVE_INFINITY;
+/** An outage lasts for virtual hours: waiting for its end in real time is in vain, and the next run comes at once. */
+const MONTHS_PATIENCE: CallPatience = { attemptCount: 2, baseDelayMs: 5, maxDelayMs: 50, isUnpaced: true };
+
+/** A sandbox, stores of its own, and the production code pointed at it by nothing but configuration. */
+export interface DemoWorld {
+  directory: string;
+  scenario: ScenarioOptions;
+  sandbox: SandboxHandle;
+  clock: VirtualClock;
+  stores: Stores;
+  deps: JobDependencies;
+  trafficEndMs: number;
+  close(): Promise<void>;
+}
+
+/**
+ * Opens the demo's world, where an earlier run left it or new.
+ * @throws TallystickError CONFLICT when DATABASE_URL names a ledger that holds something else; DATA_DIRECTORY_BUSY
+ */
+export async function openDemoWorld(config: Config, settings: DemoSettings, log: Logger): Promise<DemoWorld> {
+  const directory = demoDirectory(config, settings);
+  const { stateDirectory, isNew, wasForgotten } = prepareDemoDirectory(directory, settings);
+  if (wasForgotten) {
+    process.stderr.write('The stand-ins have changed since this world was played: it is played anew.\n');
+  }
+  const isMonths = settings.monthCount !== null;
+  const scenario: ScenarioOptions = {
+    seed: settings.seed,
+    dayCount: settings.dayCount,
+    customerCount: settings.customerCount,
+    userCount: settings.userCount,
+    startMs: settings.startMs,
+    ...(isMonths ? { story: 'month_ends' as const, lives: MONTHS_LIVES } : {}),
+  };
+  // The directory's lock is taken here, before any journal is opened.
+  const stores = await openStores({ ...config, TALLYSTICK_DATA_DIR: directory }, log);
+  let sandbox: SandboxHandle | undefined;
+  try {
+    sandbox = await startSandboxThread({
+      scenario,
+      stateDirectory,
+      latencyMs: 0,
+      gracePeriodHours: DEMO_GRACE_HOURS,
+      usageSource: config.USAGE_SOURCE,
+      stripe: {
+        tieredPrices: isMonths ? MONTHS_TIERED_PRICES : DEMO_TIERED_PRICES,
+        // Rates are of real time, of which half a year on virtual time takes minutes.
+        ...(isMonths ? { callsPerSecond: UNLIMITED, otherCallsPerSecond: UNLIMITED } : {}),
+      },
+    });
+    const { addresses } = sandbox;
+    const outside = loadConfig({
+      AZURE_LOGS_WORKSPACE_ID: addresses.workspaceId,
+      AZURE_LOGS_ENDPOINT: addresses.azureUrl,
+      AZURE_RETAIL_PRICES_URL: isMonths ? 'off' : addresses.retailPricesUrl,
+      OPENMETER_URL: addresses.openMeterUrl,
+      STRIPE_API_BASE: addresses.stripeUrl,
+      STRIPE_API_KEY: addresses.stripeApiKey,
+      STRIPE_CALLS_PER_SECOND: '950',
+      COLLECT_START: new Date(settings.startMs).toISOString(),
+      // A tick of the demo is six hours: a day would hold too few looks to wait for a repair.
+      ...(isMonths ? {} : { CLOSE_HOLD_HOURS: '72' }),
+      // A lost push is to be seen at the end, not to be found by reading Stripe and repaired on the way.
+      ...(settings.dropPushCount > 0
+        ? { STRIPE_READ_BUDGET_PER_DAY: '0', STRIPE_DOUBT_READ_BUDGET_PER_DAY: '0' }
+        : {}),
+      USAGE_SOURCE: config.USAGE_SOURCE,
+      CONTROL_SOURCE: config.CONTROL_SOURCE,
+    });
+    const clock = new VirtualClock((await sandbox.readClock()).nowMs);
+    const deps = createJobDependencies(outside, {
+      database: stores.database,
+      log,
+      clock,
+      ...(isMonths ? { patience: MONTHS_PATIENCE } : {}),
+    });
+    if (isNew && (await readWatermark(stores.database, deps.source.name)) !== null) {
+      throw new TallystickError('The ledger at DATABASE_URL holds usage that this demo did not make.', {
+        code: 'CONFLICT',
+        retry: false,
+        fix: 'Unset DATABASE_URL, or give the demo an empty database.',
+      });
+    }
+    if (isNew) await sandbox.dropNextMeterEvents(settings.dropPushCount);
+    const running = sandbox;
+    return {
+      directory,
+      scenario,
+      sandbox: running,
+      clock,
+      stores,
+      deps,
+      trafficEndMs: settings.startMs + settings.dayCount * DAY_MS,
+      close: async () => {
+        await running.close();
+        await stores.close();
+      },
+    };
+  } catch (error) {
+    await sandbox?.close();
+    await stores.close();
+    throw error;
+  }
+}

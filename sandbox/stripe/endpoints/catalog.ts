@@ -1,0 +1,134 @@
+import type Stripe from 'stripe';
+import {
+  type Form,
+  type FormShape,
+  mergeMetadata,
+  readChange,
+  readMap,
+  readNested,
+  readText,
+} from '../http/form.ts';
+import { PAGING_SHAPE, toPage } from '../http/paging.ts';
+import { refuseUnknown } from '../http/refusal.ts';
+import { toSeconds, type WireCustomer } from '../http/wire.ts';
+import type { BillingCycle } from '../invoices/billing-cycle.ts';
+import { newCustomer } from '../objects.ts';
+import { isEnded, renderSubscription } from '../subscriptions.ts';
+import { type Endpoint, idOf } from './endpoint.ts';
+
+const RETRIEVE_SHAPE = { expand: 'any' } as const;
+
+/** Customers. */
+export function customerEndpoints(cycle: BillingCycle): Endpoint[] {
+  const { state, emit } = cycle.account;
+  return [
+    {
+      method: 'GET',
+      path: '/v1/customers',
+      shape: { ...PAGING_SHAPE, email: 'text' } satisfies FormShape<Stripe.CustomerListParams>,
+      mutates: false,
+      run: ({ form }) => {
+        const email = readText(form, 'email');
+        const customers = [...state.customers.values()].filter(
+          (customer) => email === undefined || customer.email === email,
+        );
+        return toPage(customers, form, '/v1/customers');
+      },
+    },
+    {
+      method: 'POST',
+      path: '/v1/customers',
+      shape: {
+        name: 'text',
+        email: 'text',
+        invoice_settings: { default_payment_method: 'text' },
+        metadata: 'any',
+        expand: 'any',
+      } satisfies FormShape<Stripe.CustomerCreateParams>,
+      mutates: true,
+      run: ({ form, nowMs }) => {
+        const customer = newCustomer(state, {
+          name: readText(form, 'name') ?? null,
+          email: readText(form, 'email') ?? null,
+          currency: null,
+          metadata: readMap(form, 'metadata'),
+          created: toSeconds(nowMs),
+          paymentMethodId: readPaymentMethod(form) ?? null,
+        });
+        emit('customer.created', customer, nowMs);
+        return customer;
+      },
+    },
+    {
+      method: 'POST',
+      path: '/v1/customers/:id',
+      shape: {
+        name: 'text',
+        email: 'text',
+        invoice_settings: { default_payment_method: 'text' },
+        metadata: 'any',
+        expand: 'any',
+      } satisfies FormShape<Stripe.CustomerUpdateParams>,
+      mutates: true,
+      run: (call) => {
+        const customer = found(state.customers, 'customer', idOf(call));
+        changeCustomer(customer, call.form);
+        emit('customer.updated', customer, call.nowMs);
+        return customer;
+      },
+    },
+    {
+      method: 'DELETE',
+      path: '/v1/customers/:id',
+      shape: {},
+      mutates: true,
+      run: (call) => {
+        const { nowMs } = call;
+        const customer = found(state.customers, 'customer', idOf(call));
+        state.customers.delete(customer.id);
+        for (const subscription of state.subscriptions.values()) {
+          if (subscription.customerId !== customer.id || isEnded(subscription)) continue;
+          subscription.wire.status = 'canceled';
+          subscription.wire.ended_at = toSeconds(nowMs);
+          emit('customer.subscription.deleted', renderSubscription(subscription), nowMs);
+        }
+        emit('customer.deleted', customer, nowMs);
+        cycle.reconsider();
+        return { id: customer.id, object: 'customer', deleted: true } satisfies Stripe.DeletedCustomer;
+      },
+    },
+    retrieve('/v1/customers/:id', (id) => found(state.customers, 'customer', id)),
+  ];
+}
+
+function changeCustomer(customer: WireCustomer, form: Form): void {
+  customer.name = readText(form, 'name') ?? customer.name ?? null;
+  customer.email = readText(form, 'email') ?? customer.email;
+  const paymentMethod = readPaymentMethod(form);
+  if (paymentMethod !== undefined) {
+    customer.invoice_settings = { ...customer.invoice_settings, default_payment_method: paymentMethod };
+  }
+  customer.metadata = mergeMetadata(customer.metadata, form);
+}
+
+/** Payment methods are ids without an object behind them. */
+function readPaymentMethod(form: Form): string | null | undefined {
+  return readChange(readNested(form, 'invoice_settings'), 'default_payment_method');
+}
+
+export function retrieve(path: string, find: (id: string, nowMs: number) => object): Endpoint {
+  return {
+    method: 'GET',
+    path,
+    shape: RETRIEVE_SHAPE,
+    mutates: false,
+    run: (call) => find(idOf(call), call.nowMs),
+  };
+}
+
+/** @throws StripeRefusal 404 resource_missing */
+export function found<Item>(items: ReadonlyMap<string, Item>, kind: string, id: string): Item {
+  const item = items.get(id);
+  if (item === undefined) throw refuseUnknown(kind, id);
+  return item;
+}

@@ -1,0 +1,132 @@
+import type Stripe from 'stripe';
+import { type FormShape, readRange, readText } from '../http/form.ts';
+import { PAGING_SHAPE, toPage } from '../http/paging.ts';
+import { refuseMissing, refuseParameter, StripeRefusal } from '../http/refusal.ts';
+import type { WireInvoice, WireInvoiceLine } from '../http/wire.ts';
+import type { BillingCycle } from '../invoices/billing-cycle.ts';
+import { linesOf, newInvoiceWire, renderInvoice } from '../invoices/invoices.ts';
+import { pendingLines } from '../invoices/items.ts';
+import { computeLines } from '../invoices/lines.ts';
+import type { Invoice, Subscription } from '../state.ts';
+import { isEnded, meteredNow } from '../subscriptions.ts';
+import { found, retrieve } from './catalog.ts';
+import { type Call, type Endpoint, idOf } from './endpoint.ts';
+
+const PREVIEW_PREFIX = 'upcoming_in_';
+
+/** Invoices as they are read: list, get, lines, preview. */
+export function invoiceEndpoints(cycle: BillingCycle): Endpoint[] {
+  const { state } = cycle.account;
+  return [
+    {
+      method: 'GET',
+      path: '/v1/invoices',
+      shape: {
+        ...PAGING_SHAPE,
+        created: 'any',
+        customer: 'text',
+        status: 'text',
+        subscription: 'text',
+      } satisfies FormShape<Stripe.InvoiceListParams>,
+      mutates: false,
+      run: ({ form, nowMs }) => {
+        const { customer, status, subscription } = form;
+        const created = readRange(form, 'created');
+        const invoices = [...state.invoices.values()].filter(
+          ({ wire, ...invoice }) =>
+            created(wire.created) &&
+            (customer === undefined || invoice.customerId === customer) &&
+            (subscription === undefined || invoice.subscriptionId === subscription) &&
+            (status === undefined || wire.status === status),
+        );
+        const page = toPage(invoices.map(withId), form, '/v1/invoices');
+        return { ...page, data: page.data.map(({ invoice }) => cycle.render(invoice, nowMs)) };
+      },
+    },
+    {
+      method: 'POST',
+      path: '/v1/invoices/create_preview',
+      shape: {
+        customer: 'text',
+        subscription: 'text',
+        preview_mode: 'text',
+        expand: 'any',
+      } satisfies FormShape<Stripe.InvoiceCreatePreviewParams>,
+      mutates: false,
+      run: (call) => preview(cycle, call),
+    },
+    retrieve('/v1/invoices/:id', (id, nowMs) => cycle.render(found(state.invoices, 'invoice', id), nowMs)),
+    {
+      method: 'GET',
+      path: '/v1/invoices/:id/lines',
+      shape: PAGING_SHAPE,
+      mutates: false,
+      run: (call) => {
+        const { form, nowMs } = call;
+        const lines = readLines(cycle, idOf(call), nowMs);
+        return toPage(lines, form, `/v1/invoices/${idOf(call)}/lines`, 'as_given');
+      },
+    },
+  ];
+}
+
+function readLines({ account }: BillingCycle, id: string, nowMs: number): WireInvoiceLine[] {
+  const { state, aggregationDelayMs } = account;
+  if (id.startsWith(PREVIEW_PREFIX)) {
+    const subscription = found(state.subscriptions, 'invoice', `sub_${id.slice(PREVIEW_PREFIX.length)}`);
+    return previewLines(account, subscription, nowMs);
+  }
+  return linesOf(state, found(state.invoices, 'invoice', id), nowMs - aggregationDelayMs);
+}
+
+function preview({ account }: BillingCycle, { form, nowMs }: Call): WireInvoice {
+  const { state } = account;
+  const subscriptionId = readText(form, 'subscription');
+  // A customer alone is refused for good, which is easily mistaken for "nothing to bill".
+  if (subscriptionId === undefined) throw refuseMissing('subscription');
+  const subscription = found(state.subscriptions, 'subscription', subscriptionId);
+  const customerId = readText(form, 'customer');
+  if (customerId !== undefined && customerId !== subscription.customerId) {
+    throw refuseParameter('customer', `The subscription ${subscriptionId} is not of customer ${customerId}.`);
+  }
+  if (isEnded(subscription)) {
+    throw new StripeRefusal(404, {
+      code: 'invoice_upcoming_none',
+      message: 'No upcoming invoices for customer.',
+    });
+  }
+  const wire = newInvoiceWire(state, {
+    id: `${PREVIEW_PREFIX}${subscription.wire.id.slice('sub_'.length)}`,
+    customerId: subscription.customerId,
+    subscription,
+    billingReason: 'upcoming',
+    createdMs: subscription.periodEndMs,
+    periodStartMs: subscription.periodStartMs,
+    periodEndMs: subscription.periodEndMs,
+    finalizesAtMs: null,
+  });
+  wire.starting_balance = state.customers.get(subscription.customerId)?.balance ?? 0;
+  return renderInvoice(wire, previewLines(account, subscription, nowMs));
+}
+
+function previewLines(
+  { state, aggregationDelayMs }: BillingCycle['account'],
+  subscription: Subscription,
+  nowMs: number,
+): WireInvoiceLine[] {
+  const metered = computeLines({
+    state,
+    customerId: subscription.customerId,
+    subscriptionId: subscription.wire.id,
+    metered: meteredNow(subscription),
+    periodEndMs: subscription.periodEndMs,
+    receivedUntilMs: nowMs - aggregationDelayMs,
+    invoiceId: null,
+    linePrefix: `il_tmp_${subscription.wire.id.slice('sub_'.length)}`,
+  });
+  return [...metered, ...pendingLines(state, subscription)];
+}
+
+function withId(invoice: Invoice): { id: string; invoice: Invoice } {
+  return { id: invoice.wire.id, invoice };
+}

@@ -1,0 +1,81 @@
+import type Stripe from 'stripe';
+import { type FormShape, mergeMetadata, readMap, readText, requireText } from '../http/form.ts';
+import { PAGING_SHAPE, toPage } from '../http/paging.ts';
+import type { BillingCycle } from '../invoices/billing-cycle.ts';
+import { addItem, emitSubscription, removeItem, replacePrice } from '../subscriptions.ts';
+import { found, retrieve } from './catalog.ts';
+import { type Endpoint, idOf } from './endpoint.ts';
+import { living, readBillsUsage } from './subscriptions.ts';
+
+/** Items of subscriptions, each one price. */
+export function subscriptionItemEndpoints({ account }: BillingCycle): Endpoint[] {
+  const { state } = account;
+  return [
+    {
+      method: 'GET',
+      path: '/v1/subscription_items',
+      shape: { ...PAGING_SHAPE, subscription: 'text' } satisfies FormShape<Stripe.SubscriptionItemListParams>,
+      mutates: false,
+      run: ({ form }) => {
+        const id = requireText(form, 'subscription');
+        const { items } = found(state.subscriptions, 'subscription', id);
+        return toPage(items, form, '/v1/subscription_items', 'as_given');
+      },
+    },
+    retrieve('/v1/subscription_items/:id', (id) => found(state.items, 'subscription_item', id)),
+    {
+      method: 'POST',
+      path: '/v1/subscription_items',
+      shape: {
+        subscription: 'text',
+        price: 'text',
+        metadata: 'any',
+        expand: 'any',
+      } satisfies FormShape<Stripe.SubscriptionItemCreateParams>,
+      mutates: true,
+      run: ({ form, nowMs }) => {
+        const id = requireText(form, 'subscription');
+        const subscription = living(found(state.subscriptions, 'subscription', id));
+        const item = addItem(account, subscription, requireText(form, 'price'), nowMs);
+        item.metadata = readMap(form, 'metadata');
+        emitSubscription(account, subscription, nowMs);
+        return item;
+      },
+    },
+    {
+      method: 'POST',
+      path: '/v1/subscription_items/:id',
+      shape: {
+        price: 'text',
+        proration_behavior: 'text',
+        metadata: 'any',
+        expand: 'any',
+      } satisfies FormShape<Stripe.SubscriptionItemUpdateParams>,
+      mutates: true,
+      run: (call) => {
+        const { form, nowMs } = call;
+        const item = found(state.items, 'subscription_item', idOf(call));
+        const subscription = living(found(state.subscriptions, 'subscription', item.subscription));
+        const price = readText(form, 'price');
+        const billsUsage = readBillsUsage(form);
+        if (price !== undefined) replacePrice(account, subscription, item, price, nowMs, billsUsage);
+        item.metadata = mergeMetadata(item.metadata, form);
+        emitSubscription(account, subscription, nowMs);
+        return item;
+      },
+    },
+    {
+      method: 'DELETE',
+      path: '/v1/subscription_items/:id',
+      shape: { proration_behavior: 'text' } satisfies FormShape<Stripe.SubscriptionItemDeleteParams>,
+      mutates: true,
+      run: (call) => {
+        const item = found(state.items, 'subscription_item', idOf(call));
+        const subscription = living(found(state.subscriptions, 'subscription', item.subscription));
+        removeItem(account, subscription, item, call.nowMs, readBillsUsage(call.form));
+        emitSubscription(account, subscription, call.nowMs);
+        return { id: item.id, object: 'subscription_item', deleted: true };
+      },
+    },
+  ];
+}

@@ -1,0 +1,64 @@
+import type { StripeState } from '../state.ts';
+import type { Form } from './form.ts';
+import { refuseParameter } from './refusal.ts';
+
+/** Stripe's own limit; `data.items.data.price.product` is one too many. */
+const MAX_DEPTH = 4;
+
+type Json = Record<string, unknown>;
+type Resolve = (state: StripeState, id: string) => object | undefined;
+
+/** Which fields hold an id that can be replaced by its object. */
+const RESOLVERS: Record<string, Resolve> = {
+  customer: (state, id) => state.customers.get(id),
+  product: (state, id) => state.products.get(id),
+  price: (state, id) => state.prices.get(id),
+  subscription: (state, id) => state.subscriptions.get(id)?.wire,
+  latest_invoice: (state, id) => state.invoices.get(id)?.wire,
+};
+
+/**
+ * The answer with the ids named in `expand[]` replaced by their objects; the state's own objects stay as
+ * they are.
+ * @throws StripeRefusal for a path that is too deep or cannot be expanded
+ */
+export function expandAnswer(state: StripeState, answer: object, form: Form): object {
+  const paths = form.expand;
+  if (paths === undefined) return answer;
+  const list = Array.isArray(paths) ? paths : [paths];
+  return list.reduce<object>((expanded, path) => {
+    const names = String(path).split('.');
+    if (names.length > MAX_DEPTH) {
+      throw refuseParameter(
+        'expand',
+        `You cannot expand more than ${MAX_DEPTH} levels of a property. Property: ${String(path)}`,
+      );
+    }
+    return expandPath(state, expanded as Json, names, String(path)) as object;
+  }, answer);
+}
+
+function expandPath(state: StripeState, holder: unknown, names: readonly string[], path: string): unknown {
+  const [name, ...rest] = names;
+  if (name === undefined) return holder;
+  if (Array.isArray(holder)) return holder.map((item) => expandPath(state, item, names, path));
+  if (typeof holder !== 'object' || holder === null) return holder;
+  const object = holder as Json;
+  const value = name === 'tiers' ? tiersOf(state, object) : object[name];
+  if (value === undefined) {
+    throw refuseParameter('expand', `This property cannot be expanded (${path}).`);
+  }
+  if (value === null) return object;
+  let next: unknown = value;
+  if (typeof value === 'string') {
+    next = RESOLVERS[name]?.(state, value);
+    if (next === undefined) throw refuseParameter('expand', `This property cannot be expanded (${path}).`);
+  }
+  return { ...object, [name]: expandPath(state, next, rest, path) };
+}
+
+/** A price has the property only when it is expanded; one without tiers then has null, a plan none at all. */
+function tiersOf(state: StripeState, object: Json): unknown {
+  if (object.object !== 'price') return undefined;
+  return state.priceTiers.get(String(object.id)) ?? null;
+}

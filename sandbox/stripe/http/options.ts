@@ -1,0 +1,76 @@
+import type { SeedTieredPrice } from '../seed.ts';
+import type { ThinDestination } from '../webhook-sender.ts';
+
+export interface StripeStandInOptions {
+  /** The key it accepts; default `sk_test_tallystick`. */
+  apiKey?: string;
+  /** Hours a draft waits before it is finalized, 1 to 72 as in Stripe's dashboard; default 1. */
+  gracePeriodHours?: number;
+  /** Virtual milliseconds before summaries, previews and invoices see a meter event; default 60 seconds. */
+  aggregationDelayMs?: number;
+  /** Meter events per real second before 429; default 1000. `Infinity` does not limit. */
+  callsPerSecond?: number;
+  /** Other calls per real second; default 100. */
+  otherCallsPerSecond?: number;
+  /** Which meters get `event_time_window: 'hour'`; default none. */
+  hourWindowMeters?: (eventName: string) => boolean;
+  /** Tenants that also have a metered item without a meter, from before meters; default none. */
+  legacyItemTenantKeys?: readonly string[];
+  /** Tiered prices of single tenants; default none. */
+  tieredPrices?: readonly SeedTieredPrice[];
+  /** Where snapshot events go; default nowhere. */
+  webhook?: { url: string; secret: string; enabledEvents?: string[] } | null;
+  /** Where thin events go; default nowhere. */
+  thinWebhook?: ThinDestination | null;
+}
+
+export interface StripeStandInSettings {
+  apiKey: string;
+  gracePeriodHours: number;
+  aggregationDelayMs: number;
+  callsPerSecond: number;
+  otherCallsPerSecond: number;
+  hourWindowMeters: (eventName: string) => boolean;
+  legacyItemTenantKeys: readonly string[];
+  tieredPrices: readonly SeedTieredPrice[];
+  webhook: { url: string; secret: string; enabledEvents: string[] } | null;
+  thinWebhook: ThinDestination | null;
+}
+
+/** What the service listens to when it is told of every change; see docs/stripe.md. */
+const DEFAULT_EVENTS = [
+  'invoice.created',
+  'invoice.updated',
+  'invoice.finalized',
+  'invoice.paid',
+  'invoice.payment_failed',
+  'invoice.voided',
+  'invoice.marked_uncollectible',
+  'invoice.deleted',
+  'customer.created',
+  'customer.updated',
+  'customer.deleted',
+  'customer.subscription.created',
+  'customer.subscription.updated',
+  'customer.subscription.deleted',
+  'price.created',
+  'price.updated',
+  'product.created',
+  'product.updated',
+];
+
+export function withDefaults(options: StripeStandInOptions): StripeStandInSettings {
+  const webhook = options.webhook ?? null;
+  return {
+    apiKey: options.apiKey ?? 'sk_test_tallystick',
+    gracePeriodHours: options.gracePeriodHours ?? 1,
+    aggregationDelayMs: options.aggregationDelayMs ?? 60_000,
+    callsPerSecond: options.callsPerSecond ?? 1_000,
+    otherCallsPerSecond: options.otherCallsPerSecond ?? 100,
+    hourWindowMeters: options.hourWindowMeters ?? (() => false),
+    legacyItemTenantKeys: options.legacyItemTenantKeys ?? [],
+    tieredPrices: options.tieredPrices ?? [],
+    webhook: webhook === null ? null : { ...webhook, enabledEvents: webhook.enabledEvents ?? DEFAULT_EVENTS },
+    thinWebhook: options.thinWebhook ?? null,
+  };
+}

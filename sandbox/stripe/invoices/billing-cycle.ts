@@ -1,0 +1,88 @@
+import type { BillingAccount } from '../account.ts';
+import type { WireInvoice, WireInvoiceLine } from '../http/wire.ts';
+import type { Invoice, Subscription } from '../state.ts';
+import { emitSubscription, isEnded } from '../subscriptions.ts';
+import { finalizeInvoice, renderAt } from './fate.ts';
+import { linesOf } from './invoices.ts';
+import { endPeriod } from './renewals.ts';
+
+interface Happening {
+  atMs: number;
+  play: () => void;
+}
+
+/**
+ * What Stripe's clock does: a period ends, the subscription renews, a draft appears; when its grace is over
+ * it takes the usage that has been aggregated by then, gets its number and is paid. Happenings are played in
+ * the order of their instants, so one long step and many short ones end alike.
+ */
+export class BillingCycle {
+  readonly account: BillingAccount;
+  #next: Happening | null = null;
+  /** What a person does at an instant that the scenario has fixed, the next first. */
+  readonly #scheduled: Happening[] = [];
+
+  constructor(account: BillingAccount) {
+    this.account = account;
+  }
+
+  /** Instant of the next happening; Infinity when there is none. */
+  nextDueMs(): number {
+    this.#next ??= this.#findNext() ?? { atMs: Number.POSITIVE_INFINITY, play: () => {} };
+    return this.#next.atMs;
+  }
+
+  /** Something was changed from outside that may move the next happening. */
+  reconsider(): void {
+    this.#next = null;
+  }
+
+  schedule(atMs: number, play: () => void): void {
+    this.#scheduled.push({ atMs, play });
+    this.#scheduled.sort((one, other) => one.atMs - other.atMs);
+    this.reconsider();
+  }
+
+  /** Plays the next happening, at its own instant. */
+  step(): void {
+    const next = this.#next ?? this.#findNext();
+    this.#next = null;
+    if (next !== null && next === this.#scheduled[0]) this.#scheduled.shift();
+    next?.play();
+  }
+
+  /** Lines and sums as they stand at an instant. */
+  render(invoice: Invoice, nowMs: number): WireInvoice {
+    return renderAt(this.account, invoice, nowMs);
+  }
+
+  lines(invoice: Invoice, nowMs: number): WireInvoiceLine[] {
+    const { state, aggregationDelayMs } = this.account;
+    return linesOf(state, invoice, nowMs - aggregationDelayMs);
+  }
+
+  #findNext(): Happening | null {
+    const { account } = this;
+    let next: Happening | null = this.#scheduled[0] ?? null;
+    const consider = (atMs: number, play: () => void) => {
+      if (next === null || atMs < next.atMs) next = { atMs, play };
+    };
+    for (const invoice of account.state.invoices.values()) {
+      const at = invoice.wire.automatically_finalizes_at;
+      if (invoice.wire.status !== 'draft' || invoice.wire.auto_advance !== true || at === null) continue;
+      consider(at * 1_000, () => finalizeInvoice(account, invoice, at * 1_000, true));
+    }
+    for (const subscription of account.state.subscriptions.values()) {
+      if (isEnded(subscription)) continue;
+      consider(subscription.periodEndMs, () => endPeriod(account, subscription));
+      const resumesAt = subscription.wire.pause_collection?.resumes_at ?? null;
+      if (resumesAt !== null) consider(resumesAt * 1_000, () => resume(account, subscription, resumesAt));
+    }
+    return next;
+  }
+}
+
+function resume(account: BillingAccount, subscription: Subscription, resumesAt: number): void {
+  subscription.wire.pause_collection = null;
+  emitSubscription(account, subscription, resumesAt * 1_000);
+}

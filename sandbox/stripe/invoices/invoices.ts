@@ -1,0 +1,159 @@
+import { toSeconds, type WireInvoice, type WireInvoiceLine } from '../http/wire.ts';
+import type { Invoice, StripeState, Subscription } from '../state.ts';
+import { itemLine } from './items.ts';
+import { computeLines } from './lines.ts';
+
+/** Lines that travel inside an invoice; the rest is paged. */
+const EMBEDDED_LINE_COUNT = 10;
+
+export interface NewInvoice {
+  id: string;
+  customerId: string;
+  subscription: Subscription;
+  billingReason: 'subscription_cycle' | 'subscription_update' | 'upcoming';
+  createdMs: number;
+  periodStartMs: number;
+  periodEndMs: number;
+  finalizesAtMs: number | null;
+}
+
+/** A draft without lines. */
+export function newInvoiceWire(state: StripeState, input: NewInvoice): Omit<WireInvoice, 'lines'> {
+  const customer = state.customers.get(input.customerId);
+  return {
+    id: input.id,
+    object: 'invoice',
+    account_country: 'US',
+    account_name: 'Tallystick sandbox',
+    account_tax_ids: null,
+    amount_due: 0,
+    amount_overpaid: 0,
+    amount_paid: 0,
+    amount_remaining: 0,
+    amount_shipping: 0,
+    application: null,
+    attempt_count: 0,
+    attempted: false,
+    auto_advance: input.finalizesAtMs !== null,
+    automatic_tax: { disabled_reason: null, enabled: false, liability: null, provider: null, status: null },
+    automatically_finalizes_at: input.finalizesAtMs === null ? null : toSeconds(input.finalizesAtMs),
+    billing_reason: input.billingReason,
+    collection_method: 'charge_automatically',
+    created: toSeconds(input.createdMs),
+    currency: input.subscription.wire.currency,
+    custom_fields: null,
+    customer: input.customerId,
+    customer_account: null,
+    customer_address: null,
+    customer_email: customer?.email ?? null,
+    customer_name: customer?.name ?? null,
+    customer_phone: null,
+    customer_shipping: null,
+    customer_tax_exempt: 'none',
+    default_payment_method: null,
+    default_source: null,
+    default_tax_rates: [],
+    description: null,
+    discounts: [],
+    due_date: null,
+    effective_at: null,
+    ending_balance: null,
+    footer: null,
+    from_invoice: null,
+    hosted_invoice_url: null,
+    issuer: { type: 'self' },
+    last_finalization_error: null,
+    latest_revision: null,
+    livemode: false,
+    metadata: {},
+    next_payment_attempt: null,
+    number: null,
+    on_behalf_of: null,
+    parent: {
+      quote_details: null,
+      subscription_details: { metadata: {}, subscription: input.subscription.wire.id },
+      type: 'subscription_details',
+    },
+    payment_settings: { default_mandate: null, payment_method_options: null, payment_method_types: null },
+    period_end: toSeconds(input.periodEndMs),
+    period_start: toSeconds(input.periodStartMs),
+    post_payment_credit_notes_amount: 0,
+    pre_payment_credit_notes_amount: 0,
+    receipt_number: null,
+    rendering: null,
+    shipping_cost: null,
+    shipping_details: null,
+    starting_balance: 0,
+    statement_descriptor: null,
+    status: 'draft',
+    status_transitions: {
+      finalized_at: null,
+      marked_uncollectible_at: null,
+      paid_at: null,
+      voided_at: null,
+    },
+    subtotal: 0,
+    subtotal_excluding_tax: 0,
+    test_clock: null,
+    total: 0,
+    total_discount_amounts: [],
+    total_excluding_tax: 0,
+    total_pretax_credit_amounts: [],
+    total_taxes: [],
+    webhooks_delivered_at: null,
+  };
+}
+
+/** The invoice as it travels: its sums taken from the lines, and the first page of these. */
+export function renderInvoice(
+  wire: Omit<WireInvoice, 'lines'>,
+  lines: readonly WireInvoiceLine[],
+): WireInvoice {
+  const total = lines.reduce((sum, line) => sum + line.amount, 0);
+  const owed = amountDue(wire, total) - wire.pre_payment_credit_notes_amount;
+  const paid = wire.status === 'paid';
+  return {
+    ...wire,
+    amount_due: amountDue(wire, total),
+    amount_paid: paid ? owed : 0,
+    amount_remaining: paid || wire.status === 'void' ? 0 : owed,
+    lines: {
+      object: 'list',
+      data: lines.slice(0, EMBEDDED_LINE_COUNT),
+      has_more: lines.length > EMBEDDED_LINE_COUNT,
+      url: `/v1/invoices/${wire.id}/lines`,
+    },
+    subtotal: total,
+    subtotal_excluding_tax: total,
+    total,
+    total_excluding_tax: total,
+  };
+}
+
+/** A credit balance (below 0) is used up first; a total below 0 is added to it instead of being owed. */
+export function amountDue(
+  { starting_balance }: Pick<WireInvoice, 'starting_balance'>,
+  total: number,
+): number {
+  return Math.max(0, total + Math.min(0, starting_balance));
+}
+
+/** Lines of an invoice: frozen once finalized, else by the usage received until `receivedUntilMs`. */
+export function linesOf(state: StripeState, invoice: Invoice, receivedUntilMs: number): WireInvoiceLine[] {
+  if (invoice.frozenLines !== null) return invoice.frozenLines;
+  const metered = computeLines({
+    state,
+    customerId: invoice.customerId,
+    subscriptionId: invoice.subscriptionId,
+    metered: invoice.metered,
+    periodEndMs: invoice.periodEndMs,
+    receivedUntilMs,
+    invoiceId: invoice.wire.id,
+    linePrefix: `il_${invoice.wire.id.slice(3)}`,
+  });
+  const items = invoice.itemIds.flatMap((id) => {
+    const item = state.invoiceItems.get(id);
+    return item === undefined ? [] : [itemLine(item, invoice.wire.id)];
+  });
+  return [...metered, ...items].map((line) => ({ ...line, ...invoice.lineEdits.get(line.id) }));
+}

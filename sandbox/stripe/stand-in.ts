@@ -1,0 +1,184 @@
+import type { Scenario } from '../scenario.ts';
+import type { StandIn, StandInContext } from '../stand-in.ts';
+import { StripeCore } from './core.ts';
+import { StripeFaults } from './faults.ts';
+import { StripeHttp } from './http/http.ts';
+import { type StripeStandInOptions, withDefaults } from './http/options.ts';
+import { toMajorUnits } from './money.ts';
+import type { WebhookFaults } from './webhook-faults.ts';
+
+/**
+ * A model of Stripe's metered billing, for the demo, tests and benchmarks. It is no Stripe.
+ *
+ * It models: API keys; form calls with unknown parameters refused; cursors and `has_more`; expansion of four
+ * levels; idempotency keys (24 hours, stored 500s repeated); meter events with identifiers unique for 24
+ * hours, 35 days back and 5 minutes ahead, whole values of at most 15 digits, one call in flight per
+ * customer and event name, a rate in real time, events lost after a 2xx when the meter or customer does not
+ * exist (told by thin events with at most five samples); `sum`, `count` and `last` meters and event time
+ * windows, where the event received last counts; hourly and daily summaries; an aggregation delay; products,
+ * prices and meters made, changed and found by `lookup_key`; graduated and volume tiers with flat amounts;
+ * renewals, drafts, grace, finalization with numbers, previews; signed webhooks. Answers are typed by the SDK.
+ *
+ * Of the lives of subscriptions: several per customer, anchors on the 29th to 31st, trials, paused collection,
+ * cancellation at once or with the period, items added, removed or given another price as the flexible billing mode
+ * has it. Of invoices: drafts held, changed, deleted, voided; texts of lines; invoice items, pending or on a draft, 250
+ * of them; credit notes; the customer's credit balance; customers who cannot pay. Events are listed for 30 days.
+ *
+ * It does not model: payments (who has a payment method has paid at once; who has none never has, and there are no
+ * retries), transfers, tax, discounts, credit grants, licensed quantities (such items bill nothing), intervals other
+ * than the month, `transform_quantity`, prorations of flat fees, `cancel_at`, one-off invoices, refunds, the invoice of
+ * zero at a subscription's start, test clocks, the v2 meter event stream, API versions other than the SDK's,
+ * permissions of restricted keys. Parameters that Tallystick has no use for are unknown to it. Where Stripe's
+ * behaviour is unknown (docs/stripe.md lists it), it takes the harsher reading.
+ *
+ * Time is the virtual clock's, but the rate, the latency and webhook signatures are real. Every effect is in
+ * the journal before its answer leaves; the state is rebuilt from scenario and journal.
+ */
+export function createStripeStandIn(
+  context: StandInContext,
+  scenario: Scenario,
+  options: StripeStandInOptions = {},
+): StripeStandIn {
+  const settings = withDefaults(options);
+  const core = new StripeCore(context, scenario, settings);
+  const faults = new StripeFaults(context.seed);
+  const http = new StripeHttp({
+    core,
+    faults,
+    apiKey: settings.apiKey,
+    latencyMs: context.latencyMs,
+    callsPerSecond: settings.callsPerSecond,
+    otherCallsPerSecond: settings.otherCallsPerSecond,
+  });
+  const { state } = core;
+  const tokensOf = (customerId: string): bigint => {
+    let total = 0n;
+    for (const meterId of state.tokenMeterIds) {
+      const meter = state.meters.get(meterId);
+      if (meter !== undefined) total += state.usage.aggregate(customerId, meter);
+    }
+    for (const itemId of state.usageRecords.itemIds()) {
+      const subscription = state.subscriptions.get(state.items.get(itemId)?.subscription ?? '');
+      if (subscription?.customerId === customerId)
+        total += state.usageRecords.total(itemId, { fromMs: 0, untilMs: Number.POSITIVE_INFINITY });
+    }
+    return total;
+  };
+  const tenantOf = (customerId: string) => state.customers.get(customerId)?.metadata.tenant_id ?? customerId;
+
+  return {
+    app: http.app,
+    apiKey: settings.apiKey,
+    faults,
+    webhookFaults: core.sender.faults,
+    setSummaryLag: (lagMs) => core.setSummaryLag(lagMs),
+    tokenTotal: () => {
+      const customerIds = new Set([...state.usage.customerIds(), ...state.customers.keys()]);
+      return [...customerIds].reduce((sum, id) => sum + tokensOf(id), 0n);
+    },
+    tokenTotalByCustomer: () =>
+      new Map([...state.customers.keys()].map((id) => [tenantOf(id), tokensOf(id)] as const)),
+    usageBetween: (tenantKey, startMs, endMs, receivedUntilMs = Number.POSITIVE_INFINITY) => {
+      const range = {
+        startSeconds: startMs / 1_000,
+        endSeconds: endMs / 1_000,
+        receivedUntilMs,
+      };
+      let total = 0n;
+      for (const { customerId, meterId } of state.usage.pairs()) {
+        const meter = state.meters.get(meterId);
+        if (meter !== undefined && tenantOf(customerId) === tenantKey)
+          total += state.usage.aggregate(customerId, meter, range);
+      }
+      return total;
+    },
+    usageByHour: () =>
+      state.usage.pairs().flatMap(({ customerId, meterId }) => {
+        const meter = state.meters.get(meterId);
+        if (meter === undefined) return [];
+        const hours = state.usage.aggregateByWindow(customerId, meter, undefined, 3_600);
+        return [...hours].map(([seconds, value]) => ({
+          tenantKey: tenantOf(customerId),
+          eventName: meter.event_name,
+          hourMs: seconds * 1_000,
+          value,
+        }));
+      }),
+    advance: (nowMs) => core.catchUp(nowMs),
+    invoiceReport() {
+      const nowMs = context.clock.nowMs();
+      core.catchUp(nowMs);
+      return [...state.invoices.values()].map((invoice) => {
+        const rendered = core.cycle.render(invoice, nowMs);
+        return {
+          invoiceId: rendered.id,
+          number: rendered.number,
+          customer: tenantOf(invoice.customerId),
+          period: {
+            start: new Date(invoice.periodStartMs).toISOString(),
+            end: new Date(invoice.periodEndMs).toISOString(),
+          },
+          currency: rendered.currency,
+          total: toMajorUnits(BigInt(rendered.total)),
+          status: rendered.status ?? 'draft',
+          finalizedAtMs: toMs(rendered.status_transitions.finalized_at),
+          lines: core.cycle.lines(invoice, nowMs).map((line) => ({
+            description: line.description ?? '',
+            quantity: line.quantity_decimal ?? '0',
+            amount: toMajorUnits(BigInt(line.amount)),
+          })),
+        };
+      });
+    },
+    thinEventIds: () => [...state.events.values()].filter((event) => event.thin).map((event) => event.id),
+    webhooksIdle: () => core.sender.idle(),
+    close() {
+      http.close();
+      core.close();
+    },
+  };
+}
+
+export interface StripeStandIn extends StandIn {
+  /** The key it accepts. */
+  apiKey: string;
+  faults: StripeFaults;
+  webhookFaults: WebhookFaults;
+  /** Virtual milliseconds before summaries, previews and invoices see a meter event; can change at any time. */
+  setSummaryLag(lagMs: number): void;
+  /** Token meter values per tenant key, for all customers that exist. */
+  tokenTotalByCustomer(): Map<string, bigint>;
+  /**
+   * What all meters together count of a customer with timestamps in `[startMs, endMs)`, of all events or of those
+   * received by an instant; for checks.
+   */
+  usageBetween(tenantKey: string, startMs: number, endMs: number, receivedUntilMs?: number): bigint;
+  /** What each meter counts of each customer in each UTC hour, by all events received; for checks. */
+  usageByHour(): { tenantKey: string; eventName: string; hourMs: number; value: bigint }[];
+  /** All invoices, oldest first, drafts included, each as it stands now. */
+  invoiceReport(): StripeInvoiceReport[];
+  /** Thin events have no list endpoint; a real account only sends them. */
+  thinEventIds(): string[];
+  /** Resolves when every webhook recorded so far was sent or given up. */
+  webhooksIdle(): Promise<void>;
+}
+
+export interface StripeInvoiceReport {
+  invoiceId: string;
+  number: string | null;
+  /** Tenant key. */
+  customer: string;
+  /** Service period, ISO instants, half-open. */
+  period: { start: string; end: string };
+  currency: string;
+  /** Decimal text in major units. */
+  total: string;
+  status: string;
+  /** Null for a draft. */
+  finalizedAtMs: number | null;
+  lines: { description: string; quantity: string; amount: string }[];
+}
+
+function toMs(seconds: number | null): number | null {
+  return seconds === null ? null : seconds * 1_000;
+}

@@ -1,0 +1,105 @@
+import { createRandom, deriveSeed } from '../random.ts';
+import type {
+  WireCreditNote,
+  WireCustomer,
+  WireInvoice,
+  WireInvoiceItem,
+  WireInvoiceLine,
+  WireMeter,
+  WirePrice,
+  WireProduct,
+  WireSubscription,
+  WireSubscriptionItem,
+  WireTier,
+  WireWebhookEndpoint,
+} from './http/wire.ts';
+import { UsageStore } from './usage.ts';
+import { UsageRecords } from './usage-records.ts';
+
+export interface Subscription {
+  wire: Omit<WireSubscription, 'items'>;
+  items: WireSubscriptionItem[];
+  /** From when usage counts for an item: its addition, or when it got its price. By item; absent: always. */
+  itemSinceMs: Map<string, number>;
+  customerId: string;
+  /** Period boundaries fall on this instant plus whole months. */
+  anchorMs: number;
+  periodStartMs: number;
+  periodEndMs: number;
+}
+
+export interface Invoice {
+  wire: Omit<WireInvoice, 'lines'>;
+  subscriptionId: string;
+  customerId: string;
+  periodStartMs: number;
+  periodEndMs: number;
+  /** What is metered on it: the subscription's items as they were when the period ended. */
+  metered: MeteredItem[];
+  /** Invoice items that have joined it, in order. */
+  itemIds: string[];
+  /** What was written on its lines, by line. */
+  lineEdits: Map<string, LineEdit>;
+  /** Null while a draft: lines then follow the usage. */
+  frozenLines: WireInvoiceLine[] | null;
+}
+
+/** An item, its price, and from when usage counts for it. */
+export interface MeteredItem {
+  item: WireSubscriptionItem;
+  fromMs: number;
+}
+
+export interface LineEdit {
+  description?: string;
+  metadata?: Record<string, string>;
+}
+
+/** What `GET /v1/events` and `GET /v2/core/events` hold; thin ones are told by their `object`. */
+export interface StripeEvent {
+  id: string;
+  type: string;
+  thin: boolean;
+  body: Record<string, unknown>;
+}
+
+/** Everything the stand-in knows. Rebuilt from the scenario and the journal at every start. */
+export class StripeState {
+  readonly seed: number;
+  readonly products = new Map<string, WireProduct>();
+  readonly prices = new Map<string, WirePrice>();
+  /** Tiers by price: they travel only where they are expanded. */
+  readonly priceTiers = new Map<string, readonly WireTier[]>();
+  readonly meters = new Map<string, WireMeter>();
+  /** At most one active meter has an event name. */
+  readonly activeMeters = new Map<string, WireMeter>();
+  readonly customers = new Map<string, WireCustomer>();
+  readonly subscriptions = new Map<string, Subscription>();
+  readonly items = new Map<string, WireSubscriptionItem>();
+  readonly invoices = new Map<string, Invoice>();
+  readonly invoiceItems = new Map<string, WireInvoiceItem>();
+  readonly creditNotes = new Map<string, WireCreditNote>();
+  readonly events = new Map<string, StripeEvent>();
+  readonly webhookEndpoints = new Map<string, WireWebhookEndpoint>();
+  readonly usage = new UsageStore();
+  /** Usage records of items without a meter. */
+  readonly usageRecords = new UsageRecords();
+  /** Meters whose values are tokens, for the stand-in's own total. */
+  readonly tokenMeterIds = new Set<string>();
+  readonly #idCounts = new Map<string, number>();
+
+  constructor(seed: number) {
+    this.seed = seed;
+  }
+
+  /** The next id of a kind: equal seeds and equal histories give equal ids. */
+  nextId(prefix: string): string {
+    const count = (this.#idCounts.get(prefix) ?? 0) + 1;
+    this.#idCounts.set(prefix, count);
+    const random = createRandom(deriveSeed(this.seed, prefix, count));
+    const alphabet = 'ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789';
+    let text = '';
+    for (let index = 0; index < 10; index += 1) text += alphabet[Math.floor(random() * alphabet.length)];
+    return `${prefix}_1T${text}${count.toString(36).padStart(4, '0')}`;
+  }
+}

@@ -1,0 +1,176 @@
+import { createRoute, z } from '@hono/zod-openapi';
+import { formatMinor } from '../../pricing/money.ts';
+import { CREDIT_STATES } from '../closing/states.ts';
+import { requireScope, securityOf } from '../identity/require-scope.ts';
+import { decodeCursor, encodeCursor, invalidCursor } from '../platform/http/cursor.ts';
+import { type Api, type ApiDependencies, actorOf, askForStep } from '../platform/http/dependencies.ts';
+import {
+  AmountSchema,
+  CursorSchema,
+  conflictProblem,
+  IdentifierSchema,
+  InstantSchema,
+  jsonContent,
+  keyedProblems,
+  notFoundProblem,
+  PageLimitSchema,
+  TokenCountSchema,
+  textSchema,
+  tooLargeProblem,
+} from '../platform/http/schemas.ts';
+import { type CreditProposal, decideCredit, listCreditProposals } from './credits.ts';
+
+const CreditProposalSchema = z
+  .object({
+    id: z.string().openapi({ example: '17' }),
+    customerId: z.string(),
+    invoiceId: z.string(),
+    productName: z.string(),
+    period: z.object({ start: InstantSchema, end: InstantSchema }),
+    tokenCount: TokenCountSchema.openapi({ description: 'Billed, and not used.' }),
+    currency: z.string(),
+    amount: AmountSchema,
+    cause: z.enum(['corrected_usage', 'invoice_above_ledger']),
+    state: z.enum(CREDIT_STATES),
+    creditNoteId: z.string().nullable(),
+    decidedBy: z.string().nullable(),
+    decidedReason: z.string().nullable(),
+    proposedAt: InstantSchema,
+    decidedAt: InstantSchema.nullable(),
+    createdAt: InstantSchema.nullable(),
+    lastError: z.string().nullable(),
+  })
+  .openapi('CreditProposal');
+
+const CreditsQuery = z.strictObject({
+  state: z.enum(CREDIT_STATES).optional(),
+  customerId: IdentifierSchema.optional(),
+  cursor: CursorSchema.optional(),
+  limit: PageLimitSchema,
+});
+const CreditParams = z.object({
+  id: z
+    .string()
+    .regex(/^\d{1,18}$/, { error: 'must be the id of a proposal' })
+    .openapi({ example: '17' }),
+});
+const ReasonBody = (missing: string) =>
+  textSchema(2_000).refine((text) => text.trim() !== '', { error: missing });
+const ApproveBody = z.strictObject({ reason: textSchema(2_000).optional() }).openapi('CreditApproval');
+const RejectBody = z
+  .strictObject({ reason: ReasonBody('is missing; say why nothing is given back') })
+  .openapi('CreditRejection');
+
+/** Adds `/v1/credit-proposals`: what an invoice billed too much, and a person's decision. */
+export function addCreditProposalRoutes(api: Api, dependencies: ApiDependencies): void {
+  const { database, clock } = dependencies;
+  const listRoute = createRoute({
+    method: 'get',
+    path: '/v1/credit-proposals',
+    tags: ['Billing'],
+    summary: 'Invoices that billed more than was used, and what would be given back',
+    security: securityOf('finance', 'admin'),
+    middleware: [requireScope(dependencies, 'finance')],
+    request: { query: CreditsQuery },
+    responses: {
+      200: jsonContent(
+        z
+          .object({ creditProposals: z.array(CreditProposalSchema), nextCursor: z.string().nullable() })
+          .openapi('CreditProposals'),
+        'The oldest first.',
+      ),
+      ...keyedProblems,
+    },
+  });
+  api.openapi(listRoute, async (context) => {
+    const { state, customerId, cursor, limit } = context.req.valid('query');
+    const rows = await listCreditProposals(database, {
+      states: state === undefined ? undefined : [state],
+      customerId,
+      afterId: cursor === undefined ? 0n : readCursor(cursor),
+      limit: limit + 1,
+    });
+    const page = rows.slice(0, limit);
+    const last = rows.length > limit ? page.at(-1) : undefined;
+    const nextCursor = last === undefined ? null : encodeCursor([String(last.creditProposalId)]);
+    return context.json({ creditProposals: page.map(showCreditProposal), nextCursor }, 200);
+  });
+
+  const deciding = {
+    method: 'post' as const,
+    tags: ['Billing'],
+    security: securityOf('admin'),
+    middleware: [requireScope(dependencies, 'admin')],
+  };
+  const problems = { ...keyedProblems, ...notFoundProblem, ...conflictProblem, ...tooLargeProblem };
+  const approveRoute = createRoute({
+    ...deciding,
+    path: '/v1/credit-proposals/{id}/approve',
+    summary: 'Give it back: the jobs create the credit note, once',
+    request: {
+      params: CreditParams,
+      body: { required: true, content: { 'application/json': { schema: ApproveBody } } },
+    },
+    responses: { 202: jsonContent(CreditProposalSchema, 'Approved.'), ...problems },
+  });
+  api.openapi(approveRoute, async (context) => {
+    const proposal = await decideCredit(database, {
+      creditProposalId: BigInt(context.req.valid('param').id),
+      state: 'approved',
+      reason: context.req.valid('json').reason ?? null,
+      actor: actorOf(context),
+      now: clock.now(),
+    });
+    await askForStep(dependencies, 'close-invoices', 'credit');
+    return context.json(showCreditProposal(proposal), 202);
+  });
+
+  const rejectRoute = createRoute({
+    ...deciding,
+    path: '/v1/credit-proposals/{id}/reject',
+    summary: 'Give nothing back, for a reason that is kept',
+    request: {
+      params: CreditParams,
+      body: { required: true, content: { 'application/json': { schema: RejectBody } } },
+    },
+    responses: { 200: jsonContent(CreditProposalSchema, 'Rejected.'), ...problems },
+  });
+  api.openapi(rejectRoute, async (context) => {
+    const proposal = await decideCredit(database, {
+      creditProposalId: BigInt(context.req.valid('param').id),
+      state: 'rejected',
+      reason: context.req.valid('json').reason,
+      actor: actorOf(context),
+      now: clock.now(),
+    });
+    return context.json(showCreditProposal(proposal), 200);
+  });
+}
+
+function readCursor(cursor: string): bigint {
+  const [id = ''] = decodeCursor(cursor, 1);
+  if (!/^\d{1,18}$/.test(id)) throw invalidCursor();
+  return BigInt(id);
+}
+
+function showCreditProposal(proposal: CreditProposal) {
+  return {
+    id: String(proposal.creditProposalId),
+    customerId: proposal.customerId,
+    invoiceId: proposal.invoiceId,
+    productName: proposal.productName,
+    period: { start: proposal.periodStart.toISOString(), end: proposal.periodEnd.toISOString() },
+    tokenCount: String(proposal.tokenCount),
+    currency: proposal.currency,
+    amount: formatMinor(proposal.amountMinor, proposal.currency),
+    cause: proposal.cause,
+    state: proposal.state,
+    creditNoteId: proposal.creditNoteId,
+    decidedBy: proposal.decidedBy,
+    decidedReason: proposal.decidedReason,
+    proposedAt: proposal.proposedAt.toISOString(),
+    decidedAt: proposal.decidedAt?.toISOString() ?? null,
+    createdAt: proposal.createdAt?.toISOString() ?? null,
+    lastError: proposal.lastError,
+  };
+}

@@ -1,0 +1,276 @@
+import { createHash } from 'node:crypto';
+import { sql } from 'kysely';
+import { rateMeter } from '../../pricing/closing/certificate.ts';
+import type { CreditCause, CreditState } from '../closing/states.ts';
+import { writeAudit, writeAudits } from '../platform/database/audit.ts';
+import type { LedgerDatabase, LedgerTransaction } from '../platform/database/database.ts';
+import { TallystickError } from '../platform/errors.ts';
+import { type LateGroup, lockLateGroups } from './late-groups.ts';
+import { CARRY_TO_NEXT_INVOICE } from './meter-pushes.ts';
+
+/** Who proposes, and gives back what a person approved. */
+const JOB = 'job:close-invoices';
+
+/** An invoice that billed more than was used, and what would be given back. */
+export interface CreditProposal {
+  creditProposalId: bigint;
+  customerId: string;
+  invoiceId: string;
+  stripeMeterId: string;
+  productName: string;
+  lineId: string | null;
+  periodStart: Date;
+  periodEnd: Date;
+  tokenCount: bigint;
+  currency: string;
+  amountMinor: bigint;
+  cause: CreditCause;
+  state: CreditState;
+  idempotencyKey: string;
+  creditNoteId: string | null;
+  decidedBy: string | null;
+  decidedReason: string | null;
+  proposedAt: Date;
+  decidedAt: Date | null;
+  createdAt: Date | null;
+  lastError: string | null;
+}
+
+/**
+ * Proposes what the ledger can prove: carried corrections that make a meter's usage of a final invoice less than it
+ * billed, and invoices that were final with more on them than Stripe had been told. Less than a minor unit is no
+ * proposal; corrections wait until they are worth one. Audited.
+ * @returns how many
+ */
+export async function proposeCredits(database: LedgerDatabase, now: Date): Promise<number> {
+  const customers = await sql<{ customerId: string }>`
+    select distinct customer_id as "customerId" from hourly_usage
+    where quarantine_reason = ${CARRY_TO_NEXT_INVOICE} and late_item_id is null and credit_proposal_id is null
+      and written_off_at is null and delta_token_count < 0 and customer_id is not null`.execute(database);
+  let count = await database.transaction().execute((transaction) => proposeAboveLedger(transaction, now));
+  if (customers.rows.length === 0) return count;
+  const ids = customers.rows.map((row) => row.customerId);
+  count += await database.transaction().execute(async (transaction) => {
+    const groups = await lockLateGroups(transaction, ids);
+    let proposed = 0;
+    for (const group of groups) proposed += (await proposeCorrection(transaction, group, now)) ? 1 : 0;
+    return proposed;
+  });
+  return count;
+}
+
+async function proposeCorrection(
+  transaction: LedgerTransaction,
+  group: LateGroup,
+  now: Date,
+): Promise<boolean> {
+  const { price, missedInvoiceId, billedQuantity, tokenCount } = group;
+  if (tokenCount >= 0n || missedInvoiceId === null || price === null) return false;
+  const before = rateMeter(billedQuantity, price) ?? 0n;
+  const after = rateMeter(billedQuantity + tokenCount, price) ?? 0n;
+  if (after >= before) return false;
+  const facts = [missedInvoiceId, group.stripeMeterId, ...group.hourlyUsageIds.map(String)].join('|');
+  const row = await transaction
+    .insertInto('credit_proposals')
+    .values({
+      customer_id: group.customerId,
+      invoice_id: missedInvoiceId,
+      stripe_meter_id: group.stripeMeterId,
+      product_name: group.productName,
+      line_id: group.lineId,
+      period_start: group.periodStart,
+      period_end: group.periodEnd,
+      token_count: -tokenCount,
+      currency: group.currency,
+      amount_minor: before - after,
+      cause: 'corrected_usage',
+      idempotency_key: `tallystick_credit_${createHash('sha256').update(facts).digest('hex').slice(0, 40)}`,
+      proposed_at: now,
+    })
+    .returning('credit_proposal_id')
+    .executeTakeFirstOrThrow();
+  await sql`update hourly_usage set credit_proposal_id = ${row.credit_proposal_id}
+            where hourly_usage_id = any(${group.hourlyUsageIds.map(String)}::bigint[])`.execute(transaction);
+  await auditProposals(
+    transaction,
+    [
+      {
+        creditProposalId: row.credit_proposal_id,
+        invoiceId: missedInvoiceId,
+        tokenCount: -tokenCount,
+        amountMinor: before - after,
+        cause: 'corrected_usage',
+      },
+    ],
+    now,
+  );
+  return true;
+}
+
+async function proposeAboveLedger(transaction: LedgerTransaction, now: Date): Promise<number> {
+  const proposed = await sql<Proposed>`
+    insert into credit_proposals (customer_id, invoice_id, stripe_meter_id, product_name, line_id, period_start, period_end,
+      token_count, currency, amount_minor, cause, idempotency_key, proposed_at)
+    select m.customer_id, m.invoice_id, m.stripe_meter_id, m.product_name, m.line_id, m.period_start, m.period_end,
+      m.invoice_quantity - greatest(m.ledger_quantity, 0), i.currency, m.invoice_amount_minor - m.rated_amount_minor,
+      'invoice_above_ledger', 'tallystick_credit_above_' || md5(m.invoice_id || m.subscription_item_id || m.period_start), ${now}
+    from close_meters m join invoices i on i.invoice_id = m.invoice_id
+    where m.invoice_quantity > greatest(m.ledger_quantity, 0) and m.invoice_amount_minor > m.rated_amount_minor
+    on conflict (idempotency_key) do nothing
+    returning credit_proposal_id as "creditProposalId", invoice_id as "invoiceId", token_count as "tokenCount",
+      amount_minor as "amountMinor", cause`.execute(transaction);
+  await auditProposals(transaction, proposed.rows, now);
+  return proposed.rows.length;
+}
+
+type Proposed = Pick<
+  CreditProposal,
+  'creditProposalId' | 'invoiceId' | 'tokenCount' | 'amountMinor' | 'cause'
+>;
+
+async function auditProposals(
+  transaction: LedgerTransaction,
+  proposals: readonly Proposed[],
+  now: Date,
+): Promise<void> {
+  await writeAudits(
+    transaction,
+    proposals.map((proposal) => ({
+      actor: JOB,
+      action: 'credit.propose',
+      target: `credit-${proposal.creditProposalId}`,
+      details: {
+        invoice_id: proposal.invoiceId,
+        token_count: String(proposal.tokenCount),
+        amount_minor: String(proposal.amountMinor),
+        cause: proposal.cause,
+      },
+      now,
+    })),
+  );
+}
+
+/** Proposals in these states, the oldest first. */
+export async function listCreditProposals(
+  database: LedgerDatabase,
+  query: {
+    states?: readonly CreditState[] | undefined;
+    customerId?: string | undefined;
+    afterId: bigint;
+    limit: number;
+  },
+): Promise<CreditProposal[]> {
+  return await select(
+    database,
+    sql`credit_proposal_id > ${query.afterId}
+      and ${query.states === undefined ? sql`true` : sql`state = any(${query.states}::text[])`}
+      and ${query.customerId === undefined ? sql`true` : sql`customer_id = ${query.customerId}`}`,
+    query.limit,
+  );
+}
+
+/** @throws TallystickError NOT_FOUND */
+export async function getCreditProposal(
+  database: LedgerDatabase | LedgerTransaction,
+  creditProposalId: bigint,
+): Promise<CreditProposal> {
+  const [found] = await select(database, sql`credit_proposal_id = ${creditProposalId}`, 1);
+  if (found !== undefined) return found;
+  throw new TallystickError('There is no such credit proposal.', { code: 'NOT_FOUND', retry: false });
+}
+
+/**
+ * A person decides. Approved, the jobs create the credit note once; rejected, nothing is ever given back for it and its
+ * corrections count as written off. The audit row is in the same transaction.
+ * @throws TallystickError NOT_FOUND, CONFLICT when it was decided before
+ */
+export async function decideCredit(
+  database: LedgerDatabase,
+  decision: {
+    creditProposalId: bigint;
+    state: 'approved' | 'rejected';
+    reason: string | null;
+    actor: string;
+    now: Date;
+  },
+): Promise<CreditProposal> {
+  const { creditProposalId, state, reason, actor, now } = decision;
+  return await database.transaction().execute(async (transaction) => {
+    const before = await getCreditProposal(transaction, creditProposalId);
+    const decided = await sql`
+      update credit_proposals set state = ${state}, decided_by = ${actor}, decided_reason = ${reason}, decided_at = ${now}
+      where credit_proposal_id = ${creditProposalId} and state = 'proposed'`.execute(transaction);
+    if (decided.numAffectedRows !== 1n) {
+      throw new TallystickError(`Credit proposal ${creditProposalId} is ${before.state} already.`, {
+        code: 'CONFLICT',
+        retry: false,
+      });
+    }
+    if (state === 'rejected') {
+      await sql`update hourly_usage set written_off_at = ${now} where credit_proposal_id = ${creditProposalId}`.execute(
+        transaction,
+      );
+    }
+    await writeAudit(transaction, {
+      actor,
+      action: state === 'approved' ? 'credit.approve' : 'credit.reject',
+      target: `credit-${creditProposalId}`,
+      details: {
+        invoice_id: before.invoiceId,
+        token_count: String(before.tokenCount),
+        amount_minor: String(before.amountMinor),
+        reason,
+      },
+      now,
+    });
+    return await getCreditProposal(transaction, creditProposalId);
+  });
+}
+
+/** The credit note exists. Audited. */
+export async function markCreditCreated(
+  database: LedgerDatabase,
+  created: { creditProposalId: bigint; creditNoteId: string; now: Date },
+): Promise<void> {
+  const { creditProposalId, creditNoteId, now } = created;
+  await database.transaction().execute(async (transaction) => {
+    const marked = await sql`
+      update credit_proposals set state = 'created', credit_note_id = ${creditNoteId}, created_at = ${now}, last_error = null
+      where credit_proposal_id = ${creditProposalId} and state = 'approved'`.execute(transaction);
+    if (marked.numAffectedRows !== 1n) return;
+    await writeAudit(transaction, {
+      actor: JOB,
+      action: 'credit.create',
+      target: `credit-${creditProposalId}`,
+      details: { credit_note_id: creditNoteId },
+      now,
+    });
+  });
+}
+
+/** Stripe refused; a person sees why, and the next run tries again. */
+export async function markCreditFailed(
+  database: LedgerDatabase,
+  creditProposalId: bigint,
+  error: string,
+): Promise<void> {
+  await sql`update credit_proposals set last_error = ${error} where credit_proposal_id = ${creditProposalId}`.execute(
+    database,
+  );
+}
+
+async function select(
+  database: LedgerDatabase | LedgerTransaction,
+  where: ReturnType<typeof sql>,
+  limit: number,
+): Promise<CreditProposal[]> {
+  const rows = await sql<CreditProposal>`
+    select credit_proposal_id as "creditProposalId", customer_id as "customerId", invoice_id as "invoiceId",
+      stripe_meter_id as "stripeMeterId", product_name as "productName", line_id as "lineId", period_start as "periodStart",
+      period_end as "periodEnd", token_count as "tokenCount", currency, amount_minor as "amountMinor", cause, state,
+      idempotency_key as "idempotencyKey", credit_note_id as "creditNoteId", decided_by as "decidedBy",
+      decided_reason as "decidedReason", proposed_at as "proposedAt", decided_at as "decidedAt", created_at as "createdAt",
+      last_error as "lastError"
+    from credit_proposals where ${where} order by credit_proposal_id limit ${limit}`.execute(database);
+  return rows.rows;
+}

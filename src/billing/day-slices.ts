@@ -1,0 +1,81 @@
+import { type RawBuilder, sql } from 'kysely';
+import { DAY_MS, HOUR_MS, type TimeWindow } from '../platform/clock.ts';
+
+/** Of `meter_pushes` under this alias: whether Stripe bills it, or will. */
+export function isBilledPush(alias: string): RawBuilder<boolean> {
+  return sql<boolean>`${sql.ref(`${alias}.status`)} in ('pending', 'delivered') and ${sql.ref(`${alias}.written_off_at`)} is null`;
+}
+
+/** The UTC days of a period; its first and last may be parts of a day. */
+export function daySlices(period: TimeWindow): TimeWindow[] {
+  const slices: TimeWindow[] = [];
+  let start = period.start;
+  while (start < period.end) {
+    const midnight = new Date((Math.floor(start.getTime() / DAY_MS) + 1) * DAY_MS);
+    const end = midnight < period.end ? midnight : period.end;
+    slices.push({ start, end });
+    start = end;
+  }
+  return slices;
+}
+
+/**
+ * Which pushes a day has, as a query of one row. A push keeps its usage for as long as it is not withdrawn.
+ * @param slice alias of a row with `slice_start` and `slice_end`
+ */
+export function pushFingerprint(customerId: string, slice: string): RawBuilder<{ fingerprint: string }> {
+  const [start, end] = [sql.ref(`${slice}.slice_start`), sql.ref(`${slice}.slice_end`)];
+  return sql`
+    select count(*) || '.' || coalesce(bit_xor(hashint8extended(push.meter_push_id, 0)), 0) || '.' ||
+      coalesce(sum(push.delta_token_count), 0) as fingerprint
+    from meter_pushes push
+    where push.customer_id = ${customerId} and push.window_start > ${start} - interval '1 hour'
+      and push.window_start < ${end}
+      and push.event_timestamp >= ${start} and push.event_timestamp < ${end} and ${isBilledPush('push')}`;
+}
+
+/** Each day of each period. Two periods may share a part of a day, so a slice is named by both of its ends. */
+export function unnestDays(periods: readonly TimeWindow[]) {
+  const days = periods.flatMap((period) => daySlices(period).map((day) => ({ ...day, period })));
+  const column = (pick: (day: (typeof days)[number]) => Date) => days.map((day) => pick(day).toISOString());
+  return sql`(select * from unnest(${column((day) => day.start)}::timestamptz[], ${column((day) => day.end)}::timestamptz[],
+    ${column((day) => day.period.start)}::timestamptz[], ${column((day) => day.period.end)}::timestamptz[])
+    as given(slice_start, slice_end, period_start, period_end))`;
+}
+
+/** Slices as rows. */
+export function unnestSlices(slices: readonly TimeWindow[]) {
+  return sql`(select * from unnest(${slices.map(({ start }) => start.toISOString())}::timestamptz[],
+    ${slices.map(({ end }) => end.toISOString())}::timestamptz[]) as given(slice_start, slice_end))`;
+}
+
+/**
+ * What the pushes of these slices bill, from the rows, as a query of `slice_start`, `slice_end`, `stripe_meter_id`,
+ * `token_type`, `model`, `feature`, `subject` (null without users) and `token_count`.
+ */
+export function billedUsage(
+  customerId: string,
+  slices: readonly TimeWindow[],
+  { users }: { users: boolean },
+): RawBuilder<unknown> {
+  const first = new Date(Math.min(...slices.map(({ start }) => start.getTime())) - HOUR_MS);
+  const last = new Date(Math.max(...slices.map(({ end }) => end.getTime())));
+  const rows = sql`
+    select meter_push_id, token_type, model, feature, subject, delta_token_count as token_count from hourly_usage
+    where customer_id = ${customerId} and window_start > ${first} and window_start < ${last} and meter_push_id is not null`;
+  // Where nobody asks for users, pushes are joined to sums over them, which are far fewer.
+  const usage = users
+    ? rows
+    : sql`
+    select meter_push_id, token_type, model, feature, null as subject, sum(token_count) as token_count from (${rows}) as row
+    group by 1, 2, 3, 4`;
+  return sql`
+      select slice.slice_start, slice.slice_end, push.stripe_meter_id, usage.token_type, usage.model, usage.feature,
+        usage.subject, sum(usage.token_count) as token_count
+      from (${usage}) as usage
+      join meter_pushes push on push.meter_push_id = usage.meter_push_id
+      join ${unnestSlices(slices)} as slice
+        on push.event_timestamp >= slice.slice_start and push.event_timestamp < slice.slice_end
+      where ${isBilledPush('push')}
+      group by 1, 2, 3, 4, 5, 6, 7`;
+}

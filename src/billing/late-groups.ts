@@ -1,0 +1,104 @@
+import { sql } from 'kysely';
+import type { RatePrice } from '../../pricing/rating/rate-price.ts';
+import { boundMeter } from '../catalog/bound-meter.ts';
+import { readStoredPrice, type StoredPrice } from '../catalog/stored-price.ts';
+import type { LedgerTransaction } from '../platform/database/database.ts';
+import { CARRY_TO_NEXT_INVOICE } from './meter-pushes.ts';
+
+/** Carried usage of one customer, meter and missed period: what one item bills, or one credit note gives back. */
+export interface LateGroup {
+  customerId: string;
+  stripeMeterId: string;
+  productName: string;
+  /** The service period that it missed. */
+  periodStart: Date;
+  periodEnd: Date;
+  /** The final invoice of that period; null when the ledger knows none. */
+  missedInvoiceId: string | null;
+  lineId: string | null;
+  usedFrom: Date;
+  usedTo: Date;
+  tokenCount: bigint;
+  currency: string;
+  /** The price in force then; null: of a kind that cannot be rated. */
+  price: RatePrice | null;
+  /** What was billed of that meter and period before. */
+  billedQuantity: bigint;
+  /** Subscriptions that bill this meter now. */
+  subscriptionIds: readonly string[];
+  hourlyUsageIds: readonly bigint[];
+}
+
+interface RawGroup extends StoredPrice, Omit<LateGroup, 'price' | 'hourlyUsageIds'> {
+  hourlyUsageIds: string[];
+}
+
+/**
+ * What is carried, by customer, meter and missed period, with the rows locked until the transaction ends. The price is
+ * the one the missed invoice was closed with, else the item's of today. Usage that no item has a price for is left out:
+ * it goes on waiting.
+ */
+export async function lockLateGroups(
+  transaction: LedgerTransaction,
+  customerIds: readonly string[],
+): Promise<LateGroup[]> {
+  const locked = await sql<{ id: string }>`
+    select hourly_usage_id::text as id from hourly_usage
+    where quarantine_reason = ${CARRY_TO_NEXT_INVOICE} and late_item_id is null and credit_proposal_id is null
+      and written_off_at is null and meter_push_id is null and customer_id = any(${customerIds}::text[])
+    order by hourly_usage_id for update skip locked`.execute(transaction);
+  if (locked.rows.length === 0) return [];
+  const rows = await sql<RawGroup>`
+    with carried as (
+      select h.hourly_usage_id, h.customer_id, h.model, h.feature, h.token_type, h.delta_token_count, h.window_start,
+        h.window_start + make_interval(mins => h.part_start_minute) as used_at
+      from hourly_usage h where h.hourly_usage_id = any(${locked.rows.map((row) => row.id)}::bigint[])),
+    placed as (
+      select c.*, binding.stripe_meter_id, coalesce(missed.product_name, item.product_name) as product_name,
+        coalesce(missed.period_start, invoice.period_start, date_trunc('day', c.used_at, 'UTC')) as period_start,
+        coalesce(missed.period_end, invoice.period_end, date_trunc('day', c.used_at, 'UTC') + interval '1 day') as period_end,
+        coalesce(missed.invoice_id, case when invoice.status in ('open', 'paid', 'uncollectible') then invoice.invoice_id end) as missed_invoice_id,
+        missed.line_id, coalesce(missed.currency, item.currency) as currency,
+        case when missed.invoice_id is null then item.unit_amount_decimal else missed.unit_amount_decimal end as unit_amount_decimal,
+        case when missed.invoice_id is null then item.tiers_mode else missed.tiers_mode end as tiers_mode,
+        case when missed.invoice_id is null then item.price_tiers else missed.price_tiers end as price_tiers,
+        missed.invoice_quantity
+      from carried c
+      join lateral (${boundMeter('c')}) binding on true
+      left join lateral (
+        select m.*, i.currency from close_meters m join invoices i on i.invoice_id = m.invoice_id
+        where m.customer_id = c.customer_id and m.stripe_meter_id = binding.stripe_meter_id
+          and c.used_at >= m.period_start and c.used_at < m.period_end
+        order by m.period_start desc limit 1) missed on true
+      left join lateral (
+        select i.invoice_id, i.status, i.period_start, i.period_end from invoices i
+        where i.customer_id = c.customer_id and c.used_at >= i.period_start and c.used_at < i.period_end
+          and i.status not in ('void', 'deleted')
+        order by i.period_start desc limit 1) invoice on true
+      left join lateral (
+        select s.product_name, s.currency, s.unit_amount_decimal, s.tiers_mode, s.price_tiers from subscription_items s
+        where s.customer_id = c.customer_id and s.stripe_meter_id = binding.stripe_meter_id
+        order by s.active desc, s.synced_at desc, s.subscription_item_id limit 1) item on true
+      where missed.invoice_id is not null or item.currency is not null)
+    select p.customer_id as "customerId", p.stripe_meter_id as "stripeMeterId", max(p.product_name) as "productName",
+      p.period_start as "periodStart", p.period_end as "periodEnd", max(p.missed_invoice_id) as "missedInvoiceId",
+      max(p.line_id) as "lineId", min(p.window_start) as "usedFrom", max(p.window_start) + interval '1 hour' as "usedTo",
+      sum(p.delta_token_count)::bigint as "tokenCount", max(p.currency) as currency, max(p.unit_amount_decimal) as unit_amount_decimal,
+      max(p.tiers_mode) as tiers_mode, (array_agg(p.price_tiers))[1] as price_tiers,
+      (coalesce(max(p.invoice_quantity), (
+        select coalesce(sum(m.delta_token_count), 0) from meter_pushes m
+        where m.customer_id = p.customer_id and m.stripe_meter_id = p.stripe_meter_id and m.status = 'delivered'
+          and m.event_timestamp >= p.period_start and m.event_timestamp < p.period_end), 0) + (
+        select coalesce(sum(l.token_count), 0) from late_items l
+        where l.customer_id = p.customer_id and l.stripe_meter_id = p.stripe_meter_id and l.period_start = p.period_start))::bigint as "billedQuantity",
+      (select coalesce(array_agg(distinct s.subscription_id), '{}') from subscription_items s
+        where s.customer_id = p.customer_id and s.stripe_meter_id = p.stripe_meter_id and s.active) as "subscriptionIds",
+      array_agg(p.hourly_usage_id::text order by p.hourly_usage_id) as "hourlyUsageIds"
+    from placed p group by p.customer_id, p.stripe_meter_id, p.period_start, p.period_end
+    order by 1, 2, 4`.execute(transaction);
+  return rows.rows.map(({ unit_amount_decimal, tiers_mode, price_tiers, hourlyUsageIds, ...group }) => ({
+    ...group,
+    price: readStoredPrice({ unit_amount_decimal, tiers_mode, price_tiers }),
+    hourlyUsageIds: hourlyUsageIds.map(BigInt),
+  }));
+}

@@ -1,0 +1,216 @@
+import { createHash } from 'node:crypto';
+import { sql } from 'kysely';
+import { rateMeter } from '../../pricing/closing/certificate.ts';
+import { speakLateItem } from '../../pricing/closing/words.ts';
+import { amountMinor } from '../../pricing/rating/rating.ts';
+import type { LateItemState } from '../closing/states.ts';
+import type { LedgerDatabase } from '../platform/database/database.ts';
+import { type LateGroup, lockLateGroups } from './late-groups.ts';
+import { CARRY_TO_NEXT_INVOICE } from './meter-pushes.ts';
+import { readTopUpLeft } from './minimums.ts';
+
+/** Usage that missed its own invoice, as one item of a later one. */
+export interface LateItem {
+  lateItemId: bigint;
+  customerId: string;
+  invoiceId: string;
+  subscriptionId: string;
+  missedInvoiceId: string | null;
+  stripeMeterId: string;
+  productName: string;
+  periodStart: Date;
+  periodEnd: Date;
+  usedFrom: Date;
+  usedTo: Date;
+  tokenCount: bigint;
+  currency: string;
+  unitAmountDecimal: string | null;
+  amountMinor: bigint;
+  description: string;
+  idempotencyKey: string;
+  state: LateItemState;
+  invoiceItemId: string | null;
+}
+
+/** Which of these customers have carried usage that nothing bills yet. */
+export async function findCarryingCustomers(
+  database: LedgerDatabase,
+  customerIds: readonly string[],
+): Promise<Set<string>> {
+  const rows = await sql<{ customerId: string }>`
+    select distinct customer_id as "customerId" from hourly_usage
+    where quarantine_reason = ${CARRY_TO_NEXT_INVOICE} and late_item_id is null and credit_proposal_id is null
+      and written_off_at is null and customer_id = any(${customerIds}::text[])`.execute(database);
+  return new Set(rows.rows.map((row) => row.customerId));
+}
+
+/**
+ * Turns a customer's carried usage into items of a draft, committed before any call: one for each meter and missed
+ * period, at the price of then. Each row of usage belongs to one item for good, so no run plans it twice. What another
+ * subscription of the customer bills waits for that one's draft; a sum below zero is no item (see credit proposals).
+ */
+export async function planLateItems(
+  database: LedgerDatabase,
+  draft: { invoiceId: string; customerId: string; subscriptionId: string; currency: string; now: Date },
+): Promise<number> {
+  return await database.transaction().execute(async (transaction) => {
+    const groups = await lockLateGroups(transaction, [draft.customerId]);
+    let count = 0;
+    for (const group of groups) {
+      const isElsewhere =
+        group.subscriptionIds.length > 0 && !group.subscriptionIds.includes(draft.subscriptionId);
+      if (group.tokenCount <= 0n || group.currency !== draft.currency || isElsewhere) continue;
+      const full = amountOf(group);
+      if (full === null) continue;
+      const amount = absorb(
+        full,
+        await readTopUpLeft(transaction, {
+          invoiceId: group.missedInvoiceId,
+          stripeMeterId: group.stripeMeterId,
+        }),
+      );
+      const item = await transaction
+        .insertInto('late_items')
+        .values({
+          customer_id: draft.customerId,
+          invoice_id: draft.invoiceId,
+          subscription_id: draft.subscriptionId,
+          missed_invoice_id: group.missedInvoiceId,
+          stripe_meter_id: group.stripeMeterId,
+          product_name: group.productName,
+          period_start: group.periodStart,
+          period_end: group.periodEnd,
+          used_from: group.usedFrom,
+          used_to: group.usedTo,
+          token_count: group.tokenCount,
+          currency: group.currency,
+          unit_amount_decimal: amount.unitAmountDecimal,
+          amount_minor: amount.amountMinor,
+          absorbed_minor: amount.absorbedMinor,
+          description: speakLateItem({
+            productName: group.productName,
+            tokenCount: group.tokenCount,
+            start: group.periodStart.toISOString(),
+            end: group.periodEnd.toISOString(),
+          }).slice(0, 500),
+          idempotency_key: keyOf(draft.invoiceId, group),
+          planned_at: draft.now,
+        })
+        .returning('late_item_id')
+        .executeTakeFirstOrThrow();
+      await sql`update hourly_usage set late_item_id = ${item.late_item_id}
+                where hourly_usage_id = any(${group.hourlyUsageIds.map(String)}::bigint[])`.execute(
+        transaction,
+      );
+      count += 1;
+    }
+    return count;
+  });
+}
+
+/** A price for a token is shown as such; of tiers the item costs what it would have made the invoice cost more. */
+function amountOf({ price, tokenCount, billedQuantity }: LateGroup) {
+  if (price === null) return null;
+  if (price.kind === 'per_unit') {
+    const { unitAmountDecimal } = price;
+    return { unitAmountDecimal, amountMinor: amountMinor(tokenCount, unitAmountDecimal) };
+  }
+  const before = rateMeter(billedQuantity, price) ?? 0n;
+  const after = rateMeter(billedQuantity + tokenCount, price) ?? 0n;
+  // A volume price may fall for all when the total rises: nothing is taken back for usage.
+  return { unitAmountDecimal: null, amountMinor: after > before ? after - before : 0n };
+}
+
+/** Less what the missed invoice's top-up to its minimum has paid for already; then there is no price for a token. */
+function absorb(full: { unitAmountDecimal: string | null; amountMinor: bigint }, topUpLeft: bigint) {
+  const absorbedMinor = full.amountMinor < topUpLeft ? full.amountMinor : topUpLeft;
+  if (absorbedMinor === 0n) return { ...full, absorbedMinor };
+  return { unitAmountDecimal: null, amountMinor: full.amountMinor - absorbedMinor, absorbedMinor };
+}
+
+function keyOf(invoiceId: string, group: LateGroup): string {
+  const facts = [invoiceId, group.stripeMeterId, ...group.hourlyUsageIds.map(String)].join('|');
+  return `tallystick_late_${createHash('sha256').update(facts).digest('hex').slice(0, 40)}`;
+}
+
+/** Items of these invoices, in the order they were planned. */
+export async function readLateItems(
+  database: LedgerDatabase,
+  invoiceIds: readonly string[],
+): Promise<LateItem[]> {
+  return await selectLateItems(database, sql`l.invoice_id = any(${invoiceIds}::text[])`);
+}
+
+/** Items whose draft came to nothing, or was final before they were on it: they wait for the customer's next one. */
+export async function readStrandedItems(
+  database: LedgerDatabase,
+  customerIds: readonly string[],
+): Promise<LateItem[]> {
+  return await selectLateItems(
+    database,
+    sql`l.customer_id = any(${customerIds}::text[]) and exists (
+      select 1 from closes c where c.invoice_id = l.invoice_id and (
+        (c.state in ('deleted', 'voided', 'left_alone') and l.state in ('planned', 'created'))
+        or (c.state in ('finalized', 'finalized_without_us') and l.state = 'planned')))`,
+  );
+}
+
+async function selectLateItems(database: LedgerDatabase, where: ReturnType<typeof sql>): Promise<LateItem[]> {
+  const rows = await sql<LateItem>`
+    select late_item_id as "lateItemId", customer_id as "customerId", invoice_id as "invoiceId", subscription_id as "subscriptionId",
+      missed_invoice_id as "missedInvoiceId", stripe_meter_id as "stripeMeterId", product_name as "productName",
+      period_start as "periodStart", period_end as "periodEnd", used_from as "usedFrom", used_to as "usedTo",
+      token_count as "tokenCount", currency, unit_amount_decimal as "unitAmountDecimal", amount_minor as "amountMinor",
+      description, idempotency_key as "idempotencyKey", state, invoice_item_id as "invoiceItemId"
+    from late_items l where ${where} order by late_item_id`.execute(database);
+  return rows.rows;
+}
+
+/** The item is on its draft. */
+export async function markLateItemCreated(
+  database: LedgerDatabase,
+  created: { lateItemId: bigint; invoiceItemId: string; now: Date },
+): Promise<void> {
+  await sql`update late_items set state = 'created', invoice_item_id = ${created.invoiceItemId}, created_at = ${created.now}
+            where late_item_id = ${created.lateItemId} and state = 'planned'`.execute(database);
+}
+
+/** The item is on an invoice that is final. */
+export async function markLateItemInvoiced(
+  database: LedgerDatabase,
+  invoiced: { lateItemId: bigint; invoiceItemId: string; now: Date },
+): Promise<void> {
+  await sql`update late_items set state = 'invoiced', invoice_item_id = ${invoiced.invoiceItemId},
+              created_at = coalesce(created_at, ${invoiced.now}::timestamptz), invoiced_at = ${invoiced.now}
+            where late_item_id = ${invoiced.lateItemId} and state <> 'invoiced'`.execute(database);
+}
+
+/**
+ * Gives a stranded item to another draft, to be made there under another key. Only after Stripe was asked and has no
+ * item of the old one.
+ */
+export async function moveLateItem(
+  database: LedgerDatabase,
+  item: LateItem,
+  draft: { invoiceId: string; subscriptionId: string },
+): Promise<void> {
+  const [base = item.idempotencyKey, number = '1'] = item.idempotencyKey.split('.');
+  await sql`
+    update late_items set state = 'planned', invoice_item_id = null, created_at = null, invoice_id = ${draft.invoiceId},
+      subscription_id = ${draft.subscriptionId}, idempotency_key = ${`${base}.${Number(number) + 1}`}
+    where late_item_id = ${item.lateItemId} and invoice_id = ${item.invoiceId} and state <> 'invoiced'`.execute(
+    database,
+  );
+}
+
+/** The item that Stripe still has waiting will be on this draft. */
+export async function followLateItem(
+  database: LedgerDatabase,
+  item: LateItem,
+  found: { invoiceId: string; invoiceItemId: string; now: Date },
+): Promise<void> {
+  await sql`
+    update late_items set state = 'created', invoice_item_id = ${found.invoiceItemId}, invoice_id = ${found.invoiceId},
+      created_at = coalesce(created_at, ${found.now}::timestamptz)
+    where late_item_id = ${item.lateItemId} and state <> 'invoiced'`.execute(database);
+}

@@ -1,0 +1,50 @@
+import { sql } from 'kysely';
+import type { LedgerDatabase } from '../platform/database/database.ts';
+
+/**
+ * `routine`: a sample; `doubt`: something gave reason to look; `preview`: a person wants to see an invoice; `close`: an
+ * invoice is closed.
+ */
+export type ReadPurpose = 'routine' | 'doubt' | 'preview' | 'close';
+
+/**
+ * Takes reads, one unless told otherwise, out of the day's budget before they are made: a crash may waste them, never
+ * exceed it.
+ * @returns false when the budget of that UTC day has not so many left
+ */
+export async function takeStripeRead(
+  database: LedgerDatabase,
+  take: { purpose: ReadPurpose; now: Date; limitPerDay: number; readCount?: number },
+): Promise<boolean> {
+  const { readCount = 1 } = take;
+  if (take.limitPerDay < readCount) return false;
+  const taken = await sql`
+    insert into stripe_reads as known (read_on, purpose, read_count)
+    values (${take.now.toISOString().slice(0, 10)}::date, ${take.purpose}, ${readCount})
+    on conflict (read_on, purpose) do update set read_count = known.read_count + ${readCount}
+      where known.read_count + ${readCount} <= ${take.limitPerDay}`.execute(database);
+  return (taken.numAffectedRows ?? 0n) === 1n;
+}
+
+/** Reads of the UTC day that holds `now`. */
+export async function countStripeReads(
+  database: LedgerDatabase,
+  purpose: ReadPurpose,
+  now: Date,
+): Promise<number> {
+  const row = await database
+    .selectFrom('stripe_reads')
+    .select('read_count')
+    .where('read_on', '=', now.toISOString().slice(0, 10))
+    .where('purpose', '=', purpose)
+    .executeTakeFirst();
+  return row?.read_count ?? 0;
+}
+
+/** Counts reads that must be made whatever they cost: each invoice is read to be closed. */
+export async function noteStripeReads(
+  database: LedgerDatabase,
+  note: { purpose: ReadPurpose; now: Date; readCount: number },
+): Promise<void> {
+  await takeStripeRead(database, { ...note, limitPerDay: 2_000_000_000 });
+}

@@ -1,0 +1,102 @@
+import { type RawBuilder, sql } from 'kysely';
+import type { LedgerDatabase } from '../platform/database/database.ts';
+import { boundMeter } from './bound-meter.ts';
+
+/**
+ * Three synchronizations. A period that has ended, or a draft, is believed no longer than that: the invoice
+ * may be finalized by now, and Stripe takes usage for it without a word and never bills it.
+ */
+export const CATALOG_FRESH = '30 minutes';
+
+/**
+ * Where Stripe would bill usage of one customer's meter at one instant, as a query of one row:
+ * - `item_count`: items on the meter that had not ended by then. None: nobody bills it.
+ * - `place_count`: invoices to come that it would be on: the running period of an active item, or a draft of its
+ *   subscription. None: its invoices are final. Two or more: it would be billed as often.
+ * - `is_stale`: what is known of them is too old to be believed.
+ *
+ * Items at a price of zero charge nothing twice: beside one that charges they count for nothing, so that such a price may
+ * bind a further model to the meter. An item that had left its subscription by the end of a draft's period is not on that draft; one whose subscription
+ * ended is on its last.
+ */
+export function billingPlaces(usage: {
+  customerId: RawBuilder<unknown>;
+  stripeMeterId: RawBuilder<unknown>;
+  billedAt: RawBuilder<unknown>;
+  now: Date;
+}): RawBuilder<{ item_count: number; place_count: number; is_stale: boolean | null }> {
+  const { customerId, stripeMeterId, billedAt, now } = usage;
+  const isOld = (alias: string) =>
+    sql`${sql.ref(alias)}.synced_at < ${now}::timestamptz - ${CATALOG_FRESH}::interval`;
+  return sql`
+    select count(*)::int as item_count,
+      greatest(count(*) filter (where (is_running or draft_synced_at is not null) and not ${isFree('i')}),
+        least(1, count(*) filter (where is_running or draft_synced_at is not null)))::int as place_count,
+      bool_or(case when is_running then ${isOld('i')} and i.current_period_end <= ${now}
+        else (i.active and ${isOld('i')}) or draft_synced_at < ${now}::timestamptz - ${CATALOG_FRESH}::interval end) as is_stale
+    from subscription_items i
+    cross join lateral (
+      -- An item that joined its subscription later bills from then on.
+      select i.active and ${billedAt} >= greatest(i.current_period_start, i.started_at) as is_running) period
+    left join lateral (
+      select min(v.synced_at) as draft_synced_at from invoices v
+      where not is_running and v.customer_id = i.customer_id and v.subscription_id = i.subscription_id
+        -- A record is taken for the running period only.
+        and i.stripe_meter_id not like 'legacy:%' and v.status = 'draft' and v.sealed_at is null and ${billedAt} >= v.period_start and ${billedAt} < v.period_end
+        and (i.started_at is null or i.started_at < v.period_end)
+        and (i.ends_at is null or i.ends_at >= v.period_end or i.subscription_status in ('canceled', 'incomplete_expired'))
+      ) draft on true
+    where i.customer_id = ${customerId} and i.stripe_meter_id = ${stripeMeterId}
+      and case when i.ends_at is null then i.active else ${billedAt} < i.ends_at end`;
+}
+
+/** Of `subscription_items` under this alias: whether its price is zero, whatever is used. */
+export function isFree(alias: string): RawBuilder<boolean> {
+  return sql<boolean>`coalesce(${sql.ref(`${alias}.unit_amount_decimal`)}::numeric = 0, false)`;
+}
+
+/** A customer's meter that two or more items would bill, each all of its usage. */
+export interface DoubleBinding {
+  customerId: string;
+  stripeMeterId: string;
+  eventName: string;
+  subscriptionItemIds: string[];
+  /** Tokens that wait for one of the items to go. */
+  heldTokenCount: bigint;
+}
+
+export async function readDoubleBindings(database: LedgerDatabase, now: Date): Promise<DoubleBinding[]> {
+  const rows = await sql<DoubleBinding>`
+    with doubled as (
+      select i.customer_id, i.stripe_meter_id, array_agg(i.subscription_item_id order by i.list_position, i.subscription_item_id) as ids
+      from subscription_items i
+      where i.active and (i.ends_at is null or i.ends_at > ${now}) and i.stripe_meter_id is not null and not ${isFree('i')}
+      group by i.customer_id, i.stripe_meter_id having count(*) > 1),
+    held as (
+      select h.customer_id, b.stripe_meter_id, sum(h.delta_token_count)::bigint as tokens
+      from hourly_usage h
+      cross join lateral (${boundMeter('h')}) b
+      where h.quarantine_reason = 'double_binding' and h.written_off_at is null
+      group by h.customer_id, b.stripe_meter_id)
+    select d.customer_id as "customerId", d.stripe_meter_id as "stripeMeterId", m.event_name as "eventName",
+      d.ids as "subscriptionItemIds", coalesce(held.tokens, 0)::bigint as "heldTokenCount"
+    from doubled d
+    join stripe_meters m on m.stripe_meter_id = d.stripe_meter_id
+    left join held on held.customer_id = d.customer_id and held.stripe_meter_id = d.stripe_meter_id
+    order by 1, 2`.execute(database);
+  return rows.rows;
+}
+
+/**
+ * Subscriptions to be read again because usage waits for news of them: the catalog is too old to say whether the
+ * invoice of their last period is still open. Longest unread first.
+ */
+export async function findStaleSubscriptions(database: LedgerDatabase, limit: number): Promise<string[]> {
+  const rows = await sql<{ id: string }>`
+    select i.subscription_id as id from subscription_items i
+    where i.stripe_meter_id is not null and i.customer_id in (
+      select s.customer_id from hourly_usage h join subjects s on s.subject = h.subject
+      where h.quarantine_reason = 'stale_catalog')
+    group by 1 order by min(i.synced_at), 1 limit ${limit}`.execute(database);
+  return rows.rows.map((row) => row.id);
+}

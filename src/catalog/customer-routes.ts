@@ -1,0 +1,158 @@
+import { createRoute, z } from '@hono/zod-openapi';
+import { requireScope, securityOf } from '../identity/require-scope.ts';
+import { readSnapshot } from '../platform/database/snapshot.ts';
+import { decodeCursor, encodeCursor } from '../platform/http/cursor.ts';
+import { type Api, type ApiDependencies, actorOf } from '../platform/http/dependencies.ts';
+import {
+  CursorSchema,
+  conflictProblem,
+  IdentifierSchema,
+  InstantSchema,
+  jsonContent,
+  keyedProblems,
+  notFoundProblem,
+  PageLimitSchema,
+  textSchema,
+  tooLargeProblem,
+} from '../platform/http/schemas.ts';
+import { type Customer, getCustomer, listCustomers, putCustomer } from './customers.ts';
+import { releaseQuarantine } from './release-held-usage.ts';
+import { SubjectListSchema, showSubject } from './subject-routes.ts';
+import { listSubjects } from './subjects.ts';
+
+export const CustomerParams = z.object({ customerId: IdentifierSchema.openapi({ example: 'northwind' }) });
+const PageQuery = z.strictObject({ cursor: CursorSchema.optional(), limit: PageLimitSchema });
+
+const CustomerSchema = z
+  .object({
+    customerId: z.string(),
+    name: z.string(),
+    tenantKey: z.string().nullable().openapi({
+      description: 'Value of the tenant dimension whose users belong to this customer.',
+    }),
+    stripeCustomerId: z.string().nullable(),
+    currency: z.string().nullable(),
+    subjectCount: z.int(),
+    deletedAt: InstantSchema.nullable(),
+    syncedAt: InstantSchema,
+  })
+  .openapi('Customer');
+
+const CustomerListSchema = z
+  .object({ customers: z.array(CustomerSchema), nextCursor: z.string().nullable() })
+  .openapi('CustomerList');
+
+const CustomerChangeSchema = z
+  .strictObject({
+    name: textSchema(256).trim().min(1, { error: 'must not be empty' }),
+    tenantKey: IdentifierSchema.nullable(),
+    stripeCustomerId: z
+      .string()
+      .regex(/^cus_[A-Za-z0-9_]{1,200}$/, { error: 'must be a Stripe customer id such as cus_123' })
+      .nullable(),
+  })
+  .openapi('CustomerChange');
+
+/** Adds the routes under `/v1/customers` that read and change customers. */
+export function addCustomerRoutes(api: Api, dependencies: ApiDependencies): void {
+  const { database, clock } = dependencies;
+  const common = { tags: ['Customers'], security: securityOf('sales', 'finance', 'admin') };
+  const readers = [requireScope(dependencies, 'sales', 'finance')];
+
+  const listRoute = createRoute({
+    ...common,
+    method: 'get',
+    path: '/v1/customers',
+    summary: 'List customers',
+    middleware: readers,
+    request: { query: PageQuery },
+    responses: { 200: jsonContent(CustomerListSchema, 'A page.'), ...keyedProblems },
+  });
+  api.openapi(listRoute, async (context) => {
+    const { cursor, limit } = context.req.valid('query');
+    const afterCustomerId = cursor === undefined ? null : (decodeCursor(cursor, 1)[0] ?? null);
+    const customers = await listCustomers(database, { afterCustomerId, limit: limit + 1 });
+    const page = customers.slice(0, limit);
+    const last = customers.length > limit ? page.at(-1) : undefined;
+    const nextCursor = last === undefined ? null : encodeCursor([last.customerId]);
+    return context.json({ customers: page.map(showCustomer), nextCursor }, 200);
+  });
+
+  const getRoute = createRoute({
+    ...common,
+    method: 'get',
+    path: '/v1/customers/{customerId}',
+    summary: 'One customer',
+    middleware: readers,
+    request: { params: CustomerParams },
+    responses: { 200: jsonContent(CustomerSchema, 'The customer.'), ...keyedProblems, ...notFoundProblem },
+  });
+  api.openapi(getRoute, async (context) => {
+    const customer = await getCustomer(database, context.req.valid('param').customerId);
+    return context.json(showCustomer(customer), 200);
+  });
+
+  const putRoute = createRoute({
+    ...common,
+    method: 'put',
+    path: '/v1/customers/{customerId}',
+    summary: 'Create a customer, or replace its name, tenant key and Stripe customer',
+    security: securityOf('admin'),
+    middleware: [requireScope(dependencies, 'admin')],
+    request: {
+      params: CustomerParams,
+      body: { required: true, content: { 'application/json': { schema: CustomerChangeSchema } } },
+    },
+    responses: {
+      200: jsonContent(CustomerSchema, 'Replaced.'),
+      201: jsonContent(CustomerSchema, 'Created.'),
+      ...keyedProblems,
+      ...conflictProblem,
+      ...tooLargeProblem,
+    },
+  });
+  api.openapi(putRoute, async (context) => {
+    const { customerId } = context.req.valid('param');
+    const change = { customerId, ...context.req.valid('json'), actor: actorOf(context), now: clock.now() };
+    const outcome = await putCustomer(database, change);
+    await releaseQuarantine(database, { actor: actorOf(context), now: clock.now() });
+    const customer = showCustomer(await getCustomer(database, customerId));
+    return outcome === 'created' ? context.json(customer, 201) : context.json(customer, 200);
+  });
+
+  const subjectsRoute = createRoute({
+    ...common,
+    method: 'get',
+    path: '/v1/customers/{customerId}/subjects',
+    summary: 'Subjects that belong to a customer',
+    middleware: readers,
+    request: { params: CustomerParams, query: PageQuery },
+    responses: { 200: jsonContent(SubjectListSchema, 'A page.'), ...keyedProblems, ...notFoundProblem },
+  });
+  api.openapi(subjectsRoute, async (context) => {
+    const { customerId } = context.req.valid('param');
+    const { cursor, limit } = context.req.valid('query');
+    const afterSubject = cursor === undefined ? null : (decodeCursor(cursor, 1)[0] ?? null);
+    const subjects = await readSnapshot(database, async (snapshot) => {
+      await getCustomer(snapshot, customerId);
+      return await listSubjects(snapshot, { customerId, afterSubject, limit: limit + 1 });
+    });
+    const page = subjects.slice(0, limit);
+    const last = subjects.length > limit ? page.at(-1) : undefined;
+    const nextCursor = last === undefined ? null : encodeCursor([last.subject]);
+    return context.json({ subjects: page.map(showSubject), nextCursor }, 200);
+  });
+}
+
+function showCustomer(customer: Customer) {
+  return {
+    customerId: customer.customerId,
+    name: customer.name,
+    tenantKey: customer.tenantKey,
+    stripeCustomerId: customer.stripeCustomerId,
+    currency: customer.currency,
+    subjectCount: Number(customer.subjectCount),
+    deletedAt: customer.deletedAt?.toISOString() ?? null,
+    syncedAt: customer.syncedAt.toISOString(),
+  };
+}

@@ -1,0 +1,166 @@
+import { sql } from 'kysely';
+import { writeAudit } from '../platform/database/audit.ts';
+import type { LedgerDatabase, LedgerTransaction } from '../platform/database/database.ts';
+import { TallystickError } from '../platform/errors.ts';
+
+export interface Customer {
+  customerId: string;
+  name: string;
+  tenantKey: string | null;
+  stripeCustomerId: string | null;
+  currency: string | null;
+  subjectCount: bigint;
+  deletedAt: Date | null;
+  syncedAt: Date;
+}
+
+function selectCustomers(database: LedgerDatabase) {
+  return database
+    .selectFrom('customers')
+    .selectAll('customers')
+    .select(
+      sql<bigint>`(select count(*) from subjects where subjects.customer_id = customers.customer_id)`.as(
+        'subject_count',
+      ),
+    );
+}
+
+/** Customers in the order of their ids, after a given one; deleted ones too, marked. */
+export async function listCustomers(
+  database: LedgerDatabase,
+  page: { afterCustomerId: string | null; limit: number },
+): Promise<Customer[]> {
+  let query = selectCustomers(database).orderBy('customers.customer_id').limit(page.limit);
+  if (page.afterCustomerId !== null) query = query.where('customers.customer_id', '>', page.afterCustomerId);
+  return (await query.execute()).map(toCustomer);
+}
+
+/** @throws TallystickError UNKNOWN_CUSTOMER */
+export async function getCustomer(database: LedgerDatabase, customerId: string): Promise<Customer> {
+  const row = await selectCustomers(database)
+    .where('customers.customer_id', '=', customerId)
+    .executeTakeFirst();
+  if (row === undefined) throw unknownCustomer(customerId);
+  return toCustomer(row);
+}
+
+export function unknownCustomer(customerId: string): TallystickError {
+  return new TallystickError(`No customer has the id ${JSON.stringify(customerId)}.`, {
+    code: 'UNKNOWN_CUSTOMER',
+    retry: false,
+    fix: 'List the customers, or wait for the next synchronization with Stripe.',
+  });
+}
+
+export interface CustomerChange {
+  customerId: string;
+  name: string;
+  tenantKey: string | null;
+  stripeCustomerId: string | null;
+  /** Who does it, for the audit log. */
+  actor: string;
+  now: Date;
+}
+
+/**
+ * Creates the customer or replaces its name, tenant key and Stripe customer, with an audit row in the same
+ * transaction. Subjects that came with the tenant key and belong to nobody become the customer's; those that
+ * were its own only through a tenant key it no longer has belong to nobody again.
+ * @throws TallystickError CONFLICT when another customer has the tenant key or the Stripe customer
+ */
+export async function putCustomer(
+  database: LedgerDatabase,
+  change: CustomerChange,
+): Promise<'created' | 'replaced'> {
+  try {
+    return await database.transaction().execute(async (transaction) => {
+      const before = await transaction
+        .selectFrom('customers')
+        .select(['name', 'tenant_key', 'stripe_customer_id'])
+        .where('customer_id', '=', change.customerId)
+        .forUpdate()
+        .executeTakeFirst();
+      const values = {
+        name: change.name,
+        tenant_key: change.tenantKey,
+        stripe_customer_id: change.stripeCustomerId,
+      };
+      await transaction
+        .insertInto('customers')
+        .values({
+          customer_id: change.customerId,
+          ...values,
+          currency: null,
+          deleted_at: null,
+          synced_at: change.now,
+        })
+        .onConflict((conflict) => conflict.column('customer_id').doUpdateSet(values))
+        .execute();
+      await moveTenantSubjects(transaction, change);
+      await writeAudit(transaction, {
+        actor: change.actor,
+        action: 'customer.put',
+        target: change.customerId,
+        details: { before: before ?? null, after: values },
+        now: change.now,
+      });
+      return before === undefined ? 'created' : 'replaced';
+    });
+  } catch (error) {
+    throw conflictOf(error) ?? error;
+  }
+}
+
+async function moveTenantSubjects(transaction: LedgerTransaction, change: CustomerChange): Promise<void> {
+  await transaction
+    .updateTable('subjects')
+    .set({ customer_id: null, assigned_by: null, updated_at: change.now })
+    .where('customer_id', '=', change.customerId)
+    .where('assigned_by', '=', 'tenant')
+    .where('tenant_key', 'is distinct from', change.tenantKey)
+    .execute();
+  if (change.tenantKey === null) return;
+  await transaction
+    .updateTable('subjects')
+    .set({ customer_id: change.customerId, assigned_by: 'tenant', updated_at: change.now })
+    .where('tenant_key', '=', change.tenantKey)
+    .where('customer_id', 'is', null)
+    .execute();
+}
+
+const UNIQUE_VIOLATION = '23505';
+
+function conflictOf(error: unknown): TallystickError | null {
+  const { code, constraint } = error as { code?: unknown; constraint?: unknown };
+  if (code !== UNIQUE_VIOLATION) return null;
+  const field = String(constraint).includes('tenant_key') ? 'tenantKey' : 'stripeCustomerId';
+  return new TallystickError(`Another customer has this ${field}.`, {
+    code: 'CONFLICT',
+    retry: false,
+    context: { field },
+    fix: 'Take it from that customer first.',
+    cause: error,
+  });
+}
+
+function toCustomer(row: {
+  customer_id: string;
+  name: string;
+  tenant_key: string | null;
+  stripe_customer_id: string | null;
+  currency: string | null;
+  subject_count: bigint;
+  deleted_at: Date | null;
+  synced_at: Date;
+}): Customer {
+  return {
+    customerId: row.customer_id,
+    name: row.name,
+    tenantKey: row.tenant_key,
+    stripeCustomerId: row.stripe_customer_id,
+    currency: row.currency,
+    subjectCount: row.subject_count,
+    deletedAt: row.deleted_at,
+    syncedAt: row.synced_at,
+  };
+}

@@ -1,0 +1,78 @@
+import { sql } from 'kysely';
+import type { LedgerDatabase, LedgerTransaction } from '../platform/database/database.ts';
+import type { BillingInvoiceHeader } from '../stripe/port.ts';
+
+/**
+ * Keeps what invoices bill of each meter, summed over the lines of an item. Rows that say the same as before
+ * are only touched.
+ */
+export async function storeInvoiceQuantities(
+  transaction: LedgerTransaction,
+  invoices: readonly BillingInvoiceHeader[],
+  now: Date,
+): Promise<void> {
+  const lines = invoices.flatMap((invoice) =>
+    (invoice.meteredLines ?? []).map((line) => ({ invoiceId: invoice.invoiceId, ...line })),
+  );
+  if (lines.length === 0) return;
+  await sql`
+    insert into invoice_quantities as known (invoice_id, customer_id, stripe_meter_id, period_start, period_end,
+      quantity, changed_at, seen_at)
+    select line.invoice_id, i.customer_id, item.stripe_meter_id, line.period_start, max(line.period_end),
+      sum(line.quantity)::bigint, ${now}::timestamptz, ${now}::timestamptz
+    from unnest(${lines.map((line) => line.invoiceId)}::text[], ${lines.map((line) => line.subscriptionItemId)}::text[],
+      ${lines.map((line) => line.periodStart.toISOString())}::timestamptz[],
+      ${lines.map((line) => line.periodEnd.toISOString())}::timestamptz[],
+      ${lines.map((line) => String(line.quantity))}::bigint[])
+      as line(invoice_id, subscription_item_id, period_start, period_end, quantity)
+    join invoices i on i.invoice_id = line.invoice_id
+    join subscription_items item on item.subscription_item_id = line.subscription_item_id
+    where item.stripe_meter_id is not null
+    group by line.invoice_id, i.customer_id, item.stripe_meter_id, line.period_start
+    order by 1, 3, 4
+    on conflict (invoice_id, stripe_meter_id, period_start) do update
+      set quantity = excluded.quantity, seen_at = excluded.seen_at,
+          changed_at = case when known.quantity <> excluded.quantity then excluded.changed_at else known.changed_at end`.execute(
+    transaction,
+  );
+}
+
+/**
+ * Holds every invoice quantity that may have changed its meaning against the delivered pushes of its period.
+ * Stripe may or may not have known of pushes that were delivered shortly before, so it agrees within what they
+ * add; drafts are judged again as long as they are drafts.
+ * @returns quantities judged, and how many of them disagree
+ */
+export async function judgeInvoiceQuantities(
+  database: LedgerDatabase,
+  judge: { now: Date; summaryLagMs: number },
+): Promise<{ judgedCount: number; disagreeingCount: number }> {
+  const lag = `${Math.round(judge.summaryLagMs / 1_000)} seconds`;
+  const result = await sql<{ judged_count: number; disagreeing_count: number }>`
+    with due as (
+      select q.invoice_id, q.stripe_meter_id, q.period_start, q.quantity, p.least, p.most
+      from invoice_quantities q
+      join invoices i on i.invoice_id = q.invoice_id
+      cross join lateral (
+        select coalesce(sum(case when is_known or delta < 0 then delta end), 0) as least,
+          coalesce(sum(case when is_known or delta > 0 then delta end), 0) as most
+        from (
+          select delta_token_count as delta,
+            status = 'delivered' and delivered_at <= (case when i.status = 'draft' then q.seen_at else q.changed_at end) - ${lag}::interval as is_known
+          from meter_pushes p
+          where p.customer_id = q.customer_id and p.stripe_meter_id = q.stripe_meter_id
+            and p.window_start >= q.period_start - interval '1 hour' and p.window_start < q.period_end
+            and p.event_timestamp >= q.period_start and p.event_timestamp < q.period_end
+            and (p.status in ('pending', 'delivered') or p.is_unproven)) pushes) p
+      where q.judged_at is null or q.judged_at < q.changed_at or (i.status = 'draft' and q.judged_at < q.seen_at)),
+    judged as (
+      update invoice_quantities q set judged_at = ${judge.now}, agrees = due.quantity between due.least and due.most
+      from due where q.invoice_id = due.invoice_id and q.stripe_meter_id = due.stripe_meter_id
+        and q.period_start = due.period_start
+      returning q.agrees)
+    select count(*)::int as judged_count, (count(*) filter (where not agrees))::int as disagreeing_count from judged`.execute(
+    database,
+  );
+  const counts = result.rows[0];
+  return { judgedCount: counts?.judged_count ?? 0, disagreeingCount: counts?.disagreeing_count ?? 0 };
+}

@@ -1,0 +1,143 @@
+import { createRoute, z } from '@hono/zod-openapi';
+import { requireScope, securityOf } from '../identity/require-scope.ts';
+import { decodeCursor, encodeCursor } from '../platform/http/cursor.ts';
+import { type Api, type ApiDependencies, actorOf } from '../platform/http/dependencies.ts';
+import {
+  CursorSchema,
+  IdentifierSchema,
+  InstantSchema,
+  jsonContent,
+  keyedProblems,
+  notFoundProblem,
+  PageLimitSchema,
+  TokenCountSchema,
+  textSchema,
+  tooLargeProblem,
+} from '../platform/http/schemas.ts';
+import { releaseQuarantine } from './release-held-usage.ts';
+import { assignSubject, getSubject, listSubjects, type Subject } from './subjects.ts';
+
+const SubjectParams = z.object({
+  subject: textSchema(4_096)
+    .min(1)
+    .openapi({ example: 'user-00017', description: 'The internal user id, percent-encoded.' }),
+});
+
+const SubjectSchema = z
+  .object({
+    subject: z.string(),
+    tenantKey: z.string().openapi({ description: 'As first seen; empty when the usage named none.' }),
+    customerId: z.string().nullable(),
+    assignedBy: z.enum(['tenant', 'person']).nullable(),
+    firstSeenAt: InstantSchema,
+    updatedAt: InstantSchema,
+  })
+  .openapi('Subject');
+
+export const SubjectListSchema = z
+  .object({ subjects: z.array(SubjectSchema), nextCursor: z.string().nullable() })
+  .openapi('SubjectList');
+
+const SubjectListQuery = z.strictObject({
+  customerId: IdentifierSchema.optional(),
+  unassigned: z
+    .enum(['true', 'false'])
+    .optional()
+    .openapi({ description: 'true: only subjects that belong to no customer.' }),
+  cursor: CursorSchema.optional(),
+  limit: PageLimitSchema,
+});
+
+const AssignmentSchema = z
+  .strictObject({
+    customerId: IdentifierSchema.nullable().openapi({ description: 'null: the subject belongs to nobody.' }),
+  })
+  .openapi('SubjectAssignment');
+
+const AssignedSubjectSchema = SubjectSchema.extend({
+  releasedTokenCount: TokenCountSchema.openapi({
+    description: 'Tokens that waited in quarantine, of any subject, and that the next push takes up.',
+  }),
+}).openapi('AssignedSubject');
+
+/** Adds the routes under `/v1/subjects`. */
+export function addSubjectRoutes(api: Api, dependencies: ApiDependencies): void {
+  const { database, clock } = dependencies;
+  const common = { tags: ['Customers'], security: securityOf('sales', 'finance', 'admin') };
+  const readers = [requireScope(dependencies, 'sales', 'finance')];
+
+  const listRoute = createRoute({
+    ...common,
+    method: 'get',
+    path: '/v1/subjects',
+    summary: 'List subjects, e.g. those that belong to nobody',
+    middleware: readers,
+    request: { query: SubjectListQuery },
+    responses: { 200: jsonContent(SubjectListSchema, 'A page.'), ...keyedProblems },
+  });
+  api.openapi(listRoute, async (context) => {
+    const { cursor, limit, customerId, unassigned } = context.req.valid('query');
+    const subjects = await listSubjects(database, {
+      ...(customerId === undefined ? {} : { customerId }),
+      unassignedOnly: unassigned === 'true',
+      afterSubject: cursor === undefined ? null : (decodeCursor(cursor, 1)[0] ?? null),
+      limit: limit + 1,
+    });
+    const page = subjects.slice(0, limit);
+    const last = subjects.length > limit ? page.at(-1) : undefined;
+    const nextCursor = last === undefined ? null : encodeCursor([last.subject]);
+    return context.json({ subjects: page.map(showSubject), nextCursor }, 200);
+  });
+
+  const getRoute = createRoute({
+    ...common,
+    method: 'get',
+    path: '/v1/subjects/{subject}',
+    summary: 'One subject',
+    middleware: readers,
+    request: { params: SubjectParams },
+    responses: { 200: jsonContent(SubjectSchema, 'The subject.'), ...keyedProblems, ...notFoundProblem },
+  });
+  api.openapi(getRoute, async (context) => {
+    const subject = await getSubject(database, context.req.valid('param').subject);
+    return context.json(showSubject(subject), 200);
+  });
+
+  const putRoute = createRoute({
+    ...common,
+    method: 'put',
+    path: '/v1/subjects/{subject}',
+    summary: 'Say whose a subject is; usage that waited for it is released',
+    security: securityOf('admin'),
+    middleware: [requireScope(dependencies, 'admin')],
+    request: {
+      params: SubjectParams,
+      body: { required: true, content: { 'application/json': { schema: AssignmentSchema } } },
+    },
+    responses: {
+      200: jsonContent(AssignedSubjectSchema, 'Assigned.'),
+      ...keyedProblems,
+      ...notFoundProblem,
+      ...tooLargeProblem,
+    },
+  });
+  api.openapi(putRoute, async (context) => {
+    const { subject } = context.req.valid('param');
+    const { customerId } = context.req.valid('json');
+    const actor = actorOf(context);
+    const assigned = await assignSubject(database, { subject, customerId, actor, now: clock.now() });
+    const released = await releaseQuarantine(database, { actor, now: clock.now() });
+    return context.json({ ...showSubject(assigned), releasedTokenCount: String(released) }, 200);
+  });
+}
+
+export function showSubject(subject: Subject) {
+  return {
+    subject: subject.subject,
+    tenantKey: subject.tenantKey,
+    customerId: subject.customerId,
+    assignedBy: subject.assignedBy,
+    firstSeenAt: subject.firstSeenAt.toISOString(),
+    updatedAt: subject.updatedAt.toISOString(),
+  };
+}

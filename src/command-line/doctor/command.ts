@@ -1,0 +1,117 @@
+import type { Command } from 'commander';
+import { openStepQueue } from '../../../jobs/queue/queues.ts';
+import { createOpenMeter } from '../../openmeter/client.ts';
+import { type Config, describeConfig, loadConfig, requireOutside } from '../../platform/config.ts';
+import { createLogger } from '../../platform/log.ts';
+import { print } from '../../platform/terminal/output.ts';
+import { createSource, openStores } from '../../service/services.ts';
+import { createStripe } from '../../stripe/client.ts';
+import {
+  checkAzure,
+  checkConfiguration,
+  checkOpenMeter,
+  checkStripe,
+  type Finding,
+  guarded,
+} from './checks.ts';
+
+const MARKS = { good: 'ok  ', look: 'look', bad: 'BAD ' } as const;
+
+export function addDoctorCommand(program: Command): void {
+  program
+    .command('doctor')
+    .description('check the configuration and each outside system; every finding comes with its fix')
+    .option('--json', 'print as JSON')
+    .addHelpText(
+      'after',
+      '\nWrites nothing anywhere but a queue schema in an empty ledger, and prints no secret. Exit status 1 when something is BAD.',
+    )
+    .action(async (options: { json?: boolean }) => {
+      const findings = await examine();
+      const isHealthy = findings.every((finding) => finding.verdict !== 'bad');
+      print(options.json === true, { healthy: isHealthy, findings, config: settings() }, () =>
+        findings
+          .map(
+            ({ verdict, system, what, fix }) =>
+              `${MARKS[verdict]}  ${system.padEnd(13)} ${what}${fix === undefined ? '' : `\n                     fix: ${fix}`}`,
+          )
+          .join('\n'),
+      );
+      if (!isHealthy) process.exitCode = 1;
+    });
+}
+
+/** The source that bills, and the control where there is one. */
+async function checkSources(config: Config, now: Date): Promise<Finding[]> {
+  const { CONTROL_SOURCE: control } = config;
+  const sources = [
+    createSource(config, config.USAGE_SOURCE, false),
+    ...(control === 'none' ? [] : [createSource(config, control, true)]),
+  ];
+  return (await Promise.all(sources.map((source) => checkAzure(source, config, now)))).flat();
+}
+
+async function examine(): Promise<Finding[]> {
+  const config = await guarded('configuration', async () => checkConfiguration(loadConfig(process.env)));
+  if (config.some((finding) => finding.verdict === 'bad')) return config;
+  const environment = loadConfig(process.env);
+  const complete = await guarded('configuration', async () => {
+    requireOutside(environment);
+    return [];
+  });
+  const now = new Date();
+  const outside = await Promise.all([
+    environment.AZURE_LOGS_WORKSPACE_ID === undefined && environment.AZURE_LOGS_RESOURCE_ID === undefined
+      ? []
+      : guarded('azure', () => checkSources(environment, now)),
+    environment.OPENMETER_URL === undefined
+      ? []
+      : guarded('openmeter', () => checkOpenMeter(createOpenMeter(environment))),
+    environment.STRIPE_API_KEY === undefined
+      ? []
+      : guarded('stripe', () =>
+          checkStripe(
+            createStripe({ ...environment, STRIPE_API_KEY: environment.STRIPE_API_KEY ?? '' }),
+            environment,
+            now,
+          ),
+        ),
+    guarded('ledger', () => checkStores()),
+  ]);
+  return [...config, ...complete, ...outside.flat()];
+}
+
+async function checkStores(): Promise<Finding[]> {
+  const log = createLogger('silent');
+  const stores = await openStores(loadConfig(process.env), log, { besideRunning: true });
+  try {
+    const queue = openStepQueue(stores.queue, log);
+    try {
+      await queue.waitUntilReady();
+    } finally {
+      await queue.close();
+    }
+    return [
+      {
+        system: 'ledger',
+        verdict: 'good',
+        what: `${stores.embedded ? 'embedded' : 'external'} Postgres, migrated`,
+      },
+      {
+        system: 'queue',
+        verdict: 'good',
+        what: stores.queue.redisUrl === undefined ? 'in Postgres' : 'in Redis, noeviction',
+      },
+    ];
+  } finally {
+    await stores.close();
+  }
+}
+
+function settings(): Record<string, string> | null {
+  try {
+    return describeConfig(loadConfig(process.env));
+  } catch {
+    return null;
+  }
+}

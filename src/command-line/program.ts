@@ -1,0 +1,77 @@
+import { Command } from 'commander';
+import { addCloseCommand } from '../../jobs/close/command.ts';
+import { addCollectCommand } from '../../jobs/collect/command.ts';
+import { addReconcileCommand } from '../../jobs/reconcile/command.ts';
+import { addRescanCommand } from '../../jobs/rescan/command.ts';
+import { addDemoCommand } from '../../sandbox/demo/run.ts';
+import { addClosesCommand } from '../closing/command.ts';
+import { addCostsCommand } from '../costs/command.ts';
+import { addProvisionedCommand } from '../costs/provisioned/command.ts';
+import { addKeysCommand } from '../identity/command.ts';
+import { addPlansCommand } from '../plans/command.ts';
+import { toTallystickError } from '../platform/errors.ts';
+import { addPreviewCommand } from '../previews/command.ts';
+import { addPricesCommand } from '../prices/command.ts';
+import { addDeploymentsCommand } from '../prices/deployments-command.ts';
+import { addQuarantineCommand } from '../quarantine/command.ts';
+import { addQuoteCommand } from '../quotes/command.ts';
+import { VERSION } from '../service/http-server.ts';
+import { addSimulateCommand } from '../simulations/command.ts';
+import { addStatementCommand } from '../statements/command.ts';
+import { addStatusCommand } from '../status/command.ts';
+import { addCoverageCommand } from '../usage/coverage/command.ts';
+import { addDoctorCommand } from './doctor/command.ts';
+import { addMigrateCommand } from './migrate-command.ts';
+import { addServiceCommands } from './up.ts';
+
+/** Builds the command line; one file a command. */
+export function createProgram(): Command {
+  const program = new Command('tallystick')
+    .description('Azure OpenAI token metrics, metered by OpenMeter and billed by Stripe, exactly once')
+    .version(VERSION)
+    .showHelpAfterError('(see --help)');
+  addDemoCommand(program);
+  addServiceCommands(program);
+  addMigrateCommand(program);
+  addCollectCommand(program);
+  addRescanCommand(program);
+  addStatusCommand(program);
+  addQuarantineCommand(program);
+  addCoverageCommand(program);
+  addKeysCommand(program);
+  addPlansCommand(program);
+  addPricesCommand(program);
+  addDeploymentsCommand(program);
+  addPreviewCommand(program);
+  addQuoteCommand(program);
+  addStatementCommand(program);
+  addCostsCommand(program);
+  addProvisionedCommand(program);
+  addSimulateCommand(program);
+  addReconcileCommand(program);
+  addCloseCommand(program);
+  addClosesCommand(program);
+  addDoctorCommand(program);
+  return program;
+}
+
+/** Runs one command; an error becomes one readable report on standard error and exit status 1. */
+export async function runCommandLine(argv: readonly string[]): Promise<void> {
+  const program = createProgram();
+  try {
+    await program.parseAsync([...argv]);
+  } catch (error) {
+    const known = toTallystickError(error);
+    if (argv.includes('--json')) {
+      process.stdout.write(
+        `${JSON.stringify({ error: { code: known.code, message: known.message, fix: known.fix, retry: known.retry } })}\n`,
+      );
+    }
+    process.stderr.write(
+      `${known.code}: ${known.message}\n${known.fix === undefined ? '' : `Fix: ${known.fix}\n`}`,
+    );
+    if (known.code === 'INTERNAL' && known.cause instanceof Error)
+      process.stderr.write(`${known.cause.stack}\n`);
+    process.exitCode = 1;
+  }
+}

@@ -1,0 +1,43 @@
+import type { JobDependencies } from '../../jobs/dependencies.ts';
+import { type Config, loadConfig } from '../platform/config.ts';
+import { createLogger, type Logger } from '../platform/log.ts';
+import { createJobDependencies, openStores, type Stores } from '../service/services.ts';
+
+/** What a command works with, opened from the environment and closed again whatever happens. */
+export interface CommandContext {
+  config: Config;
+  log: Logger;
+  stores: Stores;
+}
+
+/** Opens the stores for a short command, beside a running service if there is one. */
+export async function withStores<Result>(
+  work: (context: CommandContext) => Promise<Result>,
+): Promise<Result> {
+  const config = loadConfig(process.env);
+  const log = createLogger(process.env.LOG_LEVEL === undefined ? 'warn' : config.LOG_LEVEL);
+  const stores = await openStores(config, log, { besideRunning: true });
+  try {
+    return await work({ config, log, stores });
+  } finally {
+    await stores.close();
+  }
+}
+
+/** The same, with the outside systems. @throws TallystickError CONFIG naming every missing setting */
+export async function withPipeline<Result>(
+  work: (context: CommandContext & { deps: JobDependencies }) => Promise<Result>,
+): Promise<Result> {
+  return await withStores(async (context) => {
+    const deps = createJobDependencies(context.config, {
+      database: context.stores.database,
+      log: context.log,
+    });
+    return await work({ ...context, deps });
+  });
+}
+
+/** Where a service of this configuration answers. */
+export function localUrl({ HOST, PORT }: Config): string {
+  return `http://${HOST}:${PORT}`;
+}

@@ -1,0 +1,51 @@
+import type { Context } from 'hono';
+import { createMiddleware } from 'hono/factory';
+import { TallystickError } from '../platform/errors.ts';
+import type { ApiCaller, ApiDependencies, ApiEnvironment } from '../platform/http/dependencies.ts';
+import { type ApiScope, findApiKey } from './api-keys.ts';
+
+/**
+ * Lets a request pass that carries a live key with one of the scopes; `admin` always passes.
+ * @throws TallystickError UNAUTHENTICATED (no key, malformed, unknown or revoked, not told apart),
+ *   FORBIDDEN (names the missing scope)
+ */
+export function requireScope(dependencies: ApiDependencies, ...scopes: ApiScope[]) {
+  return createMiddleware<ApiEnvironment>(async (context, next) => {
+    const caller = await findCaller(dependencies, context);
+    if (caller === null) {
+      throw new TallystickError('The request carries no valid API key.', {
+        code: 'UNAUTHENTICATED',
+        retry: false,
+        fix: 'Send "Authorization: Bearer tsk_..."; make a key with "tallystick keys create".',
+      });
+    }
+    if (!caller.scopes.includes('admin') && !scopes.some((scope) => caller.scopes.includes(scope))) {
+      const needed = [...scopes.filter((scope) => scope !== 'admin'), 'admin'].join(' or ');
+      throw new TallystickError(`The API key "${caller.name}" lacks the scope ${needed}.`, {
+        code: 'FORBIDDEN',
+        retry: false,
+        fix: 'Use a key that has it.',
+      });
+    }
+    context.set('caller', caller);
+    await next();
+  });
+}
+
+/** Whoever the app works for, else the holder of the live key that a request carries; null: nobody. */
+export async function findCaller(
+  { database, clock, caller }: ApiDependencies,
+  context: Context<ApiEnvironment>,
+): Promise<ApiCaller | null> {
+  if (caller !== undefined) return caller;
+  const header = context.req.header('authorization') ?? '';
+  const plainKey = /^Bearer +(\S+)$/i.exec(header)?.[1];
+  const key = plainKey === undefined ? null : await findApiKey(database, plainKey, clock.now());
+  if (key === null) return null;
+  return { actor: `key:${key.name} (${key.apiKeyId})`, name: key.name, scopes: key.scopes };
+}
+
+/** The `security` entry of a route: HTTP bearer, with the scopes of which one is needed. */
+export function securityOf(...scopes: ApiScope[]): { apiKey: string[] }[] {
+  return scopes.map((scope) => ({ apiKey: [scope] }));
+}

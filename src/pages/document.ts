@@ -1,0 +1,43 @@
+import { html } from 'hono/html';
+import type { Api } from '../platform/http/dependencies.ts';
+
+/** The page's own sheet, and nothing else: no script, no image, no frame, no other address. */
+export const PAGE_HEADERS = {
+  'Content-Security-Policy':
+    "default-src 'none'; style-src 'self'; img-src data:; frame-ancestors 'none'; base-uri 'none'; form-action 'none'",
+  'Referrer-Policy': 'no-referrer',
+  'X-Robots-Tag': 'noindex',
+  'Cache-Control': 'no-store',
+};
+
+/** A whole page. @param page its title, and where its sheet is */
+export function pageDocument(
+  { title, stylePath }: { title: string; stylePath: string },
+  body: ReturnType<typeof html>,
+) {
+  return html`<!doctype html>
+    <html lang="en">
+      <head>
+        <meta charset="utf-8" />
+        <meta name="viewport" content="width=device-width, initial-scale=1" />
+        <meta name="robots" content="noindex" />
+        <meta name="referrer" content="no-referrer" />
+        <title>${title}</title>
+        <link rel="icon" href="data:," />
+        <link rel="stylesheet" href="${stylePath}" />
+      </head>
+      <body>
+        ${body}
+      </body>
+    </html> `;
+}
+
+/** Adds the route of a page's sheet. */
+export function addStyle(api: Api, path: string, style: string): void {
+  api.get(path, (context) =>
+    context.body(style, 200, {
+      'Content-Type': 'text/css; charset=utf-8',
+      'Cache-Control': 'public, max-age=3600',
+    }),
+  );
+}

@@ -1,0 +1,132 @@
+import type { OpenAPIHono } from '@hono/zod-openapi';
+import type { Context, Hono } from 'hono';
+import type { ApiScope } from '../../identity/api-keys.ts';
+import type { InvoiceSystem } from '../../stripe/closing/port.ts';
+import type { BillingInvoice, BillingSystem } from '../../stripe/port.ts';
+import { type Clock, HOUR_MS } from '../clock.ts';
+import type { Config } from '../config.ts';
+import type { LedgerDatabase } from '../database/database.ts';
+
+/** Reads one file of the reference page by its bare name; null when there is none. */
+export type AssetReader = (name: string) => Promise<Uint8Array<ArrayBuffer> | string | null>;
+
+/** What the API logs through; pino satisfies it. */
+export interface ApiLog {
+  info(fields: Record<string, unknown>, message: string): void;
+  warn(fields: Record<string, unknown>, message: string): void;
+  error(fields: Record<string, unknown>, message: string): void;
+}
+
+/** Stripe's previews of the last moments, by subscription. Plain data, so it may outlive a request. */
+export type PreviewCache = Map<string, { invoice: BillingInvoice; readAt: Date }>;
+
+/** Who makes a request, and what they may do. */
+export interface ApiCaller {
+  /** As the audit log and quotes name them. */
+  actor: string;
+  /** As messages to them name what they call with. */
+  name: string;
+  scopes: readonly ApiScope[];
+}
+
+/** Everything the API needs, made once at the top. */
+export interface ApiDependencies {
+  database: LedgerDatabase;
+  clock: Clock;
+  billing: BillingSystem;
+  /** Reads invoices whose lines the ledger does not have yet; absent: they are not to be had. */
+  invoicing?: Pick<InvoiceSystem, 'readInvoice'>;
+  version: string;
+  log?: ApiLog;
+  /** Webhooks of Stripe and OpenMeter, mounted at `/webhooks`. */
+  webhooks?: Hono;
+  /** Files of `swagger-ui-dist` for `/docs`; without it `/docs` answers 404. */
+  assets?: AssetReader;
+  /** Where Stripe's previews are kept for a few seconds; a fresh one for each app unless given. */
+  previewCache?: PreviewCache;
+  settings?: ApiSettings;
+  /** Asks the jobs for a run of a step; what is asked for is in the ledger, so that it may fail. */
+  enqueueStep?: (step: AskableStep, reason: string) => Promise<void>;
+  /**
+   * Who makes every request of this app, with or without a key. For an app that is called in this process alone, as by
+   * a command; one that listens to a network never has it, and no request can bring it.
+   */
+  caller?: ApiCaller;
+}
+
+/** Steps that a request may want to run soon. */
+export type AskableStep = 'rescan-usage' | 'sync-catalog' | 'reconcile' | 'sync-prices' | 'close-invoices';
+
+/** What the API takes from the configuration. */
+export interface ApiSettings {
+  quarantineAlarmHours: number;
+  /** How long the source keeps its rows. */
+  sourceRetentionDays: number;
+  /** Whether `/metrics` answers without a key. */
+  metricsPublic: boolean;
+  /** Reads of Stripe that previews of invoices may cost a day; past them the ledger answers alone. */
+  stripePreviewReadsPerDay: number;
+  /** Signs links to pages; without it a key that is kept in the ledger does. */
+  linkSigningKey?: string | undefined;
+  /** How browsers reach the service, where that is not the address of the request. */
+  publicUrl?: string | undefined;
+}
+
+export const DEFAULT_API_SETTINGS: ApiSettings = {
+  quarantineAlarmHours: 24,
+  sourceRetentionDays: 90,
+  metricsPublic: false,
+  stripePreviewReadsPerDay: 200,
+};
+
+/** How long usage may wait in quarantine before it alarms, in milliseconds. */
+export function alarmAfterMsOf({ settings = DEFAULT_API_SETTINGS }: ApiDependencies): number {
+  return settings.quarantineAlarmHours * HOUR_MS;
+}
+
+export type ApiEnvironment = { Variables: { requestId: string; caller: ApiCaller } };
+
+export type Api = OpenAPIHono<ApiEnvironment>;
+
+/** Who makes the request, as the audit log and quotes name them. */
+export function actorOf(context: Context<ApiEnvironment>): string {
+  return context.get('caller').actor;
+}
+
+/**
+ * Asks for a run of a step. What it is for is in the ledger and will be found by the step's own schedule: a queue that
+ * does not answer only makes it later.
+ */
+export async function askForStep(
+  { enqueueStep, log }: ApiDependencies,
+  step: AskableStep,
+  reason: string,
+): Promise<void> {
+  try {
+    await enqueueStep?.(step, reason);
+  } catch (error) {
+    log?.warn({ err: error, step }, 'the queue took no run; the schedule will');
+  }
+}
+
+/** The API's part of the configuration. */
+export function readApiSettings(
+  config: Pick<
+    Config,
+    | 'QUARANTINE_ALARM_HOURS'
+    | 'SOURCE_RETENTION_DAYS'
+    | 'METRICS_PUBLIC'
+    | 'STRIPE_PREVIEW_READ_BUDGET_PER_DAY'
+    | 'LINK_SIGNING_KEY'
+    | 'PUBLIC_URL'
+  >,
+): ApiSettings {
+  return {
+    quarantineAlarmHours: config.QUARANTINE_ALARM_HOURS,
+    sourceRetentionDays: config.SOURCE_RETENTION_DAYS,
+    metricsPublic: config.METRICS_PUBLIC,
+    linkSigningKey: config.LINK_SIGNING_KEY,
+    publicUrl: config.PUBLIC_URL,
+    stripePreviewReadsPerDay: config.STRIPE_PREVIEW_READ_BUDGET_PER_DAY,
+  };
+}

@@ -1,0 +1,157 @@
+import { knownThroughDay, projectionHistoryStart } from '../../pricing/previews/projection.ts';
+import { refreshStatementSlices } from '../billing/day-sums.ts';
+import { type Customer, getCustomer } from '../catalog/customers.ts';
+import { addMs, DAY_MS, type TimeWindow } from '../platform/clock.ts';
+import type { LedgerDatabase } from '../platform/database/database.ts';
+import { type LedgerSnapshot, readSnapshot } from '../platform/database/snapshot.ts';
+import type { ApiDependencies, PreviewCache } from '../platform/http/dependencies.ts';
+import { type PreviewHours, readPreviewHours } from './hours.ts';
+import { type ActiveItem, readActiveItems } from './items.ts';
+import { readStripePreview, type StripePreview } from './stripe-previews.ts';
+import { type PreviewUsageRows, previewPeriods, readPreviewUsage } from './usage.ts';
+
+/** Days before today whose open hours may hold back what counts as known, beyond the four weeks of history. */
+const OPEN_DAYS_BACK = 60;
+
+export type PreviewDependencies = ApiDependencies & { previewCache: PreviewCache };
+
+/** Which time a preview of one subscription is about, and how far it is known. */
+interface PreviewWindow {
+  now: Date;
+  period: TimeWindow;
+  hours: PreviewHours;
+  /** First millisecond of the UTC days that have open hours. */
+  openDays: ReadonlySet<number>;
+  /** Midnight UTC: days from it on are not known, or not wholly. */
+  knownThrough: Date;
+  historyStart: Date;
+}
+
+/** All that the preview of one subscription rests on. */
+export interface SubscriptionMaterial extends PreviewWindow, PreviewUsageRows {
+  subscriptionId: string;
+  items: readonly ActiveItem[];
+  stripe: StripePreview;
+}
+
+/** All that a customer's previews rest on, as the ledger had it at `now`. */
+export interface PreviewMaterial {
+  customer: Customer;
+  now: Date;
+  subscriptions: SubscriptionMaterial[];
+}
+
+/** Stripe's answers by subscription. */
+export type AskedPreviews = ReadonlyMap<string, StripePreview>;
+
+/** @throws TallystickError UNKNOWN_CUSTOMER */
+export async function gatherPreview(
+  dependencies: PreviewDependencies,
+  customerId: string,
+): Promise<PreviewMaterial> {
+  const asked = await askForPreviews(dependencies, customerId, { users: false });
+  const now = dependencies.clock.now();
+  return await readSnapshot(dependencies.database, (snapshot) =>
+    readPreview(snapshot, customerId, { asked, now }),
+  );
+}
+
+/**
+ * What comes before the snapshot: asks Stripe, and brings the kept sums of the days that are about to be read up to date.
+ * @param users whether the sums of each period's users are wanted too
+ * @throws TallystickError UNKNOWN_CUSTOMER
+ */
+export async function askForPreviews(
+  dependencies: PreviewDependencies,
+  customerId: string,
+  { users }: { users: boolean },
+): Promise<AskedPreviews> {
+  const { database, clock } = dependencies;
+  const { stripeCustomerId } = await getCustomer(database, customerId);
+  const items = await readActiveItems(database, customerId);
+  const asked = new Map<string, StripePreview>();
+  // One at a time: a customer has one or two, and Stripe's reads are rationed.
+  for (const [subscriptionId, its] of Map.groupBy(items, (item) => item.subscriptionId)) {
+    const stripe: StripePreview =
+      stripeCustomerId === null
+        ? { status: 'unavailable', reason: 'NO_STRIPE_CUSTOMER' }
+        : await readStripePreview(dependencies, {
+            stripeCustomerId,
+            subscriptionId,
+            expectedLineCount: its.reduce((count, item) => count + lineCountOf(item), 0),
+          });
+    asked.set(subscriptionId, stripe);
+    const now = clock.now();
+    const window = await readWindow(database, { items: its, stripe, now });
+    // Days with users are summed with them at once, and then serve both.
+    if (users) await refreshStatementSlices(database, customerId, { periods: [window.period], now, users });
+    await refreshStatementSlices(database, customerId, {
+      periods: previewPeriods(window),
+      now,
+      users: false,
+    });
+  }
+  return asked;
+}
+
+/**
+ * The ledger's part of a preview, by what Stripe answered before.
+ * @throws TallystickError UNKNOWN_CUSTOMER
+ */
+export async function readPreview(
+  snapshot: LedgerSnapshot,
+  customerId: string,
+  { asked, now }: { asked: AskedPreviews; now: Date },
+): Promise<PreviewMaterial> {
+  const customer = await getCustomer(snapshot, customerId);
+  const items = await readActiveItems(snapshot, customerId);
+  const subscriptions: SubscriptionMaterial[] = [];
+  for (const [subscriptionId, its] of Map.groupBy(items, (item) => item.subscriptionId)) {
+    // A subscription that came after Stripe was asked: the ledger speaks alone, as when Stripe does not answer.
+    const stripe = asked.get(subscriptionId) ?? { status: 'unavailable', reason: 'NEW_SUBSCRIPTION' };
+    const window = await readWindow(snapshot, { items: its, stripe, now });
+    const usage = await readPreviewUsage(snapshot, customerId, window);
+    subscriptions.push({ subscriptionId, items: its, stripe, ...window, ...usage });
+  }
+  return { customer, now, subscriptions };
+}
+
+async function readWindow(
+  database: LedgerDatabase,
+  { items, stripe, now }: { items: readonly ActiveItem[]; stripe: StripePreview; now: Date },
+): Promise<PreviewWindow> {
+  const period = periodOf(items, stripe);
+  const hours = await readPreviewHours(database, { since: addMs(now, -OPEN_DAYS_BACK * DAY_MS), period });
+  const collectedThrough = hours.collectedThrough ?? now;
+  const openDays = new Set(hours.openHours.map(dayOf));
+  const knownThrough = knownThroughDay(collectedThrough < now ? collectedThrough : now, openDays);
+  const historyStart = projectionHistoryStart(knownThrough, period.start);
+  return { now, period, hours, openDays, knownThrough, historyStart };
+}
+
+/** The period of the metered lines: Stripe's word, because the catalog may be one renewal behind. */
+function periodOf(items: readonly ActiveItem[], stripe: StripePreview): TimeWindow {
+  const ids = new Set(
+    items.filter((item) => item.stripeMeterId !== null).map((item) => item.subscriptionItemId),
+  );
+  const line =
+    stripe.status === 'ok'
+      ? stripe.invoice.lines.find(
+          (entry) => entry.subscriptionItemId !== null && ids.has(entry.subscriptionItemId),
+        )
+      : undefined;
+  if (line !== undefined) return { start: line.periodStart, end: line.periodEnd };
+  const item = items.find((entry) => entry.stripeMeterId !== null) ?? items[0];
+  return item?.currentPeriod ?? { start: new Date(0), end: new Date(0) };
+}
+
+/** At most so many lines an item has on an invoice: one for each tier's tokens and one for its flat amount. */
+function lineCountOf({ price }: ActiveItem): number {
+  if (price === null || price.kind === 'per_unit') return 1;
+  const tiers = price.mode === 'volume' ? price.tiers.slice(0, 1) : price.tiers;
+  return tiers.length * 2;
+}
+
+function dayOf(instant: Date): number {
+  return Math.floor(instant.getTime() / DAY_MS) * DAY_MS;
+}

@@ -1,0 +1,42 @@
+import type { RatePrice } from '../../pricing/rating/rate-price.ts';
+import { readStoredPrice } from '../catalog/stored-price.ts';
+import type { TimeWindow } from '../platform/clock.ts';
+import type { LedgerDatabase } from '../platform/database/database.ts';
+
+export interface ActiveItem {
+  subscriptionItemId: string;
+  subscriptionId: string;
+  priceId: string;
+  productName: string;
+  currency: string;
+  /** In minor units; null: of a kind that we cannot rate. */
+  price: RatePrice | null;
+  stripeMeterId: string | null;
+  currentPeriod: TimeWindow;
+  /** When the price was last read from Stripe. */
+  syncedAt: Date;
+}
+
+/** The customer's active subscription items, by subscription and then in a stable order. */
+export async function readActiveItems(database: LedgerDatabase, customerId: string): Promise<ActiveItem[]> {
+  const rows = await database
+    .selectFrom('subscription_items')
+    .selectAll()
+    .where('customer_id', '=', customerId)
+    .where('active', '=', true)
+    .orderBy('subscription_id')
+    .orderBy('product_name')
+    .orderBy('subscription_item_id')
+    .execute();
+  return rows.map((row) => ({
+    subscriptionItemId: row.subscription_item_id,
+    subscriptionId: row.subscription_id,
+    priceId: row.price_id,
+    productName: row.product_name,
+    currency: row.currency,
+    price: readStoredPrice(row),
+    stripeMeterId: row.stripe_meter_id,
+    currentPeriod: { start: row.current_period_start, end: row.current_period_end },
+    syncedAt: row.synced_at,
+  }));
+}

@@ -1,0 +1,42 @@
+import { createRoute, z } from '@hono/zod-openapi';
+import { CustomerParams } from '../catalog/customer-routes.ts';
+import { requireScope, securityOf } from '../identity/require-scope.ts';
+import { csvPage, wantsCsv } from '../platform/http/csv.ts';
+import type { Api } from '../platform/http/dependencies.ts';
+import { keyedProblems, notFoundProblem } from '../platform/http/schemas.ts';
+import { toPreviewCsv } from './csv.ts';
+import { decidePreview } from './decide.ts';
+import { gatherPreview, type PreviewDependencies } from './gather.ts';
+import { InvoicePreviewSchema } from './schemas.ts';
+import { showPreview } from './show.ts';
+
+/** Adds `GET /v1/customers/{customerId}/invoice-preview`. */
+export function addInvoicePreviewRoutes(api: Api, dependencies: PreviewDependencies): void {
+  const route = createRoute({
+    method: 'get',
+    path: '/v1/customers/{customerId}/invoice-preview',
+    tags: ['Billing'],
+    summary:
+      "Stripe's preview of the next invoices, with the usage that Stripe does not count yet and a projection",
+    security: securityOf('sales', 'finance', 'admin'),
+    middleware: [requireScope(dependencies, 'sales', 'finance')],
+    request: { params: CustomerParams },
+    responses: {
+      200: {
+        description: 'One preview for each active subscription; its lines as CSV with Accept: text/csv.',
+        content: {
+          'application/json': { schema: InvoicePreviewSchema },
+          'text/csv': { schema: z.string() },
+        },
+      },
+      ...keyedProblems,
+      ...notFoundProblem,
+    },
+  });
+  api.openapi(route, async (context) => {
+    const material = await gatherPreview(dependencies, context.req.valid('param').customerId);
+    const preview = showPreview(material, material.subscriptions.map(decidePreview));
+    if (wantsCsv(context)) return csvPage(context, toPreviewCsv(preview), null);
+    return context.json(preview, 200);
+  });
+}

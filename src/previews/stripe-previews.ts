@@ -1,0 +1,64 @@
+import { takeStripeRead } from '../billing/stripe-reads.ts';
+import { addMs } from '../platform/clock.ts';
+import { toTallystickError } from '../platform/errors.ts';
+import {
+  type ApiDependencies,
+  DEFAULT_API_SETTINGS,
+  type PreviewCache,
+} from '../platform/http/dependencies.ts';
+import type { BillingInvoice } from '../stripe/port.ts';
+
+/** Stripe rations reads (10,000 a month at least); a person who reloads a page must not spend them. */
+const CACHE_MS = 30_000;
+const MAX_CACHED = 500;
+/** Previews were reported to take 4 to 5 s; past this we answer from the ledger alone. */
+const DEADLINE_MS = 10_000;
+/** Lines that come with a preview; the rest costs a read for each page. */
+const EMBEDDED_LINE_COUNT = 10;
+const LINES_PER_PAGE = 100;
+
+export type StripePreview =
+  | { status: 'ok'; invoice: BillingInvoice; readAt: Date }
+  | { status: 'unavailable'; reason: string };
+
+/**
+ * Stripe's preview of one subscription, at most `CACHE_MS` old; a failure is an answer, not an error, and so is a
+ * day's budget of reads that is used up (`READ_BUDGET_SPENT`).
+ */
+export async function readStripePreview(
+  dependencies: ApiDependencies & { previewCache: PreviewCache },
+  query: { stripeCustomerId: string; subscriptionId: string; expectedLineCount: number },
+): Promise<StripePreview> {
+  const { previewCache, clock } = dependencies;
+  const { expectedLineCount } = query;
+  const now = clock.now();
+  const cached = previewCache.get(query.subscriptionId);
+  if (cached !== undefined && cached.readAt <= now && addMs(cached.readAt, CACHE_MS) > now) {
+    return { status: 'ok', ...cached };
+  }
+  const { stripePreviewReadsPerDay } = dependencies.settings ?? DEFAULT_API_SETTINGS;
+  const allowed = await takeStripeRead(dependencies.database, {
+    purpose: 'preview',
+    now,
+    limitPerDay: stripePreviewReadsPerDay,
+    readCount:
+      1 + (expectedLineCount > EMBEDDED_LINE_COUNT ? Math.ceil(expectedLineCount / LINES_PER_PAGE) : 0),
+  });
+  if (!allowed) return { status: 'unavailable', reason: 'READ_BUDGET_SPENT' };
+  const { stripeCustomerId, subscriptionId } = query;
+  try {
+    const invoice = await dependencies.billing.previewInvoice(
+      { stripeCustomerId, subscriptionId },
+      AbortSignal.timeout(DEADLINE_MS),
+    );
+    const oldest = previewCache.keys().next();
+    if (previewCache.size >= MAX_CACHED && oldest.done === false) previewCache.delete(oldest.value);
+    previewCache.delete(query.subscriptionId);
+    previewCache.set(query.subscriptionId, { invoice, readAt: now });
+    return { status: 'ok', invoice, readAt: now };
+  } catch (error) {
+    const known = toTallystickError(error);
+    dependencies.log?.warn({ err: error, subscriptionId: query.subscriptionId }, 'Stripe gave no preview');
+    return { status: 'unavailable', reason: known.code };
+  }
+}

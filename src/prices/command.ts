@@ -1,0 +1,168 @@
+import { readFile } from 'node:fs/promises';
+import path from 'node:path';
+import { type Command, Option } from 'commander';
+import { addPricesSyncCommand } from '../../jobs/prices/command.ts';
+import { formatPriceCsv } from '../../pricing/prices/csv.ts';
+import type { PriceFileFormat } from '../../pricing/prices/file.ts';
+import { formatPriceYaml } from '../../pricing/prices/yaml.ts';
+import { askApi, type Options, toQuery } from '../command-line/ask-api.ts';
+import { withStores } from '../command-line/setup.ts';
+import { commandLineActor } from '../identity/command-line-caller.ts';
+import { systemClock } from '../platform/clock.ts';
+import { ValidationError } from '../platform/errors.ts';
+import { print } from '../platform/terminal/output.ts';
+import { readPriceBook } from './book.ts';
+import { importPriceFile } from './file-import.ts';
+import { type PriceChangeBody, showPriceChange } from './schemas.ts';
+import { addPricesReviewCommands } from './sync/review-command.ts';
+import {
+  renderPriceChange,
+  renderPriceDiff,
+  renderPriceList,
+  type ShownPriceDiff,
+  type ShownPriceList,
+  withEveryLine,
+} from './text.ts';
+
+/** Adds `prices list|add|import|export|diff|sync|review|map`. */
+export function addPricesCommand(program: Command): void {
+  const prices = program.command('prices').description('the price book: what Azure charges, by date');
+  addListCommand(prices);
+  addAddCommand(prices);
+  addFileCommands(prices);
+  addDiffCommand(prices);
+  addPricesSyncCommand(prices);
+  addPricesReviewCommands(prices);
+}
+
+function addListCommand(prices: Command): void {
+  prices
+    .command('list')
+    .description('prices in force')
+    .option('--model <model>', 'only of this model')
+    .option('--at <instant>', 'at this instant instead of now; "all" for every row')
+    .option('--as-of-version <version>', 'as the book was after an earlier change')
+    .option('--limit <count>', 'most prices to list', '1000')
+    .option('--cursor <cursor>', 'go on after a page')
+    .option('--json', 'print as JSON')
+    .action((options: Options) =>
+      askApi(async (ask) => {
+        const query = toQuery(options, ['model', 'at', 'limit', 'cursor', ['asOfVersion', 'version']]);
+        const list = await ask<ShownPriceList>('GET', `/v1/prices?${query}`);
+        print(options.json === true, list, () => renderPriceList(list));
+      }),
+    );
+}
+
+function addAddCommand(prices: Command): void {
+  prices
+    .command('add')
+    .description('add a price from a date on, or correct one')
+    .requiredOption('--model <model>', 'the model')
+    .requiredOption('--kind <kind>', 'prompt, prompt_cached, completion, embedding, ...')
+    .requiredOption('--amount <amount>', 'exact decimal, or "retired"')
+    .requiredOption('--reason <text>', 'why; kept with the change')
+    .option('--unit <unit>', 'million_tokens unless said')
+    .option('--deployment-type <type>', 'global unless said')
+    .option('--region <region>', 'any unless said')
+    .option('--from <instant>', 'first second it holds for; since ever unless said')
+    .option('--source <source>', 'where it was read')
+    .option('--note <text>', 'what to know about it')
+    .option('--supersede', 'correct the row of the same key and instant; both stay on record')
+    .option('--new-model', 'the model is new to the book')
+    .option('--allow-absurd <text>', 'why a step of more than 100 times is right')
+    .option('--dry-run', 'show what it would do')
+    .option('--json', 'print as JSON')
+    .action((options: Options) =>
+      askApi(async (ask) => {
+        const price = Object.fromEntries(
+          [
+            ['model', options.model],
+            ['tokenType', options.kind],
+            ['amount', options.amount],
+            ['unit', options.unit],
+            ['deploymentType', options.deploymentType],
+            ['region', options.region],
+            ['effectiveFrom', options.from],
+            ['source', options.source],
+            ['note', options.note],
+            ['allowAbsurd', options.allowAbsurd],
+          ].filter(([, value]) => value !== undefined),
+        );
+        const change = await ask<PriceChangeBody>('POST', '/v1/prices', {
+          reason: options.reason,
+          supersede: options.supersede === true,
+          dryRun: options.dryRun === true,
+          models: options.newModel === true ? [{ model: options.model, aliases: [] }] : [],
+          prices: [price],
+        });
+        print(options.json === true, change, () => renderPriceChange(change));
+      }),
+    );
+}
+
+function addFileCommands(prices: Command): void {
+  prices
+    .command('import <file>')
+    .description('import prices from a YAML or CSV file: all of it, or nothing')
+    .addOption(new Option('--format <format>', 'by the name unless said').choices(['yaml', 'csv']))
+    .option('--reason <text>', 'why; kept with the change')
+    .option('--supersede', 'rows may correct rows of the same key and instant')
+    .option('--new-models', 'rows may bring in models that the book does not know')
+    .option('--dry-run', 'show what it would do')
+    .option('--json', 'print as JSON')
+    .action((file: string, options: Options) =>
+      withStores(async ({ stores }) => {
+        const text = await readFile(file, 'utf8').catch((error: NodeJS.ErrnoException) => {
+          throw new ValidationError('file', `cannot be read: ${error.code ?? error.message}`);
+        });
+        const result = await importPriceFile(stores.database, {
+          text,
+          format: formatOf(file, options.format),
+          supersede: options.supersede === true,
+          addModels: options.newModels === true,
+          dryRun: options.dryRun === true,
+          reason: typeof options.reason === 'string' ? options.reason : `Import of ${path.basename(file)}.`,
+          actor: commandLineActor(),
+          now: systemClock.now(),
+        }).catch((error: unknown) => {
+          throw withEveryLine(error);
+        });
+        const change = showPriceChange(result);
+        print(options.json === true, change, () => renderPriceChange(change));
+      }),
+    );
+  prices
+    .command('export')
+    .description('write the price book to standard output')
+    .addOption(new Option('--format <format>', 'what to write').choices(['yaml', 'csv']).default('yaml'))
+    .option('--as-of-version <version>', 'as the book was after an earlier change')
+    .action((options: { format: PriceFileFormat; asOfVersion?: string }) =>
+      withStores(async ({ stores }) => {
+        const asked = options.asOfVersion === undefined ? {} : { version: options.asOfVersion };
+        const { data } = await readPriceBook(stores.database, asked);
+        process.stdout.write(options.format === 'csv' ? formatPriceCsv(data.prices) : formatPriceYaml(data));
+      }),
+    );
+}
+
+function addDiffCommand(prices: Command): void {
+  prices
+    .command('diff')
+    .description('prices that differ between two dates, or between two versions of the book')
+    .requiredOption('--from <state>', 'an instant, or a version')
+    .requiredOption('--to <state>', 'of the same sort')
+    .option('--json', 'print as JSON')
+    .action((options: Options) =>
+      askApi(async (ask) => {
+        const query = toQuery(options, ['from', 'to']);
+        const diff = await ask<ShownPriceDiff>('GET', `/v1/prices/diff?${query}`);
+        print(options.json === true, diff, () => renderPriceDiff(diff));
+      }),
+    );
+}
+
+function formatOf(file: string, format: unknown): PriceFileFormat {
+  if (format === 'csv' || format === 'yaml') return format;
+  return file.toLowerCase().endsWith('.csv') ? 'csv' : 'yaml';
+}

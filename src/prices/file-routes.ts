@@ -1,0 +1,179 @@
+import { createRoute, z } from '@hono/zod-openapi';
+import { diffPrices, type PriceState } from '../../pricing/prices/book-diff.ts';
+import { formatPriceCsv } from '../../pricing/prices/csv.ts';
+import { PRICE_FILE_FORMATS } from '../../pricing/prices/file.ts';
+import { DEPLOYMENT_TYPES, PRICE_KINDS } from '../../pricing/prices/rows.ts';
+import { formatPriceYaml } from '../../pricing/prices/yaml.ts';
+import { requireScope, securityOf } from '../identity/require-scope.ts';
+import type { LedgerDatabase } from '../platform/database/database.ts';
+import { readSnapshot } from '../platform/database/snapshot.ts';
+import { ValidationError } from '../platform/errors.ts';
+import { type Api, type ApiDependencies, actorOf } from '../platform/http/dependencies.ts';
+import {
+  jsonContent,
+  keyedProblems,
+  notFoundProblem,
+  textSchema,
+  tooLargeProblem,
+  unknownModelProblem,
+} from '../platform/http/schemas.ts';
+import { readPriceBook } from './book.ts';
+import { importPriceFile } from './file-import.ts';
+import { PriceChangeSchema, PriceSchema, readInstantQuery, showPriceChange } from './schemas.ts';
+
+const flag = z.enum(['true', 'false']).optional();
+const format = z.enum(PRICE_FILE_FORMATS);
+
+const ImportQuery = z.strictObject({
+  format: format.optional().openapi({ description: 'Else by Content-Type: text/csv, or YAML.' }),
+  dryRun: flag,
+  supersede: flag.openapi({ description: 'true: rows may correct rows of the same key and effectiveFrom.' }),
+  addModels: flag.openapi({ description: 'true: rows may bring in models that the book does not know.' }),
+  reason: textSchema(1_000).optional(),
+});
+
+const ExportQuery = z.strictObject({
+  format: format.default('yaml'),
+  version: z.string().max(100).optional(),
+});
+
+const DiffQuery = z.strictObject({
+  from: z.string().max(100).openapi({ description: 'An instant (2026-01-31), or a version (7).' }),
+  to: z.string().max(100).openapi({ description: 'Of the same sort as from.' }),
+});
+
+const PriceDiffSchema = z
+  .object({
+    from: z.string(),
+    to: z.string(),
+    versions: z.object({ from: z.string(), to: z.string() }),
+    differences: z.array(
+      z.object({
+        model: z.string(),
+        deploymentType: z.enum(DEPLOYMENT_TYPES),
+        region: z.string(),
+        tokenType: z.enum(PRICE_KINDS),
+        before: PriceSchema.nullable(),
+        after: PriceSchema.nullable(),
+        changePercent: z.string().nullable(),
+      }),
+    ),
+  })
+  .openapi('PriceDiff');
+
+const PriceFileContent = { schema: { type: 'string' as const, description: 'See docs/pricing.md.' } };
+
+/** Adds `POST /v1/prices/import`, `GET /v1/prices/export` and `GET /v1/prices/diff`. */
+export function addPriceFileRoutes(api: Api, dependencies: ApiDependencies): void {
+  const { database, clock } = dependencies;
+  const reading = {
+    method: 'get' as const,
+    tags: ['Pricing'],
+    security: securityOf('sales', 'finance', 'admin'),
+    middleware: [requireScope(dependencies, 'sales', 'finance')],
+  };
+
+  const importRoute = createRoute({
+    method: 'post',
+    path: '/v1/prices/import',
+    tags: ['Pricing'],
+    summary: 'Import prices from YAML or CSV; every bad line is told, and then nothing is applied',
+    security: securityOf('finance', 'admin'),
+    middleware: [requireScope(dependencies, 'finance')],
+    request: {
+      query: ImportQuery,
+      body: {
+        required: true,
+        content: { 'application/yaml': PriceFileContent, 'text/csv': PriceFileContent },
+      },
+    },
+    responses: {
+      200: jsonContent(PriceChangeSchema, 'Nothing was applied: a dry run, or the book holds all of it.'),
+      201: jsonContent(PriceChangeSchema, 'A new version of the book.'),
+      ...keyedProblems,
+      ...tooLargeProblem,
+      ...unknownModelProblem,
+    },
+  });
+  api.openapi(importRoute, async (context) => {
+    const query = context.req.valid('query');
+    const isCsv = (context.req.header('content-type') ?? '').toLowerCase().startsWith('text/csv');
+    const result = await importPriceFile(database, {
+      text: await context.req.text(),
+      format: query.format ?? (isCsv ? 'csv' : 'yaml'),
+      supersede: query.supersede === 'true',
+      addModels: query.addModels === 'true',
+      dryRun: query.dryRun === 'true',
+      reason: query.reason ?? 'Import of a price file.',
+      actor: actorOf(context),
+      now: clock.now(),
+    });
+    return context.json(showPriceChange(result), result.changeId === null ? 200 : 201);
+  });
+
+  const exportRoute = createRoute({
+    ...reading,
+    path: '/v1/prices/export',
+    summary: 'The price book as YAML, or its rows as CSV; imported again it changes nothing',
+    request: { query: ExportQuery },
+    responses: {
+      200: {
+        description: 'The file.',
+        content: { 'application/yaml': { schema: z.string() }, 'text/csv': { schema: z.string() } },
+      },
+      ...keyedProblems,
+      ...notFoundProblem,
+    },
+  });
+  api.openapi(exportRoute, async (context) => {
+    const query = context.req.valid('query');
+    const { data } = await readPriceBook(database, versionOf(query.version));
+    return query.format === 'csv'
+      ? context.text(formatPriceCsv(data.prices), 200, {
+          'Content-Type': 'text/csv; charset=utf-8; header=present',
+        })
+      : context.text(formatPriceYaml(data), 200, { 'Content-Type': 'application/yaml; charset=utf-8' });
+  });
+
+  const diffRoute = createRoute({
+    ...reading,
+    path: '/v1/prices/diff',
+    summary: 'Prices that differ between two instants, or between two versions of the book',
+    request: { query: DiffQuery },
+    responses: {
+      200: jsonContent(PriceDiffSchema, 'Only what differs.'),
+      ...keyedProblems,
+      ...notFoundProblem,
+    },
+  });
+  api.openapi(diffRoute, async (context) => {
+    const { from, to } = context.req.valid('query');
+    const { before, after } = await readSnapshot(database, async (snapshot) => ({
+      before: await readState(snapshot, 'from', from),
+      after: await readState(snapshot, 'to', to),
+    }));
+    if ((before.at === undefined) !== (after.at === undefined)) {
+      throw new ValidationError('to', 'is of another sort than from', 'Give two instants, or two versions.');
+    }
+    return context.json(
+      {
+        from,
+        to,
+        versions: { from: before.book.version, to: after.book.version },
+        differences: diffPrices(before, after),
+      },
+      200,
+    );
+  });
+}
+
+/** A plus sign in a query that nobody escaped is a space. */
+function versionOf(version: string | undefined): { version?: string } {
+  return version === undefined ? {} : { version: version.replaceAll(' ', '+') };
+}
+
+async function readState(database: LedgerDatabase, field: string, text: string): Promise<PriceState> {
+  const isInstant = /^\d{4}-\d\d-\d\d(?:$|T)/.test(text);
+  if (isInstant) return { book: await readPriceBook(database), at: readInstantQuery(field, text) };
+  return { book: await readPriceBook(database, versionOf(text)) };
+}

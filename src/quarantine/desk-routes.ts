@@ -1,0 +1,124 @@
+import { createRoute, z } from '@hono/zod-openapi';
+import { requireScope, securityOf } from '../identity/require-scope.ts';
+import { type Api, type ApiDependencies, actorOf, askForStep } from '../platform/http/dependencies.ts';
+import {
+  conflictProblem,
+  IdentifierSchema,
+  jsonContent,
+  keyedProblems,
+  notFoundProblem,
+  TokenCountSchema,
+  textSchema,
+  tooLargeProblem,
+} from '../platform/http/schemas.ts';
+import { assignEntry } from './assign.ts';
+import { writeOffEntry } from './desk.ts';
+import { retryEntry } from './retry.ts';
+import { QuarantineEntrySchema, showQuarantineEntry } from './routes.ts';
+
+const EntryParams = z.object({
+  id: z.string().max(100).openapi({ example: 'usage-1042', description: 'From GET /v1/quarantine.' }),
+});
+
+const AssignmentBody = z.strictObject({ customerId: IdentifierSchema }).openapi('QuarantineAssignment');
+const WriteOffBody = z
+  .strictObject({
+    reason: textSchema(2_000)
+      .refine((text) => text.trim() !== '', { error: 'is missing; say why these tokens are given up' })
+      .openapi({ example: 'Load test of 3 October, agreed with the customer.' }),
+  })
+  .openapi('QuarantineWriteOff');
+
+const AssignedSchema = z
+  .object({
+    entry: QuarantineEntrySchema,
+    subject: z.string().openapi({ description: 'The subject that belongs to the customer now.' }),
+    customerId: z.string(),
+    releasedTokenCount: TokenCountSchema.openapi({
+      description:
+        'Settled tokens that the next push takes up. Source items follow with the next synchronization.',
+    }),
+  })
+  .openapi('QuarantineAssigned');
+const RetriedSchema = z
+  .object({ entry: QuarantineEntrySchema, outcome: z.literal('requested') })
+  .openapi('QuarantineRetried');
+const WrittenOffSchema = z
+  .object({ entry: QuarantineEntrySchema, writtenOffTokenCount: TokenCountSchema })
+  .openapi('QuarantineWrittenOff');
+
+/** Adds what a person can do about waiting usage: say whose it is, have it tried again, give it up. */
+export function addQuarantineDeskRoutes(api: Api, dependencies: ApiDependencies): void {
+  const { database, clock } = dependencies;
+  const common = {
+    method: 'post' as const,
+    tags: ['Pipeline'],
+    security: securityOf('admin'),
+    middleware: [requireScope(dependencies, 'admin')],
+  };
+  const problems = { ...keyedProblems, ...notFoundProblem, ...conflictProblem, ...tooLargeProblem };
+  const jsonBody = <Schema extends z.ZodType>(schema: Schema) => ({
+    required: true as const,
+    content: { 'application/json': { schema } },
+  });
+
+  const assignRoute = createRoute({
+    ...common,
+    path: '/v1/quarantine/{id}/assign',
+    summary: 'Say whose an entry is; its subject belongs to that customer from now on',
+    request: { params: EntryParams, body: jsonBody(AssignmentBody) },
+    responses: { 200: jsonContent(AssignedSchema, 'Assigned.'), ...problems },
+  });
+  api.openapi(assignRoute, async (context) => {
+    const { customerId } = context.req.valid('json');
+    const now = clock.now();
+    const { entry, subject, releasedTokenCount } = await assignEntry(database, {
+      quarantineId: context.req.valid('param').id,
+      customerId,
+      actor: actorOf(context),
+      now,
+    });
+    await askForStep(dependencies, 'sync-catalog', 'quarantine');
+    const shown = showQuarantineEntry(entry, now);
+    return context.json(
+      { entry: shown, subject, customerId, releasedTokenCount: String(releasedTokenCount) },
+      200,
+    );
+  });
+
+  const retryRoute = createRoute({
+    ...common,
+    path: '/v1/quarantine/{id}/retry',
+    summary: 'Try an entry again; what is still wrong with it comes back',
+    request: { params: EntryParams },
+    responses: { 202: jsonContent(RetriedSchema, 'The jobs take it up.'), ...problems },
+  });
+  api.openapi(retryRoute, async (context) => {
+    const now = clock.now();
+    const quarantineId = context.req.valid('param').id;
+    const entry = await retryEntry(database, { quarantineId, actor: actorOf(context), now });
+    if (entry.stage === 'source_item') await askForStep(dependencies, 'sync-catalog', 'quarantine');
+    return context.json({ entry: showQuarantineEntry(entry, now), outcome: 'requested' as const }, 202);
+  });
+
+  const writeOffRoute = createRoute({
+    ...common,
+    path: '/v1/quarantine/{id}/write-off',
+    summary: 'Give up the tokens of an entry, for a reason that is kept',
+    request: { params: EntryParams, body: jsonBody(WriteOffBody) },
+    responses: { 200: jsonContent(WrittenOffSchema, 'Written off; nothing is deleted.'), ...problems },
+  });
+  api.openapi(writeOffRoute, async (context) => {
+    const now = clock.now();
+    const entry = await writeOffEntry(database, {
+      quarantineId: context.req.valid('param').id,
+      reason: context.req.valid('json').reason,
+      actor: actorOf(context),
+      now,
+    });
+    return context.json(
+      { entry: showQuarantineEntry(entry, now), writtenOffTokenCount: String(entry.tokenCount) },
+      200,
+    );
+  });
+}

@@ -1,0 +1,116 @@
+import { type RawBuilder, sql } from 'kysely';
+import { CARRY_TO_NEXT_INVOICE } from '../billing/meter-pushes.ts';
+import type { LedgerDatabase } from '../platform/database/database.ts';
+
+export const QUARANTINE_STAGES = ['source_item', 'usage_event', 'hourly_usage', 'meter_push'] as const;
+/** Where usage waits: before metering (the first two) or before billing (the others). */
+export type QuarantineStage = (typeof QUARANTINE_STAGES)[number];
+
+/** The reason of usage whose meter event Stripe refused for good. */
+export const REFUSED_BY_STRIPE = 'refused_by_stripe';
+
+/** Everything that waits at one stage for one reason. */
+export interface QuarantineSummary {
+  stage: QuarantineStage;
+  reason: string;
+  rowCount: bigint;
+  tokenCount: bigint;
+  /** Since when the oldest of it waits. */
+  oldestAt: Date;
+}
+
+/** One thing that waits, or that was written off. */
+export interface QuarantineEntry {
+  quarantineId: string;
+  stage: QuarantineStage;
+  reason: string;
+  /** What the reason alone does not say: why usage is carried over, what Stripe answered. */
+  detail: string | null;
+  eventTime: Date | null;
+  /** Empty for a push, which sums many subjects. */
+  subject: string;
+  feature: string;
+  model: string;
+  customerId: string | null;
+  tokenCount: bigint;
+  waitingSince: Date;
+  writtenOffAt: Date | null;
+}
+
+export interface QuarantineFilter {
+  stage?: QuarantineStage | undefined;
+  reason?: string | undefined;
+  customerId?: string | undefined;
+}
+
+/** Every stage and reason for which usage waits, the most tokens first. */
+export async function readQuarantineSummary(database: LedgerDatabase): Promise<QuarantineSummary[]> {
+  const result = await sql<QuarantineSummary>`
+    select stage, reason, count(*) as "rowCount", sum(token_count)::bigint as "tokenCount", min(waiting_since) as "oldestAt"
+    from quarantine_entries where written_off_at is null
+    group by stage, reason order by 4 desc, stage, reason`.execute(database);
+  return result.rows;
+}
+
+/** What waits, the longest first, after a given entry. */
+export async function listQuarantine(
+  database: LedgerDatabase,
+  filter: QuarantineFilter,
+  page: { after: { waitingSince: Date; quarantineId: string } | null; limit: number },
+): Promise<QuarantineEntry[]> {
+  const conditions: RawBuilder<unknown>[] = [sql`written_off_at is null`];
+  if (filter.stage !== undefined) conditions.push(sql`stage = ${filter.stage}`);
+  if (filter.reason !== undefined) conditions.push(sql`reason = ${filter.reason}`);
+  if (filter.customerId !== undefined) conditions.push(sql`customer_id = ${filter.customerId}`);
+  if (page.after !== null) {
+    const { waitingSince, quarantineId } = page.after;
+    conditions.push(
+      sql`(date_trunc('milliseconds', waiting_since), quarantine_id collate "C") > (${waitingSince}::timestamptz, ${quarantineId})`,
+    );
+  }
+  const result = await sql<QuarantineEntry>`
+    select ${ENTRY_COLUMNS} from quarantine_entries where ${sql.join(conditions, sql` and `)}
+    order by date_trunc('milliseconds', waiting_since), quarantine_id collate "C" limit ${page.limit}`.execute(
+    database,
+  );
+  return result.rows;
+}
+
+/** The newest few entries of each stage and reason, to show a person what they are. */
+export async function readQuarantineExamples(
+  database: LedgerDatabase,
+  countPerReason: number,
+): Promise<QuarantineEntry[]> {
+  const result = await sql<QuarantineEntry>`
+    select ${ENTRY_COLUMNS} from (
+      select entries.*, row_number() over (
+        partition by stage, reason order by event_time desc nulls last, subject, model, token_count desc) as place
+      from quarantine_entries as entries where written_off_at is null) as numbered
+    where place <= ${countPerReason} order by stage, reason, place`.execute(database);
+  return result.rows;
+}
+
+/** One entry by its id, whether it waits or was written off; null when it does neither. */
+export async function findQuarantineEntry(
+  database: LedgerDatabase,
+  quarantineId: string,
+): Promise<QuarantineEntry | null> {
+  const result = await sql<QuarantineEntry>`
+    select ${ENTRY_COLUMNS} from quarantine_entries where quarantine_id = ${quarantineId}`.execute(database);
+  return result.rows[0] ?? null;
+}
+
+const ENTRY_COLUMNS = sql`quarantine_id as "quarantineId", stage, reason, detail, event_time as "eventTime", subject,
+  feature, model, customer_id as "customerId", token_count as "tokenCount", waiting_since as "waitingSince",
+  written_off_at as "writtenOffAt"`;
+
+/** Whether something waits so long that a person should look. What is carried to the next invoice waits by plan. */
+export function isAlarming(
+  summary: Pick<QuarantineSummary, 'reason' | 'oldestAt'>,
+  now: Date,
+  alarmAfterMs: number,
+): boolean {
+  return (
+    summary.reason !== CARRY_TO_NEXT_INVOICE && now.getTime() - summary.oldestAt.getTime() > alarmAfterMs
+  );
+}

@@ -1,0 +1,111 @@
+import { formatDecimal, formatPico, groupDigits } from '../../pricing/money.ts';
+import type { CapacityStep } from '../../pricing/quotes/capacity.ts';
+import type { QuoteGround } from '../../pricing/quotes/ground.ts';
+import type { Quote } from '../../pricing/quotes/quote.ts';
+import { MONTH_DAYS } from '../../pricing/quotes/range.ts';
+import { WEIGHT_DIGITS } from '../../pricing/rating/provisioned.ts';
+
+/** What a quote rests on, in sentences for our own people: it may name other customers. */
+export function writeAssumptions(quote: Quote, ground: QuoteGround): string[] {
+  return [
+    ...describeUsage(ground),
+    ...describeMode(ground),
+    ...describeAdjustments(ground),
+    `Costs are list prices of the price book ${quote.priceBookVersion} as of ${ground.at.toISOString()}.`,
+    ...(ground.averagePicoUsdPerMillion === null
+      ? []
+      : [
+          'Average costs hold what was paid for throughput by the hour, over the last 30 days; marginal costs do not.',
+        ]),
+    ...quote.capacitySteps.map(describeStep),
+    describePrices(ground),
+    ...(ground.rangeReason === null ? describeRange(ground) : []),
+    ...describeNotes(quote),
+    'Taxes, discounts and fees beside the usage are not in it.',
+  ];
+}
+
+function describeUsage({ usageBasis }: QuoteGround): string[] {
+  const { kind, likeCustomer, from, to, scale, activeUsers } = usageBasis;
+  if (kind === 'like_customer') {
+    const factor = scale === '1' ? '' : `, times ${scale}`;
+    return [`The usage is the settled usage of ${likeCustomer} from ${from} to ${to}${factor}.`];
+  }
+  if (kind === 'active_users') {
+    return (activeUsers ?? []).map(
+      ({ feature, count, sampleUserCount, sampleDayCount }) =>
+        `${count} active users of ${feature} are expected to use in ${MONTH_DAYS} days what our ${sampleUserCount} active users used on average, measured over ${sampleDayCount} days until ${to}.`,
+    );
+  }
+  return ['The usage is that of one month, as it was given.'];
+}
+
+function describeMode({ mode, customerId, usageBasis }: QuoteGround): string[] {
+  const { existing } = usageBasis;
+  if (mode === 'new' || existing === null) return ['The usage stands alone: nothing is used beside it.'];
+  const period = `${existing.tokenCount} tokens from ${existing.from} until now`;
+  const open =
+    existing.openHourCount === '0'
+      ? []
+      : [`${existing.openHourCount} hours of that period are not settled yet, and not counted.`];
+  return mode === 'merge'
+    ? [`It comes on top of what ${customerId} uses in its current period: ${period}.`, ...open]
+    : [`It replaces what ${customerId} uses in its current period: ${period}.`, ...open];
+}
+
+function describeAdjustments({ adjustments }: QuoteGround): string[] {
+  const { modelSwaps = [], cachedShare, batchShare, region, deploymentType } = adjustments;
+  return [
+    ...modelSwaps.map(({ from, to }) => `${to} is used instead of ${from}, with the same tokens.`),
+    ...(cachedShare === undefined ? [] : [`A share of ${cachedShare} of the prompt tokens is cached.`]),
+    ...(batchShare === undefined ? [] : [`A share of ${batchShare} of all tokens runs as batch.`]),
+    ...(deploymentType === undefined ? [] : [`All of it runs on ${deploymentType} deployments.`]),
+    ...(region === undefined ? [] : [`All of it runs in ${region}.`]),
+  ];
+}
+
+function describeStep(step: CapacityStep): string {
+  const { deployment, addedUnitCount, isSpreadEvenly } = step;
+  const tokens = (weight: bigint) => groupDigits(formatDecimal(weight, WEIGHT_DIGITS).replace(/\..*$/, ''));
+  const hour = `${tokens(step.addedToBusiestHour)} weighted tokens beside ${tokens(step.busiestWeight)} in an hour that takes ${tokens(step.capacityWeight)}`;
+  const outcome =
+    addedUnitCount === 0n
+      ? 'it fits, and costs nothing more'
+      : `${addedUnitCount} more units are bought, for ${formatPico(step.hourlyPicoUsd)} an hour`;
+  const spread = isSpreadEvenly
+    ? 'It was not used in the last 7 days: the usage is spread evenly over the hours.'
+    : 'The usage is spread over the hours as its own was in the last 7 days.';
+  return `Throughput of ${deployment} is bought by the hour: ${hour}, so ${outcome}. ${spread}`;
+}
+
+function describePrices({ rateBasis, plan, customerId, currency }: QuoteGround): string {
+  if (rateBasis === 'plan' && plan !== null) {
+    return `Prices are those of the plan ${plan.planId}, version ${plan.versionId}.`;
+  }
+  return rateBasis === 'customer'
+    ? `Prices are those of the subscriptions of ${customerId}.`
+    : `Prices are the usual ones in ${currency}: for each meter what most subscriptions pay.`;
+}
+
+function describeRange({ usageBasis }: QuoteGround): string[] {
+  return usageBasis.kind === 'active_users'
+    ? [
+        'The range is what it would be if every user were like the median one (low) or like one whom nine in ten do not exceed (high).',
+      ]
+    : ['The range is what it would be if all days were like the quietest or the busiest seven in a row.'];
+}
+
+/** What each price rests on beside an exact match, once for each model. */
+function describeNotes({ lines }: Quote): string[] {
+  const modelsByNote = new Map<string, Set<string>>();
+  for (const { model, notes } of lines) {
+    for (const note of notes) {
+      const models = modelsByNote.get(note) ?? new Set<string>();
+      modelsByNote.set(note, models.add(model));
+    }
+  }
+  return [...modelsByNote].map(
+    ([note, models]) =>
+      `${note.replaceAll('_', ' ').replace(/^./, (first) => first.toUpperCase())}: ${[...models].join(', ')}.`,
+  );
+}

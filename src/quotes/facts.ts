@@ -1,0 +1,182 @@
+import { likeOf, modelNameIn } from '../../pricing/quotes/basis.ts';
+import type {
+  LikeCustomer,
+  ObservedUsers,
+  QuoteFacts,
+  QuoteQuestion,
+} from '../../pricing/quotes/question.ts';
+import { instantOf, usualCurrencyOf } from '../../pricing/quotes/terms.ts';
+import { OBSERVED_DAYS } from '../../pricing/quotes/users.ts';
+import { getCustomer } from '../catalog/customers.ts';
+import { hasProvisionedCapacity, readAverageCosts } from '../costs/average-costs.ts';
+import { readPlan } from '../plans/plans.ts';
+import {
+  readCustomerCurrencies,
+  readCustomerSellRates,
+  readSoldCurrencies,
+  readUsualSellRates,
+  type SellRateRow,
+} from '../plans/sell-rates.ts';
+import { addMs, DAY_MS, floorToHour, readMonth, type TimeWindow } from '../platform/clock.ts';
+import type { LedgerSnapshot } from '../platform/database/snapshot.ts';
+import { TallystickError, ValidationError } from '../platform/errors.ts';
+import { readPriceBook } from '../prices/book.ts';
+import { readCompleteness } from '../usage/hours/queries.ts';
+import { readQuoteCapacities } from './capacities.ts';
+import {
+  listUsedFeatures,
+  readCurrentPeriod,
+  readCustomerDays,
+  readFeatureUsers,
+  readPeriodUsage,
+} from './usage-queries.ts';
+
+/** "Like this customer" means its usage of this many days, unless a month is named. */
+const LIKE_CUSTOMER_DAYS = 30;
+
+/**
+ * Everything that a quote is answered from, read in one snapshot and nowhere else.
+ * @throws TallystickError UNKNOWN_CUSTOMER, UNKNOWN_PLAN, VALIDATION (a period to come); Refusal VALIDATION (a date too
+ *   far ahead)
+ */
+export async function gatherQuoteFacts(
+  snapshot: LedgerSnapshot,
+  question: QuoteQuestion,
+  now: Date,
+): Promise<QuoteFacts> {
+  const at = instantOf(question, now);
+  const priceBook = await readPriceBook(snapshot);
+  const customer = await readCustomer(snapshot, question.customerId);
+  const plan = question.planId === undefined ? null : await readQuotedPlan(snapshot, question.planId);
+  const rates = await readRates(snapshot, question);
+  const isUnsold = plan === null && customer === null && rates.length === 0;
+  const soldIn = isUnsold && question.currency !== undefined ? await readSoldCurrencies(snapshot) : [];
+  const like = await readLike(snapshot, likeOf(question), now);
+  const users = await readUsers(snapshot, question.activeUsers, now);
+  const existing = await readExisting(snapshot, question, now);
+  const isBought = await hasProvisionedCapacity(snapshot, now);
+  const capacities =
+    isBought || at > now ? await readQuoteCapacities(snapshot, { at, now, priceBook }) : undefined;
+  const models = [
+    ...(question.usage ?? []).map(({ model }) => modelNameIn(priceBook, model)),
+    ...(question.adjustments?.modelSwaps ?? []).map(({ to }) => to),
+    ...[...(like?.rows ?? []), ...(existing?.rows ?? [])].map(({ model }) => model),
+    ...(users?.features ?? []).flatMap((feature) => feature.users.flat().map(({ model }) => model)),
+  ];
+  const averages = isBought ? await readAverageCosts(snapshot, [...new Set(models)], now) : null;
+  return {
+    now,
+    at,
+    priceBook,
+    customer,
+    plan,
+    rates: rates.map(toQuotedRate),
+    soldIn,
+    like,
+    users,
+    existing,
+    capacities,
+    averages,
+  };
+}
+
+async function readCustomer(
+  snapshot: LedgerSnapshot,
+  customerId: string | undefined,
+): Promise<QuoteFacts['customer']> {
+  if (customerId === undefined) return null;
+  const { name, currency } = await getCustomer(snapshot, customerId);
+  return { name, currency, soldIn: await readCustomerCurrencies(snapshot, customerId) };
+}
+
+/** @throws TallystickError UNKNOWN_PLAN with near names */
+async function readQuotedPlan(snapshot: LedgerSnapshot, planId: string) {
+  try {
+    return await readPlan(snapshot, planId);
+  } catch (error) {
+    if (!(error instanceof TallystickError) || error.code !== 'NOT_FOUND') throw error;
+    throw new TallystickError(error.message, {
+      code: 'UNKNOWN_PLAN',
+      retry: false,
+      context: { field: 'planId' },
+      ...(error.fix === undefined ? {} : { fix: error.fix }),
+    });
+  }
+}
+
+async function readRates(snapshot: LedgerSnapshot, question: QuoteQuestion): Promise<SellRateRow[]> {
+  const { planId, customerId } = question;
+  if (planId !== undefined) return [];
+  if (customerId !== undefined) return await readCustomerSellRates(snapshot, customerId);
+  return await readUsualSellRates(snapshot, usualCurrencyOf(question) ?? 'usd');
+}
+
+function toQuotedRate(row: SellRateRow): QuoteFacts['rates'][number] {
+  return {
+    currency: row.currency,
+    rate: {
+      rateId: row.stripeMeterId,
+      description: row.productName,
+      model: row.model,
+      feature: row.feature,
+      tokenType: row.tokenType,
+      price: row.price,
+    },
+  };
+}
+
+async function readLike(
+  snapshot: LedgerSnapshot,
+  like: LikeCustomer | null,
+  now: Date,
+): Promise<QuoteFacts['like']> {
+  if (like === null) return null;
+  await getCustomer(snapshot, like.customerId);
+  const window = likeWindow(like.period, floorToHour(now));
+  return { window, rows: await readCustomerDays(snapshot, like.customerId, window) };
+}
+
+/** @throws ValidationError when the period has not begun */
+function likeWindow(period: string | undefined, now: Date): TimeWindow {
+  if (period === undefined) return { start: addMs(now, -LIKE_CUSTOMER_DAYS * DAY_MS), end: now };
+  const month = readMonth(period);
+  if (month === null || month.start >= now) {
+    throw new ValidationError('likeCustomer.period', 'has not begun', 'Name a month that has usage.');
+  }
+  return { start: month.start, end: month.end < now ? month.end : now };
+}
+
+async function readUsers(
+  snapshot: LedgerSnapshot,
+  wanted: QuoteQuestion['activeUsers'],
+  now: Date,
+): Promise<ObservedUsers | null> {
+  if (wanted === undefined) return null;
+  const end = floorToHour(now);
+  const window: TimeWindow = { start: addMs(end, -OBSERVED_DAYS * DAY_MS), end };
+  const features: ObservedUsers['features'][number][] = [];
+  for (const { feature, count } of wanted) {
+    features.push({ feature, count, ...(await readFeatureUsers(snapshot, feature, window)) });
+  }
+  const isUnused = features.some(({ firstUsedAt }) => firstUsedAt === null);
+  return { window, features, usedFeatures: isUnused ? await listUsedFeatures(snapshot, window) : [] };
+}
+
+/** Of the subscription's current period; without a subscription of the calendar month. */
+async function readExisting(
+  snapshot: LedgerSnapshot,
+  { mode, customerId }: QuoteQuestion,
+  now: Date,
+): Promise<QuoteFacts['existing']> {
+  if (mode === 'new' || customerId === undefined) return null;
+  const period = (await readCurrentPeriod(snapshot, customerId)) ?? monthOf(now);
+  const rows = await readPeriodUsage(snapshot, customerId, period);
+  const past = { start: period.start, end: now < period.end ? now : period.end };
+  const { openHourCount } = await readCompleteness(snapshot, past);
+  return { period, rows, openHourCount };
+}
+
+function monthOf(now: Date): TimeWindow {
+  const [year, month] = [now.getUTCFullYear(), now.getUTCMonth()];
+  return { start: new Date(Date.UTC(year, month, 1)), end: new Date(Date.UTC(year, month + 1, 1)) };
+}

@@ -1,0 +1,154 @@
+import { sql } from 'kysely';
+import type { LedgerDatabase } from '../platform/database/database.ts';
+import { TallystickError } from '../platform/errors.ts';
+
+export interface NewQuote {
+  quoteId: string;
+  /** JSON texts, kept to the letter. */
+  request: string;
+  result: string;
+  snapshot: string;
+  resultHash: string;
+  priceBookVersion: string;
+  customerId: string | null;
+  planId: string | null;
+  planVersion: string | null;
+  createdBy: string;
+  createdAt: Date;
+  validUntil: Date;
+}
+
+/** Stores a quote for good. */
+export async function insertQuote(database: LedgerDatabase, quote: NewQuote): Promise<void> {
+  await database
+    .insertInto('quotes')
+    .values({
+      quote_id: quote.quoteId,
+      request: quote.request,
+      result: quote.result,
+      snapshot: quote.snapshot,
+      result_hash: quote.resultHash,
+      price_book_version: quote.priceBookVersion,
+      customer_id: quote.customerId,
+      plan_id: quote.planId,
+      plan_version: quote.planVersion,
+      created_by: quote.createdBy,
+      created_at: quote.createdAt,
+      valid_until: quote.validUntil,
+    })
+    .execute();
+}
+
+export interface StoredQuote {
+  quoteId: string;
+  request: unknown;
+  /** The answer's text, to the letter. */
+  resultText: string;
+  /** What it was computed from, as JSON text; null for quotes of older versions, which cannot be asked again. */
+  snapshotText: string | null;
+  resultHash: string | null;
+  priceBookVersion: string;
+  planId: string | null;
+  planVersion: string | null;
+  createdBy: string;
+  createdAt: Date;
+  validUntil: Date | null;
+}
+
+/** @throws TallystickError NOT_FOUND */
+export async function getQuote(database: LedgerDatabase, quoteId: string): Promise<StoredQuote> {
+  const row = await database
+    .selectFrom('quotes')
+    .select([
+      'quote_id',
+      'request',
+      'result as result_text',
+      'snapshot as snapshot_text',
+      'result_hash',
+      'price_book_version',
+      'plan_id',
+      'plan_version',
+      'created_by',
+      'created_at',
+      'valid_until',
+    ])
+    .where('quote_id', '=', quoteId)
+    .executeTakeFirst();
+  if (row === undefined) {
+    throw new TallystickError('No quote has this id.', { code: 'NOT_FOUND', retry: false });
+  }
+  return {
+    quoteId: row.quote_id,
+    request: JSON.parse(row.request),
+    resultText: row.result_text,
+    snapshotText: row.snapshot_text,
+    resultHash: row.result_hash,
+    priceBookVersion: row.price_book_version,
+    planId: row.plan_id,
+    planVersion: row.plan_version,
+    createdBy: row.created_by,
+    createdAt: row.created_at,
+    validUntil: row.valid_until,
+  };
+}
+
+export interface QuoteListEntry {
+  quoteId: string;
+  title: string | null;
+  customerId: string | null;
+  planId: string | null;
+  currency: string;
+  /** Sum of the invoice lines as decimal text; null where a price is not known. */
+  invoiceAmount: string | null;
+  createdBy: string;
+  createdAt: Date;
+  validUntil: Date | null;
+}
+
+/** Stored quotes, the newest first. */
+export async function listQuotes(
+  database: LedgerDatabase,
+  query: {
+    customerId?: string | undefined;
+    createdBy?: string | undefined;
+    /** Creation instant as ISO text, and id, of the last quote of the page before. */
+    after: readonly string[] | null;
+    limit: number;
+  },
+): Promise<QuoteListEntry[]> {
+  let select = database
+    .selectFrom('quotes')
+    .select([
+      'quote_id',
+      'customer_id',
+      'plan_id',
+      'created_by',
+      'created_at',
+      'valid_until',
+      sql<string | null>`result::json ->> 'title'`.as('title'),
+      sql<string>`result::json ->> 'currency'`.as('currency'),
+      sql<string | null>`result::json -> 'totals' -> 'invoiceAmount' ->> 'amount'`.as('invoice_amount'),
+    ]);
+  if (query.customerId !== undefined) select = select.where('customer_id', '=', query.customerId);
+  if (query.createdBy !== undefined) select = select.where('created_by', '=', query.createdBy);
+  if (query.after !== null) {
+    const [createdAt, quoteId] = query.after;
+    select = select.where(sql<boolean>`(created_at, quote_id) < (${createdAt}::timestamptz, ${quoteId})`);
+  }
+  const rows = await select
+    .orderBy('created_at', 'desc')
+    .orderBy('quote_id', 'desc')
+    .limit(query.limit)
+    .execute();
+  return rows.map((row) => ({
+    quoteId: row.quote_id,
+    title: row.title,
+    customerId: row.customer_id,
+    planId: row.plan_id,
+    currency: row.currency,
+    invoiceAmount: row.invoice_amount,
+    createdBy: row.created_by,
+    createdAt: row.created_at,
+    validUntil: row.valid_until,
+  }));
+}

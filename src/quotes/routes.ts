@@ -1,0 +1,190 @@
+import { createRoute, z } from '@hono/zod-openapi';
+import type { Context } from 'hono';
+import { decideQuote } from '../../pricing/quotes/decide.ts';
+import { writeGround } from '../../pricing/quotes/ground.ts';
+import { readLinkKey } from '../identity/page-links.ts';
+import { requireScope, securityOf } from '../identity/require-scope.ts';
+import { addMs, DAY_MS } from '../platform/clock.ts';
+import { readSnapshot } from '../platform/database/snapshot.ts';
+import { wantsCsv } from '../platform/http/csv.ts';
+import { decodeCursor, encodeCursor, invalidCursor } from '../platform/http/cursor.ts';
+import {
+  type Api,
+  type ApiDependencies,
+  type ApiEnvironment,
+  actorOf,
+} from '../platform/http/dependencies.ts';
+import {
+  CursorSchema,
+  IdentifierSchema,
+  jsonContent,
+  keyedProblems,
+  notFoundProblem,
+  PageLimitSchema,
+  tooLargeProblem,
+  unknownModelProblem,
+} from '../platform/http/schemas.ts';
+import { randomText } from '../platform/random-text.ts';
+import { quoteToCsv } from './csv.ts';
+import { gatherQuoteFacts } from './facts.ts';
+import { signQuotePath } from './links.ts';
+import { getQuote, insertQuote, listQuotes, type StoredQuote } from './quotes.ts';
+import { addQuoteRecomputeRoute } from './recompute.ts';
+import { type QuoteRequest, QuoteRequestSchema } from './request-schema.ts';
+import { QuoteListSchema, QuoteResultSchema, type StoredQuoteBody } from './schemas.ts';
+import { showQuote } from './show.ts';
+
+const QuoteParams = z.object({
+  quoteId: z
+    .string()
+    .regex(/^quote_[A-Za-z0-9_-]{16,64}(?:\.csv)?$/)
+    .openapi({ description: 'With .csv behind it, the answer is CSV.' }),
+});
+
+/** Adds `POST /v1/quotes`, `GET /v1/quotes` and `GET /v1/quotes/{quoteId}`. */
+export function addQuoteRoutes(api: Api, dependencies: ApiDependencies): void {
+  const common = { tags: ['Billing'], security: securityOf('sales', 'finance', 'admin') };
+  const middleware = [requireScope(dependencies, 'sales', 'finance')];
+
+  const postRoute = createRoute({
+    ...common,
+    method: 'post',
+    path: '/v1/quotes',
+    summary: 'What would this usage cost us, and bring us?',
+    middleware,
+    request: { body: { required: true, content: { 'application/json': { schema: QuoteRequestSchema } } } },
+    responses: {
+      201: jsonContent(QuoteResultSchema, 'The quote, stored for good.'),
+      ...keyedProblems,
+      ...notFoundProblem,
+      ...tooLargeProblem,
+      ...unknownModelProblem,
+    },
+  });
+  api.openapi(postRoute, async (context) => {
+    // Made at its first use, which writes: before the snapshot opens.
+    const linkKey = await readLinkKey(dependencies);
+    const made = await makeQuote(dependencies, context.req.valid('json'), actorOf(context));
+    // The text is written already, and typed as such; the schema is that of what was written.
+    return answerText(dependencies, context, { ...made, linkKey }, 201) as never;
+  });
+
+  const listRoute = createRoute({
+    ...common,
+    method: 'get',
+    path: '/v1/quotes',
+    summary: 'Stored quotes, the newest first',
+    middleware,
+    request: {
+      query: z.strictObject({
+        customerId: IdentifierSchema.optional(),
+        createdBy: IdentifierSchema.optional().openapi({ description: 'As quotes say it.' }),
+        cursor: CursorSchema.optional(),
+        limit: PageLimitSchema,
+      }),
+    },
+    responses: { 200: jsonContent(QuoteListSchema, 'A page.'), ...keyedProblems },
+  });
+  api.openapi(listRoute, async (context) => {
+    const { cursor, limit, ...filter } = context.req.valid('query');
+    const after = cursor === undefined ? null : decodeCursor(cursor, 2);
+    if (after !== null && Number.isNaN(Date.parse(after[0] ?? ''))) throw invalidCursor();
+    const found = await listQuotes(dependencies.database, { ...filter, after, limit: limit + 1 });
+    const page = found.slice(0, limit);
+    const last = found.length > limit ? page.at(-1) : undefined;
+    return context.json(
+      {
+        quotes: page.map((quote) => ({
+          ...quote,
+          createdAt: quote.createdAt.toISOString(),
+          validUntil: quote.validUntil?.toISOString() ?? null,
+        })),
+        nextCursor: last === undefined ? null : encodeCursor([last.createdAt.toISOString(), last.quoteId]),
+      },
+      200,
+    );
+  });
+
+  const getRoute = createRoute({
+    ...common,
+    method: 'get',
+    path: '/v1/quotes/{quoteId}',
+    summary: 'A stored quote, as it was given; JSON, or CSV with Accept: text/csv',
+    middleware,
+    request: { params: QuoteParams },
+    responses: {
+      200: {
+        description: 'The quote.',
+        content: { 'application/json': { schema: QuoteResultSchema }, 'text/csv': { schema: z.string() } },
+      },
+      ...keyedProblems,
+      ...notFoundProblem,
+    },
+  });
+  api.openapi(getRoute, async (context) => {
+    const { quoteId } = context.req.valid('param');
+    const linkKey = await readLinkKey(dependencies);
+    const stored = await getQuote(dependencies.database, quoteId.replace('.csv', ''));
+    if (quoteId.endsWith('.csv') || wantsCsv(context)) {
+      return context.text(quoteToCsv(JSON.parse(stored.resultText) as StoredQuoteBody), 200, {
+        'Content-Type': 'text/csv; charset=utf-8; header=present',
+        'Content-Disposition': `attachment; filename="${stored.quoteId}.csv"`,
+      });
+    }
+    return answerText(dependencies, context, { ...stored, linkKey }, 200);
+  });
+  addQuoteRecomputeRoute(api, dependencies);
+}
+
+/** Gathers, decides, shows and stores; the text is what is answered now and ever after. */
+async function makeQuote({ database, clock }: ApiDependencies, request: QuoteRequest, actor: string) {
+  const now = clock.now();
+  const facts = await readSnapshot(database, (snapshot) => gatherQuoteFacts(snapshot, request, now));
+  const decided = decideQuote(request, facts);
+  const shown = showQuote(decided);
+  const validUntil = addMs(now, request.validDays * DAY_MS);
+  const quoteId = `quote_${randomText(16)}`;
+  const frame = JSON.stringify({
+    quoteId,
+    title: request.title ?? null,
+    preparedFor: request.preparedFor ?? facts.customer?.name ?? null,
+    createdAt: now.toISOString(),
+    createdBy: actor,
+    validUntil: validUntil.toISOString(),
+    resultHash: shown.hash,
+  });
+  const resultText = `${frame.slice(0, -1)},${shown.text.slice(1)}`;
+  const { plan } = decided.ground;
+  await insertQuote(database, {
+    quoteId,
+    request: JSON.stringify(request, (_, value) => (typeof value === 'bigint' ? String(value) : value)),
+    result: resultText,
+    snapshot: writeGround(decided.ground),
+    resultHash: shown.hash,
+    priceBookVersion: facts.priceBook.version,
+    customerId: request.customerId ?? null,
+    planId: plan?.planId ?? null,
+    planVersion: plan?.versionId ?? null,
+    createdBy: actor,
+    createdAt: now,
+    validUntil,
+  });
+  return { quoteId, resultText, validUntil };
+}
+
+/** The stored text with the link to the page, which is made for each answer and not stored. */
+function answerText(
+  { settings }: ApiDependencies,
+  context: Context<ApiEnvironment>,
+  stored: Pick<StoredQuote, 'quoteId' | 'resultText' | 'validUntil'> & { linkKey: string },
+  status: 200 | 201,
+): Response {
+  const { quoteId, resultText, validUntil, linkKey } = stored;
+  const path = signQuotePath(linkKey, quoteId, validUntil ?? new Date(0));
+  const base = settings?.publicUrl ?? new URL(context.req.url).origin;
+  const pageUrl = JSON.stringify(`${base.replace(/\/$/, '')}${path}`);
+  return context.body(`${resultText.slice(0, -1)},"pageUrl":${pageUrl}}`, status, {
+    'Content-Type': 'application/json',
+    Location: `/v1/quotes/${quoteId}`,
+  });
+}

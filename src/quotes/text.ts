@@ -1,0 +1,54 @@
+import { groupDigits, renderTable } from '../platform/terminal/output.ts';
+import type { QuoteBody } from './schemas.ts';
+
+type Figure = { amount: string | null; reason: string | null };
+
+const show = (value: Figure) => value.amount ?? `unknown: ${value.reason}`;
+
+/** A quote for the terminal: its lines, what they sum to, and what they rest on. */
+export function renderQuote(quote: QuoteBody): string {
+  const cost = quote.costCurrency.toUpperCase();
+  const price = quote.currency.toUpperCase();
+  const { totals } = quote;
+  const lines = quote.lines.map((line) => [
+    line.model,
+    line.feature,
+    line.tokenType,
+    groupDigits(line.tokenCount),
+    show(line.cost),
+    show(line.price),
+    show(line.margin),
+  ]);
+  return [
+    renderTable(
+      ['model', 'feature', 'token type', 'tokens', `cost ${cost}`, `price ${price}`, 'margin'],
+      lines,
+      [3, 4, 5, 6],
+    ),
+    `cost ${show(totals.cost)} ${cost}, price ${show(totals.price)} ${price}, margin ${show(totals.margin)} (${show(totals.marginPercent)} %)`,
+    `on the invoice: ${show(totals.invoiceAmount)} ${price}; a million tokens cost ${show(quote.averageCost.perMillionTokens)} ${cost} on average`,
+    ...targetLines(quote, price),
+    ...rangeLines(quote, price),
+    ...quote.assumptions.map((sentence) => `- ${sentence}`),
+    `${quote.quoteId}, price book ${quote.priceBookVersion}, ${quote.createdAt}, valid until ${quote.validUntil}`,
+    quote.pageUrl,
+  ].join('\n');
+}
+
+function targetLines({ targetMargin }: QuoteBody, price: string): string[] {
+  if (targetMargin === null) return [];
+  return [
+    `for a margin of ${targetMargin.percent} %: ${show(targetMargin.price)} ${price}, a markup of ${targetMargin.markupPercent} %`,
+    ...targetMargin.rates.map(
+      (rate) => `  ${rate.model} ${rate.tokenType}: ${rate.pricePerMillionTokens} ${price} per million`,
+    ),
+  ];
+}
+
+function rangeLines({ range, rangeReason }: QuoteBody, price: string): string[] {
+  if (range === null) return [`no range: ${rangeReason}`];
+  const { low, expected, high } = range;
+  return [
+    `price from ${show(low.invoiceAmount)} to ${show(high.invoiceAmount)} ${price}, expected ${show(expected.invoiceAmount)}`,
+  ];
+}

@@ -1,0 +1,138 @@
+import { sql } from 'kysely';
+import type { KindUsage, ObservedUsers } from '../../pricing/quotes/question.ts';
+import { boundMeter } from '../catalog/bound-meter.ts';
+import { DAY_MS, type TimeWindow } from '../platform/clock.ts';
+import type { LedgerDatabase } from '../platform/database/database.ts';
+import type { TokenType } from '../platform/database/schema/schema.ts';
+import { billedAt } from '../usage/hours/hour-parts.ts';
+import { belongsTo } from '../usage/hours/queries.ts';
+
+interface RawKind {
+  model: string;
+  feature: string;
+  deployment: string;
+  token_type: TokenType;
+  token_count: bigint;
+}
+
+/** A customer's settled tokens by kind and day, counted in whole days from the window's start. */
+export async function readCustomerDays(
+  database: LedgerDatabase,
+  customerId: string,
+  window: TimeWindow,
+): Promise<(KindUsage & { day: number })[]> {
+  const result = await sql<RawKind & { day: number }>`
+    select floor(extract(epoch from window_start - ${window.start}::timestamptz) * 1000 / ${DAY_MS})::integer as day,
+           model, feature, deployment, token_type, sum(delta_token_count)::bigint as token_count
+      from hourly_usage as usage
+     where window_start >= ${window.start} and window_start < ${window.end}
+       and ${belongsTo(customerId)}
+     group by 1, model, feature, deployment, token_type
+     order by model, feature, deployment, token_type, 1`.execute(database);
+  return result.rows.map((row) => ({ ...toKind(row), day: row.day }));
+}
+
+/**
+ * What an invoice preview of the period counts of the customer's settled usage, with the same rule for the instant
+ * that decides the period: without what waits in quarantine, was refused by Stripe or written off.
+ */
+export async function readPeriodUsage(
+  database: LedgerDatabase,
+  customerId: string,
+  period: TimeWindow,
+): Promise<KindUsage[]> {
+  const result = await sql<RawKind>`
+    select usage.model, usage.feature, usage.deployment, usage.token_type,
+           sum(usage.delta_token_count)::bigint as token_count
+      from hourly_usage as usage
+      left join meter_pushes as push on push.meter_push_id = usage.meter_push_id
+      left join lateral (${boundMeter('usage')}) as binding on usage.meter_push_id is null
+      left join stripe_meters as meter on meter.stripe_meter_id = binding.stripe_meter_id
+      cross join lateral (
+        select coalesce(push.event_timestamp,
+          ${billedAt('usage', { customerId: sql`${customerId}`, meterAlias: 'meter' })}) as instant) as billed
+     where usage.window_start > ${period.start}::timestamptz - interval '1 hour'
+       and usage.window_start < ${period.end}
+       and usage.quarantine_reason is null and push.written_off_at is null
+       and push.status is distinct from 'refused'
+       and ${belongsTo(customerId)}
+       and billed.instant >= ${period.start} and billed.instant < ${period.end}
+     group by usage.model, usage.feature, usage.deployment, usage.token_type
+     order by usage.model, usage.feature, usage.deployment, usage.token_type`.execute(database);
+  return result.rows.map(toKind);
+}
+
+/** The current period of the customer's metered subscription; null without one. */
+export async function readCurrentPeriod(
+  database: LedgerDatabase,
+  customerId: string,
+): Promise<TimeWindow | null> {
+  const row = await database
+    .selectFrom('subscription_items')
+    .select(['current_period_start', 'current_period_end'])
+    .where('customer_id', '=', customerId)
+    .where('active', '=', true)
+    .orderBy((builder) => builder('stripe_meter_id', 'is', null))
+    .orderBy('subscription_id')
+    .orderBy('subscription_item_id')
+    .executeTakeFirst();
+  return row === undefined ? null : { start: row.current_period_start, end: row.current_period_end };
+}
+
+/** What each user of a feature used in the window: only who used any; and when it was first used in it. */
+export type FeatureUsage = Pick<ObservedUsers['features'][number], 'users' | 'firstUsedAt'>;
+
+/** A user who only took back what was counted before is not active. */
+export async function readFeatureUsers(
+  database: LedgerDatabase,
+  feature: string,
+  window: TimeWindow,
+): Promise<FeatureUsage> {
+  const result = await sql<Omit<RawKind, 'feature'> & { subject: string; first_used_at: Date }>`
+    select subject, model, deployment, token_type, sum(delta_token_count)::bigint as token_count,
+           min(window_start) as first_used_at
+      from hourly_usage
+     where feature = ${feature} and window_start >= ${window.start} and window_start < ${window.end}
+     group by subject, model, deployment, token_type
+    having sum(delta_token_count) > 0
+     order by subject collate "C", model, deployment, token_type`.execute(database);
+  const bySubject = Map.groupBy(result.rows, (row) => row.subject);
+  const instants = result.rows.map((row) => row.first_used_at.getTime());
+  return {
+    users: [...bySubject.values()].map((rows) =>
+      rows.map((row) => ({
+        model: row.model,
+        deployment: row.deployment,
+        tokenType: row.token_type,
+        tokenCount: row.token_count,
+      })),
+    ),
+    firstUsedAt:
+      instants.length === 0
+        ? null
+        : new Date(instants.reduce((least, instant) => Math.min(least, instant), Number.POSITIVE_INFINITY)),
+  };
+}
+
+/** Features that were used in the window, in the order of their names. */
+export async function listUsedFeatures(database: LedgerDatabase, window: TimeWindow): Promise<string[]> {
+  const rows = await database
+    .selectFrom('hourly_usage')
+    .select('feature')
+    .distinct()
+    .where('window_start', '>=', window.start)
+    .where('window_start', '<', window.end)
+    .orderBy('feature')
+    .execute();
+  return rows.map((row) => row.feature);
+}
+
+function toKind(row: RawKind): KindUsage {
+  return {
+    model: row.model,
+    feature: row.feature,
+    deployment: row.deployment,
+    tokenType: row.token_type,
+    tokenCount: row.token_count,
+  };
+}

@@ -1,0 +1,183 @@
+import { sql } from 'kysely';
+import type { TimeWindow } from '../platform/clock.ts';
+import type { LedgerDatabase } from '../platform/database/database.ts';
+import type { TokenType } from '../platform/database/schema/schema.ts';
+
+/** Why a customer-hour's source and bill differ; `quarantined` usage waits with a reason of its own. */
+export const DRIFT_REPORT_CLASSES = [
+  'still_due',
+  'late',
+  'lost_in_openmeter',
+  'counted_twice',
+  'push_unconfirmed',
+  'refused_by_stripe',
+  'quarantined',
+  'unexplained',
+] as const;
+export type DriftReportClass = (typeof DRIFT_REPORT_CLASSES)[number];
+
+/** One customer, hour and token type, from telemetry to bill. Counts are tokens. */
+export interface DriftRow {
+  windowStart: Date;
+  /** Empty for subjects of no customer. */
+  customerId: string;
+  tokenType: TokenType;
+  /** Collected, also what is in quarantine. */
+  source: bigint;
+  /** What OpenMeter held when it was last read. */
+  metered: bigint;
+  /** What Stripe acknowledged, less or more what its sums were read to differ. */
+  billed: bigint;
+  due: bigint;
+  /** Waiting with a reason, or written off. */
+  quarantined: bigint;
+  /** source - billed - due - quarantined: what nothing in the ledger accounts for. */
+  difference: bigint;
+  /** Null: all agree. */
+  driftClass: DriftReportClass | null;
+  since: Date | null;
+}
+
+export interface DriftReportQuery {
+  window: TimeWindow;
+  customerId: string | null;
+  /** Also rows in which all agree. */
+  withAgreeing: boolean;
+  after: { windowStart: Date; customerId: string; tokenType: string } | null;
+  limit: number;
+}
+
+/** By key and hour, because cached tokens are a part of prompt there and nowhere else. */
+const KEY = sql`window_start, subject, feature, model, deployment`;
+
+/** Disjoint token types of the figures of a key, with cached held to be within prompt. */
+const DISJOINT = sql`lateral (values
+    ('prompt', t.prompt - least(t.cached, t.prompt)), ('prompt_cached', least(t.cached, t.prompt)), ('completion', t.completion)
+  ) as part(token_type, tokens)`;
+
+/** Reads one page of the report, ordered by hour, customer and token type, in one statement. */
+export async function readDriftReport(
+  database: LedgerDatabase,
+  query: DriftReportQuery,
+): Promise<DriftRow[]> {
+  const { start, end } = query.window;
+  const inWindow = (column: string) => sql`${sql.ref(column)} >= ${start} and ${sql.ref(column)} < ${end}`;
+  const rows = await sql<DriftRow>`
+    with items as (
+      select date_trunc('hour', event_time, 'UTC') as window_start, subject, feature, model, deployment,
+        quarantine_reason is not null as is_held,
+        coalesce(sum(token_count) filter (where token_kind = 'prompt'), 0) as prompt,
+        coalesce(sum(token_count) filter (where token_kind = 'cached_prompt'), 0) as cached,
+        coalesce(sum(token_count) filter (where token_kind = 'completion'), 0) as completion,
+        min(ingested_at) as since
+      from source_items
+      where event_day >= ${start}::timestamptz::date - 1 and event_day <= ${end}::timestamptz::date + 1 and ${inWindow('event_time')}
+      group by 1, 2, 3, 4, 5, 6
+      union all
+      select window_start, subject, feature, model, deployment, false, prompt_token_count, cached_prompt_token_count,
+        completion_token_count, first_ingested_at
+      from dropped_item_sums where ${inWindow('window_start')}),
+    events as (
+      select ${KEY}, status = 'quarantined' as is_held, sum(prompt_token_count) as prompt,
+        sum(cached_prompt_token_count) as cached, sum(completion_token_count) as completion, min(created_at) as since
+      from usage_events where ${inWindow('window_start')} and kind = 'usage'
+      group by ${KEY}, status = 'quarantined'),
+    drifting as (
+      select d.window_start, d.subject, d.feature, d.model, d.deployment,
+        coalesce(max(metered_value) filter (where meter_slug = 'tallystick_prompt_tokens'), max(e.prompt), 0) as prompt,
+        coalesce(max(metered_value) filter (where meter_slug = 'tallystick_cached_prompt_tokens'), max(e.cached), 0) as cached,
+        coalesce(max(metered_value) filter (where meter_slug = 'tallystick_completion_tokens'), max(e.completion), 0) as completion,
+        max(d.class) as class, min(d.first_seen_at) as since
+      from drifts d left join events e on not e.is_held and e.window_start = d.window_start and e.subject = d.subject
+        and e.feature = d.feature and e.model = d.model and e.deployment = d.deployment
+      where ${inWindow('d.window_start')} and d.resolved_at is null
+      group by 1, 2, 3, 4, 5),
+    hourly as (
+      select h.window_start, h.subject, h.feature, h.model, h.deployment, h.token_type, h.delta_token_count,
+        -- What an item of a later invoice bills, or a credit note gave back, is billed.
+        case when l.late_item_id is null and c.credit_proposal_id is null then h.quarantine_reason end as quarantine_reason,
+        case when l.state in ('created', 'invoiced') or c.credit_proposal_id is not null then 'delivered' else p.status end as push_status,
+        p.is_unproven
+      from hourly_usage h left join meter_pushes p on p.meter_push_id = h.meter_push_id
+      left join late_items l on l.late_item_id = h.late_item_id
+      left join credit_proposals c on c.credit_proposal_id = h.credit_proposal_id and c.state = 'created'
+      where ${inWindow('h.window_start')}),
+    -- One row for each thing known, in the columns of the report; summed below.
+    figures as (
+      select t.window_start, t.subject, part.token_type, part.tokens as source, 0::numeric as metered, 0::numeric as billed,
+        0::numeric as due, case when t.is_held then part.tokens else 0 end as held, null::text as class, t.since,
+        false as is_refused, false as is_unproven
+      from items t, ${DISJOINT}
+      union all
+      select t.window_start, t.subject, part.token_type, 0, 0, 0, case when t.is_held then 0 else part.tokens end,
+        case when t.is_held then part.tokens else 0 end, null, null, false, false
+      from events t, ${DISJOINT}
+      union all
+      select t.window_start, t.subject, part.token_type, 0, part.tokens, 0, 0, 0,
+        -- Just seen, and not looked into yet: the repair waits for what is only late.
+        coalesce(t.class, 'still_due'), t.since, false, false
+      from drifting t, ${DISJOINT}
+      union all
+      select h.window_start, h.subject, h.token_type, 0,
+        case when exists (select 1 from drifting d where d.window_start = h.window_start and d.subject = h.subject
+          and d.feature = h.feature and d.model = h.model and d.deployment = h.deployment) then 0 else h.delta_token_count end,
+        case when h.push_status = 'delivered' then h.delta_token_count else 0 end,
+        -- Settled is no longer due as an event, and due as a push until it is delivered or held.
+        case when h.push_status = 'delivered' or h.push_status = 'refused' or h.quarantine_reason is not null
+          then -h.delta_token_count else 0 end,
+        case when h.push_status = 'refused' or h.quarantine_reason is not null then h.delta_token_count else 0 end,
+        null, null, h.push_status is not distinct from 'refused', coalesce(h.is_unproven, false)
+      from hourly h),
+    placed as (
+      select f.window_start, coalesce(s.customer_id, '') as customer_id, f.token_type, f.source, f.metered, f.billed, f.due,
+        f.held, f.class, f.since, f.is_refused, f.is_unproven
+      from figures f left join subjects s on s.subject = f.subject
+      where ${query.customerId}::text is null or s.customer_id = ${query.customerId}
+      union all
+      select b.window_start, b.customer_id, coalesce(fed.token_type, 'prompt'), 0, 0,
+        case when acknowledged.value = b.acknowledged_value then b.counted_value - b.acknowledged_value else 0 end, 0, 0,
+        b.class, b.first_seen_at, false, false
+      from billing_drifts b
+      -- A meter that several token types feed shows its difference under the one with most tokens.
+      left join lateral (
+        select h.token_type from hourly_usage h join meter_pushes p on p.meter_push_id = h.meter_push_id
+        where p.customer_id = b.customer_id and p.stripe_meter_id = b.stripe_meter_id and p.window_start = b.window_start
+        group by h.token_type order by sum(h.delta_token_count) desc limit 1) fed on true
+      cross join lateral (
+        select coalesce(sum(p.delta_token_count), 0) as value from meter_pushes p
+        where p.customer_id = b.customer_id and p.stripe_meter_id = b.stripe_meter_id and p.window_start = b.window_start
+          and p.status = 'delivered') acknowledged
+      where ${inWindow('b.window_start')} and b.resolved_at is null
+        and (${query.customerId}::text is null or b.customer_id = ${query.customerId})),
+    summed as (
+      select window_start, customer_id, token_type, sum(source)::bigint as source, sum(metered)::bigint as metered,
+        sum(billed)::bigint as billed, sum(due)::bigint as due, sum(held)::bigint as held,
+        -- Any class is worse than being due, and 'unexplained' is the worst.
+        case when bool_or(class = 'unexplained') then 'unexplained'
+          else max(class) filter (where class <> 'still_due') end as class,
+        bool_or(class = 'still_due') as is_seen, bool_or(is_refused) as is_refused, bool_or(is_unproven) as is_unproven,
+        coalesce(min(since) filter (where class is not null), min(since)) as since
+      from placed group by window_start, customer_id, token_type),
+    judged as (
+      select summed.*, source - billed - due - held as difference,
+        case
+          when class is not null then class
+          when source <> billed + due + held then 'unexplained'
+          when is_unproven then 'push_unconfirmed'
+          when is_refused then 'refused_by_stripe'
+          when is_seen then 'still_due'
+          when due <> 0 and exists (select 1 from settlements x where x.window_start = summed.window_start
+            and x.status = 'open' and x.settled_at is not null) then 'late'
+          when due <> 0 then 'still_due'
+          when held <> 0 then 'quarantined'
+        end as verdict
+      from summed)
+    select window_start as "windowStart", customer_id as "customerId", token_type as "tokenType", source, metered, billed,
+      due, held as quarantined, difference, verdict as "driftClass", case when verdict is not null then since end as since
+    from judged
+    where (${query.withAgreeing} or verdict is not null)
+      and (${query.after === null} or (window_start, customer_id, token_type) >
+        (${query.after?.windowStart ?? start}::timestamptz, ${query.after?.customerId ?? ''}, ${query.after?.tokenType ?? ''}))
+    order by window_start, customer_id, token_type limit ${query.limit}`.execute(database);
+  return rows.rows;
+}

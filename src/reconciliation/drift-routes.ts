@@ -1,0 +1,127 @@
+import { createRoute, z } from '@hono/zod-openapi';
+import { requireScope, securityOf } from '../identity/require-scope.ts';
+import { addMs, HOUR_MS } from '../platform/clock.ts';
+import { csvPage, toCsv, wantsCsv } from '../platform/http/csv.ts';
+import { decodeCursor, encodeCursor, invalidCursor } from '../platform/http/cursor.ts';
+import type { Api, ApiDependencies } from '../platform/http/dependencies.ts';
+import {
+  CursorSchema,
+  IdentifierSchema,
+  InstantSchema,
+  keyedProblems,
+  PageLimitSchema,
+  TokenCountSchema,
+} from '../platform/http/schemas.ts';
+import { readWindow, usageWindowFields } from '../usage/hours/window.ts';
+import { DRIFT_REPORT_CLASSES, type DriftRow, readDriftReport } from './drift-report.ts';
+import { checkDriftWindow } from './drift-window.ts';
+
+const DriftQuerySchema = z.strictObject({
+  ...usageWindowFields,
+  customerId: IdentifierSchema.optional(),
+  show: z
+    .enum(['differing', 'all'], { error: 'must be differing or all' })
+    .default('differing')
+    .openapi({ description: '`differing` leaves out the rows in which source and bill agree.' }),
+  cursor: CursorSchema.optional(),
+  limit: PageLimitSchema,
+});
+
+const DriftRowSchema = z
+  .object({
+    windowStart: InstantSchema,
+    windowEnd: InstantSchema,
+    customerId: z.string().nullable().openapi({ description: 'null for subjects of no customer.' }),
+    tokenType: z.enum(['prompt', 'prompt_cached', 'completion']),
+    source: TokenCountSchema.openapi({ description: 'Collected, also what is in quarantine.' }),
+    metered: TokenCountSchema.openapi({ description: 'What OpenMeter held when it was last read.' }),
+    billed: TokenCountSchema.openapi({
+      description: 'What Stripe acknowledged, less or more what its sums were read to differ.',
+    }),
+    due: TokenCountSchema,
+    quarantined: TokenCountSchema.openapi({ description: 'Waiting with a reason, or written off.' }),
+    difference: TokenCountSchema.openapi({
+      description: 'source - billed - due - quarantined: what nothing in the ledger accounts for.',
+    }),
+    class: z.enum(DRIFT_REPORT_CLASSES).nullable().openapi({ description: 'null: all agree.' }),
+    since: InstantSchema.nullable(),
+  })
+  .openapi('DriftRow');
+
+const DriftSchema = z
+  .object({
+    asOf: InstantSchema,
+    rows: z.array(DriftRowSchema),
+    nextCursor: z.string().nullable(),
+  })
+  .openapi('Drift');
+
+const CSV_COLUMNS = Object.keys(DriftRowSchema.shape) as (keyof z.output<typeof DriftRowSchema>)[];
+
+/** Adds `GET /v1/drift`: telemetry against meter against bill. */
+export function addDriftRoutes(api: Api, dependencies: ApiDependencies): void {
+  const route = createRoute({
+    method: 'get',
+    path: '/v1/drift',
+    tags: ['Pipeline'],
+    summary: 'Source, metered and billed tokens by customer, hour and token type, and why they differ',
+    security: securityOf('finance', 'admin'),
+    middleware: [requireScope(dependencies, 'finance')],
+    request: { query: DriftQuerySchema },
+    responses: {
+      200: {
+        description: 'A page. As CSV the next page is in the Link header.',
+        content: { 'application/json': { schema: DriftSchema }, 'text/csv': { schema: z.string() } },
+      },
+      ...keyedProblems,
+    },
+  });
+
+  api.openapi(route, async (context) => {
+    const { from, to, period, customerId, show, cursor, limit } = context.req.valid('query');
+    const window = readWindow({ from, to, period });
+    checkDriftWindow(window);
+    const found = await readDriftReport(dependencies.database, {
+      window,
+      customerId: customerId ?? null,
+      withAgreeing: show === 'all',
+      after: cursor === undefined ? null : readCursor(cursor),
+      limit: limit + 1,
+    });
+    const rows = found.slice(0, limit).map(showDriftRow);
+    const last = found.length > limit ? found[limit - 1] : undefined;
+    const nextCursor =
+      last === undefined
+        ? null
+        : encodeCursor([last.windowStart.toISOString(), last.customerId, last.tokenType]);
+    if (wantsCsv(context)) {
+      const cells = rows.map((row) => CSV_COLUMNS.map((column) => row[column]));
+      return csvPage(context, toCsv(CSV_COLUMNS, cells), nextCursor);
+    }
+    return context.json({ asOf: dependencies.clock.now().toISOString(), rows, nextCursor }, 200);
+  });
+}
+
+function readCursor(cursor: string) {
+  const [windowStart = '', customerId = '', tokenType = ''] = decodeCursor(cursor, 3);
+  if (Number.isNaN(Date.parse(windowStart))) throw invalidCursor();
+  return { windowStart: new Date(windowStart), customerId, tokenType };
+}
+
+/** A row as the API and the command line show it. */
+export function showDriftRow(row: DriftRow): z.output<typeof DriftRowSchema> {
+  return {
+    windowStart: row.windowStart.toISOString(),
+    windowEnd: addMs(row.windowStart, HOUR_MS).toISOString(),
+    customerId: row.customerId === '' ? null : row.customerId,
+    tokenType: row.tokenType,
+    source: String(row.source),
+    metered: String(row.metered),
+    billed: String(row.billed),
+    due: String(row.due),
+    quarantined: String(row.quarantined),
+    difference: String(row.difference),
+    class: row.driftClass,
+    since: row.since?.toISOString() ?? null,
+  };
+}

@@ -1,0 +1,137 @@
+import { OpenAPIHono } from '@hono/zod-openapi';
+import { HTTPException } from 'hono/http-exception';
+import { methodNotAllowed } from 'hono/method-not-allowed';
+import { addCarriedUsageRoutes } from '../billing/carried-usage-routes.ts';
+import { addCreditProposalRoutes } from '../billing/credit-routes.ts';
+import { addCustomerRoutes } from '../catalog/customer-routes.ts';
+import { addSubjectRoutes } from '../catalog/subject-routes.ts';
+import { addCloseRoutes } from '../closing/routes.ts';
+import { addMarginRoutes } from '../costs/margin-routes.ts';
+import { addProvisionedRoutes } from '../costs/provisioned/routes.ts';
+import { addCostRoutes } from '../costs/routes.ts';
+import { addPlanRoutes } from '../plans/routes.ts';
+import { toTallystickError } from '../platform/errors.ts';
+import { limitBody } from '../platform/http/body-limit.ts';
+import type { Api, ApiDependencies, ApiEnvironment } from '../platform/http/dependencies.ts';
+import { addOpenApiDocument } from '../platform/http/openapi-document.ts';
+import { errorFromZod, problemFromError, problemResponse } from '../platform/http/problem.ts';
+import { addReferencePage } from '../platform/http/reference-page.ts';
+import { requestIds } from '../platform/http/request-id.ts';
+import { addInvoicePreviewRoutes } from '../previews/routes.ts';
+import { addDeploymentRoutes } from '../prices/deployment-routes.ts';
+import { addPriceFileRoutes } from '../prices/file-routes.ts';
+import { addPriceRoutes } from '../prices/routes.ts';
+import { addPriceSyncRoutes } from '../prices/sync/routes.ts';
+import { addQuarantineDeskRoutes } from '../quarantine/desk-routes.ts';
+import { addQuarantineRoutes } from '../quarantine/routes.ts';
+import { addQuotePage } from '../quotes/page/routes.ts';
+import { addQuoteRoutes } from '../quotes/routes.ts';
+import { addDriftRoutes } from '../reconciliation/drift-routes.ts';
+import { addReconciliationRoutes } from '../reconciliation/routes.ts';
+import { addSimulationRoutes } from '../simulations/routes.ts';
+import { addEvidenceRoutes } from '../statements/evidence/routes.ts';
+import { addStatementPages } from '../statements/page/routes.ts';
+import { addStatementRoutes } from '../statements/routes.ts';
+import { addHealthRoutes } from '../status/health-routes.ts';
+import { addMetricsRoute } from '../status/metric-routes.ts';
+import { addStatusRoutes } from '../status/routes.ts';
+import { addRescanRoutes } from '../usage/collection/rescan-routes.ts';
+import { addCoverageRoutes } from '../usage/coverage/routes.ts';
+import { addUsageRoutes } from '../usage/hours/routes.ts';
+
+export type { ApiDependencies } from '../platform/http/dependencies.ts';
+
+/** The largest body any route of the API needs is a quote of 500 lines, well below this. */
+export const MAX_BODY_BYTES = 256 * 1024;
+
+/**
+ * The whole API over what it is given. It holds no state but a short cache of Stripe's previews, opens
+ * nothing and starts nothing, so the same function serves Node, a Worker and a test.
+ */
+export function createApp(dependencies: ApiDependencies): Api {
+  const app = new OpenAPIHono<ApiEnvironment>({
+    defaultHook: (result) => {
+      if (!result.success) throw errorFromZod(result.target, result.error);
+    },
+  });
+
+  app.use(requestIds);
+  app.use(async (context, next) => {
+    context.header('X-Content-Type-Options', 'nosniff');
+    if (context.req.path.startsWith('/v1/')) context.header('Cache-Control', 'no-store');
+    await next();
+  });
+  app.use(
+    methodNotAllowed({
+      app,
+      onMethodNotAllowed: (context, methods) =>
+        problemResponse(
+          context,
+          'METHOD_NOT_ALLOWED',
+          `${context.req.method} is not offered here; ${methods.join(', ')} is.`,
+          { headers: { Allow: methods.join(', ') } },
+        ),
+    }),
+  );
+  app.use('/v1/*', limitBody(MAX_BODY_BYTES));
+
+  addCustomerRoutes(app, dependencies);
+  addSubjectRoutes(app, dependencies);
+  addUsageRoutes(app, dependencies);
+  const previewing = { ...dependencies, previewCache: dependencies.previewCache ?? new Map() };
+  addInvoicePreviewRoutes(app, previewing);
+  addStatementRoutes(app, previewing);
+  addEvidenceRoutes(app, dependencies);
+  addPlanRoutes(app, dependencies);
+  addQuoteRoutes(app, dependencies);
+  addCostRoutes(app, dependencies);
+  addMarginRoutes(app, dependencies);
+  addProvisionedRoutes(app, dependencies);
+  addSimulationRoutes(app, dependencies);
+  addPriceRoutes(app, dependencies);
+  addPriceFileRoutes(app, dependencies);
+  addDeploymentRoutes(app, dependencies);
+  addPriceSyncRoutes(app, dependencies);
+  addStatusRoutes(app, dependencies);
+  addQuarantineRoutes(app, dependencies);
+  addQuarantineDeskRoutes(app, dependencies);
+  addCarriedUsageRoutes(app, dependencies);
+  addCloseRoutes(app, dependencies);
+  addCreditProposalRoutes(app, dependencies);
+  addRescanRoutes(app, dependencies);
+  addMetricsRoute(app, dependencies);
+  addCoverageRoutes(app, dependencies);
+  addDriftRoutes(app, dependencies);
+  addReconciliationRoutes(app, dependencies);
+  addHealthRoutes(app, dependencies);
+  addOpenApiDocument(app, dependencies);
+  addReferencePage(app, dependencies);
+  addQuotePage(app, dependencies);
+  addStatementPages(app, previewing);
+  if (dependencies.webhooks !== undefined) app.route('/webhooks', dependencies.webhooks);
+
+  app.notFound((context) =>
+    problemResponse(context, 'NOT_FOUND', `${context.req.path} is not here; /docs lists what is.`),
+  );
+  app.onError((error, context) => {
+    if (error instanceof HTTPException && error.status < 500) {
+      const detail = error.status === 400 ? 'The body is not well-formed JSON.' : error.message;
+      return problemResponse(context, 'VALIDATION', detail, {
+        errors: [{ field: 'body', message: detail, fix: 'Send JSON with Content-Type: application/json.' }],
+      });
+    }
+    const known = toTallystickError(error);
+    const response = problemFromError(context, known);
+    if (response.status >= 500) {
+      const fields = {
+        err: error,
+        code: known.code,
+        context: known.context,
+        requestId: context.get('requestId'),
+      };
+      dependencies.log?.error(fields, 'a request failed');
+    }
+    return response;
+  });
+  return app;
+}

@@ -1,0 +1,116 @@
+import { readFileSync } from 'node:fs';
+import { serve } from '@hono/node-server';
+import type { Hono } from 'hono';
+import { enqueueStep, type StepQueue } from '../../jobs/queue/queues.ts';
+import { createWebhookRoutes } from '../../webhooks/routes.ts';
+import type { Clock } from '../platform/clock.ts';
+import type { Config } from '../platform/config.ts';
+import type { LedgerDatabase } from '../platform/database/database.ts';
+import { TallystickError } from '../platform/errors.ts';
+import type { ApiDependencies, ApiSettings } from '../platform/http/dependencies.ts';
+import { readNodeAsset } from '../platform/http/node-assets.ts';
+import type { Logger } from '../platform/log.ts';
+import type { BillingSystem } from '../stripe/port.ts';
+import { createApp } from './app.ts';
+
+export interface HttpServer {
+  url: string;
+  /** Stops accepting, lets requests in flight finish, then closes what is left. */
+  close(): Promise<void>;
+}
+
+export const VERSION: string = readVersion();
+
+function readVersion(): string {
+  for (const place of ['../../package.json', '../../../package.json']) {
+    try {
+      return (JSON.parse(readFileSync(new URL(place, import.meta.url), 'utf8')) as { version: string })
+        .version;
+    } catch {
+      // Built code lies one folder deeper than its source.
+    }
+  }
+  return 'unknown';
+}
+
+export interface ServedApp {
+  database: LedgerDatabase;
+  billing: BillingSystem;
+  invoicing?: ApiDependencies['invoicing'] & {};
+  clock: Clock;
+  log: Logger;
+  webhooks?: Hono;
+  settings?: ApiSettings;
+  enqueueStep?: ApiDependencies['enqueueStep'] & {};
+}
+
+/** Webhooks as the environment configures them; without secrets they answer 503 and say why. */
+export function createWebhooks(
+  database: LedgerDatabase,
+  clock: Clock,
+  config: Config,
+  queue: StepQueue,
+  log: Logger,
+): Hono {
+  return createWebhookRoutes(
+    {
+      database,
+      clock,
+      enqueue: async (job, data) => void (await enqueueStep(queue, job, data.reason)),
+      log: {
+        info: (fields, message) => log.info(fields, message),
+        warn: (fields, message) => log.warn(fields, message),
+        error: (fields, message) => log.error(fields, message),
+      },
+    },
+    config,
+  );
+}
+
+/**
+ * Serves the API.
+ * @throws TallystickError CONFIG when the port is taken
+ */
+export function startHttpServer(app: ServedApp, place: { host: string; port: number }): Promise<HttpServer> {
+  const api = createApp({
+    ...app,
+    log: {
+      info: (fields, message) => app.log.info(fields, message),
+      warn: (fields, message) => app.log.warn(fields, message),
+      error: (fields, message) => app.log.error(fields, message),
+    },
+    version: VERSION,
+    assets: readNodeAsset,
+  });
+  return new Promise((resolve, reject) => {
+    const server = serve({ fetch: api.fetch, hostname: place.host, port: place.port }, (address) => {
+      resolve({
+        url: `http://${place.host.includes(':') ? `[${place.host}]` : place.host}:${address.port}`,
+        close: () =>
+          new Promise((done) => {
+            const hurry = setTimeout(
+              () => 'closeAllConnections' in server && server.closeAllConnections(),
+              5_000,
+            );
+            server.close(() => {
+              clearTimeout(hurry);
+              done();
+            });
+            if ('closeIdleConnections' in server) server.closeIdleConnections();
+          }),
+      });
+    });
+    server.once('error', (error: NodeJS.ErrnoException) => {
+      reject(
+        error.code === 'EADDRINUSE'
+          ? new TallystickError(`Port ${place.port} is taken.`, {
+              code: 'CONFIG',
+              retry: false,
+              cause: error,
+              fix: 'Set PORT to a free one; 0 chooses one.',
+            })
+          : error,
+      );
+    });
+  });
+}

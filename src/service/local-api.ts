@@ -1,0 +1,65 @@
+import { commandLineCaller } from '../identity/command-line-caller.ts';
+import { type Clock, systemClock } from '../platform/clock.ts';
+import { TallystickError } from '../platform/errors.ts';
+import type { ApiDependencies, ApiSettings } from '../platform/http/dependencies.ts';
+import type { BillingSystem } from '../stripe/port.ts';
+import { createApp } from './app.ts';
+import { VERSION } from './http-server.ts';
+import type { Stores } from './services.ts';
+
+/** Asks a route and gives its body; a problem becomes an error with the same code and words. */
+export type AskApi = <Answer>(
+  method: 'GET' | 'POST' | 'PUT',
+  route: string,
+  body?: object,
+) => Promise<Answer>;
+
+/**
+ * Lets a command ask the very routes that customers of the API ask, in this process: one meaning, one
+ * validation, one set of error words. It does so as whoever typed the command, without a key.
+ */
+export async function withLocalApi<Result>(
+  stores: Stores,
+  billing: BillingSystem,
+  work: (ask: AskApi) => Promise<Result>,
+  options: { clock?: Clock; settings?: ApiSettings; invoicing?: ApiDependencies['invoicing'] & {} } = {},
+): Promise<Result> {
+  const { database } = stores;
+  const { clock = systemClock, settings, invoicing } = options;
+  const app = createApp({
+    database,
+    billing,
+    clock,
+    version: VERSION,
+    caller: commandLineCaller(),
+    ...(settings === undefined ? {} : { settings }),
+    ...(invoicing === undefined ? {} : { invoicing }),
+  });
+  const ask: AskApi = async (method, route, body) => {
+    const response = await app.request(route, {
+      method,
+      ...(body ? { headers: { 'Content-Type': 'application/json' }, body: JSON.stringify(body) } : {}),
+    });
+    const answer = (await response.json()) as never;
+    if (!response.ok) throw errorFromProblem(answer);
+    return answer;
+  };
+  return await work(ask);
+}
+
+function errorFromProblem(problem: {
+  code: TallystickError['code'];
+  detail?: string;
+  title: string;
+  fix?: string;
+  errors?: { field: string; message: string; fix?: string }[];
+}) {
+  const details = (problem.errors ?? []).map(
+    (error) => `\n  - ${error.field}: ${error.message}${error.fix ? ` (${error.fix})` : ''}`,
+  );
+  return new TallystickError(`${problem.detail ?? problem.title}${details.join('')}`, {
+    code: problem.code,
+    retry: false,
+    ...(problem.fix === undefined ? {} : { fix: problem.fix }),
+  });
+}

@@ -1,0 +1,167 @@
+import { z } from '@hono/zod-openapi';
+import { TOKEN_TYPES } from '../../pricing/usage/tokens.ts';
+import {
+  AmountSchema,
+  CurrencySchema,
+  InstantSchema,
+  TokenCountSchema,
+  textSchema,
+} from '../platform/http/schemas.ts';
+import { usageWindowFields } from '../usage/hours/window.ts';
+
+export const MAX_SCENARIO_COUNT = 5;
+
+const decimalText = z
+  .string()
+  .regex(/^\d{1,12}(\.\d{1,12})?$/, { error: 'must be decimal text such as "2.50"' })
+  .openapi({ example: '2.50' });
+const nameText = textSchema(512).min(1, { error: 'must not be empty' });
+const tokenType = z.enum(TOKEN_TYPES, { error: `must be one of ${TOKEN_TYPES.join(', ')}` });
+
+const ScenarioSchema = z
+  .strictObject({
+    name: textSchema(100).min(1, { error: 'must not be empty' }),
+    plan: nameText
+      .optional()
+      .openapi({ description: 'Everybody pays by this plan instead of their own rates.' }),
+    markupPercent: z
+      .string()
+      .regex(/^\d{1,5}(\.\d{1,4})?$/, { error: 'must be a percentage such as "25"' })
+      .optional()
+      .openapi({ description: 'Everybody pays what the price book says and so much more; not beside plan.' }),
+    costPrices: z
+      .array(z.strictObject({ model: nameText, tokenType, usdPerMillion: decimalText }))
+      .max(100)
+      .default([])
+      .openapi({ description: 'What we would pay Azure.' }),
+    sellPrices: z
+      .array(
+        z.strictObject({
+          model: nameText.default('*'),
+          feature: nameText.default('*'),
+          tokenType,
+          currency: CurrencySchema.default('usd'),
+          perMillion: decimalText,
+        }),
+      )
+      .max(100)
+      .default([])
+      .openapi({
+        description: 'What customers billed in the currency would pay; wins over rates and plans.',
+      }),
+    modelSwaps: z
+      .array(z.strictObject({ from: nameText, to: nameText }))
+      .max(20)
+      .default([])
+      .openapi({ description: 'The same tokens on another model.' }),
+    withoutFeatures: z
+      .array(textSchema(512))
+      .max(100)
+      .default([])
+      .openapi({ description: 'Features whose usage does not happen.' }),
+  })
+  .refine((scenario) => scenario.plan === undefined || scenario.markupPercent === undefined, {
+    error: 'plan and markupPercent exclude each other',
+    path: ['markupPercent'],
+  })
+  .openapi('Scenario');
+
+export const SimulationRequestSchema = z
+  .strictObject({
+    ...usageWindowFields,
+    scenarios: z
+      .array(ScenarioSchema)
+      .min(1, { error: 'must hold at least one scenario' })
+      .max(MAX_SCENARIO_COUNT, {
+        error: `must hold at most ${MAX_SCENARIO_COUNT} scenarios; send the others as a second simulation`,
+      })
+      .refine((scenarios) => new Set(scenarios.map(({ name }) => name)).size === scenarios.length, {
+        error: 'must have different names',
+      }),
+  })
+  .openapi('SimulationRequest');
+export type SimulationRequest = z.output<typeof SimulationRequestSchema>;
+
+const FigureSchema = z.object({
+  amount: AmountSchema.nullable(),
+  reason: z.string().nullable().openapi({ description: 'Why there is no amount.' }),
+});
+
+const FiguresSchema = z
+  .object({
+    scenario: z.string().openapi({ description: 'baseline, or a name of the request.' }),
+    currency: z.string().nullable().openapi({ description: 'Of revenue and margin; null: nobody pays.' }),
+    tokenCount: TokenCountSchema,
+    revenue: FigureSchema,
+    ratedRevenue: AmountSchema.nullable().openapi({ description: 'Of the usage that has a rate.' }),
+    unratedTokenCount: TokenCountSchema,
+    cost: FigureSchema.openapi({ description: 'USD.' }),
+    knownCost: AmountSchema.openapi({ description: 'USD; of the usage whose price is known.' }),
+    unknownCostTokenCount: TokenCountSchema,
+    margin: FigureSchema,
+  })
+  .openapi('SimulatedFigures');
+export type SimulatedFigures = z.output<typeof FiguresSchema>;
+
+const FarthestSchema = z.array(
+  z.object({ customerId: z.string().nullable(), currency: z.string(), marginDelta: AmountSchema }),
+);
+
+export const SimulationSchema = z
+  .object({
+    simulationId: z.string(),
+    status: z.enum(['running', 'done', 'failed']),
+    from: InstantSchema,
+    to: InstantSchema,
+    priceBookVersion: z.string(),
+    createdAt: InstantSchema,
+    createdBy: z.string(),
+    request: z.unknown(),
+    lastError: z.string().nullable(),
+    result: z
+      .object({
+        customerCount: z.int(),
+        totals: z
+          .array(
+            z.object({
+              currency: z.string().nullable().openapi({
+                description: 'Of the baseline; null: usage that is nobody’s.',
+              }),
+              customerCount: z.int(),
+              figures: z
+                .array(FiguresSchema)
+                .openapi({ description: 'Baseline first; currencies are never mixed.' }),
+            }),
+          )
+          .openapi({ description: 'One entry for each currency of the baseline and of each scenario.' }),
+        scenarios: z
+          .array(z.object({ scenario: z.string(), winners: FarthestSchema, losers: FarthestSchema }))
+          .openapi({ description: 'Customers whose margin rises or falls farthest against the baseline.' }),
+        overhead: AmountSchema.openapi({
+          description: 'USD; bought capacity that nobody used, in no customer’s cost.',
+        }),
+        unratedDayCount: z.int().openapi({
+          description: 'Days whose capacity is not divided yet: their share is missing.',
+        }),
+      })
+      .nullable(),
+  })
+  .openapi('Simulation');
+export type SimulationBody = z.output<typeof SimulationSchema>;
+export type SimulationResult = NonNullable<SimulationBody['result']>;
+
+export const SimulatedCustomersSchema = z
+  .object({
+    customers: z.array(
+      z.object({
+        customerId: z.string().nullable(),
+        currency: z.string().nullable(),
+        figures: z.array(FiguresSchema),
+        marginDeltas: z
+          .array(AmountSchema.nullable())
+          .openapi({ description: 'For each scenario: the margin beyond the baseline’s; null: unknown.' }),
+      }),
+    ),
+    nextCursor: z.string().nullable(),
+  })
+  .openapi('SimulatedCustomers');

@@ -1,0 +1,207 @@
+import { createRoute } from '@hono/zod-openapi';
+import { buildQueryText } from '../../azure/query-templates.ts';
+import { requireScope, securityOf } from '../../identity/require-scope.ts';
+import { TallystickError } from '../../platform/errors.ts';
+import { decodeCursor, encodeCursor, invalidCursor } from '../../platform/http/cursor.ts';
+import type { Api, ApiDependencies } from '../../platform/http/dependencies.ts';
+import {
+  InstantSchema,
+  jsonContent,
+  keyedProblems,
+  notFoundProblem,
+  textSchema,
+  upstreamProblem,
+} from '../../platform/http/schemas.ts';
+import {
+  type EvidenceSourceItem,
+  readEvidenceEvent,
+  readEvidenceEvents,
+  readEvidenceSource,
+  sumEvidenceEvents,
+} from './event-rows.ts';
+import { compareLevels, readEvidencedLine } from './lines.ts';
+import {
+  EvidenceEventsSchema,
+  EvidencePage,
+  EvidenceParams,
+  EvidenceSourceSchema,
+  evidencePath,
+} from './schemas.ts';
+
+const HourParams = EvidenceParams.extend({
+  windowStart: InstantSchema.refine((text) => /:00:00(?:\.0+)?Z$/.test(text), {
+    error: 'must be the start of an hour, e.g. 2026-11-21T10:00:00Z',
+  }),
+});
+const EventParams = EvidenceParams.extend({ usageEventId: textSchema(255).min(1) });
+
+/** Adds an hour's usage events and an event's source rows, below a line's evidence. */
+export function addEvidenceEventRoutes(api: Api, dependencies: ApiDependencies): void {
+  const { database } = dependencies;
+  const common = {
+    method: 'get' as const,
+    tags: ['Evidence'],
+    security: securityOf('finance', 'admin'),
+    middleware: [requireScope(dependencies, 'finance')],
+  };
+  const problems = { ...keyedProblems, ...notFoundProblem, ...upstreamProblem };
+
+  const hourRoute = createRoute({
+    ...common,
+    path: '/v1/invoices/{invoiceId}/lines/{lineId}/evidence/hours/{windowStart}',
+    summary: 'The usage events of one hour of a line',
+    request: { params: HourParams, query: EvidencePage },
+    responses: { 200: jsonContent(EvidenceEventsSchema, 'A page of events.'), ...problems },
+  });
+  api.openapi(hourRoute, async (context) => {
+    const { invoiceId, lineId, windowStart: text } = context.req.valid('param');
+    const { cursor, limit } = context.req.valid('query');
+    const windowStart = new Date(text);
+    const { of } = await readEvidencedLine(dependencies, invoiceId, lineId);
+    const after = cursor === undefined ? null : readEventCursor(cursor);
+    const [sums, found] = await Promise.all([
+      sumEvidenceEvents(database, of, windowStart),
+      readEvidenceEvents(database, of, { windowStart, after, limit: limit + 1 }),
+    ]);
+    const page = found.slice(0, limit);
+    const last = found.length > limit ? page.at(-1) : undefined;
+    const path = evidencePath(invoiceId, lineId);
+    return context.json(
+      {
+        invoiceId,
+        lineId,
+        windowStart: windowStart.toISOString(),
+        hourTokenCount: String(sums.tokenCount),
+        eventCount: sums.eventCount,
+        eventsTokenCount: String(sums.eventTokenCount),
+        elsewhereTokenCount: String(sums.elsewhereTokenCount),
+        agreement: compareLevels(
+          sums.tokenCount + sums.elsewhereTokenCount,
+          sums.eventTokenCount,
+          (difference) =>
+            difference < 0n
+              ? 'There are events that the hour does not hold yet: it is settled again when both counts are equal.'
+              : 'The hour holds more than its events: their rows were removed, or the ledger is damaged.',
+        ),
+        events: page.map((event) => ({
+          ...event,
+          eventTime: event.eventTime.toISOString(),
+          tokenCount: String(event.tokenCount),
+          requestCount: String(event.requestCount),
+          source: `${path}/events/${encodeURIComponent(event.usageEventId)}`,
+        })),
+        nextCursor:
+          last === undefined ? null : encodeCursor([last.eventTime.toISOString(), last.usageEventId]),
+      },
+      200,
+    );
+  });
+
+  const eventRoute = createRoute({
+    ...common,
+    path: '/v1/invoices/{invoiceId}/lines/{lineId}/evidence/events/{usageEventId}',
+    summary: 'The source rows of a usage event, and the text of the queries that found them',
+    request: { params: EventParams },
+    responses: { 200: jsonContent(EvidenceSourceSchema, 'The event.'), ...problems },
+  });
+  api.openapi(eventRoute, async (context) => {
+    const { invoiceId, lineId, usageEventId } = context.req.valid('param');
+    const { of } = await readEvidencedLine(dependencies, invoiceId, lineId);
+    const event = await readEvidenceEvent(database, of, usageEventId);
+    if (event === null) throw noEvent(usageEventId, lineId);
+    const { items, queries } = await readEvidenceSource(database, event);
+    const source = sumByKind(items);
+    const own = {
+      prompt: event.promptTokenCount,
+      cachedPrompt: event.cachedPromptTokenCount,
+      completion: event.completionTokenCount,
+      reasoning: event.reasoningTokenCount,
+    };
+    const differs = (['prompt', 'cachedPrompt', 'completion', 'reasoning'] as const).find(
+      (kind) => own[kind] !== source[kind],
+    );
+    const agreement = compareLevels(own[differs ?? 'prompt'], source[differs ?? 'prompt'], () =>
+      items.length === 0
+        ? 'Its source rows are not kept any more: single rows go once they are billed and old (LEDGER_RETENTION_DAYS).'
+        : `The ${differs} tokens of the event are not those of its source rows.`,
+    );
+    return context.json(
+      {
+        invoiceId,
+        lineId,
+        usageEventId,
+        eventTime: event.eventTime.toISOString(),
+        windowStart: event.windowStart.toISOString(),
+        subject: event.subject,
+        model: event.model,
+        feature: event.feature,
+        deployment: event.deployment,
+        sentAt: event.sentAt?.toISOString() ?? null,
+        tokenCounts: inText(own),
+        sourceTokenCounts: inText(source),
+        agreement,
+        items: items.map((item) => ({
+          sourceItemId: item.sourceItemId,
+          metricName: item.metricName,
+          tokenKind: item.tokenKind,
+          tokenCount: String(item.tokenCount),
+          eventTime: item.eventTime?.toISOString() ?? null,
+          ingestedAt: item.ingestedAt.toISOString(),
+          queryId: String(item.collectionWindowId),
+        })),
+        queries: queries.map((query) => ({
+          queryId: String(query.collectionWindowId),
+          source: query.source,
+          by: query.cursorKind,
+          windowStart: query.windowStart.toISOString(),
+          windowEnd: query.windowEnd.toISOString(),
+          collectedAt: query.collectedAt.toISOString(),
+          rowCount: query.rowCount,
+          queryText: buildQueryText(query.recipe, {
+            window: { start: query.windowStart, end: query.windowEnd },
+            by: query.cursorKind,
+          }),
+        })),
+      },
+      200,
+    );
+  });
+}
+
+type Figures = Record<'prompt' | 'cachedPrompt' | 'completion' | 'reasoning', bigint>;
+
+function sumByKind(items: readonly EvidenceSourceItem[]): Figures {
+  const sumOf = (kind: EvidenceSourceItem['tokenKind']) =>
+    items.filter(({ tokenKind }) => tokenKind === kind).reduce((sum, { tokenCount }) => sum + tokenCount, 0n);
+  return {
+    prompt: sumOf('prompt'),
+    cachedPrompt: sumOf('cached_prompt'),
+    completion: sumOf('completion'),
+    reasoning: sumOf('reasoning'),
+  };
+}
+
+function inText(figures: Figures): Record<keyof Figures, string> {
+  const { prompt, cachedPrompt, completion, reasoning } = figures;
+  return {
+    prompt: String(prompt),
+    cachedPrompt: String(cachedPrompt),
+    completion: String(completion),
+    reasoning: String(reasoning),
+  };
+}
+
+function readEventCursor(cursor: string): { eventTime: Date; usageEventId: string } {
+  const [time = '', usageEventId = ''] = decodeCursor(cursor, 2);
+  const eventTime = new Date(time);
+  if (Number.isNaN(eventTime.getTime())) throw invalidCursor();
+  return { eventTime, usageEventId };
+}
+
+function noEvent(usageEventId: string, lineId: string): TallystickError {
+  return new TallystickError(`Line ${lineId} bills nothing of an event ${JSON.stringify(usageEventId)}.`, {
+    code: 'NOT_FOUND',
+    retry: false,
+    fix: "Take an event of one of the line's hours.",
+  });
+}

@@ -1,0 +1,132 @@
+import { createRoute, z } from '@hono/zod-openapi';
+import { formatMinor } from '../../../pricing/money.ts';
+import { requireScope, securityOf } from '../../identity/require-scope.ts';
+import { addMs, HOUR_MS } from '../../platform/clock.ts';
+import { decodeCursor, encodeCursor, invalidCursor } from '../../platform/http/cursor.ts';
+import type { Api, ApiDependencies } from '../../platform/http/dependencies.ts';
+import { jsonContent, keyedProblems, notFoundProblem, upstreamProblem } from '../../platform/http/schemas.ts';
+import { InvoiceIdSchema } from '../schemas.ts';
+import { addEvidenceEventRoutes } from './events.ts';
+import { readEvidenceHours, sumEvidenceHours } from './hours.ts';
+import { compareLevels, readEvidencedInvoice, readEvidencedLine } from './lines.ts';
+import {
+  EvidenceHoursSchema,
+  EvidenceLinesSchema,
+  EvidencePage,
+  EvidenceParams,
+  evidencePath,
+} from './schemas.ts';
+
+/**
+ * Adds what leads from an invoice's line to the rows of the source: its hours, an hour's usage events, an event's source
+ * rows and the queries that found them. Each level says whether it sums to the one above.
+ */
+export function addEvidenceRoutes(api: Api, dependencies: ApiDependencies): void {
+  const common = {
+    method: 'get' as const,
+    tags: ['Evidence'],
+    security: securityOf('finance', 'admin'),
+    middleware: [requireScope(dependencies, 'finance')],
+  };
+  const problems = { ...keyedProblems, ...notFoundProblem, ...upstreamProblem };
+
+  const linesRoute = createRoute({
+    ...common,
+    path: '/v1/invoices/{invoiceId}/lines',
+    summary: 'The lines of an invoice as Stripe has them',
+    request: { params: z.object({ invoiceId: InvoiceIdSchema }) },
+    responses: { 200: jsonContent(EvidenceLinesSchema, "In the invoice's own order."), ...problems },
+  });
+  api.openapi(linesRoute, async (context) => {
+    const { invoiceId } = context.req.valid('param');
+    const { invoice, lines } = await readEvidencedInvoice(dependencies, invoiceId);
+    const { currency } = invoice;
+    return context.json(
+      {
+        invoiceId,
+        customerId: invoice.customerId,
+        currency,
+        status: invoice.status,
+        readAt: invoice.readAt?.toISOString() ?? null,
+        total: formatMinor(invoice.totalMinor, currency),
+        lines: lines.map(({ line, name, kind, of }) => ({
+          lineId: line.lineId,
+          kind,
+          name,
+          description: line.description,
+          quantity: line.quantity === null ? null : String(line.quantity),
+          amount: formatMinor(line.amountMinor, currency),
+          unitAmountDecimal: line.unitAmountDecimal,
+          periodStart: line.period.start.toISOString(),
+          periodEnd: line.period.end.toISOString(),
+          stripeMeterId: line.stripeMeterId,
+          evidence: of === null ? null : evidencePath(invoiceId, line.lineId),
+        })),
+      },
+      200,
+    );
+  });
+
+  const hoursRoute = createRoute({
+    ...common,
+    path: '/v1/invoices/{invoiceId}/lines/{lineId}/evidence',
+    summary: 'The hours that a line bills: when each was settled, and how Stripe was told',
+    request: { params: EvidenceParams, query: EvidencePage },
+    responses: { 200: jsonContent(EvidenceHoursSchema, 'A page of hours.'), ...problems },
+  });
+  api.openapi(hoursRoute, async (context) => {
+    const { invoiceId, lineId } = context.req.valid('param');
+    const { cursor, limit } = context.req.valid('query');
+    const after = cursor === undefined ? null : new Date(decodeCursor(cursor, 1)[0] ?? '');
+    if (after !== null && Number.isNaN(after.getTime())) throw invalidCursor();
+    const { name, group, of } = await readEvidencedLine(dependencies, invoiceId, lineId);
+    const [sums, found] = await Promise.all([
+      sumEvidenceHours(dependencies.database, of),
+      readEvidenceHours(dependencies.database, of, { after, limit: limit + 1 }),
+    ]);
+    const page = found.slice(0, limit);
+    const last = found.length > limit ? page.at(-1) : undefined;
+    const path = evidencePath(invoiceId, lineId);
+    return context.json(
+      {
+        invoiceId,
+        lineId,
+        name,
+        lineTokenCount: String(group.tokenCount),
+        sharedWithLineIds: group.lines.map((line) => line.lineId).filter((id) => id !== lineId),
+        hourCount: sums.hourCount,
+        hoursTokenCount: String(sums.tokenCount),
+        pushedTokenCount: sums.pushedTokenCount === null ? null : String(sums.pushedTokenCount),
+        agreement: compareLevels(group.tokenCount, sums.tokenCount, (difference) =>
+          difference > 0n
+            ? 'The line bills more than the ledger metered for it.'
+            : 'The ledger metered more for this line than it bills.',
+        ),
+        hours: page.map((hour) => ({
+          windowStart: hour.windowStart.toISOString(),
+          windowEnd: addMs(hour.windowStart, HOUR_MS).toISOString(),
+          tokenCount: String(hour.tokenCount),
+          settledAt: hour.settledAt?.toISOString() ?? null,
+          agreement: compareLevels(
+            hour.pushedTokenCount ?? hour.tokenCount,
+            hour.tokenCount,
+            () => 'What was pushed for this hour is not what was metered in it.',
+          ),
+          pushes: hour.pushes.map((push) => ({
+            identifier: push.identifier,
+            revision: push.revision,
+            status: push.status,
+            addedTokenCount: String(push.deltaTokenCount),
+            sentValue: String(push.sentValue),
+            eventTimestamp: push.eventTimestamp.toISOString(),
+            deliveredAt: push.deliveredAt?.toISOString() ?? null,
+          })),
+          events: `${path}/hours/${hour.windowStart.toISOString()}`,
+        })),
+        nextCursor: last === undefined ? null : encodeCursor([last.windowStart.toISOString()]),
+      },
+      200,
+    );
+  });
+  addEvidenceEventRoutes(api, dependencies);
+}

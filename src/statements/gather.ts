@@ -1,0 +1,122 @@
+import { refreshStatementSlices } from '../billing/day-sums.ts';
+import { readInvoiceLines, type StoredInvoice, type StoredInvoiceLine } from '../billing/invoice-lines.ts';
+import type { TimeWindow } from '../platform/clock.ts';
+import { type LedgerSnapshot, readSnapshot } from '../platform/database/snapshot.ts';
+import type { ApiDependencies } from '../platform/http/dependencies.ts';
+import {
+  askForPreviews,
+  type PreviewDependencies,
+  type PreviewMaterial,
+  readPreview,
+  type SubscriptionMaterial,
+} from '../previews/gather.ts';
+import { readStatementFacts, type StatementFacts } from './facts.ts';
+import { readStatedInvoice, refreshStatedInvoice } from './stated-invoice.ts';
+import { readStatementUsage, readUnpushedStatementUsage, type StatementUsageRows } from './usage.ts';
+
+/** What the ledger knows of the lines of one invoice, real or to come. */
+export interface DividedUsage {
+  /** In which the usage lines bill. */
+  period: TimeWindow;
+  usage: StatementUsageRows;
+  facts: StatementFacts;
+}
+
+/** All that an invoice's statement rests on. */
+export interface InvoiceMaterial extends DividedUsage {
+  now: Date;
+  invoice: StoredInvoice;
+  lines: readonly StoredInvoiceLine[];
+}
+
+/** All that the statements of a customer's next invoices rest on. */
+export interface SoFarMaterial extends Omit<PreviewMaterial, 'subscriptions'> {
+  subscriptions: { preview: SubscriptionMaterial; divided: DividedUsage }[];
+}
+
+/**
+ * An invoice as Stripe has it, and the usage that the ledger pushed for it: as the ledger had both at one instant.
+ * @throws TallystickError NOT_FOUND; UpstreamError when its lines are not known and Stripe does not answer
+ */
+export async function gatherInvoiceStatement(
+  dependencies: ApiDependencies,
+  invoiceId: string,
+): Promise<InvoiceMaterial> {
+  const { database, clock } = dependencies;
+  const { customerId } = await refreshStatedInvoice(dependencies, invoiceId);
+  const periods = usagePeriods(await readInvoiceLines(database, invoiceId));
+  const now = clock.now();
+  await refreshStatementSlices(database, customerId, { periods, now, users: true });
+  return await readSnapshot(database, async (snapshot) => {
+    const { invoice, lines } = await readStatedInvoice(snapshot, invoiceId);
+    const divided = await readDivided(snapshot, {
+      customerId,
+      invoiceId,
+      period: lines.find(isUsageLine)?.period ?? invoice.period,
+      periods: usagePeriods(lines),
+      meterIds: lines.filter(isUsageLine).map((line) => line.stripeMeterId ?? ''),
+      isOpen: invoice.status === 'draft',
+    });
+    return { now, invoice, lines, ...divided };
+  });
+}
+
+/**
+ * The same for what a customer's next invoices would be now, one for each subscription.
+ * @throws TallystickError UNKNOWN_CUSTOMER
+ */
+export async function gatherStatementSoFar(
+  dependencies: PreviewDependencies,
+  customerId: string,
+): Promise<SoFarMaterial> {
+  const asked = await askForPreviews(dependencies, customerId, { users: true });
+  const now = dependencies.clock.now();
+  return await readSnapshot(dependencies.database, async (snapshot) => {
+    const previews = await readPreview(snapshot, customerId, { asked, now });
+    const subscriptions: SoFarMaterial['subscriptions'] = [];
+    for (const preview of previews.subscriptions) {
+      const { period, items } = preview;
+      const meterIds = items.flatMap((item) => item.stripeMeterId ?? []);
+      const periods = meterIds.length === 0 ? [] : [period];
+      const of = { customerId, invoiceId: null, period, periods, meterIds, isOpen: true };
+      subscriptions.push({ preview, divided: await readDivided(snapshot, of) });
+    }
+    return { ...previews, subscriptions };
+  });
+}
+
+async function readDivided(
+  snapshot: LedgerSnapshot,
+  of: {
+    customerId: string;
+    invoiceId: string | null;
+    period: TimeWindow;
+    periods: readonly TimeWindow[];
+    meterIds: readonly string[];
+    isOpen: boolean;
+  },
+): Promise<DividedUsage> {
+  const { customerId, invoiceId, period, periods } = of;
+  const { usage, users } = await readStatementUsage(snapshot, customerId, periods);
+  if (of.isOpen) {
+    for (const one of periods) {
+      const waiting = await readUnpushedStatementUsage(snapshot, customerId, one);
+      usage.push(...waiting.usage);
+      users.push(...waiting.users);
+    }
+  }
+  const meterIds = [...new Set(of.meterIds)];
+  const facts = await readStatementFacts(snapshot, { customerId, invoiceId, period, meterIds });
+  return { period, usage: { usage, users }, facts };
+}
+
+/** The periods that the usage lines bill, each once, in the order of their lines. */
+function usagePeriods(lines: readonly StoredInvoiceLine[]): TimeWindow[] {
+  const billed = lines.filter(isUsageLine).map(({ period }) => [period.start.getTime(), period] as const);
+  return [...new Map(billed).values()];
+}
+
+/** Whether the line bills metered usage of its own period. */
+function isUsageLine(line: StoredInvoiceLine): boolean {
+  return line.stripeMeterId !== null && line.subscriptionItemId !== null;
+}

@@ -1,0 +1,108 @@
+import type { GroupShare, StatementGroup } from '../../pricing/statements/statement.ts';
+import type { StoredInvoiceLine } from '../billing/invoice-lines.ts';
+import { usageInWords } from '../pages/words.ts';
+import type { StatementFacts } from './facts.ts';
+import type { StatementLineKind } from './schemas.ts';
+import type { StatementUsageRows } from './usage.ts';
+
+/** A line as a statement divides it; `amountMinor` null: no price is known yet. */
+export interface StatementLine extends Omit<StoredInvoiceLine, 'amountMinor'> {
+  amountMinor: bigint | null;
+}
+
+/** Lines of one meter and period: together they bill all of its usage there. */
+export interface LineGroup extends StatementGroup {
+  /** In people's words. */
+  name: string;
+  lines: StatementLine[];
+}
+
+export function groupIdOf(stripeMeterId: string, periodStart: Date): string {
+  return `${stripeMeterId} ${periodStart.getTime()}`;
+}
+
+/** The metered lines in groups, in the order of their first lines. */
+export function groupLines(
+  lines: readonly StatementLine[],
+  usage: StatementUsageRows,
+  facts: StatementFacts,
+): LineGroup[] {
+  const metered = lines.filter((line) => line.stripeMeterId !== null && line.subscriptionItemId !== null);
+  const grouped = Map.groupBy(metered, (line) => groupIdOf(line.stripeMeterId ?? '', line.period.start));
+  const usageByGroup = Map.groupBy(usage.usage, (row) => groupIdOf(row.stripeMeterId, row.periodStart));
+  return [...grouped].map(([groupId, its]) => ({
+    groupId,
+    lines: its,
+    tokenCount: its.reduce((sum, line) => sum + (line.quantity ?? 0n), 0n),
+    amountMinor: its.reduce((sum, line) => sum + (line.amountMinor ?? 0n), 0n),
+    name: nameOf(its, usageByGroup.get(groupId) ?? [], facts),
+  }));
+}
+
+/** Model and kind of token where the meter counts exactly one pair; else the product's name. */
+function nameOf(lines: readonly StatementLine[], usage: StatementUsageRows['usage'], facts: StatementFacts) {
+  const [line] = lines;
+  const bindings = facts.bindings.filter((binding) => binding.stripeMeterId === line?.stripeMeterId);
+  const named = bindings.some(({ model }) => model === '*') ? [] : bindings;
+  const pairs = new Map(
+    [...(named.length === 0 ? usage : []), ...named].map(({ model, tokenType }) => [
+      `${model} ${tokenType}`,
+      { model, tokenType },
+    ]),
+  );
+  const [pair] = pairs.values();
+  if (pair === undefined || pairs.size > 1) return line === undefined ? '' : productOf(line, facts);
+  const features = new Set(bindings.map(({ feature }) => feature));
+  const [feature] = features;
+  const suffix = features.size === 1 && feature !== undefined && feature !== '*' ? ` for ${feature}` : '';
+  return `${usageInWords(pair.model, pair.tokenType)}${suffix}`;
+}
+
+/** Stripe puts the quantity before a product's name, and the tier behind it. */
+function productOf(line: StatementLine, facts: StatementFacts): string {
+  const item = facts.items.find(({ subscriptionItemId }) => subscriptionItemId === line.subscriptionItemId);
+  return item?.productName ?? bareDescription(line.description);
+}
+
+/** A description without what the columns beside it say. */
+export function bareDescription(description: string): string {
+  return description
+    .replace(/^[\d,.]+ × /, '')
+    .replace(/ \((?:Tier \d+ )?at [^()]*\/ month\)$/, '')
+    .replace(/, [\d,]+ tokens(?:, .*)?$/, '');
+}
+
+export function kindOf(
+  line: StatementLine,
+  facts: StatementFacts,
+  period: { start: Date },
+): StatementLineKind {
+  if (line.stripeMeterId !== null && line.subscriptionItemId !== null) return 'usage';
+  const isKnownLate = facts.billedLate.some(({ invoiceItemId }) => invoiceItemId === line.invoiceItemId);
+  if (isKnownLate) return 'late';
+  if (line.amountMinor !== null && line.amountMinor < 0n) return 'credit';
+  if (/\bminimum\b/i.test(line.description)) return 'minimum';
+  const isOfBefore =
+    line.invoiceItemId !== null && line.period.end <= period.start && (line.quantity ?? 0n) > 1n;
+  return isOfBefore ? 'late' : 'other';
+}
+
+/** The usage as shares of the groups, by one dimension. */
+export function sharesBy(
+  rows: StatementUsageRows['usage'],
+  readValue: (row: StatementUsageRows['usage'][number]) => string,
+): GroupShare[] {
+  return rows.map((row) => ({
+    groupId: groupIdOf(row.stripeMeterId, row.periodStart),
+    value: readValue(row),
+    tokenCount: row.tokenCount,
+  }));
+}
+
+export function sharesByUser(rows: StatementUsageRows['users']): GroupShare[] {
+  return rows.map((row) => ({
+    groupId: groupIdOf(row.stripeMeterId, row.periodStart),
+    value: row.subject,
+    tokenCount: row.tokenCount,
+  }));
+}

@@ -1,0 +1,149 @@
+import { createRoute, z } from '@hono/zod-openapi';
+import { readStoredInvoice } from '../billing/invoice-lines.ts';
+import { CustomerParams } from '../catalog/customer-routes.ts';
+import { getCustomer } from '../catalog/customers.ts';
+import { requireScope, securityOf } from '../identity/require-scope.ts';
+import { writeAudit } from '../platform/database/audit.ts';
+import { wantsCsv } from '../platform/http/csv.ts';
+import { type Api, actorOf } from '../platform/http/dependencies.ts';
+import { problemResponse } from '../platform/http/problem.ts';
+import {
+  InstantSchema,
+  jsonContent,
+  keyedProblems,
+  notFoundProblem,
+  upstreamProblem,
+} from '../platform/http/schemas.ts';
+import type { PreviewDependencies } from '../previews/gather.ts';
+import { requireLinkOrScope } from './access.ts';
+import { toStatementCsv } from './csv.ts';
+import { decideInvoiceStatement, decideStatementsSoFar } from './decide.ts';
+import { gatherInvoiceStatement, gatherStatementSoFar } from './gather.ts';
+import { DEFAULT_VALID_DAYS, MOST_VALID_DAYS, makeStatementLink, type StatementTarget } from './links.ts';
+import { InvoiceIdSchema, StatementPreviewSchema, StatementSchema } from './schemas.ts';
+import { showStatement, showStatementsSoFar } from './show.ts';
+
+const InvoiceParams = z.object({ invoiceId: InvoiceIdSchema });
+const LinkQuery = z.object({
+  expires: z.string().max(12).optional().openapi({ description: 'Of a link; instead of a key.' }),
+  signature: z.string().max(200).optional(),
+});
+
+const LinkRequestSchema = z
+  .strictObject({
+    validDays: z.int().min(1).max(MOST_VALID_DAYS).default(DEFAULT_VALID_DAYS),
+  })
+  .openapi('StatementLinkRequest');
+const LinkSchema = z.object({ url: z.url(), expiresAt: InstantSchema }).openapi('StatementLink');
+
+/** Adds the statements of invoices and previews under `/v1/statements`, and what makes links to their pages. */
+export function addStatementRoutes(api: Api, dependencies: PreviewDependencies): void {
+  const common = { tags: ['Billing'], security: securityOf('finance', 'admin') };
+  const csvToo = <Schema extends z.ZodType>(schema: Schema) => ({
+    200: {
+      description: 'JSON, or CSV with Accept: text/csv.',
+      content: { 'application/json': { schema }, 'text/csv': { schema: z.string() } },
+    },
+    ...keyedProblems,
+    ...notFoundProblem,
+    ...upstreamProblem,
+  });
+
+  const invoiceRoute = createRoute({
+    ...common,
+    method: 'get',
+    path: '/v1/statements/{invoiceId}',
+    summary: "An invoice's usage: its lines, by day, model, feature and user; with a key or a signed link",
+    middleware: [
+      requireLinkOrScope(dependencies, (context) => ({ invoiceId: context.req.param('invoiceId') ?? '' })),
+    ],
+    request: { params: InvoiceParams, query: LinkQuery },
+    responses: csvToo(StatementSchema),
+  });
+  api.openapi(invoiceRoute, async (context) => {
+    const material = await gatherInvoiceStatement(dependencies, context.req.valid('param').invoiceId);
+    const statement = showStatement(decideInvoiceStatement(material));
+    if (wantsCsv(context)) {
+      return context.text(toStatementCsv([statement]), 200, csvHeaders(statement.invoiceId ?? 'statement'));
+    }
+    return context.json(statement, 200);
+  });
+
+  const previewRoute = createRoute({
+    ...common,
+    method: 'get',
+    path: '/v1/statements/preview/{customerId}',
+    summary: "The same of a customer's next invoices, as they would be now",
+    middleware: [
+      requireLinkOrScope(dependencies, (context) => ({ customerId: context.req.param('customerId') ?? '' })),
+    ],
+    request: { params: CustomerParams, query: LinkQuery },
+    responses: csvToo(StatementPreviewSchema),
+  });
+  api.openapi(previewRoute, async (context) => {
+    const material = await gatherStatementSoFar(dependencies, context.req.valid('param').customerId);
+    const preview = showStatementsSoFar(material, decideStatementsSoFar(material));
+    if (wantsCsv(context)) {
+      return context.text(toStatementCsv(preview.statements), 200, csvHeaders('statement-so-far'));
+    }
+    return context.json(preview, 200);
+  });
+
+  const linkCommon = {
+    ...common,
+    method: 'post' as const,
+    middleware: [requireScope(dependencies, 'finance')],
+    responses: { 201: jsonContent(LinkSchema, 'The link.'), ...keyedProblems, ...notFoundProblem },
+  };
+  const body = { content: { 'application/json': { schema: LinkRequestSchema } } };
+  const makeLink = async (target: StatementTarget, validDays: number, origin: string, actor: string) => {
+    const link = await makeStatementLink(dependencies, target, { origin, validDays });
+    const entry = {
+      actor,
+      action: 'statement.link',
+      target: 'invoiceId' in target ? target.invoiceId : target.customerId,
+      details: { expiresAt: link.expiresAt.toISOString() },
+      now: dependencies.clock.now(),
+    };
+    await dependencies.database.transaction().execute((transaction) => writeAudit(transaction, entry));
+    return { url: link.url, expiresAt: link.expiresAt.toISOString() };
+  };
+
+  const invoiceLinkRoute = createRoute({
+    ...linkCommon,
+    path: '/v1/statements/{invoiceId}/links',
+    summary: "Makes a link that opens an invoice's statement to whoever has it, until it expires",
+    request: { params: InvoiceParams, body },
+  });
+  api.openapi(invoiceLinkRoute, async (context) => {
+    const { invoiceId } = context.req.valid('param');
+    if ((await readStoredInvoice(dependencies.database, invoiceId)) === null) {
+      return problemResponse(context, 'NOT_FOUND', `No invoice has the id ${invoiceId}.`) as never;
+    }
+    const { validDays = DEFAULT_VALID_DAYS } = context.req.valid('json') ?? {};
+    const { origin } = new URL(context.req.url);
+    return context.json(await makeLink({ invoiceId }, validDays, origin, actorOf(context)), 201);
+  });
+
+  const previewLinkRoute = createRoute({
+    ...linkCommon,
+    path: '/v1/statements/preview/{customerId}/links',
+    summary: "Makes a link to a customer's statement so far",
+    request: { params: CustomerParams, body },
+  });
+  api.openapi(previewLinkRoute, async (context) => {
+    const { customerId } = context.req.valid('param');
+    await getCustomer(dependencies.database, customerId);
+    const { validDays = DEFAULT_VALID_DAYS } = context.req.valid('json') ?? {};
+    const { origin } = new URL(context.req.url);
+    return context.json(await makeLink({ customerId }, validDays, origin, actorOf(context)), 201);
+  });
+}
+
+/** Of a CSV that a browser saves under this name. */
+export function csvHeaders(name: string): Record<string, string> {
+  return {
+    'Content-Type': 'text/csv; charset=utf-8; header=present',
+    'Content-Disposition': `attachment; filename="${name}.csv"`,
+  };
+}

@@ -1,0 +1,98 @@
+import {
+  isFinalStatus,
+  readInvoiceLines,
+  readStoredInvoice,
+  type StoredInvoice,
+  type StoredInvoiceLine,
+  storeInvoiceLines,
+} from '../billing/invoice-lines.ts';
+import { takeStripeRead } from '../billing/stripe-reads.ts';
+import { addMs } from '../platform/clock.ts';
+import type { LedgerDatabase } from '../platform/database/database.ts';
+import { TallystickError, toTallystickError } from '../platform/errors.ts';
+import { type ApiDependencies, DEFAULT_API_SETTINGS } from '../platform/http/dependencies.ts';
+
+/** A draft that was read so long ago is read again, if Stripe answers. */
+const DRAFT_FRESH_MS = 60_000;
+const DEADLINE_MS = 10_000;
+/** An invoice has ten lines with it; further ones cost a read a page. */
+const READS_OF_AN_INVOICE = 2;
+
+/**
+ * Reads an invoice from Stripe where the ledger has no lines of it, or old ones. Those of a final invoice are read once,
+ * by the close as a rule; a draft's anew when they are old and Stripe answers. Comes before the snapshot that shows them.
+ * @throws TallystickError NOT_FOUND; UpstreamError when no reading is kept and none is to be had
+ */
+export async function refreshStatedInvoice(
+  dependencies: ApiDependencies,
+  invoiceId: string,
+): Promise<{ customerId: string }> {
+  const { database, clock } = dependencies;
+  const invoice = await readStoredInvoice(database, invoiceId);
+  if (invoice === null) throw noInvoice(invoiceId);
+  if (needsReading(invoice, clock.now())) await readFromStripe(dependencies, invoice);
+  return { customerId: invoice.customerId };
+}
+
+/**
+ * An invoice with its lines, as the ledger has them.
+ * @throws TallystickError NOT_FOUND
+ */
+export async function readStatedInvoice(
+  database: LedgerDatabase,
+  invoiceId: string,
+): Promise<{ invoice: StoredInvoice; lines: StoredInvoiceLine[] }> {
+  const invoice = await readStoredInvoice(database, invoiceId);
+  if (invoice === null) throw noInvoice(invoiceId);
+  return { invoice, lines: await readInvoiceLines(database, invoiceId) };
+}
+
+/** A draft that became final with the very total that was read has the lines that were read. */
+function needsReading(invoice: StoredInvoice, now: Date): boolean {
+  const { readAt, readStatus, readTotalMinor, status, totalMinor } = invoice;
+  if (readAt === null || readStatus === null) return true;
+  if (isFinalStatus(readStatus)) return false;
+  if (isFinalStatus(status)) return totalMinor !== readTotalMinor;
+  return addMs(readAt, DRAFT_FRESH_MS) <= now;
+}
+
+/** A failure matters only when nothing is kept: an older reading says when it is of. */
+async function readFromStripe(dependencies: ApiDependencies, invoice: StoredInvoice): Promise<void> {
+  const { invoiceId } = invoice;
+  const { database, clock, invoicing, log } = dependencies;
+  const now = clock.now();
+  try {
+    if (invoicing === undefined) throw unavailable('Stripe is not configured here.');
+    const { stripePreviewReadsPerDay } = dependencies.settings ?? DEFAULT_API_SETTINGS;
+    const isAllowed = await takeStripeRead(database, {
+      purpose: 'preview',
+      now,
+      limitPerDay: stripePreviewReadsPerDay,
+      readCount: READS_OF_AN_INVOICE,
+    });
+    if (!isAllowed) throw unavailable('The reads of Stripe for today are used up.');
+    const reading = await invoicing.readInvoice(invoiceId, AbortSignal.timeout(DEADLINE_MS));
+    if (reading === null) throw noInvoice(invoiceId);
+    await database.transaction().execute((transaction) => storeInvoiceLines(transaction, [reading], now));
+  } catch (error) {
+    const known = toTallystickError(error);
+    if (invoice.readAt === null || known.code === 'NOT_FOUND') throw known;
+    log?.warn({ err: error, invoiceId }, 'Stripe did not show an invoice; an older reading serves');
+  }
+}
+
+function noInvoice(invoiceId: string): TallystickError {
+  return new TallystickError(`No invoice has the id ${JSON.stringify(invoiceId)}.`, {
+    code: 'NOT_FOUND',
+    retry: false,
+    fix: 'Take the id from Stripe (in_...), or wait for the next synchronization.',
+  });
+}
+
+function unavailable(message: string): TallystickError {
+  return new TallystickError(`The lines of this invoice are not in the ledger yet. ${message}`, {
+    code: 'UPSTREAM_UNAVAILABLE',
+    retry: true,
+    fix: 'Ask again after the invoice was closed, or tomorrow.',
+  });
+}

@@ -1,0 +1,122 @@
+import type { Command } from 'commander';
+import type { CloseTotals } from '../closing/totals.ts';
+import { withStores } from '../command-line/setup.ts';
+import { systemClock } from '../platform/clock.ts';
+import { groupDigits, print, renderTable } from '../platform/terminal/output.ts';
+import type { PriceSyncState } from '../prices/sync/runs.ts';
+import { isAlarming } from '../quarantine/entries.ts';
+import type { QueueState } from './queue-states.ts';
+import { readStatusReport } from './status.ts';
+
+function renderPriceSync({ lastDoneAt, waiting }: PriceSyncState, now: Date): string {
+  if (lastDoneAt === null) return 'prices        never synchronized';
+  const ageHours = Math.floor((now.getTime() - lastDoneAt.getTime()) / 3_600_000);
+  const count = waiting.reduce((sum, { itemCount }) => sum + itemCount, 0n);
+  const hint = count > 0n ? ' ("tallystick prices review")' : '';
+  return `prices        synchronized ${groupDigits(ageHours)} h ago, ${groupDigits(count)} wait for a person${hint}`;
+}
+
+function describeCloses({ states, certificateCount, credits }: CloseTotals): string {
+  const countOf = (rows: readonly { state: string; count: bigint }[], state: string) =>
+    rows.find((row) => row.state === state)?.count ?? 0n;
+  const held = countOf(states, 'held');
+  const proposed = countOf(credits, 'proposed');
+  return [
+    `${certificateCount} invoices certified`,
+    ...(held === 0n ? [] : [`${held} HELD ("tallystick closes list --state held")`]),
+    ...(proposed === 0n ? [] : [`${proposed} credits proposed ("tallystick credits")`]),
+  ].join(', ');
+}
+
+export function addStatusCommand(program: Command): void {
+  program
+    .command('status')
+    .description('how far each step is, and what waits in quarantine')
+    .option('--json', 'print as JSON')
+    .addHelpText(
+      'after',
+      '\nReads the ledger only, so it works while an outside system is down. The API has the same at /v1/status.',
+    )
+    .action((options: { json?: boolean }) =>
+      withStores(async ({ config, stores }) => {
+        const now = systemClock.now();
+        const status = await readStatusReport(stores.database, now);
+        const { webhooks, doubleBindings } = status;
+        print(options.json === true, { asOf: now.toISOString(), ...status }, () => {
+          const watermarks = status.watermarks.map((mark) => {
+            const ageMinutes = Math.floor((now.getTime() - mark.position.getTime()) / 60_000);
+            return `collected     ${mark.source} up to ${mark.position.toISOString()} (${groupDigits(ageMinutes)} min ago)`;
+          });
+          const { usageEvents: events, hours, meterPushes: pushes } = status;
+          const lines = [
+            ...(watermarks.length > 0 ? watermarks : ['collected     nothing yet']),
+            `usage events  ${events.pending} pending, ${events.sent} sent, ${events.confirmed} confirmed, ${events.quarantined} quarantined`,
+            `hours         ${hours.settledCount} settled, ${hours.openCount} open${hours.oldestOpenHour === null ? '' : `, the oldest ${hours.oldestOpenHour.toISOString()}`}`,
+            `pushes        ${pushes.delivered} delivered, ${pushes.pending} pending, ${pushes.refused} refused`,
+            `unassigned    ${groupDigits(status.unassignedTokenCount)} tokens wait for the next push`,
+            `drifts        ${status.openDriftCount} open`,
+            `closes        ${describeCloses(status.closes)}`,
+            ...status.costs.unknown.map(
+              ({ model, reason, tokenCount }) =>
+                `cost unknown  ${groupDigits(tokenCount)} tokens of ${model}: ${reason}`,
+            ),
+            renderPriceSync(status.priceSync, now),
+            ...(webhooks.dueCount > 0n ? [`webhooks      ${webhooks.dueCount} events are due`] : []),
+            ...doubleBindings.map(
+              (double) =>
+                `BILLED TWICE  ${double.customerId}, meter ${double.eventName}: items ${double.subscriptionItemIds.join(', ')}; ${groupDigits(double.heldTokenCount)} tokens are held until one is gone`,
+            ),
+            ...status.queues.map((queue) => describeQueue(queue, now)),
+            ...status.leases.map(
+              (lease) =>
+                `running       ${lease.step} for ${groupDigits(lease.ageSeconds)} s by ${lease.holder}${lease.isAbandoned ? ' (abandoned: the next run takes it over)' : ''}`,
+            ),
+            ...status.steps
+              .filter((step) => step.lastError !== null)
+              .map(
+                (step) =>
+                  `failing       ${step.step}: ${step.lastError}, last succeeded ${step.lastSucceededAt?.toISOString() ?? 'never'}`,
+              ),
+          ];
+          const waiting = status.quarantine.map((entry) => [
+            entry.stage,
+            entry.reason,
+            String(entry.rowCount),
+            groupDigits(entry.tokenCount),
+            `${Math.floor((now.getTime() - entry.oldestAt.getTime()) / 3_600_000)} h`,
+          ]);
+          const alarmHours = config.QUARANTINE_ALARM_HOURS;
+          const isLate = status.quarantine.some((entry) => isAlarming(entry, now, alarmHours * 3_600_000));
+          if (waiting.length === 0) return [...lines, 'quarantine    empty'].join('\n');
+          return [
+            ...lines,
+            '',
+            renderTable(['in quarantine', 'reason', 'rows', 'tokens', 'oldest'], waiting, [2, 3, 4]),
+            ...(isLate
+              ? [`ALARM: some of it waits longer than ${alarmHours} hours ("tallystick quarantine list").`]
+              : []),
+          ].join('\n');
+        });
+      }),
+    );
+}
+
+function describeQueue(queue: QueueState, now: Date): string {
+  const { oldestWaitingAt, error, failingSince } = queue;
+  const oldest =
+    oldestWaitingAt === null ? '' : ` (the oldest for ${groupDigits(secondsSince(oldestWaitingAt, now))} s)`;
+  const state = `${queue.waitingCount} waiting${oldest}, ${queue.activeCount} active, ${queue.failedCount} failed`;
+  const failing =
+    error === null || failingSince === null
+      ? ''
+      : `; takes no work since ${failingSince.toISOString()}: ${error}`;
+  const seen =
+    queue.observedAt === null
+      ? 'never seen'
+      : `seen ${groupDigits(secondsSince(queue.observedAt, now))} s ago`;
+  return `queue         ${queue.backend}: ${state}, ${seen}${failing}`;
+}
+
+function secondsSince(instant: Date, now: Date): number {
+  return Math.max(0, Math.floor((now.getTime() - instant.getTime()) / 1_000));
+}

@@ -1,0 +1,295 @@
+import { createRoute, z } from '@hono/zod-openapi';
+import type { DoubleBinding } from '../catalog/billing-places.ts';
+import { CloseStateSchema } from '../closing/schemas.ts';
+import type { CloseTotals } from '../closing/totals.ts';
+import { requireScope, securityOf } from '../identity/require-scope.ts';
+import { type Api, type ApiDependencies, alarmAfterMsOf } from '../platform/http/dependencies.ts';
+import { InstantSchema, jsonContent, keyedProblems, TokenCountSchema } from '../platform/http/schemas.ts';
+import type { PriceSyncState } from '../prices/sync/runs.ts';
+import { isAlarming, type QuarantineSummary } from '../quarantine/entries.ts';
+import type { QueueState } from './queue-states.ts';
+import { readStatusReport } from './status.ts';
+
+const CountSchema = z.string().regex(/^\d+$/).openapi({ description: 'A count as decimal text.' });
+
+export const QuarantineSummarySchema = z
+  .object({
+    stage: z.enum(['source_item', 'usage_event', 'hourly_usage', 'meter_push']).openapi({
+      description: 'Where the usage waits: before metering (the first two) or before billing.',
+    }),
+    reason: z.string(),
+    rowCount: CountSchema,
+    tokenCount: TokenCountSchema,
+    oldestAt: InstantSchema,
+    oldestAgeSeconds: z.int(),
+    alarming: z.boolean().openapi({
+      description: 'It waits longer than QUARANTINE_ALARM_HOURS. carry_to_next_invoice waits by plan.',
+    }),
+  })
+  .openapi('QuarantineSummary');
+
+const QueueStateSchema = z
+  .object({
+    queue: z.string(),
+    backend: z.enum(['redis', 'postgres']),
+    observedAt: InstantSchema.nullable().openapi({ description: 'When a worker last read the counts.' }),
+    waitingCount: CountSchema,
+    activeCount: CountSchema,
+    delayedCount: CountSchema,
+    failedCount: CountSchema.openapi({ description: 'Jobs that ended for good without success.' }),
+    oldestWaitingSeconds: z
+      .int()
+      .openapi({ description: 'How long the job at the head waits; 0 when none.' }),
+    error: z
+      .enum(['QUEUE_FULL', 'QUEUE_UNREACHABLE'])
+      .nullable()
+      .openapi({ description: 'Why it takes no work at present.' }),
+    failingSince: InstantSchema.nullable(),
+  })
+  .openapi('QueueState');
+
+const PipelineStatusSchema = z
+  .object({
+    asOf: InstantSchema,
+    watermarks: z.array(
+      z.object({
+        source: z.string(),
+        position: InstantSchema,
+        updatedAt: InstantSchema,
+        ageSeconds: z.int().openapi({ description: 'How far the source is behind now.' }),
+      }),
+    ),
+    usageEvents: z.object({
+      pending: CountSchema,
+      sent: CountSchema,
+      confirmed: CountSchema,
+      quarantined: CountSchema,
+    }),
+    hours: z.object({
+      openCount: CountSchema,
+      settledCount: CountSchema,
+      oldestOpenHour: InstantSchema.nullable(),
+    }),
+    meterPushes: z.object({ pending: CountSchema, delivered: CountSchema, refused: CountSchema }),
+    unassignedTokenCount: TokenCountSchema,
+    quarantine: z.array(QuarantineSummarySchema),
+    quarantineAlarming: z.boolean(),
+    steps: z.array(
+      z.object({
+        step: z.string(),
+        lastStartedAt: InstantSchema.nullable(),
+        lastSucceededAt: InstantSchema.nullable(),
+        lastFailedAt: InstantSchema.nullable(),
+        lastError: z
+          .string()
+          .nullable()
+          .openapi({ description: 'Code of the last failure; the log has more.' }),
+        runCount: CountSchema,
+        failedCount: CountSchema,
+      }),
+    ),
+    leases: z
+      .array(
+        z.object({
+          step: z.string(),
+          holder: z.string().openapi({ description: 'Host and process that runs the step.' }),
+          ageSeconds: z.int(),
+          isAbandoned: z.boolean().openapi({
+            description: 'Not renewed in time: its holder is dead, and the next run takes it over.',
+          }),
+        }),
+      )
+      .openapi({ description: 'Steps that are running, or were when their process died.' }),
+    queues: z.array(QueueStateSchema),
+    webhooks: z
+      .object({ dueCount: CountSchema, oldestDueSeconds: z.int() })
+      .openapi({ description: 'Events that were recorded and whose work is not done yet.' }),
+    doubleBindings: z
+      .array(
+        z.object({
+          customerId: z.string(),
+          stripeMeterId: z.string(),
+          eventName: z.string(),
+          subscriptionItemIds: z.array(z.string()),
+          heldTokenCount: TokenCountSchema,
+        }),
+      )
+      .openapi({
+        description:
+          'Meters that two or more active items of a customer would bill, each all of its usage. Nothing is pushed to them until one item is gone.',
+      }),
+    openDriftCount: CountSchema,
+    closes: z.object({
+      states: z.array(z.object({ state: CloseStateSchema, count: CountSchema, oldestAt: InstantSchema })),
+      heldCount: CountSchema.openapi({ description: 'Invoices that differ and wait for a person.' }),
+      nextDeadline: InstantSchema.nullable().openapi({
+        description: 'When Stripe finalizes the first held invoice by itself.',
+      }),
+      certificateCount: CountSchema,
+      driftTokenCount: TokenCountSchema,
+      mismatchCount: CountSchema,
+      proposedCreditCount: CountSchema,
+    }),
+    costs: z.object({
+      dueDayCount: CountSchema.openapi({ description: 'Days whose cost waits to be rated (again).' }),
+      unknown: z
+        .array(
+          z.object({
+            model: z.string(),
+            reason: z.string(),
+            tokenCount: TokenCountSchema,
+            oldestDay: z.string(),
+          }),
+        )
+        .openapi({ description: 'Tokens that no price is known for; their cost is unknown, not zero.' }),
+    }),
+    priceSync: z.object({
+      lastDoneAt: InstantSchema.nullable().openapi({
+        description: "When Azure's price list was last held against the price book; null: never.",
+      }),
+      ageSeconds: z.int().nullable(),
+      waiting: z.array(z.object({ verdict: z.string(), itemCount: CountSchema, oldestAt: InstantSchema })),
+    }),
+  })
+  .openapi('PipelineStatus');
+
+/** Adds `GET /v1/status`: how far each step of the pipeline is, and what waits. */
+export function addStatusRoutes(api: Api, dependencies: ApiDependencies): void {
+  const route = createRoute({
+    method: 'get',
+    path: '/v1/status',
+    tags: ['Pipeline'],
+    summary: 'How far the pipeline is, and what waits',
+    security: securityOf('finance', 'admin'),
+    middleware: [requireScope(dependencies, 'finance')],
+    responses: { 200: jsonContent(PipelineStatusSchema, 'The status.'), ...keyedProblems },
+  });
+
+  api.openapi(route, async (context) => {
+    const now = dependencies.clock.now();
+    const status = await readStatusReport(dependencies.database, now);
+    const alarmAfterMs = alarmAfterMsOf(dependencies);
+    const due = status.webhooks;
+    return context.json(
+      {
+        asOf: now.toISOString(),
+        watermarks: status.watermarks.map((watermark) => ({
+          source: watermark.source,
+          position: watermark.position.toISOString(),
+          updatedAt: watermark.updatedAt.toISOString(),
+          ageSeconds: Math.floor((now.getTime() - watermark.position.getTime()) / 1_000),
+        })),
+        usageEvents: {
+          pending: String(status.usageEvents.pending),
+          sent: String(status.usageEvents.sent),
+          confirmed: String(status.usageEvents.confirmed),
+          quarantined: String(status.usageEvents.quarantined),
+        },
+        hours: {
+          openCount: String(status.hours.openCount),
+          settledCount: String(status.hours.settledCount),
+          oldestOpenHour: status.hours.oldestOpenHour?.toISOString() ?? null,
+        },
+        meterPushes: {
+          pending: String(status.meterPushes.pending),
+          delivered: String(status.meterPushes.delivered),
+          refused: String(status.meterPushes.refused),
+        },
+        unassignedTokenCount: String(status.unassignedTokenCount),
+        quarantine: status.quarantine.map((entry) => showQuarantineSummary(entry, now, alarmAfterMs)),
+        quarantineAlarming: status.quarantine.some((entry) => isAlarming(entry, now, alarmAfterMs)),
+        steps: status.steps.map((step) => ({
+          step: step.step,
+          lastStartedAt: step.lastStartedAt?.toISOString() ?? null,
+          lastSucceededAt: step.lastSucceededAt?.toISOString() ?? null,
+          lastFailedAt: step.lastFailedAt?.toISOString() ?? null,
+          lastError: step.lastError,
+          runCount: String(step.runCount),
+          failedCount: String(step.failedCount),
+        })),
+        leases: status.leases,
+        queues: status.queues.map((queue) => showQueueState(queue, now)),
+        webhooks: {
+          dueCount: String(due.dueCount),
+          oldestDueSeconds: due.oldestDueAt === null ? 0 : secondsBetween(due.oldestDueAt, now),
+        },
+        doubleBindings: status.doubleBindings.map(showDoubleBinding),
+        openDriftCount: String(status.openDriftCount),
+        closes: showCloseTotals(status.closes),
+        costs: {
+          dueDayCount: String(status.costs.dueDayCount),
+          unknown: status.costs.unknown.map((entry) => ({ ...entry, tokenCount: String(entry.tokenCount) })),
+        },
+        priceSync: showPriceSync(status.priceSync, now),
+      },
+      200,
+    );
+  });
+}
+
+function showCloseTotals(closes: CloseTotals) {
+  const countOf = (rows: readonly { state: string; count: bigint }[], state: string) =>
+    String(rows.find((row) => row.state === state)?.count ?? 0n);
+  return {
+    states: closes.states.map((row) => ({
+      state: row.state,
+      count: String(row.count),
+      oldestAt: row.oldestAt.toISOString(),
+    })),
+    heldCount: countOf(closes.states, 'held'),
+    nextDeadline: closes.nextDeadline?.toISOString() ?? null,
+    certificateCount: String(closes.certificateCount),
+    driftTokenCount: String(closes.driftTokenCount),
+    mismatchCount: String(closes.mismatchCount),
+    proposedCreditCount: countOf(closes.credits, 'proposed'),
+  };
+}
+
+function showQueueState(queue: QueueState, now: Date) {
+  const { oldestWaitingAt } = queue;
+  return {
+    queue: queue.queue,
+    backend: queue.backend,
+    observedAt: queue.observedAt?.toISOString() ?? null,
+    waitingCount: String(queue.waitingCount),
+    activeCount: String(queue.activeCount),
+    delayedCount: String(queue.delayedCount),
+    failedCount: String(queue.failedCount),
+    oldestWaitingSeconds: oldestWaitingAt === null ? 0 : secondsBetween(oldestWaitingAt, now),
+    error: queue.error,
+    failingSince: queue.failingSince?.toISOString() ?? null,
+  };
+}
+
+function showDoubleBinding({ heldTokenCount, ...binding }: DoubleBinding) {
+  return { ...binding, heldTokenCount: String(heldTokenCount) };
+}
+
+function secondsBetween(earlier: Date, later: Date): number {
+  return Math.max(0, Math.floor((later.getTime() - earlier.getTime()) / 1_000));
+}
+
+function showPriceSync({ lastDoneAt, waiting }: PriceSyncState, now: Date) {
+  return {
+    lastDoneAt: lastDoneAt?.toISOString() ?? null,
+    ageSeconds:
+      lastDoneAt === null ? null : Math.max(0, Math.floor((now.getTime() - lastDoneAt.getTime()) / 1_000)),
+    waiting: waiting.map(({ verdict, itemCount, oldestAt }) => ({
+      verdict,
+      itemCount: String(itemCount),
+      oldestAt: oldestAt.toISOString(),
+    })),
+  };
+}
+
+export function showQuarantineSummary(entry: QuarantineSummary, now: Date, alarmAfterMs: number) {
+  return {
+    stage: entry.stage,
+    reason: entry.reason,
+    rowCount: String(entry.rowCount),
+    tokenCount: String(entry.tokenCount),
+    oldestAt: entry.oldestAt.toISOString(),
+    oldestAgeSeconds: secondsBetween(entry.oldestAt, now),
+    alarming: isAlarming(entry, now, alarmAfterMs),
+  };
+}

@@ -1,0 +1,161 @@
+import { sql } from 'kysely';
+import { type DoubleBinding, readDoubleBindings } from '../catalog/billing-places.ts';
+import { type CloseTotals, readCloseTotals } from '../closing/totals.ts';
+import { readUnknownCosts, type UnknownModelCost } from '../costs/queries.ts';
+import type { LedgerDatabase } from '../platform/database/database.ts';
+import { readStepLeases, type StepLease } from '../platform/database/leases.ts';
+import { LEDGER_MIGRATION_NAMES, migrationSlug } from '../platform/database/migration-names.ts';
+import { type LedgerSnapshot, readSnapshot } from '../platform/database/snapshot.ts';
+import { type PriceSyncState, readPriceSyncState } from '../prices/sync/runs.ts';
+import { type QuarantineSummary, readQuarantineSummary } from '../quarantine/entries.ts';
+import { type DriftMetrics, readDriftMetrics } from '../reconciliation/drift-metrics.ts';
+import { IS_COLLECTION } from '../usage/collection/watermarks.ts';
+import { readDueWebhooks, readWebhookCounts, type WebhookCount } from '../webhook-events/events.ts';
+import { countUndividedPushes, readRescannedThrough } from './metric-queries.ts';
+import { type QueueState, readQueueStates } from './queue-states.ts';
+import { readStepRuns, type StepRun } from './step-runs.ts';
+import { countTokens, type TokenTotals } from './totals.ts';
+
+export interface PipelineStatus {
+  /** Up to which ingestion time each source has been collected. */
+  watermarks: { source: string; position: Date; updatedAt: Date }[];
+  usageEvents: Record<'pending' | 'sent' | 'confirmed' | 'quarantined', bigint>;
+  hours: { openCount: bigint; settledCount: bigint; oldestOpenHour: Date | null };
+  meterPushes: Record<'pending' | 'delivered' | 'refused', bigint>;
+  /** Settled usage that no meter push carries yet and that is not in quarantine. */
+  unassignedTokenCount: bigint;
+  quarantine: QuarantineSummary[];
+  openDriftCount: bigint;
+  closes: CloseTotals;
+  priceSync: PriceSyncState;
+  /** Days whose cost waits to be rated (again), and tokens that no price is known for. */
+  costs: { dueDayCount: bigint; unknown: UnknownModelCost[] };
+  steps: StepRun[];
+  leases: StepLease[];
+  queues: QueueState[];
+}
+
+/** The pipeline as the ledger knows it, read in one snapshot. */
+export async function readPipelineStatus(database: LedgerDatabase): Promise<PipelineStatus> {
+  return await readSnapshot(database, selectPipelineStatus);
+}
+
+/** The status, and what webhooks and the catalog have waiting: all that a person is shown of the pipeline. */
+export interface StatusReport extends PipelineStatus {
+  webhooks: { dueCount: bigint; oldestDueAt: Date | null };
+  doubleBindings: DoubleBinding[];
+}
+
+export async function readStatusReport(database: LedgerDatabase, now: Date): Promise<StatusReport> {
+  return await readSnapshot(database, (snapshot) => selectStatusReport(snapshot, now));
+}
+
+/** What `/metrics` tells, read in one snapshot. */
+export interface StatusMetrics {
+  report: StatusReport;
+  totals: TokenTotals;
+  rescans: { source: string; position: Date }[];
+  undividedPushCount: bigint;
+  reconciliation: DriftMetrics;
+  webhookCounts: WebhookCount[];
+}
+
+export async function readStatusMetrics(database: LedgerDatabase, now: Date): Promise<StatusMetrics> {
+  return await readSnapshot(database, async (snapshot) => ({
+    report: await selectStatusReport(snapshot, now),
+    totals: await countTokens(snapshot),
+    rescans: await readRescannedThrough(snapshot),
+    undividedPushCount: await countUndividedPushes(snapshot),
+    reconciliation: await readDriftMetrics(snapshot, now),
+    webhookCounts: await readWebhookCounts(snapshot),
+  }));
+}
+
+async function selectStatusReport(snapshot: LedgerSnapshot, now: Date): Promise<StatusReport> {
+  return {
+    ...(await selectPipelineStatus(snapshot)),
+    webhooks: await readDueWebhooks(snapshot),
+    doubleBindings: await readDoubleBindings(snapshot, now),
+  };
+}
+
+async function selectPipelineStatus(snapshot: LedgerSnapshot): Promise<PipelineStatus> {
+  const watermarks = await snapshot
+    .selectFrom('watermarks')
+    .selectAll()
+    .where(IS_COLLECTION)
+    .orderBy('source')
+    .execute();
+  const events = await snapshot
+    .selectFrom('usage_events')
+    .select(['status', (expression) => expression.fn.countAll<bigint>().as('count')])
+    .groupBy('status')
+    .execute();
+  const hours = await snapshot
+    .selectFrom('settlements')
+    .select(({ fn }) => [
+      fn.countAll<bigint>().filterWhere('status', '=', 'open').as('open_count'),
+      fn.countAll<bigint>().filterWhere('status', '=', 'settled').as('settled_count'),
+      fn.min('window_start').filterWhere('status', '=', 'open').as('oldest_open'),
+    ])
+    .executeTakeFirstOrThrow();
+  const pushes = await snapshot
+    .selectFrom('meter_pushes')
+    .select(['status', (expression) => expression.fn.countAll<bigint>().as('count')])
+    .groupBy('status')
+    .execute();
+  const unassigned = await snapshot
+    .selectFrom('hourly_usage')
+    .select(sql<bigint>`coalesce(sum(delta_token_count), 0)::bigint`.as('token_count'))
+    .where('meter_push_id', 'is', null)
+    .where('quarantine_reason', 'is', null)
+    .executeTakeFirstOrThrow();
+  const drifts = await snapshot
+    .selectFrom('drifts')
+    .select(({ fn }) => fn.countAll<bigint>().as('count'))
+    .where('resolved_at', 'is', null)
+    .executeTakeFirstOrThrow();
+  const due = await snapshot
+    .selectFrom('cost_days_due')
+    .select(({ fn }) => fn.countAll<bigint>().as('count'))
+    .executeTakeFirstOrThrow();
+  return {
+    watermarks: watermarks.map((row) => ({
+      source: row.source,
+      position: row.position,
+      updatedAt: row.updated_at,
+    })),
+    usageEvents: { pending: 0n, sent: 0n, confirmed: 0n, quarantined: 0n, ...countsOf(events) },
+    hours: {
+      openCount: hours.open_count,
+      settledCount: hours.settled_count,
+      oldestOpenHour: hours.oldest_open,
+    },
+    meterPushes: { pending: 0n, delivered: 0n, refused: 0n, ...countsOf(pushes) },
+    unassignedTokenCount: unassigned.token_count,
+    quarantine: await readQuarantineSummary(snapshot),
+    openDriftCount: drifts.count,
+    closes: await readCloseTotals(snapshot),
+    costs: { dueDayCount: due.count, unknown: await readUnknownCosts(snapshot) },
+    priceSync: await readPriceSyncState(snapshot),
+    steps: await readStepRuns(snapshot),
+    leases: await readStepLeases(snapshot),
+    queues: await readQueueStates(snapshot),
+  };
+}
+
+function countsOf(rows: { status: string; count: bigint }[]): Record<string, bigint> {
+  return Object.fromEntries(rows.map((row) => [row.status, row.count]));
+}
+
+/** Migrations that the ledger lacks, by name; empty when it is ready. Any failure to connect is thrown. */
+export async function findMissingMigrations(database: LedgerDatabase): Promise<string[]> {
+  const applied = await readSnapshot(database, async (snapshot) => {
+    const known = await sql<{ present: boolean }>`
+      select to_regclass('ledger_migrations') is not null as present`.execute(snapshot);
+    if (known.rows[0]?.present !== true) return [];
+    return (await sql<{ name: string }>`select name from ledger_migrations`.execute(snapshot)).rows;
+  });
+  const slugs = new Set(applied.map((row) => migrationSlug(row.name)));
+  return LEDGER_MIGRATION_NAMES.filter((name) => !slugs.has(migrationSlug(name)));
+}

@@ -1,0 +1,111 @@
+import type Stripe from 'stripe';
+import { idOf } from '../invoices.ts';
+import { isLegacyMeter, toLegacyMeter } from '../legacy-usage.ts';
+import type { BillingCatalog } from '../port.ts';
+import { type RetryPolicy, withRetry } from '../retry.ts';
+import { isBilledStatus, toCatalogInvoice, toCustomer, toMeter, toSubscriptionItem } from './objects.ts';
+
+const PAGE_SIZE = 100;
+
+/**
+ * Reads what billing needs to know, page by page, one call after the other: reads are rationed by Stripe.
+ * Every list is oldest first.
+ * @throws UpstreamError
+ */
+export async function readCatalog(
+  stripe: Stripe,
+  policy: RetryPolicy,
+  options: { invoicesSince: Date; servesLegacyItems: boolean },
+  signal?: AbortSignal,
+): Promise<BillingCatalog> {
+  const readAll: ReadAll = (action, list) =>
+    withRetry(policy, { action, writes: false }, () => collect(list(), signal), signal);
+
+  const customers = await readAll('list customers', () => stripe.customers.list({ limit: PAGE_SIZE }));
+  const meters = (
+    await readAll('list meters', () => stripe.billing.meters.list({ limit: PAGE_SIZE }))
+  ).flatMap((meter) => toMeter(meter) ?? []);
+  const meterIds = new Set(meters.map((meter) => meter.stripeMeterId));
+  // Products come as a list of their own: below `data.items.data.price`, `product` would be a fifth level of
+  // expansion, and Stripe expands four.
+  const products = await readAll('list products', () => stripe.products.list({ limit: PAGE_SIZE }));
+  const productNames = new Map(products.map((product) => [product.id, product.name]));
+  const subscriptions = await readAll('list subscriptions', () =>
+    stripe.subscriptions.list({ limit: PAGE_SIZE }),
+  );
+
+  const metered: { subscription: Stripe.Subscription; item: Stripe.SubscriptionItem }[] = [];
+  for (const subscription of subscriptions) {
+    if (!isBilledStatus(subscription.status)) continue;
+    const items = subscription.items.has_more
+      ? await readAll('list subscription items', () =>
+          stripe.subscriptionItems.list({ subscription: subscription.id, limit: PAGE_SIZE }),
+        )
+      : subscription.items.data;
+    for (const item of items) {
+      if (item.price.recurring?.usage_type !== 'metered') continue;
+      metered.push({ subscription, item });
+    }
+  }
+  const tiersByPrice = metered.some(({ item }) => item.price.billing_scheme === 'tiered')
+    ? await readTiers(stripe, readAll)
+    : new Map<string, Stripe.Price['tiers']>();
+  const subscriptionItems = metered.map(({ subscription, item }) =>
+    toSubscriptionItem(subscription, item, {
+      productName: productNames.get(idOf(item.price.product) ?? '') ?? null,
+      isKnownMeter: (meterId) => meterIds.has(meterId),
+      servesLegacyItems: options.servesLegacyItems,
+      tiers: tiersByPrice.get(item.price.id),
+    }),
+  );
+
+  const invoicesSince = Math.floor(options.invoicesSince.getTime() / 1_000);
+  const invoices = await readAll('list invoices', () =>
+    stripe.invoices.list({ created: { gte: invoicesSince }, limit: PAGE_SIZE }),
+  );
+  const meteredItemIds = new Set(subscriptionItems.map((item) => item.subscriptionItemId));
+  const perUnitItemIds = new Set(
+    subscriptionItems
+      .filter((item) => item.price?.kind === 'per_unit')
+      .map((item) => item.subscriptionItemId),
+  );
+  const legacyMeters = new Set(
+    subscriptionItems.flatMap(({ stripeMeterId: id }) => (id !== null && isLegacyMeter(id) ? id : [])),
+  );
+  return {
+    customers: customers.map(toCustomer),
+    meters: [...meters, ...[...legacyMeters].map(toLegacyMeter)],
+    subscriptionItems,
+    invoices: invoices.map((invoice) => toCatalogInvoice(invoice, { meteredItemIds, perUnitItemIds })),
+  };
+}
+
+type ReadAll = <Item>(action: string, list: () => AsyncIterable<Item>) => Promise<Item[]>;
+
+/**
+ * The tiers of all metered prices. They come only where they are asked for, and below
+ * `data.items.data.price` they would be a fifth level of expansion: so prices are a list of their own.
+ */
+async function readTiers(stripe: Stripe, readAll: ReadAll): Promise<Map<string, Stripe.Price['tiers']>> {
+  const prices = await readAll('list prices', () =>
+    stripe.prices.list({
+      limit: PAGE_SIZE,
+      recurring: { usage_type: 'metered' },
+      expand: ['data.tiers'],
+    }),
+  );
+  return new Map(prices.map((price) => [price.id, price.tiers]));
+}
+
+/**
+ * All pages, turned round: Stripe gives the newest first, and where two objects claim the same thing the one
+ * that was there first must keep it.
+ */
+async function collect<Item>(list: AsyncIterable<Item>, signal?: AbortSignal): Promise<Item[]> {
+  const items: Item[] = [];
+  for await (const item of list) {
+    signal?.throwIfAborted();
+    items.push(item);
+  }
+  return items.reverse();
+}

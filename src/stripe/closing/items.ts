@@ -1,0 +1,94 @@
+import Stripe from 'stripe';
+import { idOf } from '../invoices.ts';
+import { type ClosingClient, readPages, write } from './calls.ts';
+import { checkInvoiceItem } from './limits.ts';
+import type { BillingInvoiceItem, NewInvoiceItem } from './port.ts';
+
+/** Stripe forgets idempotency keys after a day; what was made under one bears it for good. */
+export const KEY_METADATA_KEY = 'tallystick_key';
+
+/** See InvoiceSystem.createInvoiceItem. */
+export async function createInvoiceItem(
+  client: ClosingClient,
+  item: NewInvoiceItem,
+  signal?: AbortSignal,
+): Promise<{ invoiceItemId: string }> {
+  checkInvoiceItem(item);
+  const find = async () => {
+    const items = await readItems(client, item.stripeCustomerId, signal);
+    return items.find((known) => known.metadata?.[KEY_METADATA_KEY] === item.idempotencyKey) ?? null;
+  };
+  const known = await find();
+  if (known !== null) return { invoiceItemId: known.id };
+  const call = {
+    action: 'create an invoice item',
+    context: { customer: item.stripeCustomerId },
+    idempotencyKey: item.idempotencyKey,
+  };
+  const made = await write<Stripe.InvoiceItem>(
+    client,
+    call,
+    (request) => client.stripe.invoiceItems.create(toParameters(item), request),
+    { find, signal },
+  );
+  return { invoiceItemId: made.id };
+}
+
+/** See InvoiceSystem.listInvoiceItems. */
+export async function listInvoiceItems(
+  client: ClosingClient,
+  stripeCustomerId: string,
+  signal?: AbortSignal,
+): Promise<BillingInvoiceItem[]> {
+  return (await readItems(client, stripeCustomerId, signal)).map(toItem).reverse();
+}
+
+function readItems(
+  client: ClosingClient,
+  customer: string,
+  signal: AbortSignal | undefined,
+): Promise<Stripe.InvoiceItem[]> {
+  return readPages(
+    client,
+    { action: 'list invoice items', context: { customer } },
+    (page) => client.stripe.invoiceItems.list({ ...page, customer }),
+    signal,
+  );
+}
+
+function toParameters(item: NewInvoiceItem): Stripe.InvoiceItemCreateParams {
+  return {
+    customer: item.stripeCustomerId,
+    ...(item.subscriptionId === undefined ? {} : { subscription: item.subscriptionId }),
+    ...(item.invoiceId === undefined ? {} : { invoice: item.invoiceId }),
+    currency: item.currency,
+    description: item.description,
+    ...('amountMinor' in item
+      ? { amount: Number(item.amountMinor) }
+      : {
+          quantity: Number(item.quantity),
+          unit_amount_decimal: Stripe.Decimal.from(item.unitAmountDecimal),
+        }),
+    period: {
+      start: Math.floor(item.period.start.getTime() / 1_000),
+      end: Math.floor(item.period.end.getTime() / 1_000),
+    },
+    metadata: { ...item.metadata, [KEY_METADATA_KEY]: item.idempotencyKey },
+  };
+}
+
+function toItem(item: Stripe.InvoiceItem): BillingInvoiceItem {
+  return {
+    invoiceItemId: item.id,
+    stripeCustomerId: idOf(item.customer) ?? '',
+    subscriptionId: item.parent?.subscription_details?.subscription ?? null,
+    invoiceId: idOf(item.invoice),
+    description: item.description ?? '',
+    currency: item.currency,
+    amountMinor: BigInt(item.amount),
+    quantity: BigInt(item.quantity),
+    period: { start: new Date(item.period.start * 1_000), end: new Date(item.period.end * 1_000) },
+    metadata: item.metadata ?? {},
+    idempotencyKey: item.metadata?.[KEY_METADATA_KEY] ?? null,
+  };
+}

@@ -1,0 +1,173 @@
+import type { TimeWindow } from '../../platform/clock.ts';
+import type { BillingInvoice, BillingInvoiceLine } from '../port.ts';
+
+/**
+ * What ends a period at Stripe, and what comes after. All calls throw UpstreamError. A call that writes takes an
+ * idempotency key: the same for the same intent, however often a job is run again, and another one for another.
+ */
+export interface InvoiceSystem {
+  /** An invoice with all of its lines, as it is now; null: there is none (a draft may be deleted by a person). */
+  readInvoice(invoiceId: string, signal?: AbortSignal): Promise<ClosingInvoice | null>;
+  /**
+   * Holds a draft: it will be finalized by Stripe at `finalizeNoLaterThan` (whole seconds) even if we never come back,
+   * and not before. Says whose it is in `metadata.tallystick_close`, which gets the idempotency key.
+   * @throws UpstreamError UPSTREAM_REJECTED when the deadline has passed
+   */
+  claimInvoice(
+    invoiceId: string,
+    claim: { finalizeNoLaterThan: Date; idempotencyKey: string },
+    signal?: AbortSignal,
+  ): Promise<'claimed' | ClosedDraft>;
+  /**
+   * Writes what the customer reads, on a draft. Sets, so it may be repeated; what is not given stays.
+   * @throws ValidationError naming the field, before any call, when Stripe's limits are exceeded
+   */
+  annotateInvoice(
+    invoiceId: string,
+    annotation: InvoiceAnnotation,
+    signal?: AbortSignal,
+  ): Promise<'annotated' | ClosedDraft>;
+  /** Finalizes a draft now. Whoever did it before, the answer is then `already_final`. */
+  finalizeInvoice(
+    invoiceId: string,
+    options: { idempotencyKey: string },
+    signal?: AbortSignal,
+  ): Promise<'finalized' | ClosedDraft>;
+  /**
+   * Adds an item to a draft, or to the next invoice of the subscription, or to the customer's next one. Made once for
+   * an idempotency key however old that is: Stripe is asked first whether the customer has an item of it.
+   * @throws ValidationError; UpstreamError UPSTREAM_REJECTED when the invoice is no draft any more, or is full
+   */
+  createInvoiceItem(item: NewInvoiceItem, signal?: AbortSignal): Promise<{ invoiceItemId: string }>;
+  /** All items of a customer that were not made by a subscription, billed ones too, oldest first. */
+  listInvoiceItems(stripeCustomerId: string, signal?: AbortSignal): Promise<BillingInvoiceItem[]>;
+  /**
+   * Credits a finalized invoice. An open one is then owed less; of a paid one the amount goes to the customer's credit
+   * balance, which the next invoices use up. Made once for an idempotency key, however old that is.
+   * @throws ValidationError; UpstreamError UPSTREAM_REJECTED when the credit exceeds what is left of the invoice
+   */
+  createCreditNote(note: NewCreditNote, signal?: AbortSignal): Promise<{ creditNoteId: string }>;
+  /**
+   * What happened in the account since an instant, that instant included, oldest first. Stripe keeps thirty days and
+   * leaves older ones away without a word. Thin events are not in the list. Each 100 events cost a rationed read.
+   */
+  listEvents(
+    query: { since: Date; types?: readonly string[] },
+    signal?: AbortSignal,
+  ): Promise<BillingEvent[]>;
+}
+
+/** It is too late to change the draft: it is final, or was deleted. */
+export type ClosedDraft = 'already_final' | 'deleted';
+
+export interface ClosingInvoice extends BillingInvoice {
+  lines: ClosingInvoiceLine[];
+  createdAt: Date;
+  autoAdvance: boolean;
+  /** When Stripe will finalize the draft by itself; null: never, or it did. */
+  automaticallyFinalizesAt: Date | null;
+  finalizedAt: Date | null;
+  /** The customer's own page of it; null for a draft. */
+  hostedUrl: string | null;
+  metadata: Record<string, string>;
+  memo: string | null;
+  footer: string | null;
+  customFields: InvoiceCustomField[];
+  /** `subscription_cycle`, `subscription_update`, `manual`, … */
+  billingReason: string | null;
+  /** Minor units; an invoice to be collected by transfer is owed like any other. */
+  amountDueMinor: bigint;
+  amountPaidMinor: bigint;
+  customerHasPaymentMethod: boolean;
+  /**
+   * What the subscription does with its invoices now, in Stripe's word (`keep_as_draft`, `void`, …); null: it collects.
+   * Claiming or finalizing a draft that is kept would bill a customer who was told that he is not billed.
+   */
+  collectionPause: string | null;
+}
+
+export interface ClosingInvoiceLine extends BillingInvoiceLine {
+  /** Set for a line that an invoice item made. */
+  invoiceItemId: string | null;
+  metadata: Record<string, string>;
+}
+
+export interface InvoiceCustomField {
+  /** At most 40 characters. */
+  name: string;
+  /** At most 140 characters. */
+  value: string;
+}
+
+export interface InvoiceAnnotation {
+  /** Shown above the lines; at most 1,500 characters. */
+  memo?: string;
+  /** At most 5,000 characters. */
+  footer?: string;
+  /** At most four; replaces those the invoice has. */
+  customFields?: readonly InvoiceCustomField[];
+  metadata?: Readonly<Record<string, string>>;
+  /** At most 500 characters each. */
+  lines?: readonly { lineId: string; description: string; metadata?: Readonly<Record<string, string>> }[];
+  idempotencyKey: string;
+}
+
+export type NewInvoiceItem = InvoiceItemTarget &
+  /** The amount as a whole in minor units (negative: a credit), or a quantity at a price in minor units. */
+  ({ amountMinor: bigint } | { quantity: bigint; unitAmountDecimal: string });
+
+interface InvoiceItemTarget {
+  stripeCustomerId: string;
+  /** Only on this subscription's next invoice. */
+  subscriptionId?: string;
+  /** Onto this draft. */
+  invoiceId?: string;
+  currency: string;
+  /** What the customer reads; at most 500 characters. */
+  description: string;
+  /** In what time the usage was. Half-open; Stripe prints it on the line. */
+  period: TimeWindow;
+  metadata?: Readonly<Record<string, string>>;
+  idempotencyKey: string;
+}
+
+export interface BillingInvoiceItem {
+  invoiceItemId: string;
+  stripeCustomerId: string;
+  subscriptionId: string | null;
+  /** Null: pending, waiting for the next invoice. */
+  invoiceId: string | null;
+  description: string;
+  currency: string;
+  amountMinor: bigint;
+  quantity: bigint;
+  period: TimeWindow;
+  metadata: Record<string, string>;
+  /** The key it was made under by us; null: made by somebody else. */
+  idempotencyKey: string | null;
+}
+
+export type NewCreditNote = CreditNoteTarget &
+  /** Minor units above 0: off the whole, or so much off each line. */
+  ({ amountMinor: bigint } | { lines: readonly { lineId: string; amountMinor: bigint }[] });
+
+interface CreditNoteTarget {
+  invoiceId: string;
+  reason: 'duplicate' | 'fraudulent' | 'order_change' | 'product_unsatisfactory';
+  /** What the customer reads; at most 5,000 characters. */
+  memo: string;
+  metadata?: Readonly<Record<string, string>>;
+  idempotencyKey: string;
+}
+
+/** What happened, without the object as it then was: objects are read again. */
+export interface BillingEvent {
+  eventId: string;
+  type: string;
+  createdAt: Date;
+  livemode: boolean;
+  apiVersion: string | null;
+  objectType: string | null;
+  objectId: string | null;
+  stripeCustomerId: string | null;
+}

@@ -1,0 +1,110 @@
+import { sql } from 'kysely';
+import type { QueryRecipe } from '../../azure/source.ts';
+import type { TimeWindow } from '../../platform/clock.ts';
+import type { LedgerDatabase, LedgerTransaction } from '../../platform/database/database.ts';
+import { TallystickError } from '../../platform/errors.ts';
+import { insertUsageEvents, type UsageEvent } from '../events/usage-events.ts';
+import { ensurePartitions } from './partitions.ts';
+import { insertSourceItems, type SourceItem } from './source-items.ts';
+import { takeUpItems } from './waiting-items.ts';
+import { moveWatermark } from './watermarks.ts';
+import { appendWindow, findQueryId, hashRecipe, takeWindowId } from './window-chain.ts';
+
+/** One collected slice: everything that becomes durable together. */
+export interface CollectedSlice {
+  source: string;
+  cursorKind: 'ingestion' | 'event';
+  window: TimeWindow;
+  /** What was asked, but for the window. */
+  recipe: QueryRecipe;
+  rowCount: number;
+  /** Items not known to the ledger, as far as the collector saw. */
+  items: SourceItem[];
+  /** Known items that waited in quarantine, and are sound as the source tells them now. */
+  returningItems?: SourceItem[];
+  events: UsageEvent[];
+  /** Absent for slices that do not move the watermark (backfills, partitions but the last). */
+  watermark?: { from: Date | null; to: Date };
+}
+
+/** Thrown inside the transaction when some item's state turned out to be another; the caller looks and repeats. */
+export class KnownItemsError extends TallystickError {
+  override readonly name = 'KnownItemsError';
+  constructor() {
+    super('Some rows of this slice are in the ledger already.', { code: 'CONFLICT', retry: true });
+  }
+}
+
+/**
+ * Commits a slice: its items, the events made from them, new subjects, and the watermark, all or nothing.
+ * @throws KnownItemsError when an item is in the ledger already, or no longer waits: events were then built
+ *   from too much
+ * @throws TallystickError STALE_LEASE when another collector moved the watermark
+ */
+export async function commitSlice(database: LedgerDatabase, slice: CollectedSlice, now: Date): Promise<void> {
+  await ensurePartitions(database, 'source_items', new Set(slice.items.map((item) => item.eventDay)), now);
+  const queryId = await findQueryId(database, slice.recipe);
+  await database.transaction().execute(async (transaction) => {
+    const windowId = await takeWindowId(transaction);
+    const newCount = await insertSourceItems(transaction, windowId, slice.items);
+    const returning = slice.returningItems ?? [];
+    const takenUpCount = await takeUpItems(transaction, returning, now);
+    if (newCount !== slice.items.length || takenUpCount !== returning.length) throw new KnownItemsError();
+    await insertUsageEvents(transaction, slice.events, now);
+    await insertNewSubjects(transaction, [...slice.items, ...returning], now);
+    const window = {
+      source: slice.source,
+      cursorKind: slice.cursorKind,
+      window: slice.window,
+      rowCount: slice.rowCount,
+      newRowCount: slice.items.length,
+      usageEventCount: slice.events.length,
+      collectedAt: now,
+      querySha256: hashRecipe(slice.recipe),
+    };
+    await appendWindow(transaction, window, { windowId, queryId });
+    if (slice.watermark !== undefined) {
+      await moveWatermark(transaction, { source: slice.source, ...slice.watermark, now });
+    }
+  });
+}
+
+/** Subjects seen for the first time, with the tenant they were seen with. */
+export async function insertNewSubjects(
+  transaction: LedgerTransaction,
+  items: readonly SourceItem[],
+  now: Date,
+): Promise<void> {
+  const tenantBySubject = new Map<string, string>();
+  for (const { row, quarantineReason } of items) {
+    if (quarantineReason === null && !tenantBySubject.get(row.subject))
+      tenantBySubject.set(row.subject, row.tenantKey);
+  }
+  if (tenantBySubject.size === 0) return;
+  // A subject first seen without a tenant takes the first tenant it is seen with.
+  await sql`
+    insert into subjects as known (subject, tenant_key, customer_id, assigned_by, first_seen_at, updated_at)
+    select seen.subject, seen.tenant_key, c.customer_id, case when c.customer_id is null then null else 'tenant' end, ${now}, ${now}
+    from unnest(${[...tenantBySubject.keys()]}::text[], ${[...tenantBySubject.values()]}::text[]) as seen(subject, tenant_key)
+    left join customers c on c.tenant_key = seen.tenant_key and c.deleted_at is null
+    order by seen.subject
+    on conflict (subject) do update
+      set tenant_key = excluded.tenant_key, updated_at = excluded.updated_at,
+          customer_id = coalesce(known.customer_id, excluded.customer_id),
+          assigned_by = coalesce(known.assigned_by, excluded.assigned_by)
+      where known.tenant_key = '' and excluded.tenant_key <> ''`.execute(transaction);
+}
+
+/** The ledger's tenants of these subjects, null for those assigned by a person: they may use any tenant. */
+export async function readSubjectTenants(
+  database: LedgerDatabase,
+  subjects: readonly string[],
+): Promise<Map<string, string | null>> {
+  const rows = await database
+    .selectFrom('subjects')
+    .select(['subject', 'tenant_key', 'assigned_by'])
+    .where(sql<boolean>`subject = any(${subjects}::text[])`)
+    .where((where) => where.or([where('assigned_by', '=', 'person'), where('tenant_key', '<>', '')]))
+    .execute();
+  return new Map(rows.map((row) => [row.subject, row.assigned_by === 'person' ? null : row.tenant_key]));
+}

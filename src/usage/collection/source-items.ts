@@ -1,0 +1,109 @@
+import { sql } from 'kysely';
+import type { SourceRow } from '../../azure/source.ts';
+import type { LedgerDatabase, LedgerTransaction } from '../../platform/database/database.ts';
+
+export type TokenKind = 'prompt' | 'cached_prompt' | 'completion' | 'reasoning' | 'total' | 'unknown';
+
+/** A source row after judgement: either it feeds a usage event, or it waits in quarantine with a reason. */
+export interface SourceItem {
+  row: SourceRow;
+  /** UTC day of the event, `YYYY-MM-DD`: the partition it lies in. */
+  eventDay: string;
+  tokenKind: TokenKind;
+  tokenCount: bigint;
+  requestCount: bigint;
+  usageEventId: string | null;
+  quarantineReason: string | null;
+  /** The row as the source gave it, of a quarantined item: kept whole beside what the columns can hold. */
+  original?: SourceRow;
+}
+
+/** How a known item stands: taken into usage or given up, or waiting in quarantine. */
+export type KnownState = 'settled' | 'waiting';
+
+/** Which of these rows the ledger holds already, by `itemKey`, and how they stand. */
+export async function findKnownItems(
+  database: LedgerDatabase | LedgerTransaction,
+  items: readonly { eventDay: string; row: SourceRow }[],
+): Promise<Map<string, KnownState>> {
+  if (items.length === 0) return new Map();
+  // The lateral limit makes it one look into the primary key for each row. Left to choose, the planner, which
+  // has no statistics of a partition that is being filled, reads whole partitions for every slice.
+  const found = await sql<{
+    event_day: string;
+    source_item_id: string;
+    metric_name: string;
+    state: KnownState;
+  }>`
+    select wanted.event_day, wanted.id as source_item_id, wanted.metric as metric_name, known.state
+    from unnest(${items.map((item) => item.eventDay)}::date[], ${items.map((item) => item.row.sourceItemId)}::text[],
+                ${items.map((item) => item.row.metricName)}::text[]) as wanted(event_day, id, metric)
+    cross join lateral (
+      select case when s.quarantine_reason is not null and s.written_off_at is null then 'waiting' else 'settled' end as state
+      from source_items s
+      where s.event_day = wanted.event_day and s.source_item_id = wanted.id and s.metric_name = wanted.metric
+      limit 1) as known`.execute(database);
+  return new Map(
+    found.rows.map((row) => [itemKey(row.event_day, row.source_item_id, row.metric_name), row.state]),
+  );
+}
+
+/** The primary key of an item as one text. Postgres keeps no NUL, so none stands in what it parts. */
+export function itemKey(eventDay: string, sourceItemId: string, metricName: string): string {
+  return `${eventDay}\u0000${sourceItemId}\u0000${metricName}`;
+}
+
+/** Inserts items that are not known yet; answers how many were new. */
+export async function insertSourceItems(
+  transaction: LedgerTransaction,
+  collectionWindowId: bigint,
+  items: readonly SourceItem[],
+): Promise<number> {
+  if (items.length === 0) return 0;
+  const inserted = await sql`
+    insert into source_items (event_day, source_item_id, metric_name, event_time, ingested_at, subject, tenant_key,
+      feature, model, deployment, token_kind, token_count, request_count, usage_event_id, quarantine_reason, raw,
+      request_facts, collection_window_id, quarantine_number)
+    select item.*, ${collectionWindowId}::bigint,
+      case when quarantine_reason is not null then nextval('quarantined_item_numbers') end
+    from unnest(
+      ${items.map((item) => item.eventDay)}::date[],
+      ${items.map((item) => item.row.sourceItemId)}::text[],
+      ${items.map((item) => item.row.metricName)}::text[],
+      ${items.map((item) => item.row.eventTime?.toISOString() ?? null)}::timestamptz[],
+      ${items.map((item) => item.row.ingestedAt.toISOString())}::timestamptz[],
+      ${items.map((item) => item.row.subject)}::text[],
+      ${items.map((item) => item.row.tenantKey)}::text[],
+      ${items.map((item) => item.row.feature)}::text[],
+      ${items.map((item) => item.row.model)}::text[],
+      ${items.map((item) => item.row.deployment)}::text[],
+      ${items.map((item) => item.tokenKind)}::text[],
+      ${items.map((item) => String(item.tokenCount))}::bigint[],
+      ${items.map((item) => String(item.requestCount))}::bigint[],
+      ${items.map((item) => item.usageEventId)}::text[],
+      ${items.map((item) => item.quarantineReason)}::text[],
+      ${items.map((item) => (item.quarantineReason === null ? null : rawJson(item.original ?? item.row)))}::jsonb[],
+      ${items.map(({ row }) => (row.request === undefined ? null : toJson(row.request)))}::jsonb[])
+      as item(event_day, source_item_id, metric_name, event_time, ingested_at, subject, tenant_key, feature, model,
+        deployment, token_kind, token_count, request_count, usage_event_id, quarantine_reason, raw, request_facts)
+    on conflict do nothing`.execute(transaction);
+  return Number(inserted.numAffectedRows ?? 0n);
+}
+
+/** The row as the source gave it, without what Postgres cannot hold (NUL, lone surrogates are escaped twice). */
+function rawJson(row: SourceRow): string {
+  const { eventTime } = row;
+  const readable = {
+    ...row,
+    eventTime: eventTime === null || Number.isNaN(eventTime.getTime()) ? null : eventTime,
+  };
+  return toJson(readable);
+}
+
+/** JSON that Postgres can hold, whatever its texts hold. */
+export function toJson(fields: object): string {
+  return JSON.stringify(fields, (_key, value) => {
+    if (typeof value === 'number' && !Number.isFinite(value)) return String(value);
+    return typeof value === 'string' ? value.replaceAll('\u0000', '\\u0000').toWellFormed() : value;
+  });
+}

@@ -1,0 +1,181 @@
+import { createRoute, z } from '@hono/zod-openapi';
+import { requireScope, securityOf } from '../../identity/require-scope.ts';
+import { DAY_MS } from '../../platform/clock.ts';
+import { readSnapshot } from '../../platform/database/snapshot.ts';
+import { ValidationError } from '../../platform/errors.ts';
+import { csvPage, toCsv, wantsCsv } from '../../platform/http/csv.ts';
+import { decodeCursor, encodeCursor, invalidCursor } from '../../platform/http/cursor.ts';
+import type { Api, ApiDependencies } from '../../platform/http/dependencies.ts';
+import {
+  CursorSchema,
+  InstantSchema,
+  keyedProblems,
+  PageLimitSchema,
+  TokenCountSchema,
+} from '../../platform/http/schemas.ts';
+import { readWindow, usageWindowFields } from '../hours/window.ts';
+import { type CoverageTotals, queryCoverage, readCoverageSources, readCoverageTotals } from './coverage.ts';
+import { DIFFERENCE_REASONS } from './reasons.ts';
+
+/** The report reads every row of both sources; a month with its grace is what somebody closes. */
+const MAX_WINDOW_MS = 35 * DAY_MS;
+
+const CountSchema = z.string().regex(/^\d+$/).openapi({ description: 'A count as decimal text.' });
+
+const SideSchema = z.object({ tokenCount: TokenCountSchema, requestCount: CountSchema });
+
+const comparisonFields = {
+  billing: SideSchema.openapi({ description: 'What the source that bills saw, quarantined or not.' }),
+  control: SideSchema.nullable().openapi({ description: 'What the control saw; null where there is none.' }),
+  differenceTokenCount: TokenCountSchema.nullable().openapi({
+    description: 'Tokens that the source that bills saw beyond the control; negative when it saw fewer.',
+  }),
+  differences: z.array(
+    z.object({
+      reason: z.enum(DIFFERENCE_REASONS),
+      requestCount: CountSchema.nullable(),
+      tokenCount: TokenCountSchema.nullable().openapi({ description: 'null where no source knows.' }),
+    }),
+  ),
+};
+
+const SourceSchema = z.object({ source: z.string(), collectedThrough: InstantSchema }).nullable();
+
+const CoverageSchema = z
+  .object({
+    asOf: InstantSchema,
+    billingSource: SourceSchema,
+    controlSource: SourceSchema.openapi({ description: 'null where CONTROL_SOURCE names none.' }),
+    totals: z.object(comparisonFields),
+    rows: z.array(z.object({ windowStart: InstantSchema, model: z.string(), ...comparisonFields })),
+    nextCursor: z.string().nullable(),
+  })
+  .openapi('Coverage');
+
+export type CoverageBody = z.output<typeof CoverageSchema>;
+
+/** Adds `GET /v1/coverage`: what each of the two sources saw, and why they differ. */
+export function addCoverageRoutes(api: Api, dependencies: ApiDependencies): void {
+  const route = createRoute({
+    method: 'get',
+    path: '/v1/coverage',
+    tags: ['Pipeline'],
+    summary:
+      'The source that bills beside the control, by hour and model; JSON, or CSV with Accept: text/csv',
+    security: securityOf('finance', 'admin'),
+    middleware: [requireScope(dependencies, 'finance')],
+    request: {
+      query: z.strictObject({
+        ...usageWindowFields,
+        cursor: CursorSchema.optional(),
+        limit: PageLimitSchema,
+      }),
+    },
+    responses: {
+      200: {
+        description:
+          'A page, and the totals of the whole window. As CSV the next page is in the Link header.',
+        content: {
+          'application/json': { schema: CoverageSchema },
+          'text/csv': { schema: z.string() },
+        },
+      },
+      ...keyedProblems,
+    },
+  });
+
+  api.openapi(route, async (context) => {
+    const { cursor, limit, ...named } = context.req.valid('query');
+    const window = readWindow(named);
+    if (window.end.getTime() - window.start.getTime() > MAX_WINDOW_MS) {
+      throw new ValidationError('to', 'must be at most 35 days after from', 'Ask for one month at a time.');
+    }
+    const after = cursor === undefined ? null : readCursor(cursor);
+    const { sources, found, totals } = await readSnapshot(dependencies.database, async (snapshot) => {
+      const sources = await readCoverageSources(snapshot);
+      return {
+        sources,
+        found: await queryCoverage(snapshot, sources, { window, after, limit: limit + 1 }),
+        // A table has no place for them.
+        totals: wantsCsv(context) ? null : await readCoverageTotals(snapshot, sources, window),
+      };
+    });
+    const page = found.slice(0, limit);
+    const last = found.length > limit ? page.at(-1) : undefined;
+    const nextCursor = last === undefined ? null : encodeCursor([last.windowStart.toISOString(), last.model]);
+    const rows = page.map((row) => ({
+      windowStart: row.windowStart.toISOString(),
+      model: row.model,
+      ...show(row),
+    }));
+    if (totals === null) {
+      return csvPage(context, toCoverageCsv(rows), nextCursor);
+    }
+    const showSource = (side: typeof sources.billing) =>
+      side === null ? null : { ...side, collectedThrough: side.collectedThrough.toISOString() };
+    return context.json(
+      {
+        asOf: dependencies.clock.now().toISOString(),
+        billingSource: showSource(sources.billing),
+        controlSource: showSource(sources.control),
+        totals: show(totals),
+        rows,
+        nextCursor,
+      },
+      200,
+    );
+  });
+}
+
+function readCursor(cursor: string): { hour: Date; model: string } {
+  const [hour = '', model = ''] = decodeCursor(cursor, 2);
+  if (Number.isNaN(Date.parse(hour))) throw invalidCursor();
+  return { hour: new Date(hour), model };
+}
+
+function show({ billing, control, differences }: CoverageTotals) {
+  const side = (counts: CoverageTotals['billing']) => ({
+    tokenCount: String(counts.tokenCount),
+    requestCount: String(counts.requestCount),
+  });
+  const orNull = (count: bigint | null) => (count === null ? null : String(count));
+  return {
+    billing: side(billing),
+    control: control === null ? null : side(control),
+    differenceTokenCount: control === null ? null : String(billing.tokenCount - control.tokenCount),
+    differences: differences.map(({ reason, requestCount, tokenCount }) => ({
+      reason,
+      requestCount: orNull(requestCount),
+      tokenCount: orNull(tokenCount),
+    })),
+  };
+}
+
+function toCoverageCsv(rows: readonly CoverageBody['rows'][number][]): string {
+  return toCsv(
+    [
+      'windowStart',
+      'model',
+      'billingTokenCount',
+      'controlTokenCount',
+      'differenceTokenCount',
+      'billingRequestCount',
+      'controlRequestCount',
+      ...DIFFERENCE_REASONS,
+    ],
+    rows.map((row) => [
+      row.windowStart,
+      row.model,
+      row.billing.tokenCount,
+      row.control?.tokenCount ?? null,
+      row.differenceTokenCount,
+      row.billing.requestCount,
+      row.control?.requestCount ?? null,
+      // Requests concerned; where only tokens are known, those.
+      ...DIFFERENCE_REASONS.map((reason) => {
+        const found = row.differences.find((entry) => entry.reason === reason);
+        return found === undefined ? null : (found.requestCount ?? found.tokenCount ?? 'yes');
+      }),
+    ]),
+  );
+}

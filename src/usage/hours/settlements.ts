@@ -1,0 +1,82 @@
+import { sql } from 'kysely';
+import type { LedgerDatabase, LedgerTransaction } from '../../platform/database/database.ts';
+import { TOKEN_FIGURES, type UsageKey } from '../key.ts';
+
+/** One hour that is due for settling, at the version its sums were read at. */
+export interface DueHour {
+  windowStart: Date;
+  eventVersion: bigint;
+  /** Distinct keys (subject, feature, model, deployment) in it: the rows to expect from OpenMeter. */
+  keyCount: number;
+}
+
+/**
+ * Hours whose events were all sent long enough ago, oldest first.
+ * @param closedBefore hours must have ended by then; @param sentBefore their last event was sent by then
+ */
+export async function findDueHours(
+  database: LedgerDatabase,
+  due: { closedBefore: Date; sentBefore: Date; now: Date; limit: number },
+): Promise<DueHour[]> {
+  const rows = await sql<DueHour>`
+    select s.window_start as "windowStart", s.event_version as "eventVersion", e.key_count::int as "keyCount"
+    from (select window_start, event_version from settlements
+          where status = 'open' and window_start + interval '1 hour' <= ${due.closedBefore}
+            and (next_attempt_at is null or next_attempt_at <= ${due.now})
+          order by window_start limit ${due.limit}) s
+    join lateral (
+      select count(*) filter (where status = 'pending') as pending_count, max(sent_at) as last_sent_at,
+             count(distinct (subject, feature, model, deployment)) as key_count
+      from usage_events where window_start = s.window_start) e on true
+    where e.pending_count = 0 and coalesce(e.last_sent_at, '-infinity') <= ${due.sentBefore}
+    order by s.window_start`.execute(database);
+  return rows.rows;
+}
+
+/** Ledger's own sums of one key in one hour, in the order of the meters. */
+export interface LedgerHour extends UsageKey {
+  windowStart: Date;
+  figures: Record<(typeof TOKEN_FIGURES)[number], bigint>;
+}
+
+/**
+ * What the ledger sent for these hours, by key: what OpenMeter must hold once every copy too many is offset.
+ * Quarantined events are not part of it, nor what was sent to repair.
+ */
+export async function sumSentEvents(database: LedgerDatabase, hours: readonly Date[]): Promise<LedgerHour[]> {
+  const rows = await sql<UsageKey & { windowStart: Date } & Record<(typeof TOKEN_FIGURES)[number], bigint>>`
+    select window_start as "windowStart", subject, feature, model, deployment,
+      sum(prompt_token_count)::bigint as prompt, sum(cached_prompt_token_count)::bigint as "cachedPrompt",
+      sum(completion_token_count)::bigint as completion, sum(reasoning_token_count)::bigint as reasoning,
+      sum(total_token_count)::bigint as total, sum(request_count)::bigint as requests
+    from usage_events
+    where window_start = any(${hours.map((hour) => hour.toISOString())}::timestamptz[]) and status in ('sent', 'confirmed')
+      and kind = 'usage'
+    group by window_start, subject, feature, model, deployment`.execute(database);
+  return rows.rows.map((row) => ({
+    windowStart: row.windowStart,
+    subject: row.subject,
+    feature: row.feature,
+    model: row.model,
+    deployment: row.deployment,
+    figures: Object.fromEntries(
+      TOKEN_FIGURES.map((figure) => [figure, row[figure]]),
+    ) as LedgerHour['figures'],
+  }));
+}
+
+/** Hours whose events changed: they are settled again, and a settlement under way of their old state cannot commit. */
+export async function reopenHours(
+  database: LedgerDatabase | LedgerTransaction,
+  hours: readonly Date[],
+): Promise<void> {
+  if (hours.length === 0) return;
+  const distinct = [...new Set(hours.map((hour) => hour.toISOString()))].sort();
+  await sql`
+    insert into settlements as hour (window_start)
+    select * from unnest(${distinct}::timestamptz[])
+    on conflict (window_start) do update
+      set status = 'open', event_version = hour.event_version + 1, attempt_count = 0, next_attempt_at = null`.execute(
+    database,
+  );
+}
