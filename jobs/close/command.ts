@@ -1,17 +1,17 @@
 import type { Command } from 'commander';
 import { getCustomer } from '../../src/catalog/customers.ts';
 import { type CloseRow, type DueDraft, findDueDrafts, listCloses } from '../../src/closing/desk.ts';
-import { withPipeline } from '../../src/command-line/setup.ts';
 import { readMonth, type TimeWindow } from '../../src/platform/clock.ts';
 import { ValidationError } from '../../src/platform/errors.ts';
 import { print, renderTable } from '../../src/platform/terminal/output.ts';
+import type { PipelineFrame } from '../command-frame.ts';
 import { runStep } from '../queue/steps.ts';
 
 /** More closes than that are no table any more. */
 const LISTED = 1_000;
 
 /** `tallystick close <period>`: says what is to be closed and what it waits for, and takes it on. */
-export function addCloseCommand(program: Command): void {
+export function addCloseCommand(program: Command, frame: PipelineFrame): void {
   program
     .command('close <period>')
     .description('close the periods that end in a month such as 2026-10, as far as that can be done now')
@@ -27,7 +27,7 @@ Exit status 1 while an invoice is held.
   tallystick close 2026-10 --dry-run`,
     )
     .action((period: string, options: { customer?: string; dryRun?: boolean; json?: boolean }) =>
-      withPipeline(async ({ deps }) => {
+      frame.withPipeline(async ({ deps }) => {
         const month = monthOf(period);
         if (options.customer !== undefined) await getCustomer(deps.database, options.customer);
         const filter = {

@@ -1,12 +1,12 @@
 import { Presets, SingleBar } from 'cli-progress';
 import type { Command } from 'commander';
-import { withPipeline } from '../../src/command-line/setup.ts';
 import { ValidationError } from '../../src/platform/errors.ts';
 import { readInstant } from '../../src/platform/terminal/instant.ts';
 import { groupDigits, print } from '../../src/platform/terminal/output.ts';
+import type { PipelineFrame } from '../command-frame.ts';
 import { backfillUsage, collectUsage } from './collect-usage.ts';
 
-export function addCollectCommand(program: Command): void {
+export function addCollectCommand(program: Command, frame: PipelineFrame): void {
   program
     .command('collect')
     .description('collect token metrics now; with --from and --to, everything whose event time lies there')
@@ -27,7 +27,7 @@ is metered, settled and pushed by the jobs like any other usage.
       }
       const start = options.from === undefined ? null : readInstant('--from', options.from);
       const end = options.to === undefined ? null : readInstant('--to', options.to);
-      await withPipeline(async ({ deps }) => {
+      await frame.withPipeline(async ({ deps }) => {
         const outcome =
           start === null
             ? await collectUsage(deps)

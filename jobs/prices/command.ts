@@ -1,19 +1,19 @@
 import type { Command } from 'commander';
 import type { RetailDiff, RetailFinding } from '../../pricing/retail/diff.ts';
-import { type CommandContext, withStores } from '../../src/command-line/setup.ts';
 import { commandLineActor } from '../../src/identity/command-line-caller.ts';
 import { systemClock } from '../../src/platform/clock.ts';
 import { withStepLease } from '../../src/platform/database/leases.ts';
 import { TallystickError } from '../../src/platform/errors.ts';
+import type { CommandContext } from '../../src/platform/terminal/frame.ts';
 import { groupDigits, print, renderTable } from '../../src/platform/terminal/output.ts';
 import { renderChange, showPrice } from '../../src/prices/sync/change-text.ts';
 import { type PriceSyncRun, requestPriceSync, startNextPriceSync } from '../../src/prices/sync/runs.ts';
-import { openRetailPrices } from '../../src/service/services.ts';
+import type { PipelineFrame } from '../command-frame.ts';
 import { DEFAULT_SETTINGS } from '../dependencies.ts';
 import { previewPriceSync, runPriceSync } from './sync-prices.ts';
 
 /** Adds `prices sync`: holds Azure's retail price list against the book now. */
-export function addPricesSyncCommand(prices: Command): void {
+export function addPricesSyncCommand(prices: Command, frame: PipelineFrame): void {
   prices
     .command('sync')
     .description("hold Azure's retail price list against the price book")
@@ -27,13 +27,13 @@ hour, whichever is later. Large ones, new ones, and meters that nobody has named
 The service does the same once a day.`,
     )
     .action((options: { dryRun?: boolean; json?: boolean }) =>
-      withStores(async (context) => {
+      frame.withStores(async (context) => {
         const deps = {
           database: context.stores.database,
           clock: systemClock,
           log: context.log,
           settings: { ...DEFAULT_SETTINGS, priceChangePercent: context.config.PRICE_CHANGE_PERCENT },
-          ...openRetailPrices(context.config),
+          ...frame.openRetailPrices(context.config),
         };
         if (options.dryRun === true) {
           const diff = await previewPriceSync(deps);

@@ -1,6 +1,5 @@
 import type { Command } from 'commander';
 import { getCustomer } from '../../src/catalog/customers.ts';
-import { withPipeline } from '../../src/command-line/setup.ts';
 import { addMs, DAY_MS, floorToHour, type TimeWindow } from '../../src/platform/clock.ts';
 import type { LedgerDatabase } from '../../src/platform/database/database.ts';
 import { withStepLease } from '../../src/platform/database/leases.ts';
@@ -8,6 +7,7 @@ import { readInstant } from '../../src/platform/terminal/instant.ts';
 import { groupDigits, print, renderTable } from '../../src/platform/terminal/output.ts';
 import { type DriftRow, readDriftReport } from '../../src/reconciliation/drift-report.ts';
 import { checkReconciliationWindow } from '../../src/reconciliation/drift-window.ts';
+import type { PipelineFrame } from '../command-frame.ts';
 import { reconcileWindow } from './reconcile.ts';
 
 const DEFAULT_BACK_MS = 7 * DAY_MS;
@@ -23,7 +23,7 @@ interface ReconcileOptions {
   json?: boolean;
 }
 
-export function addReconcileCommand(program: Command): void {
+export function addReconcileCommand(program: Command, frame: PipelineFrame): void {
   program
     .command('reconcile')
     .description('hold source, metered and billed against each other; exit status 1 on unexplained drift')
@@ -40,7 +40,7 @@ as far as the day's reads go (STRIPE_DOUBT_READ_BUDGET_PER_DAY). What has a know
   tallystick reconcile --from 2026-11-01 --to 2026-12-01 --customer northwind`,
     )
     .action((options: ReconcileOptions) =>
-      withPipeline(async ({ deps }) => {
+      frame.withPipeline(async ({ deps }) => {
         const now = deps.clock.now();
         const window = {
           start:

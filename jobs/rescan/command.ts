@@ -1,16 +1,16 @@
 import { Presets, SingleBar } from 'cli-progress';
 import type { Command } from 'commander';
-import { withPipeline } from '../../src/command-line/setup.ts';
 import { commandLineActor } from '../../src/identity/command-line-caller.ts';
 import { withStepLease } from '../../src/platform/database/leases.ts';
 import { TallystickError } from '../../src/platform/errors.ts';
 import { readInstant } from '../../src/platform/terminal/instant.ts';
 import { groupDigits, print } from '../../src/platform/terminal/output.ts';
 import { checkRescanWindow, type Rescan, requestRescan } from '../../src/usage/collection/rescans.ts';
+import type { PipelineFrame } from '../command-frame.ts';
 import type { JobDependencies } from '../dependencies.ts';
 import { runRescan } from './rescan-usage.ts';
 
-export function addRescanCommand(program: Command): void {
+export function addRescanCommand(program: Command, frame: PipelineFrame): void {
   program
     .command('rescan')
     .description('look at a window of event time again, and add what the ledger does not know')
@@ -29,7 +29,7 @@ by the running service, or by the next "rescan".
     .action(async (options: { from: string; to?: string; json?: boolean }) => {
       const start = readInstant('--from', options.from);
       const end = options.to === undefined ? null : readInstant('--to', options.to);
-      await withPipeline(async ({ config, deps }) => {
+      await frame.withPipeline(async ({ config, deps }) => {
         const now = deps.clock.now();
         const window = { start, end: end ?? now };
         checkRescanWindow(window, { now, sourceRetentionDays: config.SOURCE_RETENTION_DAYS });

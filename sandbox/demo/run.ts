@@ -1,4 +1,3 @@
-import type { Command } from 'commander';
 import { nudgeNextStep } from '../../jobs/queue/nudge.ts';
 import { enqueueStep, openStepQueue, openStepWorker, type StepQueue } from '../../jobs/queue/queues.ts';
 import { scheduleSteps, unscheduleSteps, watchSchedules } from '../../jobs/queue/schedule.ts';
@@ -19,39 +18,8 @@ import { buildReport, renderReport } from './report.ts';
 import { type DemoSettings, readDemoSettings } from './settings.ts';
 import { type DemoWorld, openDemoWorld } from './world.ts';
 
-export function addDemoCommand(program: Command): void {
-  program
-    .command('demo')
-    .description(
-      'play 35 virtual days of a dozen customers through the whole pipeline, then serve the result',
-    )
-    .option('--seed <number>', 'which world: equal seeds give equal totals', '1')
-    .option('--days <number>', 'virtual days of traffic', '35')
-    .option(
-      '--months <number>',
-      'play so many months instead, periods ending at month ends, outages during the close, nobody watching',
-    )
-    .option('--customers <number>', 'customers, each with a Stripe subscription', '12')
-    .option('--users <number>', 'internal user IDs over all customers', '60')
-    .option('--once', 'end after the report instead of serving')
-    .option('--json', 'print the report as one JSON object on the last line of standard output')
-    .option('--fresh', 'forget an earlier run of the same world')
-    .option(
-      '--drop-pushes <number>',
-      'let the Stripe stand-in lose so many meter events, to see the check fail',
-      '0',
-    )
-    .addHelpText(
-      'after',
-      `
-Needs no account and no network: three stand-ins speak the wire forms of Azure Monitor, OpenMeter and Stripe,
-and the production code talks to them through the vendors' own SDKs. Killed half-way, the next start goes on
-where it was. Exit status 1 unless source = billed + due + quarantined, to the token.`,
-    )
-    .action(runDemo);
-}
-
-async function runDemo(options: Record<string, unknown>): Promise<void> {
+/** Plays the demo, prints its report and serves the result, unless told otherwise. */
+export async function runDemo(options: Record<string, unknown>): Promise<void> {
   const settings = readDemoSettings(options);
   const config = loadConfig(process.env);
   const log = createLogger(process.env.LOG_LEVEL === undefined ? 'warn' : config.LOG_LEVEL);

@@ -1,5 +1,5 @@
 import type { Command } from 'commander';
-import { askApi, toQuery } from '../command-line/ask-api.ts';
+import { type CommandFrame, toQuery } from '../platform/terminal/frame.ts';
 import { groupDigits, print, renderTable } from '../platform/terminal/output.ts';
 
 interface ShownClose {
@@ -37,7 +37,7 @@ interface ShownProof {
 }
 
 /** `tallystick closes` and `tallystick credits`. */
-export function addClosesCommand(program: Command): void {
+export function addClosesCommand(program: Command, frame: CommandFrame): void {
   const closes = program
     .command('closes')
     .description('invoices whose period is being closed, or was; release one, or verify its certificate');
@@ -51,7 +51,7 @@ export function addClosesCommand(program: Command): void {
     .option('--cursor <cursor>', 'go on after a page')
     .option('--json', 'print as JSON')
     .action((options: Record<string, string | boolean | undefined>) =>
-      askApi(async (ask) => {
+      frame.askApi(async (ask) => {
         const query = toQuery(options, ['period', 'state', 'limit', 'cursor', ['customer', 'customerId']]);
         const answer = await ask<{ closes: ShownClose[]; nextCursor: string | null }>(
           'GET',
@@ -65,7 +65,7 @@ export function addClosesCommand(program: Command): void {
     .description('steps, and what differs')
     .option('--json', 'print as JSON')
     .action((invoice: string, options: { json?: boolean }) =>
-      askApi(async (ask) => {
+      frame.askApi(async (ask) => {
         const answer = await ask<{
           close: ShownClose;
           steps: { state: string; at: string; note: string | null }[];
@@ -80,7 +80,7 @@ export function addClosesCommand(program: Command): void {
     )
     .option('--json', 'print as JSON')
     .action((invoice: string, options: { json?: boolean }) =>
-      askApi(async (ask) => {
+      frame.askApi(async (ask) => {
         const path = `/v1/closes/${encodeURIComponent(invoice)}`;
         const certificate = await ask<ShownCertificate>('GET', `${path}/certificate`);
         const windows = await ask<ShownProof>('GET', `${path}/windows/proof`);
@@ -94,7 +94,7 @@ export function addClosesCommand(program: Command): void {
     .requiredOption('--reason <text>', 'why; kept in the certificate and the audit log')
     .option('--json', 'print as JSON')
     .action((invoice: string, options: { reason: string; json?: boolean }) =>
-      askApi(async (ask) => {
+      frame.askApi(async (ask) => {
         const { reason } = options;
         const answer = await ask<{ close: ShownClose }>(
           'POST',
@@ -116,7 +116,7 @@ export function addClosesCommand(program: Command): void {
     .option('--limit <count>', 'most to list', '100')
     .option('--json', 'print as JSON')
     .action((options: Record<string, string | boolean | undefined>) =>
-      askApi(async (ask) => {
+      frame.askApi(async (ask) => {
         const query = toQuery(options, ['state', 'limit', ['customer', 'customerId']]);
         const answer = await ask<{ creditProposals: ShownCredit[] }>('GET', `/v1/credit-proposals?${query}`);
         print(options.json === true, answer, () => renderCredits(answer.creditProposals));
@@ -130,7 +130,7 @@ export function addClosesCommand(program: Command): void {
     if (name === 'reject') command.requiredOption('--reason <text>', 'why nothing is given back');
     else command.option('--reason <text>', 'why');
     command.action((id: string, options: { reason?: string; json?: boolean }) =>
-      askApi(async (ask) => {
+      frame.askApi(async (ask) => {
         const body = options.reason === undefined ? {} : { reason: options.reason };
         const route = `/v1/credit-proposals/${encodeURIComponent(id)}/${act}`;
         const answer = await ask<ShownCredit>('POST', route, body);

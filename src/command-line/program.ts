@@ -1,9 +1,10 @@
 import { Command } from 'commander';
 import { addCloseCommand } from '../../jobs/close/command.ts';
 import { addCollectCommand } from '../../jobs/collect/command.ts';
+import type { PipelineFrame } from '../../jobs/command-frame.ts';
+import { addPricesSyncCommand } from '../../jobs/prices/command.ts';
 import { addReconcileCommand } from '../../jobs/reconcile/command.ts';
 import { addRescanCommand } from '../../jobs/rescan/command.ts';
-import { addDemoCommand } from '../../sandbox/demo/run.ts';
 import { addClosesCommand } from '../closing/command.ts';
 import { addCostsCommand } from '../costs/command.ts';
 import { addProvisionedCommand } from '../costs/provisioned/command.ts';
@@ -16,13 +17,19 @@ import { addDeploymentsCommand } from '../prices/deployments-command.ts';
 import { addQuarantineCommand } from '../quarantine/command.ts';
 import { addQuoteCommand } from '../quotes/command.ts';
 import { VERSION } from '../service/http-server.ts';
+import { openRetailPrices } from '../service/services.ts';
 import { addSimulateCommand } from '../simulations/command.ts';
 import { addStatementCommand } from '../statements/command.ts';
 import { addStatusCommand } from '../status/command.ts';
 import { addCoverageCommand } from '../usage/coverage/command.ts';
+import { askApi } from './ask-api.ts';
+import { addDemoCommand } from './demo-command.ts';
 import { addDoctorCommand } from './doctor/command.ts';
 import { addMigrateCommand } from './migrate-command.ts';
+import { withPipeline, withStores } from './setup.ts';
 import { addServiceCommands } from './up.ts';
+
+const frame: PipelineFrame = { askApi, withStores, withPipeline, openRetailPrices };
 
 /** Builds the command line; one file a command. */
 export function createProgram(): Command {
@@ -33,24 +40,24 @@ export function createProgram(): Command {
   addDemoCommand(program);
   addServiceCommands(program);
   addMigrateCommand(program);
-  addCollectCommand(program);
-  addRescanCommand(program);
-  addStatusCommand(program);
-  addQuarantineCommand(program);
-  addCoverageCommand(program);
-  addKeysCommand(program);
-  addPlansCommand(program);
-  addPricesCommand(program);
-  addDeploymentsCommand(program);
-  addPreviewCommand(program);
-  addQuoteCommand(program);
-  addStatementCommand(program);
-  addCostsCommand(program);
-  addProvisionedCommand(program);
-  addSimulateCommand(program);
-  addReconcileCommand(program);
-  addCloseCommand(program);
-  addClosesCommand(program);
+  addCollectCommand(program, frame);
+  addRescanCommand(program, frame);
+  addStatusCommand(program, frame);
+  addQuarantineCommand(program, frame);
+  addCoverageCommand(program, frame);
+  addKeysCommand(program, frame);
+  addPlansCommand(program, frame);
+  addPricesSyncCommand(addPricesCommand(program, frame), frame);
+  addDeploymentsCommand(program, frame);
+  addPreviewCommand(program, frame);
+  addQuoteCommand(program, frame);
+  addStatementCommand(program, frame);
+  addCostsCommand(program, frame);
+  addProvisionedCommand(program, frame);
+  addSimulateCommand(program, frame);
+  addReconcileCommand(program, frame);
+  addCloseCommand(program, frame);
+  addClosesCommand(program, frame);
   addDoctorCommand(program);
   return program;
 }

@@ -1,18 +1,12 @@
 import type { JobDependencies } from '../../jobs/dependencies.ts';
 import { type Config, loadConfig } from '../platform/config.ts';
-import { createLogger, type Logger } from '../platform/log.ts';
+import { createLogger } from '../platform/log.ts';
+import type { CommandContext } from '../platform/terminal/frame.ts';
 import { createJobDependencies, openStores, type Stores } from '../service/services.ts';
-
-/** What a command works with, opened from the environment and closed again whatever happens. */
-export interface CommandContext {
-  config: Config;
-  log: Logger;
-  stores: Stores;
-}
 
 /** Opens the stores for a short command, beside a running service if there is one. */
 export async function withStores<Result>(
-  work: (context: CommandContext) => Promise<Result>,
+  work: (context: CommandContext & { stores: Stores }) => Promise<Result>,
 ): Promise<Result> {
   const config = loadConfig(process.env);
   const log = createLogger(process.env.LOG_LEVEL === undefined ? 'warn' : config.LOG_LEVEL);

@@ -1,5 +1,5 @@
 import type { Command } from 'commander';
-import { askApi, askEveryPage, toQuery } from '../command-line/ask-api.ts';
+import { askEveryPage, type CommandFrame, toQuery } from '../platform/terminal/frame.ts';
 import { groupDigits, print, renderTable } from '../platform/terminal/output.ts';
 import type { CostsBody } from './routes.ts';
 
@@ -12,7 +12,7 @@ interface CostOptions {
   json?: boolean;
 }
 
-export function addCostsCommand(program: Command): void {
+export function addCostsCommand(program: Command, frame: CommandFrame): void {
   program
     .command('costs')
     .description('what usage cost us, by day, customer, model, feature or deployment')
@@ -30,7 +30,7 @@ Tokens without a known price have no cost, and say why. Capacity that nobody use
   tallystick costs --period 2026-11 --group-by customer,feature`,
     )
     .action((options: CostOptions) =>
-      askApi(async (ask) => {
+      frame.askApi(async (ask) => {
         const query = toQuery(options, ['groupBy', 'from', 'to', 'period', ['customer', 'customerId']]);
         query.set('limit', '1000');
         const costs = await askEveryPage<CostsBody>(ask, '/v1/costs', query);

@@ -1,11 +1,11 @@
 import type { Command } from 'commander';
-import { withStores } from '../command-line/setup.ts';
 import { TallystickError } from '../platform/errors.ts';
+import type { CommandFrame } from '../platform/terminal/frame.ts';
 import { print, renderTable } from '../platform/terminal/output.ts';
 import { API_SCOPES, createApiKey, listApiKeys, revokeApiKey } from './api-keys.ts';
 import { commandLineActor } from './command-line-caller.ts';
 
-export function addKeysCommand(program: Command): void {
+export function addKeysCommand(program: Command, frame: CommandFrame): void {
   const keys = program.command('keys').description('make, list and revoke API keys');
   keys
     .command('create')
@@ -14,7 +14,7 @@ export function addKeysCommand(program: Command): void {
     .requiredOption('--scope <scope...>', `one or more of ${API_SCOPES.join(', ')}; admin may do everything`)
     .option('--json', 'print as JSON')
     .action((options: { name: string; scope: string[]; json?: boolean }) =>
-      withStores(async ({ stores }) => {
+      frame.withStores(async ({ stores }) => {
         const scopes = options.scope.flatMap((text) => text.split(','));
         const { plainKey, key } = await createApiKey(stores.database, {
           name: options.name,
@@ -30,7 +30,7 @@ export function addKeysCommand(program: Command): void {
     .description('all keys, without the keys themselves')
     .option('--json', 'print as JSON')
     .action((options: { json?: boolean }) =>
-      withStores(async ({ stores }) => {
+      frame.withStores(async ({ stores }) => {
         const all = await listApiKeys(stores.database);
         print(options.json === true, { keys: all }, () =>
           renderTable(
@@ -52,7 +52,7 @@ export function addKeysCommand(program: Command): void {
     .description('end a key; requests with it are refused from now on')
     .option('--json', 'print as JSON')
     .action((id: string, options: { json?: boolean }) =>
-      withStores(async ({ stores }) => {
+      frame.withStores(async ({ stores }) => {
         if (!(await revokeApiKey(stores.database, id, { actor: commandLineActor(), now: new Date() }))) {
           throw new TallystickError(`There is no live key ${id}.`, {
             code: 'NOT_FOUND',

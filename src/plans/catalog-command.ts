@@ -5,11 +5,11 @@ import { type Plan, planVersionAt } from '../../pricing/plans/plan.ts';
 import { perMillionOf } from '../../pricing/plans/price.ts';
 import { planRatesAt } from '../../pricing/plans/rates.ts';
 import type { RatePrice } from '../../pricing/rating/rate-price.ts';
-import { withStores } from '../command-line/setup.ts';
 import { systemClock } from '../platform/clock.ts';
 import type { Config } from '../platform/config.ts';
 import type { LedgerDatabase } from '../platform/database/database.ts';
 import { TallystickError, ValidationError } from '../platform/errors.ts';
+import type { CommandFrame } from '../platform/terminal/frame.ts';
 import { readInstant } from '../platform/terminal/instant.ts';
 import { groupDigits, print } from '../platform/terminal/output.ts';
 import { readPriceBook } from '../prices/book.ts';
@@ -31,13 +31,13 @@ interface PlanDiff {
 }
 
 /** Adds `plans diff` and `plans apply`. */
-export function addPlanCatalogCommands(plans: Command): void {
+export function addPlanCatalogCommands(plans: Command, frame: CommandFrame): void {
   plans
     .command('diff [plan...]')
     .description('what Stripe lacks of these plans (default: all); changes nothing')
     .option('--at <date>', 'the version in force then; default: now')
     .option('--json', 'print as JSON')
-    .action((planIds: string[], options: CatalogOptions) => runCatalog(planIds, options, false));
+    .action((planIds: string[], options: CatalogOptions) => runCatalog(frame, planIds, options, false));
   plans
     .command('apply [plan...]')
     .description('show what Stripe lacks of these plans, and write it with --yes')
@@ -51,13 +51,18 @@ Prices at Stripe never change: a new amount is a new price under the same lookup
 subscription. Subscriptions keep the price they have until you move them. Only what a plan made is touched. Stopped
 half-way, the next run writes what is left.`,
     )
-    .action((planIds: string[], options: CatalogOptions) => runCatalog(planIds, options, true));
+    .action((planIds: string[], options: CatalogOptions) => runCatalog(frame, planIds, options, true));
 }
 
-async function runCatalog(planIds: readonly string[], options: CatalogOptions, isApply: boolean) {
+async function runCatalog(
+  frame: CommandFrame,
+  planIds: readonly string[],
+  options: CatalogOptions,
+  isApply: boolean,
+) {
   const json = options.json === true;
   const at = options.at === undefined ? systemClock.now() : readInstant('--at', options.at);
-  await withStores(async ({ config, stores }) => {
+  await frame.withStores(async ({ config, stores }) => {
     const port = openCatalog(config);
     const plans = await choosePlans(stores.database, planIds, at);
     const diffs: PlanDiff[] = [];

@@ -1,22 +1,21 @@
 import { readFile } from 'node:fs/promises';
 import type { Command } from 'commander';
-import { askApi } from '../command-line/ask-api.ts';
-import { withStores } from '../command-line/setup.ts';
 import { TallystickError } from '../platform/errors.ts';
+import type { CommandFrame } from '../platform/terminal/frame.ts';
 import { groupDigits, print, renderTable } from '../platform/terminal/output.ts';
 import { addPlanCatalogCommands } from './catalog-command.ts';
 import { readCheckedPlan } from './routes.ts';
 import type { PlanDetailBody, PlanListBody } from './schemas.ts';
 
 /** Adds `tallystick plans list|show|check|diff|apply`. */
-export function addPlansCommand(program: Command): void {
+export function addPlansCommand(program: Command, frame: CommandFrame): void {
   const plans = program.command('plans').description('what we charge: list, check, and write to Stripe');
   plans
     .command('list')
     .description('plans and their versions')
     .option('--json', 'print as JSON')
     .action((options: { json?: boolean }) =>
-      askApi(async (ask) => {
+      frame.askApi(async (ask) => {
         const body = await ask<PlanListBody>('GET', '/v1/plans');
         print(options.json === true, body, () => renderList(body));
       }),
@@ -27,7 +26,7 @@ export function addPlansCommand(program: Command): void {
     .option('--at <date>', 'an instant or a date, UTC; default: now')
     .option('--json', 'print as JSON')
     .action((planId: string, options: { at?: string; json?: boolean }) =>
-      askApi(async (ask) => {
+      frame.askApi(async (ask) => {
         const query = options.at === undefined ? '' : `?${new URLSearchParams({ at: options.at })}`;
         const body = await ask<PlanDetailBody>('GET', `/v1/plans/${encodeURIComponent(planId)}${query}`);
         print(options.json === true, body, () => renderPlan(body));
@@ -38,7 +37,7 @@ export function addPlansCommand(program: Command): void {
     .description('whether a plan file is right: every problem at once, exit status 1 if there is one')
     .option('--json', 'print as JSON')
     .action((file: string, options: { json?: boolean }) =>
-      withStores(async ({ stores }) => {
+      frame.withStores(async ({ stores }) => {
         const source = await readFile(file, 'utf8').catch((error: NodeJS.ErrnoException) => {
           throw new TallystickError(`${file} cannot be read: ${error.code ?? error.message}.`, {
             code: 'VALIDATION',
@@ -53,7 +52,7 @@ export function addPlansCommand(program: Command): void {
         print(options.json === true, answer, () => `${file} is right: plan ${plan.plan}, nothing to change.`);
       }),
     );
-  addPlanCatalogCommands(plans);
+  addPlanCatalogCommands(plans, frame);
 }
 
 /** The error's own words name the first problems; a person at a terminal wants all. */

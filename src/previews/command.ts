@@ -1,10 +1,10 @@
 import type { Command } from 'commander';
-import { askApi } from '../command-line/ask-api.ts';
+import type { CommandFrame } from '../platform/terminal/frame.ts';
 import { groupDigits, print, renderTable } from '../platform/terminal/output.ts';
 import { toPreviewCsv } from './csv.ts';
 import type { InvoicePreviewBody, SubscriptionPreviewBody } from './schemas.ts';
 
-export function addPreviewCommand(program: Command): void {
+export function addPreviewCommand(program: Command, frame: CommandFrame): void {
   program
     .command('preview <customer>')
     .description("a customer's next invoices: Stripe's own preview with the usage it does not count yet")
@@ -15,7 +15,7 @@ export function addPreviewCommand(program: Command): void {
       '\nA customer is named by its tenant (Stripe metadata tenant_id), or by its Stripe id where it has none.\n\n  tallystick preview northwind',
     )
     .action((customer: string, options: { json?: boolean; csv?: boolean }) =>
-      askApi(async (ask) => {
+      frame.askApi(async (ask) => {
         const route = `/v1/customers/${encodeURIComponent(customer)}/invoice-preview`;
         const preview = await ask<InvoicePreviewBody>('GET', route);
         print(options.json === true, preview, () =>

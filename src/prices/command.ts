@@ -1,15 +1,13 @@
 import { readFile } from 'node:fs/promises';
 import path from 'node:path';
 import { type Command, Option } from 'commander';
-import { addPricesSyncCommand } from '../../jobs/prices/command.ts';
 import { formatPriceCsv } from '../../pricing/prices/csv.ts';
 import type { PriceFileFormat } from '../../pricing/prices/file.ts';
 import { formatPriceYaml } from '../../pricing/prices/yaml.ts';
-import { askApi, type Options, toQuery } from '../command-line/ask-api.ts';
-import { withStores } from '../command-line/setup.ts';
 import { commandLineActor } from '../identity/command-line-caller.ts';
 import { systemClock } from '../platform/clock.ts';
 import { ValidationError } from '../platform/errors.ts';
+import { type CommandFrame, type Options, toQuery } from '../platform/terminal/frame.ts';
 import { print } from '../platform/terminal/output.ts';
 import { readPriceBook } from './book.ts';
 import { importPriceFile } from './file-import.ts';
@@ -24,18 +22,18 @@ import {
   withEveryLine,
 } from './text.ts';
 
-/** Adds `prices list|add|import|export|diff|sync|review|map`. */
-export function addPricesCommand(program: Command): void {
+/** Adds `prices list|add|import|export|diff|review|map`, and gives the group to those who add more. */
+export function addPricesCommand(program: Command, frame: CommandFrame): Command {
   const prices = program.command('prices').description('the price book: what Azure charges, by date');
-  addListCommand(prices);
-  addAddCommand(prices);
-  addFileCommands(prices);
-  addDiffCommand(prices);
-  addPricesSyncCommand(prices);
-  addPricesReviewCommands(prices);
+  addListCommand(prices, frame);
+  addAddCommand(prices, frame);
+  addFileCommands(prices, frame);
+  addDiffCommand(prices, frame);
+  addPricesReviewCommands(prices, frame);
+  return prices;
 }
 
-function addListCommand(prices: Command): void {
+function addListCommand(prices: Command, frame: CommandFrame): void {
   prices
     .command('list')
     .description('prices in force')
@@ -46,7 +44,7 @@ function addListCommand(prices: Command): void {
     .option('--cursor <cursor>', 'go on after a page')
     .option('--json', 'print as JSON')
     .action((options: Options) =>
-      askApi(async (ask) => {
+      frame.askApi(async (ask) => {
         const query = toQuery(options, ['model', 'at', 'limit', 'cursor', ['asOfVersion', 'version']]);
         const list = await ask<ShownPriceList>('GET', `/v1/prices?${query}`);
         print(options.json === true, list, () => renderPriceList(list));
@@ -54,7 +52,7 @@ function addListCommand(prices: Command): void {
     );
 }
 
-function addAddCommand(prices: Command): void {
+function addAddCommand(prices: Command, frame: CommandFrame): void {
   prices
     .command('add')
     .description('add a price from a date on, or correct one')
@@ -74,7 +72,7 @@ function addAddCommand(prices: Command): void {
     .option('--dry-run', 'show what it would do')
     .option('--json', 'print as JSON')
     .action((options: Options) =>
-      askApi(async (ask) => {
+      frame.askApi(async (ask) => {
         const price = Object.fromEntries(
           [
             ['model', options.model],
@@ -101,7 +99,7 @@ function addAddCommand(prices: Command): void {
     );
 }
 
-function addFileCommands(prices: Command): void {
+function addFileCommands(prices: Command, frame: CommandFrame): void {
   prices
     .command('import <file>')
     .description('import prices from a YAML or CSV file: all of it, or nothing')
@@ -112,7 +110,7 @@ function addFileCommands(prices: Command): void {
     .option('--dry-run', 'show what it would do')
     .option('--json', 'print as JSON')
     .action((file: string, options: Options) =>
-      withStores(async ({ stores }) => {
+      frame.withStores(async ({ stores }) => {
         const text = await readFile(file, 'utf8').catch((error: NodeJS.ErrnoException) => {
           throw new ValidationError('file', `cannot be read: ${error.code ?? error.message}`);
         });
@@ -138,7 +136,7 @@ function addFileCommands(prices: Command): void {
     .addOption(new Option('--format <format>', 'what to write').choices(['yaml', 'csv']).default('yaml'))
     .option('--as-of-version <version>', 'as the book was after an earlier change')
     .action((options: { format: PriceFileFormat; asOfVersion?: string }) =>
-      withStores(async ({ stores }) => {
+      frame.withStores(async ({ stores }) => {
         const asked = options.asOfVersion === undefined ? {} : { version: options.asOfVersion };
         const { data } = await readPriceBook(stores.database, asked);
         process.stdout.write(options.format === 'csv' ? formatPriceCsv(data.prices) : formatPriceYaml(data));
@@ -146,7 +144,7 @@ function addFileCommands(prices: Command): void {
     );
 }
 
-function addDiffCommand(prices: Command): void {
+function addDiffCommand(prices: Command, frame: CommandFrame): void {
   prices
     .command('diff')
     .description('prices that differ between two dates, or between two versions of the book')
@@ -154,7 +152,7 @@ function addDiffCommand(prices: Command): void {
     .requiredOption('--to <state>', 'of the same sort')
     .option('--json', 'print as JSON')
     .action((options: Options) =>
-      askApi(async (ask) => {
+      frame.askApi(async (ask) => {
         const query = toQuery(options, ['from', 'to']);
         const diff = await ask<ShownPriceDiff>('GET', `/v1/prices/diff?${query}`);
         print(options.json === true, diff, () => renderPriceDiff(diff));

@@ -1,5 +1,5 @@
 import type { Command } from 'commander';
-import { askApi, type Options, toQuery } from '../command-line/ask-api.ts';
+import { type CommandFrame, type Options, toQuery } from '../platform/terminal/frame.ts';
 import { print, renderTable } from '../platform/terminal/output.ts';
 import type { PriceChangeBody } from './schemas.ts';
 import { renderPriceChange } from './text.ts';
@@ -18,7 +18,7 @@ interface Deployments {
 }
 
 /** Adds `deployments list|map`. */
-export function addDeploymentsCommand(program: Command): void {
+export function addDeploymentsCommand(program: Command, frame: CommandFrame): void {
   const deployments = program
     .command('deployments')
     .description('which model, type and region Azure deployments are');
@@ -29,7 +29,7 @@ export function addDeploymentsCommand(program: Command): void {
     .option('--at <instant>', 'with --deployment: at this instant')
     .option('--json', 'print as JSON')
     .action((options: Options) =>
-      askApi(async (ask) => {
+      frame.askApi(async (ask) => {
         const query = toQuery(options, ['deployment', 'at']);
         const list = await ask<Deployments>('GET', `/v1/deployments?${query}`);
         print(options.json === true, list, () => renderDeployments(list));
@@ -49,7 +49,7 @@ export function addDeploymentsCommand(program: Command): void {
     .option('--dry-run', 'show what it would do')
     .option('--json', 'print as JSON')
     .action((deployment: string, options: Options) =>
-      askApi(async (ask) => {
+      frame.askApi(async (ask) => {
         const rule = Object.fromEntries(
           [
             ['deployment', deployment],

@@ -1,5 +1,5 @@
 import type { Command } from 'commander';
-import { askApi, toQuery } from '../command-line/ask-api.ts';
+import { type CommandFrame, toQuery } from '../platform/terminal/frame.ts';
 import { groupDigits, print, renderTable } from '../platform/terminal/output.ts';
 
 interface Entry {
@@ -27,7 +27,7 @@ interface Listing {
   nextCursor: string | null;
 }
 
-export function addQuarantineCommand(program: Command): void {
+export function addQuarantineCommand(program: Command, frame: CommandFrame): void {
   const quarantine = program
     .command('quarantine')
     .description('list usage that waits; say whose it is, have it tried again, or give it up');
@@ -41,7 +41,7 @@ export function addQuarantineCommand(program: Command): void {
     .option('--cursor <cursor>', 'go on after a page')
     .option('--json', 'print as JSON')
     .action((options: Record<string, string | boolean | undefined>) =>
-      askApi(async (ask) => {
+      frame.askApi(async (ask) => {
         const query = toQuery(options, ['stage', 'reason', 'limit', 'cursor', ['customer', 'customerId']]);
         const listing = await ask<Listing>('GET', `/v1/quarantine?${query}`);
         print(options.json === true, listing, () => renderListing(listing));
@@ -53,7 +53,7 @@ export function addQuarantineCommand(program: Command): void {
     .requiredOption('--customer <id>', 'the customer')
     .option('--json', 'print as JSON')
     .action((id: string, options: { customer: string; json?: boolean }) =>
-      askApi(async (ask) => {
+      frame.askApi(async (ask) => {
         const answer = await ask<{ subject: string; releasedTokenCount: string }>(
           'POST',
           routeOf(id, 'assign'),
@@ -74,7 +74,7 @@ export function addQuarantineCommand(program: Command): void {
     .description('try entries again; what is still wrong comes back with its reason')
     .option('--json', 'print as JSON')
     .action((ids: string[], options: { json?: boolean }) =>
-      askApi(async (ask) => {
+      frame.askApi(async (ask) => {
         const answers: object[] = [];
         for (const id of ids) answers.push(await ask<object>('POST', routeOf(id, 'retry')));
         print(options.json === true, { retried: answers }, () => `${ids.length} taken up by the jobs.`);
@@ -86,7 +86,7 @@ export function addQuarantineCommand(program: Command): void {
     .requiredOption('--reason <text>', 'why')
     .option('--json', 'print as JSON')
     .action((ids: string[], options: { reason: string; json?: boolean }) =>
-      askApi(async (ask) => {
+      frame.askApi(async (ask) => {
         const answers: { writtenOffTokenCount: string }[] = [];
         for (const id of ids)
           answers.push(await ask('POST', routeOf(id, 'write-off'), { reason: options.reason }));

@@ -1,10 +1,7 @@
 import type { Command } from 'commander';
-import { localUrl, withStores } from '../command-line/setup.ts';
 import { ValidationError } from '../platform/errors.ts';
-import { readApiSettings } from '../platform/http/dependencies.ts';
+import type { CommandFrame } from '../platform/terminal/frame.ts';
 import { print } from '../platform/terminal/output.ts';
-import { withLocalApi } from '../service/local-api.ts';
-import { createOptionalBilling } from '../service/optional-billing.ts';
 import { quoteToCsv } from './csv.ts';
 import type { QuoteBody } from './schemas.ts';
 import { renderQuote } from './text.ts';
@@ -34,7 +31,7 @@ interface QuoteOptions {
   json?: boolean;
 }
 
-export function addQuoteCommand(program: Command): void {
+export function addQuoteCommand(program: Command, frame: CommandFrame): void {
   program
     .command('quote')
     .description('what would this usage cost us, and bring us?')
@@ -76,14 +73,8 @@ Every quote is stored; the API gives it again at /v1/quotes/{id}.
   tallystick quote --users chat:200 --swap gpt-4o:gpt-4.1 --customer northwind --mode merge`,
     )
     .action((options: QuoteOptions) =>
-      withStores(async ({ config, stores }) => {
-        const settings = { ...readApiSettings(config), publicUrl: config.PUBLIC_URL ?? localUrl(config) };
-        const quote = await withLocalApi(
-          stores,
-          createOptionalBilling(config),
-          (ask) => ask<QuoteBody>('POST', '/v1/quotes', readRequest(options)),
-          { settings },
-        );
+      frame.askApi(async (ask) => {
+        const quote = await ask<QuoteBody>('POST', '/v1/quotes', readRequest(options));
         if (options.csv === true) process.stdout.write(quoteToCsv(quote));
         else print(options.json === true, quote, () => renderQuote(quote));
       }),

@@ -2,17 +2,11 @@ import { commandLineCaller } from '../identity/command-line-caller.ts';
 import { type Clock, systemClock } from '../platform/clock.ts';
 import { TallystickError } from '../platform/errors.ts';
 import type { ApiDependencies, ApiSettings } from '../platform/http/dependencies.ts';
+import type { AskApi } from '../platform/terminal/frame.ts';
 import type { BillingSystem } from '../stripe/port.ts';
 import { createApp } from './app.ts';
 import { VERSION } from './http-server.ts';
 import type { Stores } from './services.ts';
-
-/** Asks a route and gives its body; a problem becomes an error with the same code and words. */
-export type AskApi = <Answer>(
-  method: 'GET' | 'POST' | 'PUT',
-  route: string,
-  body?: object,
-) => Promise<Answer>;
 
 /**
  * Lets a command ask the very routes that customers of the API ask, in this process: one meaning, one

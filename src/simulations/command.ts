@@ -1,12 +1,12 @@
 import { readFile } from 'node:fs/promises';
 import type { Command } from 'commander';
 import { parse } from 'yaml';
-import { askApi } from '../command-line/ask-api.ts';
 import { ValidationError } from '../platform/errors.ts';
+import type { CommandFrame } from '../platform/terminal/frame.ts';
 import { print, renderTable } from '../platform/terminal/output.ts';
 import type { SimulationBody } from './schemas.ts';
 
-export function addSimulateCommand(program: Command): void {
+export function addSimulateCommand(program: Command, frame: CommandFrame): void {
   program
     .command('simulate')
     .description('what a stored period would have brought and cost under up to five scenarios')
@@ -25,7 +25,7 @@ export function addSimulateCommand(program: Command): void {
       withoutFeatures: [search]`,
     )
     .action((options: { file: string; json?: boolean }) =>
-      askApi(async (ask) => {
+      frame.askApi(async (ask) => {
         const request = await readRequest(options.file);
         const simulation = await ask<SimulationBody>('POST', '/v1/simulations', request);
         print(options.json === true, simulation, () => renderSimulation(simulation));

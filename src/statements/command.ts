@@ -1,11 +1,7 @@
 import type { Command } from 'commander';
-import { localUrl, withStores } from '../command-line/setup.ts';
 import { ValidationError } from '../platform/errors.ts';
-import { readApiSettings } from '../platform/http/dependencies.ts';
+import type { CommandFrame } from '../platform/terminal/frame.ts';
 import { groupDigits, print, renderTable } from '../platform/terminal/output.ts';
-import { withLocalApi } from '../service/local-api.ts';
-import { createOptionalBilling } from '../service/optional-billing.ts';
-import { createStripe } from '../stripe/client.ts';
 import { toStatementCsv } from './csv.ts';
 import type { StatementBody, StatementPreviewBody } from './schemas.ts';
 
@@ -17,7 +13,7 @@ interface StatementOptions {
   soFar?: boolean;
 }
 
-export function addStatementCommand(program: Command): void {
+export function addStatementCommand(program: Command, frame: CommandFrame): void {
   program
     .command('statement <invoice>')
     .description("an invoice's usage as its customer reads it: by day, model, feature and user")
@@ -31,33 +27,20 @@ export function addStatementCommand(program: Command): void {
       '\n  tallystick statement in_1A2b3C\n  tallystick statement in_1A2b3C --link --valid-days 30\n  tallystick statement northwind --so-far --csv',
     )
     .action((name: string, options: StatementOptions) =>
-      withStores(async ({ config, stores }) => {
-        const { STRIPE_API_KEY } = config;
-        const settings = { ...readApiSettings(config), publicUrl: config.PUBLIC_URL ?? localUrl(config) };
-        const invoicing =
-          STRIPE_API_KEY === undefined
-            ? {}
-            : { invoicing: createStripe({ ...config, STRIPE_API_KEY }).invoicing };
+      frame.askApi(async (ask) => {
         const path = `/v1/statements/${options.soFar === true ? 'preview/' : ''}${encodeURIComponent(name)}`;
-        await withLocalApi(
-          stores,
-          createOptionalBilling(config),
-          async (ask) => {
-            if (options.link === true) {
-              const body = options.validDays === undefined ? {} : { validDays: readDays(options.validDays) };
-              const link = await ask<{ url: string; expiresAt: string }>('POST', `${path}/links`, body);
-              return print(options.json === true, link, () => link.url);
-            }
-            const answer = await ask<StatementBody | StatementPreviewBody>('GET', path);
-            const statements = 'statements' in answer ? answer.statements : [answer];
-            if (options.csv === true) return void process.stdout.write(toStatementCsv(statements));
-            print(options.json === true, answer, () =>
-              statements.length === 0
-                ? `${name} has no active subscription item.`
-                : statements.map(renderStatement).join('\n\n'),
-            );
-          },
-          { settings, ...invoicing },
+        if (options.link === true) {
+          const body = options.validDays === undefined ? {} : { validDays: readDays(options.validDays) };
+          const link = await ask<{ url: string; expiresAt: string }>('POST', `${path}/links`, body);
+          return print(options.json === true, link, () => link.url);
+        }
+        const answer = await ask<StatementBody | StatementPreviewBody>('GET', path);
+        const statements = 'statements' in answer ? answer.statements : [answer];
+        if (options.csv === true) return void process.stdout.write(toStatementCsv(statements));
+        print(options.json === true, answer, () =>
+          statements.length === 0
+            ? `${name} has no active subscription item.`
+            : statements.map(renderStatement).join('\n\n'),
         );
       }),
     );

@@ -1,7 +1,7 @@
 import type { Command } from 'commander';
 import type { CloseTotals } from '../closing/totals.ts';
-import { withStores } from '../command-line/setup.ts';
 import { systemClock } from '../platform/clock.ts';
+import type { CommandFrame } from '../platform/terminal/frame.ts';
 import { groupDigits, print, renderTable } from '../platform/terminal/output.ts';
 import type { PriceSyncState } from '../prices/sync/runs.ts';
 import { isAlarming } from '../quarantine/entries.ts';
@@ -28,7 +28,7 @@ function describeCloses({ states, certificateCount, credits }: CloseTotals): str
   ].join(', ');
 }
 
-export function addStatusCommand(program: Command): void {
+export function addStatusCommand(program: Command, frame: CommandFrame): void {
   program
     .command('status')
     .description('how far each step is, and what waits in quarantine')
@@ -38,7 +38,7 @@ export function addStatusCommand(program: Command): void {
       '\nReads the ledger only, so it works while an outside system is down. The API has the same at /v1/status.',
     )
     .action((options: { json?: boolean }) =>
-      withStores(async ({ config, stores }) => {
+      frame.withStores(async ({ config, stores }) => {
         const now = systemClock.now();
         const status = await readStatusReport(stores.database, now);
         const { webhooks, doubleBindings } = status;

@@ -1,5 +1,5 @@
 import type { Command } from 'commander';
-import { askApi } from '../../command-line/ask-api.ts';
+import type { CommandFrame } from '../../platform/terminal/frame.ts';
 import { readInstant } from '../../platform/terminal/instant.ts';
 import { print, renderTable } from '../../platform/terminal/output.ts';
 import type { PurchaseShown } from './routes.ts';
@@ -21,7 +21,7 @@ interface AddOptions {
   json?: boolean;
 }
 
-export function addProvisionedCommand(program: Command): void {
+export function addProvisionedCommand(program: Command, frame: CommandFrame): void {
   const provisioned = program
     .command('provisioned')
     .description('throughput bought by the hour: what it costs, who uses it, what is idle');
@@ -47,7 +47,7 @@ export function addProvisionedCommand(program: Command): void {
       '\n  tallystick provisioned add --deployment ptu-eu --from 2026-11-01 --units 50 --increment 50 --hourly 1.00 \\\n    --throughput 2500 --completion-weight 4',
     )
     .action((options: AddOptions) =>
-      askApi(async (ask) => {
+      frame.askApi(async (ask) => {
         const purchase = await ask<PurchaseShown>('POST', '/v1/provisioned', {
           deployment: options.deployment,
           from: readInstant('--from', options.from).toISOString(),
@@ -71,7 +71,7 @@ export function addProvisionedCommand(program: Command): void {
     .description('all purchases, with their use of the last days, average and marginal cost')
     .option('--json', 'print as JSON')
     .action((options: { json?: boolean }) =>
-      askApi(async (ask) => {
+      frame.askApi(async (ask) => {
         const answer = await ask<{ purchases: PurchaseShown[] }>('GET', '/v1/provisioned');
         print(options.json === true, answer, () => renderPurchases(answer.purchases));
       }),

@@ -1,6 +1,6 @@
 import type { Command } from 'commander';
 import { PICO_DIGITS, parseDecimal } from '../../../pricing/money.ts';
-import { askApi, toQuery } from '../../command-line/ask-api.ts';
+import { type CommandFrame, toQuery } from '../../platform/terminal/frame.ts';
 import { print, renderTable } from '../../platform/terminal/output.ts';
 import { renderChange } from './change-text.ts';
 
@@ -31,7 +31,7 @@ interface Listing {
 }
 
 /** Adds `prices review` (what waits, accept, reject) and `prices map` (what a meter is). */
-export function addPricesReviewCommands(prices: Command): void {
+export function addPricesReviewCommands(prices: Command, frame: CommandFrame): void {
   const review = prices
     .command('review')
     .description('what the price list says that waits for a person; accept or reject it');
@@ -44,7 +44,7 @@ export function addPricesReviewCommands(prices: Command): void {
     .option('--cursor <cursor>', 'go on after a page')
     .option('--json', 'print as JSON')
     .action((options: Record<string, string | boolean | undefined>) =>
-      askApi(async (ask) => {
+      frame.askApi(async (ask) => {
         const query = toQuery(options, ['status', 'verdict', 'limit', 'cursor']);
         const listing = await ask<Listing>('GET', `/v1/prices/sync?${query}`);
         print(options.json === true, listing, () => renderListing(listing));
@@ -60,7 +60,7 @@ export function addPricesReviewCommands(prices: Command): void {
       .requiredOption('--reason <text>', 'why; kept in the audit log')
       .option('--json', 'print as JSON')
       .action((ids: string[], options: { reason: string; json?: boolean }) =>
-        askApi(async (ask) => {
+        frame.askApi(async (ask) => {
           const items: Item[] = [];
           for (const id of ids) {
             const route = `/v1/prices/sync/items/${encodeURIComponent(id)}/${act}`;
@@ -92,7 +92,7 @@ changes in the book by this alone; the next synchronization compares it, and a f
     --region swedencentral --kind prompt --note "pricing page of 2026-11-01"`,
     )
     .action((meterId: string, options: Record<string, string | boolean | undefined>) =>
-      askApi(async (ask) => {
+      frame.askApi(async (ask) => {
         const target =
           options.nothing === true
             ? null

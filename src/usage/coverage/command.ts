@@ -1,9 +1,9 @@
 import type { Command } from 'commander';
-import { askApi, askEveryPage } from '../../command-line/ask-api.ts';
+import { askEveryPage, type CommandFrame } from '../../platform/terminal/frame.ts';
 import { groupDigits, print, renderTable } from '../../platform/terminal/output.ts';
 import type { CoverageBody } from './routes.ts';
 
-export function addCoverageCommand(program: Command): void {
+export function addCoverageCommand(program: Command, frame: CommandFrame): void {
   program
     .command('coverage')
     .description('what the source that bills and the control saw, by hour and model, and why they differ')
@@ -19,7 +19,7 @@ what the source that bills says of itself. docs/coverage.md explains the reasons
   tallystick coverage --from 2026-11-01 --to 2026-11-02`,
     )
     .action((options: { from: string; to: string; json?: boolean }) =>
-      askApi(async (ask) => {
+      frame.askApi(async (ask) => {
         const query = new URLSearchParams({ from: options.from, to: options.to, limit: '1000' });
         const coverage = await askEveryPage<CoverageBody>(ask, '/v1/coverage', query);
         print(options.json === true, coverage, () => renderCoverage(coverage));
