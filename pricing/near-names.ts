@@ -1,13 +1,5 @@
-import type { PriceBook } from './prices/price-book.ts';
-import { normalizeModelName } from './prices/rows.ts';
-
 /** Names longer than this are no slip of the pen, and the distance costs time in both lengths. */
 const MAX_NAME_LENGTH = 64;
-
-/** Models whose name is close to the given one, the closest first; may be empty. For error messages. */
-export function nearNames(book: PriceBook, name: string, count = 5): string[] {
-  return nearestNames(book.models, normalizeModelName(name), count);
-}
 
 /** Of any names those close to the one that was given, the closest first; may be empty. */
 export function nearestNames(names: readonly string[], given: string, count = 5): string[] {

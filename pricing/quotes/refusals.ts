@@ -1,5 +1,5 @@
-import { nearNames } from '../near-names.ts';
 import { resolveModel } from '../prices/lookup.ts';
+import { nearModels } from '../prices/near-models.ts';
 import type { PriceBook } from '../prices/price-book.ts';
 import { refuseFaults } from '../refusal.ts';
 import type { QuoteQuestion } from './question.ts';
@@ -22,7 +22,7 @@ export function refuseUnknownModels({ usage, adjustments }: QuoteQuestion, book:
     'UNKNOWN_MODEL',
     'The quote names what the price book does not hold',
     unknown.map(({ model, field }) => {
-      const near = nearNames(book, model);
+      const near = nearModels(book, model);
       return {
         field,
         message: `no price is known for ${JSON.stringify(model)}`,

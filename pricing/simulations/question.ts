@@ -1,6 +1,7 @@
-import { nearestNames, nearNames } from '../near-names.ts';
+import { nearestNames } from '../near-names.ts';
 import type { Plan } from '../plans/plan.ts';
 import { resolveModel } from '../prices/lookup.ts';
+import { nearModels } from '../prices/near-models.ts';
 import type { PriceBook } from '../prices/price-book.ts';
 import { type Fault, invalid, refuseFaults } from '../refusal.ts';
 import { PreparedScenario, type Scenario } from './scenario.ts';
@@ -124,7 +125,7 @@ function faultyModels(asked: readonly AskedScenario[], book: PriceBook): Fault[]
       .map(([list, model]) => ({
         field: `scenarios[${index}].${list}`,
         message: `no price is known for ${JSON.stringify(model)}`,
-        fix: suggest(nearNames(book, model), book.models),
+        fix: suggest(nearModels(book, model), book.models),
       }));
   });
 }

@@ -6,7 +6,7 @@ import { makeDataDirectory } from '../../src/platform/embedded/directory-lock.ts
 import { removeDataDirectory } from '../../src/platform/embedded/postgres-home.ts';
 
 /** What decides what a journal of the stand-ins means. */
-const STAND_INS = fileURLToPath(new URL('../../sandbox', import.meta.url));
+const SANDBOX = fileURLToPath(new URL('..', import.meta.url));
 const SETTINGS = fileURLToPath(new URL(`./settings${path.extname(import.meta.url)}`, import.meta.url));
 
 export interface DemoDirectory {
@@ -39,8 +39,10 @@ export function prepareDemoDirectory(directory: string, options: { fresh: boolea
 
 function digestOfStandIns(): string {
   const digest = createHash('sha256');
-  const names = readdirSync(STAND_INS, { recursive: true, encoding: 'utf8' });
-  const files = names.filter((name) => /\.[jt]s$/.test(name)).map((name) => path.join(STAND_INS, name));
+  const names = readdirSync(SANDBOX, { recursive: true, encoding: 'utf8' });
+  const files = names
+    .filter((name) => /\.[jt]s$/.test(name) && !name.startsWith('demo'))
+    .map((name) => path.join(SANDBOX, name));
   for (const file of [...files.sort(), SETTINGS]) digest.update(readFileSync(file));
   return digest.digest('hex');
 }

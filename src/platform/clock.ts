@@ -36,3 +36,8 @@ export function readMonth(text: string): TimeWindow | null {
   const [year, month] = [Number(found[1]), Number(found[2])];
   return { start: new Date(Date.UTC(year, month - 1, 1)), end: new Date(Date.UTC(year, month, 1)) };
 }
+
+/** Whole seconds from one instant to a later one; 0 when it is not later. */
+export function secondsBetween(earlier: Date, later: Date): number {
+  return Math.max(0, Math.floor((later.getTime() - earlier.getTime()) / 1_000));
+}

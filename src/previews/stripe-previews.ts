@@ -1,12 +1,9 @@
 import { takeStripeRead } from '../billing/stripe-reads.ts';
 import { addMs } from '../platform/clock.ts';
 import { toTallystickError } from '../platform/errors.ts';
-import {
-  type ApiDependencies,
-  DEFAULT_API_SETTINGS,
-  type PreviewCache,
-} from '../platform/http/dependencies.ts';
+import { DEFAULT_API_SETTINGS } from '../platform/http/dependencies.ts';
 import type { BillingInvoice } from '../stripe/port.ts';
+import type { PreviewDependencies } from './dependencies.ts';
 
 /** Stripe rations reads (10,000 a month at least); a person who reloads a page must not spend them. */
 const CACHE_MS = 30_000;
@@ -26,7 +23,7 @@ export type StripePreview =
  * day's budget of reads that is used up (`READ_BUDGET_SPENT`).
  */
 export async function readStripePreview(
-  dependencies: ApiDependencies & { previewCache: PreviewCache },
+  dependencies: PreviewDependencies,
   query: { stripeCustomerId: string; subscriptionId: string; expectedLineCount: number },
 ): Promise<StripePreview> {
   const { previewCache, clock } = dependencies;

@@ -1,7 +1,7 @@
 import { createRoute, z } from '@hono/zod-openapi';
-import { nearNames } from '../../pricing/near-names.ts';
 import { rowOfCells } from '../../pricing/prices/cells.ts';
 import { resolveModel } from '../../pricing/prices/lookup.ts';
+import { nearModels } from '../../pricing/prices/near-models.ts';
 import type { PriceBook } from '../../pricing/prices/price-book.ts';
 import { DEPLOYMENT_TYPES, type PriceRow, timelineKeyOf } from '../../pricing/prices/rows.ts';
 import { requireScope, securityOf } from '../identity/require-scope.ts';
@@ -173,7 +173,7 @@ export function pricesInForce(book: PriceBook, at: Date): PriceRow[] {
 export function requireModel(book: PriceBook, name: string): string {
   const named = resolveModel(book, { model: name });
   if (named !== null) return named.model;
-  const near = nearNames(book, name);
+  const near = nearModels(book, name);
   throw new TallystickError(`No price is known for ${JSON.stringify(name)}.`, {
     code: 'UNKNOWN_MODEL',
     retry: false,

@@ -12,7 +12,6 @@ import {
   PageLimitSchema,
   TokenCountSchema,
 } from '../platform/http/schemas.ts';
-import { QuarantineSummarySchema, showQuarantineSummary } from '../status/routes.ts';
 import {
   isAlarming,
   listQuarantine,
@@ -21,6 +20,7 @@ import {
   readQuarantineExamples,
   readQuarantineSummary,
 } from './entries.ts';
+import { QuarantineSummarySchema, showQuarantineSummary } from './summary.ts';
 
 const EXAMPLES_PER_REASON = 5;
 /** A subject may be ten kilobytes of anything; an entry needs only enough to recognize it. */

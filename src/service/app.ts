@@ -12,11 +12,12 @@ import { addCostRoutes } from '../costs/routes.ts';
 import { addPlanRoutes } from '../plans/routes.ts';
 import { toTallystickError } from '../platform/errors.ts';
 import { limitBody } from '../platform/http/body-limit.ts';
-import type { Api, ApiDependencies, ApiEnvironment } from '../platform/http/dependencies.ts';
+import type { Api, ApiEnvironment } from '../platform/http/dependencies.ts';
 import { addOpenApiDocument } from '../platform/http/openapi-document.ts';
 import { errorFromZod, problemFromError, problemResponse } from '../platform/http/problem.ts';
 import { addReferencePage } from '../platform/http/reference-page.ts';
 import { requestIds } from '../platform/http/request-id.ts';
+import type { PreviewCache } from '../previews/dependencies.ts';
 import { addInvoicePreviewRoutes } from '../previews/routes.ts';
 import { addDeploymentRoutes } from '../prices/deployment-routes.ts';
 import { addPriceFileRoutes } from '../prices/file-routes.ts';
@@ -29,6 +30,7 @@ import { addQuoteRoutes } from '../quotes/routes.ts';
 import { addDriftRoutes } from '../reconciliation/drift-routes.ts';
 import { addReconciliationRoutes } from '../reconciliation/routes.ts';
 import { addSimulationRoutes } from '../simulations/routes.ts';
+import type { StatementDependencies } from '../statements/dependencies.ts';
 import { addEvidenceRoutes } from '../statements/evidence/routes.ts';
 import { addStatementPages } from '../statements/page/routes.ts';
 import { addStatementRoutes } from '../statements/routes.ts';
@@ -39,7 +41,10 @@ import { addRescanRoutes } from '../usage/collection/rescan-routes.ts';
 import { addCoverageRoutes } from '../usage/coverage/routes.ts';
 import { addUsageRoutes } from '../usage/hours/routes.ts';
 
-export type { ApiDependencies } from '../platform/http/dependencies.ts';
+/** What the whole API works with; the cache of previews is a fresh one for each app unless given. */
+export interface AppDependencies extends Omit<StatementDependencies, 'previewCache'> {
+  previewCache?: PreviewCache;
+}
 
 /** The largest body any route of the API needs is a quote of 500 lines, well below this. */
 export const MAX_BODY_BYTES = 256 * 1024;
@@ -48,7 +53,7 @@ export const MAX_BODY_BYTES = 256 * 1024;
  * The whole API over what it is given. It holds no state but a short cache of Stripe's previews, opens
  * nothing and starts nothing, so the same function serves Node, a Worker and a test.
  */
-export function createApp(dependencies: ApiDependencies): Api {
+export function createApp(dependencies: AppDependencies): Api {
   const app = new OpenAPIHono<ApiEnvironment>({
     defaultHook: (result) => {
       if (!result.success) throw errorFromZod(result.target, result.error);
@@ -81,7 +86,7 @@ export function createApp(dependencies: ApiDependencies): Api {
   const previewing = { ...dependencies, previewCache: dependencies.previewCache ?? new Map() };
   addInvoicePreviewRoutes(app, previewing);
   addStatementRoutes(app, previewing);
-  addEvidenceRoutes(app, dependencies);
+  addEvidenceRoutes(app, previewing);
   addPlanRoutes(app, dependencies);
   addQuoteRoutes(app, dependencies);
   addCostRoutes(app, dependencies);

@@ -7,11 +7,11 @@ import type { Clock } from '../platform/clock.ts';
 import type { Config } from '../platform/config.ts';
 import type { LedgerDatabase } from '../platform/database/database.ts';
 import { TallystickError } from '../platform/errors.ts';
-import type { ApiDependencies, ApiSettings } from '../platform/http/dependencies.ts';
+import type { ApiSettings } from '../platform/http/dependencies.ts';
 import { readNodeAsset } from '../platform/http/node-assets.ts';
 import type { Logger } from '../platform/log.ts';
 import type { BillingSystem } from '../stripe/port.ts';
-import { createApp } from './app.ts';
+import { type AppDependencies, createApp } from './app.ts';
 
 export interface HttpServer {
   url: string;
@@ -36,12 +36,12 @@ function readVersion(): string {
 export interface ServedApp {
   database: LedgerDatabase;
   billing: BillingSystem;
-  invoicing?: ApiDependencies['invoicing'] & {};
+  invoicing?: AppDependencies['invoicing'] & {};
   clock: Clock;
   log: Logger;
   webhooks?: Hono;
   settings?: ApiSettings;
-  enqueueStep?: ApiDependencies['enqueueStep'] & {};
+  enqueueStep?: AppDependencies['enqueueStep'] & {};
 }
 
 /** Webhooks as the environment configures them; without secrets they answer 503 and say why. */

@@ -1,10 +1,10 @@
 import { commandLineCaller } from '../identity/command-line-caller.ts';
 import { type Clock, systemClock } from '../platform/clock.ts';
 import { TallystickError } from '../platform/errors.ts';
-import type { ApiDependencies, ApiSettings } from '../platform/http/dependencies.ts';
+import type { ApiSettings } from '../platform/http/dependencies.ts';
 import type { AskApi } from '../platform/terminal/frame.ts';
 import type { BillingSystem } from '../stripe/port.ts';
-import { createApp } from './app.ts';
+import { type AppDependencies, createApp } from './app.ts';
 import { VERSION } from './http-server.ts';
 import type { Stores } from './services.ts';
 
@@ -16,7 +16,7 @@ export async function withLocalApi<Result>(
   stores: Stores,
   billing: BillingSystem,
   work: (ask: AskApi) => Promise<Result>,
-  options: { clock?: Clock; settings?: ApiSettings; invoicing?: ApiDependencies['invoicing'] & {} } = {},
+  options: { clock?: Clock; settings?: ApiSettings; invoicing?: AppDependencies['invoicing'] & {} } = {},
 ): Promise<Result> {
   const { database } = stores;
   const { clock = systemClock, settings, invoicing } = options;

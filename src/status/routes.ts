@@ -3,30 +3,20 @@ import type { DoubleBinding } from '../catalog/billing-places.ts';
 import { CloseStateSchema } from '../closing/schemas.ts';
 import type { CloseTotals } from '../closing/totals.ts';
 import { requireScope, securityOf } from '../identity/require-scope.ts';
+import { secondsBetween } from '../platform/clock.ts';
 import { type Api, type ApiDependencies, alarmAfterMsOf } from '../platform/http/dependencies.ts';
-import { InstantSchema, jsonContent, keyedProblems, TokenCountSchema } from '../platform/http/schemas.ts';
+import {
+  CountSchema,
+  InstantSchema,
+  jsonContent,
+  keyedProblems,
+  TokenCountSchema,
+} from '../platform/http/schemas.ts';
 import type { PriceSyncState } from '../prices/sync/runs.ts';
-import { isAlarming, type QuarantineSummary } from '../quarantine/entries.ts';
+import { isAlarming } from '../quarantine/entries.ts';
+import { QuarantineSummarySchema, showQuarantineSummary } from '../quarantine/summary.ts';
 import type { QueueState } from './queue-states.ts';
 import { readStatusReport } from './status.ts';
-
-const CountSchema = z.string().regex(/^\d+$/).openapi({ description: 'A count as decimal text.' });
-
-export const QuarantineSummarySchema = z
-  .object({
-    stage: z.enum(['source_item', 'usage_event', 'hourly_usage', 'meter_push']).openapi({
-      description: 'Where the usage waits: before metering (the first two) or before billing.',
-    }),
-    reason: z.string(),
-    rowCount: CountSchema,
-    tokenCount: TokenCountSchema,
-    oldestAt: InstantSchema,
-    oldestAgeSeconds: z.int(),
-    alarming: z.boolean().openapi({
-      description: 'It waits longer than QUARANTINE_ALARM_HOURS. carry_to_next_invoice waits by plan.',
-    }),
-  })
-  .openapi('QuarantineSummary');
 
 const QueueStateSchema = z
   .object({
@@ -265,10 +255,6 @@ function showDoubleBinding({ heldTokenCount, ...binding }: DoubleBinding) {
   return { ...binding, heldTokenCount: String(heldTokenCount) };
 }
 
-function secondsBetween(earlier: Date, later: Date): number {
-  return Math.max(0, Math.floor((later.getTime() - earlier.getTime()) / 1_000));
-}
-
 function showPriceSync({ lastDoneAt, waiting }: PriceSyncState, now: Date) {
   return {
     lastDoneAt: lastDoneAt?.toISOString() ?? null,
@@ -279,17 +265,5 @@ function showPriceSync({ lastDoneAt, waiting }: PriceSyncState, now: Date) {
       itemCount: String(itemCount),
       oldestAt: oldestAt.toISOString(),
     })),
-  };
-}
-
-export function showQuarantineSummary(entry: QuarantineSummary, now: Date, alarmAfterMs: number) {
-  return {
-    stage: entry.stage,
-    reason: entry.reason,
-    rowCount: String(entry.rowCount),
-    tokenCount: String(entry.tokenCount),
-    oldestAt: entry.oldestAt.toISOString(),
-    oldestAgeSeconds: secondsBetween(entry.oldestAt, now),
-    alarming: isAlarming(entry, now, alarmAfterMs),
   };
 }

@@ -1,5 +1,6 @@
 import { type ApiScope, createApiKey } from '../../src/identity/api-keys.ts';
-import type { Api, ApiDependencies } from '../../src/platform/http/dependencies.ts';
+import type { Api } from '../../src/platform/http/dependencies.ts';
+import type { AppDependencies } from '../../src/service/app.ts';
 import { createApp } from '../../src/service/app.ts';
 import type { BillingInvoice, BillingSystem } from '../../src/stripe/port.ts';
 import { createTestLedger, type TestLedger } from '../setup/ledger.ts';
@@ -51,7 +52,7 @@ export interface ApiBench {
 }
 
 /** The API over a real ledger of its own, with one key for each scope. */
-export async function createApiBench(more: Partial<ApiDependencies> = {}): Promise<ApiBench> {
+export async function createApiBench(more: Partial<AppDependencies> = {}): Promise<ApiBench> {
   const ledger = await createTestLedger();
   const billing = new PreviewOnlyBilling();
   const clock = new SettableClock('2026-11-21T10:30:00.000Z');

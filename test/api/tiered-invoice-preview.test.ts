@@ -2,8 +2,9 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { SeedTieredPrice } from '../../sandbox/stripe/seed.ts';
 import { createApiKey } from '../../src/identity/api-keys.ts';
 import { HOUR_MS } from '../../src/platform/clock.ts';
-import { type ApiDependencies, DEFAULT_API_SETTINGS } from '../../src/platform/http/dependencies.ts';
+import { DEFAULT_API_SETTINGS } from '../../src/platform/http/dependencies.ts';
 import type { InvoicePreviewBody } from '../../src/previews/schemas.ts';
+import type { AppDependencies } from '../../src/service/app.ts';
 import { createApp } from '../../src/service/app.ts';
 import { openPipeline, type Pipeline, START_MS } from '../setup/pipeline.ts';
 
@@ -54,7 +55,7 @@ beforeAll(async () => {
 });
 afterAll(() => pipeline.close());
 
-async function preview(more: Partial<ApiDependencies> = {}, accept = 'application/json') {
+async function preview(more: Partial<AppDependencies> = {}, accept = 'application/json') {
   const { database, billing, clock } = pipeline.deps;
   const api = createApp({ database, billing, clock, version: '0.0.0-test', ...more });
   const response = await api.request('/v1/customers/northwind/invoice-preview', {
@@ -64,7 +65,7 @@ async function preview(more: Partial<ApiDependencies> = {}, accept = 'applicatio
   return response;
 }
 
-async function read(more: Partial<ApiDependencies> = {}) {
+async function read(more: Partial<AppDependencies> = {}) {
   const body = (await (await preview(more)).json()) as InvoicePreviewBody;
   const [subscription] = body.subscriptions;
   if (subscription === undefined) throw new Error('no subscription');

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
-import { nearNames } from '../../pricing/near-names.ts';
 import { azureOpenAiPriceBook as book } from '../../pricing/prices/azure-openai.ts';
 import { findPrice } from '../../pricing/prices/lookup.ts';
+import { nearModels } from '../../pricing/prices/near-models.ts';
 import { createPriceBook, type PriceQuery } from '../../pricing/prices/price-book.ts';
 import {
   completePriceRow,
@@ -126,14 +126,14 @@ describe('finding a price', () => {
 
 describe('near names', () => {
   it('finds what was meant', () => {
-    expect(nearNames(book, 'gpt4o')[0]).toBe('gpt-4o');
-    expect(nearNames(book, 'o4mini')[0]).toBe('o4-mini');
-    expect(nearNames(book, 'text-embedding-3')).toContain('text-embedding-3-large');
+    expect(nearModels(book, 'gpt4o')[0]).toBe('gpt-4o');
+    expect(nearModels(book, 'o4mini')[0]).toBe('o4-mini');
+    expect(nearModels(book, 'text-embedding-3')).toContain('text-embedding-3-large');
   });
 
   it('names nothing for something else, and is quick with long names', () => {
-    expect(nearNames(book, 'zzzzzzzzzzzz')).toEqual([]);
-    expect(nearNames(book, 'x'.repeat(100_000))).toEqual([]);
+    expect(nearModels(book, 'zzzzzzzzzzzz')).toEqual([]);
+    expect(nearModels(book, 'x'.repeat(100_000))).toEqual([]);
   });
 });
 

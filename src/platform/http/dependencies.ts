@@ -1,8 +1,5 @@
 import type { OpenAPIHono } from '@hono/zod-openapi';
 import type { Context, Hono } from 'hono';
-import type { ApiScope } from '../../identity/api-keys.ts';
-import type { InvoiceSystem } from '../../stripe/closing/port.ts';
-import type { BillingInvoice, BillingSystem } from '../../stripe/port.ts';
 import { type Clock, HOUR_MS } from '../clock.ts';
 import type { Config } from '../config.ts';
 import type { LedgerDatabase } from '../database/database.ts';
@@ -17,33 +14,25 @@ export interface ApiLog {
   error(fields: Record<string, unknown>, message: string): void;
 }
 
-/** Stripe's previews of the last moments, by subscription. Plain data, so it may outlive a request. */
-export type PreviewCache = Map<string, { invoice: BillingInvoice; readAt: Date }>;
-
 /** Who makes a request, and what they may do. */
 export interface ApiCaller {
   /** As the audit log and quotes name them. */
   actor: string;
   /** As messages to them name what they call with. */
   name: string;
-  scopes: readonly ApiScope[];
+  scopes: readonly string[];
 }
 
-/** Everything the API needs, made once at the top. */
+/** What every route works with, made once at the top. Routes that ask an outside system add its port. */
 export interface ApiDependencies {
   database: LedgerDatabase;
   clock: Clock;
-  billing: BillingSystem;
-  /** Reads invoices whose lines the ledger does not have yet; absent: they are not to be had. */
-  invoicing?: Pick<InvoiceSystem, 'readInvoice'>;
   version: string;
   log?: ApiLog;
   /** Webhooks of Stripe and OpenMeter, mounted at `/webhooks`. */
   webhooks?: Hono;
   /** Files of `swagger-ui-dist` for `/docs`; without it `/docs` answers 404. */
   assets?: AssetReader;
-  /** Where Stripe's previews are kept for a few seconds; a fresh one for each app unless given. */
-  previewCache?: PreviewCache;
   settings?: ApiSettings;
   /** Asks the jobs for a run of a step; what is asked for is in the ledger, so that it may fail. */
   enqueueStep?: (step: AskableStep, reason: string) => Promise<void>;

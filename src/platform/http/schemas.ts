@@ -78,3 +78,5 @@ export const conflictProblem = { 409: problem('It conflicts with what is stored.
 export const tooLargeProblem = { 413: problem('The body is over the limit.') };
 export const unknownModelProblem = { 422: problem('No price is known; the detail lists near names.') };
 export const upstreamProblem = { 503: problem('A system this needs does not answer.') };
+
+export const CountSchema = z.string().regex(/^\d+$/).openapi({ description: 'A count as decimal text.' });

@@ -1,4 +1,4 @@
-import { nearNames } from '../../../pricing/near-names.ts';
+import { nearModels } from '../../../pricing/prices/near-models.ts';
 import { type RetailMeterRow, readMeterRow } from '../../../pricing/retail/meter-map.ts';
 import { writeAudit } from '../../platform/database/audit.ts';
 import type { LedgerDatabase } from '../../platform/database/database.ts';
@@ -72,7 +72,7 @@ export async function mapRetailMeter(
   const book = await readPriceBook(database);
   const model = target === null ? null : (book.canonicalByName.get(target.model.toLowerCase()) ?? null);
   if (target !== null && model === null) {
-    const near = nearNames(book, target.model);
+    const near = nearModels(book, target.model);
     throw new ValidationError(
       'model',
       `${JSON.stringify(target.model.slice(0, 100))} is not in the price book`,

@@ -3,7 +3,7 @@ import { buildQueryText } from '../../azure/query-templates.ts';
 import { requireScope, securityOf } from '../../identity/require-scope.ts';
 import { TallystickError } from '../../platform/errors.ts';
 import { decodeCursor, encodeCursor, invalidCursor } from '../../platform/http/cursor.ts';
-import type { Api, ApiDependencies } from '../../platform/http/dependencies.ts';
+import type { Api } from '../../platform/http/dependencies.ts';
 import {
   InstantSchema,
   jsonContent,
@@ -12,6 +12,7 @@ import {
   textSchema,
   upstreamProblem,
 } from '../../platform/http/schemas.ts';
+import type { StatementDependencies } from '../dependencies.ts';
 import {
   type EvidenceSourceItem,
   readEvidenceEvent,
@@ -36,7 +37,7 @@ const HourParams = EvidenceParams.extend({
 const EventParams = EvidenceParams.extend({ usageEventId: textSchema(255).min(1) });
 
 /** Adds an hour's usage events and an event's source rows, below a line's evidence. */
-export function addEvidenceEventRoutes(api: Api, dependencies: ApiDependencies): void {
+export function addEvidenceEventRoutes(api: Api, dependencies: StatementDependencies): void {
   const { database } = dependencies;
   const common = {
     method: 'get' as const,

@@ -1,6 +1,6 @@
 import type { StoredInvoice, StoredInvoiceLine } from '../../billing/invoice-lines.ts';
 import { TallystickError } from '../../platform/errors.ts';
-import type { ApiDependencies } from '../../platform/http/dependencies.ts';
+import type { StatementDependencies } from '../dependencies.ts';
 import { readStatementFacts, type StatementFacts } from '../facts.ts';
 import { bareDescription, groupLines, kindOf, type LineGroup } from '../groups.ts';
 import type { StatementLineKind } from '../schemas.ts';
@@ -28,7 +28,7 @@ export interface EvidencedInvoice {
  * @throws TallystickError NOT_FOUND; UpstreamError when its lines are not known and Stripe does not answer
  */
 export async function readEvidencedInvoice(
-  dependencies: ApiDependencies,
+  dependencies: StatementDependencies,
   invoiceId: string,
 ): Promise<EvidencedInvoice> {
   await refreshStatedInvoice(dependencies, invoiceId);
@@ -55,7 +55,7 @@ export async function readEvidencedInvoice(
 
 /** @throws TallystickError NOT_FOUND; VALIDATION when the line bills no usage */
 export async function readEvidencedLine(
-  dependencies: ApiDependencies,
+  dependencies: StatementDependencies,
   invoiceId: string,
   lineId: string,
 ): Promise<EvidencedLine & { of: EvidenceOf }> {

@@ -3,8 +3,9 @@ import { formatMinor } from '../../../pricing/money.ts';
 import { requireScope, securityOf } from '../../identity/require-scope.ts';
 import { addMs, HOUR_MS } from '../../platform/clock.ts';
 import { decodeCursor, encodeCursor, invalidCursor } from '../../platform/http/cursor.ts';
-import type { Api, ApiDependencies } from '../../platform/http/dependencies.ts';
+import type { Api } from '../../platform/http/dependencies.ts';
 import { jsonContent, keyedProblems, notFoundProblem, upstreamProblem } from '../../platform/http/schemas.ts';
+import type { StatementDependencies } from '../dependencies.ts';
 import { InvoiceIdSchema } from '../schemas.ts';
 import { addEvidenceEventRoutes } from './events.ts';
 import { readEvidenceHours, sumEvidenceHours } from './hours.ts';
@@ -21,7 +22,7 @@ import {
  * Adds what leads from an invoice's line to the rows of the source: its hours, an hour's usage events, an event's source
  * rows and the queries that found them. Each level says whether it sums to the one above.
  */
-export function addEvidenceRoutes(api: Api, dependencies: ApiDependencies): void {
+export function addEvidenceRoutes(api: Api, dependencies: StatementDependencies): void {
   const common = {
     method: 'get' as const,
     tags: ['Evidence'],

@@ -1,0 +1,12 @@
+import type { ApiDependencies } from '../platform/http/dependencies.ts';
+import type { BillingInvoice, BillingSystem } from '../stripe/port.ts';
+
+/** Stripe's previews of the last moments, by subscription. Plain data, so it may outlive a request. */
+export type PreviewCache = Map<string, { invoice: BillingInvoice; readAt: Date }>;
+
+/** What previews need beside what every route does. */
+export interface PreviewDependencies extends ApiDependencies {
+  billing: BillingSystem;
+  /** Where Stripe's previews are kept for a few seconds. */
+  previewCache: PreviewCache;
+}
