@@ -3,6 +3,6 @@ import { cpSync } from 'node:fs';
 import path from 'node:path';
 
 const target = process.argv[2] ?? 'dist';
-for (const folder of ['src/ledger/migrations', 'pricing/plans', 'pricing/data']) {
+for (const folder of ['src/platform/database/migrations', 'pricing/plans', 'pricing/data']) {
   cpSync(folder, path.join(target, folder), { recursive: true });
 }
