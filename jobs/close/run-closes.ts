@@ -1,5 +1,5 @@
+import type { CloseState } from '../../src/billing/states.ts';
 import { type OpenClose, postponeClose, readDueCloses } from '../../src/closing/closes.ts';
-import type { CloseState } from '../../src/closing/states.ts';
 import { addMs, MINUTE_MS } from '../../src/platform/clock.ts';
 import { type TallystickError, toTallystickError } from '../../src/platform/errors.ts';
 import { runKeyedLanes } from '../../src/stripe/keyed-lanes.ts';

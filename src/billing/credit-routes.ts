@@ -1,6 +1,5 @@
 import { createRoute, z } from '@hono/zod-openapi';
 import { formatMinor } from '../../pricing/money.ts';
-import { CREDIT_STATES } from '../closing/states.ts';
 import { requireScope, securityOf } from '../identity/require-scope.ts';
 import { decodeCursor, encodeCursor, invalidCursor } from '../platform/http/cursor.ts';
 import { type Api, type ApiDependencies, actorOf, askForStep } from '../platform/http/dependencies.ts';
@@ -19,6 +18,7 @@ import {
   tooLargeProblem,
 } from '../platform/http/schemas.ts';
 import { type CreditProposal, decideCredit, listCreditProposals } from './credits.ts';
+import { CREDIT_STATES } from './states.ts';
 
 const CreditProposalSchema = z
   .object({

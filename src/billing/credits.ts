@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 import { sql } from 'kysely';
 import { rateMeter } from '../../pricing/closing/certificate.ts';
-import type { CreditCause, CreditState } from '../closing/states.ts';
+import type { CreditCause, CreditState } from './states.ts';
 import { writeAudit, writeAudits } from '../platform/database/audit.ts';
 import type { LedgerDatabase, LedgerTransaction } from '../platform/database/database.ts';
 import { TallystickError } from '../platform/errors.ts';

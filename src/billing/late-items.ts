@@ -3,11 +3,11 @@ import { sql } from 'kysely';
 import { rateMeter } from '../../pricing/closing/certificate.ts';
 import { speakLateItem } from '../../pricing/closing/words.ts';
 import { amountMinor } from '../../pricing/rating/rating.ts';
-import type { LateItemState } from '../closing/states.ts';
 import type { LedgerDatabase } from '../platform/database/database.ts';
 import { type LateGroup, lockLateGroups } from './late-groups.ts';
 import { CARRY_TO_NEXT_INVOICE } from './meter-pushes.ts';
 import { readTopUpLeft } from './minimums.ts';
+import type { LateItemState } from './states.ts';
 
 /** Usage that missed its own invoice, as one item of a later one. */
 export interface LateItem {

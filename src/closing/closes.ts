@@ -1,7 +1,7 @@
 import { sql } from 'kysely';
 import type { CloseComparison, CloseDifference } from '../../pricing/closing/certificate.ts';
+import { CLOSE_ENDS, type CloseState } from '../billing/states.ts';
 import type { LedgerDatabase, LedgerTransaction } from '../platform/database/database.ts';
-import { CLOSE_ENDS, type CloseState } from './states.ts';
 
 /** Older drafts than that are nobody's month end. */
 const DRAFTS_BACK = '70 days';

@@ -1,11 +1,11 @@
 import { sql } from 'kysely';
 import type { CloseComparison, CloseDifference } from '../../pricing/closing/certificate.ts';
+import type { CloseState } from '../billing/states.ts';
 import { writeAudit } from '../platform/database/audit.ts';
 import type { LedgerDatabase } from '../platform/database/database.ts';
 import { TallystickError, ValidationError } from '../platform/errors.ts';
 import { moveClose } from './closes.ts';
 import { sealInvoice } from './progress.ts';
-import type { CloseState } from './states.ts';
 
 /** A close as a person sees it. */
 export interface CloseRow {

@@ -1,6 +1,6 @@
 import { type RawBuilder, sql } from 'kysely';
+import type { CloseState } from '../billing/states.ts';
 import type { LedgerDatabase, LedgerTransaction } from '../platform/database/database.ts';
-import type { CloseState } from './states.ts';
 
 const SECOND_MS = 1_000;
 const seconds = (milliseconds: number) => `${Math.round(milliseconds / SECOND_MS)} seconds`;

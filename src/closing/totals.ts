@@ -1,6 +1,6 @@
 import { sql } from 'kysely';
+import type { CloseState } from '../billing/states.ts';
 import type { LedgerDatabase } from '../platform/database/database.ts';
-import type { CloseState } from './states.ts';
 
 /** How far the closes are, and what a person should look at. */
 export interface CloseTotals {

@@ -4,7 +4,7 @@ import { type Customer, getCustomer } from '../catalog/customers.ts';
 import { addMs, DAY_MS, type TimeWindow } from '../platform/clock.ts';
 import type { LedgerDatabase } from '../platform/database/database.ts';
 import { type LedgerSnapshot, readSnapshot } from '../platform/database/snapshot.ts';
-import type { ApiDependencies, PreviewCache } from '../platform/http/dependencies.ts';
+import type { PreviewDependencies } from './dependencies.ts';
 import { type PreviewHours, readPreviewHours } from './hours.ts';
 import { type ActiveItem, readActiveItems } from './items.ts';
 import { readStripePreview, type StripePreview } from './stripe-previews.ts';
@@ -12,8 +12,6 @@ import { type PreviewUsageRows, previewPeriods, readPreviewUsage } from './usage
 
 /** Days before today whose open hours may hold back what counts as known, beyond the four weeks of history. */
 const OPEN_DAYS_BACK = 60;
-
-export type PreviewDependencies = ApiDependencies & { previewCache: PreviewCache };
 
 /** Which time a preview of one subscription is about, and how far it is known. */
 interface PreviewWindow {

@@ -6,7 +6,8 @@ import type { Api } from '../platform/http/dependencies.ts';
 import { keyedProblems, notFoundProblem } from '../platform/http/schemas.ts';
 import { toPreviewCsv } from './csv.ts';
 import { decidePreview } from './decide.ts';
-import { gatherPreview, type PreviewDependencies } from './gather.ts';
+import type { PreviewDependencies } from './dependencies.ts';
+import { gatherPreview } from './gather.ts';
 import { InvoicePreviewSchema } from './schemas.ts';
 import { showPreview } from './show.ts';
 

@@ -2,14 +2,13 @@ import { refreshStatementSlices } from '../billing/day-sums.ts';
 import { readInvoiceLines, type StoredInvoice, type StoredInvoiceLine } from '../billing/invoice-lines.ts';
 import type { TimeWindow } from '../platform/clock.ts';
 import { type LedgerSnapshot, readSnapshot } from '../platform/database/snapshot.ts';
-import type { ApiDependencies } from '../platform/http/dependencies.ts';
 import {
   askForPreviews,
-  type PreviewDependencies,
   type PreviewMaterial,
   readPreview,
   type SubscriptionMaterial,
 } from '../previews/gather.ts';
+import type { StatementDependencies } from './dependencies.ts';
 import { readStatementFacts, type StatementFacts } from './facts.ts';
 import { readStatedInvoice, refreshStatedInvoice } from './stated-invoice.ts';
 import { readStatementUsage, readUnpushedStatementUsage, type StatementUsageRows } from './usage.ts';
@@ -39,7 +38,7 @@ export interface SoFarMaterial extends Omit<PreviewMaterial, 'subscriptions'> {
  * @throws TallystickError NOT_FOUND; UpstreamError when its lines are not known and Stripe does not answer
  */
 export async function gatherInvoiceStatement(
-  dependencies: ApiDependencies,
+  dependencies: StatementDependencies,
   invoiceId: string,
 ): Promise<InvoiceMaterial> {
   const { database, clock } = dependencies;
@@ -66,7 +65,7 @@ export async function gatherInvoiceStatement(
  * @throws TallystickError UNKNOWN_CUSTOMER
  */
 export async function gatherStatementSoFar(
-  dependencies: PreviewDependencies,
+  dependencies: StatementDependencies,
   customerId: string,
 ): Promise<SoFarMaterial> {
   const asked = await askForPreviews(dependencies, customerId, { users: true });

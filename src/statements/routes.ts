@@ -14,10 +14,10 @@ import {
   notFoundProblem,
   upstreamProblem,
 } from '../platform/http/schemas.ts';
-import type { PreviewDependencies } from '../previews/gather.ts';
 import { requireLinkOrScope } from './access.ts';
 import { toStatementCsv } from './csv.ts';
 import { decideInvoiceStatement, decideStatementsSoFar } from './decide.ts';
+import type { StatementDependencies } from './dependencies.ts';
 import { gatherInvoiceStatement, gatherStatementSoFar } from './gather.ts';
 import { DEFAULT_VALID_DAYS, MOST_VALID_DAYS, makeStatementLink, type StatementTarget } from './links.ts';
 import { InvoiceIdSchema, StatementPreviewSchema, StatementSchema } from './schemas.ts';
@@ -37,7 +37,7 @@ const LinkRequestSchema = z
 const LinkSchema = z.object({ url: z.url(), expiresAt: InstantSchema }).openapi('StatementLink');
 
 /** Adds the statements of invoices and previews under `/v1/statements`, and what makes links to their pages. */
-export function addStatementRoutes(api: Api, dependencies: PreviewDependencies): void {
+export function addStatementRoutes(api: Api, dependencies: StatementDependencies): void {
   const common = { tags: ['Billing'], security: securityOf('finance', 'admin') };
   const csvToo = <Schema extends z.ZodType>(schema: Schema) => ({
     200: {

@@ -10,7 +10,8 @@ import { takeStripeRead } from '../billing/stripe-reads.ts';
 import { addMs } from '../platform/clock.ts';
 import type { LedgerDatabase } from '../platform/database/database.ts';
 import { TallystickError, toTallystickError } from '../platform/errors.ts';
-import { type ApiDependencies, DEFAULT_API_SETTINGS } from '../platform/http/dependencies.ts';
+import { DEFAULT_API_SETTINGS } from '../platform/http/dependencies.ts';
+import type { StatementDependencies } from './dependencies.ts';
 
 /** A draft that was read so long ago is read again, if Stripe answers. */
 const DRAFT_FRESH_MS = 60_000;
@@ -24,7 +25,7 @@ const READS_OF_AN_INVOICE = 2;
  * @throws TallystickError NOT_FOUND; UpstreamError when no reading is kept and none is to be had
  */
 export async function refreshStatedInvoice(
-  dependencies: ApiDependencies,
+  dependencies: StatementDependencies,
   invoiceId: string,
 ): Promise<{ customerId: string }> {
   const { database, clock } = dependencies;
@@ -57,7 +58,7 @@ function needsReading(invoice: StoredInvoice, now: Date): boolean {
 }
 
 /** A failure matters only when nothing is kept: an older reading says when it is of. */
-async function readFromStripe(dependencies: ApiDependencies, invoice: StoredInvoice): Promise<void> {
+async function readFromStripe(dependencies: StatementDependencies, invoice: StoredInvoice): Promise<void> {
   const { invoiceId } = invoice;
   const { database, clock, invoicing, log } = dependencies;
   const now = clock.now();

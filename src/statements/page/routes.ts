@@ -3,10 +3,10 @@ import { accepts } from 'hono/accepts';
 import { addStyle, PAGE_HEADERS } from '../../pages/document.ts';
 import { toTallystickError } from '../../platform/errors.ts';
 import type { Api, ApiEnvironment } from '../../platform/http/dependencies.ts';
-import type { PreviewDependencies } from '../../previews/gather.ts';
 import { logRefusedLink, mayReadStatement } from '../access.ts';
 import { toStatementCsv } from '../csv.ts';
 import { decideInvoiceStatement, decideStatementsSoFar } from '../decide.ts';
+import type { StatementDependencies } from '../dependencies.ts';
 import { gatherInvoiceStatement, gatherStatementSoFar } from '../gather.ts';
 import { type StatementTarget, statementPath } from '../links.ts';
 import { csvHeaders } from '../routes.ts';
@@ -21,7 +21,7 @@ const FORMS = ['text/html', 'application/json', 'text/csv'];
  * Adds `GET /statements/{invoiceId}` and `GET /statements/preview/{customerId}`: a statement to whoever has its signed
  * link, or a key with the scope finance or admin; as a page, or as `?format=csv` or `json` or the Accept header says.
  */
-export function addStatementPages(api: Api, dependencies: PreviewDependencies): void {
+export function addStatementPages(api: Api, dependencies: StatementDependencies): void {
   addStyle(api, STATEMENT_STYLE_PATH, STATEMENT_STYLE);
   api.get('/statements/preview/:customerId', async (context) => {
     const { customerId } = context.req.param();
@@ -43,7 +43,7 @@ export function addStatementPages(api: Api, dependencies: PreviewDependencies): 
 }
 
 async function answer(
-  dependencies: PreviewDependencies,
+  dependencies: StatementDependencies,
   context: Context<ApiEnvironment>,
   target: StatementTarget,
   make: () => Promise<{ statements: StatementBody[]; json: object }>,
