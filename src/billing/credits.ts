@@ -1,12 +1,12 @@
 import { createHash } from 'node:crypto';
 import { sql } from 'kysely';
 import { rateMeter } from '../../pricing/closing/certificate.ts';
-import type { CreditCause, CreditState } from './states.ts';
 import { writeAudit, writeAudits } from '../platform/database/audit.ts';
 import type { LedgerDatabase, LedgerTransaction } from '../platform/database/database.ts';
 import { TallystickError } from '../platform/errors.ts';
 import { type LateGroup, lockLateGroups } from './late-groups.ts';
 import { CARRY_TO_NEXT_INVOICE } from './meter-pushes.ts';
+import type { CreditCause, CreditState } from './states.ts';
 
 /** Who proposes, and gives back what a person approved. */
 const JOB = 'job:close-invoices';

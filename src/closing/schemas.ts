@@ -1,9 +1,9 @@
 import { z } from '@hono/zod-openapi';
 import { formatMinor } from '../../pricing/money.ts';
+import { CLOSE_STATES } from '../billing/states.ts';
 import { AmountSchema, InstantSchema, TokenCountSchema, textSchema } from '../platform/http/schemas.ts';
 import type { CloseCertificate } from './certificates.ts';
 import type { CloseRow, CloseStep } from './desk.ts';
-import { CLOSE_STATES } from '../billing/states.ts';
 
 export const CloseInvoiceParams = z.object({
   invoiceId: textSchema(200).min(1).openapi({ example: 'in_1Q2w3E' }),

@@ -12,7 +12,6 @@ import {
   notFoundProblem,
   PageLimitSchema,
 } from '../platform/http/schemas.ts';
-import { proveWindows } from '../usage/collection/window-proof.ts';
 import {
   type Certified,
   readCertified,
@@ -20,6 +19,7 @@ import {
   type WindowCursor,
 } from './certified-windows.ts';
 import { CloseInvoiceParams, CloseWindowProofSchema, CloseWindowsSchema } from './schemas.ts';
+import { proveWindows } from './window-proof.ts';
 
 /** Adds the windows of the source that a certificate rests on, and their proof. */
 export function addCloseWindowRoutes(api: Api, dependencies: ApiDependencies): void {

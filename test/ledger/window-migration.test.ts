@@ -7,11 +7,11 @@ import { buildRequestQuery } from '../../src/azure/kql-llm-log.ts';
 import { buildQueryText } from '../../src/azure/query-templates.ts';
 import type { SourceQuery } from '../../src/azure/source.ts';
 import { readCertifiedWindows } from '../../src/closing/certified-windows.ts';
+import { proveWindows } from '../../src/closing/window-proof.ts';
 import { type LedgerDatabase, openLedger } from '../../src/platform/database/database.ts';
 import { migrateLedger } from '../../src/platform/database/migrate.ts';
 import { LEDGER_MIGRATION_NAMES } from '../../src/platform/database/migration-names.ts';
 import { readSnapshot } from '../../src/platform/database/snapshot.ts';
-import { proveWindows } from '../../src/usage/collection/window-proof.ts';
 import { addWindow } from '../setup/windows.ts';
 
 const CHAINING = /_window_chain\.sql$/;

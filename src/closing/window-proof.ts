@@ -1,6 +1,8 @@
 import { createHash } from 'node:crypto';
-import { type CloseChain, isChained, type RecordedCollection } from '../../../pricing/closing/collection.ts';
-import type { QueryRecipe } from '../../azure/source.ts';
+import { type CloseChain, isChained, type RecordedCollection } from '../../pricing/closing/collection.ts';
+import type { QueryRecipe } from '../azure/source.ts';
+import type { LedgerSnapshot } from '../platform/database/snapshot.ts';
+import { chainDigest, hashRecipe } from '../usage/collection/window-chain.ts';
 import {
   type Certified,
   type ChainCheckpoint,
@@ -8,9 +10,7 @@ import {
   readCertifiedWindows,
   readCheckpoints,
   readDigestBefore,
-} from '../../closing/certified-windows.ts';
-import type { LedgerSnapshot } from '../../platform/database/snapshot.ts';
-import { chainDigest, hashRecipe } from './window-chain.ts';
+} from './certified-windows.ts';
 
 /**
  * Whether the ledger's windows are what a certificate says: `intact`, `altered`, or `dropped` when some of them are older
