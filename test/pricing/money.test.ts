@@ -1,6 +1,14 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { divideHalfUp, formatDecimal, formatMinor, parseDecimal } from '../../pricing/money.ts';
+import {
+  divideHalfUp,
+  divideUp,
+  formatDecimal,
+  formatMinor,
+  formatPico,
+  groupDigits,
+  parseDecimal,
+} from '../../pricing/money.ts';
 
 describe('decimal text', () => {
   it('survives the way in and out', () => {
@@ -32,6 +40,24 @@ describe('decimal text', () => {
     expect(formatMinor(-5n, 'eur')).toBe('-0.05');
     expect(formatMinor(1234n, 'JPY')).toBe('1234');
     expect(formatMinor(1234n, 'kwd')).toBe('1.234');
+    expect(formatMinor(0n, 'usd')).toBe('0.00');
+  });
+
+  it('writes pico with at least two decimals, and all that count', () => {
+    expect(formatPico(2_500_000_000_000n)).toBe('2.50');
+    expect(formatPico(1n)).toBe('0.000000000001');
+    expect(formatPico(-3_000_000_000_000n)).toBe('-3.00');
+  });
+
+  it.each([
+    ['0', '0'],
+    ['999', '999'],
+    ['1000', '1,000'],
+    ['1250000', '1,250,000'],
+    ['-1234567.5050', '-1,234,567.5050'],
+    ['100.1234', '100.1234'],
+  ])('%s in groups is %s', (text, grouped) => {
+    expect(groupDigits(text)).toBe(grouped);
   });
 });
 
@@ -45,6 +71,19 @@ describe('rounding', () => {
     [25n, 10n, 3n],
   ])('%d / %d is %d: halves go away from zero', (numerator, denominator, expected) => {
     expect(divideHalfUp(numerator, denominator)).toBe(expected);
+  });
+
+  it('has no answer for what is divided by nothing', () => {
+    for (const denominator of [0n, -1n]) expect(() => divideHalfUp(1n, denominator)).toThrow('positive');
+  });
+
+  it.each([
+    [0n, 10n, 0n],
+    [1n, 10n, 1n],
+    [10n, 10n, 1n],
+    [11n, 10n, 2n],
+  ])('%d / %d rounded up is %d', (numerator, denominator, expected) => {
+    expect(divideUp(numerator, denominator)).toBe(expected);
   });
 
   it('is never more than half a unit off', () => {

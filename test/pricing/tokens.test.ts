@@ -11,6 +11,14 @@ describe('disjoint buckets', () => {
     ).toEqual({ prompt: 70n, prompt_cached: 30n, completion: 7n });
   });
 
+  it('takes a correction out of the bucket that it corrects, and no more than it corrects', () => {
+    const correct = (cachedPromptTokenCount: bigint) =>
+      toDisjointBuckets({ promptTokenCount: -100n, cachedPromptTokenCount, completionTokenCount: -7n });
+    expect(correct(-30n)).toEqual({ prompt: -70n, prompt_cached: -30n, completion: -7n });
+    expect(correct(-130n)).toEqual({ prompt: 0n, prompt_cached: -100n, completion: -7n });
+    expect(correct(30n)).toEqual({ prompt: -100n, prompt_cached: 0n, completion: -7n });
+  });
+
   it('never makes or loses a token, whatever cached says', () => {
     fc.assert(
       fc.property(count, count, count, (promptTokenCount, cachedPromptTokenCount, completionTokenCount) => {
