@@ -50,22 +50,16 @@ export async function readCustomerSellRates(
  */
 export async function readUsualSellRates(database: LedgerDatabase, currency: string): Promise<SellRateRow[]> {
   const result = await sql<RawSellRate>`
-    with ranked as (
-      select stripe_meter_id, unit_amount_decimal, tiers_mode, price_tiers, min(product_name) as product_name,
-             row_number() over (
-               partition by stripe_meter_id
-               order by count(*) desc, unit_amount_decimal::numeric desc nulls last, tiers_mode nulls last,
-                        price_tiers::text collate "C"
-             ) as place
-        from subscription_items
-       where active and currency = ${currency} and stripe_meter_id is not null
-       group by stripe_meter_id, unit_amount_decimal, tiers_mode, price_tiers
-    )
-    select ranked.stripe_meter_id, ranked.product_name, binding.model, binding.feature, binding.token_type,
-           ${currency}::text as currency, ranked.unit_amount_decimal, ranked.tiers_mode, ranked.price_tiers
-      from ranked
-      join meter_bindings as binding on binding.stripe_meter_id = ranked.stripe_meter_id
-     where ranked.place = 1
+    select usual.stripe_meter_id, usual.product_name, binding.model, binding.feature, binding.token_type,
+           ${currency}::text as currency, usual.unit_amount_decimal, usual.tiers_mode, usual.price_tiers
+      from (select distinct on (stripe_meter_id) stripe_meter_id, unit_amount_decimal, tiers_mode, price_tiers,
+                   min(product_name) as product_name
+              from subscription_items
+             where active and currency = ${currency} and stripe_meter_id is not null
+             group by stripe_meter_id, unit_amount_decimal, tiers_mode, price_tiers
+             order by stripe_meter_id, count(*) desc, unit_amount_decimal::numeric desc nulls last,
+                      tiers_mode nulls last, price_tiers::text collate "C") as usual
+      join meter_bindings as binding on binding.stripe_meter_id = usual.stripe_meter_id
      order by binding.model, binding.token_type, binding.feature`.execute(database);
   return result.rows.map(toSellRate);
 }

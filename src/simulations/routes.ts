@@ -23,8 +23,6 @@ import {
   unknownModelProblem,
 } from '../platform/http/schemas.ts';
 import { randomText } from '../platform/random-text.ts';
-import { showSimulatedCustomer, showSimulation } from './body.ts';
-import { gatherScenarioFacts } from './facts.ts';
 import { runSimulation, type SimulationProgress } from './run.ts';
 import {
   SimulatedCustomersSchema,
@@ -33,6 +31,8 @@ import {
   SimulationRequestSchema,
   SimulationSchema,
 } from './schemas.ts';
+import { gatherScenarioFacts } from './simulation-gather.ts';
+import { showSimulatedCustomer, showSimulation } from './simulation-show.ts';
 import { finishSimulation, getSimulation, insertSimulation, readSimulatedCustomers } from './simulations.ts';
 import { readSimulationWindow } from './window.ts';
 
@@ -194,7 +194,7 @@ function streamSimulation(
     const tell = (ratedCustomerCount: number) =>
       write({ progress: { simulationId: run.simulationId, ratedCustomerCount } });
     try {
-      await tell(0);
+      void tell(0);
       const simulation = await run.finish(({ ratedCustomerCount }) => {
         void tell(ratedCustomerCount);
       });

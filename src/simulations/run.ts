@@ -5,9 +5,9 @@ import { AS_IT_IS, PreparedScenario, type Scenario } from '../../pricing/simulat
 import { ScenarioTotals } from '../../pricing/simulations/totals.ts';
 import type { Clock, TimeWindow } from '../platform/clock.ts';
 import type { LedgerDatabase, LedgerTransaction } from '../platform/database/database.ts';
-import { showFigures, showPicoMinor, showTotals } from './body.ts';
 import { scanCustomers } from './scan.ts';
 import type { SimulationResult } from './schemas.ts';
+import { showFigures, showPicoMinor, showTotals } from './simulation-show.ts';
 import {
   finishSimulation,
   insertSimulatedCustomers,

@@ -150,6 +150,20 @@ describe('POST /v1/simulations', () => {
     expect(await stored.json()).toEqual(simulation);
   });
 
+  it('is worked out whether or not its listener reads: no transaction waits for one', async () => {
+    const response = await simulate(
+      { ...PERIOD, scenarios: [{ name: 'as it is' }] },
+      { accept: 'application/x-ndjson' },
+    );
+    const location = response.headers.get('location') ?? '';
+    await expect
+      .poll(async () => ((await (await bench.call(location)).json()) as SimulationBody).status, {
+        timeout: 20_000,
+      })
+      .toBe('done');
+    expect((await response.text()).trim().split('\n')).toHaveLength(3);
+  });
+
   it('keeps what capacity costs, whatever the scenario, and shows what nobody used', async () => {
     await insertUsage(bench.ledger.database, [{ hour: HOUR, tokens: 60_000n, deployment: 'PTU-1' }]);
     await bench.call('/v1/provisioned', {
