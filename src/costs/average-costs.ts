@@ -11,16 +11,12 @@ export interface AverageCost {
   tokenCount: bigint;
 }
 
-/** Whether throughput was bought by the hour in the days that an average is of. */
-export async function hasProvisionedCapacity(database: LedgerDatabase, now: Date): Promise<boolean> {
-  const result = await sql<{ is_bought: boolean }>`
-    select exists (
-      select from provisioned_capacity
-       where unit_count > 0 and valid_from < ${now}
-         and coalesce(valid_until, 'infinity') > ${addMs(now, -AVERAGED_DAYS * DAY_MS)}) as is_bought`.execute(
-    database,
-  );
-  return result.rows[0]?.is_bought ?? false;
+/** Whether throughput was bought by the hour in the days that an average is of; part of a statement. */
+export function hasProvisionedCapacity(now: Date) {
+  return sql<boolean>`exists (
+    select from provisioned_capacity
+     where unit_count > 0 and valid_from < ${now}
+       and coalesce(valid_until, 'infinity') > ${addMs(now, -AVERAGED_DAYS * DAY_MS)})`;
 }
 
 /**

@@ -39,7 +39,14 @@ export async function readPriceBook(
   database: LedgerDatabase,
   options: { version?: string } = {},
 ): Promise<PriceBook> {
-  const version = await readPriceBookVersion(database, options);
+  return await readPriceBookState(database, await readPriceBookVersion(database, options));
+}
+
+/** The price book in a state whose version the caller read; without a version, as it was shipped. */
+export async function readPriceBookState(
+  database: LedgerDatabase,
+  version: PriceBookVersion = SHIPPED,
+): Promise<PriceBook> {
   const known = bookByState.get(version.stateId);
   if (known !== undefined) return known;
   const { provider, currency, ...shipped } = azureOpenAiPriceBook.data;

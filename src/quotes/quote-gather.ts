@@ -8,7 +8,7 @@ import type {
 import { instantOf, usualCurrencyOf } from '../../pricing/quotes/terms.ts';
 import { OBSERVED_DAYS } from '../../pricing/quotes/users.ts';
 import { getCustomer } from '../catalog/customers.ts';
-import { hasProvisionedCapacity, readAverageCosts } from '../costs/average-costs.ts';
+import { readAverageCosts } from '../costs/average-costs.ts';
 import { readPlan } from '../plans/plans.ts';
 import {
   readCustomerCurrencies,
@@ -20,9 +20,9 @@ import {
 import { addMs, DAY_MS, floorToHour, readMonth, type TimeWindow } from '../platform/clock.ts';
 import type { LedgerSnapshot } from '../platform/database/snapshot.ts';
 import { TallystickError, ValidationError } from '../platform/errors.ts';
-import { readPriceBook } from '../prices/book.ts';
 import { readCompleteness } from '../usage/hours/queries.ts';
 import { readQuoteCapacities } from './capacities.ts';
+import { readQuoteBook } from './quote-book.ts';
 import {
   listUsedFeatures,
   readCurrentPeriod,
@@ -45,7 +45,7 @@ export async function gatherQuoteFacts(
   now: Date,
 ): Promise<QuoteFacts> {
   const at = instantOf(question, now);
-  const priceBook = await readPriceBook(snapshot);
+  const { priceBook, isThroughputBought } = await readQuoteBook(snapshot, now);
   const customer = await readCustomer(snapshot, question.customerId);
   const plan = question.planId === undefined ? null : await readQuotedPlan(snapshot, question.planId);
   const rates = await readRates(snapshot, question);
@@ -54,16 +54,15 @@ export async function gatherQuoteFacts(
   const like = await readLike(snapshot, likeOf(question), now);
   const users = await readUsers(snapshot, question.activeUsers, now);
   const existing = await readExisting(snapshot, question, now);
-  const isBought = await hasProvisionedCapacity(snapshot, now);
   const capacities =
-    isBought || at > now ? await readQuoteCapacities(snapshot, { at, now, priceBook }) : undefined;
+    isThroughputBought || at > now ? await readQuoteCapacities(snapshot, { at, now, priceBook }) : undefined;
   const models = [
     ...(question.usage ?? []).map(({ model }) => modelNameIn(priceBook, model)),
     ...(question.adjustments?.modelSwaps ?? []).map(({ to }) => to),
     ...[...(like?.rows ?? []), ...(existing?.rows ?? [])].map(({ model }) => model),
     ...(users?.features ?? []).flatMap((feature) => feature.users.flat().map(({ model }) => model)),
   ];
-  const averages = isBought ? await readAverageCosts(snapshot, [...new Set(models)], now) : null;
+  const averages = isThroughputBought ? await readAverageCosts(snapshot, [...new Set(models)], now) : null;
   return {
     now,
     at,
