@@ -17,11 +17,11 @@ import {
   notFoundProblem,
 } from '../platform/http/schemas.ts';
 import { readPriceBook } from '../prices/book.ts';
-import { gatherQuoteFacts } from './quote-gather.ts';
-import { type ShownQuote, showQuote } from './quote-show.ts';
+import { gatherQuoteFacts } from './gather.ts';
 import { getQuote, type StoredQuote } from './quotes.ts';
 import { type QuoteRequest, QuoteRequestSchema } from './request-schema.ts';
 import { type QuoteAnswerBody, QuoteAnswerSchema, type StoredQuoteBody } from './schemas.ts';
+import { type ShownQuote, showQuote } from './show.ts';
 
 const ChangedFigures = z.object({
   tokenCount: AmountSchema.nullable(),

@@ -26,13 +26,13 @@ import {
 } from '../platform/http/schemas.ts';
 import { randomText } from '../platform/random-text.ts';
 import { quoteToCsv } from './csv.ts';
+import { gatherQuoteFacts } from './gather.ts';
 import { signQuotePath } from './links.ts';
-import { gatherQuoteFacts } from './quote-gather.ts';
-import { showQuote } from './quote-show.ts';
 import { getQuote, insertQuote, listQuotes, type StoredQuote } from './quotes.ts';
 import { addQuoteRecomputeRoute } from './recompute.ts';
 import { type QuoteRequest, QuoteRequestSchema } from './request-schema.ts';
 import { QuoteListSchema, QuoteResultSchema, type StoredQuoteBody } from './schemas.ts';
+import { showQuote } from './show.ts';
 
 const QuoteParams = z.object({
   quoteId: z

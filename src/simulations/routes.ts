@@ -23,6 +23,7 @@ import {
   unknownModelProblem,
 } from '../platform/http/schemas.ts';
 import { randomText } from '../platform/random-text.ts';
+import { gatherScenarioFacts } from './gather.ts';
 import { runSimulation, type SimulationProgress } from './run.ts';
 import {
   SimulatedCustomersSchema,
@@ -31,8 +32,7 @@ import {
   SimulationRequestSchema,
   SimulationSchema,
 } from './schemas.ts';
-import { gatherScenarioFacts } from './simulation-gather.ts';
-import { showSimulatedCustomer, showSimulation } from './simulation-show.ts';
+import { showSimulatedCustomer, showSimulation } from './show.ts';
 import { finishSimulation, getSimulation, insertSimulation, readSimulatedCustomers } from './simulations.ts';
 import { readSimulationWindow } from './window.ts';
 

@@ -7,7 +7,7 @@ import type { Clock, TimeWindow } from '../platform/clock.ts';
 import type { LedgerDatabase, LedgerTransaction } from '../platform/database/database.ts';
 import { scanCustomers } from './scan.ts';
 import type { SimulationResult } from './schemas.ts';
-import { showFigures, showPicoMinor, showTotals } from './simulation-show.ts';
+import { showFigures, showPicoMinor, showTotals } from './show.ts';
 import {
   finishSimulation,
   insertSimulatedCustomers,

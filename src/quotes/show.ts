@@ -5,8 +5,8 @@ import type { DecidedQuote } from '../../pricing/quotes/decide.ts';
 import type { QuoteInvoiceLine, QuoteLine, QuoteSide } from '../../pricing/quotes/quote.ts';
 import { writeAssumptions } from './assumptions.ts';
 import { type Formats, formatsOf } from './formats.ts';
-import { showAverage, showStep } from './quote-cost-show.ts';
 import type { QuoteAnswerBody } from './schemas.ts';
+import { showAverage, showStep } from './show-costs.ts';
 
 /** Per million tokens: six decimals of a token's price become whole. */
 const MILLION_DIGITS = 6;

@@ -21,8 +21,8 @@ import { addMs, DAY_MS, floorToHour, readMonth, type TimeWindow } from '../platf
 import type { LedgerSnapshot } from '../platform/database/snapshot.ts';
 import { TallystickError, ValidationError } from '../platform/errors.ts';
 import { readCompleteness } from '../usage/hours/queries.ts';
+import { readQuoteBook } from './book.ts';
 import { readQuoteCapacities } from './capacities.ts';
-import { readQuoteBook } from './quote-book.ts';
 import {
   listUsedFeatures,
   readCurrentPeriod,
