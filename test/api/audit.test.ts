@@ -1,10 +1,9 @@
 import { sql } from 'kysely';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { seedPriceBook } from '../../src/prices/book.ts';
 import { type AuditWatch, isAudited, watchAudit } from '../setup/audit-watch.ts';
-import { insertListedPrices, UNNAMED_METER } from './listed-prices.ts';
+import { insertAuditWorld } from './audit-world.ts';
+import { UNNAMED_METER } from './listed-prices.ts';
 import { type ApiBench, createApiBench } from './setup.ts';
-import { insertCatalog, insertUsage } from './world.ts';
 
 let bench: ApiBench;
 let watch: AuditWatch;
@@ -12,44 +11,7 @@ const ids: Record<string, string> = {};
 beforeAll(async () => {
   bench = await createApiBench();
   const { database } = bench.ledger;
-  await insertCatalog(database);
-  await seedPriceBook(database, bench.clock.now());
-  const { largeChange, unmapped } = await insertListedPrices(database, bench.clock.now());
-  const waiting = { hour: '2026-11-20T09:00:00Z', model: 'mystery', quarantine: 'no_binding' };
-  await insertUsage(database, [
-    { ...waiting, tokens: 30n, subject: 'stray', customer: null, quarantine: 'no_customer' },
-    { ...waiting, tokens: 31n },
-    { ...waiting, tokens: 32n, feature: 'search' },
-    { ...waiting, tokens: 33n, subject: 'other', customer: null, quarantine: 'no_customer' },
-    { ...waiting, tokens: 34n, subject: 'owned', customer: null, quarantine: 'no_customer' },
-  ]);
-  await sql`insert into subjects (subject, tenant_key, first_seen_at, updated_at)
-            values ('other', '', now(), now()), ('owned', 'contoso', now(), now())`.execute(database);
-  await sql`insert into invoices (invoice_id, customer_id, subscription_id, status, currency, total_minor, period_start, period_end, synced_at)
-            values ('in_1', 'northwind', 'sub_northwind', 'draft', 'usd', 100, '2026-10-01', '2026-11-01', now())`.execute(
-    database,
-  );
-  await sql`insert into closes (invoice_id, customer_id, subscription_id, currency, period_start, period_end, state, found_at, state_at)
-            values ('in_1', 'northwind', 'sub_northwind', 'usd', '2026-10-01', '2026-11-01', 'held', now(), now())`.execute(
-    database,
-  );
-  const credits = await sql<{ id: string }>`
-    insert into credit_proposals (customer_id, invoice_id, stripe_meter_id, product_name, period_start, period_end, token_count,
-      currency, amount_minor, cause, idempotency_key, proposed_at)
-    select 'northwind', 'in_1', 'mtr_prompt', 'Prompt', '2026-10-01', '2026-11-01', 5, 'usd', 7, 'corrected_usage', key, now()
-    from unnest(array['one', 'two']) as key returning credit_proposal_id::text as id`.execute(database);
-  const usage = await sql<{ id: string; token_count: bigint }>`
-    select 'usage-' || hourly_usage_id as id, token_count from hourly_usage`.execute(database);
-  const usageOf = (count: bigint) => usage.rows.find((row) => row.token_count === count)?.id ?? '';
-  Object.assign(ids, {
-    largeChange,
-    unmapped,
-    approved: credits.rows[0]?.id,
-    rejected: credits.rows[1]?.id,
-    assigned: usageOf(30n),
-    retried: usageOf(31n),
-    writtenOff: usageOf(32n),
-  });
+  Object.assign(ids, await insertAuditWorld(database, bench.clock.now()));
   const quote = await bench.call('/v1/quotes', {
     method: 'POST',
     body: JSON.stringify(QUOTE),

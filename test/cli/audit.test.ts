@@ -1,0 +1,226 @@
+import { type ChildProcess, fork } from 'node:child_process';
+import { once } from 'node:events';
+import { writeFileSync } from 'node:fs';
+import path from 'node:path';
+import type { Command } from 'commander';
+import { sql } from 'kysely';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { createProgram } from '../../src/cli/program.ts';
+import { createApiKey } from '../../src/ledger/api-keys.ts';
+import { withStepLease } from '../../src/ledger/step-leases.ts';
+import { insertAuditWorld } from '../api/audit-world.ts';
+import { UNNAMED_METER } from '../api/listed-prices.ts';
+import { type AuditWatch, isAudited, watchAudit } from '../setup/audit-watch.ts';
+import { makeTemporaryDirectory } from '../setup/data-directory.ts';
+import { createTestLedger, type TestLedger } from '../setup/ledger.ts';
+
+let ledger: TestLedger;
+let watch: AuditWatch;
+let reader: ChildProcess;
+let writer: ChildProcess;
+const ids: Record<string, string> = {};
+const directory = makeTemporaryDirectory('audit-files');
+const scenarios = path.join(directory, 'scenarios.json');
+const prices = path.join(directory, 'prices.yaml');
+writeFileSync(
+  scenarios,
+  JSON.stringify({
+    from: '2026-11-20T00:00:00Z',
+    to: '2026-11-21T00:00:00Z',
+    scenarios: [{ name: 'markup', markupPercent: '100' }],
+  }),
+);
+writeFileSync(
+  prices,
+  'prices:\n  - { model: o3, tokenType: prompt, amount: 1.70, effectiveFrom: 2027-01-01 }\n',
+);
+beforeAll(async () => {
+  ledger = await createTestLedger();
+  const now = new Date();
+  Object.assign(ids, await insertAuditWorld(ledger.database, now));
+  const { key } = await createApiKey(ledger.database, {
+    name: 'old',
+    scopes: ['sales'],
+    actor: 'test',
+    now,
+  });
+  ids.key = key.apiKeyId;
+  reader = start({});
+  writer = start({
+    AZURE_LOGS_WORKSPACE_ID: '11111111-2222-3333-4444-555555555555',
+    OPENMETER_URL: 'http://127.0.0.1:9',
+    STRIPE_API_KEY: 'sk_test_1',
+    STRIPE_API_BASE: 'http://127.0.0.1:9',
+  });
+  watch = await watchAudit(ledger.database);
+});
+afterAll(async () => {
+  reader.disconnect();
+  writer.disconnect();
+  await Promise.all([once(reader, 'exit'), once(writer, 'exit')]);
+  await ledger.close();
+});
+
+function start(environment: Record<string, string>): ChildProcess {
+  return fork(new URL('./command-runner.ts', import.meta.url), {
+    env: { PATH: process.env.PATH, HOME: process.env.HOME, DATABASE_URL: ledger.databaseUrl, ...environment },
+    stdio: ['ignore', 'ignore', 'inherit', 'ipc'],
+  });
+}
+
+async function run(runner: ChildProcess, argv: readonly string[]): Promise<string | null> {
+  const heard = new Promise<string | null>((resolve) => {
+    const onExit = () => resolve('the process ended');
+    runner.once('exit', onExit);
+    runner.once('message', (answer: { error: string | null }) => {
+      runner.off('exit', onExit);
+      resolve(answer.error);
+    });
+  });
+  runner.send(argv);
+  return await heard;
+}
+
+/** Commands that only look, or only store a quote or a simulation. */
+const READS: Record<string, string[]> = {
+  status: [],
+  'quarantine list': [],
+  coverage: ['--from', '2026-11-20', '--to', '2026-11-21'],
+  'keys list': [],
+  'plans list': [],
+  'plans show': ['standard'],
+  'plans check': [new URL('../../pricing/plans/standard.yaml', import.meta.url).pathname],
+  'prices list': [],
+  'prices export': [],
+  'prices diff': ['--from', '2026-11-01', '--to', '2026-12-01'],
+  'prices review list': [],
+  'deployments list': [],
+  preview: ['northwind'],
+  statement: ['northwind', '--so-far'],
+  costs: ['--from', '2026-11-20', '--to', '2026-11-21'],
+  'provisioned list': [],
+  'closes list': [],
+  'closes show': ['in_1'],
+  'credits list': [],
+  quote: ['--usage', 'gpt-4o:1000:10'],
+  simulate: ['--file', scenarios],
+};
+
+/** Commands that change something, with the actions that the audit log then tells, by transaction. */
+const CHANGES: Record<string, { argv: () => string[]; actions: string[][] }> = {
+  'quarantine assign': {
+    argv: () => [ids.assigned ?? '', '--customer', 'adatum'],
+    actions: [['subject.assign', 'quarantine.assign'], ['quarantine.release']],
+  },
+  'quarantine retry': { argv: () => [ids.retried ?? ''], actions: [['quarantine.retry']] },
+  'quarantine write-off': {
+    argv: () => [ids.writtenOff ?? '', '--reason', 'test'],
+    actions: [['quarantine.write_off']],
+  },
+  'keys create': { argv: () => ['--name', 'crm', '--scope', 'sales'], actions: [['key.create']] },
+  'keys revoke': { argv: () => [ids.key ?? ''], actions: [['key.revoke']] },
+  'prices add': {
+    argv: () => [
+      ...[
+        '--model',
+        'o3',
+        '--kind',
+        'prompt',
+        '--amount',
+        '1.80',
+        '--from',
+        '2026-12-01',
+        '--reason',
+        'test',
+      ],
+    ],
+    actions: [['price_book.add']],
+  },
+  'prices import': { argv: () => [prices], actions: [['price_book.import']] },
+  'prices review accept': {
+    argv: () => [ids.largeChange ?? '', '--reason', 'test'],
+    actions: [['price_book.sync', 'price_sync.accept']],
+  },
+  'prices review reject': {
+    argv: () => [ids.unmapped ?? '', '--reason', 'test'],
+    actions: [['price_sync.reject']],
+  },
+  'prices map': {
+    argv: () => [UNNAMED_METER, '--nothing', '--note', 'test'],
+    actions: [['retail_meter.map']],
+  },
+  'deployments map': {
+    argv: () => ['chat-*', '--model', 'o3', '--reason', 'test'],
+    actions: [['price_book.deployment']],
+  },
+  'provisioned add': {
+    argv: () => [
+      ...['--deployment', 'ptu-1', '--from', '2026-11-20T05:00:00Z', '--units', '10', '--hourly', '1'],
+      ...['--throughput', '1000', '--completion-weight', '4'],
+    ],
+    actions: [['provisioned.add']],
+  },
+  'closes release': { argv: () => ['in_1', '--reason', 'test'], actions: [['close.release']] },
+  'credits approve': { argv: () => [ids.approved ?? ''], actions: [['credit.approve']] },
+  'credits reject': { argv: () => [ids.rejected ?? '', '--reason', 'test'], actions: [['credit.reject']] },
+  // Their steps are held by another here, so that they only ask.
+  rescan: {
+    argv: () => ['--from', new Date(Date.now() - 7_200_000).toISOString()],
+    actions: [['rescan.request']],
+  },
+  'prices sync': { argv: () => [], actions: [['price_sync.request']] },
+};
+
+/** They serve, or do the work of steps and of Stripe, which their own tests watch. */
+const ELSEWHERE = [
+  ...['demo', 'up', 'serve', 'work', 'migrate', 'collect', 'reconcile', 'close', 'doctor'],
+  ...['plans diff', 'plans apply', 'closes verify'],
+];
+
+function leavesOf(command: Command, name: string): string[] {
+  if (command.commands.length === 0) return [name];
+  return command.commands.flatMap((child) => leavesOf(child, `${name} ${child.name()}`.trim()));
+}
+
+describe('the command line', { timeout: 180_000 }, () => {
+  it('has no command that is not tried here', () => {
+    const known = [...Object.keys(READS), ...Object.keys(CHANGES), ...ELSEWHERE];
+    expect(known.sort()).toEqual(leavesOf(createProgram(), '').sort());
+  });
+
+  it('makes no key and no audit row when it only reads', async () => {
+    const count = async () =>
+      (
+        await sql`select (select count(*) from audit_log) as audits, (select count(*) from api_keys) as keys`.execute(
+          ledger.database,
+        )
+      ).rows;
+    const before = await count();
+    for (const [name, argv] of Object.entries(READS)) {
+      expect([name, await run(reader, [...name.split(' '), ...argv])]).toEqual([name, null]);
+      expect([name, await watch.take()]).toEqual([name, []]);
+    }
+    expect(await count()).toEqual(before);
+  });
+
+  it.each(Object.keys(CHANGES))('%s tells the audit log who typed it', async (name) => {
+    const { argv, actions } = CHANGES[name] as { argv: () => string[]; actions: string[][] };
+    let error: string | null = 'not run';
+    await withStepLease(ledger.database, 'rescan-usage', () =>
+      withStepLease(ledger.database, 'sync-prices', async () => {
+        error = await run(writer, [...name.split(' '), ...argv()]);
+      }),
+    );
+    expect(error).toBeNull();
+    const transactions = await watch.take();
+    expect(transactions.filter((transaction) => !isAudited(transaction))).toEqual([]);
+    expect(transactions.map((transaction) => transaction.actions)).toEqual(actions);
+    const actors = transactions.flatMap((transaction) => transaction.actors);
+    expect(actors.filter((actor) => !/^command line \(\S+@\S+\)$/.test(actor))).toEqual([]);
+  });
+
+  it('names the link that it makes of a statement', async () => {
+    expect(await run(reader, ['statement', 'in_1', '--link'])).toBeNull();
+    expect(await watch.take()).toMatchObject([{ actions: ['statement.link'] }]);
+  });
+});
