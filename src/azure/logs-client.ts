@@ -2,18 +2,12 @@ import type { HttpClient } from '@azure/core-rest-pipeline';
 import type { TokenCredential } from '@azure/identity';
 // The package is in maintenance; this file is the only one that knows it, so that its successor needs one change.
 import { LogsQueryClient, LogsQueryResultStatus } from '@azure/monitor-query';
+import { REAL_RETRY_TOOLS, type RetryPolicy, type RetryTools } from '../platform/retry.ts';
 import { createCredential } from './credential.ts';
 import { classifyFailure, type SplitReason, unavailable } from './failure.ts';
 import { createLimiter } from './limiter.ts';
 import { createLoopbackHttpClient, disguiseEndpoint } from './loopback-http.ts';
-import {
-  type Attempt,
-  DEFAULT_RETRY_POLICY,
-  REAL_RETRY_TOOLS,
-  type RetryPolicy,
-  type RetryTools,
-  retryRead,
-} from './retry.ts';
+import { DEFAULT_RETRY_POLICY, type ReadAttempt, retryRead } from './retry.ts';
 
 /** Where queries go: a workspace (table AppMetrics) or an ARM resource. */
 export type LogsTarget = { workspaceId: string } | { resourceId: string };
@@ -74,7 +68,7 @@ export function createLogsClient(options: LogsClientOptions): LogsClient {
     request: LogsRequest,
     remainingMs: number,
     signal: AbortSignal | undefined,
-  ): Promise<Attempt<LogsAnswer>> => {
+  ): Promise<ReadAttempt<LogsAnswer>> => {
     const timeoutMs = Math.min(remainingMs, SERVER_TIMEOUT_SECONDS * 1_000 + ANSWER_GRACE_MS);
     const timeout = AbortSignal.timeout(Math.max(1, Math.ceil(timeoutMs)));
     const settings = {

@@ -3,10 +3,10 @@ import type { TokenCredential } from '@azure/identity';
 import { DAY_MS } from '../platform/clock.ts';
 import type { Config } from '../platform/config.ts';
 import { TallystickError } from '../platform/errors.ts';
+import type { RetryPolicy, RetryTools } from '../platform/retry.ts';
 import type { DimensionNames, MetricsSchema } from './kql.ts';
 import { widen } from './kql-window.ts';
 import { createLogsClient, type LogsAnswer, type LogsClient, type LogsTarget } from './logs-client.ts';
-import type { RetryPolicy, RetryTools } from './retry.ts';
 import type { MetricSummary } from './source.ts';
 import { readMetricSummary } from './source-row.ts';
 

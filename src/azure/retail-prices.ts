@@ -1,17 +1,12 @@
 import type { RetailItem } from '../../pricing/retail/item.ts';
 import { toTallystickError, UpstreamError } from '../platform/errors.ts';
+import { REAL_RETRY_TOOLS, type RetryPolicy, type RetryTools } from '../platform/retry.ts';
 import { parseExactJson } from './exact-json.ts';
 import { firstPageUrl, nextPageUrl, type RetailQuery } from './retail-link.ts';
 import { type RetailPage, readRetailPage } from './retail-page.ts';
 import type { RetailPriceSource } from './retail-port.ts';
 import { fetchBounded, type RetailFetch } from './retail-request.ts';
-import {
-  DEFAULT_RETRY_POLICY,
-  REAL_RETRY_TOOLS,
-  type RetryPolicy,
-  type RetryTools,
-  retryRead,
-} from './retry.ts';
+import { DEFAULT_RETRY_POLICY, retryRead } from './retry.ts';
 
 export interface RetailPricesOptions extends Partial<RetailQuery> {
   /** AZURE_RETAIL_PRICES_URL: the host, e.g. https://prices.azure.com. */

@@ -1,6 +1,6 @@
 import { UpstreamError } from '../platform/errors.ts';
 import { readRetryAfterMs } from './failure.ts';
-import type { Attempt } from './retry.ts';
+import type { ReadAttempt } from './retry.ts';
 
 export type RetailFetch = (input: URL, init: RequestInit) => Promise<Response>;
 
@@ -12,7 +12,7 @@ export async function fetchBounded(
   send: RetailFetch,
   url: URL,
   limits: { timeoutMs: number; byteLimit: number; signal: AbortSignal | undefined },
-): Promise<Attempt<string>> {
+): Promise<ReadAttempt<string>> {
   const timeout = AbortSignal.timeout(limits.timeoutMs);
   const signal = limits.signal === undefined ? timeout : AbortSignal.any([timeout, limits.signal]);
   try {

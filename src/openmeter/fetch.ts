@@ -1,3 +1,4 @@
+import { REAL_RETRY_TOOLS, retryCall } from '../platform/retry.ts';
 import { detailOfProblem, errorOfNetwork, errorOfStatus, type FailedCall } from './failures.ts';
 
 /** How patiently OpenMeter is called. Defaults suit a job; an API route hands in shorter ones. */
@@ -37,32 +38,38 @@ const NOT_SENT_CODES = new Set([
 export function createRetryingFetch(
   options: OpenMeterCallOptions = {},
 ): (request: Request) => Promise<Response> {
-  const attemptCount = options.attemptCount ?? 4;
   const maxDelayMs = options.maxDelayMs ?? 10_000;
-  const random = options.random ?? Math.random;
+  const policy = {
+    attemptCount: options.attemptCount ?? 4,
+    baseDelayMs: options.baseDelayMs ?? 250,
+    maxDelayMs,
+    maxRetryAfterMs: maxDelayMs,
+  };
+  const tools = { ...REAL_RETRY_TOOLS, random: options.random ?? REAL_RETRY_TOOLS.random };
 
   return async (request) => {
     const { pathname } = new URL(request.url);
-    const failed: FailedCall = { call: `${request.method} ${pathname}`, outcomeUnknown: false };
+    const call = `${request.method} ${pathname}`;
     const changesState = request.method !== 'GET' && !pathname.endsWith('/query');
     const repeatable = !changesState || request.method !== 'POST' || pathname.endsWith('/events');
     const body = request.body === null ? null : await request.arrayBuffer();
 
-    for (let attempt = 1; ; attempt += 1) {
-      const outcome = await attemptOnce(request, body, pathname, options);
-      if (outcome.kind === 'answer') return outcome.response;
-      // Once one attempt may have taken effect, no later refusal can take that back.
-      failed.outcomeUnknown ||= changesState && outcome.mayHaveTakenEffect;
-      const mayRepeat = outcome.transient && (repeatable || !outcome.mayHaveTakenEffect);
-      const waitMs =
-        outcome.retryAfterMs ??
-        random() * Math.min(maxDelayMs, (options.baseDelayMs ?? 250) * 2 ** (attempt - 1));
-      if (!mayRepeat || attempt >= attemptCount || waitMs > maxDelayMs || request.signal.aborted) {
-        throw outcome.toError(failed);
-      }
-      await sleep(waitMs, request.signal);
-      if (request.signal.aborted) throw outcome.toError(failed);
-    }
+    return await retryCall<Response>(
+      async () => {
+        const outcome = await attemptOnce(request, body, pathname, options);
+        if (outcome.kind === 'answer') return { kind: 'done', value: outcome.response };
+        return {
+          kind: 'failed',
+          mayRepeat: outcome.transient && (repeatable || !outcome.mayHaveTakenEffect),
+          retryAfterMs: outcome.retryAfterMs,
+          mayHaveTakenEffect: changesState && outcome.mayHaveTakenEffect,
+          toError: (outcomeUnknown) => outcome.toError({ call, outcomeUnknown }),
+        };
+      },
+      policy,
+      tools,
+      request.signal,
+    );
   };
 }
 
@@ -159,16 +166,4 @@ function reasonOf(error: unknown): string {
     if ('code' in current && typeof current.code === 'string') return current.code;
   }
   return error instanceof Error ? error.message : String(error);
-}
-
-function sleep(milliseconds: number, signal: AbortSignal): Promise<void> {
-  return new Promise((resolve) => {
-    const done = () => {
-      clearTimeout(timer);
-      signal.removeEventListener('abort', done);
-      resolve();
-    };
-    const timer = setTimeout(done, milliseconds);
-    signal.addEventListener('abort', done, { once: true });
-  });
 }

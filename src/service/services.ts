@@ -150,9 +150,9 @@ export function createSource(
       ? {}
       : {
           retryPolicy: {
-            attemptLimit: patience.attemptCount,
+            attemptCount: patience.attemptCount,
             baseDelayMs: patience.baseDelayMs,
-            maximumDelayMs: patience.maxDelayMs,
+            maxDelayMs: patience.maxDelayMs,
           },
         };
   return kind === 'metrics'

@@ -1,25 +1,22 @@
-import { setTimeout as delay } from 'node:timers/promises';
 import { type TallystickError, UpstreamError } from '../platform/errors.ts';
+import {
+  REAL_RETRY_TOOLS,
+  type RetryTools,
+  retryCall,
+  type RetryPolicy as SharedPolicy,
+} from '../platform/retry.ts';
 import { type StripeCall, toUpstreamError } from './errors.ts';
 
-export interface RetryPolicy {
-  /** Attempts in all, the first one included. */
-  attemptCount: number;
-  baseDelayMs: number;
-  /** A wait longer than this is the caller's business: the error is thrown with `retryAfterMs` instead. */
-  maxDelayMs: number;
-  /** Jitter, 0 to 1. */
-  random: () => number;
-  /** How a wait passes; rejects when the signal aborts. */
-  sleep: (milliseconds: number, signal?: AbortSignal) => Promise<unknown>;
-}
+/** A `Retry-After` longer than `maxDelayMs` is the caller's business: the error is thrown with it instead. */
+export type RetryPolicy = Pick<SharedPolicy, 'attemptCount' | 'baseDelayMs' | 'maxDelayMs'> &
+  Pick<RetryTools, 'random' | 'sleep'>;
 
 export const DEFAULT_RETRY_POLICY: RetryPolicy = {
   attemptCount: 5,
-  baseDelayMs: 200,
+  baseDelayMs: 400,
   maxDelayMs: 8_000,
-  random: Math.random,
-  sleep: (milliseconds, signal) => delay(milliseconds, undefined, signal === undefined ? {} : { signal }),
+  random: REAL_RETRY_TOOLS.random,
+  sleep: REAL_RETRY_TOOLS.sleep,
 };
 
 /** What one attempt must know about those before it. */
@@ -33,9 +30,9 @@ export interface Attempt {
 }
 
 /**
- * Calls Stripe, and again with growing, jittered waits while it is throttled or unavailable. The SDK's own
- * retries are off, because they do not cover 429.
- * @throws UpstreamError of the last attempt
+ * Calls Stripe, and again while it is throttled or unavailable. The SDK's own retries are off, because they do not
+ * cover 429.
+ * @throws UpstreamError of the last attempt: its own outcome counts, because all go under one idempotency key
  */
 export async function withRetry<Result>(
   policy: RetryPolicy,
@@ -44,28 +41,32 @@ export async function withRetry<Result>(
   signal?: AbortSignal,
 ): Promise<Result> {
   let previousError: TallystickError | null = null;
-  for (let number = 1; ; number += 1) {
-    try {
-      return await abortable(run({ number, previousError }), call, signal);
-    } catch (thrown) {
-      const error = toUpstreamError(thrown, call);
-      const waitMs = waitBefore(policy, number, error);
-      if (waitMs === null || signal?.aborted === true) throw error;
-      previousError = error;
-      await policy.sleep(waitMs, signal).catch(() => {
-        throw error;
-      });
-    }
-  }
+  return await retryCall<Result>(
+    async ({ number }) => {
+      try {
+        return { kind: 'done', value: await abortable(run({ number, previousError }), call, signal) };
+      } catch (thrown) {
+        const error = toUpstreamError(thrown, call);
+        previousError = error;
+        return {
+          kind: 'failed',
+          mayRepeat: mayRepeat(error),
+          retryAfterMs: error instanceof UpstreamError ? error.retryAfterMs : undefined,
+          toError: () => error,
+        };
+      }
+    },
+    { ...policy, maxRetryAfterMs: policy.maxDelayMs },
+    { ...REAL_RETRY_TOOLS, random: policy.random, sleep: policy.sleep },
+    signal,
+  );
 }
 
-function waitBefore(policy: RetryPolicy, number: number, error: TallystickError): number | null {
-  if (!(error instanceof UpstreamError) || !error.retry || number >= policy.attemptCount) return null;
-  // A refused key stays refused within seconds.
-  if (error.statusCode === 401 || error.statusCode === 403) return null;
-  if (error.retryAfterMs !== undefined && error.retryAfterMs > policy.maxDelayMs) return null;
-  const ceiling = Math.min(policy.maxDelayMs, policy.baseDelayMs * 2 ** (number - 1));
-  return Math.max(error.retryAfterMs ?? 0, ceiling * (0.5 + policy.random() / 2));
+/** A refused key stays refused within seconds. */
+function mayRepeat(error: TallystickError): boolean {
+  return (
+    error instanceof UpstreamError && error.retry && error.statusCode !== 401 && error.statusCode !== 403
+  );
 }
 
 /** The SDK knows no AbortSignal: an abort stops the waiting, not the request, whose outcome is then unknown. */

@@ -1,6 +1,6 @@
 import { sql } from 'kysely';
-import type { LedgerDatabase } from '../../src/ledger/database.ts';
-import { seedPriceBook } from '../../src/ledger/price-book.ts';
+import type { LedgerDatabase } from '../../src/platform/database/database.ts';
+import { seedPriceBook } from '../../src/prices/book.ts';
 import { insertListedPrices } from './listed-prices.ts';
 import { insertCatalog, insertUsage } from './world.ts';
 

@@ -46,7 +46,7 @@ async function readUnder(faults: (RetailFault | null)[], options: Partial<Retail
 async function answering(...bodies: string[]) {
   const server = await listen(() => new Response(bodies.length > 1 ? bodies.shift() : bodies[0]));
   closers.push(server.close);
-  return createRetailPrices({ baseUrl: server.url, retryPolicy: { attemptLimit: 1 } });
+  return createRetailPrices({ baseUrl: server.url, retryPolicy: { attemptCount: 1 } });
 }
 
 const row = (fields: string) =>

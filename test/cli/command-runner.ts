@@ -1,6 +1,6 @@
 /** A process that runs one command of the command line after another, as it is told. */
-import { createProgram } from '../../src/cli/program.ts';
-import { toTallystickError } from '../../src/errors.ts';
+import { createProgram } from '../../src/command-line/program.ts';
+import { toTallystickError } from '../../src/platform/errors.ts';
 
 process.on('message', (argv: string[]) => {
   createProgram()

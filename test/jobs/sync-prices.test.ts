@@ -38,7 +38,7 @@ beforeEach(async () => {
     settings: DEFAULT_SETTINGS,
     retailPrices: createRetailPrices({
       baseUrl: server.url,
-      retryPolicy: { attemptLimit: 2 },
+      retryPolicy: { attemptCount: 2 },
       retryTools: { sleep: async () => {} },
     }),
     // Nothing of these is used by this step.

@@ -166,7 +166,7 @@ export function createWorld(parts: WorldParts): World {
           loadConfig({ AZURE_LOGS_ENDPOINT: LOOPBACK, AZURE_LOGS_WORKSPACE_ID: SANDBOX_WORKSPACE_ID }),
           {
             httpClient: createAzureHttpClient(createTransport(wire, systems.azure)),
-            retryPolicy: { attemptLimit: 2 },
+            retryPolicy: { attemptCount: 2 },
             retryTools: { random: jitter.random, sleep, elapsedMs: nowMs },
           },
         ),
