@@ -1,9 +1,18 @@
-import { TOKEN_TYPES, toDisjointBuckets } from '../../pricing/usage/tokens.ts';
-import { METER_SLUGS, type MeterHour, type MeterSlug } from '../../src/openmeter/port.ts';
+import {
+  ACTIVITY_FIGURES,
+  byFigure,
+  type DimensionName,
+  FIGURE_NAMES,
+  FIGURES,
+  keyOf,
+  type MeterSlug,
+  usageKeyText,
+} from '../../pricing/usage/shape.ts';
+import { bucketsOf, TOKEN_TYPES } from '../../pricing/usage/tokens.ts';
+import type { MeterHour } from '../../src/openmeter/port.ts';
 import { WHOLE_HOUR } from '../../src/usage/hours/hour-parts.ts';
 import type { MeterDrift, SettledActivity, SettledUsage } from '../../src/usage/hours/hourly-usage.ts';
 import type { LedgerHour } from '../../src/usage/hours/settlements.ts';
-import { TOKEN_FIGURES, usageKeyText } from '../../src/usage/key.ts';
 
 export interface Comparison {
   usage: SettledUsage[];
@@ -13,59 +22,58 @@ export interface Comparison {
 
 /**
  * Holds the two halves against each other: what the ledger sent, and what each meter reads back. A key whose
- * six figures all match is settled, in disjoint token types; any other is a drift, in either direction.
+ * figures all match is settled, in disjoint token types; any other is a drift, in either direction.
  */
 export function compareHours(
   ledger: readonly LedgerHour[],
   metered: ReadonlyMap<MeterSlug, readonly MeterHour[]>,
 ): Comparison {
   const comparison: Comparison = { usage: [], activity: [], drifts: [] };
-  const readBack = METER_SLUGS.map(
-    (slug) => new Map((metered.get(slug) ?? []).map((row) => [usageKeyText(row.windowStart, row), row])),
+  const readBack = byFigure(
+    (name) =>
+      new Map(
+        (metered.get(FIGURES[name].meterSlug) ?? []).map((row) => [usageKeyText(row.windowStart, row), row]),
+      ),
   );
   const inLedger = new Set<string>();
   for (const hour of ledger) {
     const key = usageKeyText(hour.windowStart, hour);
     inLedger.add(key);
-    const { windowStart, subject, feature, model, deployment, figures } = hour;
-    const place = { windowStart, subject, feature, model, deployment };
-    const drifts = METER_SLUGS.flatMap((meterSlug, index) => {
-      const ledgerValue = figures[TOKEN_FIGURES[index] ?? 'total'];
-      const meteredValue = readBack[index]?.get(key)?.value ?? 0n;
+    const { windowStart, figures } = hour;
+    const place = { windowStart, ...keyOf(hour) };
+    const drifts = FIGURE_NAMES.flatMap((name) => {
+      const ledgerValue = figures[name];
+      const meteredValue = readBack[name].get(key)?.value ?? 0n;
+      const { meterSlug } = FIGURES[name];
       return ledgerValue === meteredValue ? [] : [{ ...place, meterSlug, ledgerValue, meteredValue }];
     });
     if (drifts.length > 0) {
       comparison.drifts.push(...drifts);
       continue;
     }
-    const buckets = toDisjointBuckets({
-      promptTokenCount: figures.prompt,
-      cachedPromptTokenCount: figures.cachedPrompt,
-      completionTokenCount: figures.completion,
-    });
+    const buckets = bucketsOf(figures);
     for (const tokenType of TOKEN_TYPES)
       comparison.usage.push({ ...place, ...WHOLE_HOUR, tokenType, tokenCount: buckets[tokenType] });
-    comparison.activity.push({
-      ...place,
-      reasoningTokenCount: figures.reasoning,
-      requestCount: figures.requests,
-    });
+    comparison.activity.push({ ...place, ...activityOf(figures) });
   }
-  METER_SLUGS.forEach((meterSlug, index) => {
-    for (const [key, row] of readBack[index] ?? []) {
+  for (const name of FIGURE_NAMES) {
+    for (const [key, row] of readBack[name]) {
       if (inLedger.has(key) || row.value === 0n) continue;
-      const { windowStart, subject, feature, model, deployment, value } = row;
       comparison.drifts.push({
-        windowStart,
-        subject,
-        feature,
-        model,
-        deployment,
-        meterSlug,
+        windowStart: row.windowStart,
+        ...keyOf(row),
+        meterSlug: FIGURES[name].meterSlug,
         ledgerValue: 0n,
-        meteredValue: value,
+        meteredValue: row.value,
       });
     }
-  });
+  }
   return comparison;
+}
+
+function activityOf(figures: LedgerHour['figures']) {
+  return Object.fromEntries(ACTIVITY_FIGURES.map((name) => [FIGURES[name].property, figures[name]])) as Omit<
+    SettledActivity,
+    'windowStart' | DimensionName
+  >;
 }

@@ -1,4 +1,5 @@
-import { TOKEN_TYPES, toDisjointBuckets } from '../../pricing/usage/tokens.ts';
+import { byFigure, keyOf, usageKeyText } from '../../pricing/usage/shape.ts';
+import { bucketsOf, TOKEN_TYPES } from '../../pricing/usage/tokens.ts';
 import type { LedgerDatabase } from '../../src/platform/database/database.ts';
 import {
   type HourPart,
@@ -8,7 +9,6 @@ import {
   sumSentByMinute,
 } from '../../src/usage/hours/hour-parts.ts';
 import type { SettledUsage } from '../../src/usage/hours/hourly-usage.ts';
-import { usageKeyText } from '../../src/usage/key.ts';
 
 /**
  * Divides the settled usage of hours in which a billing period of the customer begins or ends: what was used
@@ -79,20 +79,12 @@ function settlePart(row: SettledUsage, part: HourPart, minutes: readonly MinuteF
   const inside = minutes.filter(
     ({ minute }) => minute >= part.partStartMinute && minute < part.partEndMinute,
   );
-  const sum = (figure: keyof MinuteFigures['figures']) =>
-    inside.reduce((total, { figures }) => total + figures[figure], 0n);
-  const buckets = toDisjointBuckets({
-    promptTokenCount: sum('prompt'),
-    cachedPromptTokenCount: sum('cachedPrompt'),
-    completionTokenCount: sum('completion'),
-  });
-  const { windowStart, subject, feature, model, deployment } = row;
+  const buckets = bucketsOf(
+    byFigure((figure) => inside.reduce((total, { figures }) => total + figures[figure], 0n)),
+  );
   return TOKEN_TYPES.map((tokenType) => ({
-    windowStart,
-    subject,
-    feature,
-    model,
-    deployment,
+    windowStart: row.windowStart,
+    ...keyOf(row),
     ...part,
     tokenType,
     tokenCount: buckets[tokenType],

@@ -1,4 +1,5 @@
-import { speakPeriod, speakProduct } from '../../pricing/closing/words.ts';
+import { speakPeriod } from '../../pricing/closing/words.ts';
+import { speakProduct } from '../../pricing/usage/words.ts';
 import {
   type CreditProposal,
   listCreditProposals,

@@ -1,4 +1,13 @@
 import { createHash } from 'node:crypto';
+import {
+  byProperty,
+  DATA_DIMENSIONS,
+  FIGURE_NAMES,
+  FIGURES,
+  keyOf,
+  type UsageFigures,
+  usageKeyText,
+} from '../../pricing/usage/shape.ts';
 import { USAGE_EVENT_SOURCE, USAGE_EVENT_TYPE, type UsageEventData } from '../../src/openmeter/port.ts';
 import { floorToHour, floorToMinute } from '../../src/platform/clock.ts';
 import { itemKey, type SourceItem } from '../../src/usage/collection/source-items.ts';
@@ -40,22 +49,14 @@ export function buildUsageEvents(
     const { row } = item;
     if (item.quarantineReason !== null || row.eventTime === null) continue;
     const minute = floorToMinute(row.eventTime);
-    const key = JSON.stringify([minute.getTime(), row.subject, row.feature, row.model, row.deployment]);
+    const key = usageKeyText(minute, row);
     let draft = drafts.get(key);
     if (draft === undefined) {
       draft = {
         windowStart: floorToHour(minute),
         eventTime: minute,
-        subject: row.subject,
-        feature: row.feature,
-        model: row.model,
-        deployment: row.deployment,
-        promptTokenCount: 0n,
-        cachedPromptTokenCount: 0n,
-        completionTokenCount: 0n,
-        reasoningTokenCount: 0n,
-        totalTokenCount: 0n,
-        requestCount: 0n,
+        ...keyOf(row),
+        ...byProperty(() => 0n),
         items: [],
       };
       drafts.set(key, draft);
@@ -65,15 +66,28 @@ export function buildUsageEvents(
   return [...drafts.values()].map((draft) => finish(draft, factText));
 }
 
+/** Where an item's tokens are added, and where its measurements are; made once, since every item asks. */
+interface Addends {
+  tokens: keyof UsageFigures;
+  /** Every request emits one Total measurement; the other metrics would count it again. */
+  requests: (keyof UsageFigures)[];
+}
+const ADDENDS = new Map<string, Addends>(
+  FIGURE_NAMES.flatMap((name) => {
+    const { tokenKind, property } = FIGURES[name];
+    if (tokenKind === null) return [];
+    const counting = FIGURE_NAMES.map((other) => FIGURES[other]).filter(
+      (other) => 'measurementsOf' in other && other.measurementsOf === name,
+    );
+    return [[tokenKind, { tokens: property, requests: counting.map((other) => other.property) }]];
+  }),
+);
+
 function addItem(draft: Draft, item: SourceItem): void {
-  if (item.tokenKind === 'prompt') draft.promptTokenCount += item.tokenCount;
-  else if (item.tokenKind === 'cached_prompt') draft.cachedPromptTokenCount += item.tokenCount;
-  else if (item.tokenKind === 'completion') draft.completionTokenCount += item.tokenCount;
-  else if (item.tokenKind === 'reasoning') draft.reasoningTokenCount += item.tokenCount;
-  else if (item.tokenKind === 'total') {
-    draft.totalTokenCount += item.tokenCount;
-    // Every request emits one Total measurement; the other metrics would count it again.
-    draft.requestCount += item.requestCount;
+  const addends = ADDENDS.get(item.tokenKind);
+  if (addends !== undefined) {
+    draft[addends.tokens] += item.tokenCount;
+    for (const property of addends.requests) draft[property] += item.requestCount;
   }
   draft.items.push(item);
 }
@@ -87,17 +101,9 @@ function finish({ items, ...event }: Draft, factText: FactText): UsageEvent {
 
 /** The final JSON text of the CloudEvent: counts as text, negative ones for corrections. */
 export function renderUsageEvent(event: Omit<UsageEvent, 'body' | 'windowStart'>): string {
-  const data: UsageEventData = {
-    model: event.model,
-    feature: event.feature,
-    deployment: event.deployment,
-    prompt_tokens: String(event.promptTokenCount),
-    cached_prompt_tokens: String(event.cachedPromptTokenCount),
-    completion_tokens: String(event.completionTokenCount),
-    reasoning_tokens: String(event.reasoningTokenCount),
-    total_tokens: String(event.totalTokenCount),
-    requests: String(event.requestCount),
-  };
+  const data = {} as UsageEventData;
+  for (const name of DATA_DIMENSIONS) data[name] = event[name];
+  for (const name of FIGURE_NAMES) data[FIGURES[name].eventField] = String(event[FIGURES[name].property]);
   return JSON.stringify({
     specversion: '1.0',
     id: event.usageEventId,

@@ -1,18 +1,13 @@
+import { DIMENSION_NAMES, FIGURE_NAMES, FIGURES, type TokenKind } from '../../pricing/usage/shape.ts';
 import type { SourceRow } from '../../src/azure/source.ts';
 import { DAY_MS, HOUR_MS } from '../../src/platform/clock.ts';
-import type { TokenKind } from '../../src/usage/collection/source-items.ts';
 
-/** The metrics' names as seen in the field; the list is open, and a name not in it is quarantined. */
-const TOKEN_KIND_BY_METRIC = new Map<string, TokenKind>([
-  ['Prompt Tokens', 'prompt'],
-  ['Completion Tokens', 'completion'],
-  ['Total Tokens', 'total'],
-  ['Prompt Cached Tokens', 'cached_prompt'],
-  ['Cached Prompt Tokens', 'cached_prompt'],
-  ['Cached Tokens', 'cached_prompt'],
-  ['Completion Reasoning Tokens', 'reasoning'],
-  ['Reasoning Tokens', 'reasoning'],
-]);
+const TOKEN_KIND_BY_METRIC = new Map<string, TokenKind>(
+  FIGURE_NAMES.flatMap((name) => {
+    const { metricNames, tokenKind } = FIGURES[name];
+    return tokenKind === null ? [] : metricNames.map((metricName) => [metricName, tokenKind] as const);
+  }),
+);
 
 /** Their names: what waits under one of them was collected before it was known. */
 export const KNOWN_METRIC_NAMES: readonly string[] = [...TOKEN_KIND_BY_METRIC.keys()];
@@ -60,7 +55,6 @@ function findFault(
   knownTenant: string | undefined,
 ): string | null {
   if (row.fault !== undefined) return row.fault;
-  const dimensions = [row.subject, row.tenantKey, row.feature, row.model, row.deployment];
   if (tokenKind === 'unknown') return 'unknown_metric';
   if (tokenCount === null || requestCount === null) return 'not_an_integer';
   if (tokenCount < 0n || requestCount < 0n) return 'negative';
@@ -70,12 +64,16 @@ function findFault(
   if (ageMs < -AHEAD_LIMIT_MS || ageMs > BEHIND_LIMIT_MS) return 'absurd_time';
   if (row.subject.trim() === '') return 'no_subject';
   if (row.model.trim() === '') return 'no_model';
-  if (dimensions.some((text) => text.length > DIMENSION_LENGTH_LIMIT)) return 'dimension_too_long';
-  if (dimensions.some((text) => text.includes('\u0000') || !text.isWellFormed()))
+  if (someDimension(row, (text) => text.length > DIMENSION_LENGTH_LIMIT)) return 'dimension_too_long';
+  if (someDimension(row, (text) => text.includes('\u0000') || !text.isWellFormed()))
     return 'unreadable_dimension';
   if (knownTenant !== undefined && row.tenantKey !== '' && row.tenantKey !== knownTenant)
     return 'tenant_mismatch';
   return null;
+}
+
+function someDimension(row: SourceRow, isSo: (text: string) => boolean): boolean {
+  return isSo(row.tenantKey) || DIMENSION_NAMES.some((name) => isSo(row[name]));
 }
 
 /** A negative count is nobody's tokens: counted, it would hide as many that wait beside it. */

@@ -1,4 +1,5 @@
 import { createHash } from 'node:crypto';
+import { byDimension } from '../../pricing/usage/shape.ts';
 import type { SourceRow } from '../../src/azure/source.ts';
 import { itemKey, type SourceItem } from '../../src/usage/collection/source-items.ts';
 import { judgeRow } from './judge-row.ts';
@@ -55,11 +56,8 @@ function storableRow(row: SourceRow): SourceRow {
     eventTime: storableTime(row.eventTime),
     sourceItemId: storableKey(row.sourceItemId),
     metricName: storableKey(row.metricName),
-    subject: storableText(row.subject),
     tenantKey: storableText(row.tenantKey),
-    feature: storableText(row.feature),
-    model: storableText(row.model),
-    deployment: storableText(row.deployment),
+    ...byDimension((name) => storableText(row[name])),
   };
 }
 

@@ -1,3 +1,4 @@
+import { DIMENSION_NAMES, DIMENSIONS, FIGURE_NAMES, FIGURES } from '../../pricing/usage/shape.ts';
 import { USAGE_EVENT_SOURCE, USAGE_EVENT_TYPE } from '../../src/openmeter/port.ts';
 import type { ClaimedEvent } from '../../src/usage/events/usage-events.ts';
 
@@ -18,16 +19,10 @@ export function isIntact(event: ClaimedEvent): boolean {
     body.id === event.usageEventId &&
     body.source === USAGE_EVENT_SOURCE &&
     body.type === USAGE_EVENT_TYPE &&
-    body.subject === event.subject &&
     Date.parse(String(body.time)) === event.eventTime.getTime() &&
-    data.model === event.model &&
-    data.feature === event.feature &&
-    data.deployment === event.deployment &&
-    data.prompt_tokens === String(event.promptTokenCount) &&
-    data.cached_prompt_tokens === String(event.cachedPromptTokenCount) &&
-    data.completion_tokens === String(event.completionTokenCount) &&
-    data.reasoning_tokens === String(event.reasoningTokenCount) &&
-    data.total_tokens === String(event.totalTokenCount) &&
-    data.requests === String(event.requestCount)
+    DIMENSION_NAMES.every(
+      (name) => (DIMENSIONS[name].eventPlace === 'subject' ? body.subject : data[name]) === event[name],
+    ) &&
+    FIGURE_NAMES.every((name) => data[FIGURES[name].eventField] === String(event[FIGURES[name].property]))
   );
 }

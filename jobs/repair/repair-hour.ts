@@ -1,3 +1,4 @@
+import { byProperty, FIGURES, keyOf, usageKeyText } from '../../pricing/usage/shape.ts';
 import { addMs, HOUR_MS } from '../../src/platform/clock.ts';
 import {
   commitRepair,
@@ -9,7 +10,6 @@ import {
   readDriftedKeys,
   readOutboxCopies,
 } from '../../src/usage/events/repairs.ts';
-import { usageKeyText } from '../../src/usage/key.ts';
 import { renderUsageEvent } from '../collect/build-events.ts';
 import type { JobDependencies } from '../dependencies.ts';
 import { planFamilyRepair } from './plan-repair.ts';
@@ -134,16 +134,8 @@ function standInFor(root: OutboxCopy, gap: number, copyNumber: number): RepairEv
     usageEventId: `${root.usageEventId}_${kind === 'reissue' ? 'r' : 'c'}${copyNumber}`,
     windowStart: root.windowStart,
     eventTime: root.eventTime,
-    subject: root.subject,
-    feature: root.feature,
-    model: root.model,
-    deployment: root.deployment,
-    promptTokenCount: root.promptTokenCount * times,
-    cachedPromptTokenCount: root.cachedPromptTokenCount * times,
-    completionTokenCount: root.completionTokenCount * times,
-    reasoningTokenCount: root.reasoningTokenCount * times,
-    totalTokenCount: root.totalTokenCount * times,
-    requestCount: root.requestCount * times,
+    ...keyOf(root),
+    ...byProperty((name) => root[FIGURES[name].property] * times),
   };
   return {
     ...event,

@@ -1,3 +1,4 @@
+import { isCountedKind } from '../../pricing/usage/shape.ts';
 import {
   commitStillWaiting,
   commitTakenUp,
@@ -38,7 +39,7 @@ export async function takeUpItems(
     await commitTakenUp(deps.database, sound, buildUsageEvents(sound), deps.clock.now());
     taken.itemCount += sound.length;
     for (const item of sound) {
-      if (item.tokenKind === 'prompt' || item.tokenKind === 'completion') taken.tokenCount += item.tokenCount;
+      if (isCountedKind(item.tokenKind)) taken.tokenCount += item.tokenCount;
     }
     afterNumber = page.at(-1)?.quarantineNumber ?? afterNumber;
   }

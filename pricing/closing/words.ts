@@ -1,20 +1,6 @@
+import { speakProduct } from '../usage/words.ts';
+
 /** How a customer reads usage on an invoice. */
-
-/** What people call the token types; `prompt` excludes what was read from the cache. */
-const WORDS: readonly [RegExp, string][] = [
-  [/\bprompt[ _-]cached tokens?\b/i, 'cached input tokens'],
-  [/\bcached prompt tokens?\b/i, 'cached input tokens'],
-  [/\bprompt tokens?\b/i, 'input tokens'],
-  [/\bcompletion tokens?\b/i, 'output tokens'],
-];
-
-/** `GPT-4o prompt tokens` is `GPT-4o input tokens` to people; other names stay as they are. */
-export function speakProduct(productName: string): string {
-  for (const [pattern, words] of WORDS) {
-    if (pattern.test(productName)) return productName.replace(pattern, words);
-  }
-  return productName;
-}
 
 /** 12345678 is `12,345,678`. */
 export function groupTokens(tokenCount: bigint): string {

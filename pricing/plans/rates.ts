@@ -4,6 +4,7 @@ import type { PriceBook } from '../prices/price-book.ts';
 import type { RatePrice } from '../rating/rate-price.ts';
 import type { SellRate } from '../rating/sell-rates.ts';
 import { TOKEN_TYPES, type TokenType } from '../usage/tokens.ts';
+import { TOKEN_WORDS } from '../usage/words.ts';
 import {
   globalMarkupAt,
   type Plan,
@@ -170,14 +171,8 @@ function toSellRate(
   };
 }
 
-const TOKEN_TYPE_NAMES: Record<TokenType, string> = {
-  prompt: 'prompt tokens',
-  prompt_cached: 'cached prompt tokens',
-  completion: 'completion tokens',
-};
-
 /** What an invoice line is called. */
 function describe(model: string, tokenType: TokenType, feature: string): string {
-  const named = `${model === '*' ? 'Any model' : model} ${TOKEN_TYPE_NAMES[tokenType]}`;
+  const named = `${model === '*' ? 'Any model' : model} ${TOKEN_WORDS[tokenType].product}`;
   return feature === '*' ? named : `${named}, ${feature}`;
 }

@@ -1,5 +1,5 @@
 import { PICO_DIGITS, parseDecimal } from '../money.ts';
-import type { TokenType } from '../usage/tokens.ts';
+import { TOKEN_TYPES } from '../usage/tokens.ts';
 
 /** How Azure runs a deployment; the same model costs more in a data zone than global. */
 export const DEPLOYMENT_TYPES = [
@@ -12,11 +12,9 @@ export const DEPLOYMENT_TYPES = [
 ] as const;
 export type DeploymentType = (typeof DEPLOYMENT_TYPES)[number];
 
-/** What a price is for. The first three are the token types of usage; the others have no usage of their own yet. */
+/** What a price is for: the token types of usage, and others, which have no usage of their own yet. */
 export const PRICE_KINDS = [
-  'prompt',
-  'prompt_cached',
-  'completion',
+  ...TOKEN_TYPES,
   'embedding',
   'audio_prompt',
   'audio_prompt_cached',
@@ -24,7 +22,7 @@ export const PRICE_KINDS = [
   'image',
   'second',
   'provisioned_unit_hour',
-] as const satisfies readonly (TokenType | string)[];
+] as const;
 export type PriceKind = (typeof PRICE_KINDS)[number];
 
 export const PRICE_UNITS = ['token', 'thousand_tokens', 'million_tokens', 'image', 'second', 'hour'] as const;

@@ -2,7 +2,7 @@ import { findPrice } from '../prices/lookup.ts';
 import type { PriceBook } from '../prices/price-book.ts';
 import { normalizeModelName } from '../prices/rows.ts';
 import { splitAmount } from '../rating/rating.ts';
-import { toDisjointBuckets } from '../usage/tokens.ts';
+import { bucketOf, mapBuckets, toDisjointBuckets } from '../usage/tokens.ts';
 import type { UsageGroup } from './answer.ts';
 import { SHARE_DIGITS, type UsageBasis } from './ground.ts';
 import type { GivenUsage, KindUsage, LikeCustomer, QuoteFacts, QuoteQuestion } from './question.ts';
@@ -127,17 +127,13 @@ function toUsage(rows: readonly KindUsage[]): QuoteUsage[] {
       model,
       feature,
       deployment,
-      tokens: { prompt: 0n, prompt_cached: 0n, completion: 0n, [tokenType]: tokenCount },
+      tokens: bucketOf(tokenType, tokenCount),
     })),
   );
   const positive = (count: bigint) => (count > 0n ? count : 0n);
   return entries.map((entry) => ({
     ...entry,
-    tokens: {
-      prompt: positive(entry.tokens.prompt),
-      prompt_cached: positive(entry.tokens.prompt_cached),
-      completion: positive(entry.tokens.completion),
-    },
+    tokens: mapBuckets((tokenType) => positive(entry.tokens[tokenType])),
   }));
 }
 

@@ -3,7 +3,7 @@ import { resolveModel } from '../prices/lookup.ts';
 import type { PriceBook } from '../prices/price-book.ts';
 import { type DeploymentType, normalizeModelName } from '../prices/rows.ts';
 import { splitAmount } from '../rating/rating.ts';
-import { TOKEN_TYPES, type TokenBuckets } from '../usage/tokens.ts';
+import { emptyBuckets, mapBuckets, sumBuckets, TOKEN_TYPES, type TokenBuckets } from '../usage/tokens.ts';
 
 /** Usage of one kind, as quotes add, change and price it. */
 export interface QuoteUsage {
@@ -56,13 +56,14 @@ export function scaleUsage(usage: readonly QuoteUsage[], { numerator, denominato
     const total = counts.reduce((sum, count) => sum + count, 0n);
     return splitAmount(divideHalfUp(total * numerator, denominator), counts);
   };
-  const counts = scaled(usage.flatMap(({ tokens }) => TOKEN_TYPES.map((tokenType) => tokens[tokenType])));
+  const parts = usage.flatMap(({ tokens }) => TOKEN_TYPES.map((tokenType) => tokens[tokenType]));
+  // Taken back in the order in which they were put in: entry by entry, and in each type by type.
+  const counts = scaled(parts).values();
   const requests = scaled(usage.map(({ requestCount }) => requestCount ?? 0n));
   return usage.map((entry, index) => {
-    const [prompt = 0n, cached = 0n, completion = 0n] = counts.slice(index * 3, index * 3 + 3);
     return {
       ...entry,
-      tokens: { prompt, prompt_cached: cached, completion },
+      tokens: mapBuckets(() => counts.next().value ?? 0n),
       ...(entry.requestCount === undefined ? {} : { requestCount: requests[index] ?? 0n }),
     };
   });
@@ -112,12 +113,12 @@ function swapModel(
 
 function recache(tokens: TokenBuckets, share: Ratio): TokenBuckets {
   const [cached = 0n, prompt = 0n] = splitByShare(tokens.prompt + tokens.prompt_cached, share);
-  return { prompt, prompt_cached: cached, completion: tokens.completion };
+  return { ...tokens, prompt, prompt_cached: cached };
 }
 
 function splitBatch(entry: QuoteUsage, share: Ratio): QuoteUsage[] {
-  const batch = { prompt: 0n, prompt_cached: 0n, completion: 0n };
-  const direct = { ...batch };
+  const batch = emptyBuckets();
+  const direct = emptyBuckets();
   for (const tokenType of TOKEN_TYPES) {
     const [inBatch = 0n, rest = 0n] = splitByShare(entry.tokens[tokenType], share);
     batch[tokenType] = inBatch;
@@ -174,11 +175,7 @@ export function usageKeyOf(entry: QuoteUsage): string {
 export function subtractUsage(after: readonly QuoteUsage[], before: readonly QuoteUsage[]): QuoteUsage[] {
   const negative = before.map((entry) => ({
     ...entry,
-    tokens: {
-      prompt: -entry.tokens.prompt,
-      prompt_cached: -entry.tokens.prompt_cached,
-      completion: -entry.tokens.completion,
-    },
+    tokens: mapBuckets((tokenType) => -entry.tokens[tokenType]),
     ...(entry.requestCount === undefined ? {} : { requestCount: -entry.requestCount }),
   }));
   return mergeUsage([...after, ...negative]);
@@ -186,8 +183,5 @@ export function subtractUsage(after: readonly QuoteUsage[], before: readonly Quo
 
 /** All tokens of all types. */
 export function countTokens(usage: readonly QuoteUsage[]): bigint {
-  return usage.reduce(
-    (sum, { tokens }) => sum + tokens.prompt + tokens.prompt_cached + tokens.completion,
-    0n,
-  );
+  return usage.reduce((sum, { tokens }) => sum + sumBuckets(tokens), 0n);
 }

@@ -2,6 +2,7 @@ import { formatPico } from '../money.ts';
 import { nearestNames } from '../near-names.ts';
 import type { PriceBook } from '../prices/price-book.ts';
 import { Refusal } from '../refusal.ts';
+import { bucketOf } from '../usage/tokens.ts';
 import type { UsageGroup } from './answer.ts';
 import type { MeasuredUsers, UsageBasis } from './ground.ts';
 import type { ObservedUsers } from './question.ts';
@@ -57,7 +58,7 @@ function toUsage(rows: ObservedUsers['features'][number]['users'][number], featu
       model,
       feature,
       deployment,
-      tokens: { prompt: 0n, prompt_cached: 0n, completion: 0n, [tokenType]: tokenCount },
+      tokens: bucketOf(tokenType, tokenCount),
     })),
   );
 }

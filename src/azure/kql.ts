@@ -1,6 +1,7 @@
+import { DIMENSION_NAMES, type DimensionName } from '../../pricing/usage/shape.ts';
 import { quoteKql } from './kql-literal.ts';
 import { datetime, eventBounds, halfOpen, validateQuery } from './kql-window.ts';
-import type { SourceQuery } from './source.ts';
+import type { SourceQuery, SourceRow } from './source.ts';
 
 /**
  * KQL is made here for the metrics tables and in kql-llm-log.ts for the request-level ones, and nowhere else.
@@ -10,14 +11,18 @@ import type { SourceQuery } from './source.ts';
 /** Where the metric rows are: `AppMetrics` of a workspace, or `customMetrics` of a classic resource. */
 export type MetricsSchema = 'AppMetrics' | 'customMetrics';
 
-/** Names of the custom dimensions, as the gateway policy writes them. */
-export interface DimensionNames {
-  subject: string;
-  tenant: string;
-  feature: string;
-  model: string;
-  deployment: string;
-}
+/** Names of the custom dimensions, as the gateway policy writes them; the tenant says whose a subject is. */
+export type DimensionNames = Record<DimensionName | 'tenant', string>;
+
+/** The dimensions of a row by its fields; the tenant's stands beside the subject's. */
+const ROW_DIMENSIONS = DIMENSION_NAMES.flatMap((name): [keyof SourceRow, keyof DimensionNames][] =>
+  name === 'subject'
+    ? [
+        [name, name],
+        ['tenantKey', 'tenant'],
+      ]
+    : [[name, name]],
+);
 
 export interface KqlOptions {
   schema: MetricsSchema;
@@ -58,19 +63,15 @@ const COLUMNS: Record<MetricsSchema, SchemaColumns> = {
 const NAMESPACE_DIMENSION = '_MS.MetricNamespace';
 
 /** Columns of a row query's answer, in order. */
-export const ROW_COLUMNS = [
+export const ROW_COLUMNS: readonly string[] = [
   'sourceItemId',
   'eventTime',
   'ingestedAt',
   'metricName',
   'tokenSum',
   'measurementCount',
-  'subject',
-  'tenantKey',
-  'feature',
-  'model',
-  'deployment',
-] as const;
+  ...ROW_DIMENSIONS.map(([field]) => field),
+];
 
 /** Columns of a summary query's answer, in order. */
 export const SUMMARY_COLUMNS = [
@@ -105,9 +106,11 @@ export function buildRowQuery(options: KqlOptions, query: SourceQuery): string {
       : [`where hash(${columns.itemId}, ${query.partition.count}) == ${query.partition.index}`]),
     `project sourceItemId = ${columns.itemId}, eventTime = tostring(${columns.time}), ` +
       `ingestedAt = tostring(ingestion_time()), metricName = ${columns.name}, tokenSum = ${columns.sum}, ` +
-      `measurementCount = ${columns.count}, subject = ${dimension(dimensions.subject)}, ` +
-      `tenantKey = ${dimension(dimensions.tenant)}, feature = ${dimension(dimensions.feature)}, ` +
-      `model = ${dimension(dimensions.model)}, deployment = ${dimension(dimensions.deployment)}`,
+      `measurementCount = ${columns.count}, ` +
+      // Windows of before a dimension was added were asked without it, and their texts are rebuilt.
+      ROW_DIMENSIONS.filter(([, name]) => dimensions[name] !== undefined)
+        .map(([field, name]) => `${field} = ${dimension(dimensions[name])}`)
+        .join(', '),
     'order by ingestedAt asc, sourceItemId asc',
     `take ${query.rowLimit + 1}`,
   ].join('\n| ');

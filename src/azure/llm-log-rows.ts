@@ -1,12 +1,13 @@
+import { byDimension, FIGURES } from '../../pricing/usage/shape.ts';
 import type { DimensionNames } from './kql.ts';
 import type { LogRequest, LogRow } from './log-request.ts';
 import type { RequestFacts, SourceRow } from './source.ts';
 
 /** The three counts of a log row, under the names that the metrics have: the collector knows no difference. */
 const METRICS = [
-  ['prompt', 'Prompt Tokens'],
-  ['completion', 'Completion Tokens'],
-  ['total', 'Total Tokens'],
+  ['prompt', FIGURES.prompt.metricNames[0]],
+  ['completion', FIGURES.completion.metricNames[0]],
+  ['total', FIGURES.total.metricNames[0]],
 ] as const;
 type Counts = Record<(typeof METRICS)[number][0], number>;
 
@@ -63,15 +64,14 @@ export function describeRequest(request: LogRequest, options: RequestRowOptions)
   const failed = (facts.responseCode ?? 0) >= 400;
   if (failed && !options.keepFailed) return [];
   const fault = failed ? 'request_failed' : 'no_token_count';
-  return [{ ...row(first, correlationId, 'Total Tokens', 0, 1), fault }];
+  return [{ ...row(first, correlationId, FIGURES.total.metricNames[0], 0, 1), fault }];
 }
 
 function describeCaller(request: LogRequest, first: LogRow, names: DimensionNames) {
   const metadata = request.gateway?.metadata ?? {};
   return {
-    subject: metadata[names.subject] ?? '',
+    ...byDimension((name) => metadata[names[name]] ?? ''),
     tenantKey: metadata[names.tenant] ?? '',
-    feature: metadata[names.feature] ?? '',
     // The served model has a version in its name; the policy says under which name it is priced.
     model: metadata[names.model] || first.servedModel,
     deployment: metadata[names.deployment] || first.deployment,
@@ -101,8 +101,9 @@ function describeFacts(request: LogRequest): RequestFacts {
 /** Rows that hold pieces of messages have no counts: null is none. */
 function readCounts(log: LogRow): Counts {
   const count = (value: LogRow['prompt']) => (typeof value === 'number' && isSound(value) ? value : 0);
-  const [prompt, completion] = [count(log.prompt), count(log.completion)];
-  return { prompt, completion, total: count(log.total) || prompt + completion };
+  const counts = { prompt: count(log.prompt), completion: count(log.completion) };
+  const sum = FIGURES.total.sumOf.reduce((total, figure) => total + counts[figure], 0);
+  return { ...counts, total: count(log.total) || sum };
 }
 
 function isSound(value: LogRow['prompt']): boolean {

@@ -1,5 +1,6 @@
 import type { HttpClient } from '@azure/core-rest-pipeline';
 import type { TokenCredential } from '@azure/identity';
+import { byDimension, DIMENSIONS } from '../../pricing/usage/shape.ts';
 import { DAY_MS } from '../platform/clock.ts';
 import type { Config } from '../platform/config.ts';
 import { TallystickError } from '../platform/errors.ts';
@@ -66,10 +67,7 @@ export function chooseTarget(config: Config): { target: LogsTarget; schema: Metr
 /** Names of the dimensions; metadata of the trace policy has the same. */
 export function describeDimensions(config: Config): DimensionNames {
   return {
-    subject: config.DIMENSION_SUBJECT,
     tenant: config.DIMENSION_CUSTOMER,
-    feature: config.DIMENSION_FEATURE,
-    model: config.DIMENSION_MODEL,
-    deployment: config.DIMENSION_DEPLOYMENT,
+    ...byDimension((name) => config[DIMENSIONS[name].variable]),
   };
 }

@@ -1,5 +1,9 @@
+import { byDimension } from '../../pricing/usage/shape.ts';
 import { UpstreamError } from '../platform/errors.ts';
+import { ROW_COLUMNS } from './kql.ts';
 import type { MetricSummary, SourceRow } from './source.ts';
+
+const PLACES = new Map(ROW_COLUMNS.map((column, place) => [column, place]));
 
 /**
  * One answer row of a row query (columns ROW_COLUMNS) as a SourceRow. Only what the collector could not work
@@ -7,9 +11,9 @@ import type { MetricSummary, SourceRow } from './source.ts';
  * @throws UpstreamError when either is missing: going on would count rows twice, or lose them
  */
 export function readSourceRow(cells: unknown[]): SourceRow {
-  const [itemId, eventTime, ingestedAt, metricName, sum, itemCount, ...dimensions] = cells;
-  const ingested = readInstant(ingestedAt);
-  const sourceItemId = readText(itemId);
+  const cell = (column: string) => cells[PLACES.get(column) ?? -1];
+  const ingested = readInstant(cell('ingestedAt'));
+  const sourceItemId = readText(cell('sourceItemId'));
   if (sourceItemId === '' || ingested === null) {
     throw new UpstreamError(
       `A metric row came without ${sourceItemId === '' ? 'its item id' : 'its ingestion time'}`,
@@ -17,24 +21,20 @@ export function readSourceRow(cells: unknown[]): SourceRow {
         system: 'azure',
         code: 'UPSTREAM_REJECTED',
         retry: false,
-        context: { metricName: readText(metricName), eventTime: readText(eventTime) },
+        context: { metricName: readText(cell('metricName')), eventTime: readText(cell('eventTime')) },
         fix: 'Run the row query of docs/azure.md in the portal: sourceItemId and ingestedAt must be filled.',
       },
     );
   }
-  const [subject, tenantKey, feature, model, deployment] = dimensions.map(readText);
   return {
     sourceItemId,
-    eventTime: readInstant(eventTime),
+    eventTime: readInstant(cell('eventTime')),
     ingestedAt: ingested,
-    metricName: readText(metricName),
-    sum: readCount(sum),
-    itemCount: readCount(itemCount),
-    subject: subject ?? '',
-    tenantKey: tenantKey ?? '',
-    feature: feature ?? '',
-    model: model ?? '',
-    deployment: deployment ?? '',
+    metricName: readText(cell('metricName')),
+    sum: readCount(cell('tokenSum')),
+    itemCount: readCount(cell('measurementCount')),
+    tenantKey: readText(cell('tenantKey')),
+    ...byDimension((name) => readText(cell(name))),
   };
 }
 

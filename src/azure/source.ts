@@ -1,3 +1,4 @@
+import type { UsageKey } from '../../pricing/usage/shape.ts';
 import type { TimeWindow } from '../platform/clock.ts';
 
 /**
@@ -38,7 +39,7 @@ export type SourceQueryResult =
   | { kind: 'split'; reason: 'row_limit' | 'partial' | 'timeout' | 'too_large' };
 
 /** One metric row as the source gave it; cells are not judged here. Absent dimensions are empty strings. */
-export interface SourceRow {
+export interface SourceRow extends UsageKey {
   sourceItemId: string;
   /** TimeGenerated; null when the source had none. */
   eventTime: Date | null;
@@ -48,11 +49,7 @@ export interface SourceRow {
   sum: number | string | null;
   /** Number of measurements in the row, i.e. of requests. */
   itemCount: number | string | null;
-  subject: string;
   tenantKey: string;
-  feature: string;
-  model: string;
-  deployment: string;
   /** What the adapter itself found wrong with the row, as a quarantine reason; the judgement begins with it. */
   fault?: string;
   /** Of rows that stand for a single request: what its log says beside the counts. */

@@ -1,4 +1,5 @@
 import { createRoute, z } from '@hono/zod-openapi';
+import { TOKEN_TYPES } from '../../pricing/usage/shape.ts';
 import { CustomerParams } from '../catalog/customer-routes.ts';
 import { getCustomer } from '../catalog/customers.ts';
 import { requireScope, securityOf } from '../identity/require-scope.ts';
@@ -22,7 +23,7 @@ const CarriedUsageSchema = z
       z.object({
         model: z.string(),
         feature: z.string(),
-        tokenType: z.enum(['prompt', 'prompt_cached', 'completion']),
+        tokenType: z.enum(TOKEN_TYPES),
         cause: z.string().openapi({ example: 'period_finalized' }),
         usedFrom: InstantSchema,
         usedTo: InstantSchema,

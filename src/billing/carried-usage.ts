@@ -1,7 +1,7 @@
 import { sql } from 'kysely';
+import type { TokenType } from '../../pricing/usage/shape.ts';
 import type { TimeWindow } from '../platform/clock.ts';
 import type { LedgerDatabase } from '../platform/database/database.ts';
-import type { TokenType } from '../platform/database/schema/schema.ts';
 import { CARRY_TO_NEXT_INVOICE } from './meter-pushes.ts';
 
 /** Usage that its own period's invoice cannot hold any more, as one item of the next invoice may name it. */

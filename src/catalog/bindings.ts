@@ -1,6 +1,6 @@
 import { sql } from 'kysely';
+import { isTokenType, TOKEN_TYPES_IN_WORDS, type TokenType } from '../../pricing/usage/shape.ts';
 import type { LedgerTransaction } from '../platform/database/database.ts';
-import type { TokenType } from '../platform/database/schema/schema.ts';
 import { LEGACY_METER_PREFIX } from '../stripe/port.ts';
 
 export interface MeterBinding {
@@ -12,7 +12,6 @@ export interface MeterBinding {
 
 /** How long the price of an ended item still says where usage of its time goes. */
 const ENDED_ITEMS_BIND = '70 days';
-const TOKEN_TYPES = new Set(['prompt', 'prompt_cached', 'completion']);
 
 interface BindingPrice {
   priceId: string;
@@ -65,10 +64,10 @@ function deriveBindings(prices: readonly BindingPrice[]): { bindings: MeterBindi
       continue;
     }
     if (model === null || tokenType === null) continue;
-    if (!TOKEN_TYPES.has(tokenType)) {
+    if (!isTokenType(tokenType)) {
       if (price.isActive)
         problems.push(
-          `Price ${price.priceId} has tallystick_token_type "${tokenType}"; use prompt, prompt_cached or completion.`,
+          `Price ${price.priceId} has tallystick_token_type "${tokenType}"; use ${TOKEN_TYPES_IN_WORDS}.`,
         );
       continue;
     }
@@ -76,7 +75,7 @@ function deriveBindings(prices: readonly BindingPrice[]): { bindings: MeterBindi
     const key = JSON.stringify([model, tokenType, feature]);
     const before = bindings.get(key);
     if (before === undefined) {
-      bindings.set(key, { model, tokenType: tokenType as TokenType, feature, stripeMeterId });
+      bindings.set(key, { model, tokenType, feature, stripeMeterId });
     } else if (price.isActive && before.stripeMeterId !== stripeMeterId) {
       problems.push(
         `Prices bind ${model} ${tokenType} to two meters, ${before.stripeMeterId} and ${stripeMeterId}; the first is used.`,

@@ -2,6 +2,14 @@ import { sql } from 'kysely';
 import type { CloseTokenTypeFigures } from '../../pricing/closing/certificate.ts';
 import { boundMeter } from '../catalog/bound-meter.ts';
 import type { LedgerDatabase } from '../platform/database/database.ts';
+import {
+  countItemRows,
+  keyColumns,
+  sumItemTokens,
+  sumTypedFigures,
+  tokenParts,
+  tokenPartsWithRows,
+} from '../usage/columns.ts';
 
 /** Whose usage, of what time. */
 export interface CloseTarget {
@@ -43,33 +51,25 @@ export async function readCloseFigures(
     member as (select target.*, s.subject from target join subjects s on s.customer_id = target.customer_id),
     items as (
       select m.invoice_id, date_trunc('hour', i.event_time, 'UTC') as window_start, i.event_time >= m.starts and i.event_time < m.ends as is_inside,
-        i.subject, i.feature, i.model, i.deployment, i.quarantine_reason is not null as is_held,
-        coalesce(sum(i.token_count) filter (where token_kind = 'prompt'), 0) as prompt,
-        coalesce(sum(i.token_count) filter (where token_kind = 'cached_prompt'), 0) as cached,
-        coalesce(sum(i.token_count) filter (where token_kind = 'completion'), 0) as completion,
-        count(*) filter (where token_kind = 'prompt') as prompt_rows, count(*) filter (where token_kind = 'cached_prompt') as cached_rows,
-        count(*) filter (where token_kind = 'completion') as completion_rows
+        ${keyColumns('i')}, i.quarantine_reason is not null as is_held, ${sumItemTokens('i')}, ${countItemRows('i')}
       from source_items i join member m on m.subject = i.subject
       where i.event_day >= ${from}::timestamptz::date - 1 and i.event_day <= ${to}::timestamptz::date + 1
         and i.event_time >= m.hour_starts and i.event_time < m.ends
-      group by 1, 2, 3, 4, 5, 6, 7, 8),
+      group by 1, 2, 3, ${keyColumns('i')}, is_held),
     events as (
       select m.invoice_id, e.window_start, date_trunc('minute', e.event_time) >= m.starts and date_trunc('minute', e.event_time) < m.ends as is_inside,
-        e.subject, e.feature, e.model, e.deployment, e.status = 'quarantined' as is_held, sum(prompt_token_count) as prompt,
-        sum(cached_prompt_token_count) as cached, sum(completion_token_count) as completion
+        ${keyColumns('e')}, e.status = 'quarantined' as is_held, ${sumTypedFigures('e')}
       from usage_events e join member m on m.subject = e.subject
       where e.kind = 'usage' and e.window_start >= m.hour_starts and e.window_start < m.ends
-      group by 1, 2, 3, 4, 5, 6, 7, 8),
+      group by 1, 2, 3, ${keyColumns('e')}, is_held),
     parts as (
       select t.invoice_id, t.window_start, t.is_inside, t.model, t.feature, part.token_type, part.tokens as source, part.row_count,
         case when t.is_held then part.tokens else 0 end as held, 0::numeric as event_tokens
-      from items t, lateral (values ('prompt', t.prompt - least(t.cached, t.prompt), t.prompt_rows),
-        ('prompt_cached', least(t.cached, t.prompt), t.cached_rows), ('completion', t.completion, t.completion_rows)) as part(token_type, tokens, row_count)
+      from items t, ${tokenPartsWithRows('t')}
       union all
       select t.invoice_id, t.window_start, t.is_inside, t.model, t.feature, part.token_type, 0, 0,
         case when t.is_held then part.tokens else 0 end, case when t.is_held then 0 else part.tokens end
-      from events t, lateral (values ('prompt', t.prompt - least(t.cached, t.prompt)),
-        ('prompt_cached', least(t.cached, t.prompt)), ('completion', t.completion)) as part(token_type, tokens)),
+      from events t, ${tokenParts('t')}),
     placed as (
       select p.invoice_id, binding.stripe_meter_id, p.token_type, p.source, p.row_count, p.held, p.event_tokens,
         0::numeric as metered, null::timestamptz as metered_hour, 0::numeric as pushed, 0::numeric as carried, 0::numeric as quarantined

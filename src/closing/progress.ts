@@ -1,6 +1,7 @@
 import { type RawBuilder, sql } from 'kysely';
 import type { CloseState } from '../billing/states.ts';
 import type { LedgerDatabase, LedgerTransaction } from '../platform/database/database.ts';
+import { countedTokens } from '../usage/columns.ts';
 
 const SECOND_MS = 1_000;
 const seconds = (milliseconds: number) => `${Math.round(milliseconds / SECOND_MS)} seconds`;
@@ -9,7 +10,7 @@ const seconds = (milliseconds: number) => `${Math.round(milliseconds / SECOND_MS
 const IS_UNSETTLED = sql`exists (
   select 1 from settlements s
   cross join lateral (
-    select sum(e.prompt_token_count + e.completion_token_count) as tokens, bool_or(e.status = 'pending') as has_pending
+    select sum(${countedTokens('e')}) as tokens, bool_or(e.status = 'pending') as has_pending
     from usage_events e join subjects b on b.subject = e.subject
     where b.customer_id = c.customer_id and e.window_start = s.window_start and e.kind = 'usage'
       and e.status in ('pending', 'sent', 'confirmed')) e

@@ -1,8 +1,8 @@
 import { sql } from 'kysely';
 import type { PricedKind, PriceSegment } from '../../pricing/prices/segments.ts';
+import type { TokenType } from '../../pricing/usage/shape.ts';
 import { addMs, DAY_MS, type TimeWindow } from '../platform/clock.ts';
 import type { LedgerTransaction } from '../platform/database/database.ts';
-import type { TokenType } from '../platform/database/schema/schema.ts';
 import { CUSTOMER_OF_COST } from './customers.ts';
 
 /** What a day cost, as far as it is known. */

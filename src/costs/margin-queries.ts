@@ -1,8 +1,8 @@
 import { sql } from 'kysely';
 import type { MarginEntry } from '../../pricing/rating/margin.ts';
+import type { TokenType } from '../../pricing/usage/shape.ts';
 import type { TimeWindow } from '../platform/clock.ts';
 import type { LedgerDatabase } from '../platform/database/database.ts';
-import type { TokenType } from '../platform/database/schema/schema.ts';
 import { CUSTOMER_OF_COST } from './customers.ts';
 
 /** Usage of one customer in one calendar month, with its cost as it is rated. */

@@ -1,13 +1,22 @@
 import type { MeterCreate, OpenMeter } from '@openmeter/sdk';
 import { z } from 'zod';
+import {
+  byDimension,
+  DATA_DIMENSIONS,
+  DIMENSIONS,
+  FIGURE_NAMES,
+  FIGURES,
+} from '../../pricing/usage/shape.ts';
 import { HOUR_MS, type TimeWindow } from '../platform/clock.ts';
 import { UpstreamError, ValidationError } from '../platform/errors.ts';
 import { callForJson, withQuery } from './answers.ts';
 import { errorOfAnswer } from './failures.ts';
 import { METER_SLUGS, type MeterHour, type MeterSlug, USAGE_EVENT_TYPE } from './port.ts';
 
-const SLUG_PREFIX = 'tallystick_';
-const GROUP_BY = { model: '$.model', feature: '$.feature', deployment: '$.deployment' };
+const GROUP_BY: Record<string, string> = Object.fromEntries(
+  DATA_DIMENSIONS.map((name) => [name, `$.${name}`]),
+);
+const PROPERTIES = new Map(FIGURE_NAMES.map((name) => [FIGURES[name].meterSlug, FIGURES[name].eventField]));
 const LIST_PAGE_SIZE = 1_000;
 
 const meterAnswer = z.object({
@@ -21,7 +30,7 @@ const meterAnswer = z.object({
 
 /** What each of our meters must be: the sum of one property of the usage event's data. */
 export function meterDefinition(slug: MeterSlug): MeterCreate {
-  const property = slug.slice(SLUG_PREFIX.length);
+  const property = PROPERTIES.get(slug) ?? slug;
   return {
     slug,
     name: `Tallystick: ${property.replaceAll('_', ' ')}`,
@@ -162,10 +171,9 @@ export async function queryHourly(
     }
     return {
       windowStart,
-      subject: row.subject ?? '',
-      model: row.groupBy?.model ?? '',
-      feature: row.groupBy?.feature ?? '',
-      deployment: row.groupBy?.deployment ?? '',
+      ...byDimension(
+        (name) => (DIMENSIONS[name].eventPlace === 'subject' ? row.subject : row.groupBy?.[name]) ?? '',
+      ),
       value: BigInt(row.value),
     };
   });

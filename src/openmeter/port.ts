@@ -1,3 +1,11 @@
+import {
+  type DataDimension,
+  FIGURE_NAMES,
+  FIGURES,
+  type FigureName,
+  type MeterSlug,
+  type UsageKey,
+} from '../../pricing/usage/shape.ts';
 import type { TimeWindow } from '../platform/clock.ts';
 
 /** OpenMeter as the jobs see it. */
@@ -25,15 +33,8 @@ export interface MeteringSystem {
 }
 
 /** Slugs of the meters Tallystick keeps in OpenMeter; each sums one property of the usage event's data. */
-export const METER_SLUGS = [
-  'tallystick_prompt_tokens',
-  'tallystick_cached_prompt_tokens',
-  'tallystick_completion_tokens',
-  'tallystick_reasoning_tokens',
-  'tallystick_total_tokens',
-  'tallystick_requests',
-] as const;
-export type MeterSlug = (typeof METER_SLUGS)[number];
+export const METER_SLUGS: readonly MeterSlug[] = FIGURE_NAMES.map((name) => FIGURES[name].meterSlug);
+export type { MeterSlug };
 
 /** CloudEvents `type` of every usage event. */
 export const USAGE_EVENT_TYPE = 'tallystick.usage';
@@ -44,24 +45,10 @@ export const USAGE_EVENT_SOURCE = 'tallystick';
  * `data` of a usage event. Numbers travel as strings, because OpenMeter re-marshals JSON numbers as float64.
  * As at the source, `prompt_tokens` includes cached and `completion_tokens` includes reasoning.
  */
-export interface UsageEventData {
-  model: string;
-  feature: string;
-  deployment: string;
-  prompt_tokens: string;
-  cached_prompt_tokens: string;
-  completion_tokens: string;
-  reasoning_tokens: string;
-  total_tokens: string;
-  requests: string;
-}
+export type UsageEventData = Record<DataDimension | (typeof FIGURES)[FigureName]['eventField'], string>;
 
-export interface MeterHour {
+export interface MeterHour extends UsageKey {
   windowStart: Date;
-  subject: string;
-  model: string;
-  feature: string;
-  deployment: string;
   /** An integer; a value that is not a safe integer is an UPSTREAM_REJECTED error, never rounded. */
   value: bigint;
 }

@@ -1,4 +1,6 @@
 import { divideHalfUp, divideUp, formatDecimal, groupDigits, parseDecimal } from '../../pricing/money.ts';
+import { isTokenType } from '../../pricing/usage/shape.ts';
+import { TOKEN_WORDS } from '../../pricing/usage/words.ts';
 
 export { groupDigits };
 
@@ -7,12 +9,6 @@ const CAPITALS = new Map([
   ['gpt', 'GPT'],
   ['dall', 'DALL'],
 ]);
-
-const TOKEN_WORDS: Record<string, string> = {
-  prompt: 'input tokens',
-  prompt_cached: 'cached input tokens',
-  completion: 'output tokens',
-};
 
 /** A model as people write it: `gpt-4o-mini` is `GPT-4o mini`, `o3-mini` is `o3 mini`. */
 export function modelInWords(model: string): string {
@@ -26,7 +22,7 @@ export function modelInWords(model: string): string {
 
 /** `gpt-4o` and `prompt` are `GPT-4o input tokens`. */
 export function usageInWords(model: string, tokenType: string): string {
-  return `${modelInWords(model)} ${TOKEN_WORDS[tokenType] ?? tokenType}`;
+  return `${modelInWords(model)} ${isTokenType(tokenType) ? TOKEN_WORDS[tokenType].customer : tokenType}`;
 }
 
 /**

@@ -1,8 +1,8 @@
 import { sql } from 'kysely';
 import type { RatePrice } from '../../pricing/rating/rate-price.ts';
+import type { TokenType } from '../../pricing/usage/shape.ts';
 import { readStoredPrice, type StoredPrice } from '../catalog/stored-price.ts';
 import type { LedgerDatabase } from '../platform/database/database.ts';
-import type { TokenType } from '../platform/database/schema/schema.ts';
 
 /** What a customer pays for one kind of usage: an active subscription item reached through a binding. */
 export interface SellRateRow {

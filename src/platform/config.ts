@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { DIMENSION_NAMES, DIMENSIONS, type DimensionVariable } from '../../pricing/usage/shape.ts';
 import { TallystickError } from './errors.ts';
 
 const LOOPBACK_HOSTS = new Set(['127.0.0.1', 'localhost', '[::1]']);
@@ -34,6 +35,10 @@ const dimension = z
   .min(1)
   .max(256)
   .refine((name) => !/[\p{Cc}]/u.test(name), { error: 'must not hold control characters' });
+/** One for each dimension of the key: its name in the gateway policy. */
+const keyDimensions = Object.fromEntries(
+  DIMENSION_NAMES.map((name) => [DIMENSIONS[name].variable, dimension.default(DIMENSIONS[name].policyName)]),
+) as Record<DimensionVariable, z.ZodDefault<typeof dimension>>;
 
 const svixSecrets = z
   .string()
@@ -63,11 +68,8 @@ const variablesSchema = z.object({
   AZURE_LOGS_ENDPOINT: url.default('https://api.loganalytics.io'),
   AZURE_LOGS_AUDIENCE: url.optional(),
   METRIC_NAMESPACE: z.string().max(256).optional(),
-  DIMENSION_SUBJECT: dimension.default('userId'),
   DIMENSION_CUSTOMER: dimension.default('tenantId'),
-  DIMENSION_FEATURE: dimension.default('featureArea'),
-  DIMENSION_MODEL: dimension.default('model'),
-  DIMENSION_DEPLOYMENT: dimension.default('deployment'),
+  ...keyDimensions,
   USAGE_SOURCE: z.enum(['metrics', 'llm-log'], { error: 'must be metrics or llm-log' }).default('metrics'),
   CONTROL_SOURCE: z
     .enum(['none', 'metrics', 'llm-log'], { error: 'must be none, metrics or llm-log' })

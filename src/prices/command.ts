@@ -4,6 +4,7 @@ import { type Command, Option } from 'commander';
 import { formatPriceCsv } from '../../pricing/prices/csv.ts';
 import type { PriceFileFormat } from '../../pricing/prices/file.ts';
 import { formatPriceYaml } from '../../pricing/prices/yaml.ts';
+import { TOKEN_TYPES } from '../../pricing/usage/tokens.ts';
 import { commandLineActor } from '../identity/command-line-caller.ts';
 import { systemClock } from '../platform/clock.ts';
 import { ValidationError } from '../platform/errors.ts';
@@ -57,7 +58,7 @@ function addAddCommand(prices: Command, frame: CommandFrame): void {
     .command('add')
     .description('add a price from a date on, or correct one')
     .requiredOption('--model <model>', 'the model')
-    .requiredOption('--kind <kind>', 'prompt, prompt_cached, completion, embedding, ...')
+    .requiredOption('--kind <kind>', `${[...TOKEN_TYPES, 'embedding'].join(', ')}, ...`)
     .requiredOption('--amount <amount>', 'exact decimal, or "retired"')
     .requiredOption('--reason <text>', 'why; kept with the change')
     .option('--unit <unit>', 'million_tokens unless said')

@@ -1,4 +1,5 @@
 import { z } from '@hono/zod-openapi';
+import { TOKEN_TYPES } from '../../pricing/usage/shape.ts';
 import { AmountSchema, TokenCountSchema } from '../platform/http/schemas.ts';
 
 /** An amount as decimal text, or why there is none. */
@@ -14,7 +15,7 @@ export const figures = {
   marginPercent: FigureSchema.openapi({ description: 'Of the price, to two decimals.' }),
 };
 
-export const TokenTypeSchema = z.enum(['prompt', 'prompt_cached', 'completion']);
+export const TokenTypeSchema = z.enum(TOKEN_TYPES);
 
 export const LineSchema = z.object({
   model: z.string(),

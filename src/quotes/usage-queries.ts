@@ -1,9 +1,9 @@
 import { sql } from 'kysely';
 import type { KindUsage, ObservedUsers } from '../../pricing/quotes/question.ts';
+import type { TokenType } from '../../pricing/usage/shape.ts';
 import { boundMeter } from '../catalog/bound-meter.ts';
 import { DAY_MS, type TimeWindow } from '../platform/clock.ts';
 import type { LedgerDatabase } from '../platform/database/database.ts';
-import type { TokenType } from '../platform/database/schema/schema.ts';
 import { billedAt } from '../usage/hours/hour-parts.ts';
 import { belongsTo } from '../usage/hours/queries.ts';
 

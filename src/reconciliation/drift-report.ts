@@ -1,7 +1,15 @@
 import { sql } from 'kysely';
+import { FIGURES, TOKEN_TYPES, type TokenType, TYPED_FIGURES } from '../../pricing/usage/shape.ts';
 import type { TimeWindow } from '../platform/clock.ts';
 import type { LedgerDatabase } from '../platform/database/database.ts';
-import type { TokenType } from '../platform/database/schema/schema.ts';
+import {
+  keyColumns,
+  sameKey,
+  sumItemTokens,
+  sumTypedFigures,
+  tokenParts,
+  typedColumns,
+} from '../usage/columns.ts';
 
 /** Why a customer-hour's source and bill differ; `quarantined` usage waits with a reason of its own. */
 export const DRIFT_REPORT_CLASSES = [
@@ -48,12 +56,15 @@ export interface DriftReportQuery {
 }
 
 /** By key and hour, because cached tokens are a part of prompt there and nowhere else. */
-const KEY = sql`window_start, subject, feature, model, deployment`;
+const KEY = sql`window_start, ${keyColumns()}`;
 
-/** Disjoint token types of the figures of a key, with cached held to be within prompt. */
-const DISJOINT = sql`lateral (values
-    ('prompt', t.prompt - least(t.cached, t.prompt)), ('prompt_cached', least(t.cached, t.prompt)), ('completion', t.completion)
-  ) as part(token_type, tokens)`;
+/** What a meter was last read to hold where it drifts, and else what the ledger sent. */
+const METERED = sql.raw(
+  TYPED_FIGURES.map((name) => {
+    const { column, meterSlug } = FIGURES[name];
+    return `coalesce(max(metered_value) filter (where meter_slug = '${meterSlug}'), max(e.${column}), 0) as ${column}`;
+  }).join(', '),
+);
 
 /** Reads one page of the report, ordered by hour, customer and token type, in one statement. */
 export async function readDriftReport(
@@ -64,36 +75,25 @@ export async function readDriftReport(
   const inWindow = (column: string) => sql`${sql.ref(column)} >= ${start} and ${sql.ref(column)} < ${end}`;
   const rows = await sql<DriftRow>`
     with items as (
-      select date_trunc('hour', event_time, 'UTC') as window_start, subject, feature, model, deployment,
-        quarantine_reason is not null as is_held,
-        coalesce(sum(token_count) filter (where token_kind = 'prompt'), 0) as prompt,
-        coalesce(sum(token_count) filter (where token_kind = 'cached_prompt'), 0) as cached,
-        coalesce(sum(token_count) filter (where token_kind = 'completion'), 0) as completion,
-        min(ingested_at) as since
+      select date_trunc('hour', event_time, 'UTC') as window_start, ${keyColumns()},
+        quarantine_reason is not null as is_held, ${sumItemTokens()}, min(ingested_at) as since
       from source_items
       where event_day >= ${start}::timestamptz::date - 1 and event_day <= ${end}::timestamptz::date + 1 and ${inWindow('event_time')}
-      group by 1, 2, 3, 4, 5, 6
+      group by 1, ${keyColumns()}, is_held
       union all
-      select window_start, subject, feature, model, deployment, false, prompt_token_count, cached_prompt_token_count,
-        completion_token_count, first_ingested_at
+      select ${KEY}, false, ${typedColumns()}, first_ingested_at
       from dropped_item_sums where ${inWindow('window_start')}),
     events as (
-      select ${KEY}, status = 'quarantined' as is_held, sum(prompt_token_count) as prompt,
-        sum(cached_prompt_token_count) as cached, sum(completion_token_count) as completion, min(created_at) as since
+      select ${KEY}, status = 'quarantined' as is_held, ${sumTypedFigures()}, min(created_at) as since
       from usage_events where ${inWindow('window_start')} and kind = 'usage'
       group by ${KEY}, status = 'quarantined'),
     drifting as (
-      select d.window_start, d.subject, d.feature, d.model, d.deployment,
-        coalesce(max(metered_value) filter (where meter_slug = 'tallystick_prompt_tokens'), max(e.prompt), 0) as prompt,
-        coalesce(max(metered_value) filter (where meter_slug = 'tallystick_cached_prompt_tokens'), max(e.cached), 0) as cached,
-        coalesce(max(metered_value) filter (where meter_slug = 'tallystick_completion_tokens'), max(e.completion), 0) as completion,
-        max(d.class) as class, min(d.first_seen_at) as since
-      from drifts d left join events e on not e.is_held and e.window_start = d.window_start and e.subject = d.subject
-        and e.feature = d.feature and e.model = d.model and e.deployment = d.deployment
+      select d.window_start, ${keyColumns('d')}, ${METERED}, max(d.class) as class, min(d.first_seen_at) as since
+      from drifts d left join events e on not e.is_held and e.window_start = d.window_start and ${sameKey('e', 'd')}
       where ${inWindow('d.window_start')} and d.resolved_at is null
-      group by 1, 2, 3, 4, 5),
+      group by d.window_start, ${keyColumns('d')}),
     hourly as (
-      select h.window_start, h.subject, h.feature, h.model, h.deployment, h.token_type, h.delta_token_count,
+      select h.window_start, ${keyColumns('h')}, h.token_type, h.delta_token_count,
         -- What an item of a later invoice bills, or a credit note gave back, is billed.
         case when l.late_item_id is null and c.credit_proposal_id is null then h.quarantine_reason end as quarantine_reason,
         case when l.state in ('created', 'invoiced') or c.credit_proposal_id is not null then 'delivered' else p.status end as push_status,
@@ -107,20 +107,20 @@ export async function readDriftReport(
       select t.window_start, t.subject, part.token_type, part.tokens as source, 0::numeric as metered, 0::numeric as billed,
         0::numeric as due, case when t.is_held then part.tokens else 0 end as held, null::text as class, t.since,
         false as is_refused, false as is_unproven
-      from items t, ${DISJOINT}
+      from items t, ${tokenParts('t')}
       union all
       select t.window_start, t.subject, part.token_type, 0, 0, 0, case when t.is_held then 0 else part.tokens end,
         case when t.is_held then part.tokens else 0 end, null, null, false, false
-      from events t, ${DISJOINT}
+      from events t, ${tokenParts('t')}
       union all
       select t.window_start, t.subject, part.token_type, 0, part.tokens, 0, 0, 0,
         -- Just seen, and not looked into yet: the repair waits for what is only late.
         coalesce(t.class, 'still_due'), t.since, false, false
-      from drifting t, ${DISJOINT}
+      from drifting t, ${tokenParts('t')}
       union all
       select h.window_start, h.subject, h.token_type, 0,
-        case when exists (select 1 from drifting d where d.window_start = h.window_start and d.subject = h.subject
-          and d.feature = h.feature and d.model = h.model and d.deployment = h.deployment) then 0 else h.delta_token_count end,
+        case when exists (select 1 from drifting d where d.window_start = h.window_start
+          and ${sameKey('d', 'h')}) then 0 else h.delta_token_count end,
         case when h.push_status = 'delivered' then h.delta_token_count else 0 end,
         -- Settled is no longer due as an event, and due as a push until it is delivered or held.
         case when h.push_status = 'delivered' or h.push_status = 'refused' or h.quarantine_reason is not null
@@ -134,7 +134,7 @@ export async function readDriftReport(
       from figures f left join subjects s on s.subject = f.subject
       where ${query.customerId}::text is null or s.customer_id = ${query.customerId}
       union all
-      select b.window_start, b.customer_id, coalesce(fed.token_type, 'prompt'), 0, 0,
+      select b.window_start, b.customer_id, coalesce(fed.token_type, ${TOKEN_TYPES[0]}), 0, 0,
         case when acknowledged.value = b.acknowledged_value then b.counted_value - b.acknowledged_value else 0 end, 0, 0,
         b.class, b.first_seen_at, false, false
       from billing_drifts b

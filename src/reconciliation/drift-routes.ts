@@ -1,4 +1,5 @@
 import { createRoute, z } from '@hono/zod-openapi';
+import { TOKEN_TYPES } from '../../pricing/usage/shape.ts';
 import { requireScope, securityOf } from '../identity/require-scope.ts';
 import { addMs, HOUR_MS } from '../platform/clock.ts';
 import { csvPage, toCsv, wantsCsv } from '../platform/http/csv.ts';
@@ -32,7 +33,7 @@ const DriftRowSchema = z
     windowStart: InstantSchema,
     windowEnd: InstantSchema,
     customerId: z.string().nullable().openapi({ description: 'null for subjects of no customer.' }),
-    tokenType: z.enum(['prompt', 'prompt_cached', 'completion']),
+    tokenType: z.enum(TOKEN_TYPES),
     source: TokenCountSchema.openapi({ description: 'Collected, also what is in quarantine.' }),
     metered: TokenCountSchema.openapi({ description: 'What OpenMeter held when it was last read.' }),
     billed: TokenCountSchema.openapi({

@@ -1,10 +1,11 @@
 import { sql } from 'kysely';
 import type { TimeWindow } from '../platform/clock.ts';
 import type { LedgerDatabase } from '../platform/database/database.ts';
+import { countedTokens, IS_COUNTED_ITEM, IS_PART_ITEM, keyColumns, partTokens } from '../usage/columns.ts';
 import type { DueHour } from '../usage/hours/settlements.ts';
 
 const HOUR_COLUMNS = sql`s.window_start as "windowStart", s.event_version as "eventVersion",
-  (select count(distinct (subject, feature, model, deployment))::int from usage_events e
+  (select count(distinct (${keyColumns()}))::int from usage_events e
    where e.window_start = s.window_start) as "keyCount"`;
 
 /**
@@ -82,27 +83,26 @@ export async function findSourceDifferences(
   const rows = await sql<SourceDifference>`
     with hours as (select * from unnest(${starts}::timestamptz[]) as hours(window_start)),
     source as (
-      select window_start, subject, model, sum(tokens)::bigint as tokens, sum(cached)::bigint as cached from (
+      select window_start, subject, model, sum(tokens)::bigint as tokens, sum(parts)::bigint as parts from (
         select date_trunc('hour', event_time, 'UTC') as window_start, subject, model,
-          case when token_kind in ('prompt', 'completion') then token_count else 0 end as tokens,
-          case when token_kind = 'cached_prompt' then token_count else 0 end as cached
+          case when ${IS_COUNTED_ITEM} then token_count else 0 end as tokens,
+          case when ${IS_PART_ITEM} then token_count else 0 end as parts
         from source_items
         where event_day = any(${days}::date[]) and usage_event_id is not null
           and date_trunc('hour', event_time, 'UTC') in (select window_start from hours)
         union all
-        select window_start, subject, model, prompt_token_count + completion_token_count, cached_prompt_token_count
+        select window_start, subject, model, ${countedTokens()}, ${partTokens()}
         from dropped_item_sums where window_start in (select window_start from hours)) known
       group by 1, 2, 3),
     events as (
-      select window_start, subject, model, sum(prompt_token_count + completion_token_count)::bigint as tokens,
-        sum(cached_prompt_token_count)::bigint as cached
+      select window_start, subject, model, sum(${countedTokens()})::bigint as tokens, sum(${partTokens()})::bigint as parts
       from usage_events where window_start in (select window_start from hours) and kind = 'usage'
       group by 1, 2, 3)
     select window_start as "windowStart", subject, coalesce(source.tokens, 0)::bigint as "sourceTokenCount",
       coalesce(events.tokens, 0)::bigint as "eventTokenCount"
     from source full join events using (window_start, subject, model)
     where coalesce(source.tokens, 0) <> coalesce(events.tokens, 0)
-      or coalesce(source.cached, 0) <> coalesce(events.cached, 0)
+      or coalesce(source.parts, 0) <> coalesce(events.parts, 0)
     order by 1, 2 limit 100`.execute(database);
   return rows.rows;
 }

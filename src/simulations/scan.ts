@@ -2,12 +2,12 @@ import { sql } from 'kysely';
 import type { PriceBook } from '../../pricing/prices/price-book.ts';
 import { priceBreaks } from '../../pricing/prices/segments.ts';
 import type { ScenarioCustomer, ScenarioKind, ScenarioUsage } from '../../pricing/simulations/scenario.ts';
+import type { TokenType } from '../../pricing/usage/shape.ts';
 import { CUSTOMER_OF_COST } from '../costs/customers.ts';
 import { readPurchases } from '../costs/provisioned/provisioned.ts';
 import { CustomerRateReader } from '../plans/customer-rates.ts';
 import type { TimeWindow } from '../platform/clock.ts';
 import type { LedgerTransaction } from '../platform/database/database.ts';
-import type { TokenType } from '../platform/database/schema/schema.ts';
 
 /** Rows of one answer, and customers whose rates are read together. Bound memory. */
 const FETCH_ROWS = 4_000;

@@ -1,10 +1,10 @@
 import { sql } from 'kysely';
 import type { RatePrice } from '../../pricing/rating/rate-price.ts';
+import type { TokenType } from '../../pricing/usage/shape.ts';
 import { CARRY_TO_NEXT_INVOICE } from '../billing/meter-pushes.ts';
 import { readStoredPrice, type StoredPrice } from '../catalog/stored-price.ts';
 import type { TimeWindow } from '../platform/clock.ts';
 import type { LedgerDatabase } from '../platform/database/database.ts';
-import type { TokenType } from '../platform/database/schema/schema.ts';
 import { IS_COLLECTION } from '../usage/collection/watermarks.ts';
 
 /** What a statement says of a subscription item beside its lines. */

@@ -1,10 +1,10 @@
 import { sql } from 'kysely';
+import type { TokenType } from '../../pricing/usage/shape.ts';
 import { billedUsage, unnestDays, unnestSlices } from '../billing/day-slices.ts';
 import { isSame, isStale, readFingerprints } from '../billing/day-sums.ts';
 import { boundMeter } from '../catalog/bound-meter.ts';
 import type { TimeWindow } from '../platform/clock.ts';
 import type { LedgerDatabase } from '../platform/database/database.ts';
-import type { TokenType } from '../platform/database/schema/schema.ts';
 import { billedAt } from '../usage/hours/hour-parts.ts';
 
 /** Tokens of one meter and day, as a statement divides them. */

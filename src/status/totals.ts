@@ -1,8 +1,9 @@
 import { sql } from 'kysely';
 import type { LedgerDatabase } from '../platform/database/database.ts';
 import { type LedgerSnapshot, readSnapshot } from '../platform/database/snapshot.ts';
+import { countedTokens, IS_COUNTED_ITEM } from '../usage/columns.ts';
 
-/** Where every token (prompt plus completion) that the ledger knows of stands. */
+/** Where every token that the ledger knows of stands. */
 export interface TokenTotals {
   collectedTokenCount: bigint;
   deliveredTokenCount: bigint;
@@ -30,14 +31,14 @@ export async function countTokens(snapshot: LedgerSnapshot): Promise<TokenTotals
   const one = async (query: ReturnType<typeof sql<{ total: bigint }>>) =>
     (await query.execute(snapshot)).rows[0]?.total ?? 0n;
   const collected = await one(sql`
-        select ((select coalesce(sum(token_count), 0) from source_items where token_kind in ('prompt', 'completion'))
+        select ((select coalesce(sum(token_count), 0) from source_items where ${IS_COUNTED_ITEM})
           + (select coalesce(sum(token_count), 0) from dropped_item_days))::bigint as total`);
   const delivered = await one(sql`
         select coalesce(sum(delta_token_count), 0)::bigint as total from meter_pushes where status = 'delivered'`);
   const unsent = await one(sql`
-        select coalesce(sum(prompt_token_count + completion_token_count), 0)::bigint as total from usage_events where status = 'pending' and kind = 'usage'`);
+        select coalesce(sum(${countedTokens()}), 0)::bigint as total from usage_events where status = 'pending' and kind = 'usage'`);
   const sent = await one(sql`
-        select coalesce(sum(prompt_token_count + completion_token_count), 0)::bigint as total
+        select coalesce(sum(${countedTokens()}), 0)::bigint as total
         from usage_events where status in ('sent', 'confirmed') and kind = 'usage'`);
   const settled = await one(
     sql`select coalesce(sum(delta_token_count), 0)::bigint as total from hourly_usage`,

@@ -1,4 +1,5 @@
 import type Stripe from 'stripe';
+import { isTokenType } from '../../pricing/usage/shape.ts';
 import { UpstreamError, ValidationError } from '../platform/errors.ts';
 import { toUpstreamError } from './errors.ts';
 import { type BillingMeter, type BillingMeterEvent, LEGACY_METER_PREFIX } from './port.ts';
@@ -7,7 +8,6 @@ import { type RetryPolicy, withRetry } from './retry.ts';
 
 /** The last version of the API that takes usage records. */
 const LEGACY_API_VERSION = '2025-02-24.acacia';
-const TOKEN_TYPES = ['prompt', 'prompt_cached', 'completion'];
 
 export function isLegacyMeter(meterId: string): boolean {
   return meterId.startsWith(LEGACY_METER_PREFIX);
@@ -19,7 +19,7 @@ export function isLegacyMeter(meterId: string): boolean {
  */
 export function legacyMeterIdOf(priceMetadata: Readonly<Record<string, string>>): string | null {
   const { tallystick_model: model, tallystick_token_type: tokenType, tallystick_feature } = priceMetadata;
-  if (!model || tokenType === undefined || !TOKEN_TYPES.includes(tokenType)) return null;
+  if (!model || tokenType === undefined || !isTokenType(tokenType)) return null;
   return `${LEGACY_METER_PREFIX}${JSON.stringify([model, tokenType, tallystick_feature ?? '*'])}`;
 }
 

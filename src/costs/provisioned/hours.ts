@@ -1,8 +1,8 @@
 import { sql } from 'kysely';
 import { allocateHour, createProvisionedCapacity, weightOf } from '../../../pricing/rating/provisioned.ts';
+import type { TokenType } from '../../../pricing/usage/shape.ts';
 import { addMs, HOUR_MS, type TimeWindow } from '../../platform/clock.ts';
 import type { LedgerTransaction } from '../../platform/database/database.ts';
-import type { TokenType } from '../../platform/database/schema/schema.ts';
 import { CUSTOMER_OF_COST } from '../customers.ts';
 import type { AllocatedCost, ProvisionedHours } from '../daily-costs.ts';
 import type { ProvisionedPurchase } from './provisioned.ts';

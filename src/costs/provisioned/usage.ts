@@ -1,5 +1,6 @@
 import { sql } from 'kysely';
 import { createProvisionedCapacity } from '../../../pricing/rating/provisioned.ts';
+import { TOKEN_TYPES } from '../../../pricing/usage/shape.ts';
 import { addMs, DAY_MS, floorToHour, HOUR_MS, type TimeWindow } from '../../platform/clock.ts';
 import type { LedgerDatabase } from '../../platform/database/database.ts';
 import type { ProvisionedPurchase } from './provisioned.ts';
@@ -26,6 +27,9 @@ export async function readPurchaseUse(
   window: TimeWindow,
 ): Promise<PurchaseUse> {
   const { weights } = createProvisionedCapacity(purchase.terms);
+  const weighed = TOKEN_TYPES.map(
+    (tokenType) => sql`when ${sql.lit(tokenType)} then ${String(weights[tokenType])}::numeric`,
+  );
   const startMs = Math.max(purchase.validFrom.getTime(), window.start.getTime());
   const endMs = Math.min(purchase.validUntil?.getTime() ?? Number.POSITIVE_INFINITY, window.end.getTime());
   if (startMs >= endMs) return { hourCount: 0, usedWeight: 0n, busiestWeight: 0n };
@@ -37,9 +41,7 @@ export async function readPurchaseUse(
         and lower(btrim(deployment)) = ${purchase.deployment}
       group by 1, 2),
     hours as (
-      select window_start, sum(tokens * case token_type when 'prompt' then ${String(weights.prompt)}::numeric
-        when 'prompt_cached' then ${String(weights.prompt_cached)}::numeric
-        else ${String(weights.completion)}::numeric end) as weight
+      select window_start, sum(tokens * case token_type ${sql.join(weighed, sql` `)} end) as weight
       from kinds group by 1)
     select coalesce(sum(weight), 0)::text as used, coalesce(max(weight), 0)::text as busiest from hours`.execute(
     database,

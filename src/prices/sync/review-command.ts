@@ -1,5 +1,6 @@
 import type { Command } from 'commander';
 import { PICO_DIGITS, parseDecimal } from '../../../pricing/money.ts';
+import { TOKEN_TYPES } from '../../../pricing/usage/tokens.ts';
 import { type CommandFrame, toQuery } from '../../platform/terminal/frame.ts';
 import { print, renderTable } from '../../platform/terminal/output.ts';
 import { renderChange } from './change-text.ts';
@@ -78,7 +79,7 @@ export function addPricesReviewCommands(prices: Command, frame: CommandFrame): v
     .option('--model <model>', 'the model, by its name in the price book')
     .option('--type <type>', 'global, data_zone, regional, batch, developer or provisioned', 'global')
     .option('--region <region>', 'an Azure region, a data zone, or *', '*')
-    .option('--kind <kind>', 'prompt, prompt_cached, completion, embedding, ...')
+    .option('--kind <kind>', `${[...TOKEN_TYPES, 'embedding'].join(', ')}, ...`)
     .option('--nothing', 'it means nothing, whatever the mapping file says')
     .requiredOption('--note <text>', 'where you read what it is; kept')
     .option('--json', 'print as JSON')

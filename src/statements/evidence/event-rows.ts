@@ -1,16 +1,14 @@
 import { sql } from 'kysely';
+import type { TokenKind, UsageFigures, UsageKey } from '../../../pricing/usage/shape.ts';
 import type { QueryRecipe } from '../../azure/source.ts';
 import type { LedgerDatabase } from '../../platform/database/database.ts';
+import { keyColumns, sameKey, selectFigures, selectKey, tokensOfType } from '../../usage/columns.ts';
 import { type EvidenceOf, usageRowsOf } from './hours.ts';
 
 /** A usage event, with those of its tokens that a line bills. */
-export interface EvidenceEvent {
+export interface EvidenceEvent extends UsageKey {
   usageEventId: string;
   eventTime: Date;
-  subject: string;
-  model: string;
-  feature: string;
-  deployment: string;
   tokenCount: bigint;
   requestCount: bigint;
   status: string;
@@ -26,27 +24,23 @@ export interface EvidenceEventSums {
   elsewhereTokenCount: bigint;
 }
 
-/** Tokens of an event that are of one type; the types are disjoint, and cached ones are a part of the prompt. */
-const TOKENS_OF_TYPE = sql`case key.token_type
-  when 'prompt' then event.prompt_token_count - event.cached_prompt_token_count
-  when 'prompt_cached' then event.cached_prompt_token_count
-  else event.completion_token_count end`;
+const TOKENS_OF_TYPE = tokensOfType('event', 'key.token_type');
 
 /** Keys and parts of the hour that the line bills, and the events behind them. */
 function eventsOf(of: EvidenceOf, windowStart: Date) {
   return sql`key as (
-      select distinct usage.window_start, usage.subject, usage.feature, usage.model, usage.deployment, usage.token_type,
+      select distinct usage.window_start, ${keyColumns('usage')}, usage.token_type,
         usage.part_start_minute, usage.part_end_minute
       from hourly_usage usage where usage.window_start = ${windowStart} and ${usageRowsOf(of)}),
     event as (
-      select event.usage_event_id, event.event_time, event.subject, event.model, event.feature, event.deployment,
-        event.request_count, event.status, sum(${TOKENS_OF_TYPE})::bigint as token_count
-      from key join usage_events event on event.window_start = key.window_start and event.subject = key.subject
-        and event.feature = key.feature and event.model = key.model and event.deployment = key.deployment
+      select event.usage_event_id, event.event_time, ${keyColumns('event')}, event.request_count, event.status,
+        sum(${TOKENS_OF_TYPE})::bigint as token_count
+      from key join usage_events event on event.window_start = key.window_start and ${sameKey('event', 'key')}
         and event.event_time >= key.window_start + make_interval(mins => key.part_start_minute)
         and event.event_time < key.window_start + make_interval(mins => key.part_end_minute)
       where event.kind = 'usage' and event.status in ('sent', 'confirmed')
-      group by 1, 2, 3, 4, 5, 6, 7, 8 having sum(${TOKENS_OF_TYPE}) <> 0)`;
+      group by event.usage_event_id, event.event_time, ${keyColumns('event')}, event.request_count, event.status
+      having sum(${TOKENS_OF_TYPE}) <> 0)`;
 }
 
 /** Events of one hour of a line, in the order of time and id. */
@@ -58,8 +52,7 @@ export async function readEvidenceEvents(
   const { after } = page;
   const rows = await sql<EvidenceEvent>`
     with ${eventsOf(of, page.windowStart)}
-    select usage_event_id as "usageEventId", event_time as "eventTime", subject, model, feature, deployment,
-      token_count as "tokenCount", request_count as "requestCount", status
+    select usage_event_id as "usageEventId", event_time as "eventTime", ${selectKey()}, token_count as "tokenCount", request_count as "requestCount", status
     from event
     where ${after === null ? sql`true` : sql`(event_time, usage_event_id) > (${after.eventTime}::timestamptz, ${after.usageEventId}::text)`}
     order by event_time, usage_event_id limit ${page.limit}`.execute(database);
@@ -77,29 +70,19 @@ export async function sumEvidenceEvents(
       (select coalesce(sum(token_count), 0)::bigint from event) as "eventTokenCount",
       coalesce(sum(usage.delta_token_count) filter (where ${usageRowsOf(of)}), 0)::bigint as "tokenCount",
       coalesce(sum(usage.delta_token_count) filter (where not coalesce(${usageRowsOf(of)}, false)), 0)::bigint as "elsewhereTokenCount"
-    from key join hourly_usage usage on usage.window_start = key.window_start and usage.subject = key.subject
-      and usage.feature = key.feature and usage.model = key.model and usage.deployment = key.deployment
+    from key join hourly_usage usage on usage.window_start = key.window_start and ${sameKey('usage', 'key')}
       and usage.token_type = key.token_type and usage.part_start_minute = key.part_start_minute
       and usage.part_end_minute = key.part_end_minute`.execute(database);
   return rows.rows[0] ?? { eventCount: 0, eventTokenCount: 0n, tokenCount: 0n, elsewhereTokenCount: 0n };
 }
 
 /** An event as it was sent, with what its source rows must sum to. */
-export interface EvidenceEventFacts {
+export interface EvidenceEventFacts extends UsageKey, UsageFigures {
   usageEventId: string;
   eventTime: Date;
   windowStart: Date;
-  subject: string;
-  model: string;
-  feature: string;
-  deployment: string;
   status: string;
   sentAt: Date | null;
-  promptTokenCount: bigint;
-  cachedPromptTokenCount: bigint;
-  completionTokenCount: bigint;
-  reasoningTokenCount: bigint;
-  requestCount: bigint;
 }
 
 /** One event, if the line bills something of it; else null. */
@@ -109,15 +92,12 @@ export async function readEvidenceEvent(
   usageEventId: string,
 ): Promise<EvidenceEventFacts | null> {
   const rows = await sql<EvidenceEventFacts>`
-    select usage_event_id as "usageEventId", event_time as "eventTime", window_start as "windowStart", subject, model,
-      feature, deployment, status, sent_at as "sentAt", prompt_token_count as "promptTokenCount",
-      cached_prompt_token_count as "cachedPromptTokenCount", completion_token_count as "completionTokenCount",
-      reasoning_token_count as "reasoningTokenCount", request_count as "requestCount"
+    select usage_event_id as "usageEventId", event_time as "eventTime", window_start as "windowStart", ${selectKey()},
+      status, sent_at as "sentAt", ${selectFigures()}
     from usage_events event
     where usage_event_id = ${usageEventId} and kind = 'usage' and exists (
       select 1 from hourly_usage usage
-      where usage.window_start = event.window_start and usage.subject = event.subject and usage.feature = event.feature
-        and usage.model = event.model and usage.deployment = event.deployment
+      where usage.window_start = event.window_start and ${sameKey('usage', 'event')}
         and event.event_time >= usage.window_start + make_interval(mins => usage.part_start_minute)
         and event.event_time < usage.window_start + make_interval(mins => usage.part_end_minute)
         and ${usageRowsOf(of)})`.execute(database);
@@ -128,7 +108,7 @@ export async function readEvidenceEvent(
 export interface EvidenceSourceItem {
   sourceItemId: string;
   metricName: string;
-  tokenKind: 'prompt' | 'cached_prompt' | 'completion' | 'reasoning' | 'total' | 'unknown';
+  tokenKind: TokenKind;
   tokenCount: bigint;
   requestCount: bigint;
   eventTime: Date | null;

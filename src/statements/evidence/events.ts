@@ -1,4 +1,5 @@
 import { createRoute } from '@hono/zod-openapi';
+import { FIGURES, keyOf, SOURCE_FIGURES, type SourceFigure } from '../../../pricing/usage/shape.ts';
 import { buildQueryText } from '../../azure/query-templates.ts';
 import { requireScope, securityOf } from '../../identity/require-scope.ts';
 import { TallystickError } from '../../platform/errors.ts';
@@ -112,15 +113,8 @@ export function addEvidenceEventRoutes(api: Api, dependencies: StatementDependen
     if (event === null) throw noEvent(usageEventId, lineId);
     const { items, queries } = await readEvidenceSource(database, event);
     const source = sumByKind(items);
-    const own = {
-      prompt: event.promptTokenCount,
-      cachedPrompt: event.cachedPromptTokenCount,
-      completion: event.completionTokenCount,
-      reasoning: event.reasoningTokenCount,
-    };
-    const differs = (['prompt', 'cachedPrompt', 'completion', 'reasoning'] as const).find(
-      (kind) => own[kind] !== source[kind],
-    );
+    const own = bySourceFigure((name) => event[FIGURES[name].property]);
+    const differs = SOURCE_FIGURES.find((name) => own[name] !== source[name]);
     const agreement = compareLevels(own[differs ?? 'prompt'], source[differs ?? 'prompt'], () =>
       items.length === 0
         ? 'Its source rows are not kept any more: single rows go once they are billed and old (LEDGER_RETENTION_DAYS).'
@@ -133,13 +127,10 @@ export function addEvidenceEventRoutes(api: Api, dependencies: StatementDependen
         usageEventId,
         eventTime: event.eventTime.toISOString(),
         windowStart: event.windowStart.toISOString(),
-        subject: event.subject,
-        model: event.model,
-        feature: event.feature,
-        deployment: event.deployment,
+        ...keyOf(event),
         sentAt: event.sentAt?.toISOString() ?? null,
-        tokenCounts: inText(own),
-        sourceTokenCounts: inText(source),
+        tokenCounts: bySourceFigure((name) => String(own[name])),
+        sourceTokenCounts: bySourceFigure((name) => String(source[name])),
         agreement,
         items: items.map((item) => ({
           sourceItemId: item.sourceItemId,
@@ -169,27 +160,16 @@ export function addEvidenceEventRoutes(api: Api, dependencies: StatementDependen
   });
 }
 
-type Figures = Record<'prompt' | 'cachedPrompt' | 'completion' | 'reasoning', bigint>;
-
-function sumByKind(items: readonly EvidenceSourceItem[]): Figures {
-  const sumOf = (kind: EvidenceSourceItem['tokenKind']) =>
-    items.filter(({ tokenKind }) => tokenKind === kind).reduce((sum, { tokenCount }) => sum + tokenCount, 0n);
-  return {
-    prompt: sumOf('prompt'),
-    cachedPrompt: sumOf('cached_prompt'),
-    completion: sumOf('completion'),
-    reasoning: sumOf('reasoning'),
-  };
+function sumByKind(items: readonly EvidenceSourceItem[]): Record<SourceFigure, bigint> {
+  return bySourceFigure((name) =>
+    items
+      .filter(({ tokenKind }) => tokenKind === FIGURES[name].tokenKind)
+      .reduce((sum, { tokenCount }) => sum + tokenCount, 0n),
+  );
 }
 
-function inText(figures: Figures): Record<keyof Figures, string> {
-  const { prompt, cachedPrompt, completion, reasoning } = figures;
-  return {
-    prompt: String(prompt),
-    cachedPrompt: String(cachedPrompt),
-    completion: String(completion),
-    reasoning: String(reasoning),
-  };
+function bySourceFigure<Value>(read: (name: SourceFigure) => Value): Record<SourceFigure, Value> {
+  return Object.fromEntries(SOURCE_FIGURES.map((name) => [name, read(name)])) as Record<SourceFigure, Value>;
 }
 
 function readEventCursor(cursor: string): { eventTime: Date; usageEventId: string } {

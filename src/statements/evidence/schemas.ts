@@ -1,4 +1,5 @@
 import { z } from '@hono/zod-openapi';
+import { byDimension, SOURCE_FIGURES, type SourceFigure } from '../../../pricing/usage/shape.ts';
 import {
   AmountSchema,
   CurrencySchema,
@@ -109,10 +110,7 @@ export const EvidenceEventsSchema = z
       z.object({
         usageEventId: z.string(),
         eventTime: InstantSchema,
-        subject: z.string(),
-        model: z.string(),
-        feature: z.string(),
-        deployment: z.string(),
+        ...byDimension(() => z.string()),
         tokenCount: TokenCountSchema.openapi({ description: 'Of the kind that this line bills.' }),
         requestCount: TokenCountSchema,
         status: z.string(),
@@ -123,12 +121,12 @@ export const EvidenceEventsSchema = z
   })
   .openapi('EvidenceEvents');
 
-const FiguresSchema = z.object({
-  prompt: TokenCountSchema,
-  cachedPrompt: TokenCountSchema,
-  completion: TokenCountSchema,
-  reasoning: TokenCountSchema,
-});
+const FiguresSchema = z.object(
+  Object.fromEntries(SOURCE_FIGURES.map((name) => [name, TokenCountSchema])) as Record<
+    SourceFigure,
+    typeof TokenCountSchema
+  >,
+);
 
 export const EvidenceSourceSchema = z
   .object({
@@ -137,10 +135,7 @@ export const EvidenceSourceSchema = z
     usageEventId: z.string(),
     eventTime: InstantSchema,
     windowStart: InstantSchema,
-    subject: z.string(),
-    model: z.string(),
-    feature: z.string(),
-    deployment: z.string(),
+    ...byDimension(() => z.string()),
     sentAt: InstantSchema.nullable(),
     tokenCounts: FiguresSchema.openapi({ description: 'As at the source: cached is a part of prompt.' }),
     sourceTokenCounts: FiguresSchema,

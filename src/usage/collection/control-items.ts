@@ -1,8 +1,22 @@
 import { sql } from 'kysely';
 import { floorToHour } from '../../platform/clock.ts';
 import type { LedgerDatabase } from '../../platform/database/database.ts';
+import {
+  assignments,
+  namesOf,
+  type RowFields,
+  textField,
+  unnestRows,
+} from '../../platform/database/unnest-rows.ts';
 import { ensurePartitions } from './partitions.ts';
-import { type SourceItem, toJson } from './source-items.ts';
+import { ITEM_FIELDS, ITEM_KEY, type SourceItem } from './source-items.ts';
+
+const CONTROL_FIELDS: RowFields<SourceItem> = {
+  ...ITEM_FIELDS,
+  fault: textField((item) => item.quarantineReason),
+};
+/** What a later reading of an item replaces. */
+const READ_COLUMNS = Object.keys(CONTROL_FIELDS).filter((column) => !ITEM_KEY.includes(column));
 
 /** One slice of the control source; nothing in it ever bills. */
 export interface ControlSlice {
@@ -39,31 +53,10 @@ export async function commitControlSlice(
     }
     if (items.length === 0) return 0;
     const written = await sql`
-      insert into control_items as known (source, event_day, source_item_id, metric_name, event_time, ingested_at,
-        subject, tenant_key, feature, model, deployment, token_kind, token_count, request_count, fault,
-        request_facts, collected_at)
-      select ${source}, told.*, ${now}::timestamptz from unnest(
-        ${items.map((item) => item.eventDay)}::date[],
-        ${items.map((item) => item.row.sourceItemId)}::text[],
-        ${items.map((item) => item.row.metricName)}::text[],
-        ${items.map((item) => item.row.eventTime?.toISOString() ?? null)}::timestamptz[],
-        ${items.map((item) => item.row.ingestedAt.toISOString())}::timestamptz[],
-        ${items.map((item) => item.row.subject)}::text[],
-        ${items.map((item) => item.row.tenantKey)}::text[],
-        ${items.map((item) => item.row.feature)}::text[],
-        ${items.map((item) => item.row.model)}::text[],
-        ${items.map((item) => item.row.deployment)}::text[],
-        ${items.map((item) => item.tokenKind)}::text[],
-        ${items.map((item) => String(item.tokenCount))}::bigint[],
-        ${items.map((item) => String(item.requestCount))}::bigint[],
-        ${items.map((item) => item.quarantineReason)}::text[],
-        ${items.map(({ row }) => (row.request === undefined ? null : toJson(row.request)))}::jsonb[]) as told
+      insert into control_items as known (source, ${namesOf(CONTROL_FIELDS)}, collected_at)
+      select ${source}, told.*, ${now}::timestamptz from ${unnestRows('told', items, CONTROL_FIELDS)}
       on conflict (source, event_day, source_item_id, metric_name) do update
-        set event_time = excluded.event_time, ingested_at = excluded.ingested_at, subject = excluded.subject,
-            tenant_key = excluded.tenant_key, feature = excluded.feature, model = excluded.model,
-            deployment = excluded.deployment, token_kind = excluded.token_kind, token_count = excluded.token_count,
-            request_count = excluded.request_count, fault = excluded.fault, request_facts = excluded.request_facts,
-            collected_at = excluded.collected_at
+        set ${assignments([...READ_COLUMNS, 'collected_at'], 'excluded')}
         where known.fault is not null`.execute(transaction);
     return Number(written.numAffectedRows ?? 0n);
   });

@@ -1,5 +1,7 @@
 import { type RawBuilder, sql } from 'kysely';
+import { FIGURES, TYPED_FIGURES } from '../../../pricing/usage/shape.ts';
 import type { LedgerDatabase, LedgerTransaction } from '../../platform/database/database.ts';
+import { IS_COUNTED_ITEM, keyColumns, sumItemTokens, typedColumns } from '../columns.ts';
 import { type ItemTable, lockPartitionMaking, partitionName } from './partitions.ts';
 
 /** How long the collectors may be kept waiting for a partition to go. */
@@ -105,27 +107,27 @@ async function isPending(transaction: LedgerTransaction, day: string): Promise<b
   return result.rows[0]?.pending === true;
 }
 
+const ADDED_TOKENS = sql.raw(
+  TYPED_FIGURES.map((name) => FIGURES[name].column)
+    .map((column) => `${column} = known.${column} + excluded.${column}`)
+    .join(', '),
+);
+
 /** Adds the day's items to its sums. @returns how many there were */
 async function keepSums(transaction: LedgerTransaction, day: string, now: Date): Promise<number> {
   await sql`
-    insert into dropped_item_sums as known (window_start, subject, feature, model, deployment, prompt_token_count,
-      cached_prompt_token_count, completion_token_count, first_ingested_at)
-    select date_trunc('hour', event_time, 'UTC'), subject, feature, model, deployment,
-      coalesce(sum(token_count) filter (where token_kind = 'prompt'), 0),
-      coalesce(sum(token_count) filter (where token_kind = 'cached_prompt'), 0),
-      coalesce(sum(token_count) filter (where token_kind = 'completion'), 0), min(ingested_at)
+    insert into dropped_item_sums as known (window_start, ${keyColumns()}, ${typedColumns()}, first_ingested_at)
+    select date_trunc('hour', event_time, 'UTC') as hour, ${keyColumns()}, ${sumItemTokens()}, min(ingested_at)
     from source_items where event_day = ${day}::date and usage_event_id is not null
-    group by 1, 2, 3, 4, 5 order by 1, 2, 3, 4, 5
-    on conflict (window_start, subject, feature, model, deployment) do update
-      set prompt_token_count = known.prompt_token_count + excluded.prompt_token_count,
-          cached_prompt_token_count = known.cached_prompt_token_count + excluded.cached_prompt_token_count,
-          completion_token_count = known.completion_token_count + excluded.completion_token_count,
+    group by hour, ${keyColumns()} order by hour, ${keyColumns()}
+    on conflict (window_start, ${keyColumns()}) do update
+      set ${ADDED_TOKENS},
           first_ingested_at = least(known.first_ingested_at, excluded.first_ingested_at)`.execute(
     transaction,
   );
   const kept = await sql<{ item_count: bigint }>`
     insert into dropped_item_days as known (event_day, item_count, token_count, dropped_at)
-    select ${day}::date, count(*), coalesce(sum(token_count) filter (where token_kind in ('prompt', 'completion')), 0), ${now}
+    select ${day}::date, count(*), coalesce(sum(token_count) filter (where ${IS_COUNTED_ITEM}), 0), ${now}
     from source_items where event_day = ${day}::date and usage_event_id is not null
     on conflict (event_day) do update set item_count = known.item_count + excluded.item_count,
       token_count = known.token_count + excluded.token_count, dropped_at = excluded.dropped_at

@@ -1,6 +1,8 @@
 import { sql } from 'kysely';
+import { keyOf, type TokenKind, type UsageKey } from '../../../pricing/usage/shape.ts';
 import type { LedgerDatabase } from '../../platform/database/database.ts';
-import type { SourceItem, TokenKind } from './source-items.ts';
+import { selectKey } from '../columns.ts';
+import type { SourceItem } from './source-items.ts';
 
 /**
  * The source items that a usage event was made from. Looks through every day, because nothing that the event's own row
@@ -10,23 +12,21 @@ export async function readItemsOfEvent(
   database: LedgerDatabase,
   usageEventId: string,
 ): Promise<SourceItem[]> {
-  const found = await sql<{
-    event_day: string;
-    source_item_id: string;
-    metric_name: string;
-    event_time: Date;
-    ingested_at: Date;
-    subject: string;
-    tenant_key: string;
-    feature: string;
-    model: string;
-    deployment: string;
-    token_kind: TokenKind;
-    token_count: bigint;
-    request_count: bigint;
-  }>`
-    select event_day, source_item_id, metric_name, event_time, ingested_at, subject, tenant_key, feature, model,
-      deployment, token_kind, token_count, request_count
+  const found = await sql<
+    UsageKey & {
+      event_day: string;
+      source_item_id: string;
+      metric_name: string;
+      event_time: Date;
+      ingested_at: Date;
+      tenant_key: string;
+      token_kind: TokenKind;
+      token_count: bigint;
+      request_count: bigint;
+    }
+  >`
+    select event_day, source_item_id, metric_name, event_time, ingested_at, tenant_key, ${selectKey()}, token_kind,
+      token_count, request_count
     from source_items where usage_event_id = ${usageEventId}`.execute(database);
   return found.rows.map((row) => ({
     row: {
@@ -36,11 +36,8 @@ export async function readItemsOfEvent(
       metricName: row.metric_name,
       sum: String(row.token_count),
       itemCount: String(row.request_count),
-      subject: row.subject,
       tenantKey: row.tenant_key,
-      feature: row.feature,
-      model: row.model,
-      deployment: row.deployment,
+      ...keyOf(row),
     },
     eventDay: row.event_day,
     tokenKind: row.token_kind,

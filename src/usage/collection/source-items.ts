@@ -1,8 +1,17 @@
 import { sql } from 'kysely';
+import type { TokenKind } from '../../../pricing/usage/shape.ts';
 import type { SourceRow } from '../../azure/source.ts';
 import type { LedgerDatabase, LedgerTransaction } from '../../platform/database/database.ts';
-
-export type TokenKind = 'prompt' | 'cached_prompt' | 'completion' | 'reasoning' | 'total' | 'unknown';
+import {
+  bigintField,
+  fieldOf,
+  instantField,
+  namesOf,
+  type RowFields,
+  textField,
+  unnestRows,
+} from '../../platform/database/unnest-rows.ts';
+import { keyFields } from '../columns.ts';
 
 /** A source row after judgement: either it feeds a usage event, or it waits in quarantine with a reason. */
 export interface SourceItem {
@@ -48,6 +57,33 @@ export async function findKnownItems(
   );
 }
 
+/** What an item is known by. */
+export const ITEM_KEY = ['event_day', 'source_item_id', 'metric_name'];
+
+/** What every table of items holds of one. */
+export const ITEM_FIELDS: RowFields<SourceItem> = {
+  event_day: fieldOf('date', (item) => item.eventDay),
+  source_item_id: textField((item) => item.row.sourceItemId),
+  metric_name: textField((item) => item.row.metricName),
+  event_time: instantField((item) => item.row.eventTime),
+  ingested_at: instantField((item) => item.row.ingestedAt),
+  tenant_key: textField((item) => item.row.tenantKey),
+  ...keyFields<SourceItem>((item) => item.row),
+  token_kind: textField((item) => item.tokenKind),
+  token_count: bigintField((item) => item.tokenCount),
+  request_count: bigintField((item) => item.requestCount),
+  request_facts: fieldOf('jsonb', ({ row }) => (row.request === undefined ? null : toJson(row.request))),
+};
+
+const NEW_ITEM_FIELDS: RowFields<SourceItem> = {
+  ...ITEM_FIELDS,
+  usage_event_id: textField((item) => item.usageEventId),
+  quarantine_reason: textField((item) => item.quarantineReason),
+  raw: fieldOf('jsonb', (item) =>
+    item.quarantineReason === null ? null : rawJson(item.original ?? item.row),
+  ),
+};
+
 /** The primary key of an item as one text. Postgres keeps no NUL, so none stands in what it parts. */
 export function itemKey(eventDay: string, sourceItemId: string, metricName: string): string {
   return `${eventDay}\u0000${sourceItemId}\u0000${metricName}`;
@@ -61,31 +97,10 @@ export async function insertSourceItems(
 ): Promise<number> {
   if (items.length === 0) return 0;
   const inserted = await sql`
-    insert into source_items (event_day, source_item_id, metric_name, event_time, ingested_at, subject, tenant_key,
-      feature, model, deployment, token_kind, token_count, request_count, usage_event_id, quarantine_reason, raw,
-      request_facts, collection_window_id, quarantine_number)
-    select item.*, ${collectionWindowId}::bigint,
+    insert into source_items (${namesOf(NEW_ITEM_FIELDS)}, collection_window_id, quarantine_number)
+    select ${namesOf(NEW_ITEM_FIELDS)}, ${collectionWindowId}::bigint,
       case when quarantine_reason is not null then nextval('quarantined_item_numbers') end
-    from unnest(
-      ${items.map((item) => item.eventDay)}::date[],
-      ${items.map((item) => item.row.sourceItemId)}::text[],
-      ${items.map((item) => item.row.metricName)}::text[],
-      ${items.map((item) => item.row.eventTime?.toISOString() ?? null)}::timestamptz[],
-      ${items.map((item) => item.row.ingestedAt.toISOString())}::timestamptz[],
-      ${items.map((item) => item.row.subject)}::text[],
-      ${items.map((item) => item.row.tenantKey)}::text[],
-      ${items.map((item) => item.row.feature)}::text[],
-      ${items.map((item) => item.row.model)}::text[],
-      ${items.map((item) => item.row.deployment)}::text[],
-      ${items.map((item) => item.tokenKind)}::text[],
-      ${items.map((item) => String(item.tokenCount))}::bigint[],
-      ${items.map((item) => String(item.requestCount))}::bigint[],
-      ${items.map((item) => item.usageEventId)}::text[],
-      ${items.map((item) => item.quarantineReason)}::text[],
-      ${items.map((item) => (item.quarantineReason === null ? null : rawJson(item.original ?? item.row)))}::jsonb[],
-      ${items.map(({ row }) => (row.request === undefined ? null : toJson(row.request)))}::jsonb[])
-      as item(event_day, source_item_id, metric_name, event_time, ingested_at, subject, tenant_key, feature, model,
-        deployment, token_kind, token_count, request_count, usage_event_id, quarantine_reason, raw, request_facts)
+    from ${unnestRows('item', items, NEW_ITEM_FIELDS)}
     on conflict do nothing`.execute(transaction);
   return Number(inserted.numAffectedRows ?? 0n);
 }

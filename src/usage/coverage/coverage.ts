@@ -1,6 +1,7 @@
 import { type RawBuilder, sql } from 'kysely';
 import type { TimeWindow } from '../../platform/clock.ts';
 import type { LedgerDatabase } from '../../platform/database/database.ts';
+import { IS_COUNTED_ITEM } from '../columns.ts';
 import {
   type CoverageCounts,
   type CoverageSources,
@@ -124,7 +125,7 @@ function countsOf(sources: CoverageSources, window: TimeWindow): RawBuilder<unkn
   const requests = (condition: RawBuilder<unknown>) =>
     sql`coalesce(sum(request_count) filter (where token_kind = 'total' and ${condition}), 0)::bigint`;
   const tokens = (condition: RawBuilder<unknown>) =>
-    sql`coalesce(sum(token_count) filter (where token_kind in ('prompt', 'completion') and ${condition}), 0)::bigint`;
+    sql`coalesce(sum(token_count) filter (where ${IS_COUNTED_ITEM} and ${condition}), 0)::bigint`;
   const fact = (name: string) => sql`coalesce((request_facts ->> ${sql.lit(name)})::boolean, false)`;
   const logged = sql`request_facts is not null and fault is distinct from 'request_failed'`;
   const silent = sql`fault = 'no_token_count'`;

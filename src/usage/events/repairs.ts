@@ -1,8 +1,16 @@
 import { sql } from 'kysely';
+import type { UsageKey } from '../../../pricing/usage/shape.ts';
 import type { LedgerDatabase } from '../../platform/database/database.ts';
 import type { LedgerRow, UsageEventKind } from '../../platform/database/schema/schema.ts';
-import type { UsageKey } from '../key.ts';
-import type { UsageEvent } from './usage-events.ts';
+import {
+  fieldOf,
+  namesOf,
+  type RowFields,
+  textField,
+  unnestRows,
+} from '../../platform/database/unnest-rows.ts';
+import { keyColumns, keyFields, sameKey, selectFigures, selectKey } from '../columns.ts';
+import { EVENT_FIELDS, type UsageEvent } from './usage-events.ts';
 
 /** Why ledger and meter differ, as far as the events themselves tell. */
 type DriftClass = NonNullable<LedgerRow<'drifts'>['class']>;
@@ -41,10 +49,9 @@ export interface DriftedKey extends UsageKey {
 
 export async function readDriftedKeys(database: LedgerDatabase, windowStart: Date): Promise<DriftedKey[]> {
   const rows = await sql<DriftedKey>`
-    select subject, feature, model, deployment, min(found_sound_at) as "foundSoundAt", max(last_seen_at) as "lastSeenAt"
+    select ${selectKey()}, min(found_sound_at) as "foundSoundAt", max(last_seen_at) as "lastSeenAt"
     from drifts where window_start = ${windowStart} and resolved_at is null
-    group by subject, feature, model, deployment
-    order by subject, feature, model, deployment`.execute(database);
+    group by ${keyColumns()} order by ${keyColumns()}`.execute(database);
   return rows.rows;
 }
 
@@ -66,20 +73,15 @@ export async function readOutboxCopies(
 ): Promise<OutboxCopy[]> {
   const rows = await sql<OutboxCopy>`
     select e.usage_event_id as "usageEventId", e.window_start as "windowStart", e.event_time as "eventTime",
-      e.subject, e.feature, e.model, e.deployment, e.prompt_token_count as "promptTokenCount",
-      e.cached_prompt_token_count as "cachedPromptTokenCount", e.completion_token_count as "completionTokenCount",
-      e.reasoning_token_count as "reasoningTokenCount", e.total_token_count as "totalTokenCount",
-      e.request_count as "requestCount", e.kind, coalesce(e.root_event_id, e.usage_event_id) as "rootEventId",
+      ${selectKey('e')}, ${selectFigures('e')}, e.kind, coalesce(e.root_event_id, e.usage_event_id) as "rootEventId",
       e.copy_delta as "copyDelta", e.resend_count as "resendCount", e.status, e.sent_at as "sentAt"
-    from usage_events e
-    join unnest(${keys.map((key) => key.subject)}::text[], ${keys.map((key) => key.feature)}::text[],
-      ${keys.map((key) => key.model)}::text[], ${keys.map((key) => key.deployment)}::text[])
-      as key(subject, feature, model, deployment)
-      on key.subject = e.subject and key.feature = e.feature and key.model = e.model and key.deployment = e.deployment
+    from usage_events e join ${unnestRows('key', keys, KEY_FIELDS)} on ${sameKey('key', 'e')}
     where e.window_start = ${windowStart}
     order by e.usage_event_id`.execute(database);
   return rows.rows;
 }
+
+const KEY_FIELDS = keyFields<UsageKey>((key) => key);
 
 /** A further event that stands for a usage event. */
 export interface RepairEvent extends UsageEvent {
@@ -95,6 +97,18 @@ export interface HourRepair {
   /** What was learnt about each key: why it drifts, or that all its events are stored exactly once. */
   findings: readonly { key: UsageKey; driftClass: DriftClass | null; isSound: boolean }[];
 }
+
+const ADDITION_FIELDS: RowFields<RepairEvent> = {
+  ...EVENT_FIELDS,
+  kind: textField((event) => event.kind),
+  root_event_id: textField((event) => event.rootEventId),
+  copy_delta: fieldOf('int', (event) => event.copyDelta),
+};
+const FINDING_FIELDS: RowFields<HourRepair['findings'][number]> = {
+  ...keyFields<HourRepair['findings'][number]>((finding) => finding.key),
+  class: textField((finding) => finding.driftClass),
+  is_sound: fieldOf('boolean', (finding) => finding.isSound),
+};
 
 /**
  * Commits what one look into an hour found, if the hour is still the one that was looked at. The hour's version
@@ -124,41 +138,17 @@ export async function commitRepair(
               where usage_event_id = any(${repair.resendIds}::text[]) and status in ('sent', 'confirmed')`.execute(
       transaction,
     );
-    for (const event of repair.additions) {
-      await transaction
-        .insertInto('usage_events')
-        .values({
-          usage_event_id: event.usageEventId,
-          window_start: event.windowStart,
-          event_time: event.eventTime,
-          subject: event.subject,
-          feature: event.feature,
-          model: event.model,
-          deployment: event.deployment,
-          prompt_token_count: event.promptTokenCount,
-          cached_prompt_token_count: event.cachedPromptTokenCount,
-          completion_token_count: event.completionTokenCount,
-          reasoning_token_count: event.reasoningTokenCount,
-          total_token_count: event.totalTokenCount,
-          request_count: event.requestCount,
-          body: event.body,
-          created_at: now,
-          kind: event.kind,
-          root_event_id: event.rootEventId,
-          copy_delta: event.copyDelta,
-        })
-        .execute();
-    }
-    const texts = (pick: (key: UsageKey) => string) => repair.findings.map(({ key }) => pick(key));
+    await sql`
+      insert into usage_events (${namesOf(ADDITION_FIELDS)}, created_at)
+      select ${namesOf(ADDITION_FIELDS)}, ${now}::timestamptz from ${unnestRows('event', repair.additions, ADDITION_FIELDS)}`.execute(
+      transaction,
+    );
     await sql`
       update drifts d set class = f.class, found_sound_at = case when f.is_sound then ${now}::timestamptz end
-      from unnest(${texts((key) => key.subject)}::text[], ${texts((key) => key.feature)}::text[],
-        ${texts((key) => key.model)}::text[], ${texts((key) => key.deployment)}::text[],
-        ${repair.findings.map((finding) => finding.driftClass)}::text[],
-        ${repair.findings.map((finding) => finding.isSound)}::boolean[])
-        as f(subject, feature, model, deployment, class, is_sound)
-      where d.window_start = ${hour.windowStart} and d.resolved_at is null and d.subject = f.subject
-        and d.feature = f.feature and d.model = f.model and d.deployment = f.deployment`.execute(transaction);
+      from ${unnestRows('f', repair.findings, FINDING_FIELDS)}
+      where d.window_start = ${hour.windowStart} and d.resolved_at is null and ${sameKey('d', 'f')}`.execute(
+      transaction,
+    );
     return version;
   });
 }

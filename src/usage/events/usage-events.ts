@@ -1,26 +1,39 @@
 import { sql } from 'kysely';
+import { FIGURE_NAMES, type UsageFigures, type UsageKey } from '../../../pricing/usage/shape.ts';
 import type { LedgerDatabase, LedgerTransaction } from '../../platform/database/database.ts';
 import type { UsageEventKind } from '../../platform/database/schema/schema.ts';
+import {
+  assignments,
+  instantField,
+  namesOf,
+  type RowFields,
+  textField,
+  unnestRows,
+} from '../../platform/database/unnest-rows.ts';
+import { figureFields, keyFields, selectFigures, selectKey } from '../columns.ts';
 import { reopenHours } from '../hours/settlements.ts';
 
 /** A usage event as the outbox keeps it; token counts as at the source (prompt includes cached). */
-export interface UsageEvent {
+export interface UsageEvent extends UsageKey, UsageFigures {
   usageEventId: string;
   windowStart: Date;
   eventTime: Date;
-  subject: string;
-  feature: string;
-  model: string;
-  deployment: string;
-  promptTokenCount: bigint;
-  cachedPromptTokenCount: bigint;
-  completionTokenCount: bigint;
-  reasoningTokenCount: bigint;
-  totalTokenCount: bigint;
-  requestCount: bigint;
   /** Final JSON text of the CloudEvent. */
   body: string;
 }
+
+/** What an event's row says, beside its id: what was sent, and what must be stored to send it. */
+const FACT_FIELDS: RowFields<UsageEvent> = {
+  window_start: instantField((event) => event.windowStart),
+  event_time: instantField((event) => event.eventTime),
+  ...keyFields<UsageEvent>((event) => event),
+  ...figureFields(FIGURE_NAMES),
+  body: textField((event) => event.body),
+};
+export const EVENT_FIELDS: RowFields<UsageEvent> = {
+  usage_event_id: textField((event) => event.usageEventId),
+  ...FACT_FIELDS,
+};
 
 /** Puts events into the outbox and opens their hours again. */
 export async function insertUsageEvents(
@@ -29,26 +42,11 @@ export async function insertUsageEvents(
   now: Date,
 ): Promise<void> {
   if (events.length === 0) return;
-  const counts = (pick: (event: UsageEvent) => bigint) => events.map((event) => String(pick(event)));
   await sql`
-    insert into usage_events (usage_event_id, window_start, event_time, subject, feature, model, deployment,
-      prompt_token_count, cached_prompt_token_count, completion_token_count, reasoning_token_count,
-      total_token_count, request_count, body, created_at)
-    select *, ${now}::timestamptz from unnest(
-      ${events.map((event) => event.usageEventId)}::text[],
-      ${events.map((event) => event.windowStart.toISOString())}::timestamptz[],
-      ${events.map((event) => event.eventTime.toISOString())}::timestamptz[],
-      ${events.map((event) => event.subject)}::text[],
-      ${events.map((event) => event.feature)}::text[],
-      ${events.map((event) => event.model)}::text[],
-      ${events.map((event) => event.deployment)}::text[],
-      ${counts((event) => event.promptTokenCount)}::bigint[],
-      ${counts((event) => event.cachedPromptTokenCount)}::bigint[],
-      ${counts((event) => event.completionTokenCount)}::bigint[],
-      ${counts((event) => event.reasoningTokenCount)}::bigint[],
-      ${counts((event) => event.totalTokenCount)}::bigint[],
-      ${counts((event) => event.requestCount)}::bigint[],
-      ${events.map((event) => event.body)}::text[])`.execute(transaction);
+    insert into usage_events (${namesOf(EVENT_FIELDS)}, created_at)
+    select ${namesOf(EVENT_FIELDS)}, ${now}::timestamptz from ${unnestRows('event', events, EVENT_FIELDS)}`.execute(
+    transaction,
+  );
   await reopenHours(
     transaction,
     events.map((event) => event.windowStart),
@@ -73,10 +71,7 @@ export async function claimPendingEvents(
     set claimed_until = now() + make_interval(secs => ${claim.seconds}), attempt_count = attempt_count + 1
     from chosen where event.usage_event_id = chosen.usage_event_id
     returning event.usage_event_id as "usageEventId", event.body, event.kind, event.event_time as "eventTime",
-      event.subject, event.feature, event.model, event.deployment, event.prompt_token_count as "promptTokenCount",
-      event.cached_prompt_token_count as "cachedPromptTokenCount",
-      event.completion_token_count as "completionTokenCount", event.reasoning_token_count as "reasoningTokenCount",
-      event.total_token_count as "totalTokenCount", event.request_count as "requestCount"`.execute(database);
+      ${selectKey('event')}, ${selectFigures('event')}`.execute(database);
   return claimed.rows;
 }
 
@@ -115,27 +110,11 @@ export async function quarantineEvent(
  */
 export async function replaceEvent(database: LedgerDatabase, event: UsageEvent): Promise<boolean> {
   return await database.transaction().execute(async (transaction) => {
-    const replaced = await transaction
-      .updateTable('usage_events')
-      .set({
-        window_start: event.windowStart,
-        event_time: event.eventTime,
-        subject: event.subject,
-        feature: event.feature,
-        model: event.model,
-        deployment: event.deployment,
-        prompt_token_count: event.promptTokenCount,
-        cached_prompt_token_count: event.cachedPromptTokenCount,
-        completion_token_count: event.completionTokenCount,
-        reasoning_token_count: event.reasoningTokenCount,
-        total_token_count: event.totalTokenCount,
-        request_count: event.requestCount,
-        body: event.body,
-      })
-      .where('usage_event_id', '=', event.usageEventId)
-      .where('status', '=', 'pending')
-      .executeTakeFirst();
-    if (replaced.numUpdatedRows !== 1n) return false;
+    const replaced = await sql`
+      update usage_events set ${assignments(Object.keys(FACT_FIELDS), 'event')}
+      from ${unnestRows('event', [event], EVENT_FIELDS)}
+      where usage_events.usage_event_id = event.usage_event_id and status = 'pending'`.execute(transaction);
+    if (replaced.numAffectedRows !== 1n) return false;
     await reopenHours(transaction, [event.windowStart]);
     return true;
   });

@@ -1,6 +1,8 @@
 import { type RawBuilder, sql } from 'kysely';
+import { byFigure, type FigureName, keyOf, type UsageKey } from '../../../pricing/usage/shape.ts';
 import type { LedgerDatabase, LedgerTransaction } from '../../platform/database/database.ts';
-import { TOKEN_FIGURES, type TokenFigure, type UsageKey } from '../key.ts';
+import { instantField, unnestRows } from '../../platform/database/unnest-rows.ts';
+import { keyColumns, keyFields, sameKey, selectKey, sumFigures } from '../columns.ts';
 
 /** The part of an hour that a row of hourly usage covers, in minutes `[start, end)`. */
 export interface HourPart {
@@ -61,12 +63,12 @@ export async function readKnownParts(
   subjects: readonly string[],
 ): Promise<KnownPart[]> {
   const rows = await sql<KnownPart>`
-    select window_start as "windowStart", subject, feature, model, deployment,
+    select window_start as "windowStart", ${selectKey()},
       part_start_minute as "partStartMinute", part_end_minute as "partEndMinute", bool_or(${isTaken('h')}) as "isTaken"
     from hourly_usage h
     where window_start = any(${hours.map((hour) => hour.toISOString())}::timestamptz[])
       and (part_start_minute > 0 or part_end_minute < 60 or subject = any(${subjects}::text[]))
-    group by 1, 2, 3, 4, 5, 6, 7`.execute(database);
+    group by window_start, ${keyColumns()}, part_start_minute, part_end_minute`.execute(database);
   return rows.rows;
 }
 
@@ -74,38 +76,30 @@ export async function readKnownParts(
 export interface MinuteFigures extends UsageKey {
   windowStart: Date;
   minute: number;
-  figures: Record<TokenFigure, bigint>;
+  figures: Record<FigureName, bigint>;
 }
+
+const HOUR_KEY_FIELDS = {
+  window_start: instantField<UsageKey & { windowStart: Date }>((key) => key.windowStart),
+  ...keyFields<UsageKey & { windowStart: Date }>((key) => key),
+};
 
 export async function sumSentByMinute(
   database: LedgerDatabase,
   keys: readonly (UsageKey & { windowStart: Date })[],
 ): Promise<MinuteFigures[]> {
-  const rows = await sql<UsageKey & { windowStart: Date; minute: number } & Record<TokenFigure, bigint>>`
-    select e.window_start as "windowStart", e.subject, e.feature, e.model, e.deployment,
-      floor(extract(epoch from e.event_time - e.window_start) / 60)::int as minute,
-      sum(prompt_token_count)::bigint as prompt, sum(cached_prompt_token_count)::bigint as "cachedPrompt",
-      sum(completion_token_count)::bigint as completion, sum(reasoning_token_count)::bigint as reasoning,
-      sum(total_token_count)::bigint as total, sum(request_count)::bigint as requests
+  const rows = await sql<UsageKey & { windowStart: Date; minute: number } & Record<FigureName, bigint>>`
+    select e.window_start as "windowStart", ${selectKey('e')},
+      floor(extract(epoch from e.event_time - e.window_start) / 60)::int as minute, ${sumFigures('e')}
     from usage_events e
-    join unnest(${keys.map((key) => key.windowStart.toISOString())}::timestamptz[],
-      ${keys.map((key) => key.subject)}::text[], ${keys.map((key) => key.feature)}::text[],
-      ${keys.map((key) => key.model)}::text[], ${keys.map((key) => key.deployment)}::text[])
-      as key(window_start, subject, feature, model, deployment)
-      on key.window_start = e.window_start and key.subject = e.subject and key.feature = e.feature
-        and key.model = e.model and key.deployment = e.deployment
+    join ${unnestRows('key', keys, HOUR_KEY_FIELDS)} on key.window_start = e.window_start and ${sameKey('key', 'e')}
     where e.status in ('sent', 'confirmed') and e.kind = 'usage'
-    group by 1, 2, 3, 4, 5, 6`.execute(database);
+    group by e.window_start, ${keyColumns('e')}, minute`.execute(database);
   return rows.rows.map((row) => ({
     windowStart: row.windowStart,
-    subject: row.subject,
-    feature: row.feature,
-    model: row.model,
-    deployment: row.deployment,
+    ...keyOf(row),
     minute: row.minute,
-    figures: Object.fromEntries(
-      TOKEN_FIGURES.map((figure) => [figure, row[figure]]),
-    ) as MinuteFigures['figures'],
+    figures: byFigure((figure) => row[figure]),
   }));
 }
 
@@ -144,8 +138,7 @@ export function isUndivided(alias: string) {
       and b.boundary_at < ${row}.window_start + make_interval(mins => ${row}.part_end_minute)
       and not exists (
         select 1 from hourly_usage t
-        where t.window_start = ${row}.window_start and t.subject = ${row}.subject and t.feature = ${row}.feature
-          and t.model = ${row}.model and t.deployment = ${row}.deployment and ${isTaken('t')}
+        where t.window_start = ${row}.window_start and ${sameKey('t', alias)} and ${isTaken('t')}
           and b.boundary_at > t.window_start + make_interval(mins => t.part_start_minute)
           and b.boundary_at < t.window_start + make_interval(mins => t.part_end_minute)))`;
 }

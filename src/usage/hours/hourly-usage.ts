@@ -1,8 +1,26 @@
 import { sql } from 'kysely';
+import {
+  ACTIVITY_FIGURES,
+  type ActivityFigure,
+  FIGURES,
+  type MeterSlug,
+  type TokenType,
+  type UsageFigures,
+  type UsageKey,
+} from '../../../pricing/usage/shape.ts';
 import { addMs } from '../../platform/clock.ts';
 import type { LedgerDatabase, LedgerTransaction } from '../../platform/database/database.ts';
-import type { TokenType } from '../../platform/database/schema/schema.ts';
-import type { UsageKey } from '../key.ts';
+import {
+  assignments,
+  bigintField,
+  fieldOf,
+  instantField,
+  namesOf,
+  type RowFields,
+  textField,
+  unnestRows,
+} from '../../platform/database/unnest-rows.ts';
+import { figureFields, keyColumns, keyFields, sameKey } from '../columns.ts';
 import type { HourPart } from './hour-parts.ts';
 
 /** The settled total of one key and token type in one hour, or in a part of it. */
@@ -12,16 +30,17 @@ export interface SettledUsage extends UsageKey, HourPart {
   tokenCount: bigint;
 }
 
-export interface SettledActivity extends UsageKey {
+/** What is shown beside an hour's tokens and never added to them. */
+export interface SettledActivity
+  extends UsageKey,
+    Pick<UsageFigures, (typeof FIGURES)[ActivityFigure]['property']> {
   windowStart: Date;
-  reasoningTokenCount: bigint;
-  requestCount: bigint;
 }
 
 /** A key whose meter differs from the ledger. */
 export interface MeterDrift extends UsageKey {
   windowStart: Date;
-  meterSlug: string;
+  meterSlug: MeterSlug;
   ledgerValue: bigint;
   meteredValue: bigint;
 }
@@ -82,9 +101,30 @@ async function lockUnchangedHours(
   return new Set(locked.rows.map((row) => row.window_start.getTime()));
 }
 
-const instants = (rows: readonly { windowStart: Date }[]) => rows.map((row) => row.windowStart.toISOString());
-const texts = <Row>(rows: readonly Row[], pick: (row: Row) => string | bigint) =>
-  rows.map((row) => String(pick(row)));
+const hourFields = <Row extends UsageKey & { windowStart: Date }>(): RowFields<Row> => ({
+  window_start: instantField((row) => row.windowStart),
+  ...keyFields<Row>((row) => row),
+});
+const PART_FIELDS: RowFields<SettledUsage> = {
+  ...hourFields<SettledUsage>(),
+  token_type: textField((row) => row.tokenType),
+  part_start_minute: fieldOf('smallint', (row) => row.partStartMinute),
+  part_end_minute: fieldOf('smallint', (row) => row.partEndMinute),
+};
+const USAGE_FIELDS: RowFields<SettledUsage> = {
+  ...PART_FIELDS,
+  token_count: bigintField((row) => row.tokenCount),
+};
+const ACTIVITY_FIELDS: RowFields<SettledActivity> = {
+  ...hourFields<SettledActivity>(),
+  ...figureFields(ACTIVITY_FIGURES),
+};
+const DRIFT_FIELDS: RowFields<MeterDrift> = {
+  ...hourFields<MeterDrift>(),
+  meter_slug: textField((row) => row.meterSlug),
+  ledger_value: bigintField((row) => row.ledgerValue),
+  metered_value: bigintField((row) => row.meteredValue),
+};
 
 /**
  * Says of rows that no push carries yet that they cover less of their hour than before: it was divided since. Their
@@ -94,17 +134,11 @@ async function narrowParts(transaction: LedgerTransaction, usage: readonly Settl
   const divided = usage.filter((row) => row.partEndMinute < 60);
   if (divided.length === 0) return;
   await sql`
-    update hourly_usage h set part_end_minute = d.part_end
-    from unnest(${instants(divided)}::timestamptz[], ${texts(divided, (row) => row.subject)}::text[],
-      ${texts(divided, (row) => row.feature)}::text[], ${texts(divided, (row) => row.model)}::text[],
-      ${texts(divided, (row) => row.deployment)}::text[], ${texts(divided, (row) => row.tokenType)}::text[],
-      ${divided.map((row) => row.partStartMinute)}::smallint[], ${divided.map((row) => row.partEndMinute)}::smallint[])
-      as d(window_start, subject, feature, model, deployment, token_type, part_start, part_end)
-    where h.window_start = d.window_start and h.subject = d.subject and h.feature = d.feature and h.model = d.model
-      and h.deployment = d.deployment and h.token_type = d.token_type and h.part_start_minute = d.part_start
-      and h.part_end_minute > d.part_end and h.meter_push_id is null and h.written_off_at is null`.execute(
-    transaction,
-  );
+    update hourly_usage h set part_end_minute = d.part_end_minute
+    from ${unnestRows('d', divided, PART_FIELDS)}
+    where h.window_start = d.window_start and ${sameKey('h', 'd')} and h.token_type = d.token_type
+      and h.part_start_minute = d.part_start_minute and h.part_end_minute > d.part_end_minute
+      and h.meter_push_id is null and h.written_off_at is null`.execute(transaction);
 }
 
 /** Appends a revision where the total moved; equal totals write nothing, so a replay is silent. */
@@ -115,21 +149,13 @@ async function insertRevisions(
 ): Promise<number> {
   if (usage.length === 0) return 0;
   const inserted = await sql`
-    insert into hourly_usage (window_start, subject, feature, model, deployment, token_type, revision, token_count,
-      delta_token_count, part_start_minute, part_end_minute, created_at)
-    select d.window_start, d.subject, d.feature, d.model, d.deployment, d.token_type, coalesce(p.revision, 0) + 1,
-      d.token_count, d.token_count - coalesce(p.token_count, 0), d.part_start, d.part_end, ${now}::timestamptz
-    from unnest(${instants(usage)}::timestamptz[], ${texts(usage, (row) => row.subject)}::text[],
-      ${texts(usage, (row) => row.feature)}::text[], ${texts(usage, (row) => row.model)}::text[],
-      ${texts(usage, (row) => row.deployment)}::text[], ${texts(usage, (row) => row.tokenType)}::text[],
-      ${texts(usage, (row) => row.tokenCount)}::bigint[], ${usage.map((row) => row.partStartMinute)}::smallint[],
-      ${usage.map((row) => row.partEndMinute)}::smallint[])
-      as d(window_start, subject, feature, model, deployment, token_type, token_count, part_start, part_end)
+    insert into hourly_usage (${namesOf(USAGE_FIELDS)}, revision, delta_token_count, created_at)
+    select d.*, coalesce(p.revision, 0) + 1, d.token_count - coalesce(p.token_count, 0), ${now}::timestamptz
+    from ${unnestRows('d', usage, USAGE_FIELDS)}
     left join lateral (
       select revision, token_count from hourly_usage h
-      where h.window_start = d.window_start and h.subject = d.subject and h.feature = d.feature
-        and h.model = d.model and h.deployment = d.deployment and h.token_type = d.token_type
-        and h.part_start_minute = d.part_start
+      where h.window_start = d.window_start and ${sameKey('h', 'd')} and h.token_type = d.token_type
+        and h.part_start_minute = d.part_start_minute
       order by revision desc limit 1) p on true
     where d.token_count <> coalesce(p.token_count, 0)`.execute(transaction);
   return Number(inserted.numAffectedRows ?? 0n);
@@ -142,14 +168,12 @@ async function upsertActivity(
 ): Promise<void> {
   if (activity.length === 0) return;
   await sql`
-    insert into hourly_activity (window_start, subject, feature, model, deployment, reasoning_token_count, request_count, updated_at)
-    select *, ${now}::timestamptz from unnest(${instants(activity)}::timestamptz[],
-      ${texts(activity, (row) => row.subject)}::text[], ${texts(activity, (row) => row.feature)}::text[],
-      ${texts(activity, (row) => row.model)}::text[], ${texts(activity, (row) => row.deployment)}::text[],
-      ${texts(activity, (row) => row.reasoningTokenCount)}::bigint[], ${texts(activity, (row) => row.requestCount)}::bigint[])
-    on conflict (window_start, subject, feature, model, deployment) do update
-      set reasoning_token_count = excluded.reasoning_token_count, request_count = excluded.request_count,
-          updated_at = excluded.updated_at`.execute(transaction);
+    insert into hourly_activity (${namesOf(ACTIVITY_FIELDS)}, updated_at)
+    select *, ${now}::timestamptz from ${unnestRows('told', activity, ACTIVITY_FIELDS)}
+    on conflict (window_start, ${keyColumns()}) do update
+      set ${assignments([...ACTIVITY_FIGURES.map((name) => FIGURES[name].column), 'updated_at'], 'excluded')}`.execute(
+    transaction,
+  );
 }
 
 async function recordDrifts(
@@ -165,14 +189,9 @@ async function recordDrifts(
   );
   if (drifts.length === 0) return;
   await sql`
-    insert into drifts as known (window_start, meter_slug, subject, feature, model, deployment, ledger_value, metered_value,
-      first_seen_at, last_seen_at)
-    select *, ${now}::timestamptz, ${now}::timestamptz from unnest(${instants(drifts)}::timestamptz[],
-      ${texts(drifts, (row) => row.meterSlug)}::text[], ${texts(drifts, (row) => row.subject)}::text[],
-      ${texts(drifts, (row) => row.feature)}::text[], ${texts(drifts, (row) => row.model)}::text[],
-      ${texts(drifts, (row) => row.deployment)}::text[], ${texts(drifts, (row) => row.ledgerValue)}::bigint[],
-      ${texts(drifts, (row) => row.meteredValue)}::bigint[])
-    on conflict (window_start, meter_slug, subject, feature, model, deployment) do update
+    insert into drifts as known (${namesOf(DRIFT_FIELDS)}, first_seen_at, last_seen_at)
+    select *, ${now}::timestamptz, ${now}::timestamptz from ${unnestRows('told', drifts, DRIFT_FIELDS)}
+    on conflict (window_start, meter_slug, ${keyColumns()}) do update
       set ledger_value = excluded.ledger_value, metered_value = excluded.metered_value,
           last_seen_at = excluded.last_seen_at, resolved_at = null,
           -- Resolved a moment ago by this very transaction is still open; resolved before, it is a new drift.

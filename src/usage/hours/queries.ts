@@ -1,20 +1,24 @@
 import { type RawBuilder, sql } from 'kysely';
+import {
+  byDimension,
+  DIMENSION_NAMES,
+  DIMENSIONS,
+  type DimensionName,
+} from '../../../pricing/usage/shape.ts';
 import type { TimeWindow } from '../../platform/clock.ts';
 import type { LedgerDatabase } from '../../platform/database/database.ts';
 import { IS_COLLECTION } from '../collection/watermarks.ts';
+import { keyColumns, sameKey } from '../columns.ts';
 
-export const USAGE_DIMENSIONS = ['customer', 'subject', 'model', 'feature', 'tokenType'] as const;
+export const USAGE_DIMENSIONS = ['customer', ...DIMENSION_NAMES, 'tokenType'] as const;
 export type UsageDimension = (typeof USAGE_DIMENSIONS)[number];
 export type UsageGranularity = 'hour' | 'day' | 'month';
 
-export interface UsageQuery {
+export interface UsageQuery extends Partial<Record<DimensionName, string>> {
   window: TimeWindow;
   granularity: UsageGranularity;
   groupBy: readonly UsageDimension[];
   customerId?: string;
-  subject?: string;
-  model?: string;
-  feature?: string;
   /** Values of the last row of the page before: window start as ISO text, then each grouped dimension. */
   after: readonly string[] | null;
   limit: number;
@@ -46,9 +50,7 @@ export function belongsTo(customerId: string): RawBuilder<boolean> {
 /** How each dimension reads in the union below. */
 const COLUMNS: Record<UsageDimension, RawBuilder<string>> = {
   customer: sql<string>`coalesce(customer_id, '')`,
-  subject: sql<string>`subject`,
-  model: sql<string>`model`,
-  feature: sql<string>`feature`,
+  ...byDimension((name) => sql.raw<string>(DIMENSIONS[name].column)),
   tokenType: sql<string>`token_type`,
 };
 
@@ -70,7 +72,7 @@ export async function queryUsage(database: LedgerDatabase, query: UsageQuery): P
     reasoning_token_count: bigint;
   }>`
     with facts as (
-      select window_start, ${CUSTOMER_OF_USAGE} as customer_id, subject, model, feature, token_type,
+      select window_start, ${CUSTOMER_OF_USAGE} as customer_id, ${keyColumns('usage')}, token_type,
              delta_token_count as token_count, 0::bigint as request_count, 0::bigint as reasoning_token_count
         from hourly_usage as usage
        where ${filterOf(query)} and ${query.customerId === undefined ? sql`true` : belongsTo(query.customerId)}
@@ -102,9 +104,10 @@ function filterOf(query: UsageQuery): RawBuilder<boolean> {
   const conditions = [
     sql<boolean>`window_start >= ${query.window.start} and window_start < ${query.window.end}`,
   ];
-  if (query.subject !== undefined) conditions.push(sql`subject = ${query.subject}`);
-  if (query.model !== undefined) conditions.push(sql`model = ${query.model}`);
-  if (query.feature !== undefined) conditions.push(sql`feature = ${query.feature}`);
+  for (const name of DIMENSION_NAMES) {
+    const value = query[name];
+    if (value !== undefined) conditions.push(sql`${sql.raw(DIMENSIONS[name].column)} = ${value}`);
+  }
   return sql`${sql.join(conditions, sql` and `)}`;
 }
 
@@ -112,12 +115,10 @@ function activityOf(query: UsageQuery): RawBuilder<unknown> {
   return sql`
     select window_start,
            coalesce((select usage.customer_id from hourly_usage as usage
-                      where usage.window_start = activity.window_start and usage.subject = activity.subject
-                        and usage.feature = activity.feature and usage.model = activity.model
-                        and usage.deployment = activity.deployment
+                      where usage.window_start = activity.window_start and ${sameKey('usage', 'activity')}
                       order by usage.hourly_usage_id desc limit 1),
                     (select subjects.customer_id from subjects where subjects.subject = activity.subject)),
-           subject, model, feature, '' as token_type, 0::bigint, request_count, reasoning_token_count
+           ${keyColumns('activity')}, '' as token_type, 0::bigint, request_count, reasoning_token_count
       from hourly_activity as activity
      where ${filterOf(query)}`;
 }

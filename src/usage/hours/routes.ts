@@ -1,4 +1,5 @@
 import { createRoute, z } from '@hono/zod-openapi';
+import { byDimension, TOKEN_TYPES } from '../../../pricing/usage/shape.ts';
 import { requireScope, securityOf } from '../../identity/require-scope.ts';
 import { readSnapshot } from '../../platform/database/snapshot.ts';
 import { csvPage, toCsv, wantsCsv } from '../../platform/http/csv.ts';
@@ -31,9 +32,11 @@ const UsageQuerySchema = z.strictObject({
     .openapi({ description: 'Days and months are UTC.' }),
   groupBy: groupBySchema(USAGE_DIMENSIONS, { default: '', least: 0, example: 'model,feature' }),
   customerId: IdentifierSchema.optional(),
-  subject: textSchema(4_096).min(1).optional(),
-  model: textSchema(512).min(1).optional(),
-  feature: textSchema(512).min(1).optional(),
+  ...byDimension((name) =>
+    textSchema(name === 'subject' ? 4_096 : 512)
+      .min(1)
+      .optional(),
+  ),
   cursor: CursorSchema.optional(),
   limit: PageLimitSchema,
 });
@@ -45,10 +48,8 @@ const UsageRowSchema = z
     windowStart: InstantSchema,
     windowEnd: InstantSchema,
     customerId: z.string().nullable().optional(),
-    subject: z.string().optional(),
-    model: z.string().optional(),
-    feature: z.string().optional(),
-    tokenType: z.enum(['prompt', 'prompt_cached', 'completion']).optional(),
+    ...byDimension(() => z.string().optional()),
+    tokenType: z.enum(TOKEN_TYPES).optional(),
     tokenCount: TokenCountSchema,
     requestCount: CountSchema.openapi({ description: 'null when grouped by token type.' }),
     reasoningTokenCount: CountSchema.openapi({

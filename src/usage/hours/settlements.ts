@@ -1,12 +1,13 @@
 import { sql } from 'kysely';
+import { byFigure, type FigureName, keyOf, type UsageKey } from '../../../pricing/usage/shape.ts';
 import type { LedgerDatabase, LedgerTransaction } from '../../platform/database/database.ts';
-import { TOKEN_FIGURES, type UsageKey } from '../key.ts';
+import { keyColumns, selectKey, sumFigures } from '../columns.ts';
 
 /** One hour that is due for settling, at the version its sums were read at. */
 export interface DueHour {
   windowStart: Date;
   eventVersion: bigint;
-  /** Distinct keys (subject, feature, model, deployment) in it: the rows to expect from OpenMeter. */
+  /** Distinct keys in it: the rows to expect from OpenMeter. */
   keyCount: number;
 }
 
@@ -26,17 +27,17 @@ export async function findDueHours(
           order by window_start limit ${due.limit}) s
     join lateral (
       select count(*) filter (where status = 'pending') as pending_count, max(sent_at) as last_sent_at,
-             count(distinct (subject, feature, model, deployment)) as key_count
+             count(distinct (${keyColumns()})) as key_count
       from usage_events where window_start = s.window_start) e on true
     where e.pending_count = 0 and coalesce(e.last_sent_at, '-infinity') <= ${due.sentBefore}
     order by s.window_start`.execute(database);
   return rows.rows;
 }
 
-/** Ledger's own sums of one key in one hour, in the order of the meters. */
+/** Ledger's own sums of one key in one hour. */
 export interface LedgerHour extends UsageKey {
   windowStart: Date;
-  figures: Record<(typeof TOKEN_FIGURES)[number], bigint>;
+  figures: Record<FigureName, bigint>;
 }
 
 /**
@@ -44,24 +45,16 @@ export interface LedgerHour extends UsageKey {
  * Quarantined events are not part of it, nor what was sent to repair.
  */
 export async function sumSentEvents(database: LedgerDatabase, hours: readonly Date[]): Promise<LedgerHour[]> {
-  const rows = await sql<UsageKey & { windowStart: Date } & Record<(typeof TOKEN_FIGURES)[number], bigint>>`
-    select window_start as "windowStart", subject, feature, model, deployment,
-      sum(prompt_token_count)::bigint as prompt, sum(cached_prompt_token_count)::bigint as "cachedPrompt",
-      sum(completion_token_count)::bigint as completion, sum(reasoning_token_count)::bigint as reasoning,
-      sum(total_token_count)::bigint as total, sum(request_count)::bigint as requests
+  const rows = await sql<UsageKey & { windowStart: Date } & Record<FigureName, bigint>>`
+    select window_start as "windowStart", ${selectKey()}, ${sumFigures()}
     from usage_events
     where window_start = any(${hours.map((hour) => hour.toISOString())}::timestamptz[]) and status in ('sent', 'confirmed')
       and kind = 'usage'
-    group by window_start, subject, feature, model, deployment`.execute(database);
+    group by window_start, ${keyColumns()}`.execute(database);
   return rows.rows.map((row) => ({
     windowStart: row.windowStart,
-    subject: row.subject,
-    feature: row.feature,
-    model: row.model,
-    deployment: row.deployment,
-    figures: Object.fromEntries(
-      TOKEN_FIGURES.map((figure) => [figure, row[figure]]),
-    ) as LedgerHour['figures'],
+    ...keyOf(row),
+    figures: byFigure((figure) => row[figure]),
   }));
 }
 

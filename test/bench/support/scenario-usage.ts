@@ -2,8 +2,8 @@ import { sql } from 'kysely';
 import { formatDecimal, PICO_DIGITS } from '../../../pricing/money.ts';
 import { findPrice } from '../../../pricing/prices/lookup.ts';
 import type { PriceBook } from '../../../pricing/prices/price-book.ts';
+import type { TokenType } from '../../../pricing/usage/shape.ts';
 import type { LedgerDatabase } from '../../../src/platform/database/database.ts';
-import type { TokenType } from '../../../src/platform/database/schema/schema.ts';
 
 const RATES = { prompt: '0.0004', prompt_cached: '0.0002', completion: '0.0016' };
 

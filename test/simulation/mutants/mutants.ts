@@ -1,9 +1,9 @@
 import type { JobDependencies } from '../../../jobs/dependencies.ts';
-import { METER_SLUGS, type MeterHour } from '../../../src/openmeter/port.ts';
+import { FIGURE_NAMES, FIGURES, type MeterSlug } from '../../../pricing/usage/shape.ts';
+import type { MeterHour } from '../../../src/openmeter/port.ts';
 import { addMs, MINUTE_MS } from '../../../src/platform/clock.ts';
 import type { LedgerDatabase } from '../../../src/platform/database/database.ts';
 import { sumSentEvents } from '../../../src/usage/hours/settlements.ts';
-import { TOKEN_FIGURES } from '../../../src/usage/key.ts';
 import { type Mutant, runTask } from '../simulate.ts';
 
 /**
@@ -79,12 +79,12 @@ export const MUTANTS: readonly Mutant[] = [
 
 async function answerFromLedger(
   deps: JobDependencies,
-  meter: (typeof METER_SLUGS)[number],
+  meter: MeterSlug,
   window: { start: Date; end: Date },
 ): Promise<MeterHour[]> {
   const hours: Date[] = [];
   for (let hour = window.start; hour < window.end; hour = addMs(hour, 60 * MINUTE_MS)) hours.push(hour);
-  const figure = TOKEN_FIGURES[METER_SLUGS.indexOf(meter)] ?? 'total';
+  const figure = FIGURE_NAMES.find((name) => FIGURES[name].meterSlug === meter) ?? 'total';
   const sums = await sumSentEvents(deps.database, hours);
   return sums.map(({ figures, ...key }) => ({ ...key, value: figures[figure] }));
 }

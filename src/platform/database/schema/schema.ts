@@ -7,8 +7,5 @@ export type { Ledger };
 /** A row as it is read. */
 export type LedgerRow<Table extends keyof Ledger> = Selectable<Ledger[Table]>;
 
-/** Disjoint buckets of billed tokens: `prompt` is the uncached part. */
-export type TokenType = 'prompt' | 'prompt_cached' | 'completion';
-
 /** `usage` is what was collected; the others stand for a usage event and are in no sum of usage. */
 export type UsageEventKind = LedgerRow<'usage_events'>['kind'];
