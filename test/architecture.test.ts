@@ -150,6 +150,20 @@ describe('imports point down', () => {
     ).toEqual([]);
   });
 
+  it('from pages to no route and no statement: they draw what they are given', () => {
+    const drawings = production.filter(({ name }) => name.includes('/page/') && !name.endsWith('/routes.ts'));
+    expect(drawings.length).toBeGreaterThan(5);
+    expect(
+      offences(drawings, (target, { name }) => {
+        const isNear =
+          path.posix.dirname(target) === path.posix.dirname(name) && !target.endsWith('/routes.ts');
+        const isGiven =
+          isNear || /(^src\/pages\/|\/page\/|schemas\.ts$|^pricing\/|^src\/platform\/)/.test(target);
+        return isOurs(target) && !isGiven ? 'gather it in the route and hand the result over' : null;
+      }),
+    ).toEqual([]);
+  });
+
   it('without a circle of files', () => {
     const circles = findCircles(
       new Map(production.map(({ name, imports }) => [name, imports.filter(isOurs)])),

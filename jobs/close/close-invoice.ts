@@ -92,10 +92,10 @@ export async function closeInvoices(deps: JobDependencies, signal?: AbortSignal)
       aggregationWaitMs: settings.closeAggregationWaitMs,
       now: deps.clock.now(),
     });
-    const prepare = comparer.prepare.bind(comparer);
     await attempt(async () => {
       const states = ['pushed', 'released'] as const;
-      await runCloses(deps, { states, prepare, run: (close) => comparer.compareDraft(close) }, signal);
+      const reading = comparer.readingOf('draft');
+      await runCloses(deps, { states, reading, run: (close) => comparer.compareDraft(close) }, signal);
     });
     await attempt(async () => {
       const states = ['compared'] as const;
@@ -112,7 +112,8 @@ export async function closeInvoices(deps: JobDependencies, signal?: AbortSignal)
     await attempt(async () => {
       const states = ['overtaken'] as const;
       const run = (close: Parameters<typeof claimDraft>[1]) => examineOvertaken(deps, comparer, close);
-      outcome.overtakenCount = await runCloses(deps, { states, prepare, run }, signal);
+      const reading = comparer.readingOf('final');
+      outcome.overtakenCount = await runCloses(deps, { states, reading, run }, signal);
     });
     outcome.heldCount = comparer.heldCount + (await holdStuck(deps));
   }

@@ -1,28 +1,21 @@
 import {
   type CloseComparison,
   type CloseDifference,
-  type CloseTokenTypeFigures,
   findCloseDifferences,
 } from '../../pricing/closing/certificate.ts';
 import { storeInvoiceLines } from '../../src/billing/invoice-lines.ts';
-import { findCarryingCustomers, readLateItems, readStrandedItems } from '../../src/billing/late-items.ts';
-import { type PlanMinimum, readPlanMinimums } from '../../src/billing/minimums.ts';
+import { findCarryingCustomers, readStrandedItems } from '../../src/billing/late-items.ts';
 import { noteStripeReads, takeStripeRead } from '../../src/billing/stripe-reads.ts';
 import { moveClose, type OpenClose, postponeClose } from '../../src/closing/closes.ts';
-import {
-  type CloseEvidenceFacts,
-  type ClosingItem,
-  pickCloseEvidence,
-  readCloseEvidence,
-  readClosingItems,
-} from '../../src/closing/evidence.ts';
-import { type PushedFigures, readCloseFigures, readPushedFigures } from '../../src/closing/figures.ts';
+import { pickCloseEvidence } from '../../src/closing/evidence.ts';
+import type { PushedFigures } from '../../src/closing/figures.ts';
 import { sealInvoice, unsealInvoice } from '../../src/closing/progress.ts';
 import { addMs, HOUR_MS, MINUTE_MS } from '../../src/platform/clock.ts';
 import type { ClosingInvoice } from '../../src/stripe/closing/port.ts';
 import type { JobDependencies } from '../dependencies.ts';
 import { buildComparison, groupLines, type LineGroup } from './build-comparison.ts';
 import { leaveDraft } from './claim-drafts.ts';
+import { gatherCloses } from './gather-closes.ts';
 import { addLateItems } from './late-items.ts';
 import { addMinimumTopUps } from './minimum-top-up.ts';
 import { backOff } from './run-closes.ts';
@@ -34,15 +27,28 @@ const LONGEST_LOOK_MS = 30 * MINUTE_MS;
 const HELD_AGAIN_MS = 15 * MINUTE_MS;
 const LONGEST_HELD_MS = 2 * HOUR_MS;
 
-/** Holds invoices against the ledger, with what a page of them needs read in a few statements. */
+/** What the ledger knows of a page of closes, as it was at one instant. */
+type CloseFacts = Awaited<ReturnType<typeof gatherCloses>>;
+
+/** One close beside what Stripe and the ledger say of it. */
+interface ReadClose {
+  invoice: ClosingInvoice;
+  facts: CloseFacts;
+  groups: LineGroup[];
+  pushed: readonly PushedFigures[];
+}
+
+/**
+ * Holds invoices against the ledger: Stripe is asked for a page of them, then the ledger is read for all in one snapshot,
+ * and each is decided from these two alone.
+ */
 export class InvoiceComparer {
   readonly #deps: JobDependencies;
   readonly #signal: AbortSignal | undefined;
-  #figures = new Map<string, CloseTokenTypeFigures[]>();
-  #items = new Map<string, ClosingItem>();
   #carrying = new Set<string>();
-  #minimums = new Map<string, PlanMinimum[]>();
-  #evidence: CloseEvidenceFacts | null = null;
+  /** As Stripe shows them; null: deleted. */
+  readonly #invoices = new Map<string, ClosingInvoice | null>();
+  #facts: CloseFacts | null = null;
   heldCount = 0;
 
   constructor(deps: JobDependencies, signal: AbortSignal | undefined) {
@@ -50,23 +56,43 @@ export class InvoiceComparer {
     this.#signal = signal;
   }
 
-  async prepare(page: readonly OpenClose[]): Promise<void> {
+  /** For drafts, and for what became final without us: nothing is put on that any more. */
+  readingOf(kind: 'draft' | 'final') {
+    return {
+      begin: (page: readonly OpenClose[]) => this.#begin(page),
+      ask: async (close: OpenClose) => {
+        if (kind === 'draft') await this.#complete(close);
+        await this.#ask(close);
+      },
+      gather: async (page: readonly OpenClose[]) => {
+        this.#facts = await gatherCloses(this.#deps.database, page, this.#invoices);
+      },
+    };
+  }
+
+  async #begin(page: readonly OpenClose[]): Promise<void> {
     const { database, clock } = this.#deps;
     const customerIds = [...new Set(page.map((close) => close.customerId))];
-    const subscriptionIds = [...new Set(page.map((close) => close.subscriptionId))];
-    this.#figures = await readCloseFigures(database, page);
-    this.#items = await readClosingItems(database, subscriptionIds);
-    this.#minimums = await readPlanMinimums(
-      database,
-      page.map((close) => close.invoiceId),
-    );
+    this.#invoices.clear();
     this.#carrying = await findCarryingCustomers(database, customerIds);
     for (const item of await readStrandedItems(database, customerIds)) this.#carrying.add(item.customerId);
-    this.#evidence = await readCloseEvidence(
-      database,
-      page.map((close) => close.periodStart),
-    );
     await noteStripeReads(database, { purpose: 'close', now: clock.now(), readCount: page.length });
+  }
+
+  /** Late usage is on a draft before it is read. */
+  async #complete(close: OpenClose): Promise<void> {
+    const { database, clock } = this.#deps;
+    if (close.state === 'released') await sealInvoice(database, close.invoiceId, clock.now());
+    if (this.#carrying.has(close.customerId)) await addLateItems(this.#deps, close, this.#signal);
+  }
+
+  async #ask({ invoiceId }: OpenClose): Promise<void> {
+    const { database, invoicing, clock } = this.#deps;
+    const invoice = await invoicing.readInvoice(invoiceId, this.#signal);
+    this.#invoices.set(invoiceId, invoice);
+    if (invoice === null) return;
+    const readAt = clock.now();
+    await database.transaction().execute((transaction) => storeInvoiceLines(transaction, [invoice], readAt));
   }
 
   /** A draft of which nothing is due: equal, it goes on; else Stripe is given its time, and then it is held. */
@@ -75,11 +101,9 @@ export class InvoiceComparer {
     const { database, clock, settings } = deps;
     const { invoiceId } = close;
     const isReleased = close.state === 'released';
-    if (isReleased) await sealInvoice(database, invoiceId, clock.now());
-    if (this.#carrying.has(close.customerId)) await addLateItems(deps, close, this.#signal);
-    let read = await this.#read(close);
+    let read = this.#match(close, this.#facts);
     if (read === null) return await leaveDraft(deps, close, 'deleted');
-    const { invoice, groups, pushed } = read;
+    const { invoice, groups } = read;
     if (invoice.status !== 'draft')
       return await leaveDraft(deps, close, invoice.status === 'void' ? 'voided' : 'already_final');
     // Paused since it was claimed: a customer who was told that he is not billed is not billed by us.
@@ -88,14 +112,15 @@ export class InvoiceComparer {
       return await leaveDraft(deps, close, 'left_alone');
     }
     const now = clock.now();
-    let comparison = await this.#build(close, read, new Map());
+    let comparison = this.#build(close, read, new Map());
     let differences = findCloseDifferences(comparison);
     // What is lacking of a minimum is known when all usage is on the draft.
     if (differences.length > 0 && differences.every(({ kind }) => kind === 'minimum')) {
       await addMinimumTopUps(deps, close, comparison, this.#signal);
-      read = await this.#read(close);
+      await this.#ask(close);
+      read = await this.#matchAnew(close);
       if (read === null) return await leaveDraft(deps, close, 'deleted');
-      comparison = await this.#build(close, read, new Map());
+      comparison = this.#build(close, read, new Map());
       differences = findCloseDifferences(comparison);
     }
     const from = [close.state];
@@ -104,7 +129,7 @@ export class InvoiceComparer {
       await moveClose(database, { invoiceId, from, to: 'compared', now, comparison, difference });
       return;
     }
-    const lastDeliveredAt = pushed.reduce<Date | null>(
+    const lastDeliveredAt = read.pushed.reduce<Date | null>(
       (latest, { lastDeliveredAt: at }) => (at !== null && (latest === null || at > latest) ? at : latest),
       null,
     );
@@ -115,18 +140,15 @@ export class InvoiceComparer {
       await postponeClose(database, { invoiceId, state: close.state, nextLookAt, error: null });
       return;
     }
-    await this.#hold(
-      close,
-      await this.#build(close, read, await this.#askStripe(close, groups, comparison)),
-      differences,
-    );
+    const stripeTokens = await this.#askStripe(close, read.groups, comparison);
+    await this.#hold(close, this.#build(close, read, stripeTokens), differences);
   }
 
   /** What became final without us, as it is. */
   async compareFinal(
     close: OpenClose,
   ): Promise<{ invoice: ClosingInvoice; comparison: CloseComparison } | null> {
-    const read = await this.#read(close);
+    const read = this.#match(close, this.#facts);
     if (read === null) {
       await leaveDraft(this.#deps, close, 'deleted');
       return null;
@@ -136,47 +158,45 @@ export class InvoiceComparer {
       await leaveDraft(this.#deps, close, 'voided');
       return null;
     }
-    return { invoice, comparison: await this.#build(close, read, new Map()) };
+    return { invoice, comparison: this.#build(close, read, new Map()) };
   }
 
-  async #read(close: OpenClose) {
-    const { database, invoicing, clock } = this.#deps;
-    const invoice = await invoicing.readInvoice(close.invoiceId, this.#signal);
+  /** Puts a close beside what was read of it; null: its invoice is gone. */
+  #match(close: OpenClose, facts: CloseFacts | null): ReadClose | null {
+    const invoice = this.#invoices.get(close.invoiceId);
+    if (invoice === undefined || facts === null) throw new RangeError(`${close.invoiceId} was not read`);
     if (invoice === null) return null;
-    const readAt = clock.now();
-    await database.transaction().execute((transaction) => storeInvoiceLines(transaction, [invoice], readAt));
-    const groups = groupLines(invoice, this.#items);
-    const pushed = await readPushedFigures(
-      database,
-      close.customerId,
-      groups.map(({ item, periodStart, periodEnd }) => ({
-        stripeMeterId: item.stripeMeterId,
-        periodStart,
-        periodEnd,
-      })),
-    );
-    return { invoice, groups, pushed };
+    return {
+      invoice,
+      facts,
+      groups: groupLines(invoice, facts.items),
+      pushed: facts.pushed.get(close.invoiceId) ?? [],
+    };
   }
 
-  async #build(
+  async #matchAnew(close: OpenClose) {
+    return this.#match(close, await gatherCloses(this.#deps.database, [close], this.#invoices));
+  }
+
+  #build(
     close: OpenClose,
-    read: { invoice: ClosingInvoice; groups: LineGroup[]; pushed: PushedFigures[] },
+    { invoice, facts, groups, pushed }: ReadClose,
     stripeTokens: ReadonlyMap<string, bigint>,
-  ): Promise<CloseComparison> {
-    const { database, clock } = this.#deps;
-    const { periodStart: start, periodEnd: end } = close;
-    const lateItems = await readLateItems(database, [close.invoiceId]);
-    const facts = this.#evidence ?? (await readCloseEvidence(database, [start]));
+  ): CloseComparison {
+    const { invoiceId, periodStart: start, periodEnd: end } = close;
+    const lateItems = facts.lateItems.get(invoiceId) ?? [];
     return buildComparison({
       close,
-      ...read,
-      tokenTypes: this.#figures.get(close.invoiceId) ?? [],
+      invoice,
+      groups,
+      pushed,
+      tokenTypes: facts.figures.get(invoiceId) ?? [],
       // Of a final invoice, what is only planned goes to the next one.
-      lateItems: lateItems.filter((item) => read.invoice.status === 'draft' || item.state !== 'planned'),
-      minimums: this.#minimums.get(close.invoiceId) ?? [],
-      evidence: pickCloseEvidence(facts, { start, end }),
+      lateItems: lateItems.filter((item) => invoice.status === 'draft' || item.state !== 'planned'),
+      minimums: facts.minimums.get(invoiceId) ?? [],
+      evidence: pickCloseEvidence(facts.evidence, { start, end }),
       stripeTokens,
-      comparedAt: clock.now(),
+      comparedAt: this.#deps.clock.now(),
     });
   }
 

@@ -26,8 +26,15 @@ export async function runCloses(
   deps: JobDependencies,
   given: {
     states: readonly CloseState[];
-    /** Reads what a page of closes needs, in a few statements. */
-    prepare?: (page: readonly OpenClose[]) => Promise<void>;
+    /** Given: what is read for the step, in this order, before it is done. */
+    reading?: {
+      /** Of a page, what must be known to ask. */
+      begin: (page: readonly OpenClose[]) => Promise<void>;
+      /** Asks the outside for a close. Those of which it fails are left out of what follows. */
+      ask: (close: OpenClose) => Promise<void>;
+      /** Reads the ledger for the page, once everything was asked. */
+      gather: (page: readonly OpenClose[]) => Promise<void>;
+    };
     run: (close: OpenClose) => Promise<void>;
   },
   signal: AbortSignal | undefined,
@@ -44,16 +51,31 @@ export async function runCloses(
     const page = due.filter((close) => !seen.has(close.invoiceId)).slice(0, PAGE_SIZE);
     if (page.length === 0) return doneCount;
     for (const close of page) seen.add(close.invoiceId);
-    await given.prepare?.(page);
+    let ready: readonly OpenClose[] = page;
+    if (given.reading !== undefined) {
+      await given.reading.begin(page);
+      ready = await runLanes(page, given.reading.ask);
+      await given.reading.gather(ready);
+    }
+    doneCount += (await runLanes(ready, given.run)).length;
+  }
+  throw failure;
+
+  /** @returns those that it went well for */
+  async function runLanes(
+    tasks: readonly OpenClose[],
+    run: (close: OpenClose) => Promise<void>,
+  ): Promise<OpenClose[]> {
+    const done: OpenClose[] = [];
     await runKeyedLanes<OpenClose>({
-      tasks: page,
+      tasks,
       keyOf: (close) => close.customerId,
       concurrency: CONCURRENCY,
       ...(signal === undefined ? {} : { signal }),
       run: async (close) => {
         try {
-          await given.run(close);
-          doneCount += 1;
+          await run(close);
+          done.push(close);
           return 'continue';
         } catch (error) {
           if (signal?.aborted === true) throw error;
@@ -65,8 +87,8 @@ export async function runCloses(
         }
       },
     });
+    return done;
   }
-  throw failure;
 }
 
 async function noteFailure(deps: JobDependencies, close: OpenClose, error: TallystickError): Promise<void> {

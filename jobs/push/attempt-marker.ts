@@ -39,6 +39,15 @@ export class AttemptMarker {
     return marked.has(meterPushId);
   }
 
+  /**
+   * Marks one push that was not announced, such as one of which only its turn says whether it is sent: marked ahead, it
+   * would look tried when it is not.
+   * @returns as `mark`
+   */
+  async markAlone(meterPushId: bigint): Promise<boolean> {
+    return (await markPushesAttempted(this.#database, [meterPushId], this.#now())).has(meterPushId);
+  }
+
   /** Resolves when nothing is being marked any more. */
   async settle(): Promise<void> {
     await Promise.allSettled(this.#marking);

@@ -11,7 +11,7 @@ import type { JobDependencies } from '../dependencies.ts';
 import { useWhileMaking } from '../queue/overlap.ts';
 import { AttemptMarker } from './attempt-marker.ts';
 import { DeliveryRecorder } from './delivery-recorder.ts';
-import { settleUncertain } from './settle-uncertain.ts';
+import { type DoubtRun, needsNoProof, settleUncertain } from './settle-uncertain.ts';
 
 /** Bounds memory; large enough that a page's last slow lanes hardly show in the whole. */
 const PAGE_SIZE = 20_000;
@@ -79,12 +79,12 @@ async function deliver(
   signal: AbortSignal | undefined,
 ): Promise<void> {
   const now = () => deps.clock.now();
-  const marker = new AttemptMarker(
-    deps.database,
-    now,
-    pushes.map((push) => push.meterPushId),
+  const isCertain = new Set(
+    pushes.filter((push) => needsNoProof(push, now())).map((push) => push.meterPushId),
   );
+  const marker = new AttemptMarker(deps.database, now, [...isCertain]);
   const recorder = new DeliveryRecorder(deps.database, now);
+  const run: DoubtRun = { flushDeliveries: () => recorder.flush(), uncounted: new Set() };
   let failure: TallystickError | null = null;
   await runKeyedLanes<PendingPush>({
     tasks: pushes,
@@ -95,11 +95,14 @@ async function deliver(
       // Tried before, its outcome unknown: then a refusal now does not say that Stripe has not counted it.
       let isUnproven = push.firstAttemptAt !== null;
       try {
-        const verdict = await settleUncertain(deps, push, signal);
+        const verdict = await settleUncertain(deps, push, run, signal);
         if (verdict === 'unread') outcome.unreadCount += 1;
         if (verdict === 'settled' || verdict === 'unread') return 'continue';
         if (verdict === 'send_uncounted') isUnproven = false;
-        if (!(await marker.mark(push.meterPushId))) return 'continue';
+        const isMarked = isCertain.has(push.meterPushId)
+          ? await marker.mark(push.meterPushId)
+          : await marker.markAlone(push.meterPushId);
+        if (!isMarked) return 'continue';
         const result = await deps.billing.sendMeterEvent(
           {
             eventName: push.eventName,

@@ -94,6 +94,7 @@ export async function checkPair(
     next: nextLook(open, now, rules.summaryLagMs, {
       isUnread: unread.length > 0,
       isPartial: known.length > 0,
+      isYoung: hours.some((hour) => hour.unprovenIds.length > 0 && !isRipe(hour, rules)),
       mayAppear: hours.some((hour) => hour.hasRecentLoss),
     }),
   });
@@ -190,11 +191,12 @@ function nextLook(
   open: readonly HourVerdict[],
   now: Date,
   summaryLagMs: number,
-  state: { isUnread: boolean; isPartial: boolean; mayAppear: boolean },
+  state: { isUnread: boolean; isPartial: boolean; isYoung: boolean; mayAppear: boolean },
 ): { at: Date; doubt: string } | null {
   const urgent = open.find((verdict) => verdict.driftClass !== 'unexplained');
   if (urgent !== undefined) return { at: addMs(now, summaryLagMs), doubt: urgent.driftClass ?? '' };
   if (state.isUnread) return { at: addMs(now, summaryLagMs), doubt: 'a difference not looked at again yet' };
+  if (state.isYoung) return { at: addMs(now, summaryLagMs), doubt: 'push of unknown outcome' };
   if (open.length > 0) return { at: addMs(now, UNEXPLAINED_AGAIN_MS), doubt: 'unexplained' };
   // Only some days were read: the whole has its turn now.
   if (state.isPartial) return { at: now, doubt: 'a difference is gone' };

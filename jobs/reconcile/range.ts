@@ -8,12 +8,15 @@ const ALWAYS_BACK_MS = 35 * DAY_MS;
 export type Ripeness = Pick<ExplainRules, 'now' | 'summaryLagMs' | 'observedLagMs'>;
 
 /**
- * Whether Stripe must show by now everything that it acknowledged of the hour, and nothing is on its way. After
- * repairs it is given longer: acting again before the last repair shows would never come to rest.
+ * Whether Stripe must show by now everything that it acknowledged of the hour or may have counted, and nothing is on
+ * its way. After repairs it is given longer: acting again before the last repair shows would never come to rest.
  */
 export function isRipe(hour: PairHour, { now, summaryLagMs, observedLagMs }: Ripeness): boolean {
   const lagMs = Math.max(growPatience(summaryLagMs, hour.repairCount), observedLagMs);
-  return !hour.hasPending && (hour.lastDeliveredAt === null || addMs(hour.lastDeliveredAt, lagMs) <= now);
+  return (
+    !hour.hasPending &&
+    [hour.lastDeliveredAt, hour.unprovenTriedAt].every((at) => at === null || addMs(at, lagMs) <= now)
+  );
 }
 
 /** What one total is asked for. */

@@ -7,7 +7,8 @@ import {
 } from '../../src/quarantine/items.ts';
 import { readSubjectTenants } from '../../src/usage/collection/collection.ts';
 import { itemKey, type SourceItem } from '../../src/usage/collection/source-items.ts';
-import { buildUsageEvents } from '../collect/build-events.ts';
+import { findKnownEvents } from '../../src/usage/events/usage-events.ts';
+import { buildUsageEvents, describeFactsWithoutDay } from '../collect/build-events.ts';
 import { KNOWN_METRIC_NAMES } from '../collect/judge-row.ts';
 import { isStorableText, judgeRows } from '../collect/judge-rows.ts';
 import type { JobDependencies } from '../dependencies.ts';
@@ -35,7 +36,7 @@ export async function takeUpItems(
       limit: PAGE_SIZE,
     });
     if (page.length === 0) return taken;
-    const sound = await judgePage(deps, page);
+    const sound = await holdMetered(deps, await judgePage(deps, page));
     await commitTakenUp(deps.database, sound, buildUsageEvents(sound), deps.clock.now());
     taken.itemCount += sound.length;
     for (const item of sound) {
@@ -45,7 +46,35 @@ export async function takeUpItems(
   }
 }
 
-async function judgePage(deps: JobDependencies, page: readonly QuarantinedItem[]): Promise<SourceItem[]> {
+interface NumberedItem {
+  item: SourceItem;
+  number: bigint;
+}
+
+/**
+ * Leaves out items whose event the ledger holds: told again after their day was dropped, they were metered once, whatever a
+ * person asks for. They go on waiting.
+ */
+async function holdMetered(deps: JobDependencies, sound: readonly NumberedItem[]): Promise<SourceItem[]> {
+  const copies = sound.map(({ item, number }) => ({ item: { ...item }, number }));
+  const itemsOf = (numbered: readonly NumberedItem[]) => numbered.map(({ item }) => item);
+  const events = [
+    ...buildUsageEvents(itemsOf(sound)),
+    ...buildUsageEvents(itemsOf(copies), describeFactsWithoutDay),
+  ];
+  const known = await findKnownEvents(deps.database, events);
+  const isMetered = ({ item }: NumberedItem) => item.usageEventId !== null && known.has(item.usageEventId);
+  const isHeld = sound.map((one, index) => isMetered(one) || isMetered(copies[index] ?? one));
+  await commitStillWaiting(
+    deps.database,
+    sound.flatMap(({ number }, index) =>
+      isHeld[index] ? [{ quarantineNumber: number, reason: 'after_retention' }] : [],
+    ),
+  );
+  return itemsOf(sound).filter((_, index) => !isHeld[index]);
+}
+
+async function judgePage(deps: JobDependencies, page: readonly QuarantinedItem[]): Promise<NumberedItem[]> {
   const subjects = [...new Set(page.map(({ row }) => row.subject))].filter(isStorableText);
   const tenants = await readSubjectTenants(deps.database, subjects);
   const numbers = new Map(
@@ -65,5 +94,5 @@ async function judgePage(deps: JobDependencies, page: readonly QuarantinedItem[]
       item.quarantineReason === null ? [] : [{ quarantineNumber: number, reason: item.quarantineReason }],
     ),
   );
-  return judged.filter(({ item }) => item.quarantineReason === null).map(({ item }) => item);
+  return judged.filter(({ item }) => item.quarantineReason === null);
 }

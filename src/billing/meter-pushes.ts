@@ -218,15 +218,3 @@ export async function markPushRefused(
   await sql`update meter_pushes set status = 'refused', last_error = ${reason}, is_unproven = ${options.isUnproven === true}
             where meter_push_id = ${id} and status = 'pending'`.execute(database);
 }
-
-/** Sum of what Stripe acknowledged for one customer, meter and hour. */
-export async function sumDelivered(
-  database: LedgerDatabase,
-  push: { customerId: string; stripeMeterId: string; windowStart: Date },
-): Promise<bigint> {
-  const row = await sql<{ total: bigint }>`
-    select coalesce(sum(delta_token_count), 0)::bigint as total from meter_pushes
-    where customer_id = ${push.customerId} and stripe_meter_id = ${push.stripeMeterId}
-      and window_start = ${push.windowStart} and status = 'delivered'`.execute(database);
-  return row.rows[0]?.total ?? 0n;
-}

@@ -115,21 +115,34 @@ export interface PushedFigures {
   lastDeliveredAt: Date | null;
 }
 
-/** The same for any meters and periods of one customer. */
+/** The same for the meters and periods of many invoices at once, by invoice. */
 export async function readPushedFigures(
   database: LedgerDatabase,
-  customerId: string,
-  periods: readonly { stripeMeterId: string; periodStart: Date; periodEnd: Date }[],
-): Promise<PushedFigures[]> {
-  const rows = await sql<PushedFigures>`
-    select asked.stripe_meter_id as "stripeMeterId", asked.period_start as "periodStart",
+  asked: readonly {
+    invoiceId: string;
+    customerId: string;
+    stripeMeterId: string;
+    periodStart: Date;
+    periodEnd: Date;
+  }[],
+): Promise<Map<string, PushedFigures[]>> {
+  const rows = await sql<PushedFigures & { invoiceId: string }>`
+    select asked.invoice_id as "invoiceId", asked.stripe_meter_id as "stripeMeterId", asked.period_start as "periodStart",
       coalesce(sum(p.delta_token_count), 0)::bigint as "tokenCount", count(p.meter_push_id) as "pushCount",
       max(p.delivered_at) as "lastDeliveredAt"
-    from unnest(${periods.map((period) => period.stripeMeterId)}::text[],
-      ${periods.map((period) => period.periodStart.toISOString())}::timestamptz[],
-      ${periods.map((period) => period.periodEnd.toISOString())}::timestamptz[]) as asked(stripe_meter_id, period_start, period_end)
-    left join meter_pushes p on p.customer_id = ${customerId} and p.stripe_meter_id = asked.stripe_meter_id and p.status = 'delivered'
-      and p.event_timestamp >= asked.period_start and p.event_timestamp < asked.period_end
-    group by asked.stripe_meter_id, asked.period_start`.execute(database);
-  return rows.rows;
+    from unnest(${asked.map((one) => one.invoiceId)}::text[], ${asked.map((one) => one.customerId)}::text[],
+      ${asked.map((one) => one.stripeMeterId)}::text[],
+      ${asked.map((one) => one.periodStart.toISOString())}::timestamptz[],
+      ${asked.map((one) => one.periodEnd.toISOString())}::timestamptz[])
+      as asked(invoice_id, customer_id, stripe_meter_id, period_start, period_end)
+    left join meter_pushes p on p.customer_id = asked.customer_id and p.stripe_meter_id = asked.stripe_meter_id
+      and p.status = 'delivered' and p.event_timestamp >= asked.period_start and p.event_timestamp < asked.period_end
+    group by asked.invoice_id, asked.stripe_meter_id, asked.period_start`.execute(database);
+  const pushed = new Map<string, PushedFigures[]>();
+  for (const { invoiceId, ...row } of rows.rows) {
+    const known = pushed.get(invoiceId);
+    if (known === undefined) pushed.set(invoiceId, [row]);
+    else known.push(row);
+  }
+  return pushed;
 }

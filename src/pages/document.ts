@@ -1,5 +1,5 @@
+import type { Env, Hono } from 'hono';
 import { html } from 'hono/html';
-import type { Api } from '../platform/http/dependencies.ts';
 
 /** The page's own sheet, and nothing else: no script, no image, no frame, no other address. */
 export const PAGE_HEADERS = {
@@ -33,7 +33,7 @@ export function pageDocument(
 }
 
 /** Adds the route of a page's sheet. */
-export function addStyle(api: Api, path: string, style: string): void {
+export function addStyle<Environment extends Env>(api: Hono<Environment>, path: string, style: string): void {
   api.get(path, (context) =>
     context.body(style, 200, {
       'Content-Type': 'text/css; charset=utf-8',

@@ -1,4 +1,12 @@
-import { divideHalfUp, divideUp, formatDecimal, groupDigits, parseDecimal } from '../../pricing/money.ts';
+import {
+  divideHalfUp,
+  divideUp,
+  formatDecimal,
+  groupDigits,
+  minorUnitDigits,
+  PICO_DIGITS,
+  parseDecimal,
+} from '../../pricing/money.ts';
 import { isTokenType } from '../../pricing/usage/shape.ts';
 import { TOKEN_WORDS } from '../../pricing/usage/words.ts';
 
@@ -48,4 +56,11 @@ export function moneyInWords(amount: string, currency: string): string {
 /** A day: `21 November 2026`. In UTC, as all of our days are. */
 export function dayInWords(instant: string): string {
   return new Intl.DateTimeFormat('en-GB', { dateStyle: 'long', timeZone: 'UTC' }).format(new Date(instant));
+}
+
+/** Minor units for one token as a price for people: `$3.00 per million`. */
+export function perMillion(unitAmountDecimal: string, currency: string): string {
+  const pico = parseDecimal(unitAmountDecimal, PICO_DIGITS) * 1_000_000n;
+  const amount = formatDecimal(pico, PICO_DIGITS + minorUnitDigits(currency), minorUnitDigits(currency));
+  return `${moneyInWords(amount, currency)} per million`;
 }

@@ -19,6 +19,8 @@ export interface PairHour {
   hasPending: boolean;
   /** Pushes of which nothing says whether Stripe counted them. */
   unprovenIds: bigint[];
+  /** When the last of them was sent or acknowledged. */
+  unprovenTriedAt: Date | null;
   /** Something that Stripe had lost was pushed anew; what was lost may yet appear. */
   hasRecentLoss: boolean;
   /** Pushes that were repairs, or made one necessary: what Stripe shows of the hour is slow or unsteady. */
@@ -39,6 +41,8 @@ export async function readPairHours(
       bool_or(status = 'pending') as "hasPending",
       coalesce(array_agg(meter_push_id::text) filter (where ${IS_UNPROVEN} and written_off_at is null), '{}')
         as "unprovenIds",
+      max(greatest(last_attempt_at, delivered_at)) filter (where ${IS_UNPROVEN} and written_off_at is null)
+        as "unprovenTriedAt",
       bool_or(status = 'withdrawn' and coalesce(delivered_at >= ${read.lossesSince}, false)) as "hasRecentLoss",
       (count(*) filter (where offsets_push_id is not null or (status = 'withdrawn' and delivered_at is not null)))::int
         as "repairCount"

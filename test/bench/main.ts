@@ -1,6 +1,7 @@
 import { parseArgs } from 'node:util';
 import { backfillMemoryBench } from './backfill-memory.ts';
 import { type Bench, type BenchResult, judge } from './bench.ts';
+import { closeEvidenceBench } from './close-evidence.ts';
 import { closeMakespanBench } from './close-makespan.ts';
 import { collectBench } from './collect.ts';
 import { previewBench } from './preview.ts';
@@ -26,6 +27,7 @@ const BENCHES: readonly Bench[] = [
   replayBench,
   reconcileReadsBench,
   closeMakespanBench,
+  closeEvidenceBench,
   quotesBench,
   quotesTailBench,
   ratingBench,

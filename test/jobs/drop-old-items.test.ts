@@ -215,6 +215,23 @@ describe('rows of a day whose items are gone', () => {
     expect((await balance(pipeline)).byReason).toEqual({ after_retention: 120n });
   });
 
+  it('that are told again and asked for by a person are known by the event they made, and stop nothing', async () => {
+    await openOld();
+    const before = await balance(pipeline);
+    await drop();
+    await backfillUsage(pipeline.deps, { start: new Date(START_MS), end: new Date(START_MS + HOUR_MS) });
+    pipeline.traffic.inject(makeCall({ hour: 2, prompt: 30, completion: 0 }));
+    await backfillUsage(pipeline.deps, {
+      start: new Date(START_MS + 2 * HOUR_MS),
+      end: new Date(START_MS + 3 * HOUR_MS),
+    });
+    await requestEntryRetry(pipeline, 'after_retention');
+    for (let hour = 0; hour < 3; hour += 1) await pipeline.tick(1);
+    const after = await balance(pipeline);
+    expect(after.byReason).toEqual({ after_retention: 120n, carry_to_next_invoice: 30n });
+    expect(after).toMatchObject({ billed: before.billed, metered: before.metered + 30n, due: 0n });
+  });
+
   it('and were never known can be taken up by a person', async () => {
     await openOld();
     await drop();

@@ -1,5 +1,4 @@
-import { formatDecimal, minorUnitDigits, PICO_DIGITS, parseDecimal } from '../../../pricing/money.ts';
-import { dayInWords, groupDigits, modelInWords, moneyInWords } from '../../pages/words.ts';
+import { dayInWords, groupDigits, modelInWords, perMillion } from '../../pages/words.ts';
 import type { StoredQuoteBody } from '../schemas.ts';
 
 type InvoiceLine = StoredQuoteBody['invoiceLines'][number];
@@ -40,11 +39,4 @@ export function customerAssumptions(quote: StoredQuoteBody): string[] {
     'You pay for what is used: tokens are counted each hour, and each line of the invoice is rounded once.',
     `Prices as of ${dayInWords(quote.asOf)}, valid until ${dayInWords(quote.validUntil)}. Taxes are not included.`,
   ];
-}
-
-/** Minor units for one token as a price for people: `$3.00 per million`. */
-export function perMillion(unitAmountDecimal: string, currency: string): string {
-  const pico = parseDecimal(unitAmountDecimal, PICO_DIGITS) * 1_000_000n;
-  const amount = formatDecimal(pico, PICO_DIGITS + minorUnitDigits(currency), minorUnitDigits(currency));
-  return `${moneyInWords(amount, currency)} per million`;
 }

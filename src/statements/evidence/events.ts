@@ -21,7 +21,7 @@ import {
   readEvidenceSource,
   sumEvidenceEvents,
 } from './event-rows.ts';
-import { compareLevels, readEvidencedLine } from './lines.ts';
+import { compareLevels, gatherEvidence, readEvidencedLine } from './lines.ts';
 import {
   EvidenceEventsSchema,
   EvidencePage,
@@ -39,7 +39,6 @@ const EventParams = EvidenceParams.extend({ usageEventId: textSchema(255).min(1)
 
 /** Adds an hour's usage events and an event's source rows, below a line's evidence. */
 export function addEvidenceEventRoutes(api: Api, dependencies: StatementDependencies): void {
-  const { database } = dependencies;
   const common = {
     method: 'get' as const,
     tags: ['Evidence'],
@@ -59,12 +58,14 @@ export function addEvidenceEventRoutes(api: Api, dependencies: StatementDependen
     const { invoiceId, lineId, windowStart: text } = context.req.valid('param');
     const { cursor, limit } = context.req.valid('query');
     const windowStart = new Date(text);
-    const { of } = await readEvidencedLine(dependencies, invoiceId, lineId);
     const after = cursor === undefined ? null : readEventCursor(cursor);
-    const [sums, found] = await Promise.all([
-      sumEvidenceEvents(database, of, windowStart),
-      readEvidenceEvents(database, of, { windowStart, after, limit: limit + 1 }),
-    ]);
+    const { sums, found } = await gatherEvidence(dependencies, invoiceId, async (snapshot) => {
+      const { of } = await readEvidencedLine(snapshot, invoiceId, lineId);
+      return {
+        sums: await sumEvidenceEvents(snapshot, of, windowStart),
+        found: await readEvidenceEvents(snapshot, of, { windowStart, after, limit: limit + 1 }),
+      };
+    });
     const page = found.slice(0, limit);
     const last = found.length > limit ? page.at(-1) : undefined;
     const path = evidencePath(invoiceId, lineId);
@@ -108,10 +109,12 @@ export function addEvidenceEventRoutes(api: Api, dependencies: StatementDependen
   });
   api.openapi(eventRoute, async (context) => {
     const { invoiceId, lineId, usageEventId } = context.req.valid('param');
-    const { of } = await readEvidencedLine(dependencies, invoiceId, lineId);
-    const event = await readEvidenceEvent(database, of, usageEventId);
-    if (event === null) throw noEvent(usageEventId, lineId);
-    const { items, queries } = await readEvidenceSource(database, event);
+    const { event, items, queries } = await gatherEvidence(dependencies, invoiceId, async (snapshot) => {
+      const { of } = await readEvidencedLine(snapshot, invoiceId, lineId);
+      const event = await readEvidenceEvent(snapshot, of, usageEventId);
+      if (event === null) throw noEvent(usageEventId, lineId);
+      return { event, ...(await readEvidenceSource(snapshot, event)) };
+    });
     const source = sumByKind(items);
     const own = bySourceFigure((name) => event[FIGURES[name].property]);
     const differs = SOURCE_FIGURES.find((name) => own[name] !== source[name]);

@@ -1,4 +1,5 @@
 import type { StoredInvoice, StoredInvoiceLine } from '../../billing/invoice-lines.ts';
+import { type LedgerSnapshot, readSnapshot } from '../../platform/database/snapshot.ts';
 import { TallystickError } from '../../platform/errors.ts';
 import type { StatementDependencies } from '../dependencies.ts';
 import { readStatementFacts, type StatementFacts } from '../facts.ts';
@@ -24,18 +25,30 @@ export interface EvidencedInvoice {
 }
 
 /**
- * The lines of an invoice with what each rests on.
+ * Asks Stripe for the invoice's lines where it must, and then reads all of one answer in one snapshot.
  * @throws TallystickError NOT_FOUND; UpstreamError when its lines are not known and Stripe does not answer
  */
-export async function readEvidencedInvoice(
+export async function gatherEvidence<Result>(
   dependencies: StatementDependencies,
   invoiceId: string,
-): Promise<EvidencedInvoice> {
+  read: (snapshot: LedgerSnapshot) => Promise<Result>,
+): Promise<Result> {
   await refreshStatedInvoice(dependencies, invoiceId);
-  const { invoice, lines } = await readStatedInvoice(dependencies.database, invoiceId);
+  return await readSnapshot(dependencies.database, read);
+}
+
+/**
+ * The lines of an invoice with what each rests on.
+ * @throws TallystickError NOT_FOUND
+ */
+export async function readEvidencedInvoice(
+  snapshot: LedgerSnapshot,
+  invoiceId: string,
+): Promise<EvidencedInvoice> {
+  const { invoice, lines } = await readStatedInvoice(snapshot, invoiceId);
   const { customerId, period } = invoice;
   const meterIds = [...new Set(lines.flatMap((line) => line.stripeMeterId ?? []))];
-  const facts = await readStatementFacts(dependencies.database, { customerId, invoiceId, period, meterIds });
+  const facts = await readStatementFacts(snapshot, { customerId, invoiceId, period, meterIds });
   const groups = groupLines(lines, { usage: [], users: [] }, facts);
   const usageStart = groups[0]?.lines[0]?.period ?? period;
   return {
@@ -55,11 +68,11 @@ export async function readEvidencedInvoice(
 
 /** @throws TallystickError NOT_FOUND; VALIDATION when the line bills no usage */
 export async function readEvidencedLine(
-  dependencies: StatementDependencies,
+  snapshot: LedgerSnapshot,
   invoiceId: string,
   lineId: string,
 ): Promise<EvidencedLine & { of: EvidenceOf }> {
-  const { lines } = await readEvidencedInvoice(dependencies, invoiceId);
+  const { lines } = await readEvidencedInvoice(snapshot, invoiceId);
   const found = lines.find(({ line }) => line.lineId === lineId);
   if (found === undefined) {
     throw new TallystickError(`Invoice ${invoiceId} has no line ${JSON.stringify(lineId)}.`, {

@@ -9,7 +9,7 @@ import type { StatementDependencies } from '../dependencies.ts';
 import { InvoiceIdSchema } from '../schemas.ts';
 import { addEvidenceEventRoutes } from './events.ts';
 import { readEvidenceHours, sumEvidenceHours } from './hours.ts';
-import { compareLevels, readEvidencedInvoice, readEvidencedLine } from './lines.ts';
+import { compareLevels, gatherEvidence, readEvidencedInvoice, readEvidencedLine } from './lines.ts';
 import {
   EvidenceHoursSchema,
   EvidenceLinesSchema,
@@ -40,7 +40,9 @@ export function addEvidenceRoutes(api: Api, dependencies: StatementDependencies)
   });
   api.openapi(linesRoute, async (context) => {
     const { invoiceId } = context.req.valid('param');
-    const { invoice, lines } = await readEvidencedInvoice(dependencies, invoiceId);
+    const { invoice, lines } = await gatherEvidence(dependencies, invoiceId, (snapshot) =>
+      readEvidencedInvoice(snapshot, invoiceId),
+    );
     const { currency } = invoice;
     return context.json(
       {
@@ -80,11 +82,15 @@ export function addEvidenceRoutes(api: Api, dependencies: StatementDependencies)
     const { cursor, limit } = context.req.valid('query');
     const after = cursor === undefined ? null : new Date(decodeCursor(cursor, 1)[0] ?? '');
     if (after !== null && Number.isNaN(after.getTime())) throw invalidCursor();
-    const { name, group, of } = await readEvidencedLine(dependencies, invoiceId, lineId);
-    const [sums, found] = await Promise.all([
-      sumEvidenceHours(dependencies.database, of),
-      readEvidenceHours(dependencies.database, of, { after, limit: limit + 1 }),
-    ]);
+    const { name, group, sums, found } = await gatherEvidence(dependencies, invoiceId, async (snapshot) => {
+      const line = await readEvidencedLine(snapshot, invoiceId, lineId);
+      const sums = await sumEvidenceHours(snapshot, line.of);
+      return {
+        ...line,
+        sums,
+        found: await readEvidenceHours(snapshot, line.of, { after, limit: limit + 1 }),
+      };
+    });
     const page = found.slice(0, limit);
     const last = found.length > limit ? page.at(-1) : undefined;
     const path = evidencePath(invoiceId, lineId);

@@ -1,6 +1,5 @@
 import { html } from 'hono/html';
-import { groupDigits, modelInWords, moneyInWords } from '../../pages/words.ts';
-import { perMillion } from '../../quotes/page/words.ts';
+import { groupDigits, modelInWords, moneyInWords, perMillion } from '../../pages/words.ts';
 import type { StatementBody, StatementBreakdownBody } from '../schemas.ts';
 import { dayShort, rankModels, swatch } from './drawing.ts';
 

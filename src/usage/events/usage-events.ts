@@ -53,6 +53,21 @@ export async function insertUsageEvents(
   );
 }
 
+/** Which of these events, by id and minute, the ledger holds already: their ids. */
+export async function findKnownEvents(
+  database: LedgerDatabase,
+  events: readonly Pick<UsageEvent, 'usageEventId' | 'eventTime'>[],
+): Promise<Set<string>> {
+  const rows = await sql<{ id: string }>`
+    select e.usage_event_id as id
+    from unnest(${events.map((event) => event.usageEventId)}::text[],
+      ${events.map((event) => event.eventTime.toISOString())}::timestamptz[]) as wanted(usage_event_id, event_time)
+    join usage_events e on e.usage_event_id = wanted.usage_event_id and e.event_time = wanted.event_time`.execute(
+    database,
+  );
+  return new Set(rows.rows.map((row) => row.id));
+}
+
 /** An event to be sent, with what its row says of it, to be held against its bytes. */
 export type ClaimedEvent = Omit<UsageEvent, 'windowStart'> & { kind: UsageEventKind };
 

@@ -1,0 +1,50 @@
+import { type LateItem, readLateItems } from '../../src/billing/late-items.ts';
+import { readPlanMinimums } from '../../src/billing/minimums.ts';
+import type { OpenClose } from '../../src/closing/closes.ts';
+import { readCloseEvidence, readClosingItems } from '../../src/closing/evidence.ts';
+import { readCloseFigures, readPushedFigures } from '../../src/closing/figures.ts';
+import type { LedgerDatabase } from '../../src/platform/database/database.ts';
+import { readSnapshot } from '../../src/platform/database/snapshot.ts';
+import type { ClosingInvoice } from '../../src/stripe/closing/port.ts';
+import { groupLines } from './build-comparison.ts';
+
+/**
+ * All that certificates of these closes are decided from, beside their invoices as Stripe showed them before: a few
+ * statements in one snapshot, however many closes and periods there are.
+ */
+export async function gatherCloses(
+  database: LedgerDatabase,
+  page: readonly OpenClose[],
+  invoices: ReadonlyMap<string, ClosingInvoice | null>,
+) {
+  const invoiceIds = page.map((close) => close.invoiceId);
+  return await readSnapshot(database, async (snapshot) => {
+    const items = await readClosingItems(snapshot, [...new Set(page.map((close) => close.subscriptionId))]);
+    const asked = page.flatMap(({ invoiceId, customerId }) => {
+      const invoice = invoices.get(invoiceId) ?? null;
+      if (invoice === null) return [];
+      return groupLines(invoice, items).map(({ item: { stripeMeterId }, periodStart, periodEnd }) => ({
+        invoiceId,
+        customerId,
+        stripeMeterId,
+        periodStart,
+        periodEnd,
+      }));
+    });
+    const lateItems = new Map<string, LateItem[]>();
+    for (const item of await readLateItems(snapshot, invoiceIds)) {
+      lateItems.set(item.invoiceId, [...(lateItems.get(item.invoiceId) ?? []), item]);
+    }
+    return {
+      items,
+      lateItems,
+      figures: await readCloseFigures(snapshot, page),
+      pushed: await readPushedFigures(snapshot, asked),
+      minimums: await readPlanMinimums(snapshot, invoiceIds),
+      evidence: await readCloseEvidence(
+        snapshot,
+        page.map((close) => close.periodStart),
+      ),
+    };
+  });
+}
