@@ -144,6 +144,49 @@ describe('rating usage', () => {
     expect(rated.totals.amountMinor).toBe(0n);
   });
 
+  it('gives a part an amount only where parts explain the line', () => {
+    const flat = (flatAmountDecimal: string | null): SellRate['price'] => ({
+      kind: 'tiered',
+      mode: 'graduated',
+      tiers: [{ upTo: null, unitAmountDecimal: '1', flatAmountDecimal }],
+    });
+    const parts = (price: SellRate['price'], ...counts: bigint[]) =>
+      rateUsage(
+        counts.map((count, index) => prompt(count, `feature ${index}`)),
+        [rate(price)],
+      ).lines.flatMap((line) => line.parts.map((part) => part.amountPicoMinor));
+    const one = 10n ** 12n;
+    expect(parts(perUnit('1'), 8n, -5n)).toEqual([null, null]);
+    expect(parts(perUnit('1'), 5n, -5n)).toEqual([null, null]);
+    expect(parts(perUnit('1'), 0n, 0n)).toEqual([0n, 0n]);
+    expect(parts(perUnit('1'), 0n, 3n)).toEqual([0n, 3n * one]);
+    // What is charged for the tier alone is nobody's part.
+    expect(parts(flat('100'), 0n, 0n)).toEqual([null, null]);
+    expect(parts(flat('100'), 0n)).toEqual([100n * one]);
+    expect(parts(flat('100'), 1n, 3n)).toEqual([26n * one, 78n * one]);
+  });
+
+  it('speaks of an allowance only where a graduated price begins with one', () => {
+    const allowance = (mode: 'graduated' | 'volume', upTo: bigint | null, unitAmountDecimal: string) =>
+      rateUsage(
+        [prompt(5n)],
+        [
+          rate({
+            kind: 'tiered',
+            mode,
+            tiers: [
+              { upTo, unitAmountDecimal, flatAmountDecimal: null },
+              ...(upTo === null ? [] : [{ upTo: null, unitAmountDecimal: '1', flatAmountDecimal: null }]),
+            ],
+          }),
+        ],
+      ).lines[0]?.allowance;
+    expect(allowance('graduated', 10n, '0')).toEqual({ includedTokenCount: 10n, usedTokenCount: 5n });
+    expect(allowance('volume', 10n, '0')).toBeNull();
+    expect(allowance('graduated', 10n, '0.1')).toBeNull();
+    expect(allowance('graduated', null, '0')).toBeNull();
+  });
+
   it('finds rates by an index as one by one', () => {
     fc.assert(
       fc.property(anyRates, anyUsage, (rates, usage) => {
