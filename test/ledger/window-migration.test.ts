@@ -42,7 +42,10 @@ beforeEach(async () => {
     0,
     LEDGER_MIGRATION_NAMES.findIndex((one) => CHAINING.test(one)),
   )) {
-    const text = await readFile(new URL(`../../src/ledger/migrations/${file}`, import.meta.url), 'utf8');
+    const text = await readFile(
+      new URL(`../../src/platform/database/migrations/${file}`, import.meta.url),
+      'utf8',
+    );
     await client.query(text);
     const checksum = createHash('sha256').update(text).digest('hex');
     await client.query('insert into ledger_migrations (name, checksum) values ($1, $2)', [file, checksum]);
