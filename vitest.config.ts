@@ -13,6 +13,7 @@ export default defineConfig({
     coverage: {
       include: ['src/**/*.ts', 'jobs/**/*.ts', 'webhooks/**/*.ts', 'pricing/**/*.ts'],
       reporter: ['text-summary'],
+      reportOnFailure: true,
     },
     // Limits end what hangs, and are far beyond what a loaded machine needs.
     expect: { poll: { timeout: 150_000 } },
