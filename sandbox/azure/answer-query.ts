@@ -1,8 +1,8 @@
 import type { FaultPlan } from './faults.ts';
 import { parseQuery } from './kql/parse.ts';
-import { type ResultTable, runOperators } from './kql/run.ts';
+import { runOperators } from './kql/run.ts';
 import type { Query } from './kql/syntax.ts';
-import { KqlError, parseDatetime, TICKS_PER_MS } from './kql/value.ts';
+import { KqlError, parseDatetime, type ResultTable, TICKS_PER_MS } from './kql/value.ts';
 import { planScan } from './plan.ts';
 import { openTable, type StoredData } from './tables.ts';
 import { describeQueryError, describeTable, partialError } from './wire.ts';

@@ -1,6 +1,5 @@
 import type { AzureFault } from './faults.ts';
-import type { ResultTable } from './kql/run.ts';
-import { type KqlError, toWire } from './kql/value.ts';
+import { type KqlError, type ResultTable, toWire } from './kql/value.ts';
 
 export interface WireError {
   code: string;

@@ -2,8 +2,8 @@ import { join } from 'node:path';
 import { Journal } from '../journal.ts';
 import type { Scenario } from '../scenario.ts';
 import type { StandInContext } from '../stand-in.ts';
-import { customerEndpoints } from './endpoints/catalog.ts';
 import { creditNoteEndpoints } from './endpoints/credit-notes.ts';
+import { customerEndpoints } from './endpoints/customers.ts';
 import type { Endpoint } from './endpoints/endpoint.ts';
 import { eventEndpoints, newWebhookEndpoint } from './endpoints/events.ts';
 import { invoiceChangeEndpoints } from './endpoints/invoice-changes.ts';
@@ -13,6 +13,7 @@ import { meterEndpoints } from './endpoints/meters.ts';
 import { productEndpoints } from './endpoints/products.ts';
 import { subscriptionItemEndpoints } from './endpoints/subscription-items.ts';
 import { subscriptionEndpoints } from './endpoints/subscriptions.ts';
+import { usageRecordEndpoints } from './endpoints/usage-records.ts';
 import { MeterErrorReports } from './error-reports.ts';
 import { recordSnapshotEvent } from './events.ts';
 import { expandAnswer } from './http/expand.ts';
@@ -29,7 +30,6 @@ import {
 } from './meter-events.ts';
 import { seedState } from './seed.ts';
 import { StripeState } from './state.ts';
-import { usageRecordEndpoints } from './usage-records.ts';
 import { WebhookSender } from './webhook-sender.ts';
 
 /** Everything that happened to the account, in order; see Journal. */

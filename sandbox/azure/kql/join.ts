@@ -1,6 +1,5 @@
-import type { ResultTable } from './run.ts';
 import type { JoinKind } from './syntax.ts';
-import { KqlError, type KqlValue } from './value.ts';
+import { KqlError, type KqlValue, type ResultTable } from './value.ts';
 
 /**
  * Joins two finished tables on one column that both have. As in Kusto, a right column whose name the left has

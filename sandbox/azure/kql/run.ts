@@ -4,13 +4,7 @@ import { compareValues } from './compile-comparison.ts';
 import { joinTables } from './join.ts';
 import type { Column, Scope } from './scope.ts';
 import type { NamedExpression, Operator, Query } from './syntax.ts';
-import { KqlError, type KqlType, type KqlValue } from './value.ts';
-
-/** A finished result: typed columns and rows of scalars. */
-export interface ResultTable {
-  columns: { name: string; type: KqlType }[];
-  rows: KqlValue[][];
-}
+import { KqlError, type KqlType, type KqlValue, type ResultTable } from './value.ts';
 
 /** Rows after an operator that made new ones: plain tuples. */
 type Tuple = KqlValue[];

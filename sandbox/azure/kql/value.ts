@@ -14,6 +14,12 @@ export type KqlValue =
   | Readonly<Record<string, string>>
   | readonly object[];
 
+/** A finished result: typed columns and rows of scalars. */
+export interface ResultTable {
+  columns: { name: string; type: KqlType }[];
+  rows: KqlValue[][];
+}
+
 /** What the service answers with 400: `SyntaxError` for text it cannot read, `SemanticError` for the rest. */
 export class KqlError extends Error {
   override readonly name = 'KqlError';

@@ -15,8 +15,7 @@ import type { BillingCycle } from '../invoices/billing-cycle.ts';
 import { issueCreditNote, type NewCreditNote } from '../invoices/credit-notes.ts';
 import { priceLine } from '../money.ts';
 import type { StripeState } from '../state.ts';
-import { found, retrieve } from './catalog.ts';
-import type { Call, Endpoint } from './endpoint.ts';
+import { type Call, type Endpoint, found, retrieve } from './endpoint.ts';
 
 const REASONS = ['duplicate', 'fraudulent', 'order_change', 'product_unsatisfactory'];
 

@@ -5,8 +5,7 @@ import { PAGING_SHAPE, toPage } from '../http/paging.ts';
 import { refuseParameter, refuseUnknown } from '../http/refusal.ts';
 import { toSeconds, type WireWebhookEndpoint } from '../http/wire.ts';
 import type { StripeState } from '../state.ts';
-import { found, retrieve } from './catalog.ts';
-import { type Endpoint, idOf } from './endpoint.ts';
+import { type Endpoint, found, idOf, retrieve } from './endpoint.ts';
 
 /** "Going back up to 30 days." */
 const EVENTS_KEPT_MS = 30 * DAY_MS;

@@ -22,8 +22,7 @@ import {
   writeOffInvoice,
 } from '../invoices/fate.ts';
 import type { Invoice } from '../state.ts';
-import { found } from './catalog.ts';
-import { type Call, type Endpoint, idOf } from './endpoint.ts';
+import { type Call, type Endpoint, found, idOf } from './endpoint.ts';
 
 const MAX_CUSTOM_FIELDS = 4;
 const MAX_FIELD_NAME_LENGTH = 40;

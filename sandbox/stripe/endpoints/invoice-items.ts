@@ -20,8 +20,7 @@ import { emitInvoice, requireDraft } from '../invoices/fate.ts';
 import { checkRoom, joinInvoice, newInvoiceItem } from '../invoices/items.ts';
 import { parseDecimal, priceLine } from '../money.ts';
 import type { Invoice, StripeState } from '../state.ts';
-import { found, retrieve } from './catalog.ts';
-import { type Call, type Endpoint, idOf } from './endpoint.ts';
+import { type Call, type Endpoint, found, idOf, retrieve } from './endpoint.ts';
 
 /** Invoice items: amounts beside the subscription's, pending or on a draft. */
 export function invoiceItemEndpoints({ account }: BillingCycle): Endpoint[] {

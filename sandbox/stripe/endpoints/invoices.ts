@@ -9,8 +9,7 @@ import { pendingLines } from '../invoices/items.ts';
 import { computeLines } from '../invoices/lines.ts';
 import type { Invoice, Subscription } from '../state.ts';
 import { isEnded, meteredNow } from '../subscriptions.ts';
-import { found, retrieve } from './catalog.ts';
-import { type Call, type Endpoint, idOf } from './endpoint.ts';
+import { type Call, type Endpoint, found, idOf, retrieve } from './endpoint.ts';
 
 const PREVIEW_PREFIX = 'upcoming_in_';
 

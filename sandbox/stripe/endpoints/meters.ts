@@ -7,8 +7,7 @@ import { toSeconds, type Wire } from '../http/wire.ts';
 import type { MeterEventIntake } from '../meter-events.ts';
 import { newMeter } from '../objects.ts';
 import type { StripeState } from '../state.ts';
-import { found, retrieve } from './catalog.ts';
-import { type Call, type Endpoint, idOf } from './endpoint.ts';
+import { type Call, type Endpoint, found, idOf, retrieve } from './endpoint.ts';
 
 export interface MeterEndpointsOptions {
   state: StripeState;

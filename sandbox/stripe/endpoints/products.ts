@@ -18,8 +18,7 @@ import { newProduct } from '../objects.ts';
 import { readRecurring, readScheme } from '../price-parameters.ts';
 import { newPrice } from '../prices.ts';
 import type { StripeState } from '../state.ts';
-import { found, retrieve } from './catalog.ts';
-import { type Call, type Endpoint, idOf } from './endpoint.ts';
+import { type Call, type Endpoint, found, idOf, retrieve } from './endpoint.ts';
 
 const MAX_LOOKUP_KEYS = 10;
 const MAX_LOOKUP_KEY_LENGTH = 200;

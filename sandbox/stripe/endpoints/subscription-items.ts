@@ -3,8 +3,7 @@ import { type FormShape, mergeMetadata, readMap, readText, requireText } from '.
 import { PAGING_SHAPE, toPage } from '../http/paging.ts';
 import type { BillingCycle } from '../invoices/billing-cycle.ts';
 import { addItem, emitSubscription, removeItem, replacePrice } from '../subscriptions.ts';
-import { found, retrieve } from './catalog.ts';
-import { type Endpoint, idOf } from './endpoint.ts';
+import { type Endpoint, found, idOf, retrieve } from './endpoint.ts';
 import { living, readBillsUsage } from './subscriptions.ts';
 
 /** Items of subscriptions, each one price. */

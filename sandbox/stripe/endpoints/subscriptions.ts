@@ -30,8 +30,7 @@ import {
   renderSubscription,
   replacePrice,
 } from '../subscriptions.ts';
-import { found, retrieve } from './catalog.ts';
-import { type Call, type Endpoint, idOf } from './endpoint.ts';
+import { type Call, type Endpoint, found, idOf, retrieve } from './endpoint.ts';
 
 const PAUSE_BEHAVIORS = ['keep_as_draft', 'mark_uncollectible', 'void'];
 

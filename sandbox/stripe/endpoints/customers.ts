@@ -9,14 +9,11 @@ import {
   readText,
 } from '../http/form.ts';
 import { PAGING_SHAPE, toPage } from '../http/paging.ts';
-import { refuseUnknown } from '../http/refusal.ts';
 import { toSeconds, type WireCustomer } from '../http/wire.ts';
 import type { BillingCycle } from '../invoices/billing-cycle.ts';
 import { newCustomer } from '../objects.ts';
 import { isEnded, renderSubscription } from '../subscriptions.ts';
-import { type Endpoint, idOf } from './endpoint.ts';
-
-const RETRIEVE_SHAPE = { expand: 'any' } as const;
+import { type Endpoint, found, idOf, retrieve } from './endpoint.ts';
 
 /** Customers. */
 export function customerEndpoints(cycle: BillingCycle): Endpoint[] {
@@ -114,21 +111,4 @@ function changeCustomer(customer: WireCustomer, form: Form): void {
 /** Payment methods are ids without an object behind them. */
 function readPaymentMethod(form: Form): string | null | undefined {
   return readChange(readNested(form, 'invoice_settings'), 'default_payment_method');
-}
-
-export function retrieve(path: string, find: (id: string, nowMs: number) => object): Endpoint {
-  return {
-    method: 'GET',
-    path,
-    shape: RETRIEVE_SHAPE,
-    mutates: false,
-    run: (call) => find(idOf(call), call.nowMs),
-  };
-}
-
-/** @throws StripeRefusal 404 resource_missing */
-export function found<Item>(items: ReadonlyMap<string, Item>, kind: string, id: string): Item {
-  const item = items.get(id);
-  if (item === undefined) throw refuseUnknown(kind, id);
-  return item;
 }
