@@ -5,7 +5,7 @@ import type { LedgerDatabase } from '../src/platform/database/database.ts';
 import { recordWebhookEvent, type WebhookEvent } from '../src/webhook-events/events.ts';
 import { webhookProblem } from './problem.ts';
 
-export interface WebhookLog {
+interface WebhookLog {
   info(fields: Record<string, unknown>, message: string): void;
   warn(fields: Record<string, unknown>, message: string): void;
   error(fields: Record<string, unknown>, message: string): void;

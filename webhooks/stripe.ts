@@ -10,8 +10,6 @@ import {
   type VerifiedStripeEvent,
 } from './stripe-events.ts';
 
-export type { WebhookLog, WebhookStep } from './receive.ts';
-
 export interface StripeWebhookDependencies extends WebhookDependencies {
   /** Of the endpoint for snapshot events; without it that endpoint answers 503. */
   webhookSecret: string | undefined;

@@ -41,11 +41,11 @@ export function groupLines(invoice: ClosingInvoice, items: ReadonlyMap<string, C
 }
 
 /** A flat amount of a tier: a line without tokens and without a price for one. */
-export function isFlat(line: ClosingInvoiceLine): boolean {
+function isFlat(line: ClosingInvoiceLine): boolean {
   return line.unitAmountDecimal === null;
 }
 
-export function quantityOf(lines: readonly ClosingInvoiceLine[]): bigint {
+function quantityOf(lines: readonly ClosingInvoiceLine[]): bigint {
   return lines.reduce((sum, line) => sum + (isFlat(line) ? 0n : (line.quantity ?? 0n)), 0n);
 }
 

@@ -10,7 +10,7 @@ import type { JobDependencies } from '../dependencies.ts';
 import { isIntact } from './check-body.ts';
 
 /** So many events refused one by one and not one accepted: then it is not the events. */
-export const REFUSAL_LIMIT = 10;
+const REFUSAL_LIMIT = 10;
 /** Events from elsewhere that are tried before the system itself is blamed: of the same batch, and the newest. */
 const PROBE_COUNT = 3;
 const PROBE_CLAIM_SECONDS = 30;

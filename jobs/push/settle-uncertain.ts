@@ -8,7 +8,7 @@ import type { JobDependencies } from '../dependencies.ts';
 import { explainCount } from './explain-count.ts';
 
 /** Stripe keeps identifiers for at least 24 hours; an hour is kept in hand. */
-export const IDENTIFIER_SAFE_MS = 23 * HOUR_MS;
+const IDENTIFIER_SAFE_MS = 23 * HOUR_MS;
 
 const TOO_LATE = 'its invoice may be final; planned anew';
 

@@ -22,7 +22,7 @@ export interface QueueConfig {
   databaseUrl: string;
 }
 
-export interface StepJobData {
+interface StepJobData {
   reason: string;
 }
 

@@ -3,7 +3,7 @@ import type { StepQueue } from './queues.ts';
 import { STEP_NAMES, type StepName } from './steps.ts';
 
 /** How often each step looks at its watermark. Ticks may come late or twice; neither matters. */
-export const STEP_INTERVALS_MS: Record<StepName, number> = {
+const STEP_INTERVALS_MS: Record<StepName, number> = {
   // The whole catalog; refresh-catalog follows single changes, and lists it too when a day has passed without.
   'sync-catalog': 24 * 60 * 60_000,
   'fetch-missed-events': 10 * 60_000,

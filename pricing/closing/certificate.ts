@@ -3,9 +3,9 @@ import { rateQuantity } from '../rating/rating.ts';
 import { type CloseCollection, isChained, type RecordedCollection } from './collection.ts';
 
 /** Version of the form: a certificate says by which rules it is to be read. */
-export const CERTIFICATE_FORMAT = 'tallystick-close-certificate/2';
+const CERTIFICATE_FORMAT = 'tallystick-close-certificate/2';
 /** Before windows were chained: its collection is a hash over query texts. */
-export const RECORDED_CERTIFICATE_FORMAT = 'tallystick-close-certificate/1';
+const RECORDED_CERTIFICATE_FORMAT = 'tallystick-close-certificate/1';
 
 /** Counts and amounts are decimal text, instants ISO text: JSON has neither. */
 export interface CloseTokenTypeFigures {

@@ -20,7 +20,7 @@ export interface PlanCatalogState {
   bindings: readonly (RateKey & { meterId: string })[];
 }
 
-export interface CatalogPrice {
+interface CatalogPrice {
   priceId: string;
   planId: string;
   productId: string;
@@ -184,7 +184,7 @@ function retirements(own: OwnObjects, parts: readonly RateChanges[]): PlanCatalo
 }
 
 /** Whether two prices charge the same for every quantity, however their decimals are written. */
-export function isSamePrice(one: RatePrice, other: RatePrice): boolean {
+function isSamePrice(one: RatePrice, other: RatePrice): boolean {
   return JSON.stringify(normalForm(one)) === JSON.stringify(normalForm(other));
 }
 

@@ -190,7 +190,7 @@ function failed(problems: PlanProblem[]): { value: null; problems: PlanProblem[]
 }
 
 /** `versions[0].rates[2].model` */
-export function pathText(path: readonly PropertyKey[]): string {
+function pathText(path: readonly PropertyKey[]): string {
   return path
     .map((step, index) =>
       typeof step === 'number' ? `[${step}]` : `${index === 0 ? '' : '.'}${String(step)}`,

@@ -16,7 +16,7 @@ import {
 import { markedUpUnitAmount, perUnitPrice, tiersOf, unitAmountOf, wholeMinorOf } from './price.ts';
 
 /** What a rate rests on beside the plan's own words; shown, so that nothing is silent. */
-export interface PlanRateNote {
+interface PlanRateNote {
   rateId: string;
   note: 'markup_rounded_at_12_decimals' | 'no_cost_to_mark_up' | 'no_markup_in_force';
   model: string;
@@ -61,10 +61,7 @@ export function planRatesAt(plan: Plan, at: Date, book: PriceBook): PlanRates {
 }
 
 /** Names a rate of a plan in every version: `standard/gpt-4o/prompt/*`. */
-export function planRateId(
-  planId: string,
-  key: { model: string; tokenType: string; feature: string },
-): string {
+function planRateId(planId: string, key: { model: string; tokenType: string; feature: string }): string {
   return [planId, key.model, key.tokenType, key.feature].join('/');
 }
 

@@ -32,7 +32,7 @@ export interface PreviewUsage {
   undeliveredTokenCount: bigint;
 }
 
-export interface PreviewPart {
+interface PreviewPart {
   /** Null: counted by Stripe and not known to the ledger. */
   model: string | null;
   feature: string | null;
@@ -41,7 +41,7 @@ export interface PreviewPart {
 }
 
 /** Why a line has no amount of ours. */
-export type UnpricedReason = 'price_not_rateable' | 'price_changed_since_sync';
+type UnpricedReason = 'price_not_rateable' | 'price_changed_since_sync';
 
 export interface PreviewLine {
   subscriptionItemId: string | null;

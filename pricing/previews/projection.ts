@@ -7,9 +7,9 @@ import { amountOf } from './preview.ts';
 const HOUR_MS = 3_600_000;
 const DAY_MS = 24 * HOUR_MS;
 /** How far back the days are looked at that stand for those to come. */
-export const PROJECTION_HISTORY_DAYS = 28;
+const PROJECTION_HISTORY_DAYS = 28;
 /** Fewer known days than two of each weekday say nothing about a week. */
-export const LEAST_PROJECTION_DAYS = 14;
+const LEAST_PROJECTION_DAYS = 14;
 
 /** The method in words, as answers give it. */
 export const PROJECTION_METHOD =

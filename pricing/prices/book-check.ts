@@ -28,7 +28,7 @@ export interface PriceProblem {
 }
 
 /** A price this many times the one before it, or this part of it, is taken for a slip of the unit. */
-export const ABSURD_FACTOR = 100n;
+const ABSURD_FACTOR = 100n;
 
 const MAX_TEXT_LENGTH = 1_000;
 const REGION = /^(?:\*|[a-z0-9][a-z0-9-]{0,63})$/;
@@ -136,7 +136,7 @@ function judgeAmount(row: PriceRow): string | null {
 }
 
 /** What is wrong between rows of the same key: two at one instant, a hole, a step that looks like a slip. */
-export function checkTimelines(rows: readonly PriceRow[]): PriceProblem[] {
+function checkTimelines(rows: readonly PriceRow[]): PriceProblem[] {
   const timelines = new Map<string, PriceRow[]>();
   for (const row of rows) {
     const timeline = timelines.get(timelineKeyOf(row)) ?? [];

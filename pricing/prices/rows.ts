@@ -97,7 +97,7 @@ export interface DeploymentRule {
   note: string;
 }
 
-export interface PriceSource {
+interface PriceSource {
   title: string;
   asOf: string;
   note: string;

@@ -55,7 +55,7 @@ export interface AskedAdjustments {
 }
 
 /** A half-open run of instants. */
-export interface Span {
+interface Span {
   start: Date;
   end: Date;
 }

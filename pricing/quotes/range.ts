@@ -11,7 +11,7 @@ export const MONTH_DAYS = 30;
 export const LEAST_ACTIVE_USERS = 5;
 export const LEAST_ACTIVE_DAYS = 7;
 /** Two weeks side by side are the least that can be called variation. */
-export const LEAST_VARIATION_DAYS = 14;
+const LEAST_VARIATION_DAYS = 14;
 const WEEK_DAYS = 7;
 
 /** How much less and more than expected it may be, as factors of the expected usage: low <= 1 <= high. */
@@ -21,7 +21,7 @@ export interface UsageRange {
 }
 
 /** What one active user of a feature costs us and uses in a month of 30 days. */
-export interface UserDistribution {
+interface UserDistribution {
   userCount: number;
   dayCount: number;
   tokens: Percentiles;
@@ -101,7 +101,7 @@ export function measureVariation(days: readonly bigint[]): UsageRange | null {
 }
 
 /** Pico of the book's currency; null when any of it has no price. */
-export function costOfUsage(usage: readonly QuoteUsage[], book: PriceBook, at?: Date): bigint | null {
+function costOfUsage(usage: readonly QuoteUsage[], book: PriceBook, at?: Date): bigint | null {
   let cost = 0n;
   for (const entry of usage) {
     const query = at === undefined ? entry : { ...entry, at };

@@ -7,7 +7,7 @@ import type { Ratio } from './usage.ts';
 const PICO = 10n ** BigInt(PICO_DIGITS);
 
 /** A price per token at which the usage reaches the wanted margin. */
-export interface TargetRate {
+interface TargetRate {
   model: string;
   deploymentType: string | null;
   region: string | null;

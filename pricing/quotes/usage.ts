@@ -161,7 +161,7 @@ export function mergeUsage(usage: readonly QuoteUsage[]): QuoteUsage[] {
 }
 
 /** Equal for usage that is one entry of `mergeUsage`. */
-export function usageKeyOf(entry: QuoteUsage): string {
+function usageKeyOf(entry: QuoteUsage): string {
   return JSON.stringify([
     entry.model,
     entry.feature,

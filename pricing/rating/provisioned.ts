@@ -4,7 +4,7 @@ import { splitAmount } from './rating.ts';
 
 /** What becomes of the part of an hour's price that nobody used. */
 export const IDLE_POLICIES = ['overhead', 'spread'] as const;
-export type IdlePolicy = (typeof IDLE_POLICIES)[number];
+type IdlePolicy = (typeof IDLE_POLICIES)[number];
 
 /** Decimals of a weight. */
 export const WEIGHT_DIGITS = 6;

@@ -7,7 +7,7 @@ export interface RateableUsage extends RateKey {
 }
 
 /** What one entry of the usage has in a line. */
-export interface RatedPart<Usage extends RateableUsage> {
+interface RatedPart<Usage extends RateableUsage> {
   usage: Usage;
   /**
    * Exact share of the line, in pico of the minor unit; the shares sum to the line's. Under tiers it is by
@@ -17,7 +17,7 @@ export interface RatedPart<Usage extends RateableUsage> {
 }
 
 /** All usage under one rate: what is summed, priced and rounded together. */
-export interface RatedUsageLine<Usage extends RateableUsage> {
+interface RatedUsageLine<Usage extends RateableUsage> {
   rate: SellRate;
   /** Never negative: corrections that outweigh the usage are billed as none. */
   quantity: bigint;
@@ -32,7 +32,7 @@ export interface RatedUsageLine<Usage extends RateableUsage> {
   parts: RatedPart<Usage>[];
 }
 
-export interface UnratedUsage<Usage extends RateableUsage> {
+interface UnratedUsage<Usage extends RateableUsage> {
   usage: Usage;
   reason: 'no_sell_rate';
 }

@@ -4,7 +4,7 @@ import type { RetailItem } from './item.ts';
 import type { RetailMeterMap, RetailTarget } from './meter-map.ts';
 import { effectiveInstant, type ListedPrice, listedPrices, type UnusableReason } from './timeline.ts';
 
-export type RetailVerdict =
+type RetailVerdict =
   | 'unchanged'
   | 'small_change'
   | 'large_change'
@@ -158,7 +158,7 @@ function subjectAt(subject: string, listed: ListedPrice, now: Date): string {
 }
 
 /** The book's own row, without the fallbacks that a cost may take; null: there is none, or it is retired. */
-export function bookPriceAt(book: PriceBook, target: RetailTarget, at: Date): bigint | null {
+function bookPriceAt(book: PriceBook, target: RetailTarget, at: Date): bigint | null {
   const timeline = book.timelines.get(timelineKeyOf(target)) ?? [];
   return timeline.findLast(({ startMs }) => startMs <= at.getTime())?.picoPerUnit ?? null;
 }

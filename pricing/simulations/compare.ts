@@ -4,7 +4,7 @@ import type { ScenarioOutcome } from './scenario.ts';
 const CENTS = 100n;
 const PICO = 10n ** 12n;
 
-export type ScenarioReason =
+type ScenarioReason =
   | 'no_sell_rate'
   | 'no_known_cost'
   | 'nobody_pays'

@@ -19,7 +19,7 @@ export function sandboxMeterId(number: number): string {
   return `5a17b0c5-0000-4000-8000-${String(number).padStart(12, '0')}`;
 }
 
-export const RETAIL_REGIONS = ['eastus2', 'swedencentral', 'westeurope'] as const;
+const RETAIL_REGIONS = ['eastus2', 'swedencentral', 'westeurope'] as const;
 
 /** `[number, meterName, USD per million tokens]`, spelled as irregularly as the real list spells. */
 type TokenMeter = readonly [number, string, string];

@@ -1,5 +1,5 @@
 /** What can go wrong with one page of the price list. */
-export const RETAIL_FAULTS = [
+const RETAIL_FAULTS = [
   /** 429 without, and with, a Retry-After of one second. */
   'throttled',
   'throttled_with_retry_after',

@@ -1,5 +1,5 @@
 /** What a `$filter` may ask about: the fields of a listed price, as text. */
-export type RetailRow = Readonly<Record<string, unknown>>;
+type RetailRow = Readonly<Record<string, unknown>>;
 export type RetailPredicate = (row: RetailRow) => boolean;
 
 const CLAUSE =

@@ -25,7 +25,7 @@ export interface ShownPrice {
 const LISTED_SINCE_MS = Date.UTC(2024, 7, 1);
 
 /** What happens in every world: a small change after a week, a large one after two, and a meter that goes. */
-export function usualChanges(startMs: number): RetailChange[] {
+function usualChanges(startMs: number): RetailChange[] {
   return [
     { meterId: sandboxMeterId(11), retailPrice: '0.00064', effectiveMs: startMs + 7 * DAY_MS },
     { meterId: sandboxMeterId(17), retailPrice: '0.012', effectiveMs: startMs + 14 * DAY_MS },

@@ -5,7 +5,7 @@ import type { Scope } from './kql/scope.ts';
 import { KqlError, TICKS_PER_MS } from './kql/value.ts';
 
 /** A row as the store keeps it: its event time settled, both instants in ticks. */
-export interface StoredRow<Source = unknown> {
+interface StoredRow<Source = unknown> {
   source: Source;
   eventTicks: bigint;
   ingestedTicks: bigint;
@@ -30,9 +30,9 @@ const DAY_MS = 86_400_000;
  * What the ingestion pipeline does to times: a missing one, one more than two days before receipt, or more
  * than a day after it, is replaced by the receipt time (log-standard-columns, `TimeGenerated`).
  */
-export function storeRow<
-  Source extends { eventMs: number | null; ingestedMs: number; ingestedTicks: number },
->(source: Source): StoredRow<Source> {
+function storeRow<Source extends { eventMs: number | null; ingestedMs: number; ingestedTicks: number }>(
+  source: Source,
+): StoredRow<Source> {
   const ingestedTicks = BigInt(source.ingestedMs) * TICKS_PER_MS + BigInt(source.ingestedTicks);
   const { eventMs } = source;
   const acceptable =

@@ -5,7 +5,7 @@ const MINUTE_SECONDS = 60;
 const HOUR_SECONDS = 3_600;
 const DAY_SECONDS = 86_400;
 
-export type WindowSize = 'MINUTE' | 'HOUR' | 'DAY' | 'MONTH';
+type WindowSize = 'MINUTE' | 'HOUR' | 'DAY' | 'MONTH';
 
 /** A query after all its checks. Times are epoch seconds; the interval is half-open. */
 export interface MeterQuery {

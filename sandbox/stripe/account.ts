@@ -11,4 +11,4 @@ export interface BillingAccount {
   emit: Emit;
 }
 
-export type Emit = (type: string, object: object, atMs: number) => void;
+type Emit = (type: string, object: object, atMs: number) => void;

@@ -3,8 +3,6 @@ import type { StripeEvent, StripeState } from './state.ts';
 
 const API_VERSION = '2026-10-28.endive';
 
-export type EventListener = (event: StripeEvent) => void;
-
 /** Records that something happened to an object, with the object as it was then. */
 export function recordSnapshotEvent(
   state: StripeState,

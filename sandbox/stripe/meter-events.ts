@@ -10,7 +10,7 @@ import type { UsageEvent } from './usage.ts';
 const PAST_LIMIT_MS = 35 * DAY_MS;
 const FUTURE_LIMIT_MS = 5 * MINUTE_MS;
 /** "Within a rolling period of at least 24 hours": the least that is promised. */
-export const IDENTIFIER_WINDOW_MS = DAY_MS;
+const IDENTIFIER_WINDOW_MS = DAY_MS;
 const MAX_IDENTIFIER_LENGTH = 100;
 const MAX_VALUE_DIGITS = 15;
 

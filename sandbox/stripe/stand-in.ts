@@ -163,7 +163,7 @@ export interface StripeStandIn extends StandIn {
   webhooksIdle(): Promise<void>;
 }
 
-export interface StripeInvoiceReport {
+interface StripeInvoiceReport {
   invoiceId: string;
   number: string | null;
   /** Tenant key. */

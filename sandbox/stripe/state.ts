@@ -50,7 +50,7 @@ export interface MeteredItem {
   fromMs: number;
 }
 
-export interface LineEdit {
+interface LineEdit {
   description?: string;
   metadata?: Record<string, string>;
 }

@@ -32,7 +32,7 @@ export interface GatewayLogRow {
   traceRecords: readonly TraceRecord[];
 }
 
-export interface TraceRecord {
+interface TraceRecord {
   source: string;
   message: string;
   metadata: Readonly<Record<string, string>>;

@@ -21,7 +21,7 @@ const BOUNDARY_MINUTES = [-95, -31, -2, -1, 0, 1, 29] as const;
 const CLOCK_CHANGE_HOURS = [0, 1, 2, 6, 7] as const;
 const LATE_PERCENT = { usual: 1, atBoundary: 12 };
 /** The longest that a row is under way. */
-export const LATEST_ROW_MS = 50 * HOUR_MS;
+const LATEST_ROW_MS = 50 * HOUR_MS;
 
 /**
  * Months of light traffic in which little happens but at the ends of periods: calls in the minutes around each of

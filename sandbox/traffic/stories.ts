@@ -89,7 +89,7 @@ export function isWeekend(scenario: Scenario, dayIndex: number): boolean {
 }
 
 /** The mapped user who now and then tries a model nobody has priced: the first one of the fifth customer. */
-export function chooseTrierOfUnknownModel(scenario: Scenario): string | undefined {
+function chooseTrierOfUnknownModel(scenario: Scenario): string | undefined {
   const populated = scenario.customers.filter((customer) => customer.subjects.length > 0);
   return populated[Math.min(4, populated.length - 1)]?.subjects[0];
 }

@@ -10,7 +10,7 @@ export function createCredential(endpoint: string): TokenCredential {
 }
 
 /** Always the same token; for stand-ins. */
-export function createStaticCredential(token: string): TokenCredential {
+function createStaticCredential(token: string): TokenCredential {
   return {
     getToken: async () => ({ token, expiresOnTimestamp: Date.now() + 86_400_000 }),
   };

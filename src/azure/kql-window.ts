@@ -10,8 +10,8 @@ const TIMESPAN_MARGIN_MS = HOUR_MS;
  * 2 days before receipt, or more than 1 day after it, by the receipt time (log-standard-columns page); a day
  * is added for the way from receipt to ingestion.
  */
-export const EVENT_LOOK_BACK_MS = 3 * DAY_MS;
-export const EVENT_LOOK_AHEAD_MS = 2 * DAY_MS;
+const EVENT_LOOK_BACK_MS = 3 * DAY_MS;
+const EVENT_LOOK_AHEAD_MS = 2 * DAY_MS;
 
 /** The service cuts answers at 500,000 rows, and the sentinel row needs one of them. */
 export const MAXIMUM_ROW_LIMIT = 499_999;

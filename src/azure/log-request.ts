@@ -22,7 +22,7 @@ export interface LogRow {
   total: number | string | null;
 }
 
-export interface GatewayEntry {
+interface GatewayEntry {
   responseCode: number | null;
   subscriptionId: string;
   productId: string;

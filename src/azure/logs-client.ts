@@ -28,7 +28,7 @@ export interface LogsClientOptions {
 /** A complete result, or the word that the slice must be split. */
 export type LogsAnswer = { kind: 'complete'; rows: unknown[][] } | { kind: 'split'; reason: SplitReason };
 
-export interface LogsRequest {
+interface LogsRequest {
   query: string;
   /** Names of the answer's columns, in order; an answer with others is not accepted. */
   columns: readonly string[];

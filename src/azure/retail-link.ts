@@ -10,7 +10,7 @@ export interface RetailQuery {
   currency: string;
 }
 
-export const DEFAULT_RETAIL_QUERY: RetailQuery = {
+const DEFAULT_RETAIL_QUERY: RetailQuery = {
   serviceName: 'Foundry Models',
   productWords: 'OpenAI',
   currency: 'USD',

@@ -1,7 +1,7 @@
 import type { RetailItem } from '../../pricing/retail/item.ts';
 
 /** The whole list at one time. */
-export interface RetailPriceList {
+interface RetailPriceList {
   items: RetailItem[];
   pageCount: number;
 }

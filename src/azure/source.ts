@@ -34,7 +34,7 @@ export interface QueryRecipe {
   parameters: string;
 }
 
-export type SourceQueryResult =
+type SourceQueryResult =
   | { kind: 'complete'; rows: SourceRow[]; recipe: QueryRecipe }
   | { kind: 'split'; reason: 'row_limit' | 'partial' | 'timeout' | 'too_large' };
 

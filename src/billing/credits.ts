@@ -170,7 +170,7 @@ export async function listCreditProposals(
 }
 
 /** @throws TallystickError NOT_FOUND */
-export async function getCreditProposal(
+async function getCreditProposal(
   database: LedgerDatabase | LedgerTransaction,
   creditProposalId: bigint,
 ): Promise<CreditProposal> {

@@ -11,7 +11,7 @@ const STRIPE_PAST_LIMIT = '34 days 23 hours';
 /** The reason of usage that no invoice of its own period can hold any more: it waits for the next one. */
 export const CARRY_TO_NEXT_INVOICE = 'carry_to_next_invoice';
 /** Why: its period's invoice is final, or Stripe takes nothing so old. Kept as the row's detail. */
-export const CARRY_CAUSES = ['period_finalized', 'older_than_stripe_takes'];
+const CARRY_CAUSES = ['period_finalized', 'older_than_stripe_takes'];
 
 /**
  * Turns settled usage that no push carries yet into pushes, in one statement: each row is attributed to a

@@ -6,7 +6,7 @@ import { boundMeter } from './bound-meter.ts';
  * Three synchronizations. A period that has ended, or a draft, is believed no longer than that: the invoice
  * may be finalized by now, and Stripe takes usage for it without a word and never bills it.
  */
-export const CATALOG_FRESH = '30 minutes';
+const CATALOG_FRESH = '30 minutes';
 
 /**
  * Where Stripe would bill usage of one customer's meter at one instant, as a query of one row:

@@ -22,7 +22,7 @@ export interface CostQuery {
 export type CostFilter = Omit<CostQuery, 'after' | 'limit' | 'groupBy'>;
 
 /** Tokens whose cost is unknown. */
-export interface UnknownCost {
+interface UnknownCost {
   reason: string;
   tokenCount: bigint;
 }

@@ -29,7 +29,7 @@ const meterAnswer = z.object({
 });
 
 /** What each of our meters must be: the sum of one property of the usage event's data. */
-export function meterDefinition(slug: MeterSlug): MeterCreate {
+function meterDefinition(slug: MeterSlug): MeterCreate {
   const property = PROPERTIES.get(slug) ?? slug;
   return {
     slug,

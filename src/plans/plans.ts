@@ -114,7 +114,7 @@ export async function readMeterBindings(
 }
 
 /** That nobody knows a plan of this name, and which ones there are. */
-export function unknownPlan(planId: string, known: readonly string[]): TallystickError {
+function unknownPlan(planId: string, known: readonly string[]): TallystickError {
   const near = nearestNames(known, planId.toLowerCase());
   const named = near.length > 0 ? near : known;
   return new TallystickError(`There is no plan ${JSON.stringify(planId.slice(0, 100))}.`, {

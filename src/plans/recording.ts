@@ -8,7 +8,7 @@ import { readGlobalMarkups, readPlans } from './plans.ts';
 /** Any fixed number; one recording of plans happens at a time. */
 const ADVISORY_LOCK_KEY = 7_411_972;
 
-export interface RecordedVersion {
+interface RecordedVersion {
   planId: string;
   versionId: string;
   effectiveFrom: string;

@@ -14,7 +14,7 @@ const GLOBAL_FILE = 'global.yaml';
 /** Who recorded what came from the files. */
 const ACTOR = 'pricing/plans';
 
-export interface PlanFiles {
+interface PlanFiles {
   plans: PlanFileData[];
   globalMarkups: GlobalMarkup[];
 }
@@ -47,7 +47,7 @@ export async function seedPlans(
 }
 
 /** @throws TallystickError CONFIG with all problems of all files */
-export async function readPlanFiles(directory: URL, book: PriceBook): Promise<PlanFiles> {
+async function readPlanFiles(directory: URL, book: PriceBook): Promise<PlanFiles> {
   const names = (await readdir(directory)).filter((name) => /\.(yaml|yml|json)$/.test(name)).sort();
   const problems: (PlanProblem & { file: string })[] = [];
   const blame = (file: string, found: readonly PlanProblem[]) =>

@@ -148,7 +148,7 @@ const environmentSchema = variablesSchema
     },
   );
 
-export type Environment = z.output<typeof environmentSchema>;
+type Environment = z.output<typeof environmentSchema>;
 
 /** The one configuration object. Secrets are in it; print it only through `describeConfig`. */
 export type Config = Readonly<Environment>;

@@ -88,7 +88,7 @@ const ProjectionSchema = z
   })
   .openapi('InvoiceProjection');
 
-export const SubscriptionPreviewSchema = z
+const SubscriptionPreviewSchema = z
   .object({
     subscriptionId: z.string(),
     currency: CurrencySchema,

@@ -24,7 +24,7 @@ export interface PriceBookChange {
 }
 
 /** A span of whole days whose costs a change altered: `[start, end)`. */
-export interface AffectedDays {
+interface AffectedDays {
   start: string;
   end: string;
   /** Empty: any model. */

@@ -162,7 +162,7 @@ function readAt(text: string | undefined, now: Date): Date {
 }
 
 /** The price of every key at an instant. What is retired or not yet priced then is not among them. */
-export function pricesInForce(book: PriceBook, at: Date): PriceRow[] {
+function pricesInForce(book: PriceBook, at: Date): PriceRow[] {
   return [...book.timelines.values()].flatMap((timeline) => {
     const entry = timeline.findLast(({ startMs }) => startMs <= at.getTime());
     return entry === undefined || entry.picoPerUnit === null ? [] : [entry.row];
@@ -170,7 +170,7 @@ export function pricesInForce(book: PriceBook, at: Date): PriceRow[] {
 }
 
 /** @throws TallystickError UNKNOWN_MODEL with near names */
-export function requireModel(book: PriceBook, name: string): string {
+function requireModel(book: PriceBook, name: string): string {
   const named = resolveModel(book, { model: name });
   if (named !== null) return named.model;
   const near = nearModels(book, name);

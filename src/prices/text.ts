@@ -3,7 +3,7 @@ import { renderTable } from '../platform/terminal/output.ts';
 import type { PriceChangeBody } from './schemas.ts';
 
 /** A price as the API shows it; only what a table has room for. */
-export interface ShownPrice {
+interface ShownPrice {
   model: string;
   deploymentType: string;
   region: string;

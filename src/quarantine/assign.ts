@@ -13,7 +13,7 @@ const CURED_BY_CUSTOMER: Record<string, readonly string[]> = {
 };
 
 /** The subject that stands for usage without one, once a person said whose it is. */
-export function unattributedSubject(customerId: string): string {
+function unattributedSubject(customerId: string): string {
   return `unattributed:${customerId}`;
 }
 

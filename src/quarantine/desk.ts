@@ -19,7 +19,7 @@ const STAGE_BY_WORD: Record<string, QuarantineStage> = {
 };
 
 /** @throws ValidationError when it is no quarantine id */
-export function parseQuarantineId(quarantineId: string): QuarantineKey {
+function parseQuarantineId(quarantineId: string): QuarantineKey {
   const parts = /^(?:(item|usage|push)-(\d{1,18})|(event)-(ue_[0-9a-f]{40}))$/.exec(quarantineId);
   const stage = STAGE_BY_WORD[parts?.[1] ?? parts?.[3] ?? ''];
   if (parts === null || stage === undefined) {

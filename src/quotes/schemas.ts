@@ -129,7 +129,7 @@ const answerFields = {
 export const QuoteAnswerSchema = z.object(answerFields);
 export type QuoteAnswerBody = z.output<typeof QuoteAnswerSchema>;
 
-export const StoredQuoteSchema = z.object({
+const StoredQuoteSchema = z.object({
   quoteId: z.string(),
   title: z.string().nullable(),
   preparedFor: z.string().nullable(),

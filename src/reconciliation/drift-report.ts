@@ -22,7 +22,7 @@ export const DRIFT_REPORT_CLASSES = [
   'quarantined',
   'unexplained',
 ] as const;
-export type DriftReportClass = (typeof DRIFT_REPORT_CLASSES)[number];
+type DriftReportClass = (typeof DRIFT_REPORT_CLASSES)[number];
 
 /** One customer, hour and token type, from telemetry to bill. Counts are tokens. */
 export interface DriftRow {

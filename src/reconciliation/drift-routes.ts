@@ -110,7 +110,7 @@ function readCursor(cursor: string) {
 }
 
 /** A row as the API and the command line show it. */
-export function showDriftRow(row: DriftRow): z.output<typeof DriftRowSchema> {
+function showDriftRow(row: DriftRow): z.output<typeof DriftRowSchema> {
   return {
     windowStart: row.windowStart.toISOString(),
     windowEnd: addMs(row.windowStart, HOUR_MS).toISOString(),

@@ -47,7 +47,7 @@ export interface AppDependencies extends Omit<StatementDependencies, 'previewCac
 }
 
 /** The largest body any route of the API needs is a quote of 500 lines, well below this. */
-export const MAX_BODY_BYTES = 256 * 1024;
+const MAX_BODY_BYTES = 256 * 1024;
 
 /**
  * The whole API over what it is given. It holds no state but a short cache of Stripe's previews, opens

@@ -105,7 +105,7 @@ export interface CallPatience {
 }
 
 /** The three outside systems over their SDKs, as the environment names them. */
-export function createOutside(
+function createOutside(
   config: OutsideConfig,
   patience?: CallPatience,
 ): Pick<JobDependencies, 'source' | 'control' | 'retailPrices' | 'metering' | 'billing' | 'invoicing'> {

@@ -9,7 +9,7 @@ import {
 } from '../platform/http/schemas.ts';
 import { usageWindowFields } from '../usage/hours/window.ts';
 
-export const MAX_SCENARIO_COUNT = 5;
+const MAX_SCENARIO_COUNT = 5;
 
 const decimalText = z
   .string()

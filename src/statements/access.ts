@@ -6,7 +6,7 @@ import type { ApiDependencies, ApiEnvironment } from '../platform/http/dependenc
 import { linkedPageOf, type StatementTarget } from './links.ts';
 
 /** Who may read a statement without a link. */
-export const STATEMENT_SCOPES = ['finance', 'admin'] as const;
+const STATEMENT_SCOPES = ['finance', 'admin'] as const;
 
 /**
  * Whether the request may read the statement: by its link, or by a key with a scope. A link that is no good is logged

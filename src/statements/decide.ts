@@ -19,7 +19,7 @@ import type { StatementBody, StatementLineKind } from './schemas.ts';
 import type { StatementUsage, StatementUsageRows } from './usage.ts';
 
 /** What a statement says of its invoice as a whole. */
-export interface StatementHead {
+interface StatementHead {
   invoiceId: string | null;
   number: string | null;
   status: StatementBody['status'];

@@ -8,7 +8,7 @@ import type { LedgerDatabase } from '../platform/database/database.ts';
 import { IS_COLLECTION } from '../usage/collection/watermarks.ts';
 
 /** What a statement says of a subscription item beside its lines. */
-export interface StatementItem {
+interface StatementItem {
   subscriptionItemId: string;
   priceId: string;
   productName: string;
@@ -18,7 +18,7 @@ export interface StatementItem {
 }
 
 /** What one meter counts; several where its usage is shared. */
-export interface StatementBinding {
+interface StatementBinding {
   stripeMeterId: string;
   model: string;
   tokenType: TokenType;
@@ -26,7 +26,7 @@ export interface StatementBinding {
 }
 
 /** Usage of a period that its own invoice could not hold any more. */
-export interface MissedUsage {
+interface MissedUsage {
   model: string;
   tokenType: TokenType;
   tokenCount: bigint;

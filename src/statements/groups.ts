@@ -17,7 +17,7 @@ export interface LineGroup extends StatementGroup {
   lines: StatementLine[];
 }
 
-export function groupIdOf(stripeMeterId: string, periodStart: Date): string {
+function groupIdOf(stripeMeterId: string, periodStart: Date): string {
   return `${stripeMeterId} ${periodStart.getTime()}`;
 }
 

@@ -21,7 +21,7 @@ export interface StatementUsage {
 }
 
 /** Tokens of one meter and user in a period. */
-export interface StatementUserUsage {
+interface StatementUserUsage {
   stripeMeterId: string;
   periodStart: Date;
   subject: string;

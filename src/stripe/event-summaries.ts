@@ -13,7 +13,7 @@ export interface EventSummaryQuery {
 }
 
 /** Rows of one page, which is one read of the rationed quota; Stripe gives no more. */
-export const SUMMARY_PAGE_SIZE = 100;
+const SUMMARY_PAGE_SIZE = 100;
 
 /**
  * Stripe's sums, by the hour unless asked otherwise, oldest first; hours without usage are absent. They lag

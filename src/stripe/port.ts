@@ -101,7 +101,7 @@ export interface BillingCatalogChange {
   products: { productId: string; name: string }[];
 }
 
-export interface BillingPrice {
+interface BillingPrice {
   priceId: string;
   metadata: Record<string, string>;
   price: RatePrice | null;

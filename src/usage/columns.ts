@@ -57,11 +57,6 @@ export function keyFields<Row>(pick: (row: Row) => UsageKey): RowFields<Row> {
   );
 }
 
-/** Columns of all figures. */
-export const figureColumns = once((prefix) =>
-  FIGURE_NAMES.map((name) => `${prefix}${columnOf(name)}`).join(', '),
-);
-
 /** All figures as UsageFigures. */
 export const selectFigures = once((prefix) =>
   FIGURE_NAMES.map((name) => renamed(`${prefix}${columnOf(name)}`, FIGURES[name].property)).join(', '),

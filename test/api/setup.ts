@@ -6,7 +6,7 @@ import type { BillingInvoice, BillingSystem } from '../../src/stripe/port.ts';
 import { createTestLedger, type TestLedger } from '../setup/ledger.ts';
 
 /** Stripe as these tests need it: previews that a test sets, and nothing else. */
-export class PreviewOnlyBilling implements BillingSystem {
+class PreviewOnlyBilling implements BillingSystem {
   readonly previews = new Map<string, BillingInvoice>();
   previewCallCount = 0;
   failure: Error | null = null;
@@ -30,7 +30,7 @@ async function notUsed(): Promise<never> {
   throw new Error('the API must not call this');
 }
 
-export class SettableClock {
+class SettableClock {
   instant: Date;
   constructor(text: string) {
     this.instant = new Date(text);

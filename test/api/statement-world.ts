@@ -3,7 +3,7 @@ import type { LedgerDatabase } from '../../src/platform/database/database.ts';
 import type { BillingInvoiceLine } from '../../src/stripe/port.ts';
 import { PERIOD } from './world.ts';
 
-export const INVOICE_READ_AT = new Date('2026-12-01T03:00:00Z');
+const INVOICE_READ_AT = new Date('2026-12-01T03:00:00Z');
 
 /** An invoice of northwind's November, or of another customer, without lines. */
 export async function insertInvoice(

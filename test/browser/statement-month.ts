@@ -5,7 +5,7 @@ import type { LedgerDatabase } from '../../src/platform/database/database.ts';
 import { insertInvoice, storeLines } from '../api/statement-world.ts';
 import { PERIOD } from '../api/world.ts';
 
-export const MONTH_MODELS = [
+const MONTH_MODELS = [
   'gpt-4o',
   'gpt-4o-mini',
   'gpt-4.1',

@@ -4,7 +4,7 @@ import { openPipeline, type Pipeline, type PipelineOptions, START_MS } from './p
 import { makeCall } from './rows.ts';
 
 /** When every period of the `same_hour` story ends, in hours after the start. */
-export const PERIOD_END_HOUR = 36;
+const PERIOD_END_HOUR = 36;
 export const PERIOD_END_MS = START_MS + PERIOD_END_HOUR * HOUR_MS;
 
 /** The first user of each customer of the scenario, to make calls as. */

@@ -14,7 +14,7 @@ import { createWorld, type Worker, type World } from './world.ts';
 
 /** A piece of work for a worker: a step of the pipeline, or the backfill that a person starts. */
 type Task = StepName | 'backfill';
-export type RunTask = (deps: JobDependencies, task: Task) => Promise<unknown>;
+type RunTask = (deps: JobDependencies, task: Task) => Promise<unknown>;
 
 export interface SimulationOptions {
   seed: number;

@@ -27,7 +27,7 @@ import { createTransport, type SystemName } from './transport.ts';
 import { Witness } from './witness.ts';
 
 /** A Thursday, and the first of a month. */
-export const START_MS = Date.UTC(2026, 9, 1);
+const START_MS = Date.UTC(2026, 9, 1);
 const LOOPBACK = 'http://127.0.0.1:1';
 
 /** A process and what it works with. */

@@ -1,6 +1,6 @@
 import { KqlError } from './value.ts';
 
-export type TokenKind = 'name' | 'number' | 'timespan' | 'string' | 'punctuation' | 'datetime' | 'end';
+type TokenKind = 'name' | 'number' | 'timespan' | 'string' | 'punctuation' | 'datetime' | 'end';
 
 export interface Token {
   kind: TokenKind;

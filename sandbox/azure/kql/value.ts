@@ -33,7 +33,7 @@ export class KqlError extends Error {
 export const TICKS_PER_MS = 10_000n;
 
 /** Ticks since 1970 as Kusto prints a datetime: seven decimals, always UTC. */
-export function formatDatetime(ticks: bigint): string {
+function formatDatetime(ticks: bigint): string {
   const ms = Number((ticks - floorModulo(ticks, TICKS_PER_MS)) / TICKS_PER_MS);
   const beyondMs = floorModulo(ticks, TICKS_PER_MS).toString().padStart(4, '0');
   return `${new Date(ms).toISOString().slice(0, -1)}${beyondMs}Z`;

@@ -2,7 +2,7 @@ import { refuseMissing, refuseParameter } from './refusal.ts';
 
 /** Parameters of a v1 call: form text, nested by brackets. */
 export type Form = { [name: string]: FormValue };
-export type FormValue = string | FormValue[] | Form;
+type FormValue = string | FormValue[] | Form;
 
 /**
  * What an endpoint takes: the name of each parameter and its form. `any` takes everything below it.

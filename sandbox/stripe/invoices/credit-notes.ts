@@ -73,7 +73,7 @@ export function issueCreditNote(account: BillingAccount, input: NewCreditNote, a
   return note;
 }
 
-export function notesOf(state: StripeState, invoiceId: string): WireCreditNote[] {
+function notesOf(state: StripeState, invoiceId: string): WireCreditNote[] {
   return [...state.creditNotes.values()].filter((note) => note.invoice === invoiceId);
 }
 

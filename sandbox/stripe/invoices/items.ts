@@ -3,7 +3,7 @@ import type { WireInvoiceItem, WireInvoiceLine } from '../http/wire.ts';
 import type { Invoice, StripeState, Subscription } from '../state.ts';
 
 /** "There is a maximum of 250 items per invoice." */
-export const MAX_ITEMS_PER_INVOICE = 250;
+const MAX_ITEMS_PER_INVOICE = 250;
 
 export interface NewInvoiceItem {
   customerId: string;
@@ -86,7 +86,7 @@ export function joinPendingItems(state: StripeState, invoice: Invoice): void {
 }
 
 /** What the next invoice of a subscription takes with it. Another currency than its own waits. */
-export function pendingItemsOf(
+function pendingItemsOf(
   state: StripeState,
   customerId: string,
   currency: string,

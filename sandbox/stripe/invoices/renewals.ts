@@ -44,7 +44,7 @@ export function cancelNow(
 }
 
 /** `pause_collection` may say until when. */
-export function isPaused({ wire }: Subscription, atMs: number): boolean {
+function isPaused({ wire }: Subscription, atMs: number): boolean {
   const pause = wire.pause_collection;
   return pause !== null && (pause.resumes_at === null || pause.resumes_at * 1_000 > atMs);
 }

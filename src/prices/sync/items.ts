@@ -5,7 +5,7 @@ import type { LedgerDatabase, LedgerTransaction } from '../../platform/database/
 import type { LedgerRow } from '../../platform/database/schema/schema.ts';
 import { TallystickError } from '../../platform/errors.ts';
 
-export type PriceSyncItemStatus = LedgerRow<'price_sync_items'>['status'];
+type PriceSyncItemStatus = LedgerRow<'price_sync_items'>['status'];
 
 /** What the list said that the book did not have. */
 export interface PriceSyncItem extends Omit<RetailFinding, 'fingerprint' | 'verdict' | 'reason'> {

@@ -33,7 +33,7 @@ export interface PriceSyncCounts {
 }
 
 /** What the daily run is requested by. */
-export const DAILY_SYNC = 'schedule';
+const DAILY_SYNC = 'schedule';
 
 /** Writes down that a synchronization is wanted, audited; one that is not begun yet is taken for it. */
 export async function requestPriceSync(

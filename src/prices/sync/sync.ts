@@ -21,7 +21,7 @@ export interface PriceSyncInput {
 }
 
 /** Who the audit log and the price book name for what needed nobody. */
-export const SYNC_ACTOR = 'job:sync-prices';
+const SYNC_ACTOR = 'job:sync-prices';
 
 /** Holds the list against the book as it is now. Writes nothing. */
 export async function diffWithBook(

@@ -19,7 +19,7 @@ export interface EvidenceHour {
   pushes: EvidencePush[];
 }
 
-export interface EvidencePush {
+interface EvidencePush {
   identifier: string;
   revision: number;
   status: string;

@@ -20,7 +20,7 @@ export function evidencePath(invoiceId: string, lineId: string): string {
 }
 
 /** How two levels compare; said at each of them, never hidden. */
-export const AgreementSchema = z
+const AgreementSchema = z
   .object({
     agrees: z.boolean(),
     differenceTokenCount: TokenCountSchema.openapi({ description: 'The level above minus this one.' }),
@@ -28,7 +28,7 @@ export const AgreementSchema = z
   })
   .openapi('EvidenceAgreement');
 
-export const EvidenceLineSchema = z
+const EvidenceLineSchema = z
   .object({
     lineId: z.string(),
     kind: z.enum(STATEMENT_LINE_KINDS),

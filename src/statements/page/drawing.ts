@@ -105,7 +105,7 @@ function niceTop(most: bigint): bigint {
 }
 
 /** `250M`, `2.5k`: only for the scale, where a count is round. */
-export function shortCount(count: bigint): string {
+function shortCount(count: bigint): string {
   const units = [
     ['T', 10n ** 12n],
     ['B', 10n ** 9n],

@@ -7,7 +7,7 @@ import { checkAnnotation, checkIdempotencyKey } from './limits.ts';
 import type { ClosedDraft, InvoiceAnnotation } from './port.ts';
 
 /** Under which metadata of an invoice our claim of it is found. */
-export const CLAIM_METADATA_KEY = 'tallystick_close';
+const CLAIM_METADATA_KEY = 'tallystick_close';
 
 /** Lines of one call. Stripe states no limit for it; an invoice has at most 250 items. */
 const LINES_PER_CALL = 100;

@@ -92,7 +92,7 @@ export interface ClosingInvoiceLine extends BillingInvoiceLine {
   metadata: Record<string, string>;
 }
 
-export interface InvoiceCustomField {
+interface InvoiceCustomField {
   /** At most 40 characters. */
   name: string;
   /** At most 140 characters. */

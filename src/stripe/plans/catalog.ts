@@ -9,9 +9,9 @@ import { createStripeSdk } from '../sdk.ts';
 import { type ContentCall, createOnce } from './content-key.ts';
 
 /** Marks what we made at Stripe: the plan's id. What does not bear it is never listed and never touched. */
-export const PLAN_METADATA_KEY = 'tallystick_plan';
+const PLAN_METADATA_KEY = 'tallystick_plan';
 
-export interface PlanCatalogProduct {
+interface PlanCatalogProduct {
   productId: string;
   planId: string;
   name: string;
@@ -19,7 +19,7 @@ export interface PlanCatalogProduct {
   metadata: Record<string, string>;
 }
 
-export interface PlanCatalogMeter {
+interface PlanCatalogMeter {
   meterId: string;
   eventName: string;
   displayName: string;
@@ -28,7 +28,7 @@ export interface PlanCatalogMeter {
   active: boolean;
 }
 
-export interface PlanCatalogPrice {
+interface PlanCatalogPrice {
   priceId: string;
   planId: string;
   productId: string;
@@ -43,14 +43,14 @@ export interface PlanCatalogPrice {
 }
 
 /** What plans are at Stripe, oldest first. */
-export interface PlanCatalogListing {
+interface PlanCatalogListing {
   products: PlanCatalogProduct[];
   /** All of the account: a meter has no metadata, and at most one active one has an event name. */
   meters: PlanCatalogMeter[];
   prices: PlanCatalogPrice[];
 }
 
-export interface NewPlanProduct {
+interface NewPlanProduct {
   planId: string;
   name: string;
   metadata?: Record<string, string>;

@@ -116,7 +116,7 @@ function rawJson(row: SourceRow): string {
 }
 
 /** JSON that Postgres can hold, whatever its texts hold. */
-export function toJson(fields: object): string {
+function toJson(fields: object): string {
   return JSON.stringify(fields, (_key, value) => {
     if (typeof value === 'number' && !Number.isFinite(value)) return String(value);
     return typeof value === 'string' ? value.replaceAll('\u0000', '\\u0000').toWellFormed() : value;
