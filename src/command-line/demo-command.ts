@@ -1,3 +1,4 @@
+import { existsSync } from 'node:fs';
 import type { Command } from 'commander';
 import { TallystickError } from '../platform/errors.ts';
 
@@ -37,16 +38,15 @@ where it was. Exit status 1 unless source = billed + due + quarantined, to the t
     });
 }
 
+/** @throws TallystickError CONFIG where the folder of the sandbox is not installed */
 async function loadDemo() {
-  try {
-    return await import('../../sandbox/demo/run.ts');
-  } catch (error) {
-    if ((error as { code?: string }).code !== 'ERR_MODULE_NOT_FOUND') throw error;
+  // Not by the error of the import: a package that the sandbox lacks is missing, too, and is another fault.
+  if (!existsSync(new URL('../../sandbox/', import.meta.url))) {
     throw new TallystickError('This installation comes without the sandbox, which the demo is played in.', {
       code: 'CONFIG',
       retry: false,
-      cause: error,
       fix: 'Run the demo from a checkout or from the whole package; every other command works without it.',
     });
   }
+  return await import('../../sandbox/demo/run.ts');
 }

@@ -1,6 +1,7 @@
 import { rmSync } from 'node:fs';
 import path from 'node:path';
 import { afterAll, beforeAll, expect, onTestFinished, test } from 'vitest';
+import manifest from '../../package.json' with { type: 'json' };
 import { type SandboxHandle, startSandboxThread } from '../../sandbox/start-thread.ts';
 import { DAY_MS } from '../../src/platform/clock.ts';
 import { makeTemporaryDirectory } from '../setup/data-directory.ts';
@@ -54,6 +55,12 @@ const command = async (...argv: string[]) => {
   const result = await runCommand([...argv, '--json'], environment);
   return { exitCode: result.exitCode, body: result.json(), stderr: result.stderr };
 };
+
+test('says the version of the package', async () => {
+  expect(await (await fetch(`${url}/openapi.json`)).json()).toMatchObject({
+    info: { version: manifest.version },
+  });
+});
 
 test('configured by environment alone, usage travels to Stripe on the schedules', async () => {
   await expect

@@ -2,6 +2,7 @@ import { createHmac } from 'node:crypto';
 import Stripe from 'stripe';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { openStepQueue, type QueueConfig } from '../../jobs/queue/queues.ts';
+import manifest from '../../package.json' with { type: 'json' };
 import { storeCatalog } from '../../src/catalog/catalog.ts';
 import { createApiKey } from '../../src/identity/api-keys.ts';
 import { createLogger } from '../../src/platform/log.ts';
@@ -185,7 +186,10 @@ describe('the Worker in workerd', () => {
       expect(response.status).toBe(200);
       expect((await response.text()).length).toBeGreaterThan(size);
     }
-    expect(await (await call('/openapi.json')).json()).toMatchObject({ openapi: '3.1.0' });
+    expect(await (await call('/openapi.json')).json()).toMatchObject({
+      openapi: '3.1.0',
+      info: { version: manifest.version },
+    });
   });
 
   it('refuses a request without a key', async () => {

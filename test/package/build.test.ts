@@ -1,9 +1,9 @@
 import { execFile } from 'node:child_process';
-import { mkdtempSync, rmSync, symlinkSync } from 'node:fs';
+import { mkdtempSync, renameSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { promisify } from 'node:util';
-import { afterAll, beforeAll, expect, it } from 'vitest';
+import { afterAll, beforeAll, expect, it, onTestFinished } from 'vitest';
 import { createTestLedger, type TestLedger } from '../setup/ledger.ts';
 
 const ROOT = path.resolve(import.meta.dirname, '../..');
@@ -33,4 +33,27 @@ const tallystick = (...argv: string[]) =>
 it('finds its migrations and plans when it runs as a package, where Node strips no types', async () => {
   expect((await tallystick('migrate')).stdout).toMatch(/up to date|already/i);
   expect((await tallystick('plans', 'list')).stdout).toContain('standard');
+});
+
+it('runs everything but the demo without the sandbox, and says so', async () => {
+  renameSync(path.join(dist, 'sandbox'), path.join(directory, 'taken-away'));
+  onTestFinished(() => renameSync(path.join(directory, 'taken-away'), path.join(dist, 'sandbox')));
+  await expect(tallystick('demo', '--once', '--json')).rejects.toMatchObject({
+    code: 1,
+    stdout: expect.stringContaining('"code":"CONFIG"'),
+    stderr: expect.stringMatching(/^CONFIG: .*without the sandbox[\s\S]*\nFix: /),
+  });
+  expect((await tallystick('demo', '--help')).stdout).toContain('35 virtual days');
+  expect(JSON.parse((await tallystick('status', '--json')).stdout)).toHaveProperty('watermarks');
+});
+
+it('takes a package that the sandbox lacks for what it is', async () => {
+  const demo = path.join(dist, 'sandbox/demo/run.js');
+  renameSync(demo, `${demo}.kept`);
+  onTestFinished(() => renameSync(`${demo}.kept`, demo));
+  writeFileSync(demo, "import 'a-package-that-nobody-installed';\n");
+  await expect(tallystick('demo', '--once')).rejects.toMatchObject({
+    code: 1,
+    stderr: expect.stringMatching(/^INTERNAL: [\s\S]*a-package-that-nobody-installed/),
+  });
 });
