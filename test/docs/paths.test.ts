@@ -26,7 +26,11 @@ const allNames = new Set(
   ),
 );
 
-const pathsIn = (text: string) => [...text.matchAll(PATH)].map(([found]) => found.replace(/[.-]+$/, ''));
+/** Without those that stand for any: `src/NOUN/`, `NNNN_words.sql`. */
+const pathsIn = (text: string) =>
+  [...text.matchAll(PATH)]
+    .map(([found]) => found.replace(/[.-]+$/, ''))
+    .filter((found) => !/\/(NOUN|NNNN)/.test(found));
 /** Comments of a source, where no code can be taken for a path. */
 const commentsOf = (text: string) => text.match(/\/\*\*?[\s\S]*?\*\/|^\s*\/\/.*$/gm)?.join('\n') ?? '';
 
