@@ -210,7 +210,7 @@ describe('the same customer and meter', () => {
 
 describe('more calls than the rate allows', () => {
   test('are throttled by the account', async () => {
-    const { sdk, stripeCustomerId } = await open({ callsPerSecond: 50 });
+    const { sdk, stripeCustomerId } = await open({ callsPerSecond: 3 });
     const results = await Promise.allSettled(
       Array.from({ length: 30 }, (_, index) =>
         sdk.billing.meterEvents.create({
