@@ -88,7 +88,10 @@ async function findTargets(
     const target = catalogTargetOf({ eventType, objectType, objectId: relatedObjectId });
     if (target !== null && !targets[target.kind].includes(target.id)) targets[target.kind].push(target.id);
   }
-  const stale = await findStaleSubscriptions(deps.database, STALE_AT_ONCE);
+  const stale = await findStaleSubscriptions(deps.database, {
+    now: deps.clock.now(),
+    limit: STALE_AT_ONCE,
+  });
   return { ...targets, subscriptionIds: [...new Set([...targets.subscriptionIds, ...stale])] };
 }
 

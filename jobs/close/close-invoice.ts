@@ -9,7 +9,7 @@ import {
   moveSettled,
   takeUpHeld,
 } from '../../src/closing/progress.ts';
-import { addMs, HOUR_MS } from '../../src/platform/clock.ts';
+import { HOUR_MS } from '../../src/platform/clock.ts';
 import { type TallystickError, toTallystickError } from '../../src/platform/errors.ts';
 import type { JobDependencies } from '../dependencies.ts';
 import { claimDraft } from './claim-drafts.ts';
@@ -21,7 +21,6 @@ import { runCloses } from './run-closes.ts';
 
 /** Usage that does not come through in so long is told to a person; it is looked at again all the same. */
 const PATIENCE_MS = 2 * HOUR_MS;
-const STUCK_AGAIN_MS = HOUR_MS;
 
 export interface CloseOutcome {
   /** Invoices taken up, and claimed. */
@@ -147,7 +146,8 @@ async function holdStuck(deps: JobDependencies): Promise<number> {
       to: 'held',
       now,
       note: reason,
-      nextLookAt: addMs(now, STUCK_AGAIN_MS),
+      // Whether it has come through, the ledger alone says: every run looks.
+      nextLookAt: now,
     });
     deps.log.error({ invoiceId, reason }, 'An invoice is held: its usage does not come through');
   }

@@ -18,7 +18,7 @@ import { leaveDraft } from './claim-drafts.ts';
 import { gatherCloses } from './gather-closes.ts';
 import { addLateItems } from './late-items.ts';
 import { addMinimumTopUps } from './minimum-top-up.ts';
-import { backOff } from './run-closes.ts';
+import { backOff, nextLook } from './run-closes.ts';
 
 /** A line that Stripe may still be adding to is looked at again so soon, then later and later. */
 const LOOK_AGAIN_MS = 5 * MINUTE_MS;
@@ -136,7 +136,7 @@ export class InvoiceComparer {
     const isYoung = lastDeliveredAt !== null && addMs(lastDeliveredAt, settings.summaryLagMs) > now;
     if (isYoung && differences.every(({ kind }) => kind !== 'source')) {
       const waitMs = backOff(LOOK_AGAIN_MS, close.attemptCount, LONGEST_LOOK_MS);
-      const nextLookAt = addMs(now, waitMs);
+      const nextLookAt = nextLook(now, waitMs, close.deadline);
       await postponeClose(database, { invoiceId, state: close.state, nextLookAt, error: null });
       return;
     }
@@ -237,7 +237,7 @@ export class InvoiceComparer {
     const { database, clock, log } = this.#deps;
     const { invoiceId, customerId, deadline } = close;
     const now = clock.now();
-    const nextLookAt = addMs(now, backOff(HELD_AGAIN_MS, close.heldCount, LONGEST_HELD_MS));
+    const nextLookAt = nextLook(now, backOff(HELD_AGAIN_MS, close.heldCount, LONGEST_HELD_MS), deadline);
     const [first] = differences;
     const note =
       first === undefined

@@ -11,10 +11,22 @@ const CONCURRENCY = 32;
 const PAGE_SIZE = 500;
 const RETRY_AFTER_MS = 2 * MINUTE_MS;
 const LONGEST_RETRY_MS = 60 * MINUTE_MS;
+/** Not even just before a deadline is a close looked at more often. */
+const SHORTEST_LOOK_MS = 5 * MINUTE_MS;
 
 /** After so many looks without a result the next one is so much later. */
 export function backOff(firstMs: number, attemptCount: number, longestMs: number): number {
   return Math.min(firstMs * 2 ** Math.min(attemptCount, 10), longestMs);
+}
+
+/**
+ * When a close is looked at again: after `waitMs`, and no later than half-way to its deadline, so that what is mended in
+ * the last hours of a draft is seen while it is open.
+ */
+export function nextLook(now: Date, waitMs: number, deadline: Date | null): Date {
+  if (deadline === null) return addMs(now, waitMs);
+  const halfLeftMs = (deadline.getTime() - now.getTime()) / 2;
+  return addMs(now, Math.min(waitMs, Math.max(halfLeftMs, SHORTEST_LOOK_MS)));
 }
 
 /**
@@ -92,12 +104,13 @@ export async function runCloses(
 }
 
 async function noteFailure(deps: JobDependencies, close: OpenClose, error: TallystickError): Promise<void> {
-  const { invoiceId, state, attemptCount } = close;
-  const waitMs = error.retry ? RETRY_AFTER_MS : backOff(RETRY_AFTER_MS, attemptCount, LONGEST_RETRY_MS);
+  const { invoiceId, state, attemptCount, deadline } = close;
+  const now = deps.clock.now();
+  const waitMs = backOff(RETRY_AFTER_MS, attemptCount, LONGEST_RETRY_MS);
   await postponeClose(deps.database, {
     invoiceId,
     state,
-    nextLookAt: addMs(deps.clock.now(), error.retry ? 0 : waitMs),
+    nextLookAt: error.retry ? now : nextLook(now, waitMs, deadline),
     error: error.message,
   });
   deps.log.error({ invoiceId, state, code: error.code, reason: error.message }, 'A step of a close failed');

@@ -27,13 +27,14 @@ function isRemembered(firstAttemptAt: Date, now: Date): boolean {
 
 /** Whether the push may be sent whatever became of it before, and its invoice waits for it. */
 export function needsNoProof(push: PendingPush, now: Date): boolean {
-  if (push.mayBeTooLate) return false;
+  if (push.doubt !== null) return false;
   return push.firstAttemptAt === null || push.overwrites || isRemembered(push.firstAttemptAt, now);
 }
 
 /**
  * Decides what becomes of a pending push before it is sent (again). One that was tried longer ago than Stripe
- * remembers its identifier could charge twice; one whose invoice may be final would be taken and never billed.
+ * remembers its identifier could charge twice; one whose invoice may be final would be taken and never billed. Of which
+ * the catalog is too old to tell, it waits for the catalog's refresh.
  * Stripe's own summary of the hour tells whether it counted, once it must show everything else that was sent for the
  * hour: until then the push waits. Pushes of one hour are explained together. A total that none of them explains is
  * left to a person. A meter that keeps an hour's newest value may be told it at any time before its invoice.
@@ -50,6 +51,8 @@ export async function settleUncertain(
 ): Promise<'send' | 'send_uncounted' | 'settled' | 'unread'> {
   const now = deps.clock.now();
   if (needsNoProof(push, now)) return 'send';
+  // Whether the draft is open is asked of the catalog first: if so, nothing need be proven, and no read is spent.
+  if (push.doubt === 'stale_catalog') return 'settled';
   if (push.firstAttemptAt === null || run.uncounted.has(push.meterPushId))
     return await sendOrWithdraw(deps, push);
   if (push.stripeMeterId.startsWith(LEGACY_METER_PREFIX)) {
@@ -99,7 +102,7 @@ async function sendOrWithdraw(
   deps: JobDependencies,
   push: PendingPush,
 ): Promise<'send_uncounted' | 'settled'> {
-  if (!push.mayBeTooLate) return 'send_uncounted';
+  if (push.doubt === null) return 'send_uncounted';
   await withdrawPush(deps.database, push, TOO_LATE);
   return 'settled';
 }
@@ -118,12 +121,12 @@ function mustWait(
 ): boolean {
   const isHidden = (triedAt: Date | null) => triedAt !== null && addMs(triedAt, summaryLagMs) > now;
   const others = attempts.filter(({ meterPushId }) => meterPushId !== push.meterPushId);
-  const mustShow = push.mayBeTooLate || others.some(({ status }) => status !== 'delivered');
+  const mustShow = push.doubt !== null || others.some(({ status }) => status !== 'delivered');
   if (mustShow && isHidden(push.lastAttemptAt ?? push.firstAttemptAt)) return true;
   return others.some(
     ({ status, firstAttemptAt, lastTriedAt }) =>
       isHidden(lastTriedAt) ||
-      (!push.mayBeTooLate &&
+      (push.doubt === null &&
         status === 'pending' &&
         firstAttemptAt !== null &&
         isRemembered(firstAttemptAt, now)),

@@ -3,11 +3,17 @@ import { billingPlaces } from '../catalog/billing-places.ts';
 import type { LedgerDatabase } from '../platform/database/database.ts';
 
 /**
- * Of `meter_pushes` under this alias: whether the invoice that it was planned for may be final by now, or another one
- * would bill it too. A push that waited through an outage is as late as usage that comes so late. A push that takes
- * another one back has no usage of its own to bill elsewhere, and is never too late.
+ * Why a push may not simply be sent (again). `stale_catalog`: what is known of its invoice is too old to be believed.
+ * `too_late`: its invoice is final as far as is known, or another one would bill it too.
  */
-export function mayBeTooLate(alias: string, now: Date): RawBuilder<boolean> {
+export type PushDoubt = 'stale_catalog' | 'too_late';
+
+/**
+ * Of `meter_pushes` under this alias: the doubt whether the invoice that it was planned for still takes it; null: it does.
+ * A push that waited through an outage is as late as usage that comes so late. A push that takes another one back has no
+ * usage of its own to bill elsewhere, and is never too late.
+ */
+export function pushDoubt(alias: string, now: Date): RawBuilder<PushDoubt | null> {
   const push = sql.ref(alias);
   const places = billingPlaces({
     customerId: sql`${push}.customer_id`,
@@ -15,10 +21,10 @@ export function mayBeTooLate(alias: string, now: Date): RawBuilder<boolean> {
     billedAt: sql`${push}.event_timestamp`,
     now,
   });
-  return sql<boolean>`${push}.offsets_push_id is null and exists (
-    select 1 from subscription_items i
-    where i.customer_id = ${push}.customer_id and i.stripe_meter_id = ${push}.stripe_meter_id)
-    and exists (select 1 from (${places}) place where place_count <> 1 or is_stale)`;
+  return sql<PushDoubt | null>`case when ${push}.offsets_push_id is null and exists (
+      select 1 from subscription_items i
+      where i.customer_id = ${push}.customer_id and i.stripe_meter_id = ${push}.stripe_meter_id)
+    then (select case when is_stale then 'stale_catalog' when place_count <> 1 then 'too_late' end from (${places}) place) end`;
 }
 
 /**

@@ -3,7 +3,7 @@ import { billingPlaces } from '../catalog/billing-places.ts';
 import { boundMeter } from '../catalog/bound-meter.ts';
 import type { LedgerDatabase } from '../platform/database/database.ts';
 import { billedAt, isUndivided } from '../usage/hours/hour-parts.ts';
-import { mayBeTooLate } from './late-pushes.ts';
+import { type PushDoubt, pushDoubt } from './late-pushes.ts';
 
 /** Stripe takes timestamps up to 35 days back; an hour is kept in hand. */
 const STRIPE_PAST_LIMIT = '34 days 23 hours';
@@ -140,8 +140,8 @@ export interface PendingPush {
   identifier: string;
   firstAttemptAt: Date | null;
   lastAttemptAt: Date | null;
-  /** The invoice that it was planned for may be final by now. */
-  mayBeTooLate: boolean;
+  /** Why the invoice that it was planned for may not take it any more; null: it does. */
+  doubt: PushDoubt | null;
   /** The meter keeps the newest value of an hour, so what is sent is the hour's total. */
   overwrites: boolean;
 }
@@ -155,7 +155,7 @@ export async function readPendingPushes(
     .selectFrom('meter_pushes')
     .innerJoin('stripe_meters', 'stripe_meters.stripe_meter_id', 'meter_pushes.stripe_meter_id')
     .selectAll('meter_pushes')
-    .select(['stripe_meters.event_time_window', mayBeTooLate('meter_pushes', page.now).as('may_be_too_late')])
+    .select(['stripe_meters.event_time_window', pushDoubt('meter_pushes', page.now).as('doubt')])
     .where('meter_pushes.status', '=', 'pending')
     .where('meter_push_id', '>', page.afterId)
     .orderBy('meter_push_id')
@@ -174,7 +174,7 @@ export async function readPendingPushes(
     identifier: row.identifier,
     firstAttemptAt: row.first_attempt_at,
     lastAttemptAt: row.last_attempt_at,
-    mayBeTooLate: row.may_be_too_late,
+    doubt: row.doubt,
     overwrites: row.event_time_window === 'hour',
   }));
 }

@@ -88,15 +88,32 @@ export async function readDoubleBindings(database: LedgerDatabase, now: Date): P
 }
 
 /**
- * Subscriptions to be read again because usage waits for news of them: the catalog is too old to say whether the
- * invoice of their last period is still open. Longest unread first.
+ * Subscriptions to be read again because usage waits for news of them, before its push or with it: the catalog is too old
+ * to say whether the invoice of their last period is still open. Longest unread first.
  */
-export async function findStaleSubscriptions(database: LedgerDatabase, limit: number): Promise<string[]> {
+export async function findStaleSubscriptions(
+  database: LedgerDatabase,
+  search: { now: Date; limit: number },
+): Promise<string[]> {
+  const places = billingPlaces({
+    customerId: sql`p.customer_id`,
+    stripeMeterId: sql`p.stripe_meter_id`,
+    billedAt: sql`p.event_timestamp`,
+    now: search.now,
+  });
   const rows = await sql<{ id: string }>`
-    select i.subscription_id as id from subscription_items i
-    where i.stripe_meter_id is not null and i.customer_id in (
+    with pending as (
+      select distinct p.customer_id, p.stripe_meter_id, p.event_timestamp from meter_pushes p
+      join subscription_items i on i.customer_id = p.customer_id and i.stripe_meter_id = p.stripe_meter_id
+      -- Most of what is pending is of a running period, of which nothing need be asked.
+      where p.status = 'pending' and p.offsets_push_id is null
+        and not (i.active and i.current_period_end > ${search.now} and p.event_timestamp >= greatest(i.current_period_start, i.started_at))),
+    waiting as (
       select s.customer_id from hourly_usage h join subjects s on s.subject = h.subject
-      where h.quarantine_reason = 'stale_catalog')
-    group by 1 order by min(i.synced_at), 1 limit ${limit}`.execute(database);
+      where h.quarantine_reason = 'stale_catalog'
+      union select p.customer_id from pending p where exists (select 1 from (${places}) place where is_stale))
+    select i.subscription_id as id from subscription_items i
+    where i.stripe_meter_id is not null and i.customer_id in (select customer_id from waiting)
+    group by 1 order by min(i.synced_at), 1 limit ${search.limit}`.execute(database);
   return rows.rows.map((row) => row.id);
 }

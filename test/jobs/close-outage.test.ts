@@ -1,0 +1,54 @@
+import { afterEach, describe, expect, it } from 'vitest';
+import { stepNames } from '../../jobs/queue/steps.ts';
+import { MINUTE_MS } from '../../src/platform/clock.ts';
+import { TallystickError } from '../../src/platform/errors.ts';
+import { call, callersOf, openClosing, PERIOD_END_MS, runUntil, states } from '../setup/closing.ts';
+import type { Pipeline } from '../setup/pipeline.ts';
+
+let pipeline: Pipeline;
+afterEach(() => pipeline.close());
+
+const all = (state: string) =>
+  Object.fromEntries(callersOf(pipeline).map((caller) => [caller.customerId, state]));
+
+const setStripeDown = (down: boolean) => pipeline.faults.set({ stripe: { network: { down } } });
+
+/** Every step at each of these minutes after the periods' end; one that fails as nobody answers is left to the next. */
+async function runAt(...minutes: readonly number[]): Promise<void> {
+  for (const minute of minutes) {
+    pipeline.advanceTo(PERIOD_END_MS + minute * MINUTE_MS);
+    for (const name of stepNames(pipeline.deps)) {
+      // Daily; it was run when the periods ended.
+      if (name === 'sync-catalog') continue;
+      try {
+        await pipeline.run(name);
+      } catch (error) {
+        if (!(error instanceof TallystickError) || error.code !== 'UPSTREAM_UNAVAILABLE') throw error;
+      }
+    }
+  }
+}
+
+/** Stripe goes down for nine hours just when the last hour's usage is pushed: each push was tried and not answered. */
+async function openThroughOutage(options: Parameters<typeof openClosing>[0] = {}): Promise<void> {
+  pipeline = await openClosing(options);
+  for (const caller of callersOf(pipeline)) call(pipeline, caller, { hour: 3, prompt: 1_000_000 });
+  await runUntil(pipeline, 0, 18 * 60);
+  for (const caller of callersOf(pipeline)) call(pipeline, caller, { hour: 35, minute: 50, prompt: 7_000 });
+  await runAt(2, 20);
+  await setStripeDown(true);
+  await runAt(25, 30, 65, 132, 150, 210, 300, 480);
+}
+
+describe('an outage of Stripe while drafts are open', () => {
+  it('is over for a held close a few minutes after it ends, even where no sum may be read', async () => {
+    await openThroughOutage({ settings: { stripeDoubtReadsPerDay: 0 } });
+    expect(await states(pipeline)).toEqual(all('held'));
+    await setStripeDown(false);
+    await runAt(566, 572, 578);
+    expect(await states(pipeline)).toEqual(all('finalized'));
+    // The drafts were open: what was tried is sent again under the same identifier, and nothing need be proven.
+    const pushes = await pipeline.deps.database.selectFrom('meter_pushes').select('status').execute();
+    expect(new Set(pushes.map((push) => push.status))).toEqual(new Set(['delivered']));
+  });
+});
