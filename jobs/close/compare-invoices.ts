@@ -5,7 +5,7 @@ import {
 } from '../../pricing/closing/certificate.ts';
 import { storeInvoiceLines } from '../../src/billing/invoice-lines.ts';
 import { findCarryingCustomers, readStrandedItems } from '../../src/billing/late-items.ts';
-import { noteStripeReads, takeStripeRead } from '../../src/billing/stripe-reads.ts';
+import { noteStripeReads, refundUnanswered, takeStripeRead } from '../../src/billing/stripe-reads.ts';
 import { moveClose, type OpenClose, postponeClose } from '../../src/closing/closes.ts';
 import { pickCloseEvidence } from '../../src/closing/evidence.ts';
 import type { PushedFigures } from '../../src/closing/figures.ts';
@@ -215,11 +215,15 @@ export class InvoiceComparer {
       const window = { start: group.periodStart, end: group.periodEnd };
       // Sums are told by the hour; of a period that begins inside one they would say something else.
       if (+window.start % HOUR_MS !== 0 || +window.end % HOUR_MS !== 0) continue;
-      if (!(await takeStripeRead(database, { purpose: 'doubt', now: clock.now(), limitPerDay }))) break;
+      const read = { purpose: 'doubt', now: clock.now(), limitPerDay } as const;
+      if (!(await takeStripeRead(database, read))) break;
       const { stripeMeterId } = group.item;
-      const rows = await billing.readEventSummaries(
-        { stripeMeterId, stripeCustomerId: close.stripeCustomerId, window, granularity: 'whole' },
-        this.#signal,
+      const { stripeCustomerId } = close;
+      const rows = await refundUnanswered(database, read, () =>
+        billing.readEventSummaries(
+          { stripeMeterId, stripeCustomerId, window, granularity: 'whole' },
+          this.#signal,
+        ),
       );
       sums.set(
         stripeMeterId,
@@ -247,6 +251,8 @@ export class InvoiceComparer {
       invoiceId,
       from: [close.state],
       to: 'held',
+      // A repair may reach the draft while it is held.
+      unseals: true,
       now,
       comparison,
       difference: differences,
@@ -254,8 +260,6 @@ export class InvoiceComparer {
       note,
     });
     if (!moved) return;
-    // A repair may reach the draft while it is held.
-    await unsealInvoice(database, invoiceId);
     this.heldCount += 1;
     log.error(
       { invoiceId, customerId, deadline, differences },

@@ -2,7 +2,7 @@ import type { CloseMeterFigures } from '../../pricing/closing/certificate.ts';
 import { groupTokens, speakLine, speakMemo, speakPeriod } from '../../pricing/closing/words.ts';
 import { endClose } from '../../src/closing/certificates.ts';
 import { moveClose, type OpenClose, postponeClose } from '../../src/closing/closes.ts';
-import { hasLaterPush, unsealInvoice } from '../../src/closing/progress.ts';
+import { hasLaterPush } from '../../src/closing/progress.ts';
 import { addMs, MINUTE_MS } from '../../src/platform/clock.ts';
 import type { InvoiceAnnotation } from '../../src/stripe/closing/port.ts';
 import type { JobDependencies } from '../dependencies.ts';
@@ -90,8 +90,14 @@ export async function finalizeInvoice(
   const comparedAt = new Date(comparison.comparedAt);
   if (close.releasedBy === null && (await hasLaterPush(database, { ...close, comparedAt }))) {
     const note = 'a push came in since it was compared';
-    await moveClose(database, { invoiceId, from: ['annotated'], to: 'rescanned', now: clock.now(), note });
-    await unsealInvoice(database, invoiceId);
+    await moveClose(database, {
+      invoiceId,
+      from: ['annotated'],
+      to: 'rescanned',
+      unseals: true,
+      now: clock.now(),
+      note,
+    });
     return;
   }
   const wasTried = close.attemptCount > 0;

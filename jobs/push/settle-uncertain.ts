@@ -1,7 +1,7 @@
 import { type HourAttempt, readHourAttempts } from '../../src/billing/hour-attempts.ts';
 import { withdrawPush } from '../../src/billing/late-pushes.ts';
 import { markPushesDelivered, markPushRefused, type PendingPush } from '../../src/billing/meter-pushes.ts';
-import { takeStripeRead } from '../../src/billing/stripe-reads.ts';
+import { refundUnanswered, takeStripeRead } from '../../src/billing/stripe-reads.ts';
 import { addMs, HOUR_MS } from '../../src/platform/clock.ts';
 import { LEGACY_METER_PREFIX } from '../../src/stripe/port.ts';
 import type { JobDependencies } from '../dependencies.ts';
@@ -63,12 +63,12 @@ export async function settleUncertain(
   await run.flushDeliveries();
   const attempts = await readHourAttempts(deps.database, push);
   if (mustWait(push, attempts, now, deps.settings.summaryLagMs)) return 'settled';
-  const limitPerDay = deps.settings.stripeDoubtReadsPerDay;
-  if (!(await takeStripeRead(deps.database, { purpose: 'doubt', now, limitPerDay }))) return 'unread';
+  const read = { purpose: 'doubt', now, limitPerDay: deps.settings.stripeDoubtReadsPerDay } as const;
+  if (!(await takeStripeRead(deps.database, read))) return 'unread';
   const window = { start: push.windowStart, end: addMs(push.windowStart, HOUR_MS) };
-  const summaries = await deps.billing.readEventSummaries(
-    { stripeMeterId: push.stripeMeterId, stripeCustomerId: push.stripeCustomerId, window },
-    signal,
+  const { stripeMeterId, stripeCustomerId } = push;
+  const summaries = await refundUnanswered(deps.database, read, () =>
+    deps.billing.readEventSummaries({ stripeMeterId, stripeCustomerId, window }, signal),
   );
   const counted = summaries.reduce((sum, summary) => sum + summary.value, 0n);
   const acknowledged = attempts.reduce(

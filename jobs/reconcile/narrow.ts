@@ -1,4 +1,4 @@
-import { takeStripeRead } from '../../src/billing/stripe-reads.ts';
+import { refundUnanswered, takeStripeRead } from '../../src/billing/stripe-reads.ts';
 import { addMs, DAY_MS, HOUR_MS, type TimeWindow } from '../../src/platform/clock.ts';
 import type { BillingPair } from '../../src/reconciliation/billing-checks.ts';
 import type { PairHour } from '../../src/reconciliation/billing-drifts.ts';
@@ -38,17 +38,17 @@ export class PairReader {
     const { database, settings, clock, billing } = this.#deps;
     const unitMs = granularity === 'day' ? DAY_MS : HOUR_MS;
     const rowCount = granularity === 'whole' ? 1 : (window.end.getTime() - window.start.getTime()) / unitMs;
-    for (let page = 0; page < Math.ceil(rowCount / PAGE_ROWS); page += 1) {
-      const limitPerDay =
-        purpose === 'routine' ? settings.stripeReadsPerDay : settings.stripeDoubtReadsPerDay;
-      if (!(await takeStripeRead(database, { purpose, now: clock.now(), limitPerDay })))
+    const limitPerDay = purpose === 'routine' ? settings.stripeReadsPerDay : settings.stripeDoubtReadsPerDay;
+    const read = { purpose, now: clock.now(), limitPerDay };
+    const pageCount = Math.ceil(rowCount / PAGE_ROWS);
+    for (let page = 0; page < pageCount; page += 1) {
+      if (!(await takeStripeRead(database, read)))
         throw new BudgetSpentError(`The ${purpose} reads of this day are used up.`);
       this.readCount += 1;
     }
     const { stripeMeterId, stripeCustomerId } = this.#pair;
-    const summaries = await billing.readEventSummaries(
-      { stripeMeterId, stripeCustomerId, window, granularity },
-      this.#signal,
+    const summaries = await refundUnanswered(database, { ...read, readCount: pageCount }, () =>
+      billing.readEventSummaries({ stripeMeterId, stripeCustomerId, window, granularity }, this.#signal),
     );
     return new Map(summaries.map((summary) => [summary.windowStart.getTime(), summary.value]));
   }

@@ -1,5 +1,6 @@
 import { sql } from 'kysely';
 import type { LedgerDatabase } from '../platform/database/database.ts';
+import { UpstreamError } from '../platform/errors.ts';
 
 /**
  * `routine`: a sample; `doubt`: something gave reason to look; `preview`: a person wants to see an invoice; `close`: an
@@ -24,6 +25,29 @@ export async function takeStripeRead(
     on conflict (read_on, purpose) do update set read_count = known.read_count + ${readCount}
       where known.read_count + ${readCount} <= ${take.limitPerDay}`.execute(database);
   return (taken.numAffectedRows ?? 0n) === 1n;
+}
+
+/**
+ * Makes the calls for which reads were taken. When nobody answers, which is how an outage looks, the reads are given back:
+ * else it would use up the day's budget, and what waits for a read would wait for the next day.
+ * @throws what `call` throws
+ */
+export async function refundUnanswered<Answer>(
+  database: LedgerDatabase,
+  taken: { purpose: ReadPurpose; now: Date; readCount?: number },
+  call: () => Promise<Answer>,
+): Promise<Answer> {
+  try {
+    return await call();
+  } catch (error) {
+    if (error instanceof UpstreamError && error.retry && error.statusCode === undefined) {
+      await sql`
+        update stripe_reads set read_count = read_count - ${taken.readCount ?? 1}
+        where read_on = ${taken.now.toISOString().slice(0, 10)}::date and purpose = ${taken.purpose}
+          and read_count >= ${taken.readCount ?? 1}`.execute(database);
+    }
+    throw error;
+  }
 }
 
 /** Reads of the UTC day that holds `now`. */

@@ -88,6 +88,8 @@ export interface CloseMove {
   from: readonly CloseState[];
   to: CloseState;
   now: Date;
+  /** Usage may reach the draft again, from the same instant on. */
+  unseals?: boolean;
   note?: string;
   deadline?: Date;
   nextLookAt?: Date;
@@ -116,7 +118,9 @@ export async function moveClose(
         total_minor = coalesce(${move.totalMinor === undefined ? null : String(move.totalMinor)}::bigint, total_minor),
         ended_at = case when ${CLOSE_ENDS.includes(move.to)} then ${move.now}::timestamptz end
       where invoice_id = ${move.invoiceId} and state = any(${move.from}::text[]) and ended_at is null
-      returning invoice_id)
+      returning invoice_id),
+    unsealed as (
+      update invoices i set sealed_at = null from moved where i.invoice_id = moved.invoice_id and ${move.unseals === true})
     insert into close_steps (invoice_id, state, at, note)
     select invoice_id, ${move.to}, ${move.now}, ${move.note ?? null} from moved`.execute(database);
   return moved.numAffectedRows === 1n;

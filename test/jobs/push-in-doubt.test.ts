@@ -203,3 +203,20 @@ describe('a push in doubt', () => {
     expect(await balance(pipeline)).toMatchObject({ billed: 100n, due: 0n, quarantined: 0n, drift: 0n });
   });
 });
+
+describe('the reads of a day', () => {
+  it('are not used up by an outage in which nobody answers them', async () => {
+    pipeline = await openPipeline({ settings: { stripeDoubtReadsPerDay: 1 } });
+    pipeline.traffic.inject(makeCall({ completion: 0 }));
+    pipeline.advance(2);
+    await pipeline.run('sync-catalog');
+    await settle();
+    await failPush('fail');
+    pipeline.advance(25);
+    await pipeline.faults.set({ stripe: { network: { down: true } } });
+    for (let run = 0; run < 3; run += 1)
+      await expect(push()).rejects.toMatchObject({ code: 'UPSTREAM_UNAVAILABLE' });
+    await pipeline.faults.set({ stripe: { network: { down: false } } });
+    expect(await push()).toMatchObject({ deliveredCount: 1, unreadCount: 0 });
+  });
+});
