@@ -106,5 +106,10 @@ describe('what documents name is there', () => {
         .map((script) => `${name}: npm run ${script}`),
     );
     expect(unknown).toEqual([]);
+    const told = read('README.md');
+    const untold = Object.keys(scripts).filter(
+      (name) => name !== 'prepack' && !told.includes(`npm ${name}`) && !told.includes(`npm run ${name}`),
+    );
+    expect(untold).toEqual([]);
   });
 });
