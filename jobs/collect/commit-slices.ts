@@ -1,15 +1,14 @@
-import { addMs, DAY_MS } from '../../src/platform/clock.ts';
 import {
   type CollectedSlice,
   commitSlice,
   KnownItemsError,
-  readSubjectTenants,
-} from '../../src/usage/collection/collection.ts';
-import { findDroppedDays } from '../../src/usage/collection/retention.ts';
+} from '../../src/usage/collection/commit-slice.ts';
+import { readSubjectTenants } from '../../src/usage/collection/seen-subjects.ts';
 import { findKnownItems, itemKey, type SourceItem } from '../../src/usage/collection/source-items.ts';
 import type { JobDependencies } from '../dependencies.ts';
 import { useWhileMaking } from '../queue/overlap.ts';
 import { buildUsageEvents } from './build-events.ts';
+import { holdAfterRetention } from './hold-after-retention.ts';
 import { isStorableText, judgeRows, type SubjectTenants } from './judge-rows.ts';
 import type { SourceSlice } from './read-slices.ts';
 
@@ -93,7 +92,7 @@ async function commitItems(
   how: { watermark: CollectedSlice['watermark']; expectsKnown: boolean; looksFirst: boolean },
 ): Promise<boolean> {
   const { watermark, expectsKnown } = how;
-  const judged = await holdUnknowable(deps, told);
+  const judged = await holdAfterRetention(deps, told);
   let items = judged;
   let returningItems: SourceItem[] = [];
   // A backfill mostly meets rows it knows; the collector's cursor hardly ever does.
@@ -139,20 +138,4 @@ async function commitItems(
     outcome.quarantinedRowCount += items.filter((item) => item.quarantineReason !== null).length;
     return knewSome;
   }
-}
-
-/**
- * Of days whose single items were dropped nobody can tell whether a row was billed. None is lost: they wait for a
- * person, and bill nothing by themselves.
- */
-async function holdUnknowable(deps: JobDependencies, items: SourceItem[]): Promise<SourceItem[]> {
-  const oldest = addMs(deps.clock.now(), -deps.settings.itemRetentionDays * DAY_MS).toISOString();
-  const days = [...new Set(items.map((item) => item.eventDay))].filter((day) => day < oldest);
-  const dropped = await findDroppedDays(deps.database, days);
-  if (dropped.size === 0) return items;
-  return items.map((item) =>
-    dropped.has(item.eventDay) && item.quarantineReason === null
-      ? { ...item, usageEventId: null, quarantineReason: 'after_retention', original: item.row }
-      : item,
-  );
 }

@@ -5,7 +5,7 @@ import {
   type QuarantinedItem,
   readQuarantinedItems,
 } from '../../src/quarantine/items.ts';
-import { readSubjectTenants } from '../../src/usage/collection/collection.ts';
+import { readSubjectTenants } from '../../src/usage/collection/seen-subjects.ts';
 import { itemKey, type SourceItem } from '../../src/usage/collection/source-items.ts';
 import { findKnownEvents } from '../../src/usage/events/usage-events.ts';
 import { buildUsageEvents, describeFactsWithoutDay } from '../collect/build-events.ts';

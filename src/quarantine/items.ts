@@ -1,7 +1,8 @@
 import { sql } from 'kysely';
 import type { SourceRow } from '../azure/source.ts';
 import type { LedgerDatabase } from '../platform/database/database.ts';
-import { insertNewSubjects, KnownItemsError } from '../usage/collection/collection.ts';
+import { KnownItemsError } from '../usage/collection/commit-slice.ts';
+import { insertNewSubjects } from '../usage/collection/seen-subjects.ts';
 import type { SourceItem } from '../usage/collection/source-items.ts';
 import { takeUpItems } from '../usage/collection/waiting-items.ts';
 import { insertUsageEvents, type UsageEvent } from '../usage/events/usage-events.ts';
