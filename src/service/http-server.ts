@@ -1,7 +1,7 @@
-import { readFileSync } from 'node:fs';
 import { serve } from '@hono/node-server';
 import type { Hono } from 'hono';
 import { enqueueStep, type StepQueue } from '../../jobs/queue/queues.ts';
+import manifest from '../../package.json' with { type: 'json' };
 import { createWebhookRoutes } from '../../webhooks/routes.ts';
 import type { Clock } from '../platform/clock.ts';
 import type { Config } from '../platform/config.ts';
@@ -19,19 +19,8 @@ export interface HttpServer {
   close(): Promise<void>;
 }
 
-export const VERSION: string = readVersion();
-
-function readVersion(): string {
-  for (const place of ['../../package.json', '../../../package.json']) {
-    try {
-      return (JSON.parse(readFileSync(new URL(place, import.meta.url), 'utf8')) as { version: string })
-        .version;
-    } catch {
-      // Built code lies one folder deeper than its source.
-    }
-  }
-  return 'unknown';
-}
+/** The one version: that of the package. */
+export const VERSION: string = manifest.version;
 
 export interface ServedApp {
   database: LedgerDatabase;
