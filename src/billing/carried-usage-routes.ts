@@ -2,16 +2,10 @@ import { createRoute, z } from '@hono/zod-openapi';
 import { TOKEN_TYPES } from '../../pricing/usage/shape.ts';
 import { CustomerParams } from '../catalog/customer-routes.ts';
 import { getCustomer } from '../catalog/customers.ts';
-import { requireScope, securityOf } from '../identity/require-scope.ts';
+import { openTo } from '../identity/require-scope.ts';
 import { readSnapshot } from '../platform/database/snapshot.ts';
 import type { Api, ApiDependencies } from '../platform/http/dependencies.ts';
-import {
-  InstantSchema,
-  jsonContent,
-  keyedProblems,
-  notFoundProblem,
-  TokenCountSchema,
-} from '../platform/http/schemas.ts';
+import { InstantSchema, jsonContent, problems, TokenCountSchema } from '../platform/http/schemas.ts';
 import { readCarriedUsage } from './carried-usage.ts';
 
 const CarriedUsageSchema = z
@@ -40,13 +34,11 @@ export function addCarriedUsageRoutes(api: Api, dependencies: ApiDependencies): 
     path: '/v1/customers/{customerId}/carried-usage',
     tags: ['Billing'],
     summary: 'Usage too late for the invoice of its period, which waits for the next',
-    security: securityOf('sales', 'finance', 'admin'),
-    middleware: [requireScope(dependencies, 'sales', 'finance')],
+    ...openTo(dependencies, 'sales', 'finance'),
     request: { params: CustomerParams },
     responses: {
       200: jsonContent(CarriedUsageSchema, 'By model, feature, token type and cause.'),
-      ...keyedProblems,
-      ...notFoundProblem,
+      ...problems(404),
     },
   });
 

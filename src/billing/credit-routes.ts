@@ -1,21 +1,19 @@
 import { createRoute, z } from '@hono/zod-openapi';
 import { formatMinor } from '../../pricing/money.ts';
-import { requireScope, securityOf } from '../identity/require-scope.ts';
+import { openTo } from '../identity/require-scope.ts';
 import { decodeCursor, encodeCursor, invalidCursor } from '../platform/http/cursor.ts';
 import { type Api, type ApiDependencies, actorOf, askForStep } from '../platform/http/dependencies.ts';
 import {
   AmountSchema,
   CursorSchema,
-  conflictProblem,
   IdentifierSchema,
   InstantSchema,
+  jsonBody,
   jsonContent,
-  keyedProblems,
-  notFoundProblem,
   PageLimitSchema,
+  problems,
   TokenCountSchema,
   textSchema,
-  tooLargeProblem,
 } from '../platform/http/schemas.ts';
 import { type CreditProposal, decideCredit, listCreditProposals } from './credits.ts';
 import { CREDIT_STATES } from './states.ts';
@@ -69,8 +67,7 @@ export function addCreditProposalRoutes(api: Api, dependencies: ApiDependencies)
     path: '/v1/credit-proposals',
     tags: ['Billing'],
     summary: 'Invoices that billed more than was used, and what would be given back',
-    security: securityOf('finance', 'admin'),
-    middleware: [requireScope(dependencies, 'finance')],
+    ...openTo(dependencies, 'finance'),
     request: { query: CreditsQuery },
     responses: {
       200: jsonContent(
@@ -79,7 +76,7 @@ export function addCreditProposalRoutes(api: Api, dependencies: ApiDependencies)
           .openapi('CreditProposals'),
         'The oldest first.',
       ),
-      ...keyedProblems,
+      ...problems(),
     },
   });
   api.openapi(listRoute, async (context) => {
@@ -99,19 +96,18 @@ export function addCreditProposalRoutes(api: Api, dependencies: ApiDependencies)
   const deciding = {
     method: 'post' as const,
     tags: ['Billing'],
-    security: securityOf('admin'),
-    middleware: [requireScope(dependencies, 'admin')],
+    ...openTo(dependencies),
   };
-  const problems = { ...keyedProblems, ...notFoundProblem, ...conflictProblem, ...tooLargeProblem };
+  const mayFail = problems(404, 409, 413);
   const approveRoute = createRoute({
     ...deciding,
     path: '/v1/credit-proposals/{id}/approve',
     summary: 'Give it back: the jobs create the credit note, once',
     request: {
       params: CreditParams,
-      body: { required: true, content: { 'application/json': { schema: ApproveBody } } },
+      body: jsonBody(ApproveBody),
     },
-    responses: { 202: jsonContent(CreditProposalSchema, 'Approved.'), ...problems },
+    responses: { 202: jsonContent(CreditProposalSchema, 'Approved.'), ...mayFail },
   });
   api.openapi(approveRoute, async (context) => {
     const proposal = await decideCredit(database, {
@@ -131,9 +127,9 @@ export function addCreditProposalRoutes(api: Api, dependencies: ApiDependencies)
     summary: 'Give nothing back, for a reason that is kept',
     request: {
       params: CreditParams,
-      body: { required: true, content: { 'application/json': { schema: RejectBody } } },
+      body: jsonBody(RejectBody),
     },
-    responses: { 200: jsonContent(CreditProposalSchema, 'Rejected.'), ...problems },
+    responses: { 200: jsonContent(CreditProposalSchema, 'Rejected.'), ...mayFail },
   });
   api.openapi(rejectRoute, async (context) => {
     const proposal = await decideCredit(database, {

@@ -1,19 +1,17 @@
 import { createRoute, z } from '@hono/zod-openapi';
-import { requireScope, securityOf } from '../identity/require-scope.ts';
+import { openTo } from '../identity/require-scope.ts';
 import { readSnapshot } from '../platform/database/snapshot.ts';
 import { decodeCursor, encodeCursor } from '../platform/http/cursor.ts';
 import { type Api, type ApiDependencies, actorOf } from '../platform/http/dependencies.ts';
 import {
   CursorSchema,
-  conflictProblem,
   IdentifierSchema,
   InstantSchema,
+  jsonBody,
   jsonContent,
-  keyedProblems,
-  notFoundProblem,
   PageLimitSchema,
+  problems,
   textSchema,
-  tooLargeProblem,
 } from '../platform/http/schemas.ts';
 import { type Customer, getCustomer, listCustomers, putCustomer } from './customers.ts';
 import { releaseQuarantine } from './release-held-usage.ts';
@@ -56,17 +54,15 @@ const CustomerChangeSchema = z
 /** Adds the routes under `/v1/customers` that read and change customers. */
 export function addCustomerRoutes(api: Api, dependencies: ApiDependencies): void {
   const { database, clock } = dependencies;
-  const common = { tags: ['Customers'], security: securityOf('sales', 'finance', 'admin') };
-  const readers = [requireScope(dependencies, 'sales', 'finance')];
+  const common = { tags: ['Customers'], ...openTo(dependencies, 'sales', 'finance') };
 
   const listRoute = createRoute({
     ...common,
     method: 'get',
     path: '/v1/customers',
     summary: 'List customers',
-    middleware: readers,
     request: { query: PageQuery },
-    responses: { 200: jsonContent(CustomerListSchema, 'A page.'), ...keyedProblems },
+    responses: { 200: jsonContent(CustomerListSchema, 'A page.'), ...problems() },
   });
   api.openapi(listRoute, async (context) => {
     const { cursor, limit } = context.req.valid('query');
@@ -83,9 +79,8 @@ export function addCustomerRoutes(api: Api, dependencies: ApiDependencies): void
     method: 'get',
     path: '/v1/customers/{customerId}',
     summary: 'One customer',
-    middleware: readers,
     request: { params: CustomerParams },
-    responses: { 200: jsonContent(CustomerSchema, 'The customer.'), ...keyedProblems, ...notFoundProblem },
+    responses: { 200: jsonContent(CustomerSchema, 'The customer.'), ...problems(404) },
   });
   api.openapi(getRoute, async (context) => {
     const customer = await getCustomer(database, context.req.valid('param').customerId);
@@ -97,18 +92,15 @@ export function addCustomerRoutes(api: Api, dependencies: ApiDependencies): void
     method: 'put',
     path: '/v1/customers/{customerId}',
     summary: 'Create a customer, or replace its name, tenant key and Stripe customer',
-    security: securityOf('admin'),
-    middleware: [requireScope(dependencies, 'admin')],
+    ...openTo(dependencies),
     request: {
       params: CustomerParams,
-      body: { required: true, content: { 'application/json': { schema: CustomerChangeSchema } } },
+      body: jsonBody(CustomerChangeSchema),
     },
     responses: {
       200: jsonContent(CustomerSchema, 'Replaced.'),
       201: jsonContent(CustomerSchema, 'Created.'),
-      ...keyedProblems,
-      ...conflictProblem,
-      ...tooLargeProblem,
+      ...problems(409, 413),
     },
   });
   api.openapi(putRoute, async (context) => {
@@ -125,9 +117,8 @@ export function addCustomerRoutes(api: Api, dependencies: ApiDependencies): void
     method: 'get',
     path: '/v1/customers/{customerId}/subjects',
     summary: 'Subjects that belong to a customer',
-    middleware: readers,
     request: { params: CustomerParams, query: PageQuery },
-    responses: { 200: jsonContent(SubjectListSchema, 'A page.'), ...keyedProblems, ...notFoundProblem },
+    responses: { 200: jsonContent(SubjectListSchema, 'A page.'), ...problems(404) },
   });
   api.openapi(subjectsRoute, async (context) => {
     const { customerId } = context.req.valid('param');

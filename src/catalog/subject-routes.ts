@@ -1,18 +1,17 @@
 import { createRoute, z } from '@hono/zod-openapi';
-import { requireScope, securityOf } from '../identity/require-scope.ts';
+import { openTo } from '../identity/require-scope.ts';
 import { decodeCursor, encodeCursor } from '../platform/http/cursor.ts';
 import { type Api, type ApiDependencies, actorOf } from '../platform/http/dependencies.ts';
 import {
   CursorSchema,
   IdentifierSchema,
   InstantSchema,
+  jsonBody,
   jsonContent,
-  keyedProblems,
-  notFoundProblem,
   PageLimitSchema,
+  problems,
   TokenCountSchema,
   textSchema,
-  tooLargeProblem,
 } from '../platform/http/schemas.ts';
 import { releaseQuarantine } from './release-held-usage.ts';
 import { assignSubject, getSubject, listSubjects, type Subject } from './subjects.ts';
@@ -63,17 +62,15 @@ const AssignedSubjectSchema = SubjectSchema.extend({
 /** Adds the routes under `/v1/subjects`. */
 export function addSubjectRoutes(api: Api, dependencies: ApiDependencies): void {
   const { database, clock } = dependencies;
-  const common = { tags: ['Customers'], security: securityOf('sales', 'finance', 'admin') };
-  const readers = [requireScope(dependencies, 'sales', 'finance')];
+  const common = { tags: ['Customers'], ...openTo(dependencies, 'sales', 'finance') };
 
   const listRoute = createRoute({
     ...common,
     method: 'get',
     path: '/v1/subjects',
     summary: 'List subjects, e.g. those that belong to nobody',
-    middleware: readers,
     request: { query: SubjectListQuery },
-    responses: { 200: jsonContent(SubjectListSchema, 'A page.'), ...keyedProblems },
+    responses: { 200: jsonContent(SubjectListSchema, 'A page.'), ...problems() },
   });
   api.openapi(listRoute, async (context) => {
     const { cursor, limit, customerId, unassigned } = context.req.valid('query');
@@ -94,9 +91,8 @@ export function addSubjectRoutes(api: Api, dependencies: ApiDependencies): void 
     method: 'get',
     path: '/v1/subjects/{subject}',
     summary: 'One subject',
-    middleware: readers,
     request: { params: SubjectParams },
-    responses: { 200: jsonContent(SubjectSchema, 'The subject.'), ...keyedProblems, ...notFoundProblem },
+    responses: { 200: jsonContent(SubjectSchema, 'The subject.'), ...problems(404) },
   });
   api.openapi(getRoute, async (context) => {
     const subject = await getSubject(database, context.req.valid('param').subject);
@@ -108,17 +104,14 @@ export function addSubjectRoutes(api: Api, dependencies: ApiDependencies): void 
     method: 'put',
     path: '/v1/subjects/{subject}',
     summary: 'Say whose a subject is; usage that waited for it is released',
-    security: securityOf('admin'),
-    middleware: [requireScope(dependencies, 'admin')],
+    ...openTo(dependencies),
     request: {
       params: SubjectParams,
-      body: { required: true, content: { 'application/json': { schema: AssignmentSchema } } },
+      body: jsonBody(AssignmentSchema),
     },
     responses: {
       200: jsonContent(AssignedSubjectSchema, 'Assigned.'),
-      ...keyedProblems,
-      ...notFoundProblem,
-      ...tooLargeProblem,
+      ...problems(404, 413),
     },
   });
   api.openapi(putRoute, async (context) => {

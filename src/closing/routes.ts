@@ -1,19 +1,17 @@
 import { createRoute, z } from '@hono/zod-openapi';
-import { requireScope, securityOf } from '../identity/require-scope.ts';
+import { openTo } from '../identity/require-scope.ts';
 import { readMonth } from '../platform/clock.ts';
 import { readSnapshot } from '../platform/database/snapshot.ts';
 import { decodeCursor, encodeCursor, invalidCursor } from '../platform/http/cursor.ts';
 import { type Api, type ApiDependencies, actorOf, askForStep } from '../platform/http/dependencies.ts';
 import {
   CursorSchema,
-  conflictProblem,
   IdentifierSchema,
+  jsonBody,
   jsonContent,
-  keyedProblems,
-  notFoundProblem,
   PageLimitSchema,
+  problems,
   textSchema,
-  tooLargeProblem,
 } from '../platform/http/schemas.ts';
 import { findCertificate, getCertificate, isCertificateSound } from './certificates.ts';
 import { getClose, listCloses, releaseClose } from './desk.ts';
@@ -57,8 +55,7 @@ export function addCloseRoutes(api: Api, dependencies: ApiDependencies): void {
   const reading = {
     method: 'get' as const,
     tags: ['Billing'],
-    security: securityOf('finance', 'admin'),
-    middleware: [requireScope(dependencies, 'finance')],
+    ...openTo(dependencies, 'finance'),
   };
 
   const listRoute = createRoute({
@@ -71,7 +68,7 @@ export function addCloseRoutes(api: Api, dependencies: ApiDependencies): void {
         z.object({ closes: z.array(CloseSchema), nextCursor: z.string().nullable() }).openapi('Closes'),
         'The latest period first.',
       ),
-      ...keyedProblems,
+      ...problems(),
     },
   });
   api.openapi(listRoute, async (context) => {
@@ -108,8 +105,7 @@ export function addCloseRoutes(api: Api, dependencies: ApiDependencies): void {
           .openapi('CloseDetail'),
         'Every step with its instant.',
       ),
-      ...keyedProblems,
-      ...notFoundProblem,
+      ...problems(404),
     },
   });
   api.openapi(getRoute, async (context) => {
@@ -139,8 +135,7 @@ export function addCloseRoutes(api: Api, dependencies: ApiDependencies): void {
     request: { params: CloseInvoiceParams },
     responses: {
       200: jsonContent(CloseCertificateSchema, 'As it was written; never changed.'),
-      ...keyedProblems,
-      ...notFoundProblem,
+      ...problems(404),
     },
   });
   api.openapi(certificateRoute, async (context) => {
@@ -153,18 +148,14 @@ export function addCloseRoutes(api: Api, dependencies: ApiDependencies): void {
     path: '/v1/closes/{invoiceId}/release',
     tags: ['Billing'],
     summary: 'Let a held invoice go in spite of what differs, for a reason that is kept',
-    security: securityOf('admin'),
-    middleware: [requireScope(dependencies, 'admin')],
+    ...openTo(dependencies),
     request: {
       params: CloseInvoiceParams,
-      body: { required: true, content: { 'application/json': { schema: ReleaseBody } } },
+      body: jsonBody(ReleaseBody),
     },
     responses: {
       202: jsonContent(z.object({ close: CloseSchema }).openapi('CloseReleased'), 'The jobs finalize it.'),
-      ...keyedProblems,
-      ...notFoundProblem,
-      ...conflictProblem,
-      ...tooLargeProblem,
+      ...problems(404, 409, 413),
     },
   });
   api.openapi(releaseRoute, async (context) => {

@@ -1,17 +1,11 @@
 import { createRoute, z } from '@hono/zod-openapi';
 import { isChained } from '../../pricing/closing/collection.ts';
 import { buildQueryText } from '../azure/query-templates.ts';
-import { requireScope, securityOf } from '../identity/require-scope.ts';
+import { openTo } from '../identity/require-scope.ts';
 import { readSnapshot } from '../platform/database/snapshot.ts';
 import { decodeCursor, encodeCursor, invalidCursor } from '../platform/http/cursor.ts';
 import type { Api, ApiDependencies } from '../platform/http/dependencies.ts';
-import {
-  CursorSchema,
-  jsonContent,
-  keyedProblems,
-  notFoundProblem,
-  PageLimitSchema,
-} from '../platform/http/schemas.ts';
+import { CursorSchema, jsonContent, PageLimitSchema, problems } from '../platform/http/schemas.ts';
 import {
   type Certified,
   readCertified,
@@ -27,8 +21,7 @@ export function addCloseWindowRoutes(api: Api, dependencies: ApiDependencies): v
   const common = {
     method: 'get' as const,
     tags: ['Evidence'],
-    security: securityOf('finance', 'admin'),
-    middleware: [requireScope(dependencies, 'finance')],
+    ...openTo(dependencies, 'finance'),
   };
 
   const windowsRoute = createRoute({
@@ -41,8 +34,7 @@ export function addCloseWindowRoutes(api: Api, dependencies: ApiDependencies): v
     },
     responses: {
       200: jsonContent(CloseWindowsSchema, 'A page of windows, in the order in which they are proven.'),
-      ...keyedProblems,
-      ...notFoundProblem,
+      ...problems(404),
     },
   });
   api.openapi(windowsRoute, async (context) => {
@@ -89,8 +81,7 @@ export function addCloseWindowRoutes(api: Api, dependencies: ApiDependencies): v
     request: { params: CloseInvoiceParams },
     responses: {
       200: jsonContent(CloseWindowProofSchema, 'Their digests, computed again from what the ledger has.'),
-      ...keyedProblems,
-      ...notFoundProblem,
+      ...problems(404),
     },
   });
   api.openapi(proofRoute, async (context) => {

@@ -1,7 +1,7 @@
 import { createRoute, z } from '@hono/zod-openapi';
 import { formatDecimal, formatPico, minorUnitDigits, PICO_DIGITS } from '../../pricing/money.ts';
 import { addSums, type MarginSums, NO_SUMS, rateMargins } from '../../pricing/rating/margin.ts';
-import { requireScope, securityOf } from '../identity/require-scope.ts';
+import { openTo } from '../identity/require-scope.ts';
 import { CustomerRateReader } from '../plans/customer-rates.ts';
 import type { TimeWindow } from '../platform/clock.ts';
 import { type LedgerSnapshot, readSnapshot } from '../platform/database/snapshot.ts';
@@ -12,8 +12,8 @@ import {
   CursorSchema,
   InstantSchema,
   jsonContent,
-  keyedProblems,
   PageLimitSchema,
+  problems,
   TokenCountSchema,
 } from '../platform/http/schemas.ts';
 import { usageWindowFields } from '../usage/hours/window.ts';
@@ -71,8 +71,7 @@ export function addMarginRoutes(api: Api, dependencies: ApiDependencies): void {
     path: '/v1/margins',
     tags: ['Costs'],
     summary: 'Revenue beside cost by customer and by feature, and what an active user of a feature costs',
-    security: securityOf('sales', 'finance', 'admin'),
-    middleware: [requireScope(dependencies, 'sales', 'finance')],
+    ...openTo(dependencies, 'sales', 'finance'),
     request: {
       query: z.strictObject({
         ...usageWindowFields,
@@ -80,7 +79,7 @@ export function addMarginRoutes(api: Api, dependencies: ApiDependencies): void {
         limit: PageLimitSchema,
       }),
     },
-    responses: { 200: jsonContent(MarginsSchema, 'The margins.'), ...keyedProblems },
+    responses: { 200: jsonContent(MarginsSchema, 'The margins.'), ...problems() },
   });
   api.openapi(route, async (context) => {
     const { cursor, limit, ...named } = context.req.valid('query');

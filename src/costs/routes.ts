@@ -1,6 +1,6 @@
 import { createRoute, z } from '@hono/zod-openapi';
 import { formatPico } from '../../pricing/money.ts';
-import { requireScope, securityOf } from '../identity/require-scope.ts';
+import { openTo } from '../identity/require-scope.ts';
 import { type LedgerSnapshot, readSnapshot } from '../platform/database/snapshot.ts';
 import { csvPage, toCsv, wantsCsv } from '../platform/http/csv.ts';
 import { decodeCursor, encodeCursor } from '../platform/http/cursor.ts';
@@ -11,8 +11,8 @@ import {
   CursorSchema,
   IdentifierSchema,
   InstantSchema,
-  keyedProblems,
   PageLimitSchema,
+  problems,
   TokenCountSchema,
   textSchema,
 } from '../platform/http/schemas.ts';
@@ -94,8 +94,7 @@ export function addCostRoutes(api: Api, dependencies: ApiDependencies): void {
     tags: ['Costs'],
     summary:
       'What usage cost us by day, customer, model, feature or deployment; JSON, or CSV with Accept: text/csv',
-    security: securityOf('sales', 'finance', 'admin'),
-    middleware: [requireScope(dependencies, 'sales', 'finance')],
+    ...openTo(dependencies, 'sales', 'finance'),
     request: { query: CostQuerySchema },
     responses: {
       200: {
@@ -103,7 +102,7 @@ export function addCostRoutes(api: Api, dependencies: ApiDependencies): void {
           'A page, and the totals of the whole window. As CSV the next page is in the Link header.',
         content: { 'application/json': { schema: CostsSchema }, 'text/csv': { schema: z.string() } },
       },
-      ...keyedProblems,
+      ...problems(),
     },
   });
 

@@ -45,7 +45,10 @@ export async function findCaller(
   return { actor: `key:${key.name} (${key.apiKeyId})`, name: key.name, scopes: key.scopes };
 }
 
-/** The `security` entry of a route: HTTP bearer, with the scopes of which one is needed. */
-export function securityOf(...scopes: ApiScope[]): { apiKey: string[] }[] {
-  return scopes.map((scope) => ({ apiKey: [scope] }));
+/** Who may call a route, spread into its definition: holders of one of the scopes, and `admin`. */
+export function openTo(dependencies: ApiDependencies, ...scopes: Exclude<ApiScope, 'admin'>[]) {
+  return {
+    security: [...scopes, 'admin'].map((scope) => ({ apiKey: [scope] })),
+    middleware: [requireScope(dependencies, ...scopes)],
+  };
 }

@@ -3,19 +3,11 @@ import { planProblems } from '../../pricing/plans/check.ts';
 import { parsePlanFile, toPlan } from '../../pricing/plans/file.ts';
 import { type Plan, type PlanProblem, planVersionAt } from '../../pricing/plans/plan.ts';
 import { planRatesAt } from '../../pricing/plans/rates.ts';
-import { requireScope, securityOf } from '../identity/require-scope.ts';
+import { openTo } from '../identity/require-scope.ts';
 import { readSnapshot } from '../platform/database/snapshot.ts';
 import { type ErrorCode, TallystickError, ValidationError } from '../platform/errors.ts';
 import { type Api, type ApiDependencies, actorOf } from '../platform/http/dependencies.ts';
-import {
-  conflictProblem,
-  InstantSchema,
-  jsonContent,
-  keyedProblems,
-  notFoundProblem,
-  tooLargeProblem,
-  unknownModelProblem,
-} from '../platform/http/schemas.ts';
+import { InstantSchema, jsonContent, problems } from '../platform/http/schemas.ts';
 import { readPriceBook } from '../prices/book.ts';
 import { readGlobalMarkups, readPlan, readPlans, readUsedFeatures } from './plans.ts';
 import { recordPlans } from './recording.ts';
@@ -36,16 +28,14 @@ const PlanFileContent = {
 /** Adds `GET /v1/plans`, `GET /v1/plans/{planId}` and `POST /v1/plans`. */
 export function addPlanRoutes(api: Api, dependencies: ApiDependencies): void {
   const { database, clock } = dependencies;
-  const common = { tags: ['Pricing'], security: securityOf('sales', 'finance', 'admin') };
-  const readers = [requireScope(dependencies, 'sales', 'finance')];
+  const common = { tags: ['Pricing'], ...openTo(dependencies, 'sales', 'finance') };
 
   const listRoute = createRoute({
     ...common,
     method: 'get',
     path: '/v1/plans',
     summary: 'Plans and their versions',
-    middleware: readers,
-    responses: { 200: jsonContent(PlanListSchema, 'All plans.'), ...keyedProblems },
+    responses: { 200: jsonContent(PlanListSchema, 'All plans.'), ...problems() },
   });
   api.openapi(listRoute, async (context) => {
     const now = clock.now();
@@ -58,9 +48,8 @@ export function addPlanRoutes(api: Api, dependencies: ApiDependencies): void {
     method: 'get',
     path: '/v1/plans/{planId}',
     summary: 'What a plan charges at an instant',
-    middleware: readers,
     request: { params: PlanParams, query: PlanQuery },
-    responses: { 200: jsonContent(PlanDetailSchema, 'The plan.'), ...keyedProblems, ...notFoundProblem },
+    responses: { 200: jsonContent(PlanDetailSchema, 'The plan.'), ...problems(404) },
   });
   api.openapi(getRoute, async (context) => {
     const now = clock.now();
@@ -80,8 +69,7 @@ export function addPlanRoutes(api: Api, dependencies: ApiDependencies): void {
     path: '/v1/plans',
     summary: 'Record a new version of a plan, or a new plan',
     description: 'All problems are reported at once, and then nothing is recorded.',
-    security: securityOf('finance', 'admin'),
-    middleware: [requireScope(dependencies, 'finance')],
+    ...openTo(dependencies, 'finance'),
     request: {
       body: {
         required: true,
@@ -91,10 +79,7 @@ export function addPlanRoutes(api: Api, dependencies: ApiDependencies): void {
     responses: {
       200: jsonContent(PlanRecordingSchema, 'Nothing is new.'),
       201: jsonContent(PlanRecordingSchema, 'Recorded.'),
-      ...keyedProblems,
-      ...conflictProblem,
-      ...tooLargeProblem,
-      ...unknownModelProblem,
+      ...problems(409, 413, 422),
     },
   });
   api.openapi(postRoute, async (context) => {

@@ -1,9 +1,9 @@
 import { createRoute, z } from '@hono/zod-openapi';
 import { CustomerParams } from '../catalog/customer-routes.ts';
-import { requireScope, securityOf } from '../identity/require-scope.ts';
+import { openTo } from '../identity/require-scope.ts';
 import { csvPage, wantsCsv } from '../platform/http/csv.ts';
 import type { Api } from '../platform/http/dependencies.ts';
-import { keyedProblems, notFoundProblem } from '../platform/http/schemas.ts';
+import { problems } from '../platform/http/schemas.ts';
 import { toPreviewCsv } from './csv.ts';
 import { decidePreview } from './decide.ts';
 import type { PreviewDependencies } from './dependencies.ts';
@@ -19,8 +19,7 @@ export function addInvoicePreviewRoutes(api: Api, dependencies: PreviewDependenc
     tags: ['Billing'],
     summary:
       "Stripe's preview of the next invoices, with the usage that Stripe does not count yet and a projection",
-    security: securityOf('sales', 'finance', 'admin'),
-    middleware: [requireScope(dependencies, 'sales', 'finance')],
+    ...openTo(dependencies, 'sales', 'finance'),
     request: { params: CustomerParams },
     responses: {
       200: {
@@ -30,8 +29,7 @@ export function addInvoicePreviewRoutes(api: Api, dependencies: PreviewDependenc
           'text/csv': { schema: z.string() },
         },
       },
-      ...keyedProblems,
-      ...notFoundProblem,
+      ...problems(404),
     },
   });
   api.openapi(route, async (context) => {

@@ -2,16 +2,10 @@ import { createRoute, z } from '@hono/zod-openapi';
 import { ruleOfCells } from '../../pricing/prices/cells.ts';
 import { findDeploymentRule } from '../../pricing/prices/deployments.ts';
 import type { DeploymentRule } from '../../pricing/prices/rows.ts';
-import { requireScope, securityOf } from '../identity/require-scope.ts';
+import { openTo } from '../identity/require-scope.ts';
 import { TallystickError } from '../platform/errors.ts';
 import { type Api, type ApiDependencies, actorOf } from '../platform/http/dependencies.ts';
-import {
-  jsonContent,
-  keyedProblems,
-  textSchema,
-  tooLargeProblem,
-  unknownModelProblem,
-} from '../platform/http/schemas.ts';
+import { jsonBody, jsonContent, problems, textSchema } from '../platform/http/schemas.ts';
 import { readPriceBook } from './book.ts';
 import { changePriceBookOrRefuse } from './file-import.ts';
 import {
@@ -56,10 +50,9 @@ export function addDeploymentRoutes(api: Api, dependencies: ApiDependencies): vo
     path: '/v1/deployments',
     tags: ['Pricing'],
     summary: 'What is said of Azure deployments: their model, type and region, by name or pattern',
-    security: securityOf('sales', 'finance', 'admin'),
-    middleware: [requireScope(dependencies, 'sales', 'finance')],
+    ...openTo(dependencies, 'sales', 'finance'),
     request: { query: DeploymentQuery },
-    responses: { 200: jsonContent(DeploymentListSchema, 'All rules, or the one.'), ...keyedProblems },
+    responses: { 200: jsonContent(DeploymentListSchema, 'All rules, or the one.'), ...problems() },
   });
   api.openapi(listRoute, async (context) => {
     const { deployment, at } = context.req.valid('query');
@@ -77,15 +70,12 @@ export function addDeploymentRoutes(api: Api, dependencies: ApiDependencies): vo
     path: '/v1/deployments',
     tags: ['Pricing'],
     summary: 'Say which model, type and region deployments are, by name or pattern, from an instant on',
-    security: securityOf('finance', 'admin'),
-    middleware: [requireScope(dependencies, 'finance')],
-    request: { body: { required: true, content: { 'application/json': { schema: DeploymentBody } } } },
+    ...openTo(dependencies, 'finance'),
+    request: { body: jsonBody(DeploymentBody) },
     responses: {
       200: jsonContent(PriceChangeSchema, 'Nothing was applied: a dry run, or the book holds all of it.'),
       201: jsonContent(PriceChangeSchema, 'A new version of the book.'),
-      ...keyedProblems,
-      ...tooLargeProblem,
-      ...unknownModelProblem,
+      ...problems(413, 422),
     },
   });
   api.openapi(postRoute, async (context) => {

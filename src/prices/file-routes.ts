@@ -4,19 +4,12 @@ import { formatPriceCsv } from '../../pricing/prices/csv.ts';
 import { PRICE_FILE_FORMATS } from '../../pricing/prices/file.ts';
 import { DEPLOYMENT_TYPES, PRICE_KINDS } from '../../pricing/prices/rows.ts';
 import { formatPriceYaml } from '../../pricing/prices/yaml.ts';
-import { requireScope, securityOf } from '../identity/require-scope.ts';
+import { openTo } from '../identity/require-scope.ts';
 import type { LedgerDatabase } from '../platform/database/database.ts';
 import { readSnapshot } from '../platform/database/snapshot.ts';
 import { ValidationError } from '../platform/errors.ts';
 import { type Api, type ApiDependencies, actorOf } from '../platform/http/dependencies.ts';
-import {
-  jsonContent,
-  keyedProblems,
-  notFoundProblem,
-  textSchema,
-  tooLargeProblem,
-  unknownModelProblem,
-} from '../platform/http/schemas.ts';
+import { jsonContent, problems, textSchema } from '../platform/http/schemas.ts';
 import { readPriceBook } from './book.ts';
 import { importPriceFile } from './file-import.ts';
 import { PriceChangeSchema, PriceSchema, readInstantQuery, showPriceChange } from './schemas.ts';
@@ -69,8 +62,7 @@ export function addPriceFileRoutes(api: Api, dependencies: ApiDependencies): voi
   const reading = {
     method: 'get' as const,
     tags: ['Pricing'],
-    security: securityOf('sales', 'finance', 'admin'),
-    middleware: [requireScope(dependencies, 'sales', 'finance')],
+    ...openTo(dependencies, 'sales', 'finance'),
   };
 
   const importRoute = createRoute({
@@ -78,8 +70,7 @@ export function addPriceFileRoutes(api: Api, dependencies: ApiDependencies): voi
     path: '/v1/prices/import',
     tags: ['Pricing'],
     summary: 'Import prices from YAML or CSV; every bad line is told, and then nothing is applied',
-    security: securityOf('finance', 'admin'),
-    middleware: [requireScope(dependencies, 'finance')],
+    ...openTo(dependencies, 'finance'),
     request: {
       query: ImportQuery,
       body: {
@@ -90,9 +81,7 @@ export function addPriceFileRoutes(api: Api, dependencies: ApiDependencies): voi
     responses: {
       200: jsonContent(PriceChangeSchema, 'Nothing was applied: a dry run, or the book holds all of it.'),
       201: jsonContent(PriceChangeSchema, 'A new version of the book.'),
-      ...keyedProblems,
-      ...tooLargeProblem,
-      ...unknownModelProblem,
+      ...problems(413, 422),
     },
   });
   api.openapi(importRoute, async (context) => {
@@ -121,8 +110,7 @@ export function addPriceFileRoutes(api: Api, dependencies: ApiDependencies): voi
         description: 'The file.',
         content: { 'application/yaml': { schema: z.string() }, 'text/csv': { schema: z.string() } },
       },
-      ...keyedProblems,
-      ...notFoundProblem,
+      ...problems(404),
     },
   });
   api.openapi(exportRoute, async (context) => {
@@ -142,8 +130,7 @@ export function addPriceFileRoutes(api: Api, dependencies: ApiDependencies): voi
     request: { query: DiffQuery },
     responses: {
       200: jsonContent(PriceDiffSchema, 'Only what differs.'),
-      ...keyedProblems,
-      ...notFoundProblem,
+      ...problems(404),
     },
   });
   api.openapi(diffRoute, async (context) => {

@@ -4,7 +4,7 @@ import { resolveModel } from '../../pricing/prices/lookup.ts';
 import { nearModels } from '../../pricing/prices/near-models.ts';
 import type { PriceBook } from '../../pricing/prices/price-book.ts';
 import { DEPLOYMENT_TYPES, type PriceRow, timelineKeyOf } from '../../pricing/prices/rows.ts';
-import { requireScope, securityOf } from '../identity/require-scope.ts';
+import { openTo } from '../identity/require-scope.ts';
 import { TallystickError } from '../platform/errors.ts';
 import { decodeCursor, encodeCursor } from '../platform/http/cursor.ts';
 import { type Api, type ApiDependencies, actorOf } from '../platform/http/dependencies.ts';
@@ -13,13 +13,11 @@ import {
   CursorSchema,
   IdentifierSchema,
   InstantSchema,
+  jsonBody,
   jsonContent,
-  keyedProblems,
-  notFoundProblem,
   PageLimitSchema,
+  problems,
   textSchema,
-  tooLargeProblem,
-  unknownModelProblem,
 } from '../platform/http/schemas.ts';
 import { readPriceBook } from './book.ts';
 import { changePriceBookOrRefuse } from './file-import.ts';
@@ -88,14 +86,11 @@ export function addPriceRoutes(api: Api, dependencies: ApiDependencies): void {
     path: '/v1/prices',
     tags: ['Pricing'],
     summary: 'What Azure charges: prices in force at an instant, as known now or after an earlier change',
-    security: securityOf('sales', 'finance', 'admin'),
-    middleware: [requireScope(dependencies, 'sales', 'finance')],
+    ...openTo(dependencies, 'sales', 'finance'),
     request: { query: PriceQuerySchema },
     responses: {
       200: jsonContent(PriceListSchema, 'A page.'),
-      ...keyedProblems,
-      ...notFoundProblem,
-      ...unknownModelProblem,
+      ...problems(404, 422),
     },
   });
   api.openapi(listRoute, async (context) => {
@@ -132,15 +127,12 @@ export function addPriceRoutes(api: Api, dependencies: ApiDependencies): void {
     tags: ['Pricing'],
     summary: 'Add prices, or correct them: nothing is edited, a correction supersedes',
     description: 'All or nothing. Days before now that it alters are rated again.',
-    security: securityOf('finance', 'admin'),
-    middleware: [requireScope(dependencies, 'finance')],
-    request: { body: { required: true, content: { 'application/json': { schema: PriceBodySchema } } } },
+    ...openTo(dependencies, 'finance'),
+    request: { body: jsonBody(PriceBodySchema) },
     responses: {
       200: jsonContent(PriceChangeSchema, 'Nothing was applied: a dry run, or the book holds all of it.'),
       201: jsonContent(PriceChangeSchema, 'A new version of the book.'),
-      ...keyedProblems,
-      ...tooLargeProblem,
-      ...unknownModelProblem,
+      ...problems(413, 422),
     },
   });
   api.openapi(postRoute, async (context) => {

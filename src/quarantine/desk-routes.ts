@@ -1,15 +1,13 @@
 import { createRoute, z } from '@hono/zod-openapi';
-import { requireScope, securityOf } from '../identity/require-scope.ts';
+import { openTo } from '../identity/require-scope.ts';
 import { type Api, type ApiDependencies, actorOf, askForStep } from '../platform/http/dependencies.ts';
 import {
-  conflictProblem,
   IdentifierSchema,
+  jsonBody,
   jsonContent,
-  keyedProblems,
-  notFoundProblem,
+  problems,
   TokenCountSchema,
   textSchema,
-  tooLargeProblem,
 } from '../platform/http/schemas.ts';
 import { assignEntry } from './assign.ts';
 import { writeOffEntry } from './desk.ts';
@@ -53,21 +51,16 @@ export function addQuarantineDeskRoutes(api: Api, dependencies: ApiDependencies)
   const common = {
     method: 'post' as const,
     tags: ['Pipeline'],
-    security: securityOf('admin'),
-    middleware: [requireScope(dependencies, 'admin')],
+    ...openTo(dependencies),
   };
-  const problems = { ...keyedProblems, ...notFoundProblem, ...conflictProblem, ...tooLargeProblem };
-  const jsonBody = <Schema extends z.ZodType>(schema: Schema) => ({
-    required: true as const,
-    content: { 'application/json': { schema } },
-  });
+  const mayFail = problems(404, 409, 413);
 
   const assignRoute = createRoute({
     ...common,
     path: '/v1/quarantine/{id}/assign',
     summary: 'Say whose an entry is; its subject belongs to that customer from now on',
     request: { params: EntryParams, body: jsonBody(AssignmentBody) },
-    responses: { 200: jsonContent(AssignedSchema, 'Assigned.'), ...problems },
+    responses: { 200: jsonContent(AssignedSchema, 'Assigned.'), ...mayFail },
   });
   api.openapi(assignRoute, async (context) => {
     const { customerId } = context.req.valid('json');
@@ -91,7 +84,7 @@ export function addQuarantineDeskRoutes(api: Api, dependencies: ApiDependencies)
     path: '/v1/quarantine/{id}/retry',
     summary: 'Try an entry again; what is still wrong with it comes back',
     request: { params: EntryParams },
-    responses: { 202: jsonContent(RetriedSchema, 'The jobs take it up.'), ...problems },
+    responses: { 202: jsonContent(RetriedSchema, 'The jobs take it up.'), ...mayFail },
   });
   api.openapi(retryRoute, async (context) => {
     const now = clock.now();
@@ -106,7 +99,7 @@ export function addQuarantineDeskRoutes(api: Api, dependencies: ApiDependencies)
     path: '/v1/quarantine/{id}/write-off',
     summary: 'Give up the tokens of an entry, for a reason that is kept',
     request: { params: EntryParams, body: jsonBody(WriteOffBody) },
-    responses: { 200: jsonContent(WrittenOffSchema, 'Written off; nothing is deleted.'), ...problems },
+    responses: { 200: jsonContent(WrittenOffSchema, 'Written off; nothing is deleted.'), ...mayFail },
   });
   api.openapi(writeOffRoute, async (context) => {
     const now = clock.now();

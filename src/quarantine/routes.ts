@@ -1,5 +1,5 @@
 import { createRoute, z } from '@hono/zod-openapi';
-import { requireScope, securityOf } from '../identity/require-scope.ts';
+import { openTo } from '../identity/require-scope.ts';
 import { readSnapshot } from '../platform/database/snapshot.ts';
 import { decodeCursor, encodeCursor, invalidCursor } from '../platform/http/cursor.ts';
 import { type Api, type ApiDependencies, alarmAfterMsOf } from '../platform/http/dependencies.ts';
@@ -8,8 +8,8 @@ import {
   IdentifierSchema,
   InstantSchema,
   jsonContent,
-  keyedProblems,
   PageLimitSchema,
+  problems,
   TokenCountSchema,
 } from '../platform/http/schemas.ts';
 import {
@@ -72,12 +72,11 @@ export function addQuarantineRoutes(api: Api, dependencies: ApiDependencies): vo
     path: '/v1/quarantine',
     tags: ['Pipeline'],
     summary: 'Usage that waits, why, since when, and each of it',
-    security: securityOf('finance', 'admin'),
-    middleware: [requireScope(dependencies, 'finance')],
+    ...openTo(dependencies, 'finance'),
     request: { query: QuarantineQuery },
     responses: {
       200: jsonContent(QuarantineSchema, 'By reason, the most tokens first; then one by one.'),
-      ...keyedProblems,
+      ...problems(),
     },
   });
 

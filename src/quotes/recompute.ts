@@ -4,18 +4,12 @@ import type { PriceBook } from '../../pricing/prices/price-book.ts';
 import { decideAgain, decideQuote } from '../../pricing/quotes/decide.ts';
 import { parseGround, type QuoteGround } from '../../pricing/quotes/ground.ts';
 import type { QuoteFacts } from '../../pricing/quotes/question.ts';
-import { requireScope, securityOf } from '../identity/require-scope.ts';
+import { openTo } from '../identity/require-scope.ts';
 import { readPlanVersion } from '../plans/plans.ts';
 import { type LedgerSnapshot, readSnapshot } from '../platform/database/snapshot.ts';
 import { TallystickError, toTallystickError } from '../platform/errors.ts';
 import type { Api, ApiDependencies } from '../platform/http/dependencies.ts';
-import {
-  AmountSchema,
-  conflictProblem,
-  jsonContent,
-  keyedProblems,
-  notFoundProblem,
-} from '../platform/http/schemas.ts';
+import { AmountSchema, jsonContent, problems } from '../platform/http/schemas.ts';
 import { readPriceBook } from '../prices/book.ts';
 import { gatherQuoteFacts } from './gather.ts';
 import { getQuote, type StoredQuote } from './quotes.ts';
@@ -75,17 +69,14 @@ const RecomputedSchema = z
 export function addQuoteRecomputeRoute(api: Api, dependencies: ApiDependencies): void {
   const route = createRoute({
     tags: ['Billing'],
-    security: securityOf('sales', 'finance', 'admin'),
-    middleware: [requireScope(dependencies, 'sales', 'finance')],
+    ...openTo(dependencies, 'sales', 'finance'),
     method: 'post',
     path: '/v1/quotes/{quoteId}/recompute',
     summary: 'Proves that a quote can be reproduced, and shows what changed since',
     request: { params: z.object({ quoteId: z.string().regex(/^quote_[A-Za-z0-9_-]{16,64}$/) }) },
     responses: {
       200: jsonContent(RecomputedSchema, 'The proof, and the differences to today.'),
-      ...keyedProblems,
-      ...notFoundProblem,
-      ...conflictProblem,
+      ...problems(404, 409),
     },
   });
   api.openapi(route, async (context) => {

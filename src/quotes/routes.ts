@@ -3,7 +3,7 @@ import type { Context } from 'hono';
 import { decideQuote } from '../../pricing/quotes/decide.ts';
 import { writeGround } from '../../pricing/quotes/ground.ts';
 import { readLinkKey } from '../identity/page-links.ts';
-import { requireScope, securityOf } from '../identity/require-scope.ts';
+import { openTo } from '../identity/require-scope.ts';
 import { addMs, DAY_MS } from '../platform/clock.ts';
 import { readSnapshot } from '../platform/database/snapshot.ts';
 import { wantsCsv } from '../platform/http/csv.ts';
@@ -17,12 +17,10 @@ import {
 import {
   CursorSchema,
   IdentifierSchema,
+  jsonBody,
   jsonContent,
-  keyedProblems,
-  notFoundProblem,
   PageLimitSchema,
-  tooLargeProblem,
-  unknownModelProblem,
+  problems,
 } from '../platform/http/schemas.ts';
 import { randomText } from '../platform/random-text.ts';
 import { quoteToCsv } from './csv.ts';
@@ -43,22 +41,17 @@ const QuoteParams = z.object({
 
 /** Adds `POST /v1/quotes`, `GET /v1/quotes` and `GET /v1/quotes/{quoteId}`. */
 export function addQuoteRoutes(api: Api, dependencies: ApiDependencies): void {
-  const common = { tags: ['Billing'], security: securityOf('sales', 'finance', 'admin') };
-  const middleware = [requireScope(dependencies, 'sales', 'finance')];
+  const common = { tags: ['Billing'], ...openTo(dependencies, 'sales', 'finance') };
 
   const postRoute = createRoute({
     ...common,
     method: 'post',
     path: '/v1/quotes',
     summary: 'What would this usage cost us, and bring us?',
-    middleware,
-    request: { body: { required: true, content: { 'application/json': { schema: QuoteRequestSchema } } } },
+    request: { body: jsonBody(QuoteRequestSchema) },
     responses: {
       201: jsonContent(QuoteResultSchema, 'The quote, stored for good.'),
-      ...keyedProblems,
-      ...notFoundProblem,
-      ...tooLargeProblem,
-      ...unknownModelProblem,
+      ...problems(404, 413, 422),
     },
   });
   api.openapi(postRoute, async (context) => {
@@ -74,7 +67,6 @@ export function addQuoteRoutes(api: Api, dependencies: ApiDependencies): void {
     method: 'get',
     path: '/v1/quotes',
     summary: 'Stored quotes, the newest first',
-    middleware,
     request: {
       query: z.strictObject({
         customerId: IdentifierSchema.optional(),
@@ -83,7 +75,7 @@ export function addQuoteRoutes(api: Api, dependencies: ApiDependencies): void {
         limit: PageLimitSchema,
       }),
     },
-    responses: { 200: jsonContent(QuoteListSchema, 'A page.'), ...keyedProblems },
+    responses: { 200: jsonContent(QuoteListSchema, 'A page.'), ...problems() },
   });
   api.openapi(listRoute, async (context) => {
     const { cursor, limit, ...filter } = context.req.valid('query');
@@ -110,15 +102,13 @@ export function addQuoteRoutes(api: Api, dependencies: ApiDependencies): void {
     method: 'get',
     path: '/v1/quotes/{quoteId}',
     summary: 'A stored quote, as it was given; JSON, or CSV with Accept: text/csv',
-    middleware,
     request: { params: QuoteParams },
     responses: {
       200: {
         description: 'The quote.',
         content: { 'application/json': { schema: QuoteResultSchema }, 'text/csv': { schema: z.string() } },
       },
-      ...keyedProblems,
-      ...notFoundProblem,
+      ...problems(404),
     },
   });
   api.openapi(getRoute, async (context) => {

@@ -1,6 +1,6 @@
 import { createRoute, z } from '@hono/zod-openapi';
 import { TOKEN_TYPES } from '../../pricing/usage/shape.ts';
-import { requireScope, securityOf } from '../identity/require-scope.ts';
+import { openTo } from '../identity/require-scope.ts';
 import { addMs, HOUR_MS } from '../platform/clock.ts';
 import { csvPage, toCsv, wantsCsv } from '../platform/http/csv.ts';
 import { decodeCursor, encodeCursor, invalidCursor } from '../platform/http/cursor.ts';
@@ -9,8 +9,8 @@ import {
   CursorSchema,
   IdentifierSchema,
   InstantSchema,
-  keyedProblems,
   PageLimitSchema,
+  problems,
   TokenCountSchema,
 } from '../platform/http/schemas.ts';
 import { readWindow, usageWindowFields } from '../usage/hours/window.ts';
@@ -66,15 +66,14 @@ export function addDriftRoutes(api: Api, dependencies: ApiDependencies): void {
     path: '/v1/drift',
     tags: ['Pipeline'],
     summary: 'Source, metered and billed tokens by customer, hour and token type, and why they differ',
-    security: securityOf('finance', 'admin'),
-    middleware: [requireScope(dependencies, 'finance')],
+    ...openTo(dependencies, 'finance'),
     request: { query: DriftQuerySchema },
     responses: {
       200: {
         description: 'A page. As CSV the next page is in the Link header.',
         content: { 'application/json': { schema: DriftSchema }, 'text/csv': { schema: z.string() } },
       },
-      ...keyedProblems,
+      ...problems(),
     },
   });
 

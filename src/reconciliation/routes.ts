@@ -1,13 +1,12 @@
 import { createRoute, z } from '@hono/zod-openapi';
-import { requireScope, securityOf } from '../identity/require-scope.ts';
+import { openTo } from '../identity/require-scope.ts';
 import { type Api, type ApiDependencies, actorOf, askForStep } from '../platform/http/dependencies.ts';
 import {
   IdentifierSchema,
   InstantSchema,
+  jsonBody,
   jsonContent,
-  keyedProblems,
-  notFoundProblem,
-  tooLargeProblem,
+  problems,
 } from '../platform/http/schemas.ts';
 import { checkReconciliationWindow } from './drift-window.ts';
 import { getReconciliation, type Reconciliation, requestReconciliation } from './reconciliations.ts';
@@ -54,20 +53,17 @@ export function addReconciliationRoutes(api: Api, dependencies: ApiDependencies)
   const { database, clock } = dependencies;
   const common = {
     tags: ['Pipeline'],
-    security: securityOf('admin'),
-    middleware: [requireScope(dependencies, 'admin')],
+    ...openTo(dependencies),
   };
   const createReconciliation = createRoute({
     ...common,
     method: 'post',
     path: '/v1/reconciliations',
     summary: 'Hold source, metered and billed of a window against each other now',
-    request: { body: { required: true, content: { 'application/json': { schema: ReconciliationBody } } } },
+    request: { body: jsonBody(ReconciliationBody) },
     responses: {
       202: jsonContent(ReconciliationSchema, 'Taken; Location says where its state is.'),
-      ...keyedProblems,
-      ...notFoundProblem,
-      ...tooLargeProblem,
+      ...problems(404, 413),
     },
   });
   api.openapi(createReconciliation, async (context) => {
@@ -94,8 +90,7 @@ export function addReconciliationRoutes(api: Api, dependencies: ApiDependencies)
     request: { params: z.object({ reconciliationId: z.string().max(100) }) },
     responses: {
       200: jsonContent(ReconciliationSchema, 'The reconciliation.'),
-      ...keyedProblems,
-      ...notFoundProblem,
+      ...problems(404),
     },
   });
   api.openapi(getRoute, async (context) => {

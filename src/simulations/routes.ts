@@ -3,7 +3,7 @@ import type { Context } from 'hono';
 import { accepts } from 'hono/accepts';
 import { stream } from 'hono/streaming';
 import { decideScenarios } from '../../pricing/simulations/question.ts';
-import { requireScope, securityOf } from '../identity/require-scope.ts';
+import { openTo } from '../identity/require-scope.ts';
 import { readSnapshot } from '../platform/database/snapshot.ts';
 import { toTallystickError } from '../platform/errors.ts';
 import { decodeCursor, encodeCursor } from '../platform/http/cursor.ts';
@@ -13,15 +13,7 @@ import {
   type ApiEnvironment,
   actorOf,
 } from '../platform/http/dependencies.ts';
-import {
-  CursorSchema,
-  jsonContent,
-  keyedProblems,
-  notFoundProblem,
-  PageLimitSchema,
-  tooLargeProblem,
-  unknownModelProblem,
-} from '../platform/http/schemas.ts';
+import { CursorSchema, jsonBody, jsonContent, PageLimitSchema, problems } from '../platform/http/schemas.ts';
 import { randomText } from '../platform/random-text.ts';
 import { gatherScenarioFacts } from './gather.ts';
 import { runSimulation, type SimulationProgress } from './run.ts';
@@ -44,19 +36,17 @@ export function addSimulationRoutes(api: Api, dependencies: ApiDependencies): vo
   const { database } = dependencies;
   const common = {
     tags: ['Costs'],
-    security: securityOf('sales', 'finance', 'admin'),
-    middleware: [requireScope(dependencies, 'sales', 'finance')],
+    ...openTo(dependencies, 'sales', 'finance'),
   };
 
   const postRoute = createRoute({
     ...common,
     method: 'post',
     path: '/v1/simulations',
-    security: securityOf('finance', 'admin'),
-    middleware: [requireScope(dependencies, 'finance')],
+    ...openTo(dependencies, 'finance'),
     summary: 'What a stored period would have brought and cost under up to five scenarios',
     request: {
-      body: { required: true, content: { 'application/json': { schema: SimulationRequestSchema } } },
+      body: jsonBody(SimulationRequestSchema),
     },
     responses: {
       200: {
@@ -65,9 +55,7 @@ export function addSimulationRoutes(api: Api, dependencies: ApiDependencies): vo
         content: { [NDJSON]: { schema: z.string() } },
       },
       201: jsonContent(SimulationSchema, 'The simulation, stored.'),
-      ...keyedProblems,
-      ...tooLargeProblem,
-      ...unknownModelProblem,
+      ...problems(413, 422),
     },
   });
   api.openapi(postRoute, async (context) => {
@@ -88,8 +76,7 @@ export function addSimulationRoutes(api: Api, dependencies: ApiDependencies): vo
     request: { params: Params },
     responses: {
       200: jsonContent(SimulationSchema, 'The simulation.'),
-      ...keyedProblems,
-      ...notFoundProblem,
+      ...problems(404),
     },
   });
   api.openapi(getRoute, async (context) => {
@@ -108,8 +95,7 @@ export function addSimulationRoutes(api: Api, dependencies: ApiDependencies): vo
     },
     responses: {
       200: jsonContent(SimulatedCustomersSchema, 'A page.'),
-      ...keyedProblems,
-      ...notFoundProblem,
+      ...problems(404),
     },
   });
   api.openapi(customersRoute, async (context) => {

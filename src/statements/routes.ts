@@ -2,18 +2,12 @@ import { createRoute, z } from '@hono/zod-openapi';
 import { readStoredInvoice } from '../billing/invoice-lines.ts';
 import { CustomerParams } from '../catalog/customer-routes.ts';
 import { getCustomer } from '../catalog/customers.ts';
-import { requireScope, securityOf } from '../identity/require-scope.ts';
+import { openTo } from '../identity/require-scope.ts';
 import { writeAudit } from '../platform/database/audit.ts';
 import { wantsCsv } from '../platform/http/csv.ts';
 import { type Api, actorOf } from '../platform/http/dependencies.ts';
 import { problemResponse } from '../platform/http/problem.ts';
-import {
-  InstantSchema,
-  jsonContent,
-  keyedProblems,
-  notFoundProblem,
-  upstreamProblem,
-} from '../platform/http/schemas.ts';
+import { InstantSchema, jsonContent, problems } from '../platform/http/schemas.ts';
 import { requireLinkOrScope } from './access.ts';
 import { toStatementCsv } from './csv.ts';
 import { decideInvoiceStatement, decideStatementsSoFar } from './decide.ts';
@@ -38,15 +32,13 @@ const LinkSchema = z.object({ url: z.url(), expiresAt: InstantSchema }).openapi(
 
 /** Adds the statements of invoices and previews under `/v1/statements`, and what makes links to their pages. */
 export function addStatementRoutes(api: Api, dependencies: StatementDependencies): void {
-  const common = { tags: ['Billing'], security: securityOf('finance', 'admin') };
+  const common = { tags: ['Billing'], ...openTo(dependencies, 'finance') };
   const csvToo = <Schema extends z.ZodType>(schema: Schema) => ({
     200: {
       description: 'JSON, or CSV with Accept: text/csv.',
       content: { 'application/json': { schema }, 'text/csv': { schema: z.string() } },
     },
-    ...keyedProblems,
-    ...notFoundProblem,
-    ...upstreamProblem,
+    ...problems(404, 503),
   });
 
   const invoiceRoute = createRoute({
@@ -92,8 +84,7 @@ export function addStatementRoutes(api: Api, dependencies: StatementDependencies
   const linkCommon = {
     ...common,
     method: 'post' as const,
-    middleware: [requireScope(dependencies, 'finance')],
-    responses: { 201: jsonContent(LinkSchema, 'The link.'), ...keyedProblems, ...notFoundProblem },
+    responses: { 201: jsonContent(LinkSchema, 'The link.'), ...problems(404) },
   };
   const body = { content: { 'application/json': { schema: LinkRequestSchema } } };
   const makeLink = async (target: StatementTarget, validDays: number, origin: string, actor: string) => {

@@ -2,14 +2,14 @@ import { createRoute, z } from '@hono/zod-openapi';
 import type { DoubleBinding } from '../catalog/billing-places.ts';
 import { CloseStateSchema } from '../closing/schemas.ts';
 import type { CloseTotals } from '../closing/totals.ts';
-import { requireScope, securityOf } from '../identity/require-scope.ts';
+import { openTo } from '../identity/require-scope.ts';
 import { secondsBetween } from '../platform/clock.ts';
 import { type Api, type ApiDependencies, alarmAfterMsOf } from '../platform/http/dependencies.ts';
 import {
   CountSchema,
   InstantSchema,
   jsonContent,
-  keyedProblems,
+  problems,
   TokenCountSchema,
 } from '../platform/http/schemas.ts';
 import type { PriceSyncState } from '../prices/sync/runs.ts';
@@ -150,9 +150,8 @@ export function addStatusRoutes(api: Api, dependencies: ApiDependencies): void {
     path: '/v1/status',
     tags: ['Pipeline'],
     summary: 'How far the pipeline is, and what waits',
-    security: securityOf('finance', 'admin'),
-    middleware: [requireScope(dependencies, 'finance')],
-    responses: { 200: jsonContent(PipelineStatusSchema, 'The status.'), ...keyedProblems },
+    ...openTo(dependencies, 'finance'),
+    responses: { 200: jsonContent(PipelineStatusSchema, 'The status.'), ...problems() },
   });
 
   api.openapi(route, async (context) => {

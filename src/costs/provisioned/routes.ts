@@ -9,17 +9,16 @@ import {
   marginalCostPicoUsd,
   WEIGHT_DIGITS,
 } from '../../../pricing/rating/provisioned.ts';
-import { requireScope, securityOf } from '../../identity/require-scope.ts';
+import { openTo } from '../../identity/require-scope.ts';
 import { readSnapshot } from '../../platform/database/snapshot.ts';
 import { type Api, type ApiDependencies, actorOf } from '../../platform/http/dependencies.ts';
 import {
   AmountSchema,
-  conflictProblem,
   InstantSchema,
+  jsonBody,
   jsonContent,
-  keyedProblems,
+  problems,
   textSchema,
-  tooLargeProblem,
 } from '../../platform/http/schemas.ts';
 import { addPurchase, type ProvisionedPurchase, readPurchases } from './provisioned.ts';
 import { OBSERVED_DAYS, observedWindow, type PurchaseUse, readPurchaseUse } from './usage.ts';
@@ -107,9 +106,8 @@ export function addProvisionedRoutes(api: Api, dependencies: ApiDependencies): v
     path: '/v1/provisioned',
     tags: ['Costs'],
     summary: 'Throughput bought by the hour, how it is used, its average and its marginal cost',
-    security: securityOf('sales', 'finance', 'admin'),
-    middleware: [requireScope(dependencies, 'sales', 'finance')],
-    responses: { 200: jsonContent(PurchasesSchema, 'All purchases.'), ...keyedProblems },
+    ...openTo(dependencies, 'sales', 'finance'),
+    responses: { 200: jsonContent(PurchasesSchema, 'All purchases.'), ...problems() },
   });
   api.openapi(listRoute, async (context) => {
     const window = observedWindow(clock.now());
@@ -128,14 +126,11 @@ export function addProvisionedRoutes(api: Api, dependencies: ApiDependencies): v
     path: '/v1/provisioned',
     tags: ['Costs'],
     summary: 'Write down what is bought for a deployment from an hour on; a purchase before it ends there',
-    security: securityOf('finance', 'admin'),
-    middleware: [requireScope(dependencies, 'finance')],
-    request: { body: { required: true, content: { 'application/json': { schema: PurchaseBody } } } },
+    ...openTo(dependencies, 'finance'),
+    request: { body: jsonBody(PurchaseBody) },
     responses: {
       201: jsonContent(PurchaseSchema, 'Written down; the days it concerns are rated again.'),
-      ...keyedProblems,
-      ...conflictProblem,
-      ...tooLargeProblem,
+      ...problems(409, 413),
     },
   });
   api.openapi(addRoute, async (context) => {

@@ -60,23 +60,38 @@ export function jsonContent<Schema extends z.ZodType>(schema: Schema, descriptio
   return { description, content: { 'application/json': { schema } } };
 }
 
+/** A JSON body that must be there. */
+export function jsonBody<Schema extends z.ZodType>(schema: Schema) {
+  return { required: true as const, content: { 'application/json': { schema } } };
+}
+
 const problem = (description: string) => ({
   description,
   content: { 'application/problem+json': { schema: ProblemSchema } },
 });
 
-/** Answers that any route behind a key may give; spread into `responses`. */
-export const keyedProblems = {
+const PROBLEMS = {
   400: problem('The request is not valid; `errors` names the fields.'),
   401: problem('No valid API key.'),
   403: problem('The key lacks the scope.'),
+  404: problem('No such thing.'),
+  409: problem('It conflicts with what is stored.'),
+  413: problem('The body is over the limit.'),
+  422: problem('No price is known; the detail lists near names.'),
   500: problem('Something went wrong on our side.'),
+  503: problem('A system this needs does not answer.'),
 };
+type ProblemStatus = keyof typeof PROBLEMS;
+/** Any route behind a key may give them. */
+const KEYED = [400, 401, 403, 500] as const;
 
-export const notFoundProblem = { 404: problem('No such thing.') };
-export const conflictProblem = { 409: problem('It conflicts with what is stored.') };
-export const tooLargeProblem = { 413: problem('The body is over the limit.') };
-export const unknownModelProblem = { 422: problem('No price is known; the detail lists near names.') };
-export const upstreamProblem = { 503: problem('A system this needs does not answer.') };
+/** The problems of a route behind a key, spread into `responses`: those that any may give, and these. */
+export function problems<Status extends ProblemStatus = never>(...statuses: Status[]) {
+  const all: readonly ProblemStatus[] = [...KEYED, ...statuses];
+  return Object.fromEntries(all.map((status) => [status, PROBLEMS[status]])) as Pick<
+    typeof PROBLEMS,
+    (typeof KEYED)[number] | Status
+  >;
+}
 
 export const CountSchema = z.string().regex(/^\d+$/).openapi({ description: 'A count as decimal text.' });

@@ -1,16 +1,14 @@
 import { createRoute, z } from '@hono/zod-openapi';
-import { requireScope, securityOf } from '../../identity/require-scope.ts';
+import { openTo } from '../../identity/require-scope.ts';
 import { readSnapshot } from '../../platform/database/snapshot.ts';
 import { decodeCursor, encodeCursor, invalidCursor } from '../../platform/http/cursor.ts';
 import { type Api, type ApiDependencies, actorOf, askForStep } from '../../platform/http/dependencies.ts';
 import {
   CursorSchema,
-  conflictProblem,
+  jsonBody,
   jsonContent,
-  keyedProblems,
-  notFoundProblem,
   PageLimitSchema,
-  tooLargeProblem,
+  problems,
 } from '../../platform/http/schemas.ts';
 import { acceptPriceItem, rejectPriceItem } from './desk.ts';
 import { listPriceSyncItems } from './items.ts';
@@ -56,23 +54,16 @@ const MeterParams = z.object({
     .openapi({ description: "The price list's own id." }),
 });
 
-const jsonBody = <Schema extends z.ZodType>(schema: Schema) => ({
-  required: true as const,
-  content: { 'application/json': { schema } },
-});
-
 /** Adds the synchronization with Azure's retail price list: its runs, what waits for a person, and what meters are. */
 export function addPriceSyncRoutes(api: Api, dependencies: ApiDependencies): void {
   const { database, clock } = dependencies;
   const readable = {
     tags: ['Prices'],
-    security: securityOf('finance', 'admin'),
-    middleware: [requireScope(dependencies, 'finance')],
+    ...openTo(dependencies, 'finance'),
   };
   const writable = {
     tags: ['Prices'],
-    security: securityOf('admin'),
-    middleware: [requireScope(dependencies, 'admin')],
+    ...openTo(dependencies),
   };
 
   const listRoute = createRoute({
@@ -83,7 +74,7 @@ export function addPriceSyncRoutes(api: Api, dependencies: ApiDependencies): voi
     request: { query: SyncQuery },
     responses: {
       200: jsonContent(SyncSchema, 'Items in the order in which they were found.'),
-      ...keyedProblems,
+      ...problems(),
     },
   });
   api.openapi(listRoute, async (context) => {
@@ -110,7 +101,7 @@ export function addPriceSyncRoutes(api: Api, dependencies: ApiDependencies): voi
     method: 'post',
     path: '/v1/prices/sync',
     summary: 'Hold the price list against the book soon; one that waits already is taken for it',
-    responses: { 202: jsonContent(PriceSyncRunSchema, 'Taken.'), ...keyedProblems },
+    responses: { 202: jsonContent(PriceSyncRunSchema, 'Taken.'), ...problems() },
   });
   api.openapi(requestRoute, async (context) => {
     const run = await requestPriceSync(database, { requestedBy: actorOf(context), now: clock.now() });
@@ -131,10 +122,7 @@ export function addPriceSyncRoutes(api: Api, dependencies: ApiDependencies): voi
       request: { params: ItemParams, body: jsonBody(DecisionBody) },
       responses: {
         200: jsonContent(PriceSyncItemSchema, 'Decided, with an audit row.'),
-        ...keyedProblems,
-        ...notFoundProblem,
-        ...conflictProblem,
-        ...tooLargeProblem,
+        ...problems(404, 409, 413),
       },
     });
     const decide = act === 'accept' ? acceptPriceItem : rejectPriceItem;
@@ -156,7 +144,7 @@ export function addPriceSyncRoutes(api: Api, dependencies: ApiDependencies): voi
     summary: 'What people said of meters of the price list; it goes above the mapping file',
     responses: {
       200: jsonContent(z.object({ meters: z.array(RetailMeterSchema) }), 'By meter id.'),
-      ...keyedProblems,
+      ...problems(),
     },
   });
   api.openapi(metersRoute, async (context) =>
@@ -171,8 +159,7 @@ export function addPriceSyncRoutes(api: Api, dependencies: ApiDependencies): voi
     request: { params: MeterParams, body: jsonBody(MeterMappingBody) },
     responses: {
       200: jsonContent(RetailMeterSchema, 'Kept, with an audit row.'),
-      ...keyedProblems,
-      ...tooLargeProblem,
+      ...problems(413),
     },
   });
   api.openapi(mapRoute, async (context) => {

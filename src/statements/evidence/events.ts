@@ -1,18 +1,11 @@
 import { createRoute } from '@hono/zod-openapi';
 import { FIGURES, keyOf, SOURCE_FIGURES, type SourceFigure } from '../../../pricing/usage/shape.ts';
 import { buildQueryText } from '../../azure/query-templates.ts';
-import { requireScope, securityOf } from '../../identity/require-scope.ts';
+import { openTo } from '../../identity/require-scope.ts';
 import { TallystickError } from '../../platform/errors.ts';
 import { decodeCursor, encodeCursor, invalidCursor } from '../../platform/http/cursor.ts';
 import type { Api } from '../../platform/http/dependencies.ts';
-import {
-  InstantSchema,
-  jsonContent,
-  keyedProblems,
-  notFoundProblem,
-  textSchema,
-  upstreamProblem,
-} from '../../platform/http/schemas.ts';
+import { InstantSchema, jsonContent, problems, textSchema } from '../../platform/http/schemas.ts';
 import type { StatementDependencies } from '../dependencies.ts';
 import {
   type EvidenceSourceItem,
@@ -42,17 +35,16 @@ export function addEvidenceEventRoutes(api: Api, dependencies: StatementDependen
   const common = {
     method: 'get' as const,
     tags: ['Evidence'],
-    security: securityOf('finance', 'admin'),
-    middleware: [requireScope(dependencies, 'finance')],
+    ...openTo(dependencies, 'finance'),
   };
-  const problems = { ...keyedProblems, ...notFoundProblem, ...upstreamProblem };
+  const mayFail = problems(404, 503);
 
   const hourRoute = createRoute({
     ...common,
     path: '/v1/invoices/{invoiceId}/lines/{lineId}/evidence/hours/{windowStart}',
     summary: 'The usage events of one hour of a line',
     request: { params: HourParams, query: EvidencePage },
-    responses: { 200: jsonContent(EvidenceEventsSchema, 'A page of events.'), ...problems },
+    responses: { 200: jsonContent(EvidenceEventsSchema, 'A page of events.'), ...mayFail },
   });
   api.openapi(hourRoute, async (context) => {
     const { invoiceId, lineId, windowStart: text } = context.req.valid('param');
@@ -105,7 +97,7 @@ export function addEvidenceEventRoutes(api: Api, dependencies: StatementDependen
     path: '/v1/invoices/{invoiceId}/lines/{lineId}/evidence/events/{usageEventId}',
     summary: 'The source rows of a usage event, and the text of the queries that found them',
     request: { params: EventParams },
-    responses: { 200: jsonContent(EvidenceSourceSchema, 'The event.'), ...problems },
+    responses: { 200: jsonContent(EvidenceSourceSchema, 'The event.'), ...mayFail },
   });
   api.openapi(eventRoute, async (context) => {
     const { invoiceId, lineId, usageEventId } = context.req.valid('param');

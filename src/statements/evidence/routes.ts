@@ -1,10 +1,10 @@
 import { createRoute, z } from '@hono/zod-openapi';
 import { formatMinor } from '../../../pricing/money.ts';
-import { requireScope, securityOf } from '../../identity/require-scope.ts';
+import { openTo } from '../../identity/require-scope.ts';
 import { addMs, HOUR_MS } from '../../platform/clock.ts';
 import { decodeCursor, encodeCursor, invalidCursor } from '../../platform/http/cursor.ts';
 import type { Api } from '../../platform/http/dependencies.ts';
-import { jsonContent, keyedProblems, notFoundProblem, upstreamProblem } from '../../platform/http/schemas.ts';
+import { jsonContent, problems } from '../../platform/http/schemas.ts';
 import type { StatementDependencies } from '../dependencies.ts';
 import { InvoiceIdSchema } from '../schemas.ts';
 import { addEvidenceEventRoutes } from './events.ts';
@@ -26,17 +26,16 @@ export function addEvidenceRoutes(api: Api, dependencies: StatementDependencies)
   const common = {
     method: 'get' as const,
     tags: ['Evidence'],
-    security: securityOf('finance', 'admin'),
-    middleware: [requireScope(dependencies, 'finance')],
+    ...openTo(dependencies, 'finance'),
   };
-  const problems = { ...keyedProblems, ...notFoundProblem, ...upstreamProblem };
+  const mayFail = problems(404, 503);
 
   const linesRoute = createRoute({
     ...common,
     path: '/v1/invoices/{invoiceId}/lines',
     summary: 'The lines of an invoice as Stripe has them',
     request: { params: z.object({ invoiceId: InvoiceIdSchema }) },
-    responses: { 200: jsonContent(EvidenceLinesSchema, "In the invoice's own order."), ...problems },
+    responses: { 200: jsonContent(EvidenceLinesSchema, "In the invoice's own order."), ...mayFail },
   });
   api.openapi(linesRoute, async (context) => {
     const { invoiceId } = context.req.valid('param');
@@ -75,7 +74,7 @@ export function addEvidenceRoutes(api: Api, dependencies: StatementDependencies)
     path: '/v1/invoices/{invoiceId}/lines/{lineId}/evidence',
     summary: 'The hours that a line bills: when each was settled, and how Stripe was told',
     request: { params: EvidenceParams, query: EvidencePage },
-    responses: { 200: jsonContent(EvidenceHoursSchema, 'A page of hours.'), ...problems },
+    responses: { 200: jsonContent(EvidenceHoursSchema, 'A page of hours.'), ...mayFail },
   });
   api.openapi(hoursRoute, async (context) => {
     const { invoiceId, lineId } = context.req.valid('param');

@@ -1,5 +1,5 @@
 import { createRoute, z } from '@hono/zod-openapi';
-import { requireScope, securityOf } from '../../identity/require-scope.ts';
+import { openTo } from '../../identity/require-scope.ts';
 import {
   type Api,
   type ApiDependencies,
@@ -7,13 +7,7 @@ import {
   askForStep,
   DEFAULT_API_SETTINGS,
 } from '../../platform/http/dependencies.ts';
-import {
-  InstantSchema,
-  jsonContent,
-  keyedProblems,
-  notFoundProblem,
-  tooLargeProblem,
-} from '../../platform/http/schemas.ts';
+import { InstantSchema, jsonBody, jsonContent, problems } from '../../platform/http/schemas.ts';
 import { checkRescanWindow, getRescan, type Rescan, requestRescan } from './rescans.ts';
 
 const instant = z.iso.datetime({ offset: true, error: 'must be an instant, e.g. 2026-11-01T00:00:00Z' });
@@ -49,8 +43,7 @@ export function addRescanRoutes(api: Api, dependencies: ApiDependencies): void {
   const { database, clock } = dependencies;
   const common = {
     tags: ['Pipeline'],
-    security: securityOf('admin'),
-    middleware: [requireScope(dependencies, 'admin')],
+    ...openTo(dependencies),
   };
 
   const createRescan = createRoute({
@@ -58,11 +51,10 @@ export function addRescanRoutes(api: Api, dependencies: ApiDependencies): void {
     method: 'post',
     path: '/v1/rescans',
     summary: 'Look at a window of event time again, and add what the ledger does not know',
-    request: { body: { required: true, content: { 'application/json': { schema: RescanBody } } } },
+    request: { body: jsonBody(RescanBody) },
     responses: {
       202: jsonContent(RescanSchema, 'Taken; Location says where its state is.'),
-      ...keyedProblems,
-      ...tooLargeProblem,
+      ...problems(413),
     },
   });
   api.openapi(createRescan, async (context) => {
@@ -83,7 +75,7 @@ export function addRescanRoutes(api: Api, dependencies: ApiDependencies): void {
     path: '/v1/rescans/{rescanId}',
     summary: 'How far a rescan has come, and what it found',
     request: { params: z.object({ rescanId: z.string().max(100) }) },
-    responses: { 200: jsonContent(RescanSchema, 'The rescan.'), ...keyedProblems, ...notFoundProblem },
+    responses: { 200: jsonContent(RescanSchema, 'The rescan.'), ...problems(404) },
   });
   api.openapi(getRoute, async (context) =>
     context.json(showRescan(await getRescan(database, context.req.valid('param').rescanId)), 200),

@@ -1,5 +1,5 @@
 import { createRoute, z } from '@hono/zod-openapi';
-import { requireScope, securityOf } from '../../identity/require-scope.ts';
+import { openTo } from '../../identity/require-scope.ts';
 import { DAY_MS } from '../../platform/clock.ts';
 import { readSnapshot } from '../../platform/database/snapshot.ts';
 import { ValidationError } from '../../platform/errors.ts';
@@ -9,8 +9,8 @@ import type { Api, ApiDependencies } from '../../platform/http/dependencies.ts';
 import {
   CursorSchema,
   InstantSchema,
-  keyedProblems,
   PageLimitSchema,
+  problems,
   TokenCountSchema,
 } from '../../platform/http/schemas.ts';
 import { readWindow, usageWindowFields } from '../hours/window.ts';
@@ -62,8 +62,7 @@ export function addCoverageRoutes(api: Api, dependencies: ApiDependencies): void
     tags: ['Pipeline'],
     summary:
       'The source that bills beside the control, by hour and model; JSON, or CSV with Accept: text/csv',
-    security: securityOf('finance', 'admin'),
-    middleware: [requireScope(dependencies, 'finance')],
+    ...openTo(dependencies, 'finance'),
     request: {
       query: z.strictObject({
         ...usageWindowFields,
@@ -80,7 +79,7 @@ export function addCoverageRoutes(api: Api, dependencies: ApiDependencies): void
           'text/csv': { schema: z.string() },
         },
       },
-      ...keyedProblems,
+      ...problems(),
     },
   });
 

@@ -1,6 +1,6 @@
 import { createRoute, z } from '@hono/zod-openapi';
 import { byDimension, TOKEN_TYPES } from '../../../pricing/usage/shape.ts';
-import { requireScope, securityOf } from '../../identity/require-scope.ts';
+import { openTo } from '../../identity/require-scope.ts';
 import { readSnapshot } from '../../platform/database/snapshot.ts';
 import { csvPage, toCsv, wantsCsv } from '../../platform/http/csv.ts';
 import { decodeCursor, encodeCursor, invalidCursor } from '../../platform/http/cursor.ts';
@@ -10,8 +10,8 @@ import {
   CursorSchema,
   IdentifierSchema,
   InstantSchema,
-  keyedProblems,
   PageLimitSchema,
+  problems,
   TokenCountSchema,
   textSchema,
 } from '../../platform/http/schemas.ts';
@@ -79,8 +79,7 @@ export function addUsageRoutes(api: Api, dependencies: ApiDependencies): void {
     path: '/v1/usage',
     tags: ['Usage'],
     summary: 'Settled tokens by hour, day or month, grouped; JSON, or CSV with Accept: text/csv',
-    security: securityOf('finance', 'admin'),
-    middleware: [requireScope(dependencies, 'finance')],
+    ...openTo(dependencies, 'finance'),
     request: { query: UsageQuerySchema },
     responses: {
       200: {
@@ -90,7 +89,7 @@ export function addUsageRoutes(api: Api, dependencies: ApiDependencies): void {
           'text/csv': { schema: z.string() },
         },
       },
-      ...keyedProblems,
+      ...problems(),
     },
   });
 
