@@ -1,16 +1,15 @@
 import { createRoute, z } from '@hono/zod-openapi';
 import { formatMinor } from '../../pricing/money.ts';
 import { openTo } from '../identity/require-scope.ts';
-import { decodeCursor, encodeCursor, invalidCursor } from '../platform/http/cursor.ts';
+import { decodeCursor, invalidCursor, takePage } from '../platform/http/cursor.ts';
 import { type Api, type ApiDependencies, actorOf, askForStep } from '../platform/http/dependencies.ts';
 import {
   AmountSchema,
-  CursorSchema,
   IdentifierSchema,
   InstantSchema,
   jsonBody,
   jsonContent,
-  PageLimitSchema,
+  PAGE_FIELDS,
   problems,
   TokenCountSchema,
   textSchema,
@@ -43,8 +42,7 @@ const CreditProposalSchema = z
 const CreditsQuery = z.strictObject({
   state: z.enum(CREDIT_STATES).optional(),
   customerId: IdentifierSchema.optional(),
-  cursor: CursorSchema.optional(),
-  limit: PageLimitSchema,
+  ...PAGE_FIELDS,
 });
 const CreditParams = z.object({
   id: z
@@ -87,9 +85,7 @@ export function addCreditProposalRoutes(api: Api, dependencies: ApiDependencies)
       afterId: cursor === undefined ? 0n : readCursor(cursor),
       limit: limit + 1,
     });
-    const page = rows.slice(0, limit);
-    const last = rows.length > limit ? page.at(-1) : undefined;
-    const nextCursor = last === undefined ? null : encodeCursor([String(last.creditProposalId)]);
+    const { page, nextCursor } = takePage(rows, limit, (last) => [String(last.creditProposalId)]);
     return context.json({ creditProposals: page.map(showCreditProposal), nextCursor }, 200);
   });
 

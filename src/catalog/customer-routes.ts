@@ -1,15 +1,14 @@
 import { createRoute, z } from '@hono/zod-openapi';
 import { openTo } from '../identity/require-scope.ts';
 import { readSnapshot } from '../platform/database/snapshot.ts';
-import { decodeCursor, encodeCursor } from '../platform/http/cursor.ts';
+import { decodeCursor, takePage } from '../platform/http/cursor.ts';
 import { type Api, type ApiDependencies, actorOf } from '../platform/http/dependencies.ts';
 import {
-  CursorSchema,
   IdentifierSchema,
   InstantSchema,
   jsonBody,
   jsonContent,
-  PageLimitSchema,
+  PAGE_FIELDS,
   problems,
   textSchema,
 } from '../platform/http/schemas.ts';
@@ -19,7 +18,7 @@ import { SubjectListSchema, showSubject } from './subject-routes.ts';
 import { listSubjects } from './subjects.ts';
 
 export const CustomerParams = z.object({ customerId: IdentifierSchema.openapi({ example: 'northwind' }) });
-const PageQuery = z.strictObject({ cursor: CursorSchema.optional(), limit: PageLimitSchema });
+const PageQuery = z.strictObject(PAGE_FIELDS);
 
 const CustomerSchema = z
   .object({
@@ -68,9 +67,7 @@ export function addCustomerRoutes(api: Api, dependencies: ApiDependencies): void
     const { cursor, limit } = context.req.valid('query');
     const afterCustomerId = cursor === undefined ? null : (decodeCursor(cursor, 1)[0] ?? null);
     const customers = await listCustomers(database, { afterCustomerId, limit: limit + 1 });
-    const page = customers.slice(0, limit);
-    const last = customers.length > limit ? page.at(-1) : undefined;
-    const nextCursor = last === undefined ? null : encodeCursor([last.customerId]);
+    const { page, nextCursor } = takePage(customers, limit, (last) => [last.customerId]);
     return context.json({ customers: page.map(showCustomer), nextCursor }, 200);
   });
 
@@ -128,9 +125,7 @@ export function addCustomerRoutes(api: Api, dependencies: ApiDependencies): void
       await getCustomer(snapshot, customerId);
       return await listSubjects(snapshot, { customerId, afterSubject, limit: limit + 1 });
     });
-    const page = subjects.slice(0, limit);
-    const last = subjects.length > limit ? page.at(-1) : undefined;
-    const nextCursor = last === undefined ? null : encodeCursor([last.subject]);
+    const { page, nextCursor } = takePage(subjects, limit, (last) => [last.subject]);
     return context.json({ subjects: page.map(showSubject), nextCursor }, 200);
   });
 }

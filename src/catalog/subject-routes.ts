@@ -1,14 +1,13 @@
 import { createRoute, z } from '@hono/zod-openapi';
 import { openTo } from '../identity/require-scope.ts';
-import { decodeCursor, encodeCursor } from '../platform/http/cursor.ts';
+import { decodeCursor, takePage } from '../platform/http/cursor.ts';
 import { type Api, type ApiDependencies, actorOf } from '../platform/http/dependencies.ts';
 import {
-  CursorSchema,
   IdentifierSchema,
   InstantSchema,
   jsonBody,
   jsonContent,
-  PageLimitSchema,
+  PAGE_FIELDS,
   problems,
   TokenCountSchema,
   textSchema,
@@ -43,8 +42,7 @@ const SubjectListQuery = z.strictObject({
     .enum(['true', 'false'])
     .optional()
     .openapi({ description: 'true: only subjects that belong to no customer.' }),
-  cursor: CursorSchema.optional(),
-  limit: PageLimitSchema,
+  ...PAGE_FIELDS,
 });
 
 const AssignmentSchema = z
@@ -80,9 +78,7 @@ export function addSubjectRoutes(api: Api, dependencies: ApiDependencies): void 
       afterSubject: cursor === undefined ? null : (decodeCursor(cursor, 1)[0] ?? null),
       limit: limit + 1,
     });
-    const page = subjects.slice(0, limit);
-    const last = subjects.length > limit ? page.at(-1) : undefined;
-    const nextCursor = last === undefined ? null : encodeCursor([last.subject]);
+    const { page, nextCursor } = takePage(subjects, limit, (last) => [last.subject]);
     return context.json({ subjects: page.map(showSubject), nextCursor }, 200);
   });
 

@@ -2,14 +2,13 @@ import { createRoute, z } from '@hono/zod-openapi';
 import { openTo } from '../identity/require-scope.ts';
 import { readMonth } from '../platform/clock.ts';
 import { readSnapshot } from '../platform/database/snapshot.ts';
-import { decodeCursor, encodeCursor, invalidCursor } from '../platform/http/cursor.ts';
+import { decodeCursor, invalidCursor, takePage } from '../platform/http/cursor.ts';
 import { type Api, type ApiDependencies, actorOf, askForStep } from '../platform/http/dependencies.ts';
 import {
-  CursorSchema,
   IdentifierSchema,
   jsonBody,
   jsonContent,
-  PageLimitSchema,
+  PAGE_FIELDS,
   problems,
   textSchema,
 } from '../platform/http/schemas.ts';
@@ -38,8 +37,7 @@ const ClosesQuery = z.strictObject({
   period: PeriodSchema.optional(),
   customerId: IdentifierSchema.optional(),
   state: CloseStateSchema.optional(),
-  cursor: CursorSchema.optional(),
-  limit: PageLimitSchema,
+  ...PAGE_FIELDS,
 });
 const ReleaseBody = z
   .strictObject({
@@ -79,10 +77,10 @@ export function addCloseRoutes(api: Api, dependencies: ApiDependencies): void {
       { customerId, state, periodEndsAfter: month?.start, periodEndsUntil: month?.end },
       { after: cursor === undefined ? null : readCursor(cursor), limit: limit + 1 },
     );
-    const page = rows.slice(0, limit);
-    const last = rows.length > limit ? page.at(-1) : undefined;
-    const nextCursor =
-      last === undefined ? null : encodeCursor([last.periodEnd.toISOString(), last.invoiceId]);
+    const { page, nextCursor } = takePage(rows, limit, (last) => [
+      last.periodEnd.toISOString(),
+      last.invoiceId,
+    ]);
     return context.json({ closes: page.map(showClose), nextCursor }, 200);
   });
 

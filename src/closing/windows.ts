@@ -3,9 +3,9 @@ import { isChained } from '../../pricing/closing/collection.ts';
 import { buildQueryText } from '../azure/query-templates.ts';
 import { openTo } from '../identity/require-scope.ts';
 import { readSnapshot } from '../platform/database/snapshot.ts';
-import { decodeCursor, encodeCursor, invalidCursor } from '../platform/http/cursor.ts';
+import { decodeCursor, invalidCursor, takePage } from '../platform/http/cursor.ts';
 import type { Api, ApiDependencies } from '../platform/http/dependencies.ts';
-import { CursorSchema, jsonContent, PageLimitSchema, problems } from '../platform/http/schemas.ts';
+import { jsonContent, PAGE_FIELDS, problems } from '../platform/http/schemas.ts';
 import {
   type Certified,
   readCertified,
@@ -30,7 +30,7 @@ export function addCloseWindowRoutes(api: Api, dependencies: ApiDependencies): v
     summary: 'The windows of the source that a certificate rests on, with the text of their queries',
     request: {
       params: CloseInvoiceParams,
-      query: z.strictObject({ cursor: CursorSchema.optional(), limit: PageLimitSchema }),
+      query: z.strictObject(PAGE_FIELDS),
     },
     responses: {
       200: jsonContent(CloseWindowsSchema, 'A page of windows, in the order in which they are proven.'),
@@ -48,8 +48,7 @@ export function addCloseWindowRoutes(api: Api, dependencies: ApiDependencies): v
         found: await readCertifiedWindows(snapshot, certified, { from, limit: limit + 1 }),
       };
     });
-    const page = found.slice(0, limit);
-    const last = found.length > limit ? page.at(-1) : undefined;
+    const { page, nextCursor } = takePage(found, limit, (last) => cursorKeys(certified, last));
     return context.json(
       {
         invoiceId,
@@ -68,7 +67,7 @@ export function addCloseWindowRoutes(api: Api, dependencies: ApiDependencies): v
           queryText: buildQueryText(window.recipe, { window: window.window, by: window.cursorKind }),
           digest: window.digest.toString('hex'),
         })),
-        nextCursor: last === undefined ? null : writeCursor(certified, last),
+        nextCursor,
       },
       200,
     );
@@ -93,11 +92,11 @@ export function addCloseWindowRoutes(api: Api, dependencies: ApiDependencies): v
   });
 }
 
-function writeCursor(
+function cursorKeys(
   { collection }: Certified,
   { chain, window }: Awaited<ReturnType<typeof readCertifiedWindows>>[number],
-): string {
-  return encodeCursor([String(chain), String(isChained(collection) ? window.position : window.windowId)]);
+): string[] {
+  return [String(chain), String(isChained(collection) ? window.position : window.windowId)];
 }
 
 function readCursor(cursor: string): WindowCursor {

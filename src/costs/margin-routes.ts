@@ -9,10 +9,9 @@ import { decodeCursor, encodeCursor } from '../platform/http/cursor.ts';
 import type { Api, ApiDependencies } from '../platform/http/dependencies.ts';
 import {
   AmountSchema,
-  CursorSchema,
   InstantSchema,
   jsonContent,
-  PageLimitSchema,
+  PAGE_FIELDS,
   problems,
   TokenCountSchema,
 } from '../platform/http/schemas.ts';
@@ -75,8 +74,7 @@ export function addMarginRoutes(api: Api, dependencies: ApiDependencies): void {
     request: {
       query: z.strictObject({
         ...usageWindowFields,
-        cursor: CursorSchema.optional(),
-        limit: PageLimitSchema,
+        ...PAGE_FIELDS,
       }),
     },
     responses: { 200: jsonContent(MarginsSchema, 'The margins.'), ...problems() },

@@ -3,15 +3,14 @@ import { formatPico } from '../../pricing/money.ts';
 import { openTo } from '../identity/require-scope.ts';
 import { type LedgerSnapshot, readSnapshot } from '../platform/database/snapshot.ts';
 import { csvPage, toCsv, wantsCsv } from '../platform/http/csv.ts';
-import { decodeCursor, encodeCursor } from '../platform/http/cursor.ts';
+import { decodeCursor, takePage } from '../platform/http/cursor.ts';
 import type { Api, ApiDependencies } from '../platform/http/dependencies.ts';
 import { groupBySchema } from '../platform/http/group-by.ts';
 import {
   AmountSchema,
-  CursorSchema,
   IdentifierSchema,
   InstantSchema,
-  PageLimitSchema,
+  PAGE_FIELDS,
   problems,
   TokenCountSchema,
   textSchema,
@@ -36,8 +35,7 @@ const CostQuerySchema = z.strictObject({
   model: textSchema(512).min(1).optional(),
   feature: textSchema(512).min(1).optional(),
   deployment: textSchema(512).min(1).optional(),
-  cursor: CursorSchema.optional(),
-  limit: PageLimitSchema,
+  ...PAGE_FIELDS,
 });
 
 const totalsFields = {
@@ -122,10 +120,9 @@ export function addCostRoutes(api: Api, dependencies: ApiDependencies): void {
       // A table has no place for it.
       whole: wantsCsv(context) ? null : await readWhole(snapshot, filter),
     }));
-    const page = found.slice(0, limit);
-    const last = found.length > limit ? page.at(-1) : undefined;
-    const nextCursor =
-      last === undefined ? null : encodeCursor(groupBy.map((name) => last.dimensions[name] ?? ''));
+    const { page, nextCursor } = takePage(found, limit, (last) =>
+      groupBy.map((name) => last.dimensions[name] ?? ''),
+    );
     const rows: ShownRow[] = page.map(({ dimensions: { customer, ...others }, ...totals }) => ({
       ...others,
       ...(customer === undefined ? {} : { customerId: customer === '' ? null : customer }),

@@ -6,16 +6,15 @@ import type { PriceBook } from '../../pricing/prices/price-book.ts';
 import { DEPLOYMENT_TYPES, type PriceRow, timelineKeyOf } from '../../pricing/prices/rows.ts';
 import { openTo } from '../identity/require-scope.ts';
 import { TallystickError } from '../platform/errors.ts';
-import { decodeCursor, encodeCursor } from '../platform/http/cursor.ts';
+import { decodeCursor, takePage } from '../platform/http/cursor.ts';
 import { type Api, type ApiDependencies, actorOf } from '../platform/http/dependencies.ts';
 import {
   CurrencySchema,
-  CursorSchema,
   IdentifierSchema,
   InstantSchema,
   jsonBody,
   jsonContent,
-  PageLimitSchema,
+  PAGE_FIELDS,
   problems,
   textSchema,
 } from '../platform/http/schemas.ts';
@@ -41,8 +40,7 @@ const PriceQuerySchema = z.strictObject({
   }),
   model: IdentifierSchema.optional().openapi({ description: 'A model or another name of it.' }),
   deploymentType: z.enum(DEPLOYMENT_TYPES).optional(),
-  cursor: CursorSchema.optional(),
-  limit: PageLimitSchema,
+  ...PAGE_FIELDS,
 });
 
 const PriceListSchema = z
@@ -107,15 +105,14 @@ export function addPriceRoutes(api: Api, dependencies: ApiDependencies): void {
       .map((row) => ({ row, key: `${timelineKeyOf(row)} ${row.effectiveFrom ?? ''}` }))
       .sort((left, right) => (left.key < right.key ? -1 : 1))
       .filter(({ key }) => key > after);
-    const page = rows.slice(0, limit);
-    const last = rows.length > limit ? page.at(-1) : undefined;
+    const { page, nextCursor } = takePage(rows, limit, (last) => [at, book.version, last.key]);
     return context.json(
       {
         version: book.version,
         currency: book.currency,
         at: at === 'all' ? null : at,
         prices: page.map(({ row }) => showPrice(row)),
-        nextCursor: last === undefined ? null : encodeCursor([at, book.version, last.key]),
+        nextCursor,
       },
       200,
     );

@@ -1,14 +1,13 @@
 import { createRoute, z } from '@hono/zod-openapi';
 import { openTo } from '../identity/require-scope.ts';
 import { readSnapshot } from '../platform/database/snapshot.ts';
-import { decodeCursor, encodeCursor, invalidCursor } from '../platform/http/cursor.ts';
+import { decodeCursor, invalidCursor, takePage } from '../platform/http/cursor.ts';
 import { type Api, type ApiDependencies, alarmAfterMsOf } from '../platform/http/dependencies.ts';
 import {
-  CursorSchema,
   IdentifierSchema,
   InstantSchema,
   jsonContent,
-  PageLimitSchema,
+  PAGE_FIELDS,
   problems,
   TokenCountSchema,
 } from '../platform/http/schemas.ts';
@@ -60,8 +59,7 @@ const QuarantineQuery = z.strictObject({
   stage: z.enum(QUARANTINE_STAGES).optional(),
   reason: IdentifierSchema.optional(),
   customerId: IdentifierSchema.optional(),
-  cursor: CursorSchema.optional(),
-  limit: PageLimitSchema,
+  ...PAGE_FIELDS,
 });
 
 /** Adds `GET /v1/quarantine`: usage that waits, by stage and reason with examples, and one by one. */
@@ -90,8 +88,10 @@ export function addQuarantineRoutes(api: Api, dependencies: ApiDependencies): vo
       examples: await readQuarantineExamples(snapshot, EXAMPLES_PER_REASON),
       items: await listQuarantine(snapshot, filter, { after, limit: limit + 1 }),
     }));
-    const page = items.slice(0, limit);
-    const last = items.length > limit ? page.at(-1) : undefined;
+    const { page, nextCursor } = takePage(items, limit, (last) => [
+      last.waitingSince.toISOString(),
+      last.quarantineId,
+    ]);
     return context.json(
       {
         asOf: now.toISOString(),
@@ -104,8 +104,7 @@ export function addQuarantineRoutes(api: Api, dependencies: ApiDependencies): vo
             .map((example) => showQuarantineEntry(example, now)),
         })),
         items: page.map((entry) => showQuarantineEntry(entry, now)),
-        nextCursor:
-          last === undefined ? null : encodeCursor([last.waitingSince.toISOString(), last.quarantineId]),
+        nextCursor,
       },
       200,
     );

@@ -7,21 +7,14 @@ import { openTo } from '../identity/require-scope.ts';
 import { addMs, DAY_MS } from '../platform/clock.ts';
 import { readSnapshot } from '../platform/database/snapshot.ts';
 import { wantsCsv } from '../platform/http/csv.ts';
-import { decodeCursor, encodeCursor, invalidCursor } from '../platform/http/cursor.ts';
+import { decodeCursor, invalidCursor, takePage } from '../platform/http/cursor.ts';
 import {
   type Api,
   type ApiDependencies,
   type ApiEnvironment,
   actorOf,
 } from '../platform/http/dependencies.ts';
-import {
-  CursorSchema,
-  IdentifierSchema,
-  jsonBody,
-  jsonContent,
-  PageLimitSchema,
-  problems,
-} from '../platform/http/schemas.ts';
+import { IdentifierSchema, jsonBody, jsonContent, PAGE_FIELDS, problems } from '../platform/http/schemas.ts';
 import { randomText } from '../platform/random-text.ts';
 import { quoteToCsv } from './csv.ts';
 import { gatherQuoteFacts } from './gather.ts';
@@ -71,8 +64,7 @@ export function addQuoteRoutes(api: Api, dependencies: ApiDependencies): void {
       query: z.strictObject({
         customerId: IdentifierSchema.optional(),
         createdBy: IdentifierSchema.optional().openapi({ description: 'As quotes say it.' }),
-        cursor: CursorSchema.optional(),
-        limit: PageLimitSchema,
+        ...PAGE_FIELDS,
       }),
     },
     responses: { 200: jsonContent(QuoteListSchema, 'A page.'), ...problems() },
@@ -82,8 +74,10 @@ export function addQuoteRoutes(api: Api, dependencies: ApiDependencies): void {
     const after = cursor === undefined ? null : decodeCursor(cursor, 2);
     if (after !== null && Number.isNaN(Date.parse(after[0] ?? ''))) throw invalidCursor();
     const found = await listQuotes(dependencies.database, { ...filter, after, limit: limit + 1 });
-    const page = found.slice(0, limit);
-    const last = found.length > limit ? page.at(-1) : undefined;
+    const { page, nextCursor } = takePage(found, limit, (last) => [
+      last.createdAt.toISOString(),
+      last.quoteId,
+    ]);
     return context.json(
       {
         quotes: page.map((quote) => ({
@@ -91,7 +85,7 @@ export function addQuoteRoutes(api: Api, dependencies: ApiDependencies): void {
           createdAt: quote.createdAt.toISOString(),
           validUntil: quote.validUntil?.toISOString() ?? null,
         })),
-        nextCursor: last === undefined ? null : encodeCursor([last.createdAt.toISOString(), last.quoteId]),
+        nextCursor,
       },
       200,
     );

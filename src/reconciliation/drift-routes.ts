@@ -3,13 +3,12 @@ import { TOKEN_TYPES } from '../../pricing/usage/shape.ts';
 import { openTo } from '../identity/require-scope.ts';
 import { addMs, HOUR_MS } from '../platform/clock.ts';
 import { csvPage, toCsv, wantsCsv } from '../platform/http/csv.ts';
-import { decodeCursor, encodeCursor, invalidCursor } from '../platform/http/cursor.ts';
+import { decodeCursor, invalidCursor, takePage } from '../platform/http/cursor.ts';
 import type { Api, ApiDependencies } from '../platform/http/dependencies.ts';
 import {
-  CursorSchema,
   IdentifierSchema,
   InstantSchema,
-  PageLimitSchema,
+  PAGE_FIELDS,
   problems,
   TokenCountSchema,
 } from '../platform/http/schemas.ts';
@@ -24,8 +23,7 @@ const DriftQuerySchema = z.strictObject({
     .enum(['differing', 'all'], { error: 'must be differing or all' })
     .default('differing')
     .openapi({ description: '`differing` leaves out the rows in which source and bill agree.' }),
-  cursor: CursorSchema.optional(),
-  limit: PageLimitSchema,
+  ...PAGE_FIELDS,
 });
 
 const DriftRowSchema = z
@@ -88,12 +86,12 @@ export function addDriftRoutes(api: Api, dependencies: ApiDependencies): void {
       after: cursor === undefined ? null : readCursor(cursor),
       limit: limit + 1,
     });
-    const rows = found.slice(0, limit).map(showDriftRow);
-    const last = found.length > limit ? found[limit - 1] : undefined;
-    const nextCursor =
-      last === undefined
-        ? null
-        : encodeCursor([last.windowStart.toISOString(), last.customerId, last.tokenType]);
+    const { page, nextCursor } = takePage(found, limit, (last) => [
+      last.windowStart.toISOString(),
+      last.customerId,
+      last.tokenType,
+    ]);
+    const rows = page.map(showDriftRow);
     if (wantsCsv(context)) {
       const cells = rows.map((row) => CSV_COLUMNS.map((column) => row[column]));
       return csvPage(context, toCsv(CSV_COLUMNS, cells), nextCursor);

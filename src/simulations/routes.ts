@@ -6,14 +6,14 @@ import { decideScenarios } from '../../pricing/simulations/question.ts';
 import { openTo } from '../identity/require-scope.ts';
 import { readSnapshot } from '../platform/database/snapshot.ts';
 import { toTallystickError } from '../platform/errors.ts';
-import { decodeCursor, encodeCursor } from '../platform/http/cursor.ts';
+import { decodeCursor, takePage } from '../platform/http/cursor.ts';
 import {
   type Api,
   type ApiDependencies,
   type ApiEnvironment,
   actorOf,
 } from '../platform/http/dependencies.ts';
-import { CursorSchema, jsonBody, jsonContent, PageLimitSchema, problems } from '../platform/http/schemas.ts';
+import { jsonBody, jsonContent, PAGE_FIELDS, problems } from '../platform/http/schemas.ts';
 import { randomText } from '../platform/random-text.ts';
 import { gatherScenarioFacts } from './gather.ts';
 import { runSimulation, type SimulationProgress } from './run.ts';
@@ -91,7 +91,7 @@ export function addSimulationRoutes(api: Api, dependencies: ApiDependencies): vo
     summary: 'What each customer comes to in a simulation',
     request: {
       params: Params,
-      query: z.strictObject({ cursor: CursorSchema.optional(), limit: PageLimitSchema }),
+      query: z.strictObject(PAGE_FIELDS),
     },
     responses: {
       200: jsonContent(SimulatedCustomersSchema, 'A page.'),
@@ -106,12 +106,11 @@ export function addSimulationRoutes(api: Api, dependencies: ApiDependencies): vo
       await getSimulation(snapshot, simulationId);
       return await readSimulatedCustomers(snapshot, simulationId, { after, limit: limit + 1 });
     });
-    const page = found.slice(0, limit);
-    const last = found.length > limit ? page.at(-1) : undefined;
+    const { page, nextCursor } = takePage(found, limit, (last) => [last.customerId ?? '']);
     return context.json(
       {
         customers: page.map(showSimulatedCustomer),
-        nextCursor: last === undefined ? null : encodeCursor([last.customerId ?? '']),
+        nextCursor,
       },
       200,
     );

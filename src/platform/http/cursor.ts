@@ -8,6 +8,13 @@ export function encodeCursor(parts: readonly string[]): string {
   return Buffer.from(JSON.stringify(parts), 'utf8').toString('base64url');
 }
 
+/** The page of rows of which one more than the limit was asked for, and the cursor of the next; null: there is none. */
+export function takePage<Row>(found: Row[], limit: number, keysOf: (last: Row) => readonly string[]) {
+  const page = found.slice(0, limit);
+  const last = found.length > limit ? page.at(-1) : undefined;
+  return { page, nextCursor: last === undefined ? null : encodeCursor(keysOf(last)) };
+}
+
 /**
  * The keys a cursor holds.
  * @param partCount how many the query at hand needs: a cursor of another query is refused

@@ -42,7 +42,7 @@ export const IdentifierSchema = textSchema(512)
   .min(1, { error: 'must not be empty' })
   .refine((text) => !/\p{Cc}/u.test(text), { error: 'must not hold control characters' });
 
-export const PageLimitSchema = z
+const PageLimitSchema = z
   .string()
   .regex(/^\d{1,4}$/, { error: 'must be a whole number' })
   .transform(Number)
@@ -50,10 +50,13 @@ export const PageLimitSchema = z
   .default(100)
   .openapi({ type: 'integer', minimum: 1, maximum: 1_000, default: 100 });
 
-export const CursorSchema = z
+const CursorSchema = z
   .string()
   .max(8_192)
   .openapi({ description: '`nextCursor` of the page before; opaque.' });
+
+/** Of the query of a list that is read page by page. */
+export const PAGE_FIELDS = { cursor: CursorSchema.optional(), limit: PageLimitSchema };
 
 /** A JSON answer of this shape. */
 export function jsonContent<Schema extends z.ZodType>(schema: Schema, description: string) {

@@ -1,15 +1,9 @@
 import { createRoute, z } from '@hono/zod-openapi';
 import { openTo } from '../../identity/require-scope.ts';
 import { readSnapshot } from '../../platform/database/snapshot.ts';
-import { decodeCursor, encodeCursor, invalidCursor } from '../../platform/http/cursor.ts';
+import { decodeCursor, invalidCursor, takePage } from '../../platform/http/cursor.ts';
 import { type Api, type ApiDependencies, actorOf, askForStep } from '../../platform/http/dependencies.ts';
-import {
-  CursorSchema,
-  jsonBody,
-  jsonContent,
-  PageLimitSchema,
-  problems,
-} from '../../platform/http/schemas.ts';
+import { jsonBody, jsonContent, PAGE_FIELDS, problems } from '../../platform/http/schemas.ts';
 import { acceptPriceItem, rejectPriceItem } from './desk.ts';
 import { listPriceSyncItems } from './items.ts';
 import { mapRetailMeter, readLedgerMeters } from './retail-meters.ts';
@@ -32,8 +26,7 @@ const RECENT_RUN_COUNT = 10;
 const SyncQuery = z.object({
   status: z.enum(ITEM_STATUSES).default('pending'),
   verdict: z.enum(ITEM_VERDICTS).optional(),
-  cursor: CursorSchema.optional(),
-  limit: PageLimitSchema,
+  ...PAGE_FIELDS,
 });
 const SyncSchema = z
   .object({
@@ -84,13 +77,12 @@ export function addPriceSyncRoutes(api: Api, dependencies: ApiDependencies): voi
       items: await listPriceSyncItems(snapshot, { ...filter, afterId, limit: limit + 1 }),
       runs: await readPriceSyncRuns(snapshot, RECENT_RUN_COUNT),
     }));
-    const page = items.slice(0, limit);
-    const last = items.length > limit ? page.at(-1) : undefined;
+    const { page, nextCursor } = takePage(items, limit, (last) => [String(last.priceSyncItemId)]);
     return context.json(
       {
         runs: runs.map(showRun),
         items: page.map(showItem),
-        nextCursor: last === undefined ? null : encodeCursor([String(last.priceSyncItemId)]),
+        nextCursor,
       },
       200,
     );

@@ -3,7 +3,7 @@ import { FIGURES, keyOf, SOURCE_FIGURES, type SourceFigure } from '../../../pric
 import { buildQueryText } from '../../azure/query-templates.ts';
 import { openTo } from '../../identity/require-scope.ts';
 import { TallystickError } from '../../platform/errors.ts';
-import { decodeCursor, encodeCursor, invalidCursor } from '../../platform/http/cursor.ts';
+import { decodeCursor, invalidCursor, takePage } from '../../platform/http/cursor.ts';
 import type { Api } from '../../platform/http/dependencies.ts';
 import { InstantSchema, jsonContent, problems, textSchema } from '../../platform/http/schemas.ts';
 import type { StatementDependencies } from '../dependencies.ts';
@@ -58,8 +58,10 @@ export function addEvidenceEventRoutes(api: Api, dependencies: StatementDependen
         found: await readEvidenceEvents(snapshot, of, { windowStart, after, limit: limit + 1 }),
       };
     });
-    const page = found.slice(0, limit);
-    const last = found.length > limit ? page.at(-1) : undefined;
+    const { page, nextCursor } = takePage(found, limit, (last) => [
+      last.eventTime.toISOString(),
+      last.usageEventId,
+    ]);
     const path = evidencePath(invoiceId, lineId);
     return context.json(
       {
@@ -85,8 +87,7 @@ export function addEvidenceEventRoutes(api: Api, dependencies: StatementDependen
           requestCount: String(event.requestCount),
           source: `${path}/events/${encodeURIComponent(event.usageEventId)}`,
         })),
-        nextCursor:
-          last === undefined ? null : encodeCursor([last.eventTime.toISOString(), last.usageEventId]),
+        nextCursor,
       },
       200,
     );

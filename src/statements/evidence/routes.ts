@@ -2,7 +2,7 @@ import { createRoute, z } from '@hono/zod-openapi';
 import { formatMinor } from '../../../pricing/money.ts';
 import { openTo } from '../../identity/require-scope.ts';
 import { addMs, HOUR_MS } from '../../platform/clock.ts';
-import { decodeCursor, encodeCursor, invalidCursor } from '../../platform/http/cursor.ts';
+import { decodeCursor, invalidCursor, takePage } from '../../platform/http/cursor.ts';
 import type { Api } from '../../platform/http/dependencies.ts';
 import { jsonContent, problems } from '../../platform/http/schemas.ts';
 import type { StatementDependencies } from '../dependencies.ts';
@@ -90,8 +90,7 @@ export function addEvidenceRoutes(api: Api, dependencies: StatementDependencies)
         found: await readEvidenceHours(snapshot, line.of, { after, limit: limit + 1 }),
       };
     });
-    const page = found.slice(0, limit);
-    const last = found.length > limit ? page.at(-1) : undefined;
+    const { page, nextCursor } = takePage(found, limit, (last) => [last.windowStart.toISOString()]);
     const path = evidencePath(invoiceId, lineId);
     return context.json(
       {
@@ -129,7 +128,7 @@ export function addEvidenceRoutes(api: Api, dependencies: StatementDependencies)
           })),
           events: `${path}/hours/${hour.windowStart.toISOString()}`,
         })),
-        nextCursor: last === undefined ? null : encodeCursor([last.windowStart.toISOString()]),
+        nextCursor,
       },
       200,
     );

@@ -3,16 +3,15 @@ import { byDimension, SOURCE_FIGURES, type SourceFigure } from '../../../pricing
 import {
   AmountSchema,
   CurrencySchema,
-  CursorSchema,
   InstantSchema,
-  PageLimitSchema,
+  PAGE_FIELDS,
   TokenCountSchema,
   textSchema,
 } from '../../platform/http/schemas.ts';
 import { InvoiceIdSchema, STATEMENT_LINE_KINDS } from '../schemas.ts';
 
 export const EvidenceParams = z.object({ invoiceId: InvoiceIdSchema, lineId: textSchema(255).min(1) });
-export const EvidencePage = z.strictObject({ cursor: CursorSchema.optional(), limit: PageLimitSchema });
+export const EvidencePage = z.strictObject(PAGE_FIELDS);
 
 /** Path of a line's evidence. */
 export function evidencePath(invoiceId: string, lineId: string): string {

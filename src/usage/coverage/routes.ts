@@ -4,15 +4,9 @@ import { DAY_MS } from '../../platform/clock.ts';
 import { readSnapshot } from '../../platform/database/snapshot.ts';
 import { ValidationError } from '../../platform/errors.ts';
 import { csvPage, toCsv, wantsCsv } from '../../platform/http/csv.ts';
-import { decodeCursor, encodeCursor, invalidCursor } from '../../platform/http/cursor.ts';
+import { decodeCursor, invalidCursor, takePage } from '../../platform/http/cursor.ts';
 import type { Api, ApiDependencies } from '../../platform/http/dependencies.ts';
-import {
-  CursorSchema,
-  InstantSchema,
-  PageLimitSchema,
-  problems,
-  TokenCountSchema,
-} from '../../platform/http/schemas.ts';
+import { InstantSchema, PAGE_FIELDS, problems, TokenCountSchema } from '../../platform/http/schemas.ts';
 import { readWindow, usageWindowFields } from '../hours/window.ts';
 import { type CoverageTotals, queryCoverage, readCoverageSources, readCoverageTotals } from './coverage.ts';
 import { DIFFERENCE_REASONS } from './reasons.ts';
@@ -66,8 +60,7 @@ export function addCoverageRoutes(api: Api, dependencies: ApiDependencies): void
     request: {
       query: z.strictObject({
         ...usageWindowFields,
-        cursor: CursorSchema.optional(),
-        limit: PageLimitSchema,
+        ...PAGE_FIELDS,
       }),
     },
     responses: {
@@ -99,9 +92,10 @@ export function addCoverageRoutes(api: Api, dependencies: ApiDependencies): void
         totals: wantsCsv(context) ? null : await readCoverageTotals(snapshot, sources, window),
       };
     });
-    const page = found.slice(0, limit);
-    const last = found.length > limit ? page.at(-1) : undefined;
-    const nextCursor = last === undefined ? null : encodeCursor([last.windowStart.toISOString(), last.model]);
+    const { page, nextCursor } = takePage(found, limit, (last) => [
+      last.windowStart.toISOString(),
+      last.model,
+    ]);
     const rows = page.map((row) => ({
       windowStart: row.windowStart.toISOString(),
       model: row.model,

@@ -3,14 +3,13 @@ import { byDimension, TOKEN_TYPES } from '../../../pricing/usage/shape.ts';
 import { openTo } from '../../identity/require-scope.ts';
 import { readSnapshot } from '../../platform/database/snapshot.ts';
 import { csvPage, toCsv, wantsCsv } from '../../platform/http/csv.ts';
-import { decodeCursor, encodeCursor, invalidCursor } from '../../platform/http/cursor.ts';
+import { decodeCursor, invalidCursor, takePage } from '../../platform/http/cursor.ts';
 import type { Api, ApiDependencies } from '../../platform/http/dependencies.ts';
 import { groupBySchema } from '../../platform/http/group-by.ts';
 import {
-  CursorSchema,
   IdentifierSchema,
   InstantSchema,
-  PageLimitSchema,
+  PAGE_FIELDS,
   problems,
   TokenCountSchema,
   textSchema,
@@ -37,8 +36,7 @@ const UsageQuerySchema = z.strictObject({
       .min(1)
       .optional(),
   ),
-  cursor: CursorSchema.optional(),
-  limit: PageLimitSchema,
+  ...PAGE_FIELDS,
 });
 
 const CountSchema = TokenCountSchema.nullable();
@@ -104,9 +102,7 @@ export function addUsageRoutes(api: Api, dependencies: ApiDependencies): void {
       // A table has no place for it.
       completeness: wantsCsv(context) ? null : await readCompleteness(snapshot, window),
     }));
-    const page = found.slice(0, limit);
-    const last = found.length > limit ? page.at(-1) : undefined;
-    const nextCursor = last === undefined ? null : encodeCursor(keysOf(last, groupBy));
+    const { page, nextCursor } = takePage(found, limit, (last) => keysOf(last, groupBy));
     const rows = page.map((row) => showRow(row, clipBucket(row.windowStart, granularity, window)));
     if (completeness === null) {
       return csvPage(context, toUsageCsv(rows, groupBy), nextCursor);
