@@ -1,5 +1,6 @@
 import { sql } from 'kysely';
 import type { TimeWindow } from '../platform/clock.ts';
+import { camelRow } from '../platform/database/camel-row.ts';
 import type { LedgerDatabase, LedgerTransaction } from '../platform/database/database.ts';
 import type { BillingInvoiceLine } from '../stripe/port.ts';
 
@@ -168,17 +169,8 @@ export async function readInvoiceLines(
     .where('invoice_id', '=', invoiceId)
     .orderBy('position')
     .execute();
-  return rows.map((row) => ({
-    lineId: row.line_id,
-    description: row.description,
-    subscriptionItemId: row.subscription_item_id,
-    priceId: row.price_id,
-    stripeMeterId: row.stripe_meter_id,
-    quantity: row.quantity,
-    unitAmountDecimal: row.unit_amount_decimal,
-    amountMinor: row.amount_minor,
-    period: { start: row.period_start, end: row.period_end },
-    invoiceItemId: row.invoice_item_id,
-    metadata: row.metadata,
-  }));
+  return rows.map((row) => {
+    const { periodStart, periodEnd, ...line } = camelRow(row);
+    return { ...line, period: { start: periodStart, end: periodEnd } };
+  });
 }

@@ -1,6 +1,7 @@
 import { sql } from 'kysely';
 import { billingPlaces } from '../catalog/billing-places.ts';
 import { boundMeter } from '../catalog/bound-meter.ts';
+import { camelRow } from '../platform/database/camel-row.ts';
 import type { LedgerDatabase } from '../platform/database/database.ts';
 import { billedAt, isUndivided } from '../usage/hours/hour-parts.ts';
 import { type PushDoubt, pushDoubt } from './late-pushes.ts';
@@ -161,22 +162,7 @@ export async function readPendingPushes(
     .orderBy('meter_push_id')
     .limit(page.limit)
     .execute();
-  return rows.map((row) => ({
-    meterPushId: row.meter_push_id,
-    customerId: row.customer_id,
-    stripeCustomerId: row.stripe_customer_id,
-    stripeMeterId: row.stripe_meter_id,
-    eventName: row.event_name,
-    windowStart: row.window_start,
-    sentValue: row.sent_value,
-    deltaTokenCount: row.delta_token_count,
-    eventTimestamp: row.event_timestamp,
-    identifier: row.identifier,
-    firstAttemptAt: row.first_attempt_at,
-    lastAttemptAt: row.last_attempt_at,
-    doubt: row.doubt,
-    overwrites: row.event_time_window === 'hour',
-  }));
+  return rows.map((row) => ({ ...camelRow(row), overwrites: row.event_time_window === 'hour' }));
 }
 
 /**

@@ -1,5 +1,6 @@
 import { sql } from 'kysely';
 import { writeAudit } from '../platform/database/audit.ts';
+import { camelRow } from '../platform/database/camel-row.ts';
 import type { LedgerDatabase, LedgerTransaction } from '../platform/database/database.ts';
 import { TallystickError } from '../platform/errors.ts';
 
@@ -32,7 +33,7 @@ export async function listCustomers(
 ): Promise<Customer[]> {
   let query = selectCustomers(database).orderBy('customers.customer_id').limit(page.limit);
   if (page.afterCustomerId !== null) query = query.where('customers.customer_id', '>', page.afterCustomerId);
-  return (await query.execute()).map(toCustomer);
+  return (await query.execute()).map(camelRow);
 }
 
 /** @throws TallystickError UNKNOWN_CUSTOMER */
@@ -41,7 +42,7 @@ export async function getCustomer(database: LedgerDatabase, customerId: string):
     .where('customers.customer_id', '=', customerId)
     .executeTakeFirst();
   if (row === undefined) throw unknownCustomer(customerId);
-  return toCustomer(row);
+  return camelRow(row);
 }
 
 export function unknownCustomer(customerId: string): TallystickError {
@@ -141,26 +142,4 @@ function conflictOf(error: unknown): TallystickError | null {
     fix: 'Take it from that customer first.',
     cause: error,
   });
-}
-
-function toCustomer(row: {
-  customer_id: string;
-  name: string;
-  tenant_key: string | null;
-  stripe_customer_id: string | null;
-  currency: string | null;
-  subject_count: bigint;
-  deleted_at: Date | null;
-  synced_at: Date;
-}): Customer {
-  return {
-    customerId: row.customer_id,
-    name: row.name,
-    tenantKey: row.tenant_key,
-    stripeCustomerId: row.stripe_customer_id,
-    currency: row.currency,
-    subjectCount: row.subject_count,
-    deletedAt: row.deleted_at,
-    syncedAt: row.synced_at,
-  };
 }

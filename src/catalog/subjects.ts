@@ -1,4 +1,5 @@
 import { writeAudit } from '../platform/database/audit.ts';
+import { camelRow } from '../platform/database/camel-row.ts';
 import type { LedgerDatabase, LedgerTransaction } from '../platform/database/database.ts';
 import { TallystickError } from '../platform/errors.ts';
 import { unknownCustomer } from './customers.ts';
@@ -22,7 +23,7 @@ export async function listSubjects(
   if (filter.customerId !== undefined) query = query.where('customer_id', '=', filter.customerId);
   if (filter.unassignedOnly === true) query = query.where('customer_id', 'is', null);
   if (filter.afterSubject !== null) query = query.where('subject', '>', filter.afterSubject);
-  return (await query.execute()).map(toSubject);
+  return (await query.execute()).map(camelRow);
 }
 
 /** @throws TallystickError NOT_FOUND */
@@ -38,7 +39,7 @@ export async function getSubject(database: LedgerDatabase, subject: string): Pro
       retry: false,
     });
   }
-  return toSubject(row);
+  return camelRow(row);
 }
 
 export interface SubjectAssignment {
@@ -101,23 +102,5 @@ export async function assignSubjectWithin(
     details: { before: before ?? null, after: { customer_id: customerId } },
     now,
   });
-  return toSubject(row);
-}
-
-function toSubject(row: {
-  subject: string;
-  tenant_key: string;
-  customer_id: string | null;
-  assigned_by: 'tenant' | 'person' | null;
-  first_seen_at: Date;
-  updated_at: Date;
-}): Subject {
-  return {
-    subject: row.subject,
-    tenantKey: row.tenant_key,
-    customerId: row.customer_id,
-    assignedBy: row.assigned_by,
-    firstSeenAt: row.first_seen_at,
-    updatedAt: row.updated_at,
-  };
+  return camelRow(row);
 }

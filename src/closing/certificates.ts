@@ -7,6 +7,7 @@ import {
 } from '../../pricing/closing/certificate.ts';
 import type { RatePrice } from '../../pricing/rating/rate-price.ts';
 import { toStoredPrice } from '../catalog/stored-price.ts';
+import { camelRow } from '../platform/database/camel-row.ts';
 import type { LedgerDatabase, LedgerTransaction } from '../platform/database/database.ts';
 import { TallystickError } from '../platform/errors.ts';
 import { moveClose, type OpenClose, storeInvoiceStatus } from './closes.ts';
@@ -73,7 +74,7 @@ export async function endClose(
     await storeInvoiceStatus(transaction, close.invoiceId, end.invoiceStatus);
     await sql`update late_items set state = 'invoiced', invoiced_at = ${now}
               where invoice_id = ${close.invoiceId} and state = 'created'`.execute(transaction);
-    return toCertificate(certificate);
+    return camelRow(certificate);
   });
 }
 
@@ -141,7 +142,7 @@ export async function findCertificate(
     .selectAll()
     .where('invoice_id', '=', invoiceId)
     .executeTakeFirst();
-  return row === undefined ? null : toCertificate(row);
+  return row === undefined ? null : camelRow(row);
 }
 
 /** @throws TallystickError NOT_FOUND */
@@ -162,24 +163,4 @@ export function isCertificateSound(certificate: Pick<CloseCertificate, 'content'
 
 export function hashContent(content: string): string {
   return createHash('sha256').update(content, 'utf8').digest('hex');
-}
-
-function toCertificate(row: {
-  invoice_id: string;
-  customer_id: string;
-  content: string;
-  sha256: string;
-  drift_token_count: bigint;
-  drift_amount_minor: bigint;
-  created_at: Date;
-}): CloseCertificate {
-  return {
-    invoiceId: row.invoice_id,
-    customerId: row.customer_id,
-    content: row.content,
-    sha256: row.sha256,
-    driftTokenCount: row.drift_token_count,
-    driftAmountMinor: row.drift_amount_minor,
-    createdAt: row.created_at,
-  };
 }

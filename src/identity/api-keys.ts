@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto';
 import { writeAudit } from '../platform/database/audit.ts';
 import type { LedgerDatabase } from '../platform/database/database.ts';
+import type { LedgerRow } from '../platform/database/schema/schema.ts';
 import { ValidationError } from '../platform/errors.ts';
 import { randomText } from '../platform/random-text.ts';
 
@@ -134,14 +135,7 @@ function isScope(scope: string): scope is ApiScope {
   return (API_SCOPES as readonly string[]).includes(scope);
 }
 
-function toApiKey(row: {
-  api_key_id: string;
-  name: string;
-  scopes: string[];
-  created_at: Date;
-  last_used_at: Date | null;
-  revoked_at: Date | null;
-}): ApiKey {
+function toApiKey(row: LedgerRow<'api_keys'>): ApiKey {
   return {
     apiKeyId: row.api_key_id,
     name: row.name,

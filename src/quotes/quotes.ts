@@ -1,4 +1,5 @@
 import { sql } from 'kysely';
+import { camelRow } from '../platform/database/camel-row.ts';
 import type { LedgerDatabase } from '../platform/database/database.ts';
 import { TallystickError } from '../platform/errors.ts';
 
@@ -77,19 +78,7 @@ export async function getQuote(database: LedgerDatabase, quoteId: string): Promi
   if (row === undefined) {
     throw new TallystickError('No quote has this id.', { code: 'NOT_FOUND', retry: false });
   }
-  return {
-    quoteId: row.quote_id,
-    request: JSON.parse(row.request),
-    resultText: row.result_text,
-    snapshotText: row.snapshot_text,
-    resultHash: row.result_hash,
-    priceBookVersion: row.price_book_version,
-    planId: row.plan_id,
-    planVersion: row.plan_version,
-    createdBy: row.created_by,
-    createdAt: row.created_at,
-    validUntil: row.valid_until,
-  };
+  return { ...camelRow(row), request: JSON.parse(row.request) };
 }
 
 export interface QuoteListEntry {
@@ -120,14 +109,14 @@ export async function listQuotes(
     .selectFrom('quotes')
     .select([
       'quote_id',
+      sql<string | null>`result::json ->> 'title'`.as('title'),
       'customer_id',
       'plan_id',
+      sql<string>`result::json ->> 'currency'`.as('currency'),
+      sql<string | null>`result::json -> 'totals' -> 'invoiceAmount' ->> 'amount'`.as('invoice_amount'),
       'created_by',
       'created_at',
       'valid_until',
-      sql<string | null>`result::json ->> 'title'`.as('title'),
-      sql<string>`result::json ->> 'currency'`.as('currency'),
-      sql<string | null>`result::json -> 'totals' -> 'invoiceAmount' ->> 'amount'`.as('invoice_amount'),
     ]);
   if (query.customerId !== undefined) select = select.where('customer_id', '=', query.customerId);
   if (query.createdBy !== undefined) select = select.where('created_by', '=', query.createdBy);
@@ -140,15 +129,5 @@ export async function listQuotes(
     .orderBy('quote_id', 'desc')
     .limit(query.limit)
     .execute();
-  return rows.map((row) => ({
-    quoteId: row.quote_id,
-    title: row.title,
-    customerId: row.customer_id,
-    planId: row.plan_id,
-    currency: row.currency,
-    invoiceAmount: row.invoice_amount,
-    createdBy: row.created_by,
-    createdAt: row.created_at,
-    validUntil: row.valid_until,
-  }));
+  return rows.map(camelRow);
 }

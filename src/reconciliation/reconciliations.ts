@@ -2,7 +2,9 @@ import { randomUUID } from 'node:crypto';
 import { sql } from 'kysely';
 import type { TimeWindow } from '../platform/clock.ts';
 import { writeAudit } from '../platform/database/audit.ts';
+import { camelRow } from '../platform/database/camel-row.ts';
 import type { LedgerDatabase } from '../platform/database/database.ts';
+import type { LedgerRow } from '../platform/database/schema/schema.ts';
 import { TallystickError } from '../platform/errors.ts';
 
 /** A reconciliation that somebody asked for. */
@@ -123,27 +125,7 @@ export async function finishReconciliation(
     .execute();
 }
 
-function toReconciliation(row: {
-  reconciliation_id: string;
-  window_start: Date;
-  window_end: Date;
-  customer_id: string | null;
-  requested_by: string;
-  status: Reconciliation['status'];
-  result: unknown;
-  last_error: string | null;
-  created_at: Date;
-  finished_at: Date | null;
-}): Reconciliation {
-  return {
-    reconciliationId: row.reconciliation_id,
-    window: { start: row.window_start, end: row.window_end },
-    customerId: row.customer_id,
-    requestedBy: row.requested_by,
-    status: row.status,
-    result: row.result,
-    lastError: row.last_error,
-    createdAt: row.created_at,
-    finishedAt: row.finished_at,
-  };
+function toReconciliation(row: LedgerRow<'reconciliations'>): Reconciliation {
+  const { windowStart, windowEnd, ...others } = camelRow(row);
+  return { ...others, window: { start: windowStart, end: windowEnd } };
 }

@@ -1,5 +1,6 @@
 import { type Selectable, sql } from 'kysely';
 import type { TimeWindow } from '../platform/clock.ts';
+import { camelRow } from '../platform/database/camel-row.ts';
 import type { LedgerDatabase, LedgerTransaction } from '../platform/database/database.ts';
 import type { Ledger } from '../platform/database/schema/schema.ts';
 import { TallystickError } from '../platform/errors.ts';
@@ -132,18 +133,8 @@ export async function getSimulation(
 }
 
 function toSimulation(row: Selectable<Ledger['simulations']>): StoredSimulation {
-  return {
-    simulationId: row.simulation_id,
-    status: row.status,
-    request: row.request,
-    window: { start: row.window_start, end: row.window_end },
-    priceBookVersion: row.price_book_version,
-    result: row.result,
-    lastError: row.last_error,
-    createdBy: row.created_by,
-    createdAt: row.created_at,
-    finishedAt: row.finished_at,
-  };
+  const { windowStart, windowEnd, ...others } = camelRow(row);
+  return { ...others, window: { start: windowStart, end: windowEnd } };
 }
 
 /** A page of a simulation's customers by their id; usage that is nobody's comes first. */

@@ -1,4 +1,5 @@
 import { sql } from 'kysely';
+import { camelRow } from '../platform/database/camel-row.ts';
 import type { LedgerDatabase } from '../platform/database/database.ts';
 
 export interface WebhookEvent {
@@ -142,15 +143,7 @@ export async function listUnprocessed(
     .where('received_at', '<', options.receivedBefore);
   if (options.provider !== undefined) query = query.where('provider', '=', options.provider);
   const rows = await query.orderBy('received_at').orderBy('webhook_event_id').limit(options.limit).execute();
-  return rows.map((row) => ({
-    webhookEventId: row.webhook_event_id,
-    provider: row.provider,
-    eventType: row.event_type,
-    relatedObjectId: row.related_object_id,
-    objectType: row.object_type,
-    receivedAt: row.received_at,
-    attemptCount: row.attempt_count,
-  }));
+  return rows.map(camelRow);
 }
 
 /** When the last webhook of a provider came by itself; null: never. */
@@ -179,17 +172,11 @@ export interface WebhookCount {
 export async function readWebhookCounts(database: LedgerDatabase): Promise<WebhookCount[]> {
   const counts = await database
     .selectFrom('webhook_counts')
-    .selectAll()
+    .select(['provider', 'event_type', 'is_known', 'received_count', 'duplicate_count'])
     .orderBy('provider')
     .orderBy('event_type')
     .execute();
-  return counts.map((row) => ({
-    provider: row.provider,
-    eventType: row.event_type,
-    isKnown: row.is_known,
-    receivedCount: row.received_count,
-    duplicateCount: row.duplicate_count,
-  }));
+  return counts.map(camelRow);
 }
 
 /** How much of what came is not done yet, and since when. */

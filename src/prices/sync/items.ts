@@ -1,6 +1,7 @@
 import { sql } from 'kysely';
 import type { RetailFinding } from '../../../pricing/retail/diff.ts';
 import type { RetailTarget } from '../../../pricing/retail/meter-map.ts';
+import { camelRow } from '../../platform/database/camel-row.ts';
 import type { LedgerDatabase, LedgerTransaction } from '../../platform/database/database.ts';
 import type { LedgerRow } from '../../platform/database/schema/schema.ts';
 import { TallystickError } from '../../platform/errors.ts';
@@ -215,42 +216,15 @@ function valuesOf(finding: RetailFinding, runId: string, now: Date) {
   };
 }
 
-type ItemRow = LedgerRow<'price_sync_items'>;
-
-function toItem(row: ItemRow): PriceSyncItem {
+function toItem(row: LedgerRow<'price_sync_items'>): PriceSyncItem {
+  const { model, deploymentType, region, tokenType, oldPicoPerUnit, newPicoPerUnit, lastRunId, ...others } =
+    camelRow(row);
   return {
-    priceSyncItemId: row.price_sync_item_id,
-    verdict: row.verdict,
-    reason: row.reason,
-    subject: row.subject,
-    meterId: row.meter_id,
-    meterName: row.meter_name,
-    productName: row.product_name,
-    unitOfMeasure: row.unit_of_measure,
-    retailPrice: row.retail_price,
-    currency: row.currency,
-    regions: row.regions,
-    target:
-      row.model === null
-        ? null
-        : // What the table holds came out of a checked map.
-          ({
-            model: row.model,
-            deploymentType: row.deployment_type,
-            region: row.region,
-            tokenType: row.token_type,
-          } as RetailTarget),
-    oldPicoPerUnit: row.old_pico_per_unit === null ? null : BigInt(row.old_pico_per_unit),
-    newPicoPerUnit: row.new_pico_per_unit === null ? null : BigInt(row.new_pico_per_unit),
-    listedFrom: row.listed_from,
-    effectiveFrom: row.effective_from,
-    isRetroactive: row.is_retroactive,
-    status: row.status,
-    runId: row.last_run_id,
-    foundAt: row.found_at,
-    seenAt: row.seen_at,
-    decidedBy: row.decided_by,
-    decidedAt: row.decided_at,
-    decisionReason: row.decision_reason,
+    ...others,
+    // What the table holds came out of a checked map.
+    target: model === null ? null : ({ model, deploymentType, region, tokenType } as RetailTarget),
+    oldPicoPerUnit: oldPicoPerUnit === null ? null : BigInt(oldPicoPerUnit),
+    newPicoPerUnit: newPicoPerUnit === null ? null : BigInt(newPicoPerUnit),
+    runId: lastRunId,
   };
 }

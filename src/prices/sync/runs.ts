@@ -2,7 +2,9 @@ import { randomUUID } from 'node:crypto';
 import { sql } from 'kysely';
 import { DAY_MS } from '../../platform/clock.ts';
 import { writeAudit } from '../../platform/database/audit.ts';
+import { camelRow } from '../../platform/database/camel-row.ts';
 import type { LedgerDatabase, LedgerTransaction } from '../../platform/database/database.ts';
+import type { LedgerRow } from '../../platform/database/schema/schema.ts';
 import { TallystickError } from '../../platform/errors.ts';
 
 /** One synchronization with the retail price list. */
@@ -198,31 +200,11 @@ export async function readPriceSyncState(database: LedgerDatabase): Promise<Pric
     .execute();
   return {
     lastDoneAt: last?.finished_at ?? null,
-    waiting: waiting.map((row) => ({
-      verdict: row.verdict,
-      itemCount: row.item_count,
-      oldestAt: row.oldest_at,
-    })),
+    waiting: waiting.map(camelRow),
   };
 }
 
-function toRun(row: {
-  price_sync_run_id: string;
-  requested_by: string;
-  status: PriceSyncRun['status'];
-  created_at: Date;
-  started_at: Date | null;
-  finished_at: Date | null;
-  last_error: string | null;
-  page_count: number | null;
-  item_count: number | null;
-  ignored_count: number | null;
-  unchanged_count: number | null;
-  applied_count: number | null;
-  waiting_count: number | null;
-  book_version_before: string | null;
-  book_version_after: string | null;
-}): PriceSyncRun {
+function toRun(row: LedgerRow<'price_sync_runs'>): PriceSyncRun {
   return {
     priceSyncRunId: row.price_sync_run_id,
     requestedBy: row.requested_by,

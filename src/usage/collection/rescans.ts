@@ -3,6 +3,7 @@ import { sql } from 'kysely';
 import { addMs, DAY_MS, type TimeWindow } from '../../platform/clock.ts';
 import { writeAudit } from '../../platform/database/audit.ts';
 import type { LedgerDatabase } from '../../platform/database/database.ts';
+import type { LedgerRow } from '../../platform/database/schema/schema.ts';
 import { TallystickError, ValidationError } from '../../platform/errors.ts';
 
 /** A look, asked for by a person, at everything whose event time lies in a window. */
@@ -168,22 +169,7 @@ export async function readCollectionStart(
   return row === undefined ? null : { startedAt: row.begun_at, position: row.begun_from };
 }
 
-function toRescan(row: {
-  rescan_id: string;
-  window_start: Date;
-  window_end: Date;
-  requested_by: string;
-  status: Rescan['status'];
-  done_until: Date;
-  row_count: bigint;
-  new_row_count: bigint;
-  usage_event_count: bigint;
-  quarantined_row_count: bigint;
-  last_error: string | null;
-  created_at: Date;
-  started_at: Date | null;
-  finished_at: Date | null;
-}): Rescan {
+function toRescan(row: LedgerRow<'rescans'>): Rescan {
   return {
     rescanId: row.rescan_id,
     window: { start: row.window_start, end: row.window_end },
