@@ -1,16 +1,11 @@
+import { readDayWindow } from '../costs/window.ts';
 import { DAY_MS, type TimeWindow } from '../platform/clock.ts';
 import { ValidationError } from '../platform/errors.ts';
-import { readWindow } from '../usage/hours/window.ts';
 import type { SimulationRequest } from './schemas.ts';
 
 /** @throws ValidationError unless the period is whole UTC days that are over */
 export function readSimulationWindow(request: SimulationRequest, now: Date): TimeWindow {
-  const window = readWindow(request);
-  for (const [field, instant] of [['from', window.start] as const, ['to', window.end] as const]) {
-    if (instant.getTime() % DAY_MS !== 0) {
-      throw new ValidationError(field, 'must be midnight UTC', 'Costs are kept by the UTC day.');
-    }
-  }
+  const window = readDayWindow(request);
   if (window.start > now) {
     throw new ValidationError('from', 'lies in the future', `It is ${now.toISOString()} now.`);
   }
