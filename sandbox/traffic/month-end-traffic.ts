@@ -22,6 +22,8 @@ const CLOCK_CHANGE_HOURS = [0, 1, 2, 6, 7] as const;
 const LATE_PERCENT = { usual: 1, atBoundary: 12 };
 /** The longest that a row is under way. */
 const LATEST_ROW_MS = 50 * HOUR_MS;
+/** By then every draft of the period is final. */
+const SURELY_LATE_MS = 30 * HOUR_MS;
 
 /**
  * Months of light traffic in which little happens but at the ends of periods: calls in the minutes around each of
@@ -45,6 +47,7 @@ class MonthEndDraws {
       if (index % 5 === 0) this.#playClockChanges(customer, random);
     }
     this.#playStrangers();
+    this.#playLatecomers();
   }
 
   #playDay(customer: ScenarioCustomer, dayMs: number, random: Random): void {
@@ -101,22 +104,38 @@ class MonthEndDraws {
     }
   }
 
+  /** Of one customer, what misses its invoice for sure: which other calls do is left to chance. */
+  #playLatecomers(): void {
+    const [customer] = this.#scenario.customers;
+    if (customer === undefined) return;
+    const { seed, startMs, dayCount } = this.#scenario.options;
+    const random = createRandom(deriveSeed(seed, 'latecomers', customer.tenantKey));
+    const subject = customer.subjects[0] ?? customer.tenantKey;
+    for (let month = 0; ; month += 1) {
+      const eventMs = addMonths(customer.billingAnchorMs, month) - 12 * MINUTE_MS;
+      if (eventMs >= startMs + dayCount * DAY_MS) return;
+      this.#call({ customer, subject, eventMs, latePercent: 100, lateFromMs: SURELY_LATE_MS }, random);
+    }
+  }
+
   #call(
     call: {
       customer: Pick<ScenarioCustomer, 'tenantKey' | 'callsUntilMs'>;
       subject: string;
       eventMs: number;
       latePercent: number;
+      /** How long a late row is under way at least. */
+      lateFromMs?: number;
     },
     random: Random,
   ): void {
-    const { customer, subject, eventMs, latePercent } = call;
+    const { customer, subject, eventMs, latePercent, lateFromMs = 10 * MINUTE_MS } = call;
     const { startMs, seed } = this.#scenario.options;
     const profile = drawFeature(random);
     const properties = describeSeries(customer.tenantKey, subject, profile);
     const calls = Array.from({ length: drawBetween(random, 1, 3) }, () => drawCall(profile, 100, random));
     const delayMs = drawPercent(random, latePercent)
-      ? drawBetween(random, 10 * MINUTE_MS, LATEST_ROW_MS)
+      ? drawBetween(random, lateFromMs, LATEST_ROW_MS)
       : drawBetween(random, 30_000, 4 * MINUTE_MS);
     const hasLeft = customer.callsUntilMs !== undefined && eventMs >= customer.callsUntilMs;
     for (const aggregate of aggregateCalls(calls)) {

@@ -5,9 +5,9 @@ import { makeTemporaryDirectory } from '../setup/data-directory.ts';
 import { type CommandResult, runCommand, startCommand } from './command.ts';
 
 /** Small ones: `.ci/run` plays the half year with 50 customers. */
-const months = (monthCount: number, customerCount: number) => [
+const months = (monthCount: number, customerCount: number, userCount = customerCount + 2) => [
   ...['demo', '--once', '--json', '--months', String(monthCount)],
-  ...['--customers', String(customerCount), '--users', String(customerCount + 2)],
+  ...['--customers', String(customerCount), '--users', String(userCount)],
 ];
 let directory: string;
 const environment = () => ({ TALLYSTICK_DATA_DIR: directory });
@@ -20,14 +20,15 @@ afterAll(() => rmSync(directory, { recursive: true, force: true }));
 
 describe('unattended months', () => {
   test('close every invoice in time with a clean certificate, through outages of all three systems', async () => {
-    const result = await runCommand(months(2, 6), environment());
+    // The smallest that once failed: a close that the outage of Stripe held was not taken up again.
+    const result = await runCommand(months(2, 10, 60), environment());
     const report = reportOf(result);
     expect(report.problems, result.stderr).toEqual([]);
     expect(result.exitCode, result.stderr).toBe(0);
     // Two months of traffic, and the one on whose invoices the last late usage is.
     expect(report.months.map(({ month }) => month)).toEqual(['2027-12', '2028-01', '2028-02']);
     for (const month of report.months) {
-      expect(month).toMatchObject({ invoiceCount: 6, inTimeCount: 6, cleanCount: 6, openCount: 0 });
+      expect(month).toMatchObject({ invoiceCount: 10, inTimeCount: 10, cleanCount: 10, openCount: 0 });
       // The hold is over a day after the period.
       expect(month.longestMinutes).toBeLessThan(24 * 60);
       expect(month.longestMinutes).toBeGreaterThan(2 * 60);
