@@ -21,12 +21,11 @@ export async function createTestLedger(): Promise<TestLedger> {
   await administer(`create database ${name} template ledger_template`);
   const databaseUrl = serverUrl.replace(/\/tallystick$/, `/${name}`);
   const database = openLedger({ databaseUrl, maxConnectionCount: 10 });
-  return {
-    databaseUrl,
-    database,
-    close: async () => {
-      await database.destroy();
-      await administer(`drop database ${name} with (force)`);
-    },
+  let closed: Promise<void> | undefined;
+  const close = async () => {
+    await database.destroy();
+    await administer(`drop database ${name} with (force)`);
   };
+  // A file that closes after each test closes again after one that opened none.
+  return { databaseUrl, database, close: () => (closed ??= close()) };
 }
