@@ -6,7 +6,8 @@ const SLOW = ['test/**/*.slow.test.ts'];
 export default defineConfig({
   test: {
     globalSetup: ['test/setup/postgres.ts'],
-    maxWorkers: 2,
+    // One more than the two cores of the smallest machine: some files only wait.
+    maxWorkers: 3,
     // Every run is in another order; its seed is printed, and `--sequence.seed` repeats it.
     sequence: { shuffle: { files: true, tests: true } },
     // `npm test -- --coverage`: of what runs in the tests' own processes, not of commands that they start.

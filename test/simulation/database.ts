@@ -36,6 +36,11 @@ export class Connections {
     this.#idle.push(client);
   }
 
+  /** Connections that nobody gave back. */
+  get lentCount(): number {
+    return this.#all.length - this.#idle.length;
+  }
+
   async close(): Promise<void> {
     await Promise.all(this.#all.map((client) => client.end()));
   }
@@ -89,6 +94,8 @@ export class ProcessDatabase {
   }
 
   #connect(): Promise<PostgresPoolClient> {
+    // The dead hear of nothing: a connection lent to one would never come back.
+    if (!this.#process.alive) return new Promise(() => {});
     if (this.#held.size < POOL_SIZE) return Promise.resolve(this.#lend(this.#connections.take()));
     return new Promise((resolve) => this.#waiting.push(resolve));
   }
