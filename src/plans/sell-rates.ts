@@ -1,4 +1,4 @@
-import { sql } from 'kysely';
+import { type RawBuilder, sql } from 'kysely';
 import type { RatePrice } from '../../pricing/rating/rate-price.ts';
 import type { TokenType } from '../../pricing/usage/shape.ts';
 import { readStoredPrice, type StoredPrice } from '../catalog/stored-price.ts';
@@ -46,10 +46,10 @@ export async function readCustomerSellRates(
 /**
  * The catalogue's usual rates in a currency: for each meter the price that most active subscription items have. Of
  * equally common ones a price per unit, and of these the highest, so that nobody is promised less than they would be
- * charged; then the one whose text comes first.
+ * charged; then the one whose text comes first. As a query, to be part of another or read by itself.
  */
-export async function readUsualSellRates(database: LedgerDatabase, currency: string): Promise<SellRateRow[]> {
-  const result = await sql<RawSellRate>`
+export function usualSellRates(currency: string): RawBuilder<RawSellRate> {
+  return sql<RawSellRate>`
     select usual.stripe_meter_id, usual.product_name, binding.model, binding.feature, binding.token_type,
            ${currency}::text as currency, usual.unit_amount_decimal, usual.tiers_mode, usual.price_tiers
       from (select distinct on (stripe_meter_id) stripe_meter_id, unit_amount_decimal, tiers_mode, price_tiers,
@@ -60,8 +60,7 @@ export async function readUsualSellRates(database: LedgerDatabase, currency: str
              order by stripe_meter_id, count(*) desc, unit_amount_decimal::numeric desc nulls last,
                       tiers_mode nulls last, price_tiers::text collate "C") as usual
       join meter_bindings as binding on binding.stripe_meter_id = usual.stripe_meter_id
-     order by binding.model, binding.token_type, binding.feature`.execute(database);
-  return result.rows.map(toSellRate);
+     order by binding.model, binding.token_type, binding.feature`;
 }
 
 /** Currencies in which anybody has active subscription items. */
@@ -92,7 +91,7 @@ export async function readCustomerCurrencies(
   return rows.map((row) => row.currency);
 }
 
-function toSellRate(row: RawSellRate): SellRateRow {
+export function toSellRate(row: RawSellRate): SellRateRow {
   return {
     stripeMeterId: row.stripe_meter_id,
     productName: row.product_name,

@@ -14,14 +14,14 @@ import {
   readCustomerCurrencies,
   readCustomerSellRates,
   readSoldCurrencies,
-  readUsualSellRates,
   type SellRateRow,
 } from '../plans/sell-rates.ts';
 import { addMs, DAY_MS, floorToHour, readMonth, type TimeWindow } from '../platform/clock.ts';
-import type { LedgerSnapshot } from '../platform/database/snapshot.ts';
+import type { LedgerDatabase } from '../platform/database/database.ts';
+import { type LedgerSnapshot, readSnapshot } from '../platform/database/snapshot.ts';
 import { TallystickError, ValidationError } from '../platform/errors.ts';
 import { readCompleteness } from '../usage/hours/queries.ts';
-import { readQuoteBook } from './book.ts';
+import { readQuoteBasis } from './book.ts';
 import { readQuoteCapacities } from './capacities.ts';
 import {
   listUsedFeatures,
@@ -35,6 +35,36 @@ import {
 const LIKE_CUSTOMER_DAYS = 30;
 
 /**
+ * All that a new quote is answered from, as the ledger had it at one instant: by one statement where nothing but the book
+ * and the usual rates is asked for, else in one snapshot.
+ * @throws as `gatherQuoteFacts`
+ */
+export async function readQuoteFacts(
+  database: LedgerDatabase,
+  question: QuoteQuestion,
+  now: Date,
+): Promise<QuoteFacts> {
+  const at = instantOf(question, now);
+  const { customerId, planId, activeUsers, mode, currency } = question;
+  const asksForMore = [customerId, planId, activeUsers, likeOf(question) ?? undefined].some(
+    (part) => part !== undefined,
+  );
+  if (!asksForMore && mode === 'new' && at <= now) {
+    const { priceBook, isThroughputBought, usualRates } = await readQuoteBasis(database, {
+      now,
+      ratesIn: usualCurrencyOf(question) ?? 'usd',
+    });
+    const isUnsold = usualRates.length === 0 && currency !== undefined;
+    if (!isThroughputBought && !isUnsold) {
+      const rates = usualRates.map(toQuotedRate);
+      const nothing = { customer: null, plan: null, soldIn: [], like: null, users: null, existing: null };
+      return { now, at, priceBook, rates, ...nothing, capacities: undefined, averages: null };
+    }
+  }
+  return await readSnapshot(database, (snapshot) => gatherQuoteFacts(snapshot, question, now));
+}
+
+/**
  * Everything that a quote is answered from, read in one snapshot and nowhere else.
  * @throws TallystickError UNKNOWN_CUSTOMER, UNKNOWN_PLAN, VALIDATION (a period to come); Refusal VALIDATION (a date too
  *   far ahead)
@@ -45,10 +75,14 @@ export async function gatherQuoteFacts(
   now: Date,
 ): Promise<QuoteFacts> {
   const at = instantOf(question, now);
-  const { priceBook, isThroughputBought } = await readQuoteBook(snapshot, now);
+  const isOfUsualRates = question.planId === undefined && question.customerId === undefined;
+  const { priceBook, isThroughputBought, usualRates } = await readQuoteBasis(snapshot, {
+    now,
+    ratesIn: isOfUsualRates ? (usualCurrencyOf(question) ?? 'usd') : null,
+  });
   const customer = await readCustomer(snapshot, question.customerId);
   const plan = question.planId === undefined ? null : await readQuotedPlan(snapshot, question.planId);
-  const rates = await readRates(snapshot, question);
+  const rates = isOfUsualRates ? usualRates : await readCustomerRates(snapshot, question);
   const isUnsold = plan === null && customer === null && rates.length === 0;
   const soldIn = isUnsold && question.currency !== undefined ? await readSoldCurrencies(snapshot) : [];
   const like = await readLike(snapshot, likeOf(question), now);
@@ -103,11 +137,13 @@ async function readQuotedPlan(snapshot: LedgerSnapshot, planId: string) {
   }
 }
 
-async function readRates(snapshot: LedgerSnapshot, question: QuoteQuestion): Promise<SellRateRow[]> {
-  const { planId, customerId } = question;
-  if (planId !== undefined) return [];
-  if (customerId !== undefined) return await readCustomerSellRates(snapshot, customerId);
-  return await readUsualSellRates(snapshot, usualCurrencyOf(question) ?? 'usd');
+async function readCustomerRates(
+  snapshot: LedgerSnapshot,
+  { planId, customerId }: QuoteQuestion,
+): Promise<SellRateRow[]> {
+  return planId === undefined && customerId !== undefined
+    ? await readCustomerSellRates(snapshot, customerId)
+    : [];
 }
 
 function toQuotedRate(row: SellRateRow): QuoteFacts['rates'][number] {

@@ -5,7 +5,6 @@ import { writeGround } from '../../pricing/quotes/ground.ts';
 import { readLinkKey } from '../identity/page-links.ts';
 import { openTo } from '../identity/require-scope.ts';
 import { addMs, DAY_MS } from '../platform/clock.ts';
-import { readSnapshot } from '../platform/database/snapshot.ts';
 import { wantsCsv } from '../platform/http/csv.ts';
 import { decodeCursor, invalidCursor, takePage } from '../platform/http/cursor.ts';
 import {
@@ -17,7 +16,7 @@ import {
 import { IdentifierSchema, jsonBody, jsonContent, PAGE_FIELDS, problems } from '../platform/http/schemas.ts';
 import { randomText } from '../platform/random-text.ts';
 import { quoteToCsv } from './csv.ts';
-import { gatherQuoteFacts } from './gather.ts';
+import { readQuoteFacts } from './gather.ts';
 import { signQuotePath } from './links.ts';
 import { getQuote, insertQuote, listQuotes, type StoredQuote } from './quotes.ts';
 import { addQuoteRecomputeRoute } from './recompute.ts';
@@ -123,7 +122,7 @@ export function addQuoteRoutes(api: Api, dependencies: ApiDependencies): void {
 /** Gathers, decides, shows and stores; the text is what is answered now and ever after. */
 async function makeQuote({ database, clock }: ApiDependencies, request: QuoteRequest, actor: string) {
   const now = clock.now();
-  const facts = await readSnapshot(database, (snapshot) => gatherQuoteFacts(snapshot, request, now));
+  const facts = await readQuoteFacts(database, request, now);
   const decided = decideQuote(request, facts);
   const shown = showQuote(decided);
   const validUntil = addMs(now, request.validDays * DAY_MS);

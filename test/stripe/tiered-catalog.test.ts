@@ -2,7 +2,7 @@ import { afterEach, describe, expect, it } from 'vitest';
 import type { RatePrice } from '../../pricing/rating/rate-price.ts';
 import type { SeedTieredPrice } from '../../sandbox/stripe/seed.ts';
 import { storeCatalog } from '../../src/catalog/catalog.ts';
-import { readCustomerSellRates, readUsualSellRates } from '../../src/plans/sell-rates.ts';
+import { readCustomerSellRates, toSellRate, usualSellRates } from '../../src/plans/sell-rates.ts';
 import type { BillingCatalog } from '../../src/stripe/port.ts';
 import { createTestLedger, type TestLedger } from '../setup/ledger.ts';
 import { openAccount, START_MS, type TestAccount } from './account.ts';
@@ -72,9 +72,8 @@ describe('a tiered price of a subscription item', () => {
       rates.filter((rate) => rate.model === 'gpt-4o' && rate.tokenType === 'prompt');
     expect(ofPrompts(await readCustomerSellRates(database, 'northwind'))).toMatchObject([{ price: PRICE }]);
     // Two of three customers pay by the unit.
-    expect(ofPrompts(await readUsualSellRates(database, 'usd'))).toMatchObject([
-      { price: { kind: 'per_unit' } },
-    ]);
+    const usual = (await usualSellRates('usd').execute(database)).rows.map(toSellRate);
+    expect(ofPrompts(usual)).toMatchObject([{ price: { kind: 'per_unit' } }]);
     const price: RatePrice = { kind: 'per_unit', unitAmountDecimal: '0.0002' };
     await store({
       ...read,
