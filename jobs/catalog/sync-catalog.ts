@@ -1,3 +1,4 @@
+import { type ForeignPrice, readForeignPrices } from '../../src/catalog/bound-item.ts';
 import { storeCatalog } from '../../src/catalog/catalog.ts';
 import { findVanishedSubscriptions } from '../../src/catalog/items.ts';
 import { addMs, DAY_MS } from '../../src/platform/clock.ts';
@@ -20,6 +21,8 @@ export interface SyncOutcome {
   bindingCount: number;
   releasedTokenCount: bigint;
   problems: string[];
+  /** Metered prices of our customers that somebody else feeds: other lines of their invoices. */
+  foreignPrices: ForeignPrice[];
 }
 
 /**
@@ -69,6 +72,7 @@ export async function syncCatalog(deps: JobDependencies, signal?: AbortSignal): 
     bindingCount: stored.bindings.length,
     releasedTokenCount: after.releasedTokenCount,
     problems,
+    foreignPrices: await readForeignPrices(deps.database),
   };
 }
 

@@ -1,6 +1,7 @@
 import { sql } from 'kysely';
 import { type PlanFileData, toPlan } from '../../pricing/plans/file.ts';
 import { wholeMinorOf } from '../../pricing/plans/price.ts';
+import { ownMeter } from '../catalog/bound-item.ts';
 import type { LedgerDatabase, LedgerTransaction } from '../platform/database/database.ts';
 
 /** What a plan lets the period of an invoice cost at least. */
@@ -33,7 +34,7 @@ export async function readPlanMinimums(
       array_agg(distinct i.stripe_meter_id) as "stripeMeterIds"
     from closes c
     join subscription_items i on i.subscription_id = c.subscription_id and i.price_plan is not null
-      and i.stripe_meter_id is not null and coalesce(i.trial_ends_at <= c.period_start, true)
+      and ${ownMeter('i')} is not null and coalesce(i.trial_ends_at <= c.period_start, true)
       and coalesce(i.ends_at > c.period_start, true)
     join lateral (
       select p.plan_version_id, p.version_id, p.content from plan_versions p

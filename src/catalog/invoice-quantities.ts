@@ -1,9 +1,10 @@
 import { sql } from 'kysely';
 import type { LedgerDatabase, LedgerTransaction } from '../platform/database/database.ts';
 import type { BillingInvoiceHeader } from '../stripe/port.ts';
+import { ownMeter } from './bound-item.ts';
 
 /**
- * Keeps what invoices bill of each meter, summed over the lines of an item. Rows that say the same as before
+ * Keeps what invoices bill of each meter of ours, summed over the lines of an item. Rows that say the same as before
  * are only touched.
  */
 export async function storeInvoiceQuantities(
@@ -27,7 +28,7 @@ export async function storeInvoiceQuantities(
       as line(invoice_id, subscription_item_id, period_start, period_end, quantity)
     join invoices i on i.invoice_id = line.invoice_id
     join subscription_items item on item.subscription_item_id = line.subscription_item_id
-    where item.stripe_meter_id is not null
+    where ${ownMeter('item')} is not null
     group by line.invoice_id, i.customer_id, item.stripe_meter_id, line.period_start
     order by 1, 3, 4
     on conflict (invoice_id, stripe_meter_id, period_start) do update

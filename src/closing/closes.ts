@@ -1,6 +1,7 @@
 import { sql } from 'kysely';
 import type { CloseComparison, CloseDifference } from '../../pricing/closing/certificate.ts';
 import { CLOSE_ENDS, type CloseState } from '../billing/states.ts';
+import { ownMeter } from '../catalog/bound-item.ts';
 import type { LedgerDatabase, LedgerTransaction } from '../platform/database/database.ts';
 
 /** Older drafts than that are nobody's month end. */
@@ -54,7 +55,7 @@ export async function findNewCloses(database: LedgerDatabase, now: Date): Promis
         -- Of an ended subscription the catalog tells no quantities, but its items stay known.
         and (exists (select 1 from invoice_quantities q where q.invoice_id = i.invoice_id)
           or exists (select 1 from subscription_items s where s.subscription_id = i.subscription_id
-            and s.stripe_meter_id is not null and not s.active))
+            and ${ownMeter('s')} is not null and not s.active))
         and not exists (select 1 from closes c where c.invoice_id = i.invoice_id)
       on conflict do nothing
       returning invoice_id, state),

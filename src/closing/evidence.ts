@@ -1,6 +1,7 @@
 import { sql } from 'kysely';
 import type { CloseChain, CloseCollection } from '../../pricing/closing/collection.ts';
 import type { RatePrice } from '../../pricing/rating/rate-price.ts';
+import { ownMeter } from '../catalog/bound-item.ts';
 import { readStoredPrice, type StoredPrice } from '../catalog/stored-price.ts';
 import type { TimeWindow } from '../platform/clock.ts';
 import type { LedgerDatabase } from '../platform/database/database.ts';
@@ -64,7 +65,7 @@ export interface ClosingItem {
   price: RatePrice | null;
 }
 
-/** Metered items of these subscriptions, ended ones too. */
+/** Metered items of these subscriptions, ended ones too, as far as usage of ours goes to them. */
 export async function readClosingItems(
   database: LedgerDatabase,
   subscriptionIds: readonly string[],
@@ -74,7 +75,9 @@ export async function readClosingItems(
       i.stripe_meter_id as "stripeMeterId", m.event_name as "eventName", m.event_time_window as "eventTimeWindow",
       i.price_id as "priceId", i.product_name as "productName", i.unit_amount_decimal, i.tiers_mode, i.price_tiers
     from subscription_items i join stripe_meters m on m.stripe_meter_id = i.stripe_meter_id
-    where i.subscription_id = any(${subscriptionIds}::text[])`.execute(database);
+    where i.subscription_id = any(${subscriptionIds}::text[]) and ${ownMeter('i')} is not null`.execute(
+    database,
+  );
   return new Map(
     rows.rows.map(({ unit_amount_decimal, tiers_mode, price_tiers, ...item }) => [
       item.subscriptionItemId,

@@ -1,4 +1,5 @@
 import type { RatePrice } from '../../pricing/rating/rate-price.ts';
+import { ownMeter } from '../catalog/bound-item.ts';
 import { readStoredPrice } from '../catalog/stored-price.ts';
 import type { TimeWindow } from '../platform/clock.ts';
 import type { LedgerDatabase } from '../platform/database/database.ts';
@@ -11,6 +12,7 @@ export interface ActiveItem {
   currency: string;
   /** In minor units; null: of a kind that we cannot rate. */
   price: RatePrice | null;
+  /** Null: it has none, or somebody else feeds it. */
   stripeMeterId: string | null;
   currentPeriod: TimeWindow;
   /** When the price was last read from Stripe. */
@@ -22,6 +24,7 @@ export async function readActiveItems(database: LedgerDatabase, customerId: stri
   const rows = await database
     .selectFrom('subscription_items')
     .selectAll()
+    .select(ownMeter('subscription_items').as('own_meter_id'))
     .where('customer_id', '=', customerId)
     .where('active', '=', true)
     .orderBy('subscription_id')
@@ -35,7 +38,7 @@ export async function readActiveItems(database: LedgerDatabase, customerId: stri
     productName: row.product_name,
     currency: row.currency,
     price: readStoredPrice(row),
-    stripeMeterId: row.stripe_meter_id,
+    stripeMeterId: row.own_meter_id,
     currentPeriod: { start: row.current_period_start, end: row.current_period_end },
     syncedAt: row.synced_at,
   }));

@@ -2,6 +2,7 @@ import { sql } from 'kysely';
 import type { RatePrice } from '../../pricing/rating/rate-price.ts';
 import type { TokenType } from '../../pricing/usage/shape.ts';
 import { CARRY_TO_NEXT_INVOICE } from '../billing/meter-pushes.ts';
+import { ownMeter } from '../catalog/bound-item.ts';
 import { readStoredPrice, type StoredPrice } from '../catalog/stored-price.ts';
 import type { TimeWindow } from '../platform/clock.ts';
 import type { LedgerDatabase } from '../platform/database/database.ts';
@@ -12,6 +13,7 @@ interface StatementItem {
   subscriptionItemId: string;
   priceId: string;
   productName: string;
+  /** Null: it has none, or somebody else feeds it. */
   stripeMeterId: string | null;
   /** Null: of a kind that we cannot rate. */
   price: RatePrice | null;
@@ -63,8 +65,8 @@ export async function readStatementFacts(
   const [items, bindings, missed, late, certificate, hours] = await Promise.all([
     sql<Omit<StatementItem, 'price'> & StoredPrice>`
       select subscription_item_id as "subscriptionItemId", price_id as "priceId", product_name as "productName",
-        stripe_meter_id as "stripeMeterId", unit_amount_decimal, tiers_mode, price_tiers
-      from subscription_items where customer_id = ${customerId}`.execute(database),
+        ${ownMeter('i')} as "stripeMeterId", unit_amount_decimal, tiers_mode, price_tiers
+      from subscription_items i where customer_id = ${customerId}`.execute(database),
     sql<StatementBinding>`
       select stripe_meter_id as "stripeMeterId", model, token_type as "tokenType", feature from meter_bindings
       where stripe_meter_id = any(${of.meterIds}::text[]) order by 1, 2, 3, 4`.execute(database),

@@ -127,7 +127,16 @@ export async function checkStripe(billing: BillingSystem, config: Config, now: D
     `${named.length} of ${catalog.customers.length} customers name their tenant`,
     `Set the metadata ${config.STRIPE_TENANT_METADATA_KEY} on customers, or assign users through the API.`,
   );
-  findings.push(...findDoubleItems(metered));
+  const ourMeters = new Set(bound.map((item) => item.stripeMeterId));
+  const isOurs = (item: BillingSubscriptionItem) => ourMeters.has(item.stripeMeterId);
+  const foreign = new Set(metered.filter((item) => !isOurs(item)).map((item) => item.priceId));
+  if (foreign.size > 0)
+    findings.push({
+      system,
+      verdict: 'good',
+      what: `${foreign.size} metered prices name no model, and are left to whoever feeds them: ${[...foreign].join(', ')}`,
+    });
+  findings.push(...findDoubleItems(metered.filter(isOurs)));
   const legacy = catalog.subscriptionItems.length - metered.length;
   if (legacy > 0) {
     findings.push({
