@@ -1,10 +1,10 @@
-import { isPattern, normalizeDeploymentName } from './deployments.ts';
+import { modelKey, nameKey } from '../usage/names.ts';
+import { isPattern } from './deployments.ts';
 import {
   DEPLOYMENT_TYPES,
   type DeploymentRule,
   nameOfRow,
   normalizeInstant,
-  normalizeModelName,
   PRICE_KINDS,
   PRICE_UNITS,
   type PriceBookData,
@@ -68,7 +68,7 @@ function checkModels({ models }: PriceBookData): PriceProblem[] {
   return models.flatMap(({ model, aliases }) =>
     [model, ...aliases].flatMap((name) => {
       const problem = (message: string) => ({ entry: null, subject: name, field: 'models', message });
-      if (name === '' || name !== normalizeModelName(name)) return [problem('is not in normal form')];
+      if (name === '' || name !== modelKey(name)) return [problem('is not in normal form')];
       if (seen.has(name)) return [problem('is named twice')];
       seen.add(name);
       return [];
@@ -87,7 +87,7 @@ export function checkPriceRow(row: PriceRow, context: PriceContext): PriceProble
       message,
       ...(fix === undefined ? {} : { fix }),
     });
-  if (row.model === '' || row.model !== normalizeModelName(row.model)) add('model', 'is not in normal form');
+  if (row.model === '' || row.model !== modelKey(row.model)) add('model', 'is not in normal form');
   else if (!context.models.has(row.model)) add('model', 'is not listed under models');
   if (!DEPLOYMENT_TYPES.includes(row.deploymentType)) {
     add('deploymentType', 'is unknown', `Use ${DEPLOYMENT_TYPES.join(', ')}.`);
@@ -219,7 +219,7 @@ function checkDeployment(
   const add = (field: keyof DeploymentRule, message: string) =>
     problems.push({ entry: rule, subject: `deployment ${rule.deployment}`, field, message });
   const { deployment, model, deploymentType, region, effectiveFrom } = rule;
-  if (deployment === '' || deployment.length > 256 || deployment !== normalizeDeploymentName(deployment)) {
+  if (deployment === '' || deployment.length > 256 || deployment !== nameKey(deployment)) {
     add('deployment', 'is not in normal form: 1 to 256 characters in lower case, without space around it');
   }
   if (isTwice) add('effectiveFrom', 'overlaps: there is another rule for the same from the same instant on');

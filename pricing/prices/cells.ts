@@ -1,11 +1,10 @@
-import { normalizeDeploymentName } from './deployments.ts';
+import { modelKey, nameKey } from '../usage/names.ts';
 import {
   completeDeploymentRule,
   completePriceRow,
   type DeploymentRule,
   type DeploymentType,
   normalizeInstant,
-  normalizeModelName,
   type PriceKind,
   type PriceRow,
   type PriceRowInput,
@@ -84,7 +83,7 @@ export function rowOfCells(cells: Cells): { row: PriceRow | null; problems: Cell
   const confirmed = readFlag(cells, 'confirmed', problems);
   if (problems.length > 0) return { row: null, problems };
   const given: PriceRowInput = {
-    model: normalizeModelName(cells.model ?? ''),
+    model: modelKey(cells.model ?? ''),
     tokenType: word(cells.tokenType) as PriceKind,
     amount: word(cells.amount),
     effectiveFrom,
@@ -111,10 +110,10 @@ export function ruleOfCells(cells: Cells): { rule: DeploymentRule | null; proble
   const retired = readFlag(cells, 'retired', problems);
   if (problems.length > 0) return { rule: null, problems };
   const rule = completeDeploymentRule({
-    deployment: normalizeDeploymentName(cells.deployment ?? ''),
+    deployment: nameKey(cells.deployment ?? ''),
     effectiveFrom,
     retired,
-    ...ifSet('model', normalizeModelName(cells.model ?? '')),
+    ...ifSet('model', modelKey(cells.model ?? '')),
     ...ifSet('deploymentType', word(cells.deploymentType) as DeploymentType),
     ...ifSet('region', word(cells.region)),
     ...ifSet('note', cells.note ?? ''),

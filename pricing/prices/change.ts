@@ -1,4 +1,5 @@
 import { nearestNames } from '../near-names.ts';
+import { modelKey } from '../usage/names.ts';
 import {
   ABSURD_FIX,
   absurdMessage,
@@ -12,7 +13,6 @@ import {
   type DeploymentRule,
   isSourceKey,
   nameOfRow,
-  normalizeModelName,
   type PriceBookData,
   type PriceRow,
   picoPerUnitOf,
@@ -170,7 +170,7 @@ function mergeModels(book: PriceBookData, change: PriceChange, problems: PricePr
         `is another name of ${canonical}`,
         `Use ${canonical}, or list its other names anew without this one.`,
       );
-    } else if (change.addModels === true && 'amount' in entry && model === normalizeModelName(model)) {
+    } else if (change.addModels === true && 'amount' in entry && model === modelKey(model)) {
       given.set(model, { model, aliases: [] });
       canonicalByName.set(model, model);
     } else {

@@ -1,3 +1,4 @@
+import { nameKey } from '../usage/names.ts';
 import { type DeploymentRule, startOf } from './rows.ts';
 
 /** What is said of one deployment name or pattern over time, the oldest first. */
@@ -47,7 +48,7 @@ export function findDeploymentRule(
   deployment: string,
   at: Date | undefined,
 ): DeploymentRule | null {
-  const name = normalizeDeploymentName(deployment);
+  const name = nameKey(deployment);
   if (name === '') return null;
   const exact = index.byName.get(name);
   const said = exact === undefined ? null : ruleAt(exact, at);
@@ -57,11 +58,6 @@ export function findDeploymentRule(
     if (rule !== null) return rule;
   }
   return null;
-}
-
-/** Azure does not tell deployments apart by case. */
-export function normalizeDeploymentName(name: string): string {
-  return name.trim().toLowerCase();
 }
 
 export function isPattern(deployment: string): boolean {

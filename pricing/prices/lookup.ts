@@ -1,10 +1,10 @@
+import { modelKey } from '../usage/names.ts';
 import { findDeploymentRule } from './deployments.ts';
 import type { PriceBook, PriceEntry, PriceQuery } from './price-book.ts';
 import {
   ANY_REGION,
   type DeploymentRule,
   type DeploymentType,
-  normalizeModelName,
   type PriceKind,
   type PriceRow,
   timelineKeyOf,
@@ -95,7 +95,7 @@ function nameModel(book: PriceBook, query: PriceQuery, rule: DeploymentRule | nu
   }
   // A gateway that sends no model still names the deployment, which often is called after its model. A model
   // that is named but unknown stays unknown: its deployment's name proves nothing.
-  if (normalizeModelName(query.model) !== '' && normalizeModelName(query.model) !== 'unknown') return null;
+  if (modelKey(query.model) !== '' && modelKey(query.model) !== 'unknown') return null;
   const fromDeployment = resolveName(book, query.deployment ?? '');
   if (fromDeployment === null) return null;
   return { ...fromDeployment, notes: ['model_taken_from_deployment_name', ...fromDeployment.notes] };
@@ -107,7 +107,7 @@ function resolveName(book: PriceBook, name: string): Named | null {
   // Usage mostly names models as the book does.
   const asIs = book.canonicalByName.get(name);
   if (asIs !== undefined) return { model: asIs, notes: [] };
-  const normal = normalizeModelName(name);
+  const normal = modelKey(name);
   const exact = book.canonicalByName.get(normal);
   if (exact !== undefined) return { model: exact, notes: [] };
   const family = book.canonicalByName.get(normal.replace(ISO_DATE_SUFFIX, ''));

@@ -200,14 +200,6 @@ export function startOf(entry: { effectiveFrom: string | null }): number {
   return entry.effectiveFrom === null ? Number.NEGATIVE_INFINITY : Date.parse(entry.effectiveFrom);
 }
 
-/** Lower case, without surrounding space and without the provider in front (`azure/gpt-4o`). */
-export function normalizeModelName(name: string): string {
-  return name
-    .trim()
-    .toLowerCase()
-    .replace(/^(?:azure|openai)\//, '');
-}
-
 /** Keys of sources are short plain words. */
 export function isSourceKey(text: string): boolean {
   return /^[A-Za-z0-9][\w .:/@+-]{0,199}$/.test(text);

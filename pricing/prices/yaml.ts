@@ -1,7 +1,8 @@
 import { isAlias, isMap, isScalar, isSeq, LineCounter, type Node, parseDocument, stringify } from 'yaml';
+import { modelKey } from '../usage/names.ts';
 import { type Cells, cellsOfRow, cellsOfRule } from './cells.ts';
 import { emptyPriceFile, type PriceFile, takeRow, takeRule } from './file.ts';
-import { isSourceKey, normalizeModelName, type PriceBookData } from './rows.ts';
+import { isSourceKey, type PriceBookData } from './rows.ts';
 
 const SECTIONS = ['version', 'provider', 'currency', 'sources', 'models', 'deployments', 'prices'];
 
@@ -109,9 +110,9 @@ function readModel(node: unknown, file: PriceFile, line: number): void {
   let isReadable = fields.length > 0;
   for (const { key, value } of fields) {
     const field = isScalar(key) ? key.value : null;
-    if (field === 'model' && isScalar(value)) model = normalizeModelName(String(value.value));
+    if (field === 'model' && isScalar(value)) model = modelKey(String(value.value));
     else if (field === 'aliases' && isSeq(value) && value.items.every((item) => isScalar(item))) {
-      aliases = value.items.map((item) => normalizeModelName(String(item.value)));
+      aliases = value.items.map((item) => modelKey(String(item.value)));
     } else isReadable = isReadable && field === 'aliases' && isEmpty(value);
   }
   if (isReadable && model !== '') file.models.push({ model, aliases });

@@ -1,7 +1,7 @@
 import { findPrice } from '../prices/lookup.ts';
 import type { PriceBook } from '../prices/price-book.ts';
-import { normalizeModelName } from '../prices/rows.ts';
 import { splitAmount } from '../rating/rating.ts';
+import { modelKey } from '../usage/names.ts';
 import { bucketOf, mapBuckets, toDisjointBuckets } from '../usage/tokens.ts';
 import type { UsageGroup } from './answer.ts';
 import { SHARE_DIGITS, type UsageBasis } from './ground.ts';
@@ -47,7 +47,7 @@ export function likeOf({ likeCustomer: like, scale }: QuoteQuestion): LikeCustom
 
 /** Names that mean a model of the book are written as the book does; a dated version stays, and is told. */
 export function modelNameIn(book: PriceBook, model: string): string {
-  const name = normalizeModelName(model);
+  const name = modelKey(model);
   return book.canonicalByName.get(name) ?? name;
 }
 

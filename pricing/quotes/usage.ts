@@ -1,8 +1,9 @@
 import { divideHalfUp, parseDecimal } from '../money.ts';
 import { resolveModel } from '../prices/lookup.ts';
 import type { PriceBook } from '../prices/price-book.ts';
-import { type DeploymentType, normalizeModelName } from '../prices/rows.ts';
+import type { DeploymentType } from '../prices/rows.ts';
 import { splitAmount } from '../rating/rating.ts';
+import { modelKey } from '../usage/names.ts';
 import { emptyBuckets, mapBuckets, sumBuckets, TOKEN_TYPES, type TokenBuckets } from '../usage/tokens.ts';
 
 /** Usage of one kind, as quotes add, change and price it. */
@@ -95,7 +96,7 @@ export function adjustUsage(
 
 /** Whether a swap's `from` means this usage: by the model that both resolve to, or by the very name. */
 export function isSwapSource(entry: QuoteUsage, from: string, book: PriceBook): boolean {
-  if (normalizeModelName(entry.model) === normalizeModelName(from)) return true;
+  if (modelKey(entry.model) === modelKey(from)) return true;
   const wanted = resolveModel(book, { model: from })?.model;
   return wanted !== undefined && resolveModel(book, entry)?.model === wanted;
 }

@@ -1,4 +1,5 @@
-import { DEPLOYMENT_TYPES, normalizeModelName, PRICE_KINDS, type PriceRow } from '../prices/rows.ts';
+import { DEPLOYMENT_TYPES, PRICE_KINDS, type PriceRow } from '../prices/rows.ts';
+import { modelKey } from '../usage/names.ts';
 
 /** The price that a meter of the retail list is. */
 export type RetailTarget = Pick<PriceRow, 'model' | 'deploymentType' | 'region' | 'tokenType'>;
@@ -36,7 +37,7 @@ export function readMeterRow(data: unknown, where: string): RetailMeterRow {
   const meterId = text('meterId').toLowerCase();
   if (!METER_ID.test(meterId)) throw new RangeError(`${where}: meterId must be the GUID of the list`);
   const model = text('model');
-  if (model === '' || model !== normalizeModelName(model)) {
+  if (model === '' || model !== modelKey(model)) {
     throw new RangeError(`${where}: model must be the name of the price book, in lower case`);
   }
   const region = text('region', '*');
