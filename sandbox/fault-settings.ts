@@ -2,6 +2,7 @@ import { z } from 'zod';
 import { AZURE_FAULTS } from './azure/faults.ts';
 import { LATEST_MINUTES } from './azure/late-rows.ts';
 import { NETWORK_FAULTS } from './network-faults.ts';
+import { PARTITION_COUNT } from './openmeter/sink.ts';
 import { LATE_REFUSALS } from './stripe/meter-events.ts';
 
 const percent = z.number().min(0).max(100);
@@ -48,6 +49,21 @@ export const faultSettingsSchema = z
         dedupeMs: milliseconds.nullable(),
         poisonIds: z.array(z.string()),
         staleReadMs: milliseconds,
+        /** 204 goes on and nothing is stored, of some partitions or of all; null: the sink works. */
+        sinkOutage: z
+          .strictObject({
+            kind: z.enum(['standing', 'losing']),
+            partitions: z
+              .array(
+                z
+                  .number()
+                  .int()
+                  .min(0)
+                  .max(PARTITION_COUNT - 1),
+              )
+              .optional(),
+          })
+          .nullable(),
       })
       .partial(),
     stripe: z

@@ -2,6 +2,7 @@ import type { AzureStandIn } from './azure/azure-stand-in.ts';
 import type { SandboxFaultSettings } from './fault-settings.ts';
 import { type NetworkFaultSettings, NetworkFaults, NO_NETWORK_FAULTS } from './network-faults.ts';
 import { NO_FAULTS, type OpenMeterFaults } from './openmeter/faults.ts';
+import type { SinkOutage } from './openmeter/sink.ts';
 import type { OpenMeterStandIn } from './openmeter/stand-in.ts';
 import type { StripeStandIn } from './stripe/stand-in.ts';
 import { NO_WEBHOOK_FAULTS, type WebhookFaultSettings } from './stripe/webhook-faults.ts';
@@ -59,9 +60,12 @@ export class FaultSwitches {
       azure.setFaults(given(own) as Parameters<AzureStandIn['setFaults']>[0]);
     }
     if (settings.openMeter !== undefined) {
-      const { dropEvery, dropPercent, dedupeMs, poisonIds, staleReadMs } = settings.openMeter;
+      const { dropEvery, dropPercent, dedupeMs, poisonIds, staleReadMs, sinkOutage } = settings.openMeter;
       const dropRate = dropPercent === undefined ? undefined : dropPercent / 100;
       openMeter.setFaults(given({ dropEvery, dropRate, poisonIds, staleReadMs }) as Partial<OpenMeterFaults>);
+      if (sinkOutage !== undefined) {
+        openMeter.setSinkOutage(sinkOutage === null ? null : (given(sinkOutage) as SinkOutage));
+      }
       if (dedupeMs !== undefined) openMeter.setDedupe(dedupeMs === null ? null : { windowMs: dedupeMs });
     }
     if (settings.stripe !== undefined) {
@@ -82,7 +86,15 @@ export class FaultSwitches {
     const azure = { next: [], percent: {}, duplicatePercent: 0, lateRows: null, staleReadMs: 0 };
     await this.set({
       azure: { network, clockSkewMs: 0, rowCeiling: 500_000, ...azure },
-      openMeter: { network, clockSkewMs: 0, dropEvery: 0, dropPercent: 0, poisonIds: [], staleReadMs: 0 },
+      openMeter: {
+        network,
+        clockSkewMs: 0,
+        dropEvery: 0,
+        dropPercent: 0,
+        poisonIds: [],
+        staleReadMs: 0,
+        sinkOutage: null,
+      },
       stripe: { network, clockSkewMs: 0, webhooks: NO_WEBHOOK_FAULTS },
     });
     this.#parts.stripe.faults.clear();

@@ -1,5 +1,6 @@
 import type { Customer, CustomerCreate, Meter, MeterCreate } from '@openmeter/sdk';
 import type { QueuedEvent } from './event-store.ts';
+import type { SinkOutage } from './sink.ts';
 import type { Wire } from './wire.ts';
 
 export type WireMeter = Wire<Meter>;
@@ -12,7 +13,8 @@ export type JournalEntry =
   | { at: number; kind: 'events'; events: QueuedEvent[] }
   | { at: number; kind: 'meter'; meter: WireMeter }
   | { at: number; kind: 'customer'; customer: WireCustomer }
-  | { at: number; kind: 'dedupe'; dedupe: { windowMs: number } | null };
+  | { at: number; kind: 'dedupe'; dedupe: { windowMs: number } | null }
+  | { at: number; kind: 'outage'; outage: SinkOutage | null };
 
 const CROCKFORD = '0123456789ABCDEFGHJKMNPQRSTVWXYZ';
 

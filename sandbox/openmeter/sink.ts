@@ -1,7 +1,24 @@
+import { deriveSeed } from '../random.ts';
 import type { EventStore, QueuedEvent } from './event-store.ts';
 
 /** Namespace of everything: self-hosted OpenMeter has one. */
 const NAMESPACE = 'default';
+
+/** Partitions of the topic. OpenMeter's producer takes an event's subject as its key. */
+export const PARTITION_COUNT = 4;
+
+/**
+ * An outage of the sink: 204 goes on, and nothing of these partitions (absent: of all) is stored. `standing`: Kafka keeps
+ * what comes, and all of it is stored in order once the outage is over; `losing`: it never is.
+ */
+export interface SinkOutage {
+  kind: 'standing' | 'losing';
+  partitions?: readonly number[];
+}
+
+export function partitionOf(subject: string): number {
+  return deriveSeed(0, subject) % PARTITION_COUNT;
+}
 
 export interface SinkOptions {
   /** Virtual milliseconds after which a begun buffer is written. OpenMeter: 2,000. */
@@ -26,6 +43,9 @@ export class Sink {
   #bufferStartedAtMs = 0;
   /** Key to the instant until which it is remembered; which is also expiry order until the window is changed. */
   readonly #remembered = new Map<string, number>();
+  #outage: SinkOutage | null = null;
+  /** What Kafka keeps of partitions that nobody reads. */
+  #backlog: QueuedEvent[] = [];
 
   constructor(store: EventStore, options: SinkOptions) {
     this.#store = store;
@@ -36,6 +56,10 @@ export class Sink {
   accept(events: readonly QueuedEvent[], nowMs: number): void {
     this.bringTo(nowMs);
     for (const event of events) {
+      if (this.#isOut(event)) {
+        if (this.#outage?.kind === 'standing') this.#backlog.push(event);
+        continue;
+      }
       if (this.#buffer.length === 0) this.#bufferStartedAtMs = nowMs;
       this.#buffer.push(event);
       if (this.#buffer.length >= this.#options.flushMessageCount) this.#flush(nowMs);
@@ -49,6 +73,18 @@ export class Sink {
     this.#dedupe = dedupe;
     this.#windowChanged = true;
     if (dedupe === null) this.#remembered.clear();
+  }
+
+  /** From now on there is such an outage, or none: then what Kafka has kept is stored first. */
+  setOutage(outage: SinkOutage | null, nowMs: number): void {
+    this.bringTo(nowMs);
+    this.#outage = outage;
+    this.accept(this.#backlog.splice(0), nowMs);
+  }
+
+  #isOut({ subject }: QueuedEvent): boolean {
+    const outage = this.#outage;
+    return outage !== null && (outage.partitions?.includes(partitionOf(subject)) ?? true);
   }
 
   /** Writes the buffer if its time has come. */

@@ -7,7 +7,8 @@
  * times cut to whole seconds; numbers as float64, also those sent as text; sums in float64; half-open
  * intervals; absent empty windows; "" for an absent group-by; meters applied to all history at read time; event
  * lists with one operator a filter and a cursor by (time, id) that loses further copies of the event at a page
- * border; customers with unique keys and subject keys; transport faults, throttling, lost events, stale reads.
+ * border; customers with unique keys and subject keys; transport faults, throttling, lost events, stale reads; outages of
+ * the sink or of some partitions, with what Kafka keeps meanwhile.
  *
  * It does not model: portal tokens, time zones other than UTC, decimal precision, Kafka retention and consumer
  * groups, the order of sums over many shards, drops of events whose data fits no meter, the subjects,
@@ -30,7 +31,7 @@ import { addMeterQueryRoutes } from './meter-query-routes.ts';
 import { addMeterRoutes } from './meter-routes.ts';
 import { MeterStore } from './meter-store.ts';
 import type { JournalEntry } from './resources.ts';
-import { Sink, type SinkOptions } from './sink.ts';
+import { Sink, type SinkOptions, type SinkOutage } from './sink.ts';
 import { answerProblem, Problem } from './wire.ts';
 
 const DAY_MS = 86_400_000;
@@ -45,6 +46,8 @@ export interface OpenMeterStandIn extends StandIn {
   setFaults(faults: Partial<OpenMeterFaults>): void;
   /** From now on ids are remembered for so many virtual milliseconds; null: not at all. */
   setDedupe(dedupe: { windowMs: number } | null): void;
+  /** From now on the sink has such an outage, or none. Not a fault of a request: a replay of the journal has it, too. */
+  setSinkOutage(outage: SinkOutage | null): void;
   /** Prompt plus completion tokens it holds, by subject. */
   tokenTotalBySubject(): Map<string, bigint>;
   /** Every usage event it stored, as often as it counts it; for checks. */
@@ -78,6 +81,7 @@ export function createOpenMeterStandIn(
     if (entry.kind === 'events') sink.accept(entry.events, entry.at);
     else if (entry.kind === 'meter') meters.put(entry.meter);
     else if (entry.kind === 'dedupe') sink.setDedupe(entry.dedupe, entry.at);
+    else if (entry.kind === 'outage') sink.setOutage(entry.outage, entry.at);
     else customers.put(entry.customer);
   };
   for (const entry of journal.takeReplay()) apply(entry);
@@ -137,6 +141,7 @@ export function createOpenMeterStandIn(
     advance: (toMs) => sink.bringTo(toMs),
     setFaults: (changed) => faults.set(changed),
     setDedupe: (dedupe) => record({ at: nowMs(), kind: 'dedupe', dedupe }),
+    setSinkOutage: (outage) => record({ at: nowMs(), kind: 'outage', outage }),
     close: () => journal.close(),
   };
 }

@@ -1,4 +1,5 @@
 import { afterEach, expect, test } from 'vitest';
+import { partitionOf } from '../../sandbox/openmeter/sink.ts';
 import type { OpenMeterStandInOptions } from '../../sandbox/openmeter/stand-in.ts';
 import { type Harness, HOUR_MS, hours, START_MS, startHarness, usageEventBody } from './harness.ts';
 
@@ -114,6 +115,39 @@ test('stale reads show the past of the table', async () => {
   expect((await h.openMeter.findEvents({ eventIds: ['old0', 'new0'], window: hours(0, 1) })).size).toBe(1);
   h.standIn.setFaults({ staleReadMs: 0 });
   expect(await requestsMetered()).toBe(2n);
+});
+
+test('an outage of the sink stores nothing, and everything in order when it is over', async () => {
+  await start({ flushDelayMs: 0, dedupe: { windowMs: 3_600_000 } });
+  h.standIn.setSinkOutage({ kind: 'standing' });
+  await h.openMeter.ingestEvents(bodies(3, 'first'));
+  h.clock.advanceTo(START_MS + 72 * 3_600_000);
+  // Under ids that it has not stored yet: remembered from when they are stored, and not from when they were sent.
+  await h.openMeter.ingestEvents([...bodies(3, 'first'), ...bodies(2, 'then')]);
+  expect(h.standIn.tokenTotal()).toBe(0n);
+  h.standIn.setSinkOutage(null);
+  expect(h.standIn.storedUsageEvents().map(({ id }) => id)).toEqual([
+    'first0',
+    'first1',
+    'first2',
+    'then0',
+    'then1',
+  ]);
+});
+
+test('an outage that loses shows what is sent after it, and may be of one partition alone', async () => {
+  await start({ flushDelayMs: 0 });
+  const other = Array.from({ length: 20 }, (_, index) => `user-${index + 2}`).find(
+    (subject) => partitionOf(subject) !== partitionOf('user-1'),
+  );
+  h.standIn.setSinkOutage({ kind: 'losing', partitions: [partitionOf('user-1')] });
+  await h.openMeter.ingestEvents([
+    usageEventBody({ id: 'lost' }),
+    usageEventBody({ id: 'other', subject: other ?? '' }),
+  ]);
+  h.standIn.setSinkOutage(null);
+  await h.openMeter.ingestEvents([usageEventBody({ id: 'later' })]);
+  expect(h.standIn.storedUsageEvents().map(({ id }) => id)).toEqual(['other', 'later']);
 });
 
 test('totals are counted by subject, exactly, also beyond what a float holds', async () => {

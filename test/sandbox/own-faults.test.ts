@@ -120,6 +120,14 @@ describe('OpenMeter', () => {
     expect(await list()).toBe(1);
   });
 
+  it('answers 204 and stores nothing while its sink is out, and then all of it', async () => {
+    await world.set({ openMeter: { sinkOutage: { kind: 'standing' } } });
+    expect((await world.write('openMeter')).status).toBe(204);
+    expect(await metered()).toBe(0);
+    await world.set({ openMeter: { sinkOutage: null } });
+    expect(await metered()).toBe(7);
+  });
+
   it('refuses a batch for one event in it', async () => {
     await world.set({ openMeter: { poisonIds: ['bad'] } });
     expect((await world.write('openMeter', { id: 'bad' })).status).toBe(400);
