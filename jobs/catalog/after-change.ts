@@ -1,7 +1,6 @@
 import { readDoubleBindings } from '../../src/catalog/billing-places.ts';
 import { readCustomersWithSubjects } from '../../src/catalog/catalog.ts';
 import { releaseQuarantine } from '../../src/catalog/release-held-usage.ts';
-import { UpstreamError } from '../../src/platform/errors.ts';
 import type { JobDependencies } from '../dependencies.ts';
 import { takeUpItems } from '../rescan/take-up-items.ts';
 
@@ -28,13 +27,9 @@ export async function afterCatalogChange(
   return { releasedTokenCount: released + takenUp.tokenCount, problems };
 }
 
-/** OpenMeter's customers only attribute; one that it refuses is a problem to report and stops nothing. */
+/** OpenMeter's customers only attribute; one that it does not take is a problem to report and stops nothing. */
 async function followInOpenMeter(deps: JobDependencies, signal: AbortSignal | undefined): Promise<string[]> {
-  try {
-    await deps.metering.upsertCustomers(await readCustomersWithSubjects(deps.database), signal);
-    return [];
-  } catch (error) {
-    if (!(error instanceof UpstreamError) || !Array.isArray(error.context.refused)) throw error;
-    return [`${error.message}. ${error.fix ?? ''}`.trim()];
-  }
+  const customers = await readCustomersWithSubjects(deps.database);
+  const problems = await deps.metering.upsertCustomers(customers, signal);
+  return problems.map(({ message, fix }) => `${message}. ${fix}`);
 }

@@ -1,19 +1,28 @@
 import type { CustomerPaginatedResponse } from '@openmeter/sdk';
 import { CreateCustomerBody, ListCustomersQueryParams, UpdateCustomerBody } from '@openmeter/sdk/zod';
 import type { Context, Hono } from 'hono';
-import type { CustomerStore } from './customer-store.ts';
+import { breakOnSize, refuseFrozenKeys } from './customer-limits.ts';
+import { type CustomerStore, subjectKeysOf } from './customer-store.ts';
 import type { WireCustomer, WireCustomerCreate } from './resources.ts';
 import { Problem, parseOrRefuse, readJson, type Wire } from './wire.ts';
 
 export interface CustomerDependencies {
   customers: CustomerStore;
   nowMs(): number;
+  /** Real milliseconds that each subject key of a written customer costs; 0: none. */
+  msPerSubjectKey: number;
   /** Journals, then puts. */
   saveCustomer(customer: WireCustomer): void;
 }
 
 /** List, get, create, replace and delete under /api/v1/customers. */
-export function addCustomerRoutes(app: Hono, { customers, nowMs, saveCustomer }: CustomerDependencies): void {
+export function addCustomerRoutes(app: Hono, dependencies: CustomerDependencies): void {
+  const { customers, nowMs, saveCustomer } = dependencies;
+  const takeTime = async (body: WireCustomerCreate) => {
+    const milliseconds = subjectKeysOf(body).length * dependencies.msPerSubjectKey;
+    if (milliseconds > 0) await new Promise((resolve) => setTimeout(resolve, milliseconds));
+  };
+
   app.get('/api/v1/customers', (context) => {
     const query = parseOrRefuse(ListCustomersQueryParams, {
       ...context.req.query(),
@@ -44,7 +53,10 @@ export function addCustomerRoutes(app: Hono, { customers, nowMs, saveCustomer }:
   });
 
   app.post('/api/v1/customers', async (context) => {
-    const customer = customers.make(await readCustomer(context, CreateCustomerBody), nowMs());
+    const body = await readCustomer(context, CreateCustomerBody);
+    await takeTime(body);
+    breakOnSize(body, null);
+    const customer = customers.make(body, nowMs());
     saveCustomer(customer);
     return context.json(customer, 201);
   });
@@ -54,21 +66,28 @@ export function addCustomerRoutes(app: Hono, { customers, nowMs, saveCustomer }:
   );
 
   app.put('/api/v1/customers/:idOrKey', async (context) => {
+    const body = await readCustomer(context, UpdateCustomerBody);
+    await takeTime(body);
     const current = living(customers.get(context.req.param('idOrKey')));
-    const updated = customers.replace(current, await readCustomer(context, UpdateCustomerBody), nowMs());
+    refuseFrozenKeys(body, current);
+    breakOnSize(body, current);
+    const updated = customers.replace(current, body, nowMs());
     saveCustomer(updated);
     return context.json(updated);
   });
 
   app.delete('/api/v1/customers/:idOrKey', (context) => {
     const current = living(customers.get(context.req.param('idOrKey')));
+    if (current.currentSubscriptionId !== undefined) {
+      throw new Problem(400, `customer ${current.id} still have active subscriptions`);
+    }
     saveCustomer({ ...current, deletedAt: new Date(nowMs()).toISOString() });
     return context.body(null, 204);
   });
 }
 
 function living(customer: WireCustomer): WireCustomer {
-  if (customer.deletedAt) throw new Problem(404, `customer ${customer.id} is deleted`);
+  if (customer.deletedAt) throw new Problem(412, `customer is deleted [customer.id=${customer.id}]`);
   return customer;
 }
 

@@ -1,7 +1,7 @@
 import { makeUlid, type WireCustomer, type WireCustomerCreate } from './resources.ts';
 import { Problem } from './wire.ts';
 
-/** Customers; key and subject keys belong to one living customer only. */
+/** Customers. Keys and subject keys share one name space: each belongs to one living customer only. */
 export class CustomerStore {
   readonly #byId = new Map<string, WireCustomer>();
   readonly #idOfKey = new Map<string, string>();
@@ -12,18 +12,27 @@ export class CustomerStore {
     const now = new Date(nowMs).toISOString();
     const id = makeUlid(nowMs, this.#byId.size + 1);
     this.#checkFree(body, id);
-    return { ...body, id, createdAt: now, updatedAt: now };
+    const subjectKeys = subjectKeysOf(body);
+    if (new Set(subjectKeys).size < subjectKeys.length) throw subjectsTaken(subjectKeys);
+    return withoutEmpty({ ...body, id, createdAt: now, updatedAt: now });
   }
 
-  /** Replaces everything but identity. @throws Problem 409 */
+  /** Replaces everything but identity; keys that stay keep their place. @throws Problem 409 */
   replace(current: WireCustomer, body: WireCustomerCreate, nowMs: number): WireCustomer {
     this.#checkFree(body, current.id);
-    return {
+    const wanted = new Set(subjectKeysOf(body));
+    const kept = subjectKeysOf(current).filter((key) => wanted.has(key));
+    for (const key of kept) wanted.delete(key);
+    return withoutEmpty({
       ...body,
+      usageAttribution: { subjectKeys: [...kept, ...wanted] },
+      ...(current.currentSubscriptionId === undefined
+        ? {}
+        : { currentSubscriptionId: current.currentSubscriptionId }),
       id: current.id,
       createdAt: current.createdAt,
       updatedAt: new Date(nowMs).toISOString(),
-    };
+    });
   }
 
   put(customer: WireCustomer): void {
@@ -48,9 +57,9 @@ export class CustomerStore {
     return [...this.#byId.values()].filter((customer) => includeDeleted || !customer.deletedAt);
   }
 
-  /** Who the usage of a subject belongs to: the customer with that key or that subject key. */
+  /** Who the usage of a subject belongs to: the customer with that key, or else with that subject key. */
   withSubject(subject: string): WireCustomer | null {
-    const id = this.#idOfSubject.get(subject) ?? this.#idOfKey.get(subject);
+    const id = this.#idOfKey.get(subject) ?? this.#idOfSubject.get(subject);
     return (id === undefined ? undefined : this.#byId.get(id)) ?? null;
   }
 
@@ -67,22 +76,43 @@ export class CustomerStore {
   }
 
   #checkFree(body: WireCustomerCreate, ownId: string): void {
-    const keyOwner = body.key === undefined ? undefined : this.#idOfKey.get(body.key);
-    if (keyOwner !== undefined && keyOwner !== ownId) {
-      throw new Problem(409, `customer with key ${body.key} already exists`);
-    }
-    for (const subject of subjectKeysOf(body)) {
-      const owner = this.#idOfSubject.get(subject);
-      if (owner !== undefined && owner !== ownId) {
-        throw new Problem(
-          409,
-          `one or more subject keys are already associated with another customer: ${subject}`,
-        );
+    const isForeign = (owner: string | undefined) => owner !== undefined && owner !== ownId;
+    const { key } = body;
+    if (key !== undefined) {
+      if (isForeign(this.#idOfKey.get(key)))
+        throw new Problem(409, `customer key "${key}" is already in use`);
+      const owner = this.#idOfSubject.get(key);
+      if (isForeign(owner)) {
+        throw new Problem(409, `key ${key} overlaps with subject of another customer: ${owner}`);
       }
     }
+    const subjectKeys = subjectKeysOf(body);
+    const isTaken = subjectKeys.some(
+      (subject) => isForeign(this.#idOfSubject.get(subject)) || isForeign(this.#idOfKey.get(subject)),
+    );
+    if (isTaken) throw subjectsTaken(subjectKeys);
   }
 }
 
-function subjectKeysOf(customer: { usageAttribution?: { subjectKeys: string[] } } | undefined): string[] {
+/** It names all keys of the request, and not whose they are. */
+function subjectsTaken(subjectKeys: readonly string[]): Problem {
+  return new Problem(
+    409,
+    `one or multiple subject keys of [${subjectKeys.join(', ')}] are already associated with an different customer`,
+  );
+}
+
+/** Empty metadata and attributions are left out of answers. */
+function withoutEmpty({ metadata, usageAttribution, ...customer }: WireCustomer): WireCustomer {
+  return {
+    ...customer,
+    ...(Object.keys(metadata ?? {}).length === 0 ? {} : { metadata }),
+    ...((usageAttribution?.subjectKeys ?? []).length === 0 ? {} : { usageAttribution }),
+  };
+}
+
+export function subjectKeysOf(
+  customer: { usageAttribution?: { subjectKeys: string[] } } | null | undefined,
+): string[] {
   return customer?.usageAttribution?.subjectKeys ?? [];
 }

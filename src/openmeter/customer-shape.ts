@@ -1,10 +1,18 @@
+import { createHash } from 'node:crypto';
 import type { CustomerReplaceUpdate } from '@openmeter/sdk';
 import { z } from 'zod';
-import { UpstreamError } from '../platform/errors.ts';
 import type { MeteringCustomer } from './port.ts';
 
 const NAME_LENGTH_MAX = 256;
+const KEY_LENGTH_MAX = 256;
+/**
+ * Keys and subject keys of all customers share one name space in OpenMeter, and a user may be called like a customer:
+ * nobody's user id begins so by chance.
+ */
+const KEY_PREFIX = 'tallystick:customer:';
 const STRIPE_METADATA_KEY = 'stripeCustomerId';
+/** By it a customer is found again whose key somebody changed. */
+const ID_METADATA_KEY = 'tallystickCustomerId';
 /** What others may have written on a customer, and an update would erase if it were left out. */
 const FOREIGN_FIELDS = ['description', 'primaryEmail', 'currency', 'billingAddress'];
 
@@ -15,43 +23,81 @@ export const customerAnswer = z.looseObject({
   key: z.string().nullish(),
   metadata: z.record(z.string(), z.string()).nullish(),
   usageAttribution: z.object({ subjectKeys: z.array(z.string()).nullish() }).nullish(),
+  /** While it is there, the subject keys are frozen. */
+  currentSubscriptionId: z.string().nullish(),
   deletedAt: z.string().nullish(),
 });
 export type CustomerAnswer = z.output<typeof customerAnswer>;
 
 export const customerPage = z.object({ totalCount: z.number(), items: z.array(customerAnswer) });
 
+/** What a customer is to be, beside its subject keys. */
+export type CustomerFacts = Omit<MeteringCustomer, 'subjectKeys'>;
+
+/** OpenMeter's key of a customer: before 0.5.0 the customer id itself. */
+export function customerKeyOf(customerId: string): string {
+  const key = `${KEY_PREFIX}${customerId}`;
+  if (key.length <= KEY_LENGTH_MAX) return key;
+  return `${KEY_PREFIX}sha256:${createHash('sha256').update(customerId).digest('hex')}`;
+}
+
+/** The customer id that a customer of OpenMeter carries in its metadata. */
+export function markedCustomerId(customer: CustomerAnswer): string | null {
+  return customer.metadata?.[ID_METADATA_KEY] ?? null;
+}
+
 /**
  * The body that makes `current` (null: nobody yet) into `wanted`. An update replaces a customer as a whole, so
- * what others wrote (address, currency, further metadata) is sent back unchanged.
+ * what others wrote (address, currency, further metadata) is sent back unchanged. The subject keys are always named: a
+ * body without them takes them all away, even where a subscription freezes them.
  */
 export function customerBody(
-  wanted: MeteringCustomer,
+  wanted: CustomerFacts,
   current: CustomerAnswer | null,
   subjectKeys: readonly string[],
+  key: string,
 ): CustomerReplaceUpdate {
-  const foreign = FOREIGN_FIELDS.flatMap((field) => {
-    const value = current?.[field];
-    return value === undefined || value === null ? [] : [[field, value]];
-  });
   const { [STRIPE_METADATA_KEY]: _previous, ...metadata } = current?.metadata ?? {};
   return {
-    ...Object.fromEntries(foreign),
-    key: wanted.customerId,
+    ...foreignFieldsOf(current),
+    key,
     name: nameOf(wanted),
     metadata: {
       ...metadata,
+      [ID_METADATA_KEY]: wanted.customerId,
       ...(wanted.stripeCustomerId === null ? {} : { [STRIPE_METADATA_KEY]: wanted.stripeCustomerId }),
     },
     usageAttribution: { subjectKeys: [...new Set(subjectKeys)] },
   };
 }
 
-export function customerDiffers(wanted: MeteringCustomer, current: CustomerAnswer): boolean {
+/** The body that leaves a customer as it is. */
+export function sameBody(current: CustomerAnswer): CustomerReplaceUpdate {
+  return {
+    ...foreignFieldsOf(current),
+    ...(current.key ? { key: current.key } : {}),
+    name: current.name,
+    metadata: current.metadata ?? {},
+    usageAttribution: { subjectKeys: subjectKeysOf(current) },
+  };
+}
+
+function foreignFieldsOf(current: CustomerAnswer | null): Record<string, unknown> {
+  return Object.fromEntries(
+    FOREIGN_FIELDS.flatMap((field) => {
+      const value = current?.[field];
+      return value === undefined || value === null ? [] : [[field, value]];
+    }),
+  );
+}
+
+/** Whether anything but the subject keys differs. */
+export function factsDiffer(wanted: CustomerFacts, current: CustomerAnswer, key: string): boolean {
   return (
+    current.key !== key ||
     current.name !== nameOf(wanted) ||
-    (current.metadata?.[STRIPE_METADATA_KEY] ?? null) !== wanted.stripeCustomerId ||
-    !sameKeys(subjectKeysOf(current), wanted.subjectKeys)
+    markedCustomerId(current) !== wanted.customerId ||
+    (current.metadata?.[STRIPE_METADATA_KEY] ?? null) !== wanted.stripeCustomerId
   );
 }
 
@@ -60,45 +106,12 @@ export function sameKeys(left: readonly string[], right: readonly string[]): boo
   return leftKeys.size === rightKeys.size && [...leftKeys].every((key) => rightKeys.has(key));
 }
 
-export function subjectKeysOf(customer: CustomerAnswer): string[] {
-  return customer.usageAttribution?.subjectKeys ?? [];
+export function subjectKeysOf(customer: CustomerAnswer | null): string[] {
+  return customer?.usageAttribution?.subjectKeys ?? [];
 }
 
 /** OpenMeter wants 1 to 256 characters; a cut must not halve a character. */
-function nameOf(customer: MeteringCustomer): string {
+function nameOf(customer: CustomerFacts): string {
   const name = customer.name.trim() === '' ? customer.customerId : customer.name;
   return name.slice(0, NAME_LENGTH_MAX).toWellFormed();
-}
-
-/**
- * The refusal of one customer, told so that a person can act: a 409 is a key or subject that somebody else
- * holds, and `ownerOf` knows who held it when the customers were listed.
- */
-export function explainRefusal(
-  error: UpstreamError,
-  wanted: MeteringCustomer,
-  ownerOf: ReadonlyMap<string, CustomerAnswer>,
-): UpstreamError {
-  const { customerId } = wanted;
-  const conflicts = wanted.subjectKeys.flatMap((subject) => {
-    const owner = ownerOf.get(subject);
-    return owner === undefined || owner.key === customerId ? [] : [{ subject, owner: owner.key ?? owner.id }];
-  });
-  const [conflict] = conflicts;
-  const message =
-    conflict === undefined
-      ? `OpenMeter refused customer ${customerId} (${error.statusCode ?? 'no status'})`
-      : `OpenMeter refused customer ${customerId}: subject ${JSON.stringify(conflict.subject)} belongs to customer ${conflict.owner}`;
-  return new UpstreamError(message, {
-    system: 'openmeter',
-    code: 'UPSTREAM_REJECTED',
-    retry: false,
-    statusCode: error.statusCode,
-    context: { ...error.context, customerId, conflicts },
-    cause: error,
-    fix:
-      conflict === undefined
-        ? 'Look at the detail and correct this customer in OpenMeter.'
-        : `Remove the subject from customer ${conflict.owner} in OpenMeter, or assign it there in Tallystick too.`,
-  });
 }

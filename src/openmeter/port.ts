@@ -21,8 +21,13 @@ export interface MeteringSystem {
   queryHourly(meter: MeterSlug, window: TimeWindow, signal?: AbortSignal): Promise<MeterHour[]>;
   /** Creates the meters that are missing; answers what it made, and which existing ones differ from ours. */
   ensureMeters(signal?: AbortSignal): Promise<{ created: MeterSlug[]; different: MeterSlug[] }>;
-  /** Creates or updates customers so that each holds exactly these subject keys. */
-  upsertCustomers(customers: readonly MeteringCustomer[], signal?: AbortSignal): Promise<void>;
+  /**
+   * Creates or updates customers so that each holds exactly these subject keys. What cannot be so is answered, and keeps
+   * no other customer from being written.
+   * @throws UpstreamError UPSTREAM_THROTTLED; UPSTREAM_UNAVAILABLE when nobody can be written (call again: what is done
+   *   already will not differ)
+   */
+  upsertCustomers(customers: readonly MeteringCustomer[], signal?: AbortSignal): Promise<CustomerProblem[]>;
   /** Which of these event ids are stored, and how many times each (2 and more: counted twice). */
   findEvents(
     query: { eventIds: readonly string[]; window: TimeWindow },
@@ -54,9 +59,22 @@ export interface MeterHour extends UsageKey {
 }
 
 export interface MeteringCustomer {
-  /** Our customer id, OpenMeter's `key`. */
+  /** Our customer id; OpenMeter's `key` is made of it. */
   customerId: string;
   name: string;
   stripeCustomerId: string | null;
+  /** None: OpenMeter attributes no usage to this customer, and the ledger alone does. */
   subjectKeys: readonly string[];
+}
+
+/**
+ * Why OpenMeter's customer is not as it should be. `active_subscription`: a subscription in OpenMeter freezes its subject
+ * keys. `name_taken`: another customer there has one of the names. `refused`: OpenMeter judged the customer. `failed`: it
+ * broke on this customer and not on others.
+ */
+export interface CustomerProblem {
+  customerId: string;
+  reason: 'active_subscription' | 'name_taken' | 'refused' | 'failed';
+  message: string;
+  fix: string;
 }
