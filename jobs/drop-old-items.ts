@@ -1,3 +1,4 @@
+import { dropSpentKeys } from '../src/billing/call-keys.ts';
 import { addMs, DAY_MS } from '../src/platform/clock.ts';
 import { dropItemDay, findOldItemDays } from '../src/usage/collection/retention.ts';
 import { readWatermark, rescanWatermarkOf } from '../src/usage/collection/watermarks.ts';
@@ -46,6 +47,7 @@ export async function dropOldItems(deps: JobDependencies, signal?: AbortSignal):
     receivedBefore: retentionStart,
     limit: WEBHOOK_EVENTS_PER_RUN,
   });
+  await dropSpentKeys(deps.database, retentionStart);
   const rescanned = await readWatermark(deps.database, rescanWatermarkOf(deps.source.name));
   // What the next night still looks at must be known, however long the nights were missed.
   if (rescanned === null) return outcome;

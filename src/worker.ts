@@ -2,6 +2,7 @@ import referenceStyle from 'swagger-ui-dist/swagger-ui.css';
 import referenceScript from 'swagger-ui-dist/swagger-ui-bundle.js';
 import manifest from '../package.json' with { type: 'json' };
 import { createWebhookRoutes } from '../webhooks/routes.ts';
+import { createCallKeys } from './billing/call-keys.ts';
 import { systemClock } from './platform/clock.ts';
 import { type Config, loadConfig } from './platform/config.ts';
 import { openLedger } from './platform/database/database.ts';
@@ -90,7 +91,7 @@ async function serve(request: Request, config: WorkerConfig, context: WorkerCont
     applicationName: 'tallystick-worker',
   });
   try {
-    const stripe = createStripe(config);
+    const stripe = createStripe(config, { keys: createCallKeys(database, systemClock) });
     const app = createApp({
       database,
       clock: systemClock,

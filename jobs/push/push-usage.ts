@@ -110,6 +110,7 @@ async function deliver(
             value: push.sentValue,
             identifier: push.identifier,
             timestamp: push.eventTimestamp,
+            spentKeyCount: push.spentKeyCount,
           },
           signal,
         );

@@ -50,6 +50,8 @@ type JournalEntry =
       body: string;
       key: string | null;
     }
+  /** A failure, or a refusal: the answer was kept without an effect of its own. */
+  | { at: number; kind: 'kept'; fingerprint: string; key: string; status: number; text: string }
   | { at: number; kind: 'advance' }
   | { at: number; kind: 'summary_lag'; lagMs: number }
   | { at: number; kind: 'webhook_settled'; eventId: string; url: string };
@@ -190,9 +192,11 @@ export class StripeCore {
     return answer;
   }
 
-  /** Stripe keeps an answered 500 under the key too, and repeats it. */
-  storeFailure(fingerprint: string, key: string, answer: Answer): void {
-    this.#idempotency.store(key, fingerprint, answer, this.#context.clock.nowMs());
+  /** Stripe keeps an answered 500, and a refusal of what it had begun to do, under the key too, and repeats it. */
+  keepFailure(fingerprint: string, key: string, { status, text }: Answer): void {
+    const entry = { at: this.#context.clock.nowMs(), kind: 'kept', fingerprint, key, status, text } as const;
+    this.#journal.append(entry);
+    this.#idempotency.store(key, fingerprint, entry, entry.at);
   }
 
   close(): void {
@@ -221,6 +225,7 @@ export class StripeCore {
     this.#playDue(entry.at);
     if (entry.kind === 'summary_lag') this.#summaryLagMs = entry.lagMs;
     if (entry.kind === 'meter_event') this.#takeMeterEvent(entry);
+    if (entry.kind === 'kept') this.#idempotency.store(entry.key, entry.fingerprint, entry, entry.at);
     if (entry.kind !== 'call') return;
     const endpoint = this.endpoints.get(entry.endpoint);
     if (endpoint === undefined)

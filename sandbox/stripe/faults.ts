@@ -2,11 +2,12 @@ import { createRandom, deriveSeed, type Random } from '../random.ts';
 import type { LateRefusal, MeterEventLoss } from './meter-events.ts';
 
 /**
- * `refuse` 403, `throttle` 429, `fail` 500, `reset_before` and `hang` act before the call takes effect;
+ * `refuse` 403, `reject` 400 with a code of choice (both kept under the idempotency key), `throttle` 429, `fail` 500, `reset_before` and `hang` act before the call takes effect;
  * `fail_after` (500), `reset_after` and `truncate` after it: the caller cannot know that it did.
  */
 export type StripeFaultKind =
   | 'refuse'
+  | 'reject'
   | 'throttle'
   | 'fail'
   | 'reset_before'
@@ -25,6 +26,8 @@ export interface StripeFaultRule {
   rate?: number;
   /** Sent with `throttle` as `Retry-After`. */
   retryAfterSeconds?: number;
+  /** Stripe's code, of `reject`. */
+  code?: string;
 }
 
 /** What goes wrong, switchable while the stand-in runs. */

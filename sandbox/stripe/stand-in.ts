@@ -11,7 +11,8 @@ import type { WebhookFaults } from './webhook-faults.ts';
  * A model of Stripe's metered billing, for the demo, tests and benchmarks. It is no Stripe.
  *
  * It models: API keys; form calls with unknown parameters refused; cursors and `has_more`; expansion of four
- * levels; idempotency keys (24 hours, stored 500s repeated); meter events with identifiers unique for 24
+ * levels; idempotency keys (24 hours, stored refusals and 500s
+ * repeated); meter events with identifiers unique for 24
  * hours, 35 days back and 5 minutes ahead, whole values of at most 15 digits, one call in flight per
  * customer and event name, a rate in real time, events lost after a 2xx when the meter or customer does not
  * exist (told by thin events with at most five samples); `sum`, `count` and `last` meters and event time

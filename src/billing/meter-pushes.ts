@@ -139,6 +139,8 @@ export interface PendingPush {
   deltaTokenCount: bigint;
   eventTimestamp: Date;
   identifier: string;
+  /** Idempotency keys that Stripe keeps a refusal or a failure under. */
+  spentKeyCount: number;
   firstAttemptAt: Date | null;
   lastAttemptAt: Date | null;
   /** Why the invoice that it was planned for may not take it any more; null: it does. */
@@ -155,8 +157,10 @@ export async function readPendingPushes(
   const rows = await database
     .selectFrom('meter_pushes')
     .innerJoin('stripe_meters', 'stripe_meters.stripe_meter_id', 'meter_pushes.stripe_meter_id')
+    .leftJoin('stripe_call_keys', 'stripe_call_keys.intent', 'meter_pushes.identifier')
     .selectAll('meter_pushes')
     .select(['stripe_meters.event_time_window', pushDoubt('meter_pushes', page.now).as('doubt')])
+    .select(sql<number>`coalesce(spent_count, 0)`.as('spent_key_count'))
     .where('meter_pushes.status', '=', 'pending')
     .where('meter_push_id', '>', page.afterId)
     .orderBy('meter_push_id')

@@ -5,6 +5,7 @@ import { type Plan, planVersionAt } from '../../pricing/plans/plan.ts';
 import { perMillionOf } from '../../pricing/plans/price.ts';
 import { planRatesAt } from '../../pricing/plans/rates.ts';
 import type { RatePrice } from '../../pricing/rating/rate-price.ts';
+import { createCallKeys } from '../billing/call-keys.ts';
 import { systemClock } from '../platform/clock.ts';
 import type { Config } from '../platform/config.ts';
 import type { LedgerDatabase } from '../platform/database/database.ts';
@@ -63,7 +64,7 @@ async function runCatalog(
   const json = options.json === true;
   const at = options.at === undefined ? systemClock.now() : readInstant('--at', options.at);
   await frame.withStores(async ({ config, stores }) => {
-    const port = openCatalog(config);
+    const port = openCatalog(config, stores.database);
     const plans = await choosePlans(stores.database, planIds, at);
     const diffs: PlanDiff[] = [];
     // Plans share meters: each is compared with what the one before it left.
@@ -121,9 +122,10 @@ async function choosePlans(database: LedgerDatabase, planIds: readonly string[],
   return plans;
 }
 
-function openCatalog(config: Config): PlanCatalogPort {
+function openCatalog(config: Config, database: LedgerDatabase): PlanCatalogPort {
   const { STRIPE_API_KEY } = config;
-  if (STRIPE_API_KEY !== undefined) return createPlanCatalog({ ...config, STRIPE_API_KEY });
+  const keys = createCallKeys(database, systemClock);
+  if (STRIPE_API_KEY !== undefined) return createPlanCatalog({ ...config, STRIPE_API_KEY }, { keys });
   throw new TallystickError('STRIPE_API_KEY is missing.', {
     code: 'CONFIG',
     retry: false,

@@ -6,6 +6,7 @@ import { createLlmLogSource } from '../azure/llm-log-source.ts';
 import { createRetailPrices } from '../azure/retail-prices.ts';
 import type { UsageSource } from '../azure/source.ts';
 import { createAppMetricsSource } from '../azure/usage-source.ts';
+import { createCallKeys } from '../billing/call-keys.ts';
 import { createOpenMeter } from '../openmeter/client.ts';
 import { seedPlans } from '../plans/seed.ts';
 import { type Clock, systemClock } from '../platform/clock.ts';
@@ -19,6 +20,7 @@ import { readApiSettings } from '../platform/http/dependencies.ts';
 import type { Logger } from '../platform/log.ts';
 import { seedPriceBook } from '../prices/book.ts';
 import { createStatementUrl } from '../statements/links.ts';
+import type { CallKeys } from '../stripe/call-keys.ts';
 import { createStripe } from '../stripe/client.ts';
 import { createRateLimiter } from '../stripe/rate-limiter.ts';
 
@@ -107,10 +109,12 @@ export interface CallPatience {
 /** The three outside systems over their SDKs, as the environment names them. */
 function createOutside(
   config: OutsideConfig,
+  keys: CallKeys,
   patience?: CallPatience,
 ): Pick<JobDependencies, 'source' | 'control' | 'retailPrices' | 'metering' | 'billing' | 'invoicing'> {
   const { CONTROL_SOURCE: control } = config;
   const stripe = createStripe(config, {
+    keys,
     ...(patience === undefined ? {} : { retryPolicy: patience }),
     ...(patience?.isUnpaced === true
       ? {}
@@ -166,10 +170,11 @@ export function createJobDependencies(
   given: { database: LedgerDatabase; log: Logger; clock?: Clock; patience?: CallPatience },
 ): JobDependencies {
   const outsideConfig = requireOutside(config);
+  const clock = given.clock ?? systemClock;
   return {
-    ...createOutside(outsideConfig, given.patience),
+    ...createOutside(outsideConfig, createCallKeys(given.database, clock), given.patience),
     database: given.database,
-    clock: given.clock ?? systemClock,
+    clock,
     log: given.log,
     ...linkStatements(config, given),
     settings: {

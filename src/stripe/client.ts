@@ -1,3 +1,4 @@
+import { type CallKeys, createMemoryKeys } from './call-keys.ts';
 import { readCatalog } from './catalog/catalog.ts';
 import { readCatalogObjects } from './catalog/read-objects.ts';
 import { createInvoiceSystem } from './closing/closing.ts';
@@ -27,6 +28,8 @@ export interface StripeOptions {
   meterEventLimiter?: RateLimiter;
   /** Likewise every other call of `invoicing`, reads included: Stripe counts them apart from meter events. */
   invoicingLimiter?: RateLimiter;
+  /** Where it is kept which idempotency keys are spent; in memory by default, which a process that writes must not rely on. */
+  keys?: CallKeys;
   /** What really sends; the runtime's own sockets by default. */
   fetch?: typeof fetch;
 }
@@ -47,11 +50,13 @@ export function createStripe(config: StripeConfig, options: StripeOptions = {}):
     ...(options.fetch === undefined ? {} : { fetch: options.fetch }),
   });
   const policy: RetryPolicy = { ...DEFAULT_RETRY_POLICY, ...options.retryPolicy };
-  const sender = { stripe, policy, limiter: options.meterEventLimiter };
-  const legacy = new LegacyUsage({ stripe, policy, limiter: options.invoicingLimiter });
+  const keys = options.keys ?? createMemoryKeys();
+  const sender = { stripe, policy, keys, limiter: options.meterEventLimiter };
+  const client = { stripe, policy, keys, limiter: options.invoicingLimiter };
+  const legacy = new LegacyUsage(client);
   const servesLegacyItems = config.STRIPE_LEGACY_USAGE_RECORDS === true;
   return {
-    invoicing: createInvoiceSystem({ stripe, policy, limiter: options.invoicingLimiter }),
+    invoicing: createInvoiceSystem(client),
     readCatalog: (query, signal) => readCatalog(stripe, policy, { ...query, servesLegacyItems }, signal),
     readCatalogObjects: (wanted, query, signal) =>
       readCatalogObjects({ stripe, policy, servesLegacyItems }, wanted, query, signal),

@@ -1,13 +1,12 @@
 import type Stripe from 'stripe';
 import { isTokenType } from '../../pricing/usage/shape.ts';
 import { UpstreamError, ValidationError } from '../platform/errors.ts';
-import { toUpstreamError } from './errors.ts';
+import { type KeyedClient, paced, writeKeyed } from './keyed-writes.ts';
 import { type BillingMeter, type BillingMeterEvent, LEGACY_METER_PREFIX } from './port.ts';
-import type { RateLimiter } from './rate-limiter.ts';
-import { type RetryPolicy, withRetry } from './retry.ts';
+import { withRetry } from './retry.ts';
 
 /** The last version of the API that takes usage records. */
-const LEGACY_API_VERSION = '2025-02-24.acacia';
+const LEGACY = { apiVersion: '2025-02-24.acacia' };
 
 export function isLegacyMeter(meterId: string): boolean {
   return meterId.startsWith(LEGACY_METER_PREFIX);
@@ -35,10 +34,8 @@ export function toLegacyMeter(meterId: string): BillingMeter {
   };
 }
 
-export interface LegacyClient {
+export interface LegacyClient extends KeyedClient {
   stripe: Stripe;
-  policy: RetryPolicy;
-  limiter: RateLimiter | undefined;
 }
 
 /**
@@ -70,7 +67,19 @@ export class LegacyUsage {
     const itemId = await this.#findItem(event.stripeCustomerId, event.eventName, signal);
     const path = `/v1/subscription_items/${encodeURIComponent(itemId)}/usage_records`;
     try {
-      await this.#call('POST', path, parameters, event.identifier, signal);
+      await writeKeyed(
+        this.#client,
+        {
+          action: 'send a usage record',
+          context: { path },
+          intent: event.identifier,
+          content: [path, parameters],
+          ...(event.spentKeyCount === undefined ? {} : { spentCount: event.spentKeyCount }),
+          run: (request) =>
+            this.#client.stripe.rawRequest('POST', path, parameters, { ...request, ...LEGACY }),
+        },
+        signal,
+      );
     } catch (error) {
       // The item may have been exchanged for another one: the next attempt looks again.
       this.#itemIds.delete(keyOf(event.stripeCustomerId, event.eventName));
@@ -89,7 +98,15 @@ export class LegacyUsage {
   ): Promise<{ windowStart: Date; value: bigint }[]> {
     const itemId = await this.#findItem(query.stripeCustomerId, query.stripeMeterId, signal);
     const path = `/v1/subscription_items/${encodeURIComponent(itemId)}/usage_record_summaries`;
-    const answer = (await this.#call('GET', path, { limit: 100 }, undefined, signal)) as unknown as {
+    const { stripe, policy, limiter } = this.#client;
+    const call = { action: 'read usage records', writes: false, context: { path } };
+    const ask = () => stripe.rawRequest('GET', path, { limit: 100 }, LEGACY);
+    const answer = (await withRetry(
+      policy,
+      call,
+      () => paced(limiter, call, ask, signal),
+      signal,
+    )) as unknown as {
       data: { total_usage: number; period: { start: number | null; end: number | null } }[];
     };
     const found = answer.data.find(
@@ -129,36 +146,6 @@ export class LegacyUsage {
     if (itemId === null) throw refused('No item of the customer takes these usage records.');
     this.#itemIds.set(key, itemId);
     return itemId;
-  }
-
-  #call(
-    method: 'GET' | 'POST',
-    path: string,
-    parameters: Record<string, string | number>,
-    identifier: string | undefined,
-    signal: AbortSignal | undefined,
-  ) {
-    const { stripe, policy, limiter } = this.#client;
-    const call = { action: 'send a usage record', writes: method === 'POST', context: { path } };
-    return withRetry(
-      policy,
-      call,
-      async ({ number }) => {
-        await limiter?.take(signal);
-        try {
-          return await stripe.rawRequest(method, path, parameters, {
-            apiVersion: LEGACY_API_VERSION,
-            // A stored 500 is repeated under its key; setting twice is harmless.
-            ...(identifier === undefined
-              ? {}
-              : { idempotencyKey: number === 1 ? identifier : `${identifier}.${crypto.randomUUID()}` }),
-          });
-        } catch (error) {
-          throw toUpstreamError(error, call);
-        }
-      },
-      signal,
-    );
   }
 }
 

@@ -1,26 +1,22 @@
 import type Stripe from 'stripe';
-import { UpstreamError, ValidationError } from '../platform/errors.ts';
-import { isDuplicateMeterEvent, toUpstreamError } from './errors.ts';
+import { ValidationError } from '../platform/errors.ts';
+import { isDuplicateMeterEvent } from './errors.ts';
+import { type KeyedClient, writeKeyed } from './keyed-writes.ts';
 import type { BillingMeterEvent } from './port.ts';
-import type { RateLimiter } from './rate-limiter.ts';
-import { type RetryPolicy, withRetry } from './retry.ts';
 
 /** Stripe cuts nothing: longer values are refused (changelog of 2026-04). */
 const MAX_VALUE_DIGITS = 15;
 const MAX_IDENTIFIER_LENGTH = 100;
 
-export interface MeterEventSender {
+export interface MeterEventSender extends KeyedClient {
   stripe: Stripe;
-  policy: RetryPolicy;
-  limiter: RateLimiter | undefined;
 }
 
 /**
  * Sends one meter event; every attempt first takes a turn from the limiter, if there is one.
  *
- * The event's identifier is what makes a resend harmless. The Idempotency-Key equals it, so that the answer
- * to a request whose own was lost is replayed; only after an answered 5xx, which Stripe would replay too,
- * does the next attempt carry another key.
+ * The event's identifier is what makes a resend harmless, under whichever idempotency key. The key begins with it, up to
+ * a dot, so that an answer that was lost is repeated and reports of errors name the event.
  *
  * @throws ValidationError when the event could never be accepted
  * @throws UpstreamError UPSTREAM_REJECTED, UPSTREAM_THROTTLED, UPSTREAM_UNAVAILABLE
@@ -37,32 +33,26 @@ export async function sendMeterEvent(
     identifier: event.identifier,
     timestamp: Math.floor(event.timestamp.getTime() / 1_000),
   };
-  const call = { action: 'send a meter event', writes: true, context: { identifier: event.identifier } };
-  let idempotencyKey = event.identifier;
-  return withRetry(
-    sender.policy,
-    call,
-    async ({ number, previousError }) => {
-      const previousStatus = previousError?.context.statusCode;
-      if (typeof previousStatus === 'number' && previousStatus >= 500) {
-        idempotencyKey = `${event.identifier}.${number}.${crypto.randomUUID()}`;
-      }
-      await sender.limiter?.take(signal);
-      try {
-        await sender.stripe.billing.meterEvents.create(parameters, { idempotencyKey });
-        return 'delivered';
-      } catch (error) {
-        if (isDuplicateMeterEvent(error)) return 'duplicate';
-        const upstream = toUpstreamError(error, call);
-        // Told when to come back, the others need not find out one by one.
-        if (upstream instanceof UpstreamError && upstream.retryAfterMs !== undefined) {
-          sender.limiter?.pauseFor(upstream.retryAfterMs);
+  return await writeKeyed(
+    sender,
+    {
+      action: 'send a meter event',
+      context: { identifier: event.identifier },
+      intent: event.identifier,
+      content: parameters,
+      ...(event.spentKeyCount === undefined ? {} : { spentCount: event.spentKeyCount }),
+      run: async (request) => {
+        try {
+          await sender.stripe.billing.meterEvents.create(parameters, request);
+          return { outcome: 'delivered' as const };
+        } catch (error) {
+          if (isDuplicateMeterEvent(error)) return { outcome: 'duplicate' as const };
+          throw error;
         }
-        throw upstream;
-      }
+      },
     },
     signal,
-  );
+  ).then(({ outcome }) => outcome);
 }
 
 function validate(event: BillingMeterEvent): void {

@@ -63,6 +63,8 @@ export interface BillingMeterEvent {
   /** Unique for good on our side; Stripe enforces it for 24 hours or longer. At most 100 characters. */
   identifier: string;
   timestamp: Date;
+  /** How many idempotency keys of it are spent (see `CallKeys`), where the caller has read that; absent: it is looked up. */
+  spentKeyCount?: number;
 }
 
 /** One meter event that Stripe answered 2xx and did not count. */

@@ -11,6 +11,7 @@ import type { ScenarioOptions } from '../../sandbox/scenario.ts';
 import type { StripeStandInOptions } from '../../sandbox/stripe/http/options.ts';
 import { createLlmLogSource } from '../../src/azure/llm-log-source.ts';
 import { createAppMetricsSource } from '../../src/azure/usage-source.ts';
+import { createCallKeys } from '../../src/billing/call-keys.ts';
 import { createOpenMeter } from '../../src/openmeter/client.ts';
 import { HOUR_MS } from '../../src/platform/clock.ts';
 import { loadConfig } from '../../src/platform/config.ts';
@@ -115,7 +116,11 @@ export async function openPipeline(options: PipelineOptions = {}): Promise<Pipel
       STRIPE_API_BASE: stripeUrl,
       STRIPE_LEGACY_USAGE_RECORDS: options.legacyUsageRecords === true,
     },
-    { timeoutMs: CALL_TIMEOUT_MS, retryPolicy: { baseDelayMs: 1, attemptCount: 2 } },
+    {
+      timeoutMs: CALL_TIMEOUT_MS,
+      retryPolicy: { baseDelayMs: 1, attemptCount: 2 },
+      keys: createCallKeys(ledger.database, parts.clock),
+    },
   );
   const deps: JobDependencies = {
     database: ledger.database,

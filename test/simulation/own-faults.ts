@@ -6,6 +6,7 @@ import type { Witness } from './witness.ts';
 import type { World } from './world.ts';
 
 const METER_EVENTS = '/v1/billing/meter_events';
+const REFUSAL = 'customer_tax_location_invalid';
 
 const AZURE_OWN_FAULTS: [AzureFault, ...AzureFault[]] = [
   'partial',
@@ -32,6 +33,9 @@ export function createSystems(
     faultChance: () => (weather.stormy ? profile.callFaultChance[name] : 0),
   });
   const losses = new Draws(seed, 'lost pushes');
+  const refusals = new Draws(seed, 'refused finalizations');
+  /** Invoices that somebody has tried to finalize: what is refused the first time is cured the next. */
+  const finalized = new Set<string>();
   openMeter.setFaults({
     staleReadMs: profile.openMeterStaleReadMs,
     dropRate: profile.openMeterDropRate,
@@ -65,7 +69,13 @@ export function createSystems(
     stripe: {
       name: 'stripe',
       answer: async (request) => {
-        const isPush = new URL(request.url).pathname === METER_EVENTS;
+        const { pathname } = new URL(request.url);
+        const isPush = pathname === METER_EVENTS;
+        if (pathname.endsWith('/finalize') && !finalized.has(pathname)) {
+          finalized.add(pathname);
+          const isRefused = refusals.chance(profile.finalizationRefusalChance);
+          if (isRefused) stripe.faults.add({ kind: 'reject', code: REFUSAL, path: pathname, count: 1 });
+        }
         if (isPush && weather.stormy && losses.chance(profile.stripeDropRate))
           stripe.faults.dropNextMeterEvents(1);
         return await stripe.app.fetch(request);
@@ -80,6 +90,7 @@ export function createSystems(
       observe: (request, body, response) => {
         if (new URL(request.url).pathname === METER_EVENTS) witness.sawPush(body, response.status);
         else witness.sawOther('stripe', request, response.status);
+        witness.sawKey(request, response);
       },
     },
   };

@@ -46,6 +46,8 @@ export interface Profile {
   openMeterDedupeMs: number | null;
   stripeSummaryDelayMs: number;
   stripeDropRate: number;
+  /** Invoices whose first finalization is refused, for a reason that is gone at the next. */
+  finalizationRefusalChance: number;
   /** Which meters take the hour's total instead of the difference. */
   hourWindowMeters: 'none' | 'some' | 'all';
   settings: {
@@ -114,6 +116,7 @@ export function drawProfile(seed: number, classes: FaultClasses): Profile {
     outage: draws.chance(0.35) ? drawOutage(draws) : null,
     clockSkewMs: Array.from({ length: 2 }, () => draws.pick([0, 0, -30_000, 30_000])),
     longOutage: draws.chance(0.25),
+    finalizationRefusalChance: draws.pick([0, 0.5]),
   };
 }
 

@@ -30,6 +30,7 @@ export interface SimulationOptions {
 export interface Mutant {
   name: string;
   alterDeps?: (deps: JobDependencies, world: World) => JobDependencies;
+  alterStripe?: (transport: typeof fetch) => typeof fetch;
   runTask?: RunTask;
 }
 
@@ -67,6 +68,7 @@ export async function simulate(options: SimulationOptions): Promise<SimulationRe
     profile,
     connections: options.connections,
     ...(mutant?.alterDeps === undefined ? {} : { alter: mutant.alterDeps }),
+    ...(mutant?.alterStripe === undefined ? {} : { alterStripe: mutant.alterStripe }),
   });
   const play = new Play(world, ledger, mutant?.runTask ?? runTask);
   const uninstall = world.scheduler.timers.install();

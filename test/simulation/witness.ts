@@ -16,6 +16,9 @@ interface SeenEvent {
 /** Events that repeat or offset another one carry a suffix. */
 const USAGE_ID = /^ue_[0-9a-f]{40}$/;
 
+/** Kills and lost answers between a refusal and its being kept in the ledger, of one key. */
+const MOST_REPEATS = 8;
+
 /**
  * Sees every call that reaches an outside system, and speaks up at once when one breaks a promise: an
  * identifier with two values, more billed than was used.
@@ -29,6 +32,7 @@ export class Witness {
   readonly refused = new Map<string, SeenEvent>();
   readonly #bodyOfEvent = new Map<string, string>();
   readonly #bodyOfPush = new Map<string, string>();
+  readonly #repeatsOfRefusal = new Map<string, number>();
   readonly #stripe: StripeStandIn;
   readonly #mostBillable = new Map<string, bigint>();
 
@@ -92,6 +96,16 @@ export class Witness {
     if (pathname.startsWith('/v1/invoice')) return;
     const isWrite = request.method !== 'GET' && !pathname.endsWith('/query');
     if (isWrite && system !== 'azure' && status < 300) this.writeCount += 1;
+  }
+
+  /** A refusal that Stripe keeps must be left behind: a few repeats are the price of kills and of lost answers. */
+  sawKey(request: Request, response: Response): void {
+    const key = request.headers.get('idempotency-key');
+    if (key === null || response.status < 400 || response.headers.get('idempotent-replayed') !== 'true')
+      return;
+    const count = (this.#repeatsOfRefusal.get(key) ?? 0) + 1;
+    this.#repeatsOfRefusal.set(key, count);
+    if (count === MOST_REPEATS) this.report(`key ${key} was used ${count} times after it was refused`);
   }
 
   /** Never more than was used, for each customer, hour and meter, at any instant. */

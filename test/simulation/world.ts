@@ -10,6 +10,7 @@ import { createScenario, type Scenario } from '../../sandbox/scenario.ts';
 import { createStripeStandIn, type StripeStandIn } from '../../sandbox/stripe/stand-in.ts';
 import { VirtualClock } from '../../sandbox/virtual-clock.ts';
 import { createAppMetricsSource } from '../../src/azure/usage-source.ts';
+import { createCallKeys } from '../../src/billing/call-keys.ts';
 import { createOpenMeter } from '../../src/openmeter/client.ts';
 import { MINUTE_MS } from '../../src/platform/clock.ts';
 import { loadConfig } from '../../src/platform/config.ts';
@@ -62,6 +63,8 @@ export interface WorldParts {
   connections: Connections;
   /** A mutant's change of what a worker is given. */
   alter?: (deps: JobDependencies, world: World) => JobDependencies;
+  /** A mutant's change of what goes over the wire to Stripe. */
+  alterStripe?: (transport: typeof fetch) => typeof fetch;
 }
 
 /** The three stand-ins and the workers' dependencies: production code on virtual time, without sockets. */
@@ -156,7 +159,8 @@ export function createWorld(parts: WorldParts): World {
       const billing = createStripe(
         { STRIPE_API_KEY: stripe.apiKey, STRIPE_API_BASE: LOOPBACK },
         {
-          fetch: createTransport(wire, systems.stripe),
+          fetch: (parts.alterStripe ?? ((unaltered) => unaltered))(createTransport(wire, systems.stripe)),
+          keys: createCallKeys(database.database, clock),
           retryPolicy: { random: jitter.random, sleep, attemptCount: 2 },
         },
       );

@@ -71,6 +71,8 @@ export class StripeHttp {
     let lock: string | null = null;
     let answer: Answer & { headers?: Record<string, string> };
     let fault: StripeFaultRule | null = null;
+    /** Set once the endpoint is at work: what it refuses from then on is kept. */
+    let keep: ((refused: Answer) => void) | null = null;
     try {
       this.#authenticate(c);
       this.#admit(endpoint);
@@ -78,6 +80,8 @@ export class StripeHttp {
       const body = c.req.method === 'POST' ? await c.req.text() : (c.req.url.split('?')[1] ?? '');
       const key = c.req.method === 'GET' ? null : (c.req.header('idempotency-key') ?? null);
       fault = faults.take(c.req.path);
+      if (endpoint !== null) checkVersion(c, endpoint);
+      if (key !== null) keep = (kept) => core.keepFailure(fingerprintOf(c, endpoint, body), key, kept);
       const before = fault === null ? null : await this.#failBefore(c, fault);
       if (before !== null) return before;
       const form = readForm(body);
@@ -86,16 +90,14 @@ export class StripeHttp {
         lock = this.#lock(form);
         answer = core.sendMeterEvent(form, body, key, () => faults.drawLoss());
       } else {
-        checkVersion(c, endpoint);
         answer = core.call(`${endpoint.method} ${endpoint.path}`, c.req.param(), form, body, key);
       }
       if (fault?.kind === 'fail_after') answer = FAILURE;
-      if (answer === FAILURE && key !== null) {
-        core.storeFailure(fingerprintOf(c, endpoint, body), key, FAILURE);
-      }
+      if (answer === FAILURE) keep?.(answer);
     } catch (error) {
       if (!(error instanceof StripeRefusal)) throw error;
       answer = toAnswer(error);
+      if (error.isKept) keep?.(answer);
     }
     const leftMs = latencyMs - (performance.now() - startedMs);
     if (leftMs > 0) await delay(leftMs);
@@ -145,6 +147,11 @@ export class StripeHttp {
     switch (fault.kind) {
       case 'refuse':
         throw new StripeRefusal(403, { message: 'This key does not have the required permissions.' });
+      case 'reject':
+        throw new StripeRefusal(400, {
+          code: fault.code ?? 'invalid_state',
+          message: `Not as things are now (${fault.code ?? 'invalid_state'}).`,
+        });
       case 'throttle':
         throw new StripeRefusal(
           429,

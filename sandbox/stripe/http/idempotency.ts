@@ -12,7 +12,7 @@ interface StoredAnswer {
 const WINDOW_MS = DAY_MS;
 const SWEEP_EVERY = 10_000;
 
-/** Stripe repeats the stored answer, a 500 included, to a second call with the same Idempotency-Key. */
+/** Stripe repeats the stored answer, be it a success, a refusal or a 500, to a second call with the same Idempotency-Key. */
 export class IdempotencyStore {
   readonly #answers = new Map<string, StoredAnswer>();
   #untilSweep = SWEEP_EVERY;

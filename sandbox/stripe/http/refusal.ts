@@ -14,6 +14,16 @@ export class StripeRefusal extends Error {
     this.body = { error: { type: 'invalid_request_error', ...error } };
     this.headers = headers;
   }
+
+  /**
+   * Whether the endpoint was at work, so that the answer is kept under the call's idempotency key. Not so when the key of
+   * the account, the rate, a call in flight or the form of the parameters stood in the way.
+   */
+  get isKept(): boolean {
+    const { type, code } = this.body.error;
+    if ([401, 409, 429].includes(this.status) || type === 'idempotency_error') return false;
+    return code?.startsWith('parameter_') !== true;
+  }
 }
 
 export function refuseParameter(param: string, message: string, code = 'parameter_invalid'): StripeRefusal {

@@ -1,5 +1,6 @@
 import type Stripe from 'stripe';
-import { type ClosingClient, read, readPages, write } from './calls.ts';
+import { writeKeyed } from '../keyed-writes.ts';
+import { type ClosingClient, read, readPages } from './calls.ts';
 import { KEY_METADATA_KEY } from './items.ts';
 import { checkCreditNote } from './limits.ts';
 import type { NewCreditNote } from './port.ts';
@@ -31,11 +32,17 @@ export async function createCreditNote(
     signal,
   );
   const parameters = toParameters(note, BigInt(invoice.amount_remaining));
-  const made = await write<Stripe.CreditNote>(
+  const made = await writeKeyed<Stripe.CreditNote>(
     client,
-    { action: 'create a credit note', context, idempotencyKey: note.idempotencyKey },
-    (request) => stripe.creditNotes.create(parameters, request),
-    { find, signal },
+    {
+      action: 'create a credit note',
+      context,
+      intent: note.idempotencyKey,
+      content: parameters,
+      run: (request) => stripe.creditNotes.create(parameters, request),
+      find,
+    },
+    signal,
   );
   return { creditNoteId: made.id };
 }

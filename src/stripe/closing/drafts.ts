@@ -1,7 +1,7 @@
-import { createHash } from 'node:crypto';
 import type Stripe from 'stripe';
 import { UpstreamError } from '../../platform/errors.ts';
-import { type ClosingClient, read, set, write } from './calls.ts';
+import { type KeyedWrite, writeKeyed } from '../keyed-writes.ts';
+import { type ClosingClient, read } from './calls.ts';
 import { isMissing } from './invoice.ts';
 import { checkAnnotation, checkIdempotencyKey } from './limits.ts';
 import type { ClosedDraft, InvoiceAnnotation } from './port.ts';
@@ -67,14 +67,17 @@ export async function finalizeInvoice(
   signal?: AbortSignal,
 ): Promise<'finalized' | ClosedDraft> {
   checkIdempotencyKey(idempotencyKey);
-  const call = { action: 'finalize an invoice', context: { invoice: invoiceId }, idempotencyKey };
+  const parameters: Stripe.InvoiceFinalizeInvoiceParams = { auto_advance: true };
+  const write = {
+    action: 'finalize an invoice',
+    context: { invoice: invoiceId },
+    intent: idempotencyKey,
+    content: [invoiceId, parameters],
+    run: (request: Stripe.RequestOptions) =>
+      client.stripe.invoices.finalizeInvoice(invoiceId, parameters, request),
+  };
   return changeDraft(client, invoiceId, signal, async () => {
-    await write(
-      client,
-      call,
-      (request) => client.stripe.invoices.finalizeInvoice(invoiceId, { auto_advance: true }, request),
-      { signal },
-    );
+    await writeKeyed(client, write, signal);
     return 'finalized' as const;
   });
 }
@@ -89,8 +92,13 @@ function update(
 ): Promise<Stripe.Invoice> {
   return set(
     client,
-    { action, context: { invoice: invoiceId }, idempotencyKey: keyFor(idempotencyKey, parameters) },
-    (request) => client.stripe.invoices.update(invoiceId, parameters, request),
+    {
+      action,
+      context: { invoice: invoiceId },
+      intent: idempotencyKey,
+      content: [invoiceId, parameters],
+      run: (request) => client.stripe.invoices.update(invoiceId, parameters, request),
+    },
     signal,
   );
 }
@@ -114,17 +122,21 @@ function updateLines(
     {
       action: 'describe the lines of an invoice',
       context: { invoice: invoiceId },
-      idempotencyKey: keyFor(idempotencyKey, parameters),
+      intent: idempotencyKey,
+      content: [invoiceId, parameters],
+      run: (request) => client.stripe.invoices.updateLines(invoiceId, parameters, request),
     },
-    (request) => client.stripe.invoices.updateLines(invoiceId, parameters, request),
     signal,
   );
 }
 
-/** One key of ours covers several calls, and Stripe refuses a known key with other content. */
-function keyFor(idempotencyKey: string, parameters: object): string {
-  const digest = createHash('sha256').update(JSON.stringify(parameters)).digest('hex');
-  return `${idempotencyKey}.${digest.slice(0, 16)}`;
+/** An answer that Stripe kept says nothing about what somebody has changed since: it is set once more. */
+function set(
+  client: ClosingClient,
+  write: KeyedWrite<Stripe.Invoice>,
+  signal?: AbortSignal,
+): Promise<Stripe.Invoice> {
+  return writeKeyed(client, { ...write, holds: async () => false }, signal);
 }
 
 /** Where Stripe refuses a change, the invoice itself says whether that is because it is no draft any more. */

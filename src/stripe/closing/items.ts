@@ -1,6 +1,7 @@
 import Stripe from 'stripe';
 import { idOf } from '../invoices.ts';
-import { type ClosingClient, readPages, write } from './calls.ts';
+import { writeKeyed } from '../keyed-writes.ts';
+import { type ClosingClient, readPages } from './calls.ts';
 import { checkInvoiceItem } from './limits.ts';
 import type { BillingInvoiceItem, NewInvoiceItem } from './port.ts';
 
@@ -20,16 +21,18 @@ export async function createInvoiceItem(
   };
   const known = await find();
   if (known !== null) return { invoiceItemId: known.id };
-  const call = {
-    action: 'create an invoice item',
-    context: { customer: item.stripeCustomerId },
-    idempotencyKey: item.idempotencyKey,
-  };
-  const made = await write<Stripe.InvoiceItem>(
+  const parameters = toParameters(item);
+  const made = await writeKeyed<Stripe.InvoiceItem>(
     client,
-    call,
-    (request) => client.stripe.invoiceItems.create(toParameters(item), request),
-    { find, signal },
+    {
+      action: 'create an invoice item',
+      context: { customer: item.stripeCustomerId },
+      intent: item.idempotencyKey,
+      content: parameters,
+      run: (request) => client.stripe.invoiceItems.create(parameters, request),
+      find,
+    },
+    signal,
   );
   return { invoiceItemId: made.id };
 }

@@ -1,5 +1,6 @@
 import type Stripe from 'stripe';
 import type { RatePrice } from '../../../pricing/rating/rate-price.ts';
+import { createMemoryKeys } from '../call-keys.ts';
 import type { StripeConfig, StripeOptions } from '../client.ts';
 import { idOf } from '../invoices.ts';
 import { createRateLimiter, type RateLimiter } from '../rate-limiter.ts';
@@ -108,8 +109,8 @@ export function createPlanCatalog(config: StripeConfig, options: StripeOptions =
   const policy: RetryPolicy = { ...DEFAULT_RETRY_POLICY, ...options.retryPolicy };
   const limiter = createRateLimiter({ callsPerSecond: CALLS_PER_SECOND, burst: BURST });
 
-  const create = <Made extends { id: string }>(call: Omit<ContentCall<Made>, 'policy' | 'limiter'>) =>
-    createOnce({ ...call, policy, limiter });
+  const client = { policy, limiter, keys: options.keys ?? createMemoryKeys() };
+  const create = <Made extends { id: string }>(call: ContentCall<Made>) => createOnce(client, call);
   const change = <Made>(action: string, run: () => Promise<Made>, signal?: AbortSignal): Promise<Made> =>
     withRetry(policy, { action, writes: true }, () => paced(limiter, run, signal), signal);
 

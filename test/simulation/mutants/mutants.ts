@@ -69,6 +69,16 @@ export const MUTANTS: readonly Mutant[] = [
         : runTask(deps, task),
   },
   {
+    name: 'uses a key again that Stripe has refused',
+    alterStripe: (transport) => async (input, init) => {
+      const request = new Request(input, init);
+      const key = request.headers.get('idempotency-key');
+      // The number of spent keys is its last part.
+      if (key !== null) request.headers.set('idempotency-key', key.replace(/\.\d+$/, ''));
+      return await transport(request);
+    },
+  },
+  {
     name: 'trusts 204: settles without reading back',
     alterDeps: (deps) => ({
       ...deps,

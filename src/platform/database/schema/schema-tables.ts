@@ -848,6 +848,13 @@ interface StepRuns {
   step: string;
 }
 
+interface StripeCallKeys {
+  content: string;
+  intent: string;
+  spent_at: Date;
+  spent_count: number;
+}
+
 interface StripeMeters {
   aggregation: string;
   display_name: string;
@@ -1027,6 +1034,7 @@ export interface Ledger {
   statement_users: StatementUsers;
   step_leases: StepLeases;
   step_runs: StepRuns;
+  stripe_call_keys: StripeCallKeys;
   stripe_meters: StripeMeters;
   stripe_reads: StripeReads;
   subjects: Subjects;
