@@ -42,6 +42,8 @@ export interface PipelineSettings {
   priceChangePercent: number;
   /** Days after which single source items go, once all of them is billed; their sums stay. */
   itemRetentionDays: number;
+  /** Users of one customer that OpenMeter gets as subject keys; the ledger alone attributes those of a larger one. */
+  openMeterSubjectsMax: number;
   /** Key of the Stripe customer's metadata that holds the tenant. */
   tenantMetadataKey: string;
   /** Whether drafts are held back until their usage is proven; else Stripe finalizes them by its own clock. */
@@ -73,6 +75,7 @@ export const DEFAULT_SETTINGS: PipelineSettings = {
   stripeDoubtReadsPerDay: 200,
   priceChangePercent: 20,
   itemRetentionDays: 400,
+  openMeterSubjectsMax: 40_000,
   tenantMetadataKey: 'tenant_id',
   closesInvoices: true,
   closeHoldMs: 24 * 3_600_000,

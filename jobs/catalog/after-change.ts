@@ -1,8 +1,8 @@
 import { readDoubleBindings } from '../../src/catalog/billing-places.ts';
-import { readCustomersWithSubjects } from '../../src/catalog/catalog.ts';
 import { releaseQuarantine } from '../../src/catalog/release-held-usage.ts';
 import type { JobDependencies } from '../dependencies.ts';
 import { takeUpItems } from '../rescan/take-up-items.ts';
+import { followInOpenMeter } from './follow-in-openmeter.ts';
 
 /**
  * What every change of the catalog is followed by: usage whose cause of quarantine is gone is taken up, and OpenMeter's
@@ -25,11 +25,4 @@ export async function afterCatalogChange(
     );
   }
   return { releasedTokenCount: released + takenUp.tokenCount, problems };
-}
-
-/** OpenMeter's customers only attribute; one that it does not take is a problem to report and stops nothing. */
-async function followInOpenMeter(deps: JobDependencies, signal: AbortSignal | undefined): Promise<string[]> {
-  const customers = await readCustomersWithSubjects(deps.database);
-  const problems = await deps.metering.upsertCustomers(customers, signal);
-  return problems.map(({ message, fix }) => `${message}. ${fix}`);
 }

@@ -1,3 +1,4 @@
+import { isAttributionDue } from '../../src/catalog/attributions.ts';
 import { findStaleSubscriptions } from '../../src/catalog/billing-places.ts';
 import { storeCatalogChange } from '../../src/catalog/catalog.ts';
 import { readCatalogProgress } from '../../src/catalog/progress.ts';
@@ -14,6 +15,7 @@ import {
 } from '../../src/webhook-events/events.ts';
 import type { JobDependencies } from '../dependencies.ts';
 import { afterCatalogChange } from './after-change.ts';
+import { followInOpenMeter } from './follow-in-openmeter.ts';
 import { identifyCustomers } from './identify-customers.ts';
 import { completeChange } from './read-change.ts';
 import { INVOICES_BACK_MS, syncCatalog } from './sync-catalog.ts';
@@ -135,10 +137,13 @@ async function finish(
   done: { now: Date; objectCount: number; customersChanged: boolean },
   signal: AbortSignal | undefined,
 ): Promise<RefreshOutcome> {
+  // What OpenMeter did not take of a customer is tried again, whether Stripe changed or not.
+  const isDue = !done.customersChanged && (await isAttributionDue(deps.database, done.now));
+  const customersChanged = done.customersChanged || isDue;
   const after =
-    done.objectCount === 0
-      ? { releasedTokenCount: 0n, problems: [] }
-      : await afterCatalogChange(deps, { ...done, actor: ACTOR }, signal);
+    done.objectCount > 0
+      ? await afterCatalogChange(deps, { ...done, customersChanged, actor: ACTOR }, signal)
+      : { releasedTokenCount: 0n, problems: isDue ? await followInOpenMeter(deps, signal) : [] };
   await markProcessed(
     deps.database,
     due.map((event) => event.webhookEventId),

@@ -147,23 +147,3 @@ async function storeInvoices(
           period_start = excluded.period_start, period_end = excluded.period_end, synced_at = excluded.synced_at
       where known.synced_at <= excluded.synced_at`.execute(transaction);
 }
-
-/**
- * Every customer with all subjects that belong to it: what OpenMeter should attribute. Customers without
- * subjects and deleted ones are among them, with none: OpenMeter must let go of what they had.
- */
-export async function readCustomersWithSubjects(
-  database: LedgerDatabase,
-): Promise<{ customerId: string; name: string; stripeCustomerId: string | null; subjectKeys: string[] }[]> {
-  const rows = await sql<{
-    customerId: string;
-    name: string;
-    stripeCustomerId: string | null;
-    subjectKeys: string[];
-  }>`
-    select c.customer_id as "customerId", c.name, c.stripe_customer_id as "stripeCustomerId",
-      coalesce(array_agg(s.subject order by s.subject) filter (where s.subject is not null), '{}') as "subjectKeys"
-    from customers c left join subjects s on s.customer_id = c.customer_id and c.deleted_at is null
-    group by c.customer_id order by c.customer_id`.execute(database);
-  return rows.rows;
-}

@@ -12,6 +12,8 @@ import {
   problems,
   textSchema,
 } from '../platform/http/schemas.ts';
+import { ATTRIBUTION_CHOICES } from './attribution.ts';
+import { ATTRIBUTION_REASONS } from './attributions.ts';
 import { type Customer, getCustomer, listCustomers, putCustomer } from './customers.ts';
 import { releaseQuarantine } from './release-held-usage.ts';
 import { SubjectListSchema, showSubject } from './subject-routes.ts';
@@ -30,6 +32,18 @@ const CustomerSchema = z
     stripeCustomerId: z.string().nullable(),
     currency: z.string().nullable(),
     subjectCount: z.int(),
+    attribution: z
+      .object({
+        choice: z.enum(ATTRIBUTION_CHOICES),
+        by: z.enum(['openmeter', 'ledger']).openapi({
+          description:
+            'openmeter: its customer has all subjects as subject keys, too. Billing goes by the ledger.',
+        }),
+        reason: z.enum(ATTRIBUTION_REASONS).nullable(),
+        detail: z.string().nullable(),
+        since: InstantSchema.nullable(),
+      })
+      .openapi({ description: 'Whether OpenMeter attributes usage to this customer.' }),
     deletedAt: InstantSchema.nullable(),
     syncedAt: InstantSchema,
   })
@@ -47,6 +61,10 @@ const CustomerChangeSchema = z
       .string()
       .regex(/^cus_[A-Za-z0-9_]{1,200}$/, { error: 'must be a Stripe customer id such as cus_123' })
       .nullable(),
+    attribution: z.enum(ATTRIBUTION_CHOICES).optional().openapi({
+      description:
+        'automatic: OpenMeter gets the subjects while they are few enough. ledger: never. Absent: as it is.',
+    }),
   })
   .openapi('CustomerChange');
 
@@ -138,6 +156,13 @@ function showCustomer(customer: Customer) {
     stripeCustomerId: customer.stripeCustomerId,
     currency: customer.currency,
     subjectCount: Number(customer.subjectCount),
+    attribution: {
+      choice: customer.attribution,
+      by: customer.attributionReason === null ? ('openmeter' as const) : ('ledger' as const),
+      reason: customer.attributionReason,
+      detail: customer.attributionDetail,
+      since: customer.attributionSince?.toISOString() ?? null,
+    },
     deletedAt: customer.deletedAt?.toISOString() ?? null,
     syncedAt: customer.syncedAt.toISOString(),
   };

@@ -3,6 +3,8 @@ import { writeAudit } from '../platform/database/audit.ts';
 import { camelRow } from '../platform/database/camel-row.ts';
 import type { LedgerDatabase, LedgerTransaction } from '../platform/database/database.ts';
 import { TallystickError } from '../platform/errors.ts';
+import type { AttributionChoice } from './attribution.ts';
+import { type AttributionReason, followSoon } from './attributions.ts';
 
 export interface Customer {
   customerId: string;
@@ -11,6 +13,12 @@ export interface Customer {
   stripeCustomerId: string | null;
   currency: string | null;
   subjectCount: bigint;
+  /** What a person chose. */
+  attribution: AttributionChoice;
+  /** Why OpenMeter does not have all its subjects; null: it has, or was not told of it yet. */
+  attributionReason: AttributionReason | null;
+  attributionDetail: string | null;
+  attributionSince: Date | null;
   deletedAt: Date | null;
   syncedAt: Date;
 }
@@ -18,7 +26,13 @@ export interface Customer {
 function selectCustomers(database: LedgerDatabase) {
   return database
     .selectFrom('customers')
+    .leftJoin('customer_attributions as told', 'told.customer_id', 'customers.customer_id')
     .selectAll('customers')
+    .select([
+      'told.reason as attribution_reason',
+      'told.detail as attribution_detail',
+      'told.since as attribution_since',
+    ])
     .select(
       sql<bigint>`(select count(*) from subjects where subjects.customer_id = customers.customer_id)`.as(
         'subject_count',
@@ -58,6 +72,8 @@ export interface CustomerChange {
   name: string;
   tenantKey: string | null;
   stripeCustomerId: string | null;
+  /** Absent: it stays. */
+  attribution?: AttributionChoice | undefined;
   /** Who does it, for the audit log. */
   actor: string;
   now: Date;
@@ -77,7 +93,7 @@ export async function putCustomer(
     return await database.transaction().execute(async (transaction) => {
       const before = await transaction
         .selectFrom('customers')
-        .select(['name', 'tenant_key', 'stripe_customer_id'])
+        .select(['name', 'tenant_key', 'stripe_customer_id', 'attribution'])
         .where('customer_id', '=', change.customerId)
         .forUpdate()
         .executeTakeFirst();
@@ -85,6 +101,7 @@ export async function putCustomer(
         name: change.name,
         tenant_key: change.tenantKey,
         stripe_customer_id: change.stripeCustomerId,
+        attribution: change.attribution ?? before?.attribution ?? ('automatic' as const),
       };
       await transaction
         .insertInto('customers')
@@ -97,6 +114,9 @@ export async function putCustomer(
         })
         .onConflict((conflict) => conflict.column('customer_id').doUpdateSet(values))
         .execute();
+      if (values.attribution !== (before?.attribution ?? 'automatic')) {
+        await followSoon(transaction, change.customerId, change.now);
+      }
       await moveTenantSubjects(transaction, change);
       await writeAudit(transaction, {
         actor: change.actor,

@@ -55,6 +55,6 @@ export function failedCustomer(
     customerId,
     reason: 'failed',
     message: `OpenMeter fails on customer ${customerId}, which has ${subjectKeyCount} subject keys (${String(reason)}${detail})`,
-    fix: `${BY_LEDGER} It is tried again; if it has many users, let the ledger attribute it for good (PUT /v1/customers/${customerId}, "attribution": "ledger") or lower OPENMETER_SUBJECT_KEYS_MAX.`,
+    fix: `${BY_LEDGER} It is tried again; if it has many users, let the ledger attribute it for good (PUT /v1/customers/${customerId}, "attribution": "ledger") or lower OPENMETER_SUBJECTS_MAX.`,
   };
 }

@@ -82,6 +82,8 @@ const variablesSchema = z.object({
   PRICE_CHANGE_PERCENT: integer(0, 1_000).default(20),
   OPENMETER_URL: url.optional(),
   OPENMETER_API_KEY: z.string().min(1).optional(),
+  // Its message of a customer was seen to pass with 40,000 subject keys, and to be too large with 50,000.
+  OPENMETER_SUBJECTS_MAX: integer(0, 45_000).default(40_000),
   // Several while one is exchanged for another, newest first.
   OPENMETER_WEBHOOK_SECRET: svixSecrets.optional(),
   STRIPE_API_KEY: z.string().min(1).optional(),

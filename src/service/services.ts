@@ -191,6 +191,7 @@ export function createJobDependencies(
       stripeReadsPerDay: config.STRIPE_READ_BUDGET_PER_DAY,
       stripeDoubtReadsPerDay: config.STRIPE_DOUBT_READ_BUDGET_PER_DAY,
       priceChangePercent: config.PRICE_CHANGE_PERCENT,
+      openMeterSubjectsMax: config.OPENMETER_SUBJECTS_MAX,
       tenantMetadataKey: config.STRIPE_TENANT_METADATA_KEY,
       closesInvoices: config.CLOSE_INVOICES,
       closeHoldMs: config.CLOSE_HOLD_HOURS,

@@ -41,7 +41,7 @@ export function addStatusCommand(program: Command, frame: CommandFrame): void {
       frame.withStores(async ({ config, stores }) => {
         const now = systemClock.now();
         const status = await readStatusReport(stores.database, now);
-        const { webhooks, doubleBindings } = status;
+        const { webhooks, doubleBindings, attributions } = status;
         print(options.json === true, { asOf: now.toISOString(), ...status }, () => {
           const watermarks = status.watermarks.map((mark) => {
             const ageMinutes = Math.floor((now.getTime() - mark.position.getTime()) / 60_000);
@@ -65,6 +65,10 @@ export function addStatusCommand(program: Command, frame: CommandFrame): void {
             ...doubleBindings.map(
               (double) =>
                 `BILLED TWICE  ${double.customerId}, meter ${double.eventName}: items ${double.subscriptionItemIds.join(', ')}; ${groupDigits(double.heldTokenCount)} tokens are held until one is gone`,
+            ),
+            ...attributions.map(
+              ({ reason, customerCount, customerIds }) =>
+                `by ledger     ${customerCount} customers (${reason}): ${customerIds.join(', ')}${customerCount > 10n ? ', …' : ''}`,
             ),
             ...status.queues.map((queue) => describeQueue(queue, now)),
             ...status.leases.map(

@@ -129,6 +129,11 @@ function pipelineMetrics(
         value: tokenCount,
       })),
     ),
+    gauge(
+      'customers_by_ledger',
+      'Customers whose users OpenMeter does not all have, by reason.',
+      status.attributions.map(({ reason, customerCount }) => ({ labels: { reason }, value: customerCount })),
+    ),
     gauge('open_drifts', 'Differences between the ledger and OpenMeter that are not resolved.', [
       { value: status.openDriftCount },
     ]),

@@ -1,4 +1,5 @@
 import { createRoute, z } from '@hono/zod-openapi';
+import { AttributionSummarySchema, showAttributionSummary } from '../catalog/attribution-summary.ts';
 import type { DoubleBinding } from '../catalog/billing-places.ts';
 import { CloseStateSchema } from '../closing/schemas.ts';
 import type { CloseTotals } from '../closing/totals.ts';
@@ -108,6 +109,10 @@ const PipelineStatusSchema = z
         description:
           'Meters that two or more active items of a customer would bill, each all of its usage. Nothing is pushed to them until one item is gone.',
       }),
+    attributions: z.array(AttributionSummarySchema).openapi({
+      description:
+        'Customers whose users OpenMeter does not all have as subject keys; billing goes by the ledger.',
+    }),
     openDriftCount: CountSchema,
     closes: z.object({
       states: z.array(z.object({ state: CloseStateSchema, count: CountSchema, oldestAt: InstantSchema })),
@@ -203,6 +208,7 @@ export function addStatusRoutes(api: Api, dependencies: ApiDependencies): void {
           oldestDueSeconds: due.oldestDueAt === null ? 0 : secondsBetween(due.oldestDueAt, now),
         },
         doubleBindings: status.doubleBindings.map(showDoubleBinding),
+        attributions: status.attributions.map(showAttributionSummary),
         openDriftCount: String(status.openDriftCount),
         closes: showCloseTotals(status.closes),
         costs: {

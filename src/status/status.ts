@@ -1,4 +1,5 @@
 import { sql } from 'kysely';
+import { type AttributionSummary, readAttributionSummary } from '../catalog/attribution-summary.ts';
 import { type DoubleBinding, readDoubleBindings } from '../catalog/billing-places.ts';
 import { type CloseTotals, readCloseTotals } from '../closing/totals.ts';
 import { readUnknownCosts, type UnknownModelCost } from '../costs/queries.ts';
@@ -44,6 +45,8 @@ export async function readPipelineStatus(database: LedgerDatabase): Promise<Pipe
 export interface StatusReport extends PipelineStatus {
   webhooks: { dueCount: bigint; oldestDueAt: Date | null };
   doubleBindings: DoubleBinding[];
+  /** Customers whose users OpenMeter does not all have. */
+  attributions: AttributionSummary[];
 }
 
 export async function readStatusReport(database: LedgerDatabase, now: Date): Promise<StatusReport> {
@@ -76,6 +79,7 @@ async function selectStatusReport(snapshot: LedgerSnapshot, now: Date): Promise<
     ...(await selectPipelineStatus(snapshot)),
     webhooks: await readDueWebhooks(snapshot),
     doubleBindings: await readDoubleBindings(snapshot, now),
+    attributions: await readAttributionSummary(snapshot),
   };
 }
 

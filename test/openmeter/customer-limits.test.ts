@@ -68,7 +68,7 @@ test('a customer on which OpenMeter breaks is told by name and number, and the o
       reason: 'failed',
       message:
         'OpenMeter fails on customer a, which has 50000 subject keys (500: failed to publish customer event: Broker: Message size too large)',
-      fix: expect.stringContaining('OPENMETER_SUBJECT_KEYS_MAX'),
+      fix: expect.stringContaining('OPENMETER_SUBJECTS_MAX'),
     },
   ]);
   expect((await send(h, 'GET', '')).body.totalCount).toBe(13);

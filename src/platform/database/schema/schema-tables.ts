@@ -258,7 +258,17 @@ interface CreditProposals {
   token_count: bigint;
 }
 
+interface CustomerAttributions {
+  attempt_count: Generated<number>;
+  customer_id: string;
+  detail: string | null;
+  reason: 'chosen' | 'too_many_subjects' | 'active_subscription' | 'name_taken' | 'refused' | 'failed' | null;
+  retry_at: Date | null;
+  since: Date;
+}
+
 interface Customers {
+  attribution: Generated<'automatic' | 'ledger'>;
   currency: string | null;
   customer_id: string;
   deleted_at: Date | null;
@@ -989,6 +999,7 @@ export interface Ledger {
   cost_days_due: CostDaysDue;
   cost_subjects_due: CostSubjectsDue;
   credit_proposals: CreditProposals;
+  customer_attributions: CustomerAttributions;
   customers: Customers;
   daily_costs: DailyCosts;
   drifts: Drifts;
