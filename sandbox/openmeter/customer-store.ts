@@ -1,4 +1,5 @@
-import { makeUlid, type WireCustomer, type WireCustomerCreate } from './resources.ts';
+import type { WireCustomer, WireCustomerCreate } from './resources.ts';
+import { makeUlid } from './ulid.ts';
 import { Problem } from './wire.ts';
 
 /** Customers. Keys and subject keys share one name space: each belongs to one living customer only. */

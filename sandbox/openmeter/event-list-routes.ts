@@ -79,20 +79,20 @@ export function addEventListRoutes(app: Hono, dependencies: EventListDependencie
       filter.id?.$in ?? null,
     )
       .filter((event) => tests.every((test) => test(event)))
-      // Strictly after (time, id): further copies of the cursor's own event are lost here, as in OpenMeter.
+      // By row and not by event, so that copies of one event are not lost at the border of a page.
       .filter(
         (event) =>
           cursor === null ||
           sortBy(event) < cursor.seconds ||
-          (sortBy(event) === cursor.seconds && event.id < cursor.id),
+          (sortBy(event) === cursor.seconds && event.storeRowId < cursor.storeRowId),
       )
       .sort((left, right) => compareNewestFirst(left, right, sortBy))
       .slice(0, query.limit);
-    const last = found.at(-1);
+    const last = found.length < query.limit ? undefined : found.at(-1);
     const page: Wire<IngestedEventCursorPaginatedResponse> = {
       items: found.map((event) => toWire(event, dependencies)),
-      // Given with every page that has items, also the last one.
-      ...(last === undefined ? {} : { nextCursor: printCursor(last) }),
+      // With full pages only.
+      ...(last === undefined ? {} : { nextCursor: printCursor(last, sortBy) }),
     };
     return context.json(page);
   });
@@ -138,19 +138,19 @@ function compareNewestFirst(
   right: StoredEvent,
   sortBy: (event: StoredEvent) => number,
 ): number {
-  return sortBy(right) - sortBy(left) || (left.id < right.id ? 1 : left.id > right.id ? -1 : 0);
+  return sortBy(right) - sortBy(left) || (left.storeRowId < right.storeRowId ? 1 : -1);
 }
 
-function printCursor(event: StoredEvent): string {
-  return Buffer.from(`${printSeconds(event.timeSeconds)},${event.id}`).toString('base64url');
+function printCursor(event: StoredEvent, sortBy: (event: StoredEvent) => number): string {
+  return Buffer.from(`${printSeconds(sortBy(event))},${event.storeRowId}`).toString('base64url');
 }
 
-function readCursor(cursor: string): { seconds: number; id: string } {
+function readCursor(cursor: string): { seconds: number; storeRowId: string } {
   const text = Buffer.from(cursor, 'base64url').toString('utf8');
   const comma = text.indexOf(',');
   const seconds = Date.parse(text.slice(0, comma)) / 1000;
   if (comma < 0 || Number.isNaN(seconds)) throw new Problem(400, 'cursor is not valid');
-  return { seconds, id: text.slice(comma + 1) };
+  return { seconds, storeRowId: text.slice(comma + 1) };
 }
 
 function toWire(event: StoredEvent, { meters, customers }: EventListDependencies): Wire<IngestedEvent> {

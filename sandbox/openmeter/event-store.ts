@@ -1,5 +1,6 @@
 import { USAGE_EVENT_TYPE } from '../../src/openmeter/port.ts';
 import { compileJsonPath, type JsonPath, parseFloat64, textAt } from './json-path.ts';
+import { makeUlid } from './ulid.ts';
 
 const HOUR_SECONDS = 3_600;
 
@@ -16,6 +17,8 @@ export interface QueuedEvent {
 
 export interface StoredEvent extends QueuedEvent {
   storedAtMs: number;
+  /** Of its row in the table: a ULID, later rows have greater ones. */
+  storeRowId: string;
 }
 
 /** Events of one type and hour, with each property read out of the JSON once and kept as a column. */
@@ -64,7 +67,11 @@ export class EventStore {
   readonly #byId = new Map<string, StoredEvent[]>();
   readonly #tokensOfSubject = new Map<string, bigint>();
 
-  add(event: StoredEvent): void {
+  #rowCount = 0;
+
+  add(queued: QueuedEvent, storedAtMs: number): void {
+    this.#rowCount += 1;
+    const event: StoredEvent = { ...queued, storedAtMs, storeRowId: makeUlid(storedAtMs, this.#rowCount) };
     const hour = Math.floor(event.timeSeconds / HOUR_SECONDS);
     const hours = getOrMake(this.#hoursOfType, event.type, () => new Map<number, HourBucket>());
     getOrMake(hours, hour, () => new HourBucket()).events.push(event);

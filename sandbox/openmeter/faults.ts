@@ -35,6 +35,8 @@ export interface OpenMeterFaults {
   dropRate: number;
   /** Events with these ids make their whole batch a 400. */
   poisonIds: string[];
+  /** Events with these ids make their whole batch a 500. */
+  faultyIds: string[];
   /** Queries and lists see only what was stored this many virtual milliseconds ago or earlier. */
   staleReadMs: number;
 }
@@ -47,6 +49,7 @@ export const NO_FAULTS: OpenMeterFaults = {
   dropEvery: 0,
   dropRate: 0,
   poisonIds: [],
+  faultyIds: [],
   staleReadMs: 0,
 };
 

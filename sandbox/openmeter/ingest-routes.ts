@@ -7,14 +7,22 @@ import { Problem, readJson, type Wire } from './wire.ts';
 export interface IngestDependencies {
   nowMs(): number;
   poisonIds(): readonly string[];
+  faultyIds(): readonly string[];
   /** Journals and queues; called once for a request, when every event of it is good. */
   acceptEvents(events: QueuedEvent[]): void;
 }
 
 const RFC_3339 = /^\d{4}-\d{2}-\d{2}[Tt ]\d{2}:\d{2}:\d{2}(?:\.\d+)?(?:[Zz]|[+-]\d{2}:\d{2})$/;
 const REQUIRED = ['id', 'source', 'specversion', 'type', 'subject'] as const;
+/** CloudEvents allows letters and digits in the name of an attribute, and no more. */
+const ATTRIBUTE_NAME = /^[A-Za-z0-9]+$/;
+/** What OpenMeter's Kafka producer takes as one message. */
+const EVENT_BYTES_MAX = 1_000_000;
 
-/** POST /api/v1/events. All events of a request or none; 204 says queued. */
+/**
+ * POST /api/v1/events. 204 says queued: all events of a request, or none of them when one is refused. Only an event
+ * that is too large for Kafka is found on the way there: those before it in its request are queued, and it is a 500.
+ */
 export function addIngestRoutes(app: Hono, dependencies: IngestDependencies): void {
   app.post('/api/v1/events', async (context) => {
     const contentType = context.req.header('content-type') ?? '';
@@ -26,9 +34,21 @@ export function addIngestRoutes(app: Hono, dependencies: IngestDependencies): vo
       if (poison.includes(queued.id)) throw new Problem(400, `events[${index}]: event is invalid`);
       return queued;
     });
-    dependencies.acceptEvents(events);
+    const faulty = dependencies.faultyIds();
+    if (events.some((event) => faulty.includes(event.id))) throw new Problem(500, 'internal error');
+    const tooLarge = findTooLarge(body, Number(context.req.header('content-length') ?? Infinity));
+    const queued = tooLarge === -1 ? events : events.slice(0, tooLarge);
+    // Kafka knows no time before 1970; what has one is lost after its 204.
+    dependencies.acceptEvents(queued.filter((event) => event.timeSeconds >= 0));
+    if (tooLarge !== -1) throw new Problem(500, 'producing kafka message: Broker: Message size too large');
     return context.body(null, 204);
   });
+}
+
+/** Place of the first event that Kafka does not take, or -1. */
+function findTooLarge(body: readonly unknown[], requestBytes: number): number {
+  if (requestBytes <= EVENT_BYTES_MAX) return -1;
+  return body.findIndex((event) => Buffer.byteLength(JSON.stringify(event)) > EVENT_BYTES_MAX);
 }
 
 /** The content type decides the form, and is compared by exact string: a charset already makes it a 400. */
@@ -59,6 +79,16 @@ function validate(body: unknown, index: number, ingestedAtMs: number): QueuedEve
   for (const name of REQUIRED) {
     if (typeof event[name] !== 'string') throw new Problem(400, `events[${index}]: ${name} is required`);
   }
+  if (event.specversion !== '1.0') {
+    throw new Problem(400, `events[${index}]: unknown specversion: ${event.specversion}`);
+  }
+  const badName = Object.keys(event).find((name) => !ATTRIBUTE_NAME.test(name));
+  if (badName !== undefined) {
+    throw new Problem(400, `events[${index}]: invalid attribute name: ${JSON.stringify(badName)}`);
+  }
+  if (typeof event.data === 'object' && event.data !== null && holdsNull(event.data)) {
+    throw new Problem(400, `events[${index}].data: value is not nullable`);
+  }
   if (
     event.time !== undefined &&
     event.time !== null &&
@@ -85,4 +115,8 @@ function validate(body: unknown, index: number, ingestedAtMs: number): QueuedEve
     ingestedAtMs,
     data: data ?? null,
   };
+}
+
+function holdsNull(value: object): boolean {
+  return Object.values(value).some((item) => item === null || (typeof item === 'object' && holdsNull(item)));
 }

@@ -59,7 +59,7 @@ function answerQuery(context: Context, input: QueryInput, dependencies: MeterQue
   const query = toMeterQuery(meter, input, dependencies);
   const rows = runMeterQuery(dependencies.freshStore(), query);
   if (context.req.header('accept') === 'text/csv') {
-    return context.body(toCsv(query, rows, dependencies.customers), 200, {
+    return context.body(toCsv(query, rows), 200, {
       'Content-Type': 'text/csv',
       'Content-Disposition': `attachment; filename="${meter.slug}.csv"`,
     });
@@ -139,27 +139,15 @@ function toWireRow(query: MeterQuery, row: QueryRow): Wire<MeterQueryResult>['da
   };
 }
 
-function toCsv(query: MeterQuery, rows: readonly QueryRow[], customers: CustomerStore): string {
+function toCsv(query: MeterQuery, rows: readonly QueryRow[]): string {
   const names = query.groupBy.filter((name) => name !== 'subject');
-  const header = [
-    'window_start',
-    'window_end',
-    'subject',
-    'customer_name',
-    'customer_email',
-    ...names,
-    'value',
-  ];
+  const header = ['window_start', 'window_end', 'subject', ...names, 'value'];
   const lines = rows.map((row) => {
     const labels = new Map(query.groupBy.map((name, index) => [name, row.labels[index] ?? '']));
-    const subject = labels.get('subject');
-    const customer = subject === undefined ? null : customers.withSubject(subject);
     return [
       printSeconds(row.windowStartSeconds),
       printSeconds(row.windowEndSeconds),
-      subject ?? '',
-      customer?.name ?? '',
-      customer?.primaryEmail ?? '',
+      labels.get('subject') ?? '',
       ...names.map((name) => labels.get(name) ?? ''),
       row.value.toFixed(6),
     ];

@@ -2,7 +2,7 @@ import { CreateMeterBody, ListMetersQueryParams, UpdateMeterBody } from '@openme
 import type { Hono } from 'hono';
 import { checkGroupBy, type MeterStore } from './meter-store.ts';
 import type { WireMeter, WireMeterCreate } from './resources.ts';
-import { Problem, parseOrRefuse, readJson } from './wire.ts';
+import { Problem, parseOrRefuse, readJson, refuseNul } from './wire.ts';
 
 export interface MeterDependencies {
   meters: MeterStore;
@@ -23,7 +23,7 @@ export function addMeterRoutes(app: Hono, { meters, nowMs, saveMeter }: MeterDep
   });
 
   app.post('/api/v1/meters', async (context) => {
-    const body = await readJson(context);
+    const body = refuseNul(await readJson(context));
     parseOrRefuse(CreateMeterBody, body);
     const given = body as WireMeterCreate;
     // Read before the checks: the schema coerces, and an absent text would pass as "undefined".
@@ -32,14 +32,18 @@ export function addMeterRoutes(app: Hono, { meters, nowMs, saveMeter }: MeterDep
     }
     const meter = meters.make(given, nowMs());
     saveMeter(meter);
-    return context.json(meter, 201);
+    // Its own description says 201.
+    return context.json(meter, 200);
   });
 
   app.get('/api/v1/meters/:idOrSlug', (context) => context.json(meters.get(context.req.param('idOrSlug'))));
 
   app.put('/api/v1/meters/:idOrSlug', async (context) => {
     const meter = meters.get(context.req.param('idOrSlug'));
-    const { name, description, metadata, groupBy } = parseOrRefuse(UpdateMeterBody, await readJson(context));
+    const { name, description, metadata, groupBy } = parseOrRefuse(
+      UpdateMeterBody,
+      refuseNul(await readJson(context)),
+    );
     checkGroupBy(groupBy);
     const updated: WireMeter = { ...meter, updatedAt: new Date(nowMs()).toISOString() };
     if (name !== undefined) updated.name = name;

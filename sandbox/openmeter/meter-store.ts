@@ -1,5 +1,6 @@
 import { compileJsonPath } from './json-path.ts';
-import { makeUlid, type WireMeter, type WireMeterCreate } from './resources.ts';
+import type { WireMeter, WireMeterCreate } from './resources.ts';
+import { makeUlid } from './ulid.ts';
 import { Problem } from './wire.ts';
 
 const GROUP_BY_NAME = /^[A-Za-z_][A-Za-z0-9_]*$/;
@@ -24,6 +25,8 @@ export class MeterStore {
       ...body,
       id: makeUlid(nowMs, this.#byId.size + 1),
       name: body.name ?? body.slug,
+      metadata: body.metadata ?? null,
+      annotations: null,
       createdAt: now,
       updatedAt: now,
     };

@@ -104,7 +104,7 @@ export class Sink {
         if (this.#remembered.has(key)) continue;
         this.#remembered.set(key, storedAtMs + this.#dedupe.windowMs);
       }
-      this.#store.add({ ...event, storedAtMs });
+      this.#store.add(event, storedAtMs);
     }
   }
 

@@ -6,10 +6,10 @@
  * first writer wins, inside a window or not at all; one bad event refuses its whole batch; exact content types;
  * times cut to whole seconds; numbers as float64, also those sent as text; sums in float64; half-open
  * intervals; absent empty windows; "" for an absent group-by; meters applied to all history at read time; event
- * lists with one operator a filter and a cursor by (time, id) that loses further copies of the event at a page
- * border; customers whose keys and subject keys share one name space, are frozen by a subscription, and break the server
- * when they are many; transport faults, throttling, lost events, stale reads; outages of the sink or of some partitions,
- * with what Kafka keeps meanwhile.
+ * lists with one operator a filter and a cursor by (time, row), with full pages only; events that are lost (before
+ * 1970) or a 500 (above 1 MB); customers whose keys and subject keys share one name space, are frozen by a subscription,
+ * and break the server when they are many; transport faults, throttling, lost events, stale reads; outages of the sink
+ * or of some partitions, with what Kafka keeps meanwhile.
  *
  * It does not model: portal tokens, time zones other than UTC, decimal precision, Kafka retention and consumer
  * groups, the order of sums over many shards, drops of events whose data fits no meter, the subjects,
@@ -31,8 +31,9 @@ import { addIngestRoutes } from './ingest-routes.ts';
 import { addMeterQueryRoutes } from './meter-query-routes.ts';
 import { addMeterRoutes } from './meter-routes.ts';
 import { MeterStore } from './meter-store.ts';
-import { type JournalEntry, makeUlid, type WireCustomer } from './resources.ts';
+import type { JournalEntry, WireCustomer } from './resources.ts';
 import { Sink, type SinkOptions, type SinkOutage } from './sink.ts';
+import { makeUlid } from './ulid.ts';
 import { answerProblem, Problem } from './wire.ts';
 
 const DAY_MS = 86_400_000;
@@ -119,6 +120,7 @@ export function createOpenMeterStandIn(
   addIngestRoutes(app, {
     nowMs,
     poisonIds: () => faults.current.poisonIds,
+    faultyIds: () => faults.current.faultyIds,
     // What gets lost is decided before the journal is written, so that a replay loses the same.
     acceptEvents: (events) =>
       record({ at: nowMs(), kind: 'events', events: events.filter(() => !faults.losesNextEvent()) }),

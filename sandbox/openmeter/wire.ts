@@ -67,6 +67,14 @@ export async function readJson(context: Context): Promise<unknown> {
   }
 }
 
+/** What goes into a row of Postgres there: a NUL anywhere in it is an error of the database. @throws Problem 500 */
+export function refuseNul(body: unknown): unknown {
+  if (JSON.stringify(body).includes('\\u0000')) {
+    throw new Problem(500, 'pq: invalid byte sequence for encoding "UTF8": 0x00');
+  }
+  return body;
+}
+
 /** Checks input by one of the SDK's own schemas. @throws Problem 400 naming the first wrong field */
 export function parseOrRefuse<Schema extends z.ZodType>(schema: Schema, input: unknown): z.output<Schema> {
   const parsed = schema.safeParse(input);

@@ -75,6 +75,10 @@ test.each([
   ['no id', { id: undefined }],
   ['no specversion', { specversion: undefined }],
   ['a foreign datacontenttype', { datacontenttype: 'text/xml' }],
+  ['an older specversion', { specversion: '0.3' }],
+  ['an attribute with an underscore', { tenant_id: 'a' }],
+  ['null inside data', { data: { model: null } }],
+  ['null deep inside data', { data: { tags: [{ model: null }] } }],
 ])('the server refuses a batch for %s and stores none of it', async (_, change) => {
   const good = usageEventBody({ id: 'good' });
   const bad = JSON.stringify({ ...JSON.parse(good), id: 'bad', ...change });
@@ -82,6 +86,31 @@ test.each([
   expect(answer.status).toBe(400);
   expect(answer.headers.get('content-type')).toBe('application/problem+json');
   expect(h.standIn.tokenTotal()).toBe(0n);
+});
+
+test('an event from before 1970 is lost after its 204', async () => {
+  await h.openMeter.ingestEvents([
+    usageEventBody({ id: 'first', time: '1970-01-01T00:00:00Z' }),
+    usageEventBody({ id: 'before', time: '1969-12-31T23:59:59Z' }),
+    usageEventBody({ id: 'now' }),
+  ]);
+  h.clock.advanceTo(h.clock.nowMs() + 1);
+  expect(h.standIn.storedUsageEvents().map((event) => event.id)).toEqual(['first', 'now']);
+});
+
+test('an event above 1 MB is a 500, after those before it were queued', async () => {
+  const giant = usageEventBody({ id: 'giant', data: { padding: 'x'.repeat(1_000_000) } });
+  const batch = [usageEventBody({ id: 'a' }), giant, usageEventBody({ id: 'b' })];
+  await expect(h.connect({ attemptCount: 1 }).ingestEvents(batch)).rejects.toMatchObject({
+    code: 'UPSTREAM_UNAVAILABLE',
+    statusCode: 500,
+    outcomeUnknown: true,
+  });
+  expect(h.standIn.storedUsageEvents().map((event) => event.id)).toEqual(['a']);
+  // It is the event that counts, not the request.
+  const halves = ['c', 'd'].map((id) => usageEventBody({ id, data: { padding: 'x'.repeat(900_000) } }));
+  await h.openMeter.ingestEvents(halves);
+  expect(h.standIn.storedUsageEvents()).toHaveLength(3);
 });
 
 test('the content type is compared as a whole string', async () => {

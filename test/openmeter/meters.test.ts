@@ -62,11 +62,11 @@ test.each([
     groupBy: { model: '$.model', feature: '$.feature', deployment: '$.deployment', region: '$.region' },
   };
   expect((await send('DELETE', `/${slug}`)).status).toBe(204);
-  expect((await send('POST', '', { ...ours, ...change })).status).toBe(201);
+  expect((await send('POST', '', { ...ours, ...change })).status).toBe(200);
   expect(await h.openMeter.ensureMeters()).toEqual({ created: [], different: [slug] });
   expect((await send('DELETE', `/${slug}`)).status).toBe(204);
   // One more group-by than ours changes nothing we ask for.
-  expect((await send('POST', '', ours)).status).toBe(201);
+  expect((await send('POST', '', ours)).status).toBe(200);
   expect(await h.openMeter.ensureMeters()).toEqual({ created: [], different: [] });
 });
 
@@ -88,8 +88,17 @@ test.each([
   ['a group-by that is no path', { slug: 'x', groupBy: { model: 'model' } }, 400],
 ])('the stand-in refuses a meter with %s', async (_, change, status) => {
   const meter = { slug: 'used', aggregation: 'SUM', eventType: 'x', valueProperty: '$.a' };
-  expect((await send('POST', '', meter)).status).toBe(201);
+  expect((await send('POST', '', meter)).status).toBe(200);
   expect((await send('POST', '', { ...meter, ...change })).status).toBe(status);
+});
+
+test('a new meter is answered with 200, whatever its description says, and with null for what nobody gave', async () => {
+  const meter = { slug: 'used', aggregation: 'SUM', eventType: 'x', valueProperty: '$.a' };
+  const made = await send('POST', '', meter);
+  expect(made).toMatchObject({ status: 200, body: { metadata: null, annotations: null } });
+  expect((await send('GET', '/used')).body).toEqual(made.body);
+  expect((await send('POST', '', { ...meter, slug: 'nul', name: 'a\u0000b' })).status).toBe(500);
+  expect((await send('GET', '/nul')).status).toBe(404);
 });
 
 test('a meter is found by id, updated in what may change, and gone when deleted', async () => {
