@@ -61,7 +61,9 @@ function findFault(
   if (tokenCount > TOKEN_COUNT_LIMIT || requestCount > TOKEN_COUNT_LIMIT) return 'absurd_count';
   if (row.eventTime === null || Number.isNaN(row.eventTime.getTime())) return 'no_time';
   const ageMs = row.ingestedAt.getTime() - row.eventTime.getTime();
-  if (ageMs < -AHEAD_LIMIT_MS || ageMs > BEHIND_LIMIT_MS) return 'absurd_time';
+  // OpenMeter says 204 to an event from before 1970, and it is never seen there.
+  const isBefore1970 = row.eventTime.getTime() < 0;
+  if (isBefore1970 || ageMs < -AHEAD_LIMIT_MS || ageMs > BEHIND_LIMIT_MS) return 'absurd_time';
   if (row.subject.trim() === '') return 'no_subject';
   if (row.model.trim() === '') return 'no_model';
   if (someDimension(row, (text) => text.length > DIMENSION_LENGTH_LIMIT)) return 'dimension_too_long';

@@ -7,7 +7,8 @@ import {
 } from '../../src/usage/events/usage-events.ts';
 import type { JobDependencies } from '../dependencies.ts';
 import { isIntact } from './check-body.ts';
-import { EventSender, type SendableEvent } from './event-sender.ts';
+import type { SendableEvent } from './doubted-parts.ts';
+import { EventSender } from './event-sender.ts';
 import { repairEvent } from './repair-event.ts';
 
 /**
@@ -26,7 +27,8 @@ export interface IngestOutcome {
 /**
  * Step 2: sends the outbox to OpenMeter, several batches at a time. A refused batch is halved until the
  * poison event is alone, and only that one is quarantined. Sent is not stored: step 3 reads back.
- * @throws UpstreamError when OpenMeter is throttling, down, or refuses everything; unsent events stay pending
+ * @throws UpstreamError when OpenMeter is throttling, down, refuses everything, or answers some events with 500 that
+ *   nothing explains; unsent events stay pending
  */
 export async function ingestEvents(deps: JobDependencies, signal?: AbortSignal): Promise<IngestOutcome> {
   const outcome: IngestOutcome = { sentCount: 0, quarantinedCount: 0, repairedCount: 0 };
@@ -53,12 +55,10 @@ export async function ingestEvents(deps: JobDependencies, signal?: AbortSignal):
     }
   };
   await Promise.all(Array.from({ length: ingestConcurrency }, send));
-  if (failure !== null || signal?.aborted === true) {
-    await releaseEvents(deps.database, sender.heldIds);
-    if (failure !== null) throw failure;
-  } else {
-    await sender.finish();
-  }
+  if (failure === null && signal?.aborted !== true) await sender.finish();
+  await releaseEvents(deps.database, sender.heldIds);
+  failure ??= sender.unexplained;
+  if (failure !== null) throw failure;
   return outcome;
 }
 

@@ -53,6 +53,11 @@ describe('a damaged event of the outbox', () => {
       'of other counts',
       { body: (body: string) => body.replace('"prompt_tokens":"100"', '"prompt_tokens":"900"') },
     ],
+    [
+      'of another specversion',
+      { body: (body: string) => body.replace('"specversion":"1.0"', '"specversion":"1.1"') },
+    ],
+    ['with an attribute too many', { body: (body: string) => body.replace('{', '{"tenant_id":"a",') }],
     ['whose row was changed', { prompt_token_count: 900n, subject: 'user-00002' }],
     ['that is JSON and nothing else', { body: () => 'null' }],
   ])('%s is made anew from its source items before it is sent', async (_, changes) => {

@@ -1,3 +1,4 @@
+import { sql } from 'kysely';
 import { afterEach, describe, expect, it } from 'vitest';
 import { HOUR_MS } from '../../src/platform/clock.ts';
 import { readStepRuns } from '../../src/status/step-runs.ts';
@@ -64,7 +65,7 @@ describe('sending usage events', () => {
 
   it('does not count an event twice whose answer was lost after it was stored', async () => {
     await collectEvents(30);
-    pipeline.openMeter.setFaults({ next: ['reset-after-commit', 'error-after-commit'], appliesTo: 'ingest' });
+    pipeline.openMeter.setFaults({ next: ['error-after-commit', 'reset-after-commit'], appliesTo: 'ingest' });
     await expect(pipeline.run('ingest-events')).rejects.toMatchObject({
       code: 'UPSTREAM_UNAVAILABLE',
       outcomeUnknown: true,
@@ -193,6 +194,98 @@ describe('sending usage events', () => {
       const ids = await collectEvents(3);
       pipeline.openMeter.setFaults({ poisonIds: ids });
       expect((await pipeline.run('ingest-events'))['ingest-events']).toMatchObject({ quarantinedCount: 3 });
+    });
+  });
+
+  describe('when OpenMeter answers 500', () => {
+    /** Makes stored bodies larger than Kafka's messages, which none that we make is. */
+    const grow = async (ids: readonly string[], byteCount: number) => {
+      for (const id of ids) {
+        await sql`update usage_events set body = replace(body, '"data":{', ${`"data":{"padding":"${'x'.repeat(byteCount)}",`})
+                  where usage_event_id = ${id}`.execute(pipeline.deps.database);
+      }
+    };
+
+    it.each([
+      ['one', [17], 40],
+      ['the oldest, in a batch of its own', [0], 1],
+      ['some, side by side', [20, 21, 22], 10],
+    ])(
+      'sets an event that is too large aside, alone, and the rest goes on (%s)',
+      async (_, places, batch) => {
+        const ids = await collectEvents(40, {
+          settings: { ingestBatchSize: batch },
+          openMeter: { dedupe: null },
+        });
+        const giants = places.map((place) => ids[place] ?? '');
+        await grow(giants, 1_000_000);
+        expect((await pipeline.run('ingest-events'))['ingest-events']).toMatchObject({
+          sentCount: 40 - giants.length,
+          quarantinedCount: giants.length,
+        });
+        const held = await pipeline.deps.database
+          .selectFrom('usage_events')
+          .select(['usage_event_id', 'quarantine_reason'])
+          .where('status', '=', 'quarantined')
+          .orderBy('usage_event_id')
+          .execute();
+        expect(held).toEqual(
+          [...giants].sort().map((id) => ({ usage_event_id: id, quarantine_reason: 'refused_by_openmeter' })),
+        );
+        // Nothing was sent twice, although nothing there knows an id again.
+        await pipeline.tick(2);
+        await pipeline.tick(2);
+        const sound = BigInt(40 - giants.length) * 120n;
+        expect(await balance(pipeline)).toMatchObject({ metered: sound, billed: sound, due: 0n, drift: 0n });
+      },
+    );
+
+    it('sends a large event that Kafka takes', async () => {
+      const ids = await collectEvents(5);
+      await grow(ids.slice(1, 3), 600_000);
+      expect((await pipeline.run('ingest-events'))['ingest-events']).toMatchObject({
+        sentCount: 5,
+        quarantinedCount: 0,
+      });
+    });
+
+    it('does not tell an event that is too large from an outage while nothing else is accepted', async () => {
+      const ids = await collectEvents(1);
+      await grow(ids, 1_000_000);
+      await expect(pipeline.run('ingest-events')).rejects.toMatchObject({ statusCode: 500 });
+      expect(await statuses()).toEqual({ pending: 1 });
+      pipeline.traffic.inject(makeCall({ hour: 3 }));
+      pipeline.advance(2);
+      const { 'ingest-events': outcome } = await pipeline.run('collect-usage', 'ingest-events');
+      expect(outcome).toMatchObject({ sentCount: 1, quarantinedCount: 1 });
+    });
+
+    it('halves a batch for one event that nothing explains, sends the rest, and says which it is', async () => {
+      const ids = await collectEvents(60);
+      pipeline.openMeter.setFaults({ faultyIds: [ids[9] ?? ''] });
+      await expect(pipeline.run('ingest-events')).rejects.toMatchObject({
+        code: 'UPSTREAM_UNAVAILABLE',
+        retry: true,
+        context: { usageEventIds: [ids[9]] },
+        message: expect.stringContaining(ids[9] ?? ''),
+      });
+      expect(await statuses()).toEqual({ sent: 59, pending: 1 });
+      pipeline.openMeter.setFaults({ faultyIds: [] });
+      expect((await pipeline.run('ingest-events'))['ingest-events']).toMatchObject({ sentCount: 1 });
+      await pipeline.tick(2);
+      await pipeline.tick(2);
+      expect(await balance(pipeline)).toMatchObject({ billed: 60n * 120n, due: 0n, drift: 0n });
+    });
+
+    it('in an outage sends hardly more than once what it has', async () => {
+      await collectEvents(59, { settings: { ingestBatchSize: 50 } });
+      pipeline.openMeter.setFaults({ rates: { 'error-before-commit': 1 }, appliesTo: 'ingest' });
+      await expect(pipeline.run('ingest-events')).rejects.toMatchObject({ statusCode: 500 });
+      expect(await statuses()).toEqual({ pending: 59 });
+      // The batch, three of its events, and three of the newest, each tried twice.
+      expect(ingestCalls().length).toBe(2 * (1 + 3 + 3));
+      pipeline.openMeter.setFaults({ rates: {} });
+      expect((await pipeline.run('ingest-events'))['ingest-events']).toMatchObject({ sentCount: 59 });
     });
   });
 

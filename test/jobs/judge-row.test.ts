@@ -54,6 +54,11 @@ describe('a source row', () => {
     ['no time', { eventTime: null }, 'no_time'],
     ['an invalid time', { eventTime: new Date(Number.NaN) }, 'no_time'],
     ['the year 1970', { eventTime: new Date(0) }, 'absurd_time'],
+    [
+      'a time before 1970, though its source is no younger',
+      { eventTime: new Date(-1), ingestedAt: new Date(0) },
+      'absurd_time',
+    ],
     ['the year 2100', { eventTime: new Date('2100-01-01T00:00:00Z') }, 'absurd_time'],
     ['no subject', { subject: '' }, 'no_subject'],
     ['blanks for a subject', { subject: ' \t' }, 'no_subject'],
