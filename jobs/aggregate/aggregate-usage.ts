@@ -1,4 +1,3 @@
-import { METER_SLUGS, type MeterHour, type MeterSlug } from '../../src/openmeter/port.ts';
 import { addMs, HOUR_MS, type TimeWindow } from '../../src/platform/clock.ts';
 import { type TallystickError, toTallystickError } from '../../src/platform/errors.ts';
 import { commitSettlement } from '../../src/usage/hours/hourly-usage.ts';
@@ -6,6 +5,7 @@ import { type DueHour, findDueHours, sumSentEvents } from '../../src/usage/hours
 import type { JobDependencies } from '../dependencies.ts';
 import { compareHours } from './compare-hours.ts';
 import { divideAtBoundaries } from './divide-hours.ts';
+import { readMeters } from './read-meters.ts';
 
 /** Hours looked up at once; the rest waits for the next round of the same run. */
 const DUE_LIMIT = 240;
@@ -101,17 +101,8 @@ function halve({ hours }: Run): Run[] {
 
 async function settleRun(deps: JobDependencies, run: Run, signal: AbortSignal | undefined) {
   const hours = run.hours.map((hour) => hour.windowStart);
-  const wanted = new Set(hours.map((hour) => hour.getTime()));
-  const [ledger, ...answers] = await Promise.all([
-    sumSentEvents(deps.database, hours),
-    ...METER_SLUGS.map((slug) => deps.metering.queryHourly(slug, run.window, signal)),
-  ]);
-  const metered = new Map<MeterSlug, MeterHour[]>(
-    METER_SLUGS.map((slug, index) => [
-      slug,
-      (answers[index] ?? []).filter((row) => wanted.has(row.windowStart.getTime())),
-    ]),
-  );
+  const ledger = await sumSentEvents(deps.database, hours);
+  const metered = await readMeters(deps.metering, { ledger, window: run.window, hours }, signal);
   const comparison = compareHours(ledger, metered);
   if (comparison.drifts.length > 0) {
     deps.log.warn(

@@ -8,7 +8,7 @@ import {
   type MeterSlug,
   usageKeyText,
 } from '../../pricing/usage/shape.ts';
-import { bucketsOf, TOKEN_TYPES } from '../../pricing/usage/tokens.ts';
+import { bucketsOf, countFormerly, TOKEN_TYPES } from '../../pricing/usage/tokens.ts';
 import type { MeterHour } from '../../src/openmeter/port.ts';
 import { WHOLE_HOUR } from '../../src/usage/hours/hour-parts.ts';
 import type { MeterDrift, SettledActivity, SettledUsage } from '../../src/usage/hours/hourly-usage.ts';
@@ -51,7 +51,7 @@ export function compareHours(
       comparison.drifts.push(...drifts);
       continue;
     }
-    const buckets = bucketsOf(figures);
+    const buckets = bucketsOf(countFormerly(figures));
     for (const tokenType of TOKEN_TYPES)
       comparison.usage.push({ ...place, ...WHOLE_HOUR, tokenType, tokenCount: buckets[tokenType] });
     comparison.activity.push({ ...place, ...activityOf(figures) });

@@ -1,5 +1,5 @@
 import { byFigure, keyOf, usageKeyText } from '../../pricing/usage/shape.ts';
-import { bucketsOf, TOKEN_TYPES } from '../../pricing/usage/tokens.ts';
+import { bucketsOf, countFormerly, TOKEN_TYPES } from '../../pricing/usage/tokens.ts';
 import type { LedgerDatabase } from '../../src/platform/database/database.ts';
 import {
   type HourPart,
@@ -80,7 +80,7 @@ function settlePart(row: SettledUsage, part: HourPart, minutes: readonly MinuteF
     ({ minute }) => minute >= part.partStartMinute && minute < part.partEndMinute,
   );
   const buckets = bucketsOf(
-    byFigure((figure) => inside.reduce((total, { figures }) => total + figures[figure], 0n)),
+    countFormerly(byFigure((figure) => inside.reduce((total, { figures }) => total + figures[figure], 0n))),
   );
   return TOKEN_TYPES.map((tokenType) => ({
     windowStart: row.windowStart,

@@ -6,7 +6,7 @@ import {
   releaseEvents,
 } from '../../src/usage/events/usage-events.ts';
 import type { JobDependencies } from '../dependencies.ts';
-import { isIntact } from './check-body.ts';
+import { bodyWithAllFigures, isIntact } from './check-body.ts';
 import {
   type DoubtedPart,
   DoubtedParts,
@@ -143,7 +143,7 @@ export class EventSender {
     const { database, metering, clock } = this.#deps;
     try {
       await metering.ingestEvents(
-        part.map((event) => event.body),
+        part.map((event) => bodyWithAllFigures(event.body)),
         this.#signal,
       );
     } catch (error) {

@@ -1,8 +1,8 @@
-import { METER_SLUGS, type MeterSlug } from '../../src/openmeter/port.ts';
 import { findSourceDifferences, markHoursReconciled } from '../../src/reconciliation/reconciled-hours.ts';
 import { type DueHour, sumSentEvents } from '../../src/usage/hours/settlements.ts';
 import { groupIntoRuns } from '../aggregate/aggregate-usage.ts';
 import { compareHours } from '../aggregate/compare-hours.ts';
+import { readMeters } from '../aggregate/read-meters.ts';
 import type { JobDependencies } from '../dependencies.ts';
 
 export interface RecheckOutcome {
@@ -27,16 +27,8 @@ export async function recheckHours(
   for (const run of groupIntoRuns(hours, deps.settings.settleRowLimit)) {
     signal?.throwIfAborted();
     const starts = run.hours.map((hour) => hour.windowStart);
-    const wanted = new Set(starts.map((start) => start.getTime()));
     const ledger = await sumSentEvents(deps.database, starts);
-    const metered = new Map<MeterSlug, Awaited<ReturnType<typeof deps.metering.queryHourly>>>();
-    for (const slug of METER_SLUGS) {
-      const rows = await deps.metering.queryHourly(slug, run.window, signal);
-      metered.set(
-        slug,
-        rows.filter((row) => wanted.has(row.windowStart.getTime())),
-      );
-    }
+    const metered = await readMeters(deps.metering, { ledger, window: run.window, hours: starts }, signal);
     const { drifts } = compareHours(ledger, metered);
     const differing = new Set(drifts.map((drift) => drift.windowStart.getTime()));
     if (differing.size > 0) {

@@ -67,7 +67,14 @@ function toGivenUsage(usage: readonly GivenUsage[], book: PriceBook): QuoteUsage
       tokens: toDisjointBuckets({
         promptTokenCount: prompt,
         cachedPromptTokenCount: cached,
+        audioPromptTokenCount: 0n,
+        imagePromptTokenCount: 0n,
+        cachedAudioPromptTokenCount: 0n,
+        cacheWrite5mTokenCount: 0n,
+        cacheWrite1hTokenCount: 0n,
         completionTokenCount: entry.completionTokenCount,
+        audioCompletionTokenCount: 0n,
+        imageCompletionTokenCount: 0n,
       }),
       ...(entry.requestCount === undefined ? {} : { requestCount: entry.requestCount }),
     };

@@ -86,7 +86,15 @@ export function createProvisionedCapacity(terms: ProvisionedTerms): ProvisionedC
     weights: {
       prompt: ONE_TOKEN,
       prompt_cached: weight('cachedWeight', terms.cachedWeight),
+      // What is neither cached nor written counts by its side: no weights of these are published.
+      prompt_audio: ONE_TOKEN,
+      prompt_image: ONE_TOKEN,
+      prompt_cached_audio: weight('cachedWeight', terms.cachedWeight),
+      prompt_cache_write_5m: ONE_TOKEN,
+      prompt_cache_write_1h: ONE_TOKEN,
       completion: weight('completionWeight', terms.completionWeight),
+      completion_audio: weight('completionWeight', terms.completionWeight),
+      completion_image: weight('completionWeight', terms.completionWeight),
     },
     idlePolicy: terms.idlePolicy,
   };

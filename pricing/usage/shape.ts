@@ -1,7 +1,13 @@
 /**
- * What usage is made of, said once: the figures that are counted and the dimensions they are counted by. Columns, meters,
- * fields of events, token types, queries and schemas follow from it. docs/extending.md tells how to add to it.
+ * What usage is made of, said once: the figures that are counted, here, and the dimensions they are counted by, beside it.
+ * Columns, meters, fields of events, token types, queries and schemas follow from it. docs/extending.md tells how to add to it.
+ *
+ * A usage event is normalised: `prompt` counts every token of the prompt and `completion` every token of the completion,
+ * whatever the rule of the model's provider is. That rule is applied once, where an event is built; below it a part never
+ * exceeds its whole.
  */
+
+export * from './dimensions.ts';
 
 interface FigureShape {
   /** Its name in objects, where figures lie side by side. */
@@ -17,8 +23,8 @@ interface FigureShape {
   eventField: string;
   /** The disjoint bucket that it feeds, less its parts that have one of their own. Null: shown, and never billed. */
   tokenType: string | null;
-  /** The figure that counts its tokens, too. */
-  partOf: string | null;
+  /** The figures that count its tokens, too; of two it is what both of them count. */
+  partOf: readonly string[];
   /** It repeats these, and adds nothing. */
   sumOf?: readonly string[];
   /** It counts the measurements of this figure: each request makes one. */
@@ -35,7 +41,7 @@ export const FIGURES = {
     meterSlug: 'tallystick_prompt_tokens',
     eventField: 'prompt_tokens',
     tokenType: 'prompt',
-    partOf: null,
+    partOf: [],
   },
   cachedPrompt: {
     property: 'cachedPromptTokenCount',
@@ -45,7 +51,58 @@ export const FIGURES = {
     meterSlug: 'tallystick_cached_prompt_tokens',
     eventField: 'cached_prompt_tokens',
     tokenType: 'prompt_cached',
-    partOf: 'prompt',
+    partOf: ['prompt'],
+  },
+  promptAudio: {
+    property: 'audioPromptTokenCount',
+    column: 'audio_prompt_token_count',
+    tokenKind: 'audio_prompt',
+    metricNames: ['Prompt Audio Tokens'],
+    meterSlug: 'tallystick_audio_prompt_tokens',
+    eventField: 'audio_prompt_tokens',
+    tokenType: 'prompt_audio',
+    partOf: ['prompt'],
+  },
+  promptImage: {
+    property: 'imagePromptTokenCount',
+    column: 'image_prompt_token_count',
+    tokenKind: 'image_prompt',
+    metricNames: ['Prompt Image Tokens'],
+    meterSlug: 'tallystick_image_prompt_tokens',
+    eventField: 'image_prompt_tokens',
+    tokenType: 'prompt_image',
+    partOf: ['prompt'],
+  },
+  // The cached tokens of a prompt include those of cached audio, and so do its audio tokens.
+  cachedPromptAudio: {
+    property: 'cachedAudioPromptTokenCount',
+    column: 'cached_audio_prompt_token_count',
+    tokenKind: 'cached_audio_prompt',
+    metricNames: [],
+    meterSlug: 'tallystick_cached_audio_prompt_tokens',
+    eventField: 'cached_audio_prompt_tokens',
+    tokenType: 'prompt_cached_audio',
+    partOf: ['cachedPrompt', 'promptAudio'],
+  },
+  cacheWrite5m: {
+    property: 'cacheWrite5mTokenCount',
+    column: 'cache_write_5m_token_count',
+    tokenKind: 'cache_write_5m',
+    metricNames: [],
+    meterSlug: 'tallystick_cache_write_5m_tokens',
+    eventField: 'cache_write_5m_tokens',
+    tokenType: 'prompt_cache_write_5m',
+    partOf: ['prompt'],
+  },
+  cacheWrite1h: {
+    property: 'cacheWrite1hTokenCount',
+    column: 'cache_write_1h_token_count',
+    tokenKind: 'cache_write_1h',
+    metricNames: [],
+    meterSlug: 'tallystick_cache_write_1h_tokens',
+    eventField: 'cache_write_1h_tokens',
+    tokenType: 'prompt_cache_write_1h',
+    partOf: ['prompt'],
   },
   completion: {
     property: 'completionTokenCount',
@@ -55,7 +112,27 @@ export const FIGURES = {
     meterSlug: 'tallystick_completion_tokens',
     eventField: 'completion_tokens',
     tokenType: 'completion',
-    partOf: null,
+    partOf: [],
+  },
+  completionAudio: {
+    property: 'audioCompletionTokenCount',
+    column: 'audio_completion_token_count',
+    tokenKind: 'audio_completion',
+    metricNames: ['Completion Audio Tokens'],
+    meterSlug: 'tallystick_audio_completion_tokens',
+    eventField: 'audio_completion_tokens',
+    tokenType: 'completion_audio',
+    partOf: ['completion'],
+  },
+  completionImage: {
+    property: 'imageCompletionTokenCount',
+    column: 'image_completion_token_count',
+    tokenKind: 'image_completion',
+    metricNames: [],
+    meterSlug: 'tallystick_image_completion_tokens',
+    eventField: 'image_completion_tokens',
+    tokenType: 'completion_image',
+    partOf: ['completion'],
   },
   reasoning: {
     property: 'reasoningTokenCount',
@@ -65,7 +142,27 @@ export const FIGURES = {
     meterSlug: 'tallystick_reasoning_tokens',
     eventField: 'reasoning_tokens',
     tokenType: null,
-    partOf: 'completion',
+    partOf: ['completion'],
+  },
+  acceptedPrediction: {
+    property: 'acceptedPredictionTokenCount',
+    column: 'accepted_prediction_token_count',
+    tokenKind: 'accepted_prediction',
+    metricNames: ['Completion Accepted Prediction Tokens'],
+    meterSlug: 'tallystick_accepted_prediction_tokens',
+    eventField: 'accepted_prediction_tokens',
+    tokenType: null,
+    partOf: ['completion'],
+  },
+  rejectedPrediction: {
+    property: 'rejectedPredictionTokenCount',
+    column: 'rejected_prediction_token_count',
+    tokenKind: 'rejected_prediction',
+    metricNames: ['Completion Rejected Prediction Tokens'],
+    meterSlug: 'tallystick_rejected_prediction_tokens',
+    eventField: 'rejected_prediction_tokens',
+    tokenType: null,
+    partOf: ['completion'],
   },
   total: {
     property: 'totalTokenCount',
@@ -75,7 +172,7 @@ export const FIGURES = {
     meterSlug: 'tallystick_total_tokens',
     eventField: 'total_tokens',
     tokenType: null,
-    partOf: null,
+    partOf: [],
     sumOf: ['prompt', 'completion'],
   },
   requests: {
@@ -86,7 +183,7 @@ export const FIGURES = {
     meterSlug: 'tallystick_requests',
     eventField: 'requests',
     tokenType: null,
-    partOf: null,
+    partOf: [],
     measurementsOf: 'total',
   },
 } as const satisfies Record<string, FigureShape>;
@@ -95,7 +192,7 @@ type Figures = typeof FIGURES;
 export type FigureName = keyof Figures;
 export const FIGURE_NAMES = Object.keys(FIGURES) as FigureName[];
 
-/** All figures side by side. As at the source: prompt includes cached, completion includes reasoning. */
+/** All figures side by side, normalised: prompt and completion include all their parts. */
 export type UsageFigures = Record<Figures[FigureName]['property'], bigint>;
 
 /** What a source item is counted as. */
@@ -132,7 +229,7 @@ export const SOURCE_FIGURES = FIGURE_NAMES.filter(
 
 /** Figures that count every billed token once: those with a token type that are part of no other. */
 export const COUNTED_FIGURES: readonly TypedFigure[] = TYPED_FIGURES.filter(
-  (name) => FIGURES[name].partOf === null,
+  (name) => FIGURES[name].partOf.length === 0,
 );
 
 /** Whether an item counts a billed token, or only repeats it. */
@@ -146,9 +243,11 @@ export const ACTIVITY_FIGURES = FIGURE_NAMES.filter(
   (name) => FIGURES[name].tokenType === null && !('sumOf' in FIGURES[name]),
 ) as ActivityFigure[];
 
-/** Parts of a figure that have a token type of their own, in order. */
-export function typedPartsOf(figure: TypedFigure): TypedFigure[] {
-  return TYPED_FIGURES.filter((name) => FIGURES[name].partOf === figure);
+/** Whether `part` counts only tokens that `whole` counts, too. Every figure is part of itself. */
+export function isPartOf(part: FigureName, whole: FigureName): boolean {
+  return (
+    part === whole || (FIGURES[part].partOf as readonly FigureName[]).some((name) => isPartOf(name, whole))
+  );
 }
 
 /** One record with a value for each figure, by its name. */
@@ -163,76 +262,4 @@ export function byProperty(read: (name: FigureName) => bigint): UsageFigures {
   const figures = {} as UsageFigures;
   for (const name of FIGURE_NAMES) figures[FIGURES[name].property] = read(name);
   return figures;
-}
-
-interface DimensionShape {
-  /** Column of every table that usage is kept in by key. */
-  column: string;
-  /** Where the usage event carries it: in its `subject`, or in its data, which OpenMeter groups by. */
-  eventPlace: 'subject' | 'data';
-  /** Variable of the environment with the dimension's name in the gateway policy, and that name by default. */
-  variable: string;
-  policyName: string;
-}
-
-/** What usage is counted by, below the hour: the key. */
-export const DIMENSIONS = {
-  subject: {
-    column: 'subject',
-    eventPlace: 'subject',
-    variable: 'DIMENSION_SUBJECT',
-    policyName: 'userId',
-  },
-  feature: {
-    column: 'feature',
-    eventPlace: 'data',
-    variable: 'DIMENSION_FEATURE',
-    policyName: 'featureArea',
-  },
-  model: {
-    column: 'model',
-    eventPlace: 'data',
-    variable: 'DIMENSION_MODEL',
-    policyName: 'model',
-  },
-  deployment: {
-    column: 'deployment',
-    eventPlace: 'data',
-    variable: 'DIMENSION_DEPLOYMENT',
-    policyName: 'deployment',
-  },
-} as const satisfies Record<string, DimensionShape>;
-
-type Dimensions = typeof DIMENSIONS;
-export type DimensionName = keyof Dimensions;
-export type DimensionVariable = Dimensions[DimensionName]['variable'];
-export const DIMENSION_NAMES = Object.keys(DIMENSIONS) as DimensionName[];
-
-/** Dimensions that the usage event carries in its data, under their own names: what OpenMeter groups by. */
-export type DataDimension = {
-  [Name in DimensionName]: Dimensions[Name]['eventPlace'] extends 'data' ? Name : never;
-}[DimensionName];
-export const DATA_DIMENSIONS = DIMENSION_NAMES.filter(
-  (name) => DIMENSIONS[name].eventPlace === 'data',
-) as DataDimension[];
-
-/** What usage is kept by, below the hour. */
-export type UsageKey = Record<DimensionName, string>;
-
-/** The key alone, of a row that holds more. */
-export function keyOf(row: UsageKey): UsageKey {
-  return byDimension((name) => row[name]);
-}
-
-export function byDimension<Value>(read: (name: DimensionName) => Value): Record<DimensionName, Value> {
-  const values = {} as Record<DimensionName, Value>;
-  for (const name of DIMENSION_NAMES) values[name] = read(name);
-  return values;
-}
-
-/** One string for one key in one hour; length-prefixed, so that no value can imitate a separator. */
-export function usageKeyText(windowStart: Date, key: UsageKey): string {
-  let text = String(windowStart.getTime());
-  for (const name of DIMENSION_NAMES) text += `|${key[name].length}:${key[name]}`;
-  return text;
 }

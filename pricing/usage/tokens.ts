@@ -1,73 +1,131 @@
 import {
   COUNTED_FIGURES,
   FIGURES,
+  isPartOf,
   TOKEN_TYPES,
   type TokenType,
+  TYPED_FIGURES,
   type TypedFigure,
-  typedPartsOf,
 } from './shape.ts';
 
 export { TOKEN_TYPES, type TokenType } from './shape.ts';
 
-/** Tokens as the source reports them: prompt includes cached, completion includes reasoning. */
+/** Normalised figures that feed token types: prompt and completion include all their parts. */
 export type SourceTokenCounts = Record<(typeof FIGURES)[TypedFigure]['property'], bigint>;
 
-/** Disjoint buckets of billed tokens: `prompt` is the uncached part. */
+/** Disjoint buckets of billed tokens: `prompt` is what no other bucket holds of it. */
 export type TokenBuckets = Record<TokenType, bigint>;
 
-/** A figure with what is taken out of it, made once. */
-interface FigureTree {
+/** A figure of a bucket, and how often it is added (below zero: taken out). */
+export interface BucketTerm {
   figure: TypedFigure;
-  property: keyof SourceTokenCounts;
-  tokenType: TokenType;
-  parts: FigureTree[];
+  times: number;
 }
-
-const treeOf = (figure: TypedFigure): FigureTree => ({
-  figure,
-  property: FIGURES[figure].property,
-  tokenType: FIGURES[figure].tokenType,
-  parts: typedPartsOf(figure).map(treeOf),
-});
-const TREES = COUNTED_FIGURES.map(treeOf);
 
 /**
- * Turns counts as the source reports them into disjoint buckets. This is the one place where parts (cached tokens) are
- * taken out of what counts them too (prompt tokens); the buckets always sum to prompt + completion of the input, so a
- * nonsensical cached count can move tokens between buckets but never make or lose one.
- *
- * A part is kept between nothing and what the parts before it leave of the whole. For a negative prompt count (a
- * correction) the same holds with the signs turned: cached is between the prompt count and nothing.
+ * The figures that each figure's own bucket is the sum of: itself once, less its parts, more what two of its parts both
+ * count (inclusion and exclusion, so that every token is in one bucket). Statements are made of the same terms.
  */
-export function toDisjointBuckets(counts: SourceTokenCounts): TokenBuckets {
-  const buckets = emptyBuckets();
-  for (const tree of TREES) divide(tree, counts[tree.property], (part) => counts[part.property], buckets);
-  return buckets;
+export const BUCKET_TERMS: ReadonlyMap<TypedFigure, readonly BucketTerm[]> = new Map(
+  TYPED_FIGURES.map((whole) => {
+    const parts = TYPED_FIGURES.filter((figure) => isPartOf(figure, whole));
+    const timesOf = (figure: TypedFigure): number =>
+      figure === whole
+        ? 1
+        : -parts
+            .filter((other) => other !== figure && isPartOf(figure, other))
+            .reduce((sum, other) => sum + timesOf(other), 0);
+    const terms = parts.map((figure) => ({ figure, times: timesOf(figure) }));
+    return [whole, terms.filter(({ times }) => times !== 0)];
+  }),
+);
+
+/** Figures that cannot be true together: the parts of `whole` leave a bucket of the other sign, or exceed it. */
+export interface Disagreement {
+  whole: TypedFigure;
+  /** The token type whose bucket would be on the other side of zero than the rest. */
+  tokenType: TokenType;
+  buckets: TokenBuckets;
 }
 
-/** The same for figures by their names. */
-export function bucketsOf(figures: Record<TypedFigure, bigint>): TokenBuckets {
-  const buckets = emptyBuckets();
-  for (const tree of TREES) divide(tree, figures[tree.figure], (part) => figures[part.figure], buckets);
-  return buckets;
-}
+/** What `bucketsOf` refuses: figures that contradict each other are never cut to fit. */
+export class CountsDisagreeError extends Error {
+  override readonly name = 'CountsDisagreeError';
+  readonly code = 'COUNTS_DISAGREE';
+  readonly retry = false;
+  readonly disagreement: Disagreement;
 
-function divide(
-  { tokenType, parts }: FigureTree,
-  count: bigint,
-  countOf: (part: FigureTree) => bigint,
-  buckets: TokenBuckets,
-): void {
-  let rest = count;
-  for (const part of parts) {
-    const low = rest < 0n ? rest : 0n;
-    const high = rest < 0n ? 0n : rest;
-    const told = countOf(part);
-    const kept = told < low ? low : told > high ? high : told;
-    divide(part, kept, countOf, buckets);
-    rest -= kept;
+  constructor(disagreement: Disagreement) {
+    super(`counts disagree: the parts of ${disagreement.whole} are not within it`);
+    this.disagreement = disagreement;
   }
-  buckets[tokenType] = rest;
+}
+
+/**
+ * Turns normalised figures into disjoint buckets, which sum to prompt + completion. All figures may be negative (a
+ * correction): then so are the buckets.
+ * @throws CountsDisagreeError when a part exceeds what its whole leaves for it
+ */
+export function bucketsOf(figures: Readonly<Record<TypedFigure, bigint>>): TokenBuckets {
+  const buckets = divide(figures);
+  const disagreement = judge(buckets);
+  if (disagreement !== null) throw new CountsDisagreeError(disagreement);
+  return buckets;
+}
+
+/** The same for figures that lie side by side under their properties. @throws CountsDisagreeError */
+export function toDisjointBuckets(counts: SourceTokenCounts): TokenBuckets {
+  const figures = {} as Record<TypedFigure, bigint>;
+  for (const name of TYPED_FIGURES) figures[name] = counts[FIGURES[name].property];
+  return bucketsOf(figures);
+}
+
+/** Why `bucketsOf` would refuse these figures; null: it would not. */
+export function findDisagreement(figures: Readonly<Record<TypedFigure, bigint>>): Disagreement | null {
+  return judge(divide(figures));
+}
+
+function divide(figures: Readonly<Record<TypedFigure, bigint>>): TokenBuckets {
+  const buckets = {} as TokenBuckets;
+  for (const [whole, terms] of BUCKET_TERMS) {
+    let count = 0n;
+    for (const { figure, times } of terms) {
+      if (times === 1) count += figures[figure];
+      else if (times === -1) count -= figures[figure];
+      else count += BigInt(times) * figures[figure];
+    }
+    buckets[FIGURES[whole].tokenType] = count;
+  }
+  return buckets;
+}
+
+/** Token types of each counted figure and all its parts. */
+const FAMILIES = COUNTED_FIGURES.map((whole) => ({
+  whole,
+  tokenTypes: TYPED_FIGURES.filter((name) => isPartOf(name, whole)).map((name) => FIGURES[name].tokenType),
+}));
+
+function judge(buckets: TokenBuckets): Disagreement | null {
+  for (const { whole, tokenTypes } of FAMILIES) {
+    const isPositive = tokenTypes.some((tokenType) => buckets[tokenType] > 0n);
+    const odd = tokenTypes.find((tokenType) => buckets[tokenType] < 0n);
+    if (isPositive && odd !== undefined) return { whole, tokenType: odd, buckets };
+  }
+  return null;
+}
+
+/**
+ * Figures of usage that was collected before contradictions were held back, as it was counted and billed then: cached
+ * tokens beyond the prompt were left out of their bucket. Of no other usage.
+ */
+export function countFormerly<Figures extends Readonly<Record<TypedFigure, bigint>>>(
+  figures: Figures,
+): Figures {
+  const { prompt, cachedPrompt } = figures;
+  const low = prompt < 0n ? prompt : 0n;
+  const high = prompt < 0n ? 0n : prompt;
+  const kept = cachedPrompt < low ? low : cachedPrompt > high ? high : cachedPrompt;
+  return kept === cachedPrompt ? figures : { ...figures, cachedPrompt: kept };
 }
 
 /** One bucket for each token type. */

@@ -65,11 +65,11 @@ export async function readCloseFigures(
     parts as (
       select t.invoice_id, t.window_start, t.is_inside, t.model, t.feature, part.token_type, part.tokens as source, part.row_count,
         case when t.is_held then part.tokens else 0 end as held, 0::numeric as event_tokens
-      from items t, ${tokenPartsWithRows('t')}
+      from items t, ${tokenPartsWithRows('t')} where part.tokens <> 0 or part.row_count <> 0
       union all
       select t.invoice_id, t.window_start, t.is_inside, t.model, t.feature, part.token_type, 0, 0,
         case when t.is_held then part.tokens else 0 end, case when t.is_held then 0 else part.tokens end
-      from events t, ${tokenParts('t')}),
+      from events t, ${tokenParts('t')} where part.tokens <> 0),
     placed as (
       select p.invoice_id, binding.stripe_meter_id, p.token_type, p.source, p.row_count, p.held, p.event_tokens,
         0::numeric as metered, null::timestamptz as metered_hour, 0::numeric as pushed, 0::numeric as carried, 0::numeric as quarantined

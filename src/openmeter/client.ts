@@ -3,7 +3,7 @@ import { TallystickError } from '../platform/errors.ts';
 import { upsertCustomers } from './customers.ts';
 import { findEvents, ingestEvents } from './events.ts';
 import { createRetryingFetch, type OpenMeterCallOptions } from './fetch.ts';
-import { ensureMeters, listMeterSlugs, queryHourly } from './meters.ts';
+import { ensureMeters, listMeterSlugs, queryHourly, queryHourTotals } from './meters.ts';
 import type { MeteringSystem } from './port.ts';
 
 export type { OpenMeterCallOptions } from './fetch.ts';
@@ -36,6 +36,7 @@ export function createOpenMeter(config: OpenMeterConfig, options: OpenMeterCallO
   return {
     ingestEvents: (eventBodies, signal) => ingestEvents(sdk, eventBodies, signal),
     queryHourly: (meter, window, signal) => queryHourly(sdk, meter, window, signal),
+    queryHourTotals: (meter, window, signal) => queryHourTotals(sdk, meter, window, signal),
     ensureMeters: (signal) => ensureMeters(sdk, signal),
     upsertCustomers: (customers, signal) => upsertCustomers(sdk, customers, signal),
     findEvents: (query, signal) => findEvents(sdk, query, signal),

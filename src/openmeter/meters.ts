@@ -11,7 +11,7 @@ import { HOUR_MS, type TimeWindow } from '../platform/clock.ts';
 import { UpstreamError, ValidationError } from '../platform/errors.ts';
 import { callForJson, withQuery } from './answers.ts';
 import { errorOfAnswer } from './failures.ts';
-import { METER_SLUGS, type MeterHour, type MeterSlug, USAGE_EVENT_TYPE } from './port.ts';
+import { type HourTotal, METER_SLUGS, type MeterHour, type MeterSlug, USAGE_EVENT_TYPE } from './port.ts';
 
 const GROUP_BY: Record<string, string> = Object.fromEntries(
   DATA_DIMENSIONS.map((name) => [name, `$.${name}`]),
@@ -110,6 +110,7 @@ export async function listMeterSlugs(sdk: OpenMeter, signal: AbortSignal | undef
   }
 }
 
+type QueryRow = z.output<typeof queryAnswer>['data'][number];
 const queryAnswer = z.object({
   data: z.array(
     z.object({
@@ -123,10 +124,7 @@ const queryAnswer = z.object({
 
 /**
  * Hourly totals of one meter, by subject, model, feature and deployment, for whole hours.
- * Uses the POST form: the GET form throws on filters and carries the subjects in the address.
- * @throws ValidationError when the window is empty or not on the hour (OpenMeter would sum half an hour and
- *   print it as a whole one); UpstreamError UPSTREAM_REJECTED naming meter, hour and subject when a total is
- *   not a safe integer: OpenMeter sums in float64, and beyond 2^53 that is no longer a count
+ * @throws as `ask`
  */
 export async function queryHourly(
   sdk: OpenMeter,
@@ -134,6 +132,40 @@ export async function queryHourly(
   window: TimeWindow,
   signal: AbortSignal | undefined,
 ): Promise<MeterHour[]> {
+  const rows = await ask(sdk, meter, window, ['subject', ...Object.keys(GROUP_BY)], signal);
+  return rows.map(({ windowStart, value, row }) => ({
+    windowStart,
+    ...byDimension(
+      (name) => (DIMENSIONS[name].eventPlace === 'subject' ? row.subject : row.groupBy?.[name]) ?? '',
+    ),
+    value,
+  }));
+}
+
+/** The same of all keys together. @throws as `ask` */
+export async function queryHourTotals(
+  sdk: OpenMeter,
+  meter: MeterSlug,
+  window: TimeWindow,
+  signal: AbortSignal | undefined,
+): Promise<HourTotal[]> {
+  const rows = await ask(sdk, meter, window, [], signal);
+  return rows.map(({ windowStart, value }) => ({ windowStart, value }));
+}
+
+/**
+ * Uses the POST form: the GET form throws on filters and carries the subjects in the address.
+ * @throws ValidationError when the window is empty or not on the hour (OpenMeter would sum half an hour and
+ *   print it as a whole one); UpstreamError UPSTREAM_REJECTED naming meter, hour and subject when a total is
+ *   not a safe integer: OpenMeter sums in float64, and beyond 2^53 that is no longer a count
+ */
+async function ask(
+  sdk: OpenMeter,
+  meter: MeterSlug,
+  window: TimeWindow,
+  groupBy: string[],
+  signal: AbortSignal | undefined,
+): Promise<(HourTotal & { row: QueryRow })[]> {
   const [startMs, endMs] = [window.start.getTime(), window.end.getTime()];
   if (!(startMs < endMs) || startMs % HOUR_MS !== 0 || endMs % HOUR_MS !== 0) {
     throw new ValidationError(
@@ -150,7 +182,7 @@ export async function queryHourly(
         from: window.start,
         to: window.end,
         windowSize: 'HOUR',
-        groupBy: ['subject', ...Object.keys(GROUP_BY)],
+        ...(groupBy.length === 0 ? {} : { groupBy }),
       },
       options,
     ),
@@ -169,12 +201,6 @@ export async function queryHourly(
         where,
       );
     }
-    return {
-      windowStart,
-      ...byDimension(
-        (name) => (DIMENSIONS[name].eventPlace === 'subject' ? row.subject : row.groupBy?.[name]) ?? '',
-      ),
-      value: BigInt(row.value),
-    };
+    return { windowStart, value: BigInt(row.value), row };
   });
 }

@@ -19,6 +19,8 @@ export interface MeteringSystem {
   ingestEvents(eventBodies: readonly string[], signal?: AbortSignal): Promise<void>;
   /** Hourly totals of one meter in `[start, end)`, by subject, model, feature and deployment. Unsorted. */
   queryHourly(meter: MeterSlug, window: TimeWindow, signal?: AbortSignal): Promise<MeterHour[]>;
+  /** The same in one row an hour for all keys together, which costs little where there is nothing. */
+  queryHourTotals(meter: MeterSlug, window: TimeWindow, signal?: AbortSignal): Promise<HourTotal[]>;
   /** Creates the meters that are missing; answers what it made, and which existing ones differ from ours. */
   ensureMeters(signal?: AbortSignal): Promise<{ created: MeterSlug[]; different: MeterSlug[] }>;
   /**
@@ -52,11 +54,12 @@ export const USAGE_EVENT_SOURCE = 'tallystick';
  */
 export type UsageEventData = Record<DataDimension | (typeof FIGURES)[FigureName]['eventField'], string>;
 
-export interface MeterHour extends UsageKey {
+export interface HourTotal {
   windowStart: Date;
   /** An integer; a value that is not a safe integer is an UPSTREAM_REJECTED error, never rounded. */
   value: bigint;
 }
+export interface MeterHour extends UsageKey, HourTotal {}
 
 export interface MeteringCustomer {
   /** Our customer id; OpenMeter's `key` is made of it. */

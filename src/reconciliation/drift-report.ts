@@ -107,11 +107,11 @@ export async function readDriftReport(
       select t.window_start, t.subject, part.token_type, part.tokens as source, 0::numeric as metered, 0::numeric as billed,
         0::numeric as due, case when t.is_held then part.tokens else 0 end as held, null::text as class, t.since,
         false as is_refused, false as is_unproven
-      from items t, ${tokenParts('t')}
+      from items t, ${tokenParts('t')} where part.tokens <> 0
       union all
       select t.window_start, t.subject, part.token_type, 0, 0, 0, case when t.is_held then 0 else part.tokens end,
         case when t.is_held then part.tokens else 0 end, null, null, false, false
-      from events t, ${tokenParts('t')}
+      from events t, ${tokenParts('t')} where part.tokens <> 0
       union all
       select t.window_start, t.subject, part.token_type, 0, part.tokens, 0, 0, 0,
         -- Just seen, and not looked into yet: the repair waits for what is only late.
@@ -130,13 +130,13 @@ export async function readDriftReport(
       from hourly h),
     placed as (
       select f.window_start, coalesce(s.customer_id, '') as customer_id, f.token_type, f.source, f.metered, f.billed, f.due,
-        f.held, f.class, f.since, f.is_refused, f.is_unproven
+        f.held, f.class, f.since, f.is_refused, f.is_unproven, false as is_of_bill
       from figures f left join subjects s on s.subject = f.subject
       where ${query.customerId}::text is null or s.customer_id = ${query.customerId}
       union all
       select b.window_start, b.customer_id, coalesce(fed.token_type, ${TOKEN_TYPES[0]}), 0, 0,
         case when acknowledged.value = b.acknowledged_value then b.counted_value - b.acknowledged_value else 0 end, 0, 0,
-        b.class, b.first_seen_at, false, false
+        b.class, b.first_seen_at, false, false, true
       from billing_drifts b
       -- A meter that several token types feed shows its difference under the one with most tokens.
       left join lateral (
@@ -157,7 +157,9 @@ export async function readDriftReport(
           else max(class) filter (where class <> 'still_due') end as class,
         bool_or(class = 'still_due') as is_seen, bool_or(is_refused) as is_refused, bool_or(is_unproven) as is_unproven,
         coalesce(min(since) filter (where class is not null), min(since)) as since
-      from placed group by window_start, customer_id, token_type),
+      from placed group by window_start, customer_id, token_type
+      -- Of most token types there is nothing, and nothing to say.
+      having bool_or(source <> 0 or metered <> 0 or billed <> 0 or due <> 0 or held <> 0 or is_of_bill)),
     judged as (
       select summed.*, source - billed - due - held as difference,
         case

@@ -7,12 +7,14 @@ import {
   FIGURE_NAMES,
   FIGURES,
   type FigureName,
+  isPartOf,
+  SOURCE_FIGURES,
   TYPED_FIGURES,
   type TypedFigure,
-  typedPartsOf,
   type UsageFigures,
   type UsageKey,
 } from '../../pricing/usage/shape.ts';
+import { BUCKET_TERMS } from '../../pricing/usage/tokens.ts';
 import { bigintField, type RowFields, textField } from '../platform/database/unnest-rows.ts';
 
 /**
@@ -103,16 +105,16 @@ export function figureFields<Name extends FigureName>(
   );
 }
 
-const isOneOf = (names: readonly TypedFigure[]) =>
-  sql.raw(`token_kind in (${names.map((name) => `'${FIGURES[name].tokenKind}'`).join(', ')})`);
+const kindsOf = (names: readonly FigureName[]) =>
+  names.map((name) => `'${FIGURES[name].tokenKind}'`).join(', ');
 const added = (names: readonly TypedFigure[]) =>
   once((prefix) => `(${names.map((name) => `${prefix}${columnOf(name)}`).join(' + ')})`);
 const PARTS = TYPED_FIGURES.filter((name) => !COUNTED_FIGURES.includes(name));
 
-/** Of source items: those that count a billed token, each once. */
-export const IS_COUNTED_ITEM = isOneOf(COUNTED_FIGURES);
-/** Of source items: those that say what the counted ones are made of. */
-export const IS_PART_ITEM = isOneOf(PARTS);
+/** Of source items: those that count a billed token, each once. A part told apart is in no other item. */
+export const IS_COUNTED_ITEM = sql.raw(`(token_kind in (${kindsOf(COUNTED_FIGURES)}) or counts_apart)`);
+/** Of source items: those that say what the counted tokens are made of. */
+export const IS_PART_ITEM = sql.raw(`token_kind in (${kindsOf(PARTS)})`);
 
 /** All billed tokens of an event, or of sums of dropped items; and those of its parts that have a token type. */
 export const countedTokens = added(COUNTED_FIGURES);
@@ -128,11 +130,22 @@ export const sumTypedFigures = once((prefix) =>
   TYPED_FIGURES.map((name) => `sum(${prefix}${columnOf(name)}) as ${columnOf(name)}`).join(', '),
 );
 
-/** The same of grouped source items, as sums by their kind. */
+/** Items that add to a figure: those of its kind, and to one that counts everything also the parts told apart from it. */
+function isItemOf(name: TypedFigure, prefix: string): string {
+  const own = `${prefix}token_kind = '${FIGURES[name].tokenKind}'`;
+  const parts = COUNTED_FIGURES.includes(name)
+    ? SOURCE_FIGURES.filter((part) => part !== name && isPartOf(part, name))
+    : [];
+  return parts.length === 0
+    ? own
+    : `${own} or ${prefix}counts_apart and ${prefix}token_kind in (${kindsOf(parts)})`;
+}
+
+/** The same of grouped source items, as sums by what they add to. */
 export const sumItemTokens = once((prefix) =>
   TYPED_FIGURES.map(
     (name) =>
-      `coalesce(sum(${prefix}token_count) filter (where ${prefix}token_kind = '${FIGURES[name].tokenKind}'), 0) as ${columnOf(name)}`,
+      `coalesce(sum(${prefix}token_count) filter (where ${isItemOf(name, prefix)}), 0) as ${columnOf(name)}`,
   ).join(', '),
 );
 
@@ -144,24 +157,27 @@ export const countItemRows = once((prefix) =>
   ).join(', '),
 );
 
-/** What each figure leaves for its own token type, once its parts are kept within it as `toDisjointBuckets` keeps them. */
-function restOf(name: TypedFigure, tokens: string, prefix: string): { name: TypedFigure; tokens: string }[] {
-  const rows: { name: TypedFigure; tokens: string }[] = [];
-  let rest = tokens;
-  for (const part of typedPartsOf(name)) {
-    const kept = `least(${prefix}${columnOf(part)}, ${rest})`;
-    rows.push(...restOf(part, kept, prefix));
-    rest = `(${rest} - ${kept})`;
-  }
-  return [{ name, tokens: rest }, ...rows];
+/** Cached tokens beyond their prompt are left out of their bucket, as `countFormerly` leaves them. */
+const formerly = (name: TypedFigure, prefix: string) =>
+  name === 'cachedPrompt'
+    ? `least(${prefix}${columnOf(name)}, ${prefix}${columnOf('prompt')})`
+    : `${prefix}${columnOf(name)}`;
+
+/** What a figure leaves for its own token type, as `bucketsOf` divides. */
+function bucketText(name: TypedFigure, tokensOf: (name: TypedFigure) => string): string {
+  const terms = BUCKET_TERMS.get(name) ?? [];
+  const texts = terms.map(({ figure, times }) => {
+    const tokens = Math.abs(times) === 1 ? tokensOf(figure) : `${Math.abs(times)} * ${tokensOf(figure)}`;
+    return `${times < 0 ? '-' : '+'} ${tokens}`;
+  });
+  return texts.join(' ').replace(/^\+ /, '');
 }
 
 const partsUnder = (prefix: string, withRows: boolean) => {
-  const rows = COUNTED_FIGURES.flatMap((name) => restOf(name, `${prefix}${columnOf(name)}`, prefix));
-  const values = rows.map(
-    ({ name, tokens }) =>
-      `('${FIGURES[name].tokenType}', ${tokens}${withRows ? `, ${prefix}${columnOf(name)}_rows` : ''})`,
-  );
+  const values = TYPED_FIGURES.map((name) => {
+    const tokens = bucketText(name, (part) => formerly(part, prefix));
+    return `('${FIGURES[name].tokenType}', ${tokens}${withRows ? `, ${prefix}${columnOf(name)}_rows` : ''})`;
+  });
   return `lateral (values ${values.join(', ')}) as part(token_type, tokens${withRows ? ', row_count' : ''})`;
 };
 
@@ -171,11 +187,11 @@ export const tokenParts = once((prefix) => partsUnder(prefix, false));
 /** The same of a row that has `countItemRows` too: `part(token_type, tokens, row_count)`. */
 export const tokenPartsWithRows = once((prefix) => partsUnder(prefix, true));
 
-/** Of an event, the tokens of the type in `column`. No part is kept within its whole: sums of events are exact. */
+/** Of an event, the tokens of the type in `column`. Of one event alone a part may exceed its whole: sums are exact. */
 export function tokensOfType(event: string, column: string): Fragment {
-  const cases = TYPED_FIGURES.map((name) => {
-    const parts = typedPartsOf(name).map((part) => ` - ${event}.${columnOf(part)}`);
-    return `when '${FIGURES[name].tokenType}' then ${event}.${columnOf(name)}${parts.join('')}`;
-  });
+  const cases = TYPED_FIGURES.map(
+    (name) =>
+      `when '${FIGURES[name].tokenType}' then ${bucketText(name, (part) => `${event}.${columnOf(part)}`)}`,
+  );
   return sql.raw(`case ${column} ${cases.join(' ')} end`);
 }

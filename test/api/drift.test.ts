@@ -85,9 +85,7 @@ describe('the drift report', () => {
       ['completion', '20', '20', '20', '0', '0', null],
       ['prompt', '60', '60', '60', '0', '0', null],
       ['prompt_cached', '40', '40', '40', '0', '0', null],
-      ['completion', '0', '0', '0', '0', '0', null],
       ['prompt', '7', '7', '7', '0', '0', null],
-      ['prompt_cached', '0', '0', '0', '0', '0', null],
     ]);
   });
 

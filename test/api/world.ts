@@ -203,7 +203,11 @@ export function stripePreview(
   quantities: Partial<Record<TokenType, bigint>>,
   more: BillingInvoiceLine[] = [],
 ): BillingInvoice {
-  const cents = { prompt: '0.0003', prompt_cached: '0.00015', completion: '0.0012' };
+  const cents: Partial<Record<TokenType, string>> = {
+    prompt: '0.0003',
+    prompt_cached: '0.00015',
+    completion: '0.0012',
+  };
   const lines = (Object.entries(quantities) as [TokenType, bigint][]).map(([tokenType, quantity]) => ({
     lineId: `il_${tokenType}`,
     description: `${quantity} × GPT-4o ${tokenType}`,
@@ -211,7 +215,7 @@ export function stripePreview(
     priceId: `price_si_${customer}_${tokenType}`,
     quantity,
     amountMinor: BigInt(Math.round(Number(quantity) * Number(cents[tokenType]))),
-    unitAmountDecimal: cents[tokenType],
+    unitAmountDecimal: cents[tokenType] ?? '0',
     periodStart: PERIOD.start,
     periodEnd: PERIOD.end,
   }));

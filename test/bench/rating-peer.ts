@@ -3,7 +3,7 @@ import { azureOpenAiPriceBook } from '../../pricing/prices/azure-openai.ts';
 import { priceFinder } from '../../pricing/prices/finder.ts';
 import { findPrice } from '../../pricing/prices/lookup.ts';
 import { costPicoUsd } from '../../pricing/rating/rating.ts';
-import { TOKEN_TYPES, type TokenBuckets } from '../../pricing/usage/tokens.ts';
+import { emptyBuckets, TOKEN_TYPES, type TokenBuckets } from '../../pricing/usage/tokens.ts';
 import { createRandom } from '../../sandbox/random.ts';
 import { HOUR_MS } from '../../src/platform/clock.ts';
 import { assertEqual, type Bench, type BenchContext, type Measurement } from './bench.ts';
@@ -80,7 +80,12 @@ function createRows(count: number): UsageRow[] {
       model,
       deployment: `${model}-global`,
       at: new Date(START_MS + (index % 720) * HOUR_MS),
-      tokens: { prompt: BigInt(prompt), prompt_cached: BigInt(cached), completion: BigInt(completion) },
+      tokens: {
+        ...emptyBuckets(),
+        prompt: BigInt(prompt),
+        prompt_cached: BigInt(cached),
+        completion: BigInt(completion),
+      },
       peer: { input_tokens: prompt + cached, cache_read_tokens: cached, output_tokens: completion },
     };
   });

@@ -100,6 +100,30 @@ describe('a damaged event of the outbox', () => {
     expect((await events())[0]).toMatchObject({ usage_event_id: id, body, status: 'sent' });
   });
 
+  it('that was stored before a figure was known is intact, and is sent with that figure as nothing', async () => {
+    const stored = (body: string) => body.replace(/,"audio_prompt_tokens":"0"/, '');
+    const before = await damage({ body: stored });
+    expect(stored(before.body)).not.toBe(before.body);
+    const sent: string[] = [];
+    const { metering } = pipeline.deps;
+    pipeline.deps.metering = {
+      ...metering,
+      ingestEvents: async (bodies, signal) => {
+        sent.push(...bodies);
+        await metering.ingestEvents(bodies, signal);
+      },
+    };
+    expect((await pipeline.run('ingest-events'))['ingest-events']).toMatchObject({
+      sentCount: 2,
+      repairedCount: 0,
+    });
+    const body = sent.find((text) => text.includes(before.usage_event_id)) ?? '';
+    expect(JSON.parse(body)).toEqual(JSON.parse(before.body));
+    expect((await events())[0]?.body).toBe(stored(before.body));
+    await bringThrough();
+    expect(await balance(pipeline)).toMatchObject({ metered: 127n, billed: 127n, due: 0n, drift: 0n });
+  });
+
   it('whose source items are gone is never sent, and holds up no other', async () => {
     const { usage_event_id: id } = await damage({ body: () => '{}' });
     const { database } = pipeline.deps;

@@ -1,6 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { planFamilyRepair } from '../../jobs/repair/plan-repair.ts';
+import { byProperty } from '../../pricing/usage/shape.ts';
 import type { OutboxCopy } from '../../src/usage/events/repairs.ts';
 
 const MINUTE_MS = 60_000;
@@ -16,10 +17,8 @@ function makeCopy(changes: Partial<OutboxCopy> = {}): OutboxCopy {
     feature: '',
     model: 'gpt-4o',
     deployment: '',
+    ...byProperty(() => 0n),
     promptTokenCount: 100n,
-    cachedPromptTokenCount: 0n,
-    completionTokenCount: 0n,
-    reasoningTokenCount: 0n,
     totalTokenCount: 100n,
     requestCount: 1n,
     kind: 'usage',

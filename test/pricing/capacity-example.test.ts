@@ -10,7 +10,6 @@ import {
   marginalCostPicoUsd,
   weightOf,
 } from '../../pricing/rating/provisioned.ts';
-import { TOKEN_TYPES } from '../../pricing/usage/tokens.ts';
 import { CAPACITY_TERMS } from './capacity-terms.ts';
 
 const document = readFileSync(new URL('../../docs/pricing.md', import.meta.url), 'utf8');
@@ -26,7 +25,7 @@ it('the hour of capacity in docs/pricing.md is what the allocation says', () => 
   const users = rows.slice(0, 2);
   const overhead = createProvisionedCapacity(CAPACITY_TERMS);
   const weights = users.map((cells) =>
-    TOKEN_TYPES.reduce(
+    (['prompt', 'prompt_cached', 'completion'] as const).reduce(
       (sum, tokenType, index) => sum + weightOf(overhead, tokenType, BigInt(cells[index + 2] ?? '')),
       0n,
     ),

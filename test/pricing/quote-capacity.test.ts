@@ -5,6 +5,7 @@ import type { QuoteCapacity } from '../../pricing/quotes/capacity.ts';
 import { createQuote, type QuoteInput } from '../../pricing/quotes/quote.ts';
 import type { QuoteUsage } from '../../pricing/quotes/usage.ts';
 import { createProvisionedCapacity, hourlyCapacityWeight } from '../../pricing/rating/provisioned.ts';
+import { emptyBuckets } from '../../pricing/usage/tokens.ts';
 import { CAPACITY_TERMS } from './capacity-terms.ts';
 
 const ONE = 1_000_000n;
@@ -29,7 +30,7 @@ function usageOf(
   return {
     model: 'gpt-4o',
     feature: 'chat',
-    tokens: { prompt: 0n, prompt_cached: 0n, completion: 0n, ...tokens },
+    tokens: { ...emptyBuckets(), ...tokens },
     ...more,
   };
 }

@@ -7,7 +7,7 @@ import type { QuoteUsage } from '../../pricing/quotes/usage.ts';
 import type { RatePrice } from '../../pricing/rating/rate-price.ts';
 import { rateUsage } from '../../pricing/rating/rate-usage.ts';
 import type { SellRate } from '../../pricing/rating/sell-rates.ts';
-import { TOKEN_TYPES } from '../../pricing/usage/tokens.ts';
+import { bucketOf, emptyBuckets, TOKEN_TYPES } from '../../pricing/usage/tokens.ts';
 
 const MODELS = ['gpt-4o', 'gpt-4o-mini', 'o3'];
 const count = fc.bigInt({ min: 0n, max: 10n ** 9n });
@@ -61,7 +61,7 @@ const usage: fc.Arbitrary<QuoteUsage[]> = fc.array(
     .map(([model, feature, prompt, prompt_cached, completion]) => ({
       model,
       feature,
-      tokens: { prompt, prompt_cached, completion },
+      tokens: { ...emptyBuckets(), prompt, prompt_cached, completion },
     })),
   { maxLength: 6 },
 );
@@ -74,8 +74,7 @@ function invoiceOf(all: readonly QuoteUsage[], sellRates: readonly SellRate[], m
   return rateUsage(parts, sellRates, minimum);
 }
 
-const zeroed = (all: readonly QuoteUsage[]) =>
-  all.map((entry) => ({ ...entry, tokens: { prompt: 0n, prompt_cached: 0n, completion: 0n } }));
+const zeroed = (all: readonly QuoteUsage[]) => all.map((entry) => ({ ...entry, tokens: emptyBuckets() }));
 
 describe('a quote on top of existing usage', () => {
   it('is the invoice with the usage less the invoice without it: tiers, allowance and minimum included', () => {
@@ -181,9 +180,7 @@ describe('a quote instead of existing usage', () => {
         price: { kind: 'per_unit', unitAmountDecimal: '0.0003' },
       },
     ];
-    const existing = [
-      { model: 'gpt-4o', feature: 'chat', tokens: { prompt: 1_000_000n, prompt_cached: 0n, completion: 0n } },
-    ];
+    const existing = [{ model: 'gpt-4o', feature: 'chat', tokens: bucketOf('prompt', 1_000_000n) }];
     const quote = createQuote({
       usage: [],
       existing,

@@ -13,6 +13,7 @@ import {
   type QuoteUsage,
   scaleUsage,
 } from '../../pricing/quotes/usage.ts';
+import { emptyBuckets } from '../../pricing/usage/tokens.ts';
 
 const count = fc.bigInt({ min: 0n, max: 10n ** 12n });
 const usage: fc.Arbitrary<QuoteUsage[]> = fc.array(
@@ -21,7 +22,7 @@ const usage: fc.Arbitrary<QuoteUsage[]> = fc.array(
     .map(([model, prompt, prompt_cached, completion]) => ({
       model,
       feature: 'chat',
-      tokens: { prompt, prompt_cached, completion },
+      tokens: { ...emptyBuckets(), prompt, prompt_cached, completion },
     })),
   { maxLength: 8 },
 );
@@ -29,7 +30,7 @@ const share = fc.integer({ min: 0, max: 1_000_000 }).map((value) => parseRatio(`
 const of = (model: string, prompt: bigint, completion = 0n): QuoteUsage => ({
   model,
   feature: 'chat',
-  tokens: { prompt, prompt_cached: 0n, completion },
+  tokens: { ...emptyBuckets(), prompt, completion },
 });
 
 describe('scaled usage', () => {
@@ -62,11 +63,16 @@ describe('adjusted usage', () => {
 
   it('caches the share asked for, whatever was cached before', () => {
     const [entry] = adjustUsage(
-      [{ ...of('gpt-4o', 60n), tokens: { prompt: 60n, prompt_cached: 40n, completion: 7n } }],
+      [
+        {
+          ...of('gpt-4o', 60n),
+          tokens: { ...emptyBuckets(), prompt: 60n, prompt_cached: 40n, completion: 7n },
+        },
+      ],
       { cachedShare: parseRatio('0.25', 6) },
       priceBook,
     );
-    expect(entry?.tokens).toEqual({ prompt: 75n, prompt_cached: 25n, completion: 7n });
+    expect(entry?.tokens).toEqual({ ...emptyBuckets(), prompt: 75n, prompt_cached: 25n, completion: 7n });
   });
 
   it('swaps dated versions of a model with it, and leaves the old deployment behind', () => {

@@ -5,6 +5,7 @@ import type { QuotedRate } from '../../pricing/quotes/parts.ts';
 import { createQuote, type QuoteInput } from '../../pricing/quotes/quote.ts';
 import type { QuoteUsage } from '../../pricing/quotes/usage.ts';
 import { findSellRate } from '../../pricing/rating/sell-rates.ts';
+import { emptyBuckets } from '../../pricing/usage/tokens.ts';
 
 const rate = (
   tokenType: QuotedRate['tokenType'],
@@ -24,7 +25,12 @@ const sellRates = [rate('prompt', '0.0003'), rate('prompt_cached', '0.00015'), r
 const base = { currency: 'usd', priceBook, sellRates } satisfies Omit<QuoteInput, 'usage'>;
 
 function usageOf(model: string, prompt: bigint, prompt_cached = 0n, completion = 0n): QuoteUsage {
-  return { model, feature: 'chat', deployment: 'x-global', tokens: { prompt, prompt_cached, completion } };
+  return {
+    model,
+    feature: 'chat',
+    deployment: 'x-global',
+    tokens: { ...emptyBuckets(), prompt, prompt_cached, completion },
+  };
 }
 
 const count = fc.bigInt({ min: 0n, max: 10n ** 14n });

@@ -10,12 +10,13 @@ import {
   type ScenarioCustomer,
   type ScenarioKind,
 } from '../../pricing/simulations/scenario.ts';
-import { TOKEN_TYPES } from '../../pricing/usage/tokens.ts';
 
 const MONTH = new Date('2026-10-01T00:00:00Z');
 const MODELS = ['gpt-4o', 'gpt-4o-mini'];
+/** Those that the book has prices of, for these models. */
+const PRICED_TYPES = ['prompt', 'prompt_cached', 'completion'] as const;
 const KINDS: ScenarioKind[] = MODELS.flatMap((model) =>
-  ['chat', 'search'].flatMap((feature) => TOKEN_TYPES.map((tokenType) => ({ model, feature, tokenType }))),
+  ['chat', 'search'].flatMap((feature) => PRICED_TYPES.map((tokenType) => ({ model, feature, tokenType }))),
 ).map((kind, index) => ({
   ...kind,
   index,
@@ -24,7 +25,7 @@ const KINDS: ScenarioKind[] = MODELS.flatMap((model) =>
   deployment: `${kind.model}-global`,
   isProvisioned: false,
 }));
-const RATES = TOKEN_TYPES.map((tokenType) => ({
+const RATES = PRICED_TYPES.map((tokenType) => ({
   rateId: tokenType,
   description: tokenType,
   model: '*',
@@ -92,7 +93,7 @@ describe('a scenario', () => {
         const outcome = rate({ markupPercent: String(percent) }, customer);
         const exact = outcome.knownCostPicoUsd * BigInt(100 + percent);
         const difference = outcome.ratedRevenueMinor * 10n ** 12n - exact;
-        const lines = BigInt(MODELS.length * TOKEN_TYPES.length);
+        const lines = BigInt(MODELS.length * PRICED_TYPES.length);
         expect(difference < 0n ? -difference : difference).toBeLessThanOrEqual(lines * 10n ** 12n);
       }),
     );
@@ -101,7 +102,7 @@ describe('a scenario', () => {
   it('with a dearer sell price for any usage replaces every rate, and only in its currency', () => {
     fc.assert(
       fc.property(anyCustomer, (customer) => {
-        const sellPrices = TOKEN_TYPES.map((tokenType) => ({
+        const sellPrices = PRICED_TYPES.map((tokenType) => ({
           model: '*',
           feature: '*',
           tokenType,
@@ -109,7 +110,7 @@ describe('a scenario', () => {
           perMillion: '10',
         }));
         // Twice the 5.00 a million of the rates, line by line.
-        const tokens = TOKEN_TYPES.map((tokenType) =>
+        const tokens = PRICED_TYPES.map((tokenType) =>
           customer.usage.reduce(
             (sum, entry) => sum + (entry.kind.tokenType === tokenType ? entry.tokenCount : 0n),
             0n,

@@ -1,4 +1,5 @@
 import { afterEach, describe, expect, it } from 'vitest';
+import { TOKEN_TYPES } from '../../pricing/usage/shape.ts';
 import { CopiedTree } from './copied-tree.ts';
 
 /** What the design allows one figure or one dimension to touch beside its migration. */
@@ -17,7 +18,7 @@ const VIDEO = `  videoPrompt: {
     meterSlug: 'tallystick_video_prompt_tokens',
     eventField: 'video_prompt_tokens',
     tokenType: 'prompt_video',
-    partOf: 'prompt',
+    partOf: ['prompt'],
   },
 `;
 const VIDEO_MIGRATION = `
@@ -37,7 +38,7 @@ begin
   end loop;
 end $$;
 `;
-const UNION = "'prompt' | 'prompt_cached' | 'completion'";
+const LAST_TYPE = `| '${TOKEN_TYPES.at(-1)}'`;
 
 /** What each place needs to know of the new token type; the compiler points at all of them. */
 const VIDEO_PLACES = [
@@ -92,7 +93,7 @@ describe('adding to the shape of usage', () => {
     tree = new CopiedTree();
     tree.insert({ before: "  completion: {\n    property: 'completionTokenCount'", text: VIDEO });
     tree.addMigration('video', VIDEO_MIGRATION);
-    tree.regenerate(UNION, `${UNION} | 'prompt_video'`);
+    tree.regenerate(LAST_TYPE, `${LAST_TYPE} | 'prompt_video'`);
     const named = await tree.findTypeErrors();
     for (const place of VIDEO_PLACES) tree.insert(place);
     // All but the shape itself.

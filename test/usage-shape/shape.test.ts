@@ -1,15 +1,15 @@
 import { describe, expect, it } from 'vitest';
 import {
-  byFigure,
-  byProperty,
   COUNTED_FIGURES,
   DIMENSION_NAMES,
   DIMENSIONS,
   FIGURE_NAMES,
   FIGURES,
+  type FigureName,
+  isPartOf,
   TYPED_FIGURES,
 } from '../../pricing/usage/shape.ts';
-import { bucketsOf, sumBuckets, toDisjointBuckets } from '../../pricing/usage/tokens.ts';
+import { BUCKET_TERMS } from '../../pricing/usage/tokens.ts';
 
 const FIELDS = ['property', 'column', 'tokenKind', 'meterSlug', 'eventField', 'tokenType'] as const;
 
@@ -25,22 +25,20 @@ describe('the shape of usage', () => {
   });
 
   it('has parts of figures only, and none of itself', () => {
-    for (const name of FIGURE_NAMES) {
-      const chain = [name as string];
-      for (let whole: string | null = FIGURES[name].partOf; whole !== null; ) {
+    const follow = (name: FigureName, chain: readonly FigureName[]) => {
+      for (const whole of FIGURES[name].partOf) {
         expect(FIGURE_NAMES).toContain(whole);
         expect(chain).not.toContain(whole);
-        chain.push(whole);
-        whole = FIGURES[whole as keyof typeof FIGURES].partOf;
+        follow(whole, [...chain, whole]);
       }
-    }
+    };
+    for (const name of FIGURE_NAMES) follow(name, [name]);
   });
 
   // A part with a token type of its own is taken out of its whole, which must have one to keep the rest.
   it('has typed parts of typed figures', () => {
     for (const name of TYPED_FIGURES) {
-      const { partOf } = FIGURES[name];
-      if (partOf !== null) expect(TYPED_FIGURES).toContain(partOf);
+      for (const whole of FIGURES[name].partOf) expect(TYPED_FIGURES).toContain(whole);
     }
   });
 
@@ -52,10 +50,14 @@ describe('the shape of usage', () => {
     }
   });
 
-  it('divides figures into buckets that sum to the counted ones, by either name', () => {
-    const figures = byFigure((name) => BigInt(FIGURE_NAMES.indexOf(name) + 1) * 100n);
-    const buckets = bucketsOf(figures);
-    expect(sumBuckets(buckets)).toBe(COUNTED_FIGURES.reduce((sum, name) => sum + figures[name], 0n));
-    expect(toDisjointBuckets(byProperty((name) => figures[name]))).toEqual(buckets);
+  it('has each token of a counted figure in one bucket', () => {
+    for (const counted of COUNTED_FIGURES) {
+      const times = new Map<string, number>();
+      for (const [whole, terms] of BUCKET_TERMS) {
+        if (!isPartOf(whole, counted)) continue;
+        for (const term of terms) times.set(term.figure, (times.get(term.figure) ?? 0) + term.times);
+      }
+      expect([...times].filter(([, sum]) => sum !== 0)).toEqual([[counted, 1]]);
+    }
   });
 });

@@ -137,13 +137,13 @@ function countsOf(sources: CoverageSources, window: TimeWindow): RawBuilder<unkn
   const counted = sql`fault is distinct from 'request_failed'`;
   return sql`
     with seen as (
-      select 'billing' as side, ${hour} as hour, model, token_kind, token_count, request_count,
+      select 'billing' as side, ${hour} as hour, model, token_kind, counts_apart, token_count, request_count,
              quarantine_reason as fault, request_facts
         from source_items
        where event_day >= (${start}::timestamptz at time zone 'UTC')::date
          and event_day <= (${end}::timestamptz at time zone 'UTC')::date and ${inside}
       union all
-      select 'control', ${hour}, model, token_kind, token_count, request_count, fault, request_facts
+      select 'control', ${hour}, model, token_kind, counts_apart, token_count, request_count, fault, request_facts
         from control_items where source = ${sources.control?.source ?? ''} and ${inside}
     ), sums as (
       select hour, model,

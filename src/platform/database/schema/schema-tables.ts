@@ -188,6 +188,7 @@ interface CollectionWindows {
 
 interface ControlItems {
   collected_at: Date;
+  counts_apart: Generated<boolean>;
   deployment: string;
   event_day: string;
   event_time: Date | null;
@@ -203,7 +204,22 @@ interface ControlItems {
   subject: string;
   tenant_key: string;
   token_count: bigint;
-  token_kind: 'prompt' | 'cached_prompt' | 'completion' | 'reasoning' | 'total' | 'unknown';
+  token_kind:
+    | 'prompt'
+    | 'cached_prompt'
+    | 'audio_prompt'
+    | 'image_prompt'
+    | 'cached_audio_prompt'
+    | 'cache_write_5m'
+    | 'cache_write_1h'
+    | 'completion'
+    | 'audio_completion'
+    | 'image_completion'
+    | 'accepted_prediction'
+    | 'rejected_prediction'
+    | 'reasoning'
+    | 'total'
+    | 'unknown';
 }
 
 interface ControlWatermarks {
@@ -292,7 +308,18 @@ interface DailyCosts {
   rated_at: Date;
   reason: string | null;
   token_count: bigint;
-  token_type: 'prompt' | 'prompt_cached' | 'completion' | null;
+  token_type:
+    | 'prompt'
+    | 'prompt_cached'
+    | 'prompt_audio'
+    | 'prompt_image'
+    | 'prompt_cached_audio'
+    | 'prompt_cache_write_5m'
+    | 'prompt_cache_write_1h'
+    | 'completion'
+    | 'completion_audio'
+    | 'completion_image'
+    | null;
 }
 
 interface Drifts {
@@ -319,11 +346,19 @@ interface DroppedItemDays {
 }
 
 interface DroppedItemSums {
+  audio_completion_token_count: Generated<bigint>;
+  audio_prompt_token_count: Generated<bigint>;
+  cache_write_1h_token_count: Generated<bigint>;
+  cache_write_5m_token_count: Generated<bigint>;
+  cached_audio_prompt_token_count: Generated<bigint>;
   cached_prompt_token_count: bigint;
   completion_token_count: bigint;
+  counted_formerly: Generated<boolean>;
   deployment: string;
   feature: string;
   first_ingested_at: Date;
+  image_completion_token_count: Generated<bigint>;
+  image_prompt_token_count: Generated<bigint>;
   model: string;
   prompt_token_count: bigint;
   subject: string;
@@ -339,10 +374,12 @@ interface GlobalMarkups {
 }
 
 interface HourlyActivity {
+  accepted_prediction_token_count: Generated<bigint>;
   deployment: string;
   feature: string;
   model: string;
   reasoning_token_count: bigint;
+  rejected_prediction_token_count: Generated<bigint>;
   request_count: bigint;
   subject: string;
   updated_at: Date;
@@ -367,7 +404,17 @@ interface HourlyUsage {
   revision: number;
   subject: string;
   token_count: bigint;
-  token_type: 'prompt' | 'prompt_cached' | 'completion';
+  token_type:
+    | 'prompt'
+    | 'prompt_cached'
+    | 'prompt_audio'
+    | 'prompt_image'
+    | 'prompt_cached_audio'
+    | 'prompt_cache_write_5m'
+    | 'prompt_cache_write_1h'
+    | 'completion'
+    | 'completion_audio'
+    | 'completion_image';
   window_start: Date;
   written_off_at: Date | null;
 }
@@ -460,7 +507,17 @@ interface LegacyBindings {
   feature: string;
   model: string;
   stripe_meter_id: string;
-  token_type: 'prompt' | 'prompt_cached' | 'completion';
+  token_type:
+    | 'prompt'
+    | 'prompt_cached'
+    | 'prompt_audio'
+    | 'prompt_image'
+    | 'prompt_cached_audio'
+    | 'prompt_cache_write_5m'
+    | 'prompt_cache_write_1h'
+    | 'completion'
+    | 'completion_audio'
+    | 'completion_image';
 }
 
 interface MeterBindings {
@@ -468,7 +525,17 @@ interface MeterBindings {
   model: string;
   stripe_meter_id: string;
   synced_at: Date;
-  token_type: 'prompt' | 'prompt_cached' | 'completion';
+  token_type:
+    | 'prompt'
+    | 'prompt_cached'
+    | 'prompt_audio'
+    | 'prompt_image'
+    | 'prompt_cached_audio'
+    | 'prompt_cache_write_5m'
+    | 'prompt_cache_write_1h'
+    | 'completion'
+    | 'completion_audio'
+    | 'completion_image';
 }
 
 interface MeterPushes {
@@ -788,6 +855,7 @@ interface Simulations {
 
 interface SourceItems {
   collection_window_id: bigint;
+  counts_apart: Generated<boolean>;
   deployment: string;
   event_day: string;
   event_time: Date | null;
@@ -805,7 +873,22 @@ interface SourceItems {
   subject: string;
   tenant_key: string;
   token_count: bigint;
-  token_kind: 'prompt' | 'cached_prompt' | 'completion' | 'reasoning' | 'total' | 'unknown';
+  token_kind:
+    | 'prompt'
+    | 'cached_prompt'
+    | 'audio_prompt'
+    | 'image_prompt'
+    | 'cached_audio_prompt'
+    | 'cache_write_5m'
+    | 'cache_write_1h'
+    | 'completion'
+    | 'audio_completion'
+    | 'image_completion'
+    | 'accepted_prediction'
+    | 'rejected_prediction'
+    | 'reasoning'
+    | 'total'
+    | 'unknown';
   usage_event_id: string | null;
   written_off_at: Date | null;
 }
@@ -920,21 +1003,31 @@ interface SubscriptionItems {
 }
 
 interface UsageEvents {
+  accepted_prediction_token_count: Generated<bigint>;
   attempt_count: Generated<number>;
+  audio_completion_token_count: Generated<bigint>;
+  audio_prompt_token_count: Generated<bigint>;
   body: string;
+  cache_write_1h_token_count: Generated<bigint>;
+  cache_write_5m_token_count: Generated<bigint>;
+  cached_audio_prompt_token_count: Generated<bigint>;
   cached_prompt_token_count: bigint;
   claimed_until: Date | null;
   completion_token_count: bigint;
   copy_delta: Generated<number>;
+  counted_formerly: Generated<boolean>;
   created_at: Date;
   deployment: string;
   event_time: Date;
   feature: string;
+  image_completion_token_count: Generated<bigint>;
+  image_prompt_token_count: Generated<bigint>;
   kind: Generated<'usage' | 'reissue' | 'correction'>;
   model: string;
   prompt_token_count: bigint;
   quarantine_reason: string | null;
   reasoning_token_count: bigint;
+  rejected_prediction_token_count: Generated<bigint>;
   request_count: bigint;
   resend_count: Generated<number>;
   root_event_id: string | null;
