@@ -1,7 +1,9 @@
 import { type RawBuilder, sql } from 'kysely';
 import { FIGURES, TYPED_FIGURES } from '../../../pricing/usage/shape.ts';
+import { addMs, DAY_MS, type TimeWindow } from '../../platform/clock.ts';
 import type { LedgerDatabase, LedgerTransaction } from '../../platform/database/database.ts';
 import { IS_COUNTED_ITEM, keyColumns, sumItemTokens, typedColumns } from '../columns.ts';
+import { isItemCountedFormerly } from '../events/counted-formerly.ts';
 import { type ItemTable, lockPartitionMaking, partitionName } from './partitions.ts';
 
 /** How long the collectors may be kept waiting for a partition to go. */
@@ -113,14 +115,20 @@ const ADDED_TOKENS = sql.raw(
     .join(', '),
 );
 
+function dayOf(day: string): TimeWindow {
+  const start = new Date(`${day}T00:00:00Z`);
+  return { start, end: addMs(start, DAY_MS) };
+}
+
 /** Adds the day's items to its sums. @returns how many there were */
 async function keepSums(transaction: LedgerTransaction, day: string, now: Date): Promise<number> {
   await sql`
-    insert into dropped_item_sums as known (window_start, ${keyColumns()}, ${typedColumns()}, first_ingested_at)
-    select date_trunc('hour', event_time, 'UTC') as hour, ${keyColumns()}, ${sumItemTokens()}, min(ingested_at)
+    insert into dropped_item_sums as known (window_start, ${keyColumns()}, counted_formerly, ${typedColumns()}, first_ingested_at)
+    select date_trunc('hour', event_time, 'UTC') as hour, ${keyColumns()}, ${isItemCountedFormerly('source_items', dayOf(day))} as is_formerly,
+      ${sumItemTokens()}, min(ingested_at)
     from source_items where event_day = ${day}::date and usage_event_id is not null
-    group by hour, ${keyColumns()} order by hour, ${keyColumns()}
-    on conflict (window_start, ${keyColumns()}) do update
+    group by hour, ${keyColumns()}, is_formerly order by hour, ${keyColumns()}, is_formerly
+    on conflict (window_start, ${keyColumns()}, counted_formerly) do update
       set ${ADDED_TOKENS},
           first_ingested_at = least(known.first_ingested_at, excluded.first_ingested_at)`.execute(
     transaction,
