@@ -1,10 +1,10 @@
 import { createHash } from 'node:crypto';
+import { countedKey } from '../../pricing/usage/names.ts';
 import {
   byProperty,
   DATA_DIMENSIONS,
   FIGURE_NAMES,
   FIGURES,
-  keyOf,
   type UsageFigures,
   usageKeyText,
 } from '../../pricing/usage/shape.ts';
@@ -36,8 +36,8 @@ export const describeFactsWithoutDay: FactText = (items) =>
     .join('\n');
 
 /**
- * Groups healthy items of one minute and one set of dimensions into a usage event each, and notes the
- * event's id on its items. The id is a hash of the items' own keys: the same facts always give the same
+ * Groups healthy items of one minute and one key into a usage event each, and notes the event's id on its items.
+ * Names are told in many spellings and counted by their keys: here a model becomes one. The id is a hash of the items' own keys: the same facts always give the same
  * event, and since an item enters the ledger once, no two events share a fact.
  */
 export function buildUsageEvents(
@@ -49,13 +49,14 @@ export function buildUsageEvents(
     const { row } = item;
     if (item.quarantineReason !== null || row.eventTime === null) continue;
     const minute = floorToMinute(row.eventTime);
-    const key = usageKeyText(minute, row);
+    const counted = countedKey(row);
+    const key = usageKeyText(minute, counted);
     let draft = drafts.get(key);
     if (draft === undefined) {
       draft = {
         windowStart: floorToHour(minute),
         eventTime: minute,
-        ...keyOf(row),
+        ...counted,
         ...byProperty(() => 0n),
         items: [],
       };

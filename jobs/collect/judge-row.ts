@@ -1,3 +1,4 @@
+import { countedText } from '../../pricing/usage/names.ts';
 import { DIMENSION_NAMES, FIGURE_NAMES, FIGURES, type TokenKind } from '../../pricing/usage/shape.ts';
 import type { SourceRow } from '../../src/azure/source.ts';
 import { DAY_MS, HOUR_MS } from '../../src/platform/clock.ts';
@@ -65,7 +66,7 @@ function findFault(
   const isBefore1970 = row.eventTime.getTime() < 0;
   if (isBefore1970 || ageMs < -AHEAD_LIMIT_MS || ageMs > BEHIND_LIMIT_MS) return 'absurd_time';
   if (row.subject.trim() === '') return 'no_subject';
-  if (row.model.trim() === '') return 'no_model';
+  if (countedText('model', row.model) === '') return 'no_model';
   if (someDimension(row, (text) => text.length > DIMENSION_LENGTH_LIMIT)) return 'dimension_too_long';
   if (someDimension(row, (text) => text.includes('\u0000') || !text.isWellFormed()))
     return 'unreadable_dimension';

@@ -1,6 +1,7 @@
 import { PICO_DIGITS, parseDecimal } from '../money.ts';
 import type { RatePrice } from '../rating/rate-price.ts';
 import type { RateKey, SellRate } from '../rating/sell-rates.ts';
+import { modelKey, nameKey } from '../usage/names.ts';
 import { planEventName, planLookupKey } from './catalog-names.ts';
 import type { Plan } from './plan.ts';
 import type { PlanRates } from './rates.ts';
@@ -210,9 +211,9 @@ function bindingOf({ model, tokenType, feature }: SellRate): Record<string, stri
 function findMeter(rate: SellRate, eventName: string, state: PlanCatalogState): string | null {
   const bound = state.bindings.find(
     (binding) =>
-      binding.model === rate.model &&
       binding.tokenType === rate.tokenType &&
-      binding.feature === rate.feature &&
+      modelKey(binding.model) === modelKey(rate.model) &&
+      nameKey(binding.feature) === nameKey(rate.feature) &&
       state.meters.some((meter) => meter.meterId === binding.meterId && meter.active),
   );
   const meter = state.meters.find(

@@ -1,6 +1,7 @@
 import { nearestNames } from '../near-names.ts';
 import { findPrice, resolveModel } from '../prices/lookup.ts';
 import type { PriceBook } from '../prices/price-book.ts';
+import { modelKey, nameKey } from '../usage/names.ts';
 import { caught, statedPriceProblems } from './check-price.ts';
 import { globalMarkupAt, type Plan, type PlanProblem, type PlanRate, type PlanVersion } from './plan.ts';
 import { markedUpUnitAmount, wholeMinorOf } from './price.ts';
@@ -81,7 +82,8 @@ function nameProblems({ plan, rate, path, book, features }: RateInput): PlanProb
     problems.push(unknownName(`${path}.model`, 'model', rate.model, book.models));
   }
   const known = features === null ? null : [...new Set([...features, ...plan.features])];
-  if (rate.feature !== '*' && known !== null && !known.includes(rate.feature)) {
+  const isKnown = known?.some((name) => nameKey(name) === nameKey(rate.feature)) ?? true;
+  if (rate.feature !== '*' && known !== null && !isKnown) {
     const problem = unknownName(`${path}.feature`, 'feature', rate.feature, known);
     problems.push({ ...problem, fix: `${problem.fix} A new one is listed under "features" of the plan.` });
   }
@@ -132,7 +134,7 @@ function clashProblems({ rates }: PlanVersion, path: string, book: PriceBook): P
   const firstByKey = new Map<string, number>();
   for (const [index, rate] of rates.entries()) {
     const model = resolveModel(book, { model: rate.model })?.model ?? rate.model;
-    const key = JSON.stringify([model, rate.tokenType, rate.feature]);
+    const key = JSON.stringify([modelKey(model), rate.tokenType, nameKey(rate.feature)]);
     const first = firstByKey.get(key);
     if (first === undefined) firstByKey.set(key, index);
     else {

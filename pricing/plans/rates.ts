@@ -3,6 +3,7 @@ import { resolveModel } from '../prices/lookup.ts';
 import type { PriceBook } from '../prices/price-book.ts';
 import type { RatePrice } from '../rating/rate-price.ts';
 import type { SellRate } from '../rating/sell-rates.ts';
+import { modelKey, nameKey } from '../usage/names.ts';
 import { TOKEN_TYPES, type TokenType } from '../usage/tokens.ts';
 import { TOKEN_WORDS } from '../usage/words.ts';
 import {
@@ -136,9 +137,9 @@ function isNamedElsewhere(
   return version.rates.some(
     (other) =>
       specificity(other) > specificity(rate) &&
-      other.feature === rate.feature &&
+      nameKey(other.feature) === nameKey(rate.feature) &&
       (other.tokenType === '*' || other.tokenType === tokenType) &&
-      (other.model === '*' || canonical(other.model) === canonical(model)),
+      (other.model === '*' || modelKey(canonical(other.model)) === modelKey(canonical(model))),
   );
 }
 

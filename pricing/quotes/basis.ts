@@ -1,7 +1,7 @@
 import { findPrice } from '../prices/lookup.ts';
 import type { PriceBook } from '../prices/price-book.ts';
 import { splitAmount } from '../rating/rating.ts';
-import { modelKey } from '../usage/names.ts';
+import { modelKey, nameKey } from '../usage/names.ts';
 import { bucketOf, mapBuckets, toDisjointBuckets } from '../usage/tokens.ts';
 import type { UsageGroup } from './answer.ts';
 import { SHARE_DIGITS, type UsageBasis } from './ground.ts';
@@ -61,7 +61,7 @@ function toGivenUsage(usage: readonly GivenUsage[], book: PriceBook): QuoteUsage
     return {
       model: modelNameIn(book, entry.model),
       feature: entry.feature,
-      ...(entry.deployment === undefined ? {} : { deployment: entry.deployment }),
+      ...(entry.deployment === undefined ? {} : { deployment: nameKey(entry.deployment) }),
       ...(entry.deploymentType === undefined ? {} : { deploymentType: entry.deploymentType }),
       ...(entry.region === undefined ? {} : { region: entry.region }),
       tokens: toDisjointBuckets({

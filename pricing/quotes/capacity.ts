@@ -8,6 +8,7 @@ import {
 } from '../rating/provisioned.ts';
 import { splitAmount } from '../rating/rating.ts';
 import { sum } from '../statistics.ts';
+import { nameKey } from '../usage/names.ts';
 import type { RatedPart } from './parts.ts';
 import { MONTH_DAYS } from './range.ts';
 import type { QuoteUsage } from './usage.ts';
@@ -93,7 +94,7 @@ export function findCapacity(
 ): QuoteCapacity | null {
   if (capacities.length === 0) return null;
   if (usage.deploymentType !== undefined && usage.deploymentType !== 'provisioned') return null;
-  const name = (usage.deployment ?? '').trim().toLowerCase();
+  const name = nameKey(usage.deployment ?? '');
   if (name !== '') return capacities.find(({ deployment }) => deployment === name) ?? null;
   if (usage.deploymentType === undefined) return null;
   const model = resolveModel(book, usage)?.model;

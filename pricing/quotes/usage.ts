@@ -109,7 +109,7 @@ function swapModel(
   const swap = swaps.find(({ from }) => isSwapSource(entry, from, book));
   if (swap === undefined) return entry;
   const { deployment: _left, ...rest } = entry;
-  return { ...rest, model: swap.to };
+  return { ...rest, model: modelKey(swap.to) };
 }
 
 function recache(tokens: TokenBuckets, share: Ratio): TokenBuckets {

@@ -1,7 +1,8 @@
+import { modelKey, nameKey } from '../usage/names.ts';
 import type { TokenType } from '../usage/tokens.ts';
 import type { RatePrice } from './rate-price.ts';
 
-/** Which usage a rate is for. `*` as model or feature matches any. */
+/** Which usage a rate is for, in any spelling of its names. `*` as model or feature matches any. */
 export interface RateKey {
   model: string;
   feature: string;
@@ -21,12 +22,14 @@ export interface SellRate extends RateKey {
  * that names both over either: the rule by which usage is bound to a meter.
  */
 export function findSellRate<Rate extends RateKey>(rates: readonly Rate[], usage: RateKey): Rate | null {
+  const model = modelKey(usage.model);
+  const feature = nameKey(usage.feature);
   let best: Rate | null = null;
   let bestRank = -1;
   for (const rate of rates) {
     if (rate.tokenType !== usage.tokenType) continue;
-    if (rate.model !== '*' && rate.model !== usage.model) continue;
-    if (rate.feature !== '*' && rate.feature !== usage.feature) continue;
+    if (rate.model !== '*' && modelKey(rate.model) !== model) continue;
+    if (rate.feature !== '*' && nameKey(rate.feature) !== feature) continue;
     const rank = (rate.model === '*' ? 0 : 2) + (rate.feature === '*' ? 0 : 1);
     if (rank > bestRank) {
       best = rate;
@@ -44,13 +47,16 @@ export function indexSellRates<Rate extends RateKey>(
   for (const rate of rates) {
     const byModel = byTokenType.get(rate.tokenType) ?? new Map<string, Map<string, Rate>>();
     byTokenType.set(rate.tokenType, byModel);
-    const byFeature = byModel.get(rate.model) ?? new Map<string, Rate>();
-    byModel.set(rate.model, byFeature);
-    if (!byFeature.has(rate.feature)) byFeature.set(rate.feature, rate);
+    const model = modelKey(rate.model);
+    const feature = nameKey(rate.feature);
+    const byFeature = byModel.get(model) ?? new Map<string, Rate>();
+    byModel.set(model, byFeature);
+    if (!byFeature.has(feature)) byFeature.set(feature, rate);
   }
-  return ({ model, feature, tokenType }) => {
-    const byModel = byTokenType.get(tokenType);
-    const named = byModel?.get(model);
+  return (usage) => {
+    const byModel = byTokenType.get(usage.tokenType);
+    const feature = nameKey(usage.feature);
+    const named = byModel?.get(modelKey(usage.model));
     const any = byModel?.get('*');
     return named?.get(feature) ?? named?.get('*') ?? any?.get(feature) ?? any?.get('*') ?? null;
   };

@@ -6,6 +6,7 @@ import { findPrice, resolveModel } from '../prices/lookup.ts';
 import type { PriceBook } from '../prices/price-book.ts';
 import { rateUsage } from '../rating/rate-usage.ts';
 import { findSellRate, type RateKey, type SellRate } from '../rating/sell-rates.ts';
+import { modelKey, nameKey } from '../usage/names.ts';
 import type { TokenType } from '../usage/tokens.ts';
 
 /** What could be otherwise. Everything left empty is as it is. */
@@ -188,7 +189,7 @@ export class PreparedScenario {
     const { feature, tokenType, at, deployment } = kind;
     const { withoutFeatures, modelSwaps, costPrices } = this.#scenario;
     const named = { model: kind.model, deployment, at };
-    const canonical = resolveModel(this.#book, named)?.model ?? kind.model;
+    const canonical = resolveModel(this.#book, named)?.model ?? modelKey(kind.model);
     const swap = modelSwaps.find(({ from }) => this.#canonical(from) === canonical);
     const model = swap === undefined ? kind.model : swap.to;
     const planModel = swap === undefined ? canonical : this.#canonical(swap.to);
@@ -210,7 +211,9 @@ export class PreparedScenario {
       (price) => this.#canonical(price.model) === planModel && price.tokenType === tokenType,
     );
     return {
-      key: withoutFeatures.includes(feature) ? null : { model, feature, tokenType },
+      key: withoutFeatures.some((name) => nameKey(name) === nameKey(feature))
+        ? null
+        : { model, feature, tokenType },
       planKey: { model: planModel, feature, tokenType },
       picoUsdPerToken:
         override !== undefined
@@ -234,7 +237,7 @@ export class PreparedScenario {
   }
 
   #canonical(model: string): string {
-    return resolveModel(this.#book, { model })?.model ?? model;
+    return resolveModel(this.#book, { model })?.model ?? modelKey(model);
   }
 }
 

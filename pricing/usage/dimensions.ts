@@ -8,6 +8,8 @@ interface DimensionShape {
   /** Variable of the environment with the dimension's name in the gateway policy, and that name by default. */
   variable: string;
   policyName: string;
+  /** Texts that name one thing are counted as one (`names.ts`). Absent: each text is counted by itself. */
+  names?: 'model' | 'deployment';
 }
 
 /** What usage is counted by, below the hour: the key. */
@@ -29,12 +31,14 @@ export const DIMENSIONS = {
     eventPlace: 'data',
     variable: 'DIMENSION_MODEL',
     policyName: 'model',
+    names: 'model',
   },
   deployment: {
     column: 'deployment',
     eventPlace: 'data',
     variable: 'DIMENSION_DEPLOYMENT',
     policyName: 'deployment',
+    names: 'deployment',
   },
 } as const satisfies Record<string, DimensionShape>;
 

@@ -1,9 +1,11 @@
 /**
  * Whether two texts name one thing is decided here, for models, deployments and features, wherever they meet: usage, price
  * book, bindings, plans, quotes, provisioned capacity. What is shown keeps the text as it was told; what is compared,
- * counted by or looked up goes by the key. `nameKeySql` of `src/usage/columns.ts` says the same in SQL, for rows that
- * were written under the text as told; a property test holds the two equal.
+ * counted by or looked up goes by the key. `src/usage/name-keys.ts` says the same in SQL, for rows that were
+ * written under the text as told; a property test holds the two equal.
  */
+
+import { byDimension, DIMENSIONS, type DimensionName, type UsageKey } from './dimensions.ts';
 
 /** White space that compatibility decomposition leaves: JavaScript's own, so that `trim` and SQL's `btrim` agree. */
 export const NAME_SPACE = ' \t\n\v\f\r\u1680\u2028\u2029\ufeff';
@@ -37,4 +39,16 @@ export function nameKey(text: string): string {
 export function modelKey(text: string): string {
   const key = nameKey(text);
   return key.includes('/') ? key.replace(MODEL_PREFIX, '') : key;
+}
+
+/** The text that a dimension is counted by, of the one that the source told. */
+export function countedText(name: DimensionName, told: string): string {
+  const dimension = DIMENSIONS[name];
+  if (!('names' in dimension)) return told;
+  return dimension.names === 'model' ? modelKey(told) : nameKey(told);
+}
+
+/** The key that usage is counted by, of one as the source told it: a model in five spellings is one model. */
+export function countedKey(told: UsageKey): UsageKey {
+  return byDimension((name) => countedText(name, told[name]));
 }

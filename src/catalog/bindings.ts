@@ -1,8 +1,10 @@
 import { sql } from 'kysely';
+import { modelKey, nameKey } from '../../pricing/usage/names.ts';
 import { isTokenType, TOKEN_TYPES_IN_WORDS, type TokenType } from '../../pricing/usage/shape.ts';
 import type { LedgerTransaction } from '../platform/database/database.ts';
 import { LEGACY_METER_PREFIX } from '../stripe/port.ts';
 
+/** Model and feature by their keys, for any spelling of them. */
 export interface MeterBinding {
   model: string;
   tokenType: TokenType;
@@ -71,14 +73,19 @@ function deriveBindings(prices: readonly BindingPrice[]): { bindings: MeterBindi
         );
       continue;
     }
-    const feature = price.feature ?? '*';
-    const key = JSON.stringify([model, tokenType, feature]);
+    const binding = {
+      model: modelKey(model),
+      tokenType,
+      feature: nameKey(price.feature ?? '*'),
+      stripeMeterId,
+    };
+    const key = JSON.stringify([binding.model, tokenType, binding.feature]);
     const before = bindings.get(key);
     if (before === undefined) {
-      bindings.set(key, { model, tokenType, feature, stripeMeterId });
+      bindings.set(key, binding);
     } else if (price.isActive && before.stripeMeterId !== stripeMeterId) {
       problems.push(
-        `Prices bind ${model} ${tokenType} to two meters, ${before.stripeMeterId} and ${stripeMeterId}; the first is used.`,
+        `Prices bind ${binding.model} ${tokenType} to two meters, ${before.stripeMeterId} and ${stripeMeterId}; the first is used.`,
       );
     }
   }

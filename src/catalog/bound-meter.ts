@@ -1,4 +1,5 @@
 import { type RawBuilder, sql } from 'kysely';
+import { modelKeySql, nameKeySql } from '../usage/name-keys.ts';
 
 /**
  * The meter that usage goes to, as a query of at most one row (`stripe_meter_id`), for a lateral join. Of the bindings
@@ -14,7 +15,7 @@ export function boundMeter(
   const column = (name: string) => sql.ref(`${usage}.${name}`);
   return sql`
     select b.stripe_meter_id from ${sql.table(table)} b
-    where b.token_type = ${column('token_type')} and b.model in (${column('model')}, '*')
-      and b.feature in (${column('feature')}, '*') and ${where}
+    where b.token_type = ${column('token_type')} and b.model in (${sql.raw(modelKeySql(`${usage}.model`))}, '*')
+      and b.feature in (${sql.raw(nameKeySql(`${usage}.feature`))}, '*') and ${where}
     order by b.model = '*', b.feature = '*' limit 1`;
 }

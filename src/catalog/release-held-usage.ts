@@ -1,7 +1,14 @@
 import { sql } from 'kysely';
 import { writeAudit, writeAudits } from '../platform/database/audit.ts';
 import type { LedgerDatabase, LedgerTransaction } from '../platform/database/database.ts';
+import { modelKeySql, nameKeySql } from '../usage/name-keys.ts';
 import { isFree } from './billing-places.ts';
+
+/** Whether binding `b` takes what hourly usage `h` counts. */
+const IS_BOUND = sql.raw(
+  `b.token_type = h.token_type and b.model in (${modelKeySql('h.model')}, '*')
+    and b.feature in (${nameKeySql('h.feature')}, '*')`,
+);
 
 /** Reasons that a change of catalog, subjects or bindings can cure; the rest need a person. */
 const CURABLE_REASONS = [
@@ -58,19 +65,19 @@ async function releaseCurable(
           when 'no_customer' then s.customer_id is not null
           when 'stale_catalog' then true
           when 'no_binding' then exists (
-            select 1 from all_bindings b where b.token_type = h.token_type and b.model in (h.model, '*') and b.feature in (h.feature, '*'))
+            select 1 from all_bindings b where ${IS_BOUND})
           when 'no_stripe_customer' then c.stripe_customer_id is not null and c.deleted_at is null
           when 'double_binding' then not exists (
             select 1 from all_bindings b
             join subscription_items i on i.stripe_meter_id = b.stripe_meter_id and i.customer_id = s.customer_id and i.active
-            where b.token_type = h.token_type and b.model in (h.model, '*') and b.feature in (h.feature, '*')
+            where ${IS_BOUND}
               and (i.ends_at is null or i.ends_at > ${now}) and not ${isFree('i')}
             group by b.stripe_meter_id having count(distinct i.subscription_item_id) > 1)
           else exists (
             select 1 from all_bindings b
             join stripe_meters m on m.stripe_meter_id = b.stripe_meter_id and m.status = 'active'
             join subscription_items i on i.stripe_meter_id = m.stripe_meter_id and i.customer_id = s.customer_id and i.active
-            where b.token_type = h.token_type and b.model in (h.model, '*') and b.feature in (h.feature, '*'))
+            where ${IS_BOUND})
         end)
       returning h.delta_token_count)
     select count(*) as row_count, coalesce(sum(delta_token_count), 0)::bigint as token_count from released`.execute(

@@ -10,6 +10,7 @@ import {
   tokenParts,
   tokenPartsWithRows,
 } from '../usage/columns.ts';
+import { countedKeyColumns, countedKeyValues } from '../usage/name-keys.ts';
 
 /** Whose usage, of what time. */
 export interface CloseTarget {
@@ -51,11 +52,11 @@ export async function readCloseFigures(
     member as (select target.*, s.subject from target join subjects s on s.customer_id = target.customer_id),
     items as (
       select m.invoice_id, date_trunc('hour', i.event_time, 'UTC') as window_start, i.event_time >= m.starts and i.event_time < m.ends as is_inside,
-        ${keyColumns('i')}, i.quarantine_reason is not null as is_held, ${sumItemTokens('i')}, ${countItemRows('i')}
+        ${countedKeyColumns('i')}, i.quarantine_reason is not null as is_held, ${sumItemTokens('i')}, ${countItemRows('i')}
       from source_items i join member m on m.subject = i.subject
       where i.event_day >= ${from}::timestamptz::date - 1 and i.event_day <= ${to}::timestamptz::date + 1
         and i.event_time >= m.hour_starts and i.event_time < m.ends
-      group by 1, 2, 3, ${keyColumns('i')}, is_held),
+      group by 1, 2, 3, ${countedKeyValues('i')}, is_held),
     events as (
       select m.invoice_id, e.window_start, date_trunc('minute', e.event_time) >= m.starts and date_trunc('minute', e.event_time) < m.ends as is_inside,
         ${keyColumns('e')}, e.status = 'quarantined' as is_held, ${sumTypedFigures('e')}

@@ -1,6 +1,8 @@
 import { sql } from 'kysely';
+import { modelKey } from '../../pricing/usage/names.ts';
 import { addMs, DAY_MS } from '../platform/clock.ts';
 import type { LedgerDatabase } from '../platform/database/database.ts';
+import { countedColumn } from '../usage/name-keys.ts';
 
 /** Days back over which an average is taken: a month of use, with its nights and weekends. */
 const AVERAGED_DAYS = 30;
@@ -32,10 +34,10 @@ export async function readAverageCosts(
     .toISOString()
     .slice(0, 10);
   const result = await sql<{ model: string; cost: string; token_count: bigint }>`
-    select model, sum(cost_pico_usd)::text as cost, sum(token_count)::bigint as token_count
+    select ${countedColumn('model')} as model, sum(cost_pico_usd)::text as cost, sum(token_count)::bigint as token_count
       from daily_costs
-     where day >= ${since}::date and kind <> 'idle' and model = any(${[...models]}::text[])
-     group by model
+     where day >= ${since}::date and kind <> 'idle' and ${countedColumn('model')} = any(${models.map(modelKey)}::text[])
+     group by 1
     having bool_or(kind = 'provisioned') and bool_and(cost_pico_usd is not null) and sum(token_count) > 0`.execute(
     database,
   );

@@ -3,6 +3,7 @@ import type { PricedKind, PriceSegment } from '../../pricing/prices/segments.ts'
 import type { TokenType } from '../../pricing/usage/shape.ts';
 import { addMs, DAY_MS, type TimeWindow } from '../platform/clock.ts';
 import type { LedgerTransaction } from '../platform/database/database.ts';
+import { countedColumn } from '../usage/name-keys.ts';
 import { CUSTOMER_OF_COST } from './customers.ts';
 
 /** What a day cost, as far as it is known. */
@@ -99,7 +100,8 @@ export async function replaceDailyCosts(
         ${segments.map((segment) => segment.notes.join(' '))}::text[])
         as price(model, deployment, token_type, starts_at, ends_at, pico_usd, reason, reference, notes)),
     summed as (
-      select ${CUSTOMER_OF_COST} as customer_id, usage.model, usage.feature, usage.deployment, usage.token_type,
+      select ${CUSTOMER_OF_COST} as customer_id, ${countedColumn('model', 'usage')} as model, usage.feature,
+        ${countedColumn('deployment', 'usage')} as deployment, usage.token_type,
         price.pico_usd, price.reason, price.reference, price.notes, sum(usage.delta_token_count) as token_count
       from hourly_usage as usage
       left join subjects on subjects.subject = usage.subject
@@ -111,7 +113,7 @@ export async function replaceDailyCosts(
           select 1 from unnest(${provisioned.map((hours) => hours.deployment)}::text[],
             ${provisioned.map((hours) => hours.start.toISOString())}::timestamptz[],
             ${provisioned.map((hours) => hours.end.toISOString())}::timestamptz[]) as bought(deployment, starts_at, ends_at)
-          where bought.deployment = lower(btrim(usage.deployment))
+          where bought.deployment = ${countedColumn('deployment', 'usage')}
             and usage.window_start >= bought.starts_at and usage.window_start < bought.ends_at)
       group by 1, 2, 3, 4, 5, 6, 7, 8, 9
       having sum(usage.delta_token_count) <> 0)

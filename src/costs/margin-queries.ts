@@ -3,6 +3,7 @@ import type { MarginEntry } from '../../pricing/rating/margin.ts';
 import type { TokenType } from '../../pricing/usage/shape.ts';
 import type { TimeWindow } from '../platform/clock.ts';
 import type { LedgerDatabase } from '../platform/database/database.ts';
+import { countedColumn } from '../usage/name-keys.ts';
 import { CUSTOMER_OF_COST } from './customers.ts';
 
 /** Usage of one customer in one calendar month, with its cost as it is rated. */
@@ -43,7 +44,7 @@ export async function readMarginUsage(
     known: string;
     unknown: bigint;
   }>`
-    select customer_id, date_trunc('month', day::timestamp) at time zone 'UTC' as month, model, feature, token_type,
+    select customer_id, date_trunc('month', day::timestamp) at time zone 'UTC' as month, ${countedColumn('model')} as model, feature, token_type,
       sum(token_count)::bigint as tokens, coalesce(sum(cost_pico_usd), 0)::text as known,
       coalesce(sum(token_count) filter (where cost_pico_usd is null), 0)::bigint as unknown
     from daily_costs
@@ -92,14 +93,16 @@ export async function readFeatureUserCosts(
     p90: string | null;
   }>`
     with unit as materialized (
-      select day, coalesce(customer_id, '') as customer_id, model, feature, deployment, token_type,
+      select day, coalesce(customer_id, '') as customer_id, ${countedColumn('model')} as model, feature,
+        ${countedColumn('deployment')} as deployment, token_type,
         sum(cost_pico_usd) / nullif(sum(token_count), 0) as pico_per_token, bool_or(cost_pico_usd is null) as is_unknown
       from daily_costs
       where kind <> 'idle' and day >= ${from}::date and day < ${until}::date
       group by 1, 2, 3, 4, 5, 6),
     kinds as (
       select (usage.window_start at time zone 'UTC')::date as day, coalesce(${CUSTOMER_OF_COST}, '') as customer_id,
-        usage.subject, usage.model, usage.feature, usage.deployment, usage.token_type,
+        usage.subject, ${countedColumn('model', 'usage')} as model, usage.feature,
+        ${countedColumn('deployment', 'usage')} as deployment, usage.token_type,
         sum(usage.delta_token_count) as tokens
       from hourly_usage as usage left join subjects on subjects.subject = usage.subject
       where usage.window_start >= ${window.start} and usage.window_start < ${window.end}

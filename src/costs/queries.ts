@@ -1,6 +1,8 @@
 import { type RawBuilder, sql } from 'kysely';
+import { modelKey, nameKey } from '../../pricing/usage/names.ts';
 import type { TimeWindow } from '../platform/clock.ts';
 import type { LedgerDatabase } from '../platform/database/database.ts';
+import { countedColumn } from '../usage/name-keys.ts';
 
 export const COST_DIMENSIONS = ['day', 'customer', 'model', 'feature', 'deployment'] as const;
 export type CostDimension = (typeof COST_DIMENSIONS)[number];
@@ -44,9 +46,9 @@ export interface CostRow extends CostTotals {
 const COLUMNS: Record<CostDimension, RawBuilder<string>> = {
   day: sql<string>`day::text`,
   customer: sql<string>`coalesce(customer_id, '')`,
-  model: sql<string>`model`,
+  model: countedColumn('model'),
   feature: sql<string>`feature`,
-  deployment: sql<string>`deployment`,
+  deployment: countedColumn('deployment'),
 };
 
 interface RawTotals {
@@ -107,8 +109,8 @@ export async function readIdleCosts(
   window: TimeWindow,
 ): Promise<{ deployment: string; costPicoUsd: bigint }[]> {
   const result = await sql<{ deployment: string; cost: string }>`
-    select deployment, sum(cost_pico_usd)::text as cost from daily_costs
-    where kind = 'idle' and ${daysOf(window)} group by deployment order by deployment`.execute(database);
+    select ${COLUMNS.deployment} as deployment, sum(cost_pico_usd)::text as cost from daily_costs
+    where kind = 'idle' and ${daysOf(window)} group by 1 order by 1`.execute(database);
   return result.rows.map((row) => ({ deployment: row.deployment, costPicoUsd: BigInt(row.cost) }));
 }
 
@@ -138,10 +140,8 @@ export interface UnknownModelCost extends UnknownCost {
 /** All tokens without a known cost, by reason and model: what status and metrics show. */
 export async function readUnknownCosts(database: LedgerDatabase): Promise<UnknownModelCost[]> {
   const result = await sql<{ reason: string; model: string; tokens: bigint; oldest: string }>`
-    select reason, model, sum(token_count)::bigint as tokens, min(day) as oldest
-    from daily_costs where cost_pico_usd is null group by reason, model order by reason, model`.execute(
-    database,
-  );
+    select reason, ${COLUMNS.model} as model, sum(token_count)::bigint as tokens, min(day) as oldest
+    from daily_costs where cost_pico_usd is null group by 1, 2 order by 1, 2`.execute(database);
   return result.rows.map(({ reason, model, tokens, oldest }) => ({
     reason,
     model,
@@ -158,9 +158,10 @@ function daysOf(window: TimeWindow): RawBuilder<boolean> {
 function filterOf(query: Omit<CostQuery, 'after' | 'limit' | 'groupBy'>): RawBuilder<boolean> {
   const conditions = [daysOf(query.window)];
   if (query.customerId !== undefined) conditions.push(sql`customer_id = ${query.customerId}`);
-  if (query.model !== undefined) conditions.push(sql`model = ${query.model}`);
+  if (query.model !== undefined) conditions.push(sql`${COLUMNS.model} = ${modelKey(query.model)}`);
   if (query.feature !== undefined) conditions.push(sql`feature = ${query.feature}`);
-  if (query.deployment !== undefined) conditions.push(sql`deployment = ${query.deployment}`);
+  if (query.deployment !== undefined)
+    conditions.push(sql`${COLUMNS.deployment} = ${nameKey(query.deployment)}`);
   return sql<boolean>`${sql.join(conditions, sql` and `)}`;
 }
 

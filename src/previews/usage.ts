@@ -1,4 +1,5 @@
 import { type RawBuilder, sql } from 'kysely';
+import { modelKey } from '../../pricing/usage/names.ts';
 import { pushFingerprint, unnestDays } from '../billing/day-slices.ts';
 import { boundMeter } from '../catalog/bound-meter.ts';
 import type { TimeWindow } from '../platform/clock.ts';
@@ -81,7 +82,7 @@ export async function readPreviewUsage(
     if (row.quarantine_reason === null) {
       usage.push({
         stripeMeterId: row.stripe_meter_id,
-        model: row.model,
+        model: modelKey(row.model),
         feature: row.feature,
         state: row.state,
         day: row.slot,

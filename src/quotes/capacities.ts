@@ -7,6 +7,7 @@ import { readPurchases } from '../costs/provisioned/provisioned.ts';
 import { observedWindow, readPurchaseUse } from '../costs/provisioned/usage.ts';
 import { addMs, type TimeWindow } from '../platform/clock.ts';
 import type { LedgerDatabase } from '../platform/database/database.ts';
+import { countedColumn } from '../usage/name-keys.ts';
 
 /**
  * Throughput bought by the hour that is in force at an instant, with its deployments' use of the last days, whatever
@@ -52,10 +53,10 @@ async function readModels(
   window: TimeWindow,
 ): Promise<Map<string, string[]>> {
   const { rows } = await sql<{ deployment: string; models: string[] }>`
-    select lower(btrim(deployment)) as deployment, array_agg(distinct model order by model) as models
+    select ${countedColumn('deployment')} as deployment, array_agg(distinct model order by model) as models
       from hourly_usage
      where window_start >= ${window.start} and window_start < ${window.end}
-       and lower(btrim(deployment)) = any(${[...deployments]}::text[])
+       and ${countedColumn('deployment')} = any(${[...deployments]}::text[])
      group by 1`.execute(database);
   return new Map(rows.map(({ deployment, models }) => [deployment, models]));
 }

@@ -7,6 +7,7 @@ import type {
 } from '../../pricing/quotes/question.ts';
 import { instantOf, usualCurrencyOf } from '../../pricing/quotes/terms.ts';
 import { OBSERVED_DAYS } from '../../pricing/quotes/users.ts';
+import { modelKey } from '../../pricing/usage/names.ts';
 import { getCustomer } from '../catalog/customers.ts';
 import { readAverageCosts } from '../costs/average-costs.ts';
 import { readPlan } from '../plans/plans.ts';
@@ -92,7 +93,7 @@ export async function gatherQuoteFacts(
     isThroughputBought || at > now ? await readQuoteCapacities(snapshot, { at, now, priceBook }) : undefined;
   const models = [
     ...(question.usage ?? []).map(({ model }) => modelNameIn(priceBook, model)),
-    ...(question.adjustments?.modelSwaps ?? []).map(({ to }) => to),
+    ...(question.adjustments?.modelSwaps ?? []).map(({ to }) => modelKey(to)),
     ...[...(like?.rows ?? []), ...(existing?.rows ?? [])].map(({ model }) => model),
     ...(users?.features ?? []).flatMap((feature) => feature.users.flat().map(({ model }) => model)),
   ];

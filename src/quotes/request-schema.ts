@@ -1,6 +1,7 @@
 import { z } from '@hono/zod-openapi';
 import { DEPLOYMENT_TYPES } from '../../pricing/prices/rows.ts';
 import { QUOTE_MODES } from '../../pricing/quotes/quote.ts';
+import { modelKey } from '../../pricing/usage/names.ts';
 import { CurrencySchema, IdentifierSchema, textSchema } from '../platform/http/schemas.ts';
 
 /** 10^15 tokens: beyond what any month holds, and within what a JSON number carries exactly. */
@@ -95,10 +96,13 @@ const AdjustmentsSchema = z
     region: regionInput.optional(),
     deploymentType: z.enum(DEPLOYMENT_TYPES).optional(),
   })
-  .refine(({ modelSwaps = [] }) => new Set(modelSwaps.map(({ from }) => from)).size === modelSwaps.length, {
-    path: ['modelSwaps'],
-    error: 'must swap each model once',
-  })
+  .refine(
+    ({ modelSwaps = [] }) => new Set(modelSwaps.map(({ from }) => modelKey(from))).size === modelSwaps.length,
+    {
+      path: ['modelSwaps'],
+      error: 'must swap each model once',
+    },
+  )
   .openapi('QuoteAdjustments');
 
 const BASES = ['usage', 'likeCustomer', 'activeUsers'] as const;

@@ -1,11 +1,17 @@
 import { sql } from 'kysely';
 import type { KindUsage, ObservedUsers } from '../../pricing/quotes/question.ts';
+import { nameKey } from '../../pricing/usage/names.ts';
 import type { TokenType } from '../../pricing/usage/shape.ts';
 import { boundMeter } from '../catalog/bound-meter.ts';
 import { DAY_MS, type TimeWindow } from '../platform/clock.ts';
 import type { LedgerDatabase } from '../platform/database/database.ts';
 import { billedAt } from '../usage/hours/hour-parts.ts';
 import { belongsTo } from '../usage/hours/queries.ts';
+import { countedColumn, nameKeySql } from '../usage/name-keys.ts';
+
+const MODEL = countedColumn('model', 'usage');
+const DEPLOYMENT = countedColumn('deployment', 'usage');
+const FEATURE = sql.raw(nameKeySql('usage.feature'));
 
 interface RawKind {
   model: string;
@@ -23,12 +29,12 @@ export async function readCustomerDays(
 ): Promise<(KindUsage & { day: number })[]> {
   const result = await sql<RawKind & { day: number }>`
     select floor(extract(epoch from window_start - ${window.start}::timestamptz) * 1000 / ${DAY_MS})::integer as day,
-           model, feature, deployment, token_type, sum(delta_token_count)::bigint as token_count
+           ${MODEL} as model, feature, ${DEPLOYMENT} as deployment, token_type, sum(delta_token_count)::bigint as token_count
       from hourly_usage as usage
      where window_start >= ${window.start} and window_start < ${window.end}
        and ${belongsTo(customerId)}
-     group by 1, model, feature, deployment, token_type
-     order by model, feature, deployment, token_type, 1`.execute(database);
+     group by 1, 2, 3, 4, 5
+     order by 2, 3, 4, 5, 1`.execute(database);
   return result.rows.map((row) => ({ ...toKind(row), day: row.day }));
 }
 
@@ -42,7 +48,7 @@ export async function readPeriodUsage(
   period: TimeWindow,
 ): Promise<KindUsage[]> {
   const result = await sql<RawKind>`
-    select usage.model, usage.feature, usage.deployment, usage.token_type,
+    select ${MODEL} as model, usage.feature, ${DEPLOYMENT} as deployment, usage.token_type,
            sum(usage.delta_token_count)::bigint as token_count
       from hourly_usage as usage
       left join meter_pushes as push on push.meter_push_id = usage.meter_push_id
@@ -57,8 +63,8 @@ export async function readPeriodUsage(
        and push.status is distinct from 'refused'
        and ${belongsTo(customerId)}
        and billed.instant >= ${period.start} and billed.instant < ${period.end}
-     group by usage.model, usage.feature, usage.deployment, usage.token_type
-     order by usage.model, usage.feature, usage.deployment, usage.token_type`.execute(database);
+     group by 1, 2, 3, 4
+     order by 1, 2, 3, 4`.execute(database);
   return result.rows.map(toKind);
 }
 
@@ -89,13 +95,13 @@ export async function readFeatureUsers(
   window: TimeWindow,
 ): Promise<FeatureUsage> {
   const result = await sql<Omit<RawKind, 'feature'> & { subject: string; first_used_at: Date }>`
-    select subject, model, deployment, token_type, sum(delta_token_count)::bigint as token_count,
+    select subject, ${MODEL} as model, ${DEPLOYMENT} as deployment, token_type, sum(delta_token_count)::bigint as token_count,
            min(window_start) as first_used_at
-      from hourly_usage
-     where feature = ${feature} and window_start >= ${window.start} and window_start < ${window.end}
-     group by subject, model, deployment, token_type
+      from hourly_usage as usage
+     where ${FEATURE} = ${nameKey(feature)} and window_start >= ${window.start} and window_start < ${window.end}
+     group by 1, 2, 3, 4
     having sum(delta_token_count) > 0
-     order by subject collate "C", model, deployment, token_type`.execute(database);
+     order by subject collate "C", 2, 3, 4`.execute(database);
   const bySubject = Map.groupBy(result.rows, (row) => row.subject);
   const instants = result.rows.map((row) => row.first_used_at.getTime());
   return {

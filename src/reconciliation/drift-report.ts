@@ -10,6 +10,7 @@ import {
   tokenParts,
   typedColumns,
 } from '../usage/columns.ts';
+import { countedKeyColumns, countedKeyValues } from '../usage/name-keys.ts';
 
 /** Why a customer-hour's source and bill differ; `quarantined` usage waits with a reason of its own. */
 export const DRIFT_REPORT_CLASSES = [
@@ -75,11 +76,11 @@ export async function readDriftReport(
   const inWindow = (column: string) => sql`${sql.ref(column)} >= ${start} and ${sql.ref(column)} < ${end}`;
   const rows = await sql<DriftRow>`
     with items as (
-      select date_trunc('hour', event_time, 'UTC') as window_start, ${keyColumns()},
+      select date_trunc('hour', event_time, 'UTC') as window_start, ${countedKeyColumns()},
         quarantine_reason is not null as is_held, ${sumItemTokens()}, min(ingested_at) as since
       from source_items
       where event_day >= ${start}::timestamptz::date - 1 and event_day <= ${end}::timestamptz::date + 1 and ${inWindow('event_time')}
-      group by 1, ${keyColumns()}, is_held
+      group by 1, ${countedKeyValues()}, is_held
       union all
       select ${KEY}, false, ${typedColumns()}, first_ingested_at
       from dropped_item_sums where ${inWindow('window_start')}),

@@ -3,6 +3,7 @@ import type { TimeWindow } from '../platform/clock.ts';
 import type { LedgerDatabase } from '../platform/database/database.ts';
 import { countedTokens, IS_COUNTED_ITEM, IS_PART_ITEM, keyColumns, partTokens } from '../usage/columns.ts';
 import type { DueHour } from '../usage/hours/settlements.ts';
+import { countedColumn } from '../usage/name-keys.ts';
 
 const HOUR_COLUMNS = sql`s.window_start as "windowStart", s.event_version as "eventVersion",
   (select count(distinct (${keyColumns()}))::int from usage_events e
@@ -84,18 +85,19 @@ export async function findSourceDifferences(
     with hours as (select * from unnest(${starts}::timestamptz[]) as hours(window_start)),
     source as (
       select window_start, subject, model, sum(tokens)::bigint as tokens, sum(parts)::bigint as parts from (
-        select date_trunc('hour', event_time, 'UTC') as window_start, subject, model,
+        select date_trunc('hour', event_time, 'UTC') as window_start, subject, ${countedColumn('model')} as model,
           case when ${IS_COUNTED_ITEM} then token_count else 0 end as tokens,
           case when ${IS_PART_ITEM} then token_count else 0 end as parts
         from source_items
         where event_day = any(${days}::date[]) and usage_event_id is not null
           and date_trunc('hour', event_time, 'UTC') in (select window_start from hours)
         union all
-        select window_start, subject, model, ${countedTokens()}, ${partTokens()}
+        select window_start, subject, ${countedColumn('model')}, ${countedTokens()}, ${partTokens()}
         from dropped_item_sums where window_start in (select window_start from hours)) known
       group by 1, 2, 3),
     events as (
-      select window_start, subject, model, sum(${countedTokens()})::bigint as tokens, sum(${partTokens()})::bigint as parts
+      select window_start, subject, ${countedColumn('model')} as model, sum(${countedTokens()})::bigint as tokens,
+        sum(${partTokens()})::bigint as parts
       from usage_events where window_start in (select window_start from hours) and kind = 'usage'
       group by 1, 2, 3)
     select window_start as "windowStart", subject, coalesce(source.tokens, 0)::bigint as "sourceTokenCount",

@@ -8,6 +8,7 @@ import { readPurchases } from '../costs/provisioned/provisioned.ts';
 import { CustomerRateReader } from '../plans/customer-rates.ts';
 import type { TimeWindow } from '../platform/clock.ts';
 import type { LedgerTransaction } from '../platform/database/database.ts';
+import { countedColumn } from '../usage/name-keys.ts';
 
 /** Rows of one answer, and customers whose rates are read together. Bound memory. */
 const FETCH_ROWS = 4_000;
@@ -51,7 +52,7 @@ export async function* scanCustomers(
             ${bought.map((entry) => entry.validFrom.toISOString())}::timestamptz[],
             ${bought.map((entry) => entry.validUntil?.toISOString() ?? 'infinity')}::timestamptz[])
             as bought(deployment, starts_at, ends_at)
-          where bought.deployment = lower(btrim(usage.deployment))
+          where bought.deployment = ${countedColumn('deployment', 'usage')}
             and usage.window_start >= bought.starts_at and usage.window_start < bought.ends_at)`;
   // The whole answer is wanted: without this a plan for its first rows would be chosen.
   await sql`set local cursor_tuple_fraction = 1.0`.execute(transaction);
@@ -59,7 +60,8 @@ export async function* scanCustomers(
     declare simulation_scan no scroll cursor for
     select ${CUSTOMER_OF_COST} as customer_id,
       width_bucket(usage.window_start, ${segments.map(({ at }) => at.toISOString())}::timestamptz[]) - 1 as segment,
-      ${isBought} as is_bought, usage.model, usage.feature, usage.deployment, usage.token_type,
+      ${isBought} as is_bought, ${countedColumn('model', 'usage')} as model, usage.feature,
+      ${countedColumn('deployment', 'usage')} as deployment, usage.token_type,
       sum(usage.delta_token_count)::text as token_count
     from hourly_usage as usage left join subjects on subjects.subject = usage.subject
     where usage.window_start >= ${window.start} and usage.window_start < ${window.end}

@@ -7,6 +7,7 @@ import { readStoredPrice, type StoredPrice } from '../catalog/stored-price.ts';
 import type { TimeWindow } from '../platform/clock.ts';
 import type { LedgerDatabase } from '../platform/database/database.ts';
 import { IS_COLLECTION } from '../usage/collection/watermarks.ts';
+import { countedColumn } from '../usage/name-keys.ts';
 
 /** What a statement says of a subscription item beside its lines. */
 interface StatementItem {
@@ -71,7 +72,7 @@ export async function readStatementFacts(
       select stripe_meter_id as "stripeMeterId", model, token_type as "tokenType", feature from meter_bindings
       where stripe_meter_id = any(${of.meterIds}::text[]) order by 1, 2, 3, 4`.execute(database),
     sql<Omit<MissedUsage, 'usedIn'> & { start: Date; end: Date }>`
-      select usage.model, usage.token_type as "tokenType", sum(usage.delta_token_count)::bigint as "tokenCount",
+      select ${countedColumn('model', 'usage')} as model, usage.token_type as "tokenType", sum(usage.delta_token_count)::bigint as "tokenCount",
         min(usage.window_start) as start, max(usage.window_start) + interval '1 hour' as end,
         late.invoice_id as "billedOnInvoiceId"
       from hourly_usage usage left join late_items late on late.late_item_id = usage.late_item_id

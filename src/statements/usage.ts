@@ -1,4 +1,5 @@
 import { sql } from 'kysely';
+import { modelKey } from '../../pricing/usage/names.ts';
 import type { TokenType } from '../../pricing/usage/shape.ts';
 import { billedUsage, unnestDays, unnestSlices } from '../billing/day-slices.ts';
 import { isSame, isStale, readFingerprints } from '../billing/day-sums.ts';
@@ -69,7 +70,8 @@ export async function readStatementUsage(
         and usage.slice_start = period.slice_start and usage.slice_end = period.slice_end and ${unchanged}`.execute(
     database,
   );
-  if (changed.length === 0) return { usage: usage.rows, users: users.rows };
+  const known = usage.rows.map(nameCounted);
+  if (changed.length === 0) return { usage: known, users: users.rows };
   const since = await sql<StatementUsage & { subject: string }>`
       select usage.stripe_meter_id as "stripeMeterId", day.period_start as "periodStart",
         to_char(usage.slice_start at time zone 'UTC', 'YYYY-MM-DD') as day, usage.token_type as "tokenType", usage.model,
@@ -79,7 +81,7 @@ export async function readStatementUsage(
     database,
   );
   const more = divideRows(since.rows);
-  return { usage: [...usage.rows, ...more.usage], users: [...users.rows, ...more.users] };
+  return { usage: [...known, ...more.usage], users: [...users.rows, ...more.users] };
 }
 
 /**
@@ -107,9 +109,14 @@ export async function readUnpushedStatementUsage(
   return divideRows(rows.rows);
 }
 
+/** Sums keep the name under which the hour was counted; a statement shows a model once. */
+function nameCounted(row: StatementUsage): StatementUsage {
+  return { ...row, model: modelKey(row.model) };
+}
+
 function divideRows(rows: readonly (StatementUsage & { subject: string })[]): StatementUsageRows {
   return {
-    usage: rows.map(({ subject: _, ...row }) => row),
+    usage: rows.map(({ subject: _, ...row }) => nameCounted(row)),
     users: rows.map(({ stripeMeterId, periodStart, subject, tokenCount }) => ({
       stripeMeterId,
       periodStart,

@@ -1,5 +1,4 @@
 import { type RawBuilder, sql } from 'kysely';
-import { MODEL_PREFIXES, NAME_SPACE } from '../../pricing/usage/names.ts';
 import {
   COUNTED_FIGURES,
   DIMENSION_NAMES,
@@ -23,7 +22,8 @@ import { bigintField, type RowFields, textField } from '../platform/database/unn
  */
 type Fragment = RawBuilder<unknown>;
 
-function once(make: (alias: string) => string): (alias?: string) => Fragment {
+/** One fragment for each alias. */
+export function once(make: (alias: string) => string): (alias?: string) => Fragment {
   const made = new Map<string, Fragment>();
   return (alias = '') => {
     let fragment = made.get(alias);
@@ -59,29 +59,6 @@ export function keyFields<Row>(pick: (row: Row) => UsageKey): RowFields<Row> {
     DIMENSION_NAMES.map((name) => [DIMENSIONS[name].column, textField<Row>((row) => pick(row)[name])]),
   );
 }
-
-/**
- * `nameKey` of a column or another expression, for what was written as it was told. A text of as many bytes as characters
- * is ASCII, and needs no Unicode. Collation "C" lowers ASCII letters alone, on every server; the result is compared and
- * sorted as any other text is.
- */
-export function nameKeySql(text: string): string {
-  return `(case when ${isAscii(text)} then ${asciiKey(text)} else ${unicodeKey(text)} end)`;
-}
-
-/** `modelKey` of the same. */
-export function modelKeySql(text: string): string {
-  const prefix = `E'^((${MODEL_PREFIXES.join('|')})/[${SPACE}]*)+'`;
-  return `(case when ${isAscii(text)} and strpos(${text}, '/') = 0 then ${asciiKey(text)}
-    else regexp_replace(${nameKeySql(text)}, ${prefix}, '') end)`;
-}
-
-const SPACE = [...NAME_SPACE]
-  .map((symbol) => `\\u${symbol.charCodeAt(0).toString(16).padStart(4, '0')}`)
-  .join('');
-const isAscii = (text: string) => `octet_length(${text}) = char_length(${text})`;
-const asciiKey = (text: string) => `(lower(btrim(${text}, E'${SPACE}') collate "C") collate "default")`;
-const unicodeKey = (text: string) => `normalize(${asciiKey(`normalize(${text}, NFKD)`)}, NFC)`;
 
 /** All figures as UsageFigures. */
 export const selectFigures = once((prefix) =>

@@ -2,7 +2,7 @@ import fc from 'fast-check';
 import { sql } from 'kysely';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { modelKey, nameKey } from '../../pricing/usage/names.ts';
-import { modelKeySql, nameKeySql } from '../../src/usage/columns.ts';
+import { modelKeySql, nameKeySql } from '../../src/usage/name-keys.ts';
 import { createTestLedger, type TestLedger } from '../setup/ledger.ts';
 
 /** As many ways to write one model as the field has shown, and some more. */

@@ -3,6 +3,7 @@ import { allocateHour, createProvisionedCapacity, weightOf } from '../../../pric
 import type { TokenType } from '../../../pricing/usage/shape.ts';
 import { addMs, HOUR_MS, type TimeWindow } from '../../platform/clock.ts';
 import type { LedgerTransaction } from '../../platform/database/database.ts';
+import { countedColumn } from '../../usage/name-keys.ts';
 import { CUSTOMER_OF_COST } from '../customers.ts';
 import type { AllocatedCost, ProvisionedHours } from '../daily-costs.ts';
 import type { ProvisionedPurchase } from './provisioned.ts';
@@ -75,10 +76,11 @@ async function readHourGroups(
   hour: Date,
 ): Promise<HourGroup[]> {
   const result = await sql<HourGroup>`
-    select ${CUSTOMER_OF_COST} as "customerId", usage.model, usage.feature, usage.deployment,
+    select ${CUSTOMER_OF_COST} as "customerId", ${countedColumn('model', 'usage')} as model, usage.feature,
+      ${countedColumn('deployment', 'usage')} as deployment,
       usage.token_type as "tokenType", sum(usage.delta_token_count)::bigint as "tokenCount"
     from hourly_usage as usage left join subjects on subjects.subject = usage.subject
-    where usage.window_start = ${hour} and lower(btrim(usage.deployment)) = ${deployment}
+    where usage.window_start = ${hour} and ${countedColumn('deployment', 'usage')} = ${deployment}
     group by 1, 2, 3, 4, 5
     having sum(usage.delta_token_count) <> 0
     order by 1, 2, 3, 4, 5`.execute(transaction);

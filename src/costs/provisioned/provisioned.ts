@@ -1,6 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { sql } from 'kysely';
 import { createProvisionedCapacity, type ProvisionedTerms } from '../../../pricing/rating/provisioned.ts';
+import { nameKey } from '../../../pricing/usage/names.ts';
 import { HOUR_MS, type TimeWindow } from '../../platform/clock.ts';
 import { writeAudit } from '../../platform/database/audit.ts';
 import type { LedgerDatabase, LedgerTransaction } from '../../platform/database/database.ts';
@@ -56,7 +57,7 @@ export async function addPurchase(
   purchase: NewPurchase,
   by: { actor: string; now: Date },
 ): Promise<ProvisionedPurchase> {
-  const deployment = purchase.deployment.trim().toLowerCase();
+  const deployment = nameKey(purchase.deployment);
   const { validFrom, validUntil, terms, note } = purchase;
   checkPurchase(purchase);
   return await database.transaction().execute(async (transaction) => {
@@ -115,7 +116,7 @@ export async function addPurchase(
 const FOREVER = new Date(8_640_000_000_000_000);
 
 function checkPurchase({ validFrom, validUntil, terms, deployment }: NewPurchase): void {
-  if (deployment.trim() === '') throw new ValidationError('deployment', 'must not be empty');
+  if (nameKey(deployment) === '') throw new ValidationError('deployment', 'must not be empty');
   for (const [field, instant] of [['from', validFrom] as const, ['until', validUntil] as const]) {
     if (instant !== null && instant.getTime() % HOUR_MS !== 0) {
       throw new ValidationError(field, 'must be on a whole hour', 'Capacity is paid by the UTC hour.');

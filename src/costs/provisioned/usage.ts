@@ -3,6 +3,7 @@ import { createProvisionedCapacity } from '../../../pricing/rating/provisioned.t
 import { TOKEN_TYPES } from '../../../pricing/usage/shape.ts';
 import { addMs, DAY_MS, floorToHour, HOUR_MS, type TimeWindow } from '../../platform/clock.ts';
 import type { LedgerDatabase } from '../../platform/database/database.ts';
+import { countedColumn } from '../../usage/name-keys.ts';
 import type { ProvisionedPurchase } from './provisioned.ts';
 
 /** How a purchase was used over some hours. Weights are in millionths of a weighted token. */
@@ -38,7 +39,7 @@ export async function readPurchaseUse(
       select window_start, token_type, greatest(sum(delta_token_count), 0) as tokens
       from hourly_usage
       where window_start >= ${new Date(startMs)} and window_start < ${new Date(endMs)}
-        and lower(btrim(deployment)) = ${purchase.deployment}
+        and ${countedColumn('deployment')} = ${purchase.deployment}
       group by 1, 2),
     hours as (
       select window_start, sum(tokens * case token_type ${sql.join(weighed, sql` `)} end) as weight

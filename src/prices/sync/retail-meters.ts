@@ -1,5 +1,6 @@
 import { nearModels } from '../../../pricing/prices/near-models.ts';
 import { type RetailMeterRow, readMeterRow } from '../../../pricing/retail/meter-map.ts';
+import { modelKey } from '../../../pricing/usage/names.ts';
 import { writeAudit } from '../../platform/database/audit.ts';
 import type { LedgerDatabase } from '../../platform/database/database.ts';
 import { ValidationError } from '../../platform/errors.ts';
@@ -70,7 +71,7 @@ export async function mapRetailMeter(
   }
   const { target } = mapping;
   const book = await readPriceBook(database);
-  const model = target === null ? null : (book.canonicalByName.get(target.model.toLowerCase()) ?? null);
+  const model = target === null ? null : (book.canonicalByName.get(modelKey(target.model)) ?? null);
   if (target !== null && model === null) {
     const near = nearModels(book, target.model);
     throw new ValidationError(

@@ -4,6 +4,7 @@ import { addMs, DAY_MS, type TimeWindow } from '../../platform/clock.ts';
 import type { LedgerDatabase, LedgerTransaction } from '../../platform/database/database.ts';
 import { IS_COUNTED_ITEM, keyColumns, sumItemTokens, typedColumns } from '../columns.ts';
 import { isItemCountedFormerly } from '../events/counted-formerly.ts';
+import { countedKeyColumns, countedKeyValues } from '../name-keys.ts';
 import { type ItemTable, lockPartitionMaking, partitionName } from './partitions.ts';
 
 /** How long the collectors may be kept waiting for a partition to go. */
@@ -124,10 +125,10 @@ function dayOf(day: string): TimeWindow {
 async function keepSums(transaction: LedgerTransaction, day: string, now: Date): Promise<number> {
   await sql`
     insert into dropped_item_sums as known (window_start, ${keyColumns()}, counted_formerly, ${typedColumns()}, first_ingested_at)
-    select date_trunc('hour', event_time, 'UTC') as hour, ${keyColumns()}, ${isItemCountedFormerly('source_items', dayOf(day))} as is_formerly,
+    select date_trunc('hour', event_time, 'UTC') as hour, ${countedKeyColumns()}, ${isItemCountedFormerly('source_items', dayOf(day))} as is_formerly,
       ${sumItemTokens()}, min(ingested_at)
     from source_items where event_day = ${day}::date and usage_event_id is not null
-    group by hour, ${keyColumns()}, is_formerly order by hour, ${keyColumns()}, is_formerly
+    group by hour, ${countedKeyValues()}, is_formerly order by hour, ${countedKeyValues()}, is_formerly
     on conflict (window_start, ${keyColumns()}, counted_formerly) do update
       set ${ADDED_TOKENS},
           first_ingested_at = least(known.first_ingested_at, excluded.first_ingested_at)`.execute(

@@ -2,6 +2,7 @@ import { type RawBuilder, sql } from 'kysely';
 import type { TimeWindow } from '../../platform/clock.ts';
 import type { LedgerDatabase } from '../../platform/database/database.ts';
 import { IS_COUNTED_ITEM } from '../columns.ts';
+import { countedColumn } from '../name-keys.ts';
 import {
   type CoverageCounts,
   type CoverageSources,
@@ -137,13 +138,13 @@ function countsOf(sources: CoverageSources, window: TimeWindow): RawBuilder<unkn
   const counted = sql`fault is distinct from 'request_failed'`;
   return sql`
     with seen as (
-      select 'billing' as side, ${hour} as hour, model, token_kind, counts_apart, token_count, request_count,
+      select 'billing' as side, ${hour} as hour, ${countedColumn('model')} as model, token_kind, counts_apart, token_count, request_count,
              quarantine_reason as fault, request_facts
         from source_items
        where event_day >= (${start}::timestamptz at time zone 'UTC')::date
          and event_day <= (${end}::timestamptz at time zone 'UTC')::date and ${inside}
       union all
-      select 'control', ${hour}, model, token_kind, counts_apart, token_count, request_count, fault, request_facts
+      select 'control', ${hour}, ${countedColumn('model')}, token_kind, counts_apart, token_count, request_count, fault, request_facts
         from control_items where source = ${sources.control?.source ?? ''} and ${inside}
     ), sums as (
       select hour, model,

@@ -1,4 +1,5 @@
 import { type RawBuilder, sql } from 'kysely';
+import { countedText } from '../../../pricing/usage/names.ts';
 import {
   byDimension,
   DIMENSION_NAMES,
@@ -8,7 +9,8 @@ import {
 import type { TimeWindow } from '../../platform/clock.ts';
 import type { LedgerDatabase } from '../../platform/database/database.ts';
 import { IS_COLLECTION } from '../collection/watermarks.ts';
-import { keyColumns, sameKey } from '../columns.ts';
+import { sameKey } from '../columns.ts';
+import { countedColumn, countedKeyColumns, countedKeyValues } from '../name-keys.ts';
 
 export const USAGE_DIMENSIONS = ['customer', ...DIMENSION_NAMES, 'tokenType'] as const;
 export type UsageDimension = (typeof USAGE_DIMENSIONS)[number];
@@ -72,7 +74,7 @@ export async function queryUsage(database: LedgerDatabase, query: UsageQuery): P
     reasoning_token_count: bigint;
   }>`
     with facts as (
-      select window_start, ${CUSTOMER_OF_USAGE} as customer_id, ${keyColumns('usage')}, token_type,
+      select window_start, ${CUSTOMER_OF_USAGE} as customer_id, ${countedKeyColumns('usage')}, token_type,
              delta_token_count as token_count, 0::bigint as request_count, 0::bigint as reasoning_token_count
         from hourly_usage as usage
        where ${filterOf(query)} and ${query.customerId === undefined ? sql`true` : belongsTo(query.customerId)}
@@ -106,7 +108,7 @@ function filterOf(query: UsageQuery): RawBuilder<boolean> {
   ];
   for (const name of DIMENSION_NAMES) {
     const value = query[name];
-    if (value !== undefined) conditions.push(sql`${sql.raw(DIMENSIONS[name].column)} = ${value}`);
+    if (value !== undefined) conditions.push(sql`${countedColumn(name)} = ${countedText(name, value)}`);
   }
   return sql`${sql.join(conditions, sql` and `)}`;
 }
@@ -118,7 +120,7 @@ function activityOf(query: UsageQuery): RawBuilder<unknown> {
                       where usage.window_start = activity.window_start and ${sameKey('usage', 'activity')}
                       order by usage.hourly_usage_id desc limit 1),
                     (select subjects.customer_id from subjects where subjects.subject = activity.subject)),
-           ${keyColumns('activity')}, '' as token_type, 0::bigint, request_count, reasoning_token_count
+           ${countedKeyValues('activity')}, '' as token_type, 0::bigint, request_count, reasoning_token_count
       from hourly_activity as activity
      where ${filterOf(query)}`;
 }
