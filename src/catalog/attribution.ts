@@ -70,6 +70,22 @@ export async function readAttributedCustomers(
   });
 }
 
+/** Customers that have nearly more users than OpenMeter gets, the largest first. */
+export async function readLargeCustomers(
+  snapshot: LedgerSnapshot,
+  subjectsMax: number,
+): Promise<{ customerId: string; subjectCount: number }[]> {
+  const sizes = await readSizes(snapshot);
+  return sizes
+    .filter(
+      (size) =>
+        withholdsSubjects(size, subjectsMax) === null &&
+        withholdsSubjects({ ...size, hadTooMany: true }, subjectsMax) !== null,
+    )
+    .toSorted((left, right) => right.subjectCount - left.subjectCount)
+    .map(({ customerId, subjectCount }) => ({ customerId, subjectCount }));
+}
+
 type CustomerSize = AttributionSize & Omit<MeteringCustomer, 'subjectKeys'>;
 
 async function readSizes(snapshot: LedgerSnapshot): Promise<CustomerSize[]> {

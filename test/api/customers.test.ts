@@ -64,6 +64,37 @@ describe('customers', () => {
     expect(rows[1]?.details).toMatchObject({ before: { name: 'Fabrikam' }, after: { name: 'Fabrikam Inc' } });
   });
 
+  it('say who attributes their usage, as a person chose, and keep the choice where none is sent', async () => {
+    const body = { name: 'Fabrikam', tenantKey: 'fabrikam', stripeCustomerId: null };
+    const told = async (response: Response | Promise<Response>) =>
+      ((await (await response).json()) as { attribution: unknown }).attribution;
+    const untold = { by: 'openmeter', reason: null, detail: null, since: null };
+    expect(await told(put('/v1/customers/fabrikam', body))).toEqual({ choice: 'automatic', ...untold });
+    expect(await told(put('/v1/customers/fabrikam', { ...body, attribution: 'ledger' }))).toMatchObject({
+      choice: 'ledger',
+    });
+    expect(await told(put('/v1/customers/fabrikam', { ...body, name: 'Inc' }))).toMatchObject({
+      choice: 'ledger',
+    });
+    expect((await put('/v1/customers/fabrikam', { ...body, attribution: 'nobody' })).status).toBe(400);
+    await bench.ledger.database
+      .updateTable('customer_attributions')
+      .set({ reason: 'name_taken', detail: 'Both names.' })
+      .execute();
+    expect(await told(bench.call('/v1/customers/fabrikam'))).toMatchObject({
+      by: 'ledger',
+      reason: 'name_taken',
+      detail: 'Both names.',
+    });
+    const status = await (await bench.call('/v1/status')).json();
+    expect(status).toMatchObject({
+      attributions: [{ reason: 'name_taken', customerCount: '1', customerIds: ['fabrikam'] }],
+    });
+    expect(await (await bench.call('/metrics')).text()).toContain(
+      'tallystick_customers_by_ledger{reason="name_taken"} 1',
+    );
+  });
+
   it('take the subjects of their tenant key along', async () => {
     const body = { name: 'Stray Ltd', tenantKey: 'nobody', stripeCustomerId: null };
     await put('/v1/customers/stray-ltd', body);

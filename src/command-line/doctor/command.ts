@@ -6,6 +6,7 @@ import { createLogger } from '../../platform/log.ts';
 import { print } from '../../platform/terminal/output.ts';
 import { createSource, openStores } from '../../service/services.ts';
 import { createStripe } from '../../stripe/client.ts';
+import { checkAttribution } from './attribution.ts';
 import {
   checkAzure,
   checkConfiguration,
@@ -83,7 +84,8 @@ async function examine(): Promise<Finding[]> {
 
 async function checkStores(): Promise<Finding[]> {
   const log = createLogger('silent');
-  const stores = await openStores(loadConfig(process.env), log, { besideRunning: true });
+  const config = loadConfig(process.env);
+  const stores = await openStores(config, log, { besideRunning: true });
   try {
     const queue = openStepQueue(stores.queue, log);
     try {
@@ -102,6 +104,7 @@ async function checkStores(): Promise<Finding[]> {
         verdict: 'good',
         what: stores.queue.redisUrl === undefined ? 'in Postgres' : 'in Redis, noeviction',
       },
+      ...(config.OPENMETER_URL === undefined ? [] : await checkAttribution(stores.database, config)),
     ];
   } finally {
     await stores.close();
