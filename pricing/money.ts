@@ -58,14 +58,34 @@ export function divideUp(numerator: bigint, denominator: bigint): bigint {
 }
 
 /** Currencies that Stripe counts without, or with three, decimals (docs.stripe.com/currencies). */
-const ZERO_DECIMAL = new Set('bif clp djf gnf jpy kmf krw mga pyg rwf ugx vnd vuv xaf xof xpf'.split(' '));
+const ZERO_DECIMAL = new Set('bif clp djf gnf jpy kmf krw mga pyg rwf vnd vuv xaf xof xpf'.split(' '));
 const THREE_DECIMAL = new Set('bhd jod kwd omr tnd'.split(' '));
+/**
+ * Of which number of minor units a charged amount must be a multiple, where that is not 1 (same page): the last digit of
+ * three decimals is 0, and two currencies without decimals are still counted in hundredths.
+ */
+export const CHARGE_STEPS: Readonly<Record<string, number>> = {
+  ...Object.fromEntries([...THREE_DECIMAL].map((currency) => [currency, 10])),
+  isk: 100,
+  ugx: 100,
+};
 
-/** How many decimals the currency's minor unit has: 2 for usd, 0 for jpy, 3 for kwd. */
+/** How many decimals the currency's minor unit has at Stripe: 2 for usd and ugx, 0 for jpy, 3 for kwd. */
 export function minorUnitDigits(currency: string): number {
   const code = currency.toLowerCase();
   if (ZERO_DECIMAL.has(code)) return 0;
   return THREE_DECIMAL.has(code) ? 3 : 2;
+}
+
+/** Of which number of minor units a charged amount must be a multiple: 1 for usd, 10 for kwd, 100 for ugx. */
+export function chargeStep(currency: string): bigint {
+  return BigInt(CHARGE_STEPS[currency.toLowerCase()] ?? 1);
+}
+
+/** The nearest amount that can be charged in the currency, halves away from zero. */
+export function toChargeable(amountMinor: bigint, currency: string): bigint {
+  const step = chargeStep(currency);
+  return divideHalfUp(amountMinor, step) * step;
 }
 
 /** Minor units as decimal text of the currency: 1234 usd is `12.34`. */

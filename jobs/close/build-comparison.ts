@@ -5,6 +5,7 @@ import {
   type CloseMinimum,
   type CloseTokenTypeFigures,
   rateMeter,
+  rateMeterInSteps,
 } from '../../pricing/closing/certificate.ts';
 import type { LateItem } from '../../src/billing/late-items.ts';
 import type { PlanMinimum } from '../../src/billing/minimums.ts';
@@ -95,7 +96,7 @@ export function buildComparison(parts: ComparisonParts): CloseComparison {
   };
 }
 
-function toMeter(group: LineGroup, { pushed, stripeTokens }: ComparisonParts): CloseMeterFigures {
+function toMeter(group: LineGroup, { pushed, stripeTokens, invoice }: ComparisonParts): CloseMeterFigures {
   const { item, lines } = group;
   const known = pushed.find(
     (row) => row.stripeMeterId === item.stripeMeterId && +row.periodStart === +group.periodStart,
@@ -104,7 +105,10 @@ function toMeter(group: LineGroup, { pushed, stripeTokens }: ComparisonParts): C
   // The line says at which price it was charged; an item may have got another one since.
   const isItsPrice = lines.every((line) => line.priceId === null || line.priceId === item.priceId);
   const price = isItsPrice ? item.price : priceOfLines(lines);
-  const rated = rateMeter(pushedTokens < 0n ? 0n : pushedTokens, price);
+  const quantity = pushedTokens < 0n ? 0n : pushedTokens;
+  const charged = lines.reduce((sum, line) => sum + line.amountMinor, 0n);
+  const inSteps = rateMeterInSteps(quantity, price, invoice.currency);
+  const rated = inSteps === charged ? inSteps : rateMeter(quantity, price);
   const counted = stripeTokens.get(item.stripeMeterId);
   return {
     stripeMeterId: item.stripeMeterId,
@@ -118,7 +122,7 @@ function toMeter(group: LineGroup, { pushed, stripeTokens }: ComparisonParts): C
     pushCount: String(known?.pushCount ?? 0n),
     stripeTokens: counted === undefined ? null : String(counted),
     invoiceQuantity: String(quantityOf(lines)),
-    invoiceAmountMinor: String(lines.reduce((sum, line) => sum + line.amountMinor, 0n)),
+    invoiceAmountMinor: String(charged),
     ratedAmountMinor: rated === null ? null : String(rated),
     lines: lines.map((line) => ({
       lineId: line.lineId,

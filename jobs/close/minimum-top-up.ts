@@ -19,7 +19,7 @@ export async function addMinimumTopUps(
 ): Promise<void> {
   const { invoiceId, stripeCustomerId, currency, periodStart: start, periodEnd: end } = close;
   for (const minimum of comparison.minimums) {
-    const amountMinor = minimumTopUp(minimum) - BigInt(minimum.topUpMinor);
+    const amountMinor = minimumTopUp(minimum, currency) - BigInt(minimum.topUpMinor);
     if (amountMinor === 0n) continue;
     const { planId, planName, versionId, topUpLineIds } = minimum;
     const amount = `${formatMinor(BigInt(minimum.minimumMinor), currency)} ${currency.toUpperCase()}`;

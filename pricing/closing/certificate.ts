@@ -1,6 +1,9 @@
+import { chargeStep, divideHalfUp, divideUp, PICO_DIGITS } from '../money.ts';
 import type { RatePrice } from '../rating/rate-price.ts';
 import { rateQuantity } from '../rating/rating.ts';
 import { type CloseCollection, isChained, type RecordedCollection } from './collection.ts';
+
+const PICO = 10n ** BigInt(PICO_DIGITS);
 
 /** Version of the form: a certificate says by which rules it is to be read. */
 const CERTIFICATE_FORMAT = 'tallystick-close-certificate/2';
@@ -142,23 +145,37 @@ export function findCloseDifferences(comparison: CloseComparison): CloseDifferen
     }
   }
   for (const minimum of comparison.minimums) {
-    const expected = String(minimumTopUp(minimum));
+    const expected = String(minimumTopUp(minimum, comparison.currency));
     if (minimum.topUpMinor !== expected)
       differences.push({ kind: 'minimum', subject: minimum.planId, expected, found: minimum.topUpMinor });
   }
   return differences;
 }
 
-/** What the lines lack of the minimum, in minor units. */
-export function minimumTopUp({ minimumMinor, linesMinor }: CloseMinimum): bigint {
+/** What the lines lack of the minimum, in minor units: the least that can be charged and reaches it. */
+export function minimumTopUp({ minimumMinor, linesMinor }: CloseMinimum, currency: string): bigint {
   const lacking = BigInt(minimumMinor) - BigInt(linesMinor);
-  return lacking > 0n ? lacking : 0n;
+  const step = chargeStep(currency);
+  return lacking > 0n ? divideUp(lacking, step) * step : 0n;
 }
 
 /** What a meter's quantity is charged in minor units, each line rounded once; null without a price that can be rated. */
 export function rateMeter(quantity: bigint, price: RatePrice | null): bigint | null {
   if (price === null) return null;
   return rateQuantity(quantity, price).reduce((sum, line) => sum + line.amountMinor, 0n);
+}
+
+/**
+ * The same with each line rounded to what can be charged in the currency. Whether Stripe rounds lines so where that is
+ * more than a minor unit is not documented.
+ */
+export function rateMeterInSteps(quantity: bigint, price: RatePrice | null, currency: string): bigint | null {
+  if (price === null) return null;
+  const step = chargeStep(currency) * PICO;
+  return rateQuantity(quantity, price).reduce(
+    (sum, line) => sum + divideHalfUp(line.amountPicoMinor, step) * chargeStep(currency),
+    0n,
+  );
 }
 
 export interface CloseOutcome {

@@ -1,4 +1,12 @@
-import { divideHalfUp, formatDecimal, minorUnitDigits, PICO_DIGITS, parseDecimal } from '../money.ts';
+import {
+  chargeStep,
+  divideHalfUp,
+  formatDecimal,
+  formatMinor,
+  minorUnitDigits,
+  PICO_DIGITS,
+  parseDecimal,
+} from '../money.ts';
 import type { PriceTier, RatePrice } from '../rating/rate-price.ts';
 import type { PlanTier } from './plan.ts';
 
@@ -27,10 +35,15 @@ export function perMillionOf(unitAmountDecimal: string, currency: string): strin
 
 /**
  * An amount that is charged as it stands, in minor units.
- * @throws RangeError when it is negative or no whole number of minor units
+ * @throws RangeError when it is negative or nothing that can be charged in the currency
  */
 export function wholeMinorOf(amount: string, currency: string): bigint {
-  return parseExact(amount, minorUnitDigits(currency));
+  const amountMinor = parseExact(amount, minorUnitDigits(currency));
+  const step = chargeStep(currency);
+  if (amountMinor % step === 0n) return amountMinor;
+  throw new RangeError(
+    `${amount} cannot be charged in ${currency}: amounts go in steps of ${formatMinor(step, currency)}`,
+  );
 }
 
 /**

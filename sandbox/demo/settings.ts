@@ -4,7 +4,7 @@ import type { Config } from '../../src/platform/config.ts';
 import { ValidationError } from '../../src/platform/errors.ts';
 import type { CustomerLife } from '../scenario.ts';
 import { addMonths } from '../stripe/invoices/months.ts';
-import type { TierInput } from '../stripe/prices.ts';
+import type { TierInput } from '../stripe/price-scheme.ts';
 import type { SeedTieredPrice } from '../stripe/seed.ts';
 
 export interface DemoSettings {

@@ -108,6 +108,7 @@ export class StripeCore {
     });
     this.#reports = new MeterErrorReports(state);
     this.#intake = new MeterEventIntake(state);
+    this.state.roundsLinesToSteps = settings.roundsLinesToSteps;
     seedState(this.cycle, scenario, settings);
     if (settings.webhook !== null) {
       const { url, secret } = settings.webhook;

@@ -1,6 +1,6 @@
 import { type Form, readInteger, readNested, readText, requireText } from './http/form.ts';
 import { refuseMissing, refuseParameter, refuseUnknown } from './http/refusal.ts';
-import type { PriceScheme, TierInput } from './prices.ts';
+import type { PriceScheme, TierInput } from './price-scheme.ts';
 import type { StripeState } from './state.ts';
 
 const DECIMAL = /^\d+(?:\.(\d+))?$/;
@@ -28,6 +28,22 @@ export function readScheme(form: Form): PriceScheme {
     throw refuseParameter('tiers_mode', 'Invalid tiers_mode: must be one of graduated or volume');
   }
   return { tiersMode, tiers: readTiers(form) };
+}
+
+/** Amounts in further currencies, of the same billing scheme. @throws StripeRefusal */
+export function readOptions(form: Form, scheme: PriceScheme): Map<string, PriceScheme> {
+  const kind =
+    'tiers' in scheme
+      ? { billing_scheme: 'tiered', tiers_mode: scheme.tiersMode }
+      : { billing_scheme: 'per_unit' };
+  return new Map(
+    Object.keys(readNested(form, 'currency_options')).map((currency) => {
+      if (!/^[a-z]{3}$/.test(currency))
+        throw refuseParameter('currency_options', `Invalid currency: ${currency}`);
+      const option = readNested(readNested(form, 'currency_options'), currency);
+      return [currency, readScheme({ ...option, ...kind })];
+    }),
+  );
 }
 
 function readTiers(form: Form): TierInput[] {

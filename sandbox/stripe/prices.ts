@@ -1,18 +1,6 @@
 import type { WirePlan, WirePrice, WireTier } from './http/wire.ts';
+import type { PriceScheme, TierInput } from './price-scheme.ts';
 import type { StripeState } from './state.ts';
-
-/** What a price charges: one amount per unit, or tiers. Amounts are decimal text in minor units. */
-export type PriceScheme =
-  | { unitAmountDecimal: string }
-  | { tiersMode: 'graduated' | 'volume'; tiers: readonly TierInput[] };
-
-export interface TierInput {
-  /** Inclusive; null: without end. */
-  upTo: number | null;
-  unitAmountDecimal: string | null;
-  /** A whole number of minor units; zero is not the same as null: it gets a line of its own. */
-  flatAmountDecimal: string | null;
-}
 
 export interface NewPrice {
   productId: string;
@@ -25,6 +13,8 @@ export interface NewPrice {
   lookupKey?: string | null;
   active?: boolean;
   metadata: Record<string, string>;
+  /** Amounts in further currencies. */
+  options?: ReadonlyMap<string, PriceScheme>;
   /** Seconds. */
   created: number;
 }
@@ -63,7 +53,46 @@ export function newPrice(state: StripeState, input: NewPrice): WirePrice {
   };
   state.prices.set(price.id, price);
   if (tiered) state.priceTiers.set(price.id, scheme.tiers.map(toWireTier));
+  if (input.options !== undefined) state.priceOptions.set(price.id, new Map(input.options));
   return price;
+}
+
+/** What a price charges in a currency; undefined: it has no amount in it. */
+export function amountsIn(
+  state: StripeState,
+  price: WirePrice,
+  currency: string,
+): { unitAmountDecimal: string | null; tiers: readonly WireTier[] | null } | undefined {
+  if (price.currency === currency)
+    return { unitAmountDecimal: price.unit_amount_decimal, tiers: state.priceTiers.get(price.id) ?? null };
+  const option = state.priceOptions.get(price.id)?.get(currency);
+  if (option === undefined) return undefined;
+  return 'tiers' in option
+    ? { unitAmountDecimal: null, tiers: option.tiers.map(toWireTier) }
+    : { unitAmountDecimal: option.unitAmountDecimal, tiers: null };
+}
+
+/** Where `currency_options` is expanded: every currency, the price's own among them, each without its tiers. */
+export function toWireOptions(
+  state: StripeState,
+  price: WirePrice,
+): NonNullable<WirePrice['currency_options']> {
+  const others = state.withholdsOptions ? [] : (state.priceOptions.get(price.id)?.keys() ?? []);
+  const currencies = [price.currency, ...others];
+  return Object.fromEntries(
+    currencies.map((currency) => {
+      const unitAmountDecimal = amountsIn(state, price, currency)?.unitAmountDecimal ?? null;
+      return [
+        currency,
+        {
+          custom_unit_amount: null,
+          tax_behavior: price.tax_behavior,
+          unit_amount: wholeAmount(unitAmountDecimal),
+          unit_amount_decimal: unitAmountDecimal,
+        },
+      ];
+    }),
+  );
 }
 
 function toWireTier(tier: TierInput): WireTier {

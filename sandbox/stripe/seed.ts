@@ -5,7 +5,8 @@ import { toSeconds } from './http/wire.ts';
 import type { BillingCycle } from './invoices/billing-cycle.ts';
 import { formatDecimal, parseDecimal } from './money.ts';
 import { newCustomer, newMeter, newProduct, newSubscription, newSubscriptionItem } from './objects.ts';
-import { newPrice, type TierInput } from './prices.ts';
+import type { TierInput } from './price-scheme.ts';
+import { newPrice } from './prices.ts';
 import type { StripeState } from './state.ts';
 
 export interface SeedOptions {
@@ -15,6 +16,8 @@ export interface SeedOptions {
   legacyItemTenantKeys: readonly string[];
   /** Tiered prices that single tenants have instead of the per-unit one. */
   tieredPrices: readonly SeedTieredPrice[];
+  /** Tenants billed in another currency than their prices', which are in dollars, by `currency_options`. */
+  optionCurrencies: Readonly<Record<string, string>>;
 }
 
 /** One tenant's own price of a model and token type, in the tenant's currency. */
@@ -44,8 +47,13 @@ const TOKEN_TYPE_NAMES: Record<TokenType, string> = {
   completion: 'completion tokens',
 };
 
-/** Euro prices of the sandbox, as a fixed share of the dollar price in thousandths. */
-const EUR_PER_USD_THOUSANDTHS = 920n;
+/** Prices of the sandbox in minor units, as fixed thousandths of the dollar price in cents. */
+const THOUSANDTHS_OF_CENTS: Readonly<Record<string, bigint>> = {
+  eur: 920n,
+  jpy: 1_500n,
+  kwd: 3_070n,
+  ugx: 3_700_000n,
+};
 
 /** `gpt-4o` and `prompt` give `gpt_4o_prompt_tokens`. */
 export function meterEventName(model: string, tokenType: string): string {
@@ -56,7 +64,13 @@ export function meterEventName(model: string, tokenType: string): string {
 export function seedState(cycle: BillingCycle, scenario: Scenario, options: SeedOptions): void {
   const { state } = cycle.account;
   const created = toSeconds(scenario.options.startMs);
-  const currencies = [...new Set(scenario.customers.map((customer) => customer.currency))];
+  const currencies = [
+    ...new Set(
+      scenario.customers.map(({ tenantKey, currency }) =>
+        options.optionCurrencies[tenantKey] === undefined ? currency : 'usd',
+      ),
+    ),
+  ];
   const prices = new Map<string, SeedPrice[]>(currencies.map((currency) => [currency, []]));
   for (const model of scenario.models) {
     for (const tokenType of model.tokenTypes) {
@@ -76,6 +90,7 @@ export function seedState(cycle: BillingCycle, scenario: Scenario, options: Seed
           meterId: meter.id,
           currency,
           scheme: { unitAmountDecimal: sellPrice(model, tokenType, currency) },
+          ...(currency === 'usd' ? { options: optionsOf(model, tokenType, options) } : {}),
           nickname: name,
           metadata: bindingMetadata(model.model, tokenType),
           created,
@@ -91,13 +106,22 @@ export function seedState(cycle: BillingCycle, scenario: Scenario, options: Seed
     }
   }
   for (const customer of scenario.customers) {
-    seedCustomer(cycle, customer, prices.get(customer.currency) ?? [], scenario.options.startMs, options);
+    const currency = options.optionCurrencies[customer.tenantKey] ?? customer.currency;
+    const own = prices.get(currency) ?? prices.get('usd') ?? [];
+    seedCustomer(cycle, { ...customer, currency }, own, scenario.options.startMs, options);
   }
+}
+
+function optionsOf(model: ScenarioModel, tokenType: TokenType, { optionCurrencies }: SeedOptions) {
+  const currencies = [...new Set(Object.values(optionCurrencies))];
+  return new Map(
+    currencies.map((currency) => [currency, { unitAmountDecimal: sellPrice(model, tokenType, currency) }]),
+  );
 }
 
 function seedCustomer(
   cycle: BillingCycle,
-  customer: ScenarioCustomer,
+  customer: Omit<ScenarioCustomer, 'currency'> & { currency: string },
   prices: readonly SeedPrice[],
   startMs: number,
   options: SeedOptions,
@@ -156,7 +180,7 @@ function seedCustomer(
 
 function seedTieredPrice(
   state: StripeState,
-  customer: ScenarioCustomer,
+  customer: Omit<ScenarioCustomer, 'currency'> & { currency: string },
   price: SeedPrice,
   own: SeedTieredPrice,
   created: number,
@@ -180,5 +204,7 @@ function sellPrice(model: ScenarioModel, tokenType: TokenType, currency: string)
   const cents = model.sellPriceCents[tokenType];
   if (cents === undefined) throw new RangeError(`the scenario has no price for ${model.model} ${tokenType}`);
   if (currency === 'usd') return cents;
-  return formatDecimal((parseDecimal(cents) * EUR_PER_USD_THOUSANDTHS) / 1_000n);
+  const thousandths = THOUSANDTHS_OF_CENTS[currency];
+  if (thousandths === undefined) throw new RangeError(`the sandbox has no prices in ${currency}`);
+  return formatDecimal((parseDecimal(cents) * thousandths) / 1_000n);
 }

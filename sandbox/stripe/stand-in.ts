@@ -73,6 +73,9 @@ export function createStripeStandIn(
     faults,
     webhookFaults: core.sender.faults,
     setSummaryLag: (lagMs) => core.setSummaryLag(lagMs),
+    withholdCurrencyOptions: (withholds) => {
+      state.withholdsOptions = withholds;
+    },
     tokenTotal: () => {
       const customerIds = new Set([...state.usage.customerIds(), ...state.customers.keys()]);
       return [...customerIds].reduce((sum, id) => sum + tokensOf(id), 0n);
@@ -120,13 +123,13 @@ export function createStripeStandIn(
             end: new Date(invoice.periodEndMs).toISOString(),
           },
           currency: rendered.currency,
-          total: toMajorUnits(BigInt(rendered.total)),
+          total: toMajorUnits(BigInt(rendered.total), rendered.currency),
           status: rendered.status ?? 'draft',
           finalizedAtMs: toMs(rendered.status_transitions.finalized_at),
           lines: core.cycle.lines(invoice, nowMs).map((line) => ({
             description: line.description ?? '',
             quantity: line.quantity_decimal ?? '0',
-            amount: toMajorUnits(BigInt(line.amount)),
+            amount: toMajorUnits(BigInt(line.amount), rendered.currency),
           })),
         };
       });
@@ -147,6 +150,8 @@ export interface StripeStandIn extends StandIn {
   webhookFaults: WebhookFaults;
   /** Virtual milliseconds before summaries, previews and invoices see a meter event; can change at any time. */
   setSummaryLag(lagMs: number): void;
+  /** Whether prices keep their amounts in other currencies to themselves, although they are billed by them. */
+  withholdCurrencyOptions(withholds: boolean): void;
   /** Token meter values per tenant key, for all customers that exist. */
   tokenTotalByCustomer(): Map<string, bigint>;
   /**

@@ -13,6 +13,7 @@ import type {
   WireTier,
   WireWebhookEndpoint,
 } from './http/wire.ts';
+import type { PriceScheme } from './price-scheme.ts';
 import { UsageStore } from './usage.ts';
 import { UsageRecords } from './usage-records.ts';
 
@@ -70,6 +71,12 @@ export class StripeState {
   readonly prices = new Map<string, WirePrice>();
   /** Tiers by price: they travel only where they are expanded. */
   readonly priceTiers = new Map<string, readonly WireTier[]>();
+  /** Amounts in other currencies than a price's own, by price and currency: they travel only where they are expanded. */
+  readonly priceOptions = new Map<string, Map<string, PriceScheme>>();
+  /** Set: other currencies are not told, as by a key or a version that does not show them. */
+  withholdsOptions = false;
+  /** See StripeStandInOptions. */
+  roundsLinesToSteps = false;
   readonly meters = new Map<string, WireMeter>();
   /** At most one active meter has an event name. */
   readonly activeMeters = new Map<string, WireMeter>();

@@ -4,7 +4,7 @@ import { toSeconds, type WireSubscriptionItem } from './http/wire.ts';
 import { newInvoiceItem } from './invoices/items.ts';
 import { chargesOf, quantityOf } from './invoices/lines.ts';
 import { newSubscriptionItem } from './objects.ts';
-import { toPlan } from './prices.ts';
+import { amountsIn, toPlan } from './prices.ts';
 import type { MeteredItem, Subscription } from './state.ts';
 
 /** Stripe's cap on a subscription. */
@@ -115,12 +115,13 @@ function billUsedSoFar(
   const receivedUntilMs = atMs - aggregationDelayMs;
   const used = quantityOf({ state, customerId, periodEndMs: atMs, receivedUntilMs }, metered);
   if (used === 0n) return;
-  for (const charge of chargesOf(state, metered.item, used)) {
+  const { currency } = subscription.wire;
+  for (const charge of chargesOf(state, metered.item, used, currency)) {
     newInvoiceItem(state, {
       customerId,
       subscriptionId: subscription.wire.id,
       subscriptionItemId: item.id,
-      currency: item.price.currency,
+      currency,
       description: charge.description,
       amount: charge.amount,
       quantity: charge.quantity,
@@ -144,8 +145,9 @@ export function checkPrice(
   const price = state.prices.get(priceId);
   if (price === undefined) throw refuseParameter('price', `No such price: '${priceId}'`, 'resource_missing');
   if (!price.active) throw refuseParameter('price', 'The price specified is inactive.');
-  if (price.currency !== subscription.wire.currency) {
-    throw refuseParameter('price', `The price is in ${price.currency}, the subscription is not.`);
+  const { currency } = subscription.wire;
+  if (amountsIn(state, price, currency) === undefined) {
+    throw refuseParameter('price', `The price has no amount in ${currency}, the subscription's currency.`);
   }
   if (subscription.items.some((item) => item !== except && item.price.id === price.id)) {
     throw refuseParameter('price', 'A subscription item with this price exists already.');

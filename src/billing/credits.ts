@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto';
 import { sql } from 'kysely';
 import { rateMeter } from '../../pricing/closing/certificate.ts';
+import { CHARGE_STEPS, toChargeable } from '../../pricing/money.ts';
 import { writeAudit, writeAudits } from '../platform/database/audit.ts';
 import type { LedgerDatabase, LedgerTransaction } from '../platform/database/database.ts';
 import { TallystickError } from '../platform/errors.ts';
@@ -68,7 +69,8 @@ async function proposeCorrection(
   if (tokenCount >= 0n || missedInvoiceId === null || price === null) return false;
   const before = rateMeter(billedQuantity, price) ?? 0n;
   const after = rateMeter(billedQuantity + tokenCount, price) ?? 0n;
-  if (after >= before) return false;
+  const amountMinor = toChargeable(before - after, group.currency);
+  if (amountMinor <= 0n) return false;
   const facts = [missedInvoiceId, group.stripeMeterId, ...group.hourlyUsageIds.map(String)].join('|');
   const row = await transaction
     .insertInto('credit_proposals')
@@ -82,7 +84,7 @@ async function proposeCorrection(
       period_end: group.periodEnd,
       token_count: -tokenCount,
       currency: group.currency,
-      amount_minor: before - after,
+      amount_minor: amountMinor,
       cause: 'corrected_usage',
       idempotency_key: `tallystick_credit_${createHash('sha256').update(facts).digest('hex').slice(0, 40)}`,
       proposed_at: now,
@@ -98,7 +100,7 @@ async function proposeCorrection(
         creditProposalId: row.credit_proposal_id,
         invoiceId: missedInvoiceId,
         tokenCount: -tokenCount,
-        amountMinor: before - after,
+        amountMinor,
         cause: 'corrected_usage',
       },
     ],
@@ -112,10 +114,13 @@ async function proposeAboveLedger(transaction: LedgerTransaction, now: Date): Pr
     insert into credit_proposals (customer_id, invoice_id, stripe_meter_id, product_name, line_id, period_start, period_end,
       token_count, currency, amount_minor, cause, idempotency_key, proposed_at)
     select m.customer_id, m.invoice_id, m.stripe_meter_id, m.product_name, m.line_id, m.period_start, m.period_end,
-      m.invoice_quantity - greatest(m.ledger_quantity, 0), i.currency, m.invoice_amount_minor - m.rated_amount_minor,
+      m.invoice_quantity - greatest(m.ledger_quantity, 0), i.currency, round((m.invoice_amount_minor - m.rated_amount_minor) / step.size) * step.size,
       'invoice_above_ledger', 'tallystick_credit_above_' || md5(m.invoice_id || m.subscription_item_id || m.period_start), ${now}
     from close_meters m join invoices i on i.invoice_id = m.invoice_id
-    where m.invoice_quantity > greatest(m.ledger_quantity, 0) and m.invoice_amount_minor > m.rated_amount_minor
+    -- Only so much can be given back as can be charged in the currency.
+    cross join lateral (select coalesce((${JSON.stringify(CHARGE_STEPS)}::jsonb->>i.currency)::numeric, 1) as size) step
+    where m.invoice_quantity > greatest(m.ledger_quantity, 0)
+      and round((m.invoice_amount_minor - m.rated_amount_minor) / step.size) > 0
     on conflict (idempotency_key) do nothing
     returning credit_proposal_id as "creditProposalId", invoice_id as "invoiceId", token_count as "tokenCount",
       amount_minor as "amountMinor", cause`.execute(transaction);

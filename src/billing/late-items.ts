@@ -2,6 +2,7 @@ import { createHash } from 'node:crypto';
 import { sql } from 'kysely';
 import { rateMeter } from '../../pricing/closing/certificate.ts';
 import { speakLateItem } from '../../pricing/closing/words.ts';
+import { chargeStep, toChargeable } from '../../pricing/money.ts';
 import { amountMinor } from '../../pricing/rating/rating.ts';
 import type { LedgerDatabase } from '../platform/database/database.ts';
 import { type LateGroup, lockLateGroups } from './late-groups.ts';
@@ -109,16 +110,20 @@ export async function planLateItems(
 }
 
 /** A price for a token is shown as such; of tiers the item costs what it would have made the invoice cost more. */
-function amountOf({ price, tokenCount, billedQuantity }: LateGroup) {
+function amountOf({ price, tokenCount, billedQuantity, currency }: LateGroup) {
   if (price === null) return null;
   if (price.kind === 'per_unit') {
-    const { unitAmountDecimal } = price;
-    return { unitAmountDecimal, amountMinor: amountMinor(tokenCount, unitAmountDecimal) };
+    const full = amountMinor(tokenCount, price.unitAmountDecimal);
+    // A quantity at a price may come to what cannot be charged in the currency: then the amount is said.
+    if (chargeStep(currency) > 1n)
+      return { unitAmountDecimal: null, amountMinor: toChargeable(full, currency) };
+    return { unitAmountDecimal: price.unitAmountDecimal, amountMinor: full };
   }
   const before = rateMeter(billedQuantity, price) ?? 0n;
   const after = rateMeter(billedQuantity + tokenCount, price) ?? 0n;
   // A volume price may fall for all when the total rises: nothing is taken back for usage.
-  return { unitAmountDecimal: null, amountMinor: after > before ? after - before : 0n };
+  const more = after > before ? after - before : 0n;
+  return { unitAmountDecimal: null, amountMinor: toChargeable(more, currency) };
 }
 
 /** Less what the missed invoice's top-up to its minimum has paid for already; then there is no price for a token. */

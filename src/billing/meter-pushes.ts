@@ -38,7 +38,7 @@ export async function planPushes(
       order by window_start, hourly_usage_id limit ${plan.rowLimit} for update skip locked),
     placed as (
       select candidate.*, c.customer_id, c.stripe_customer_id, c.deleted_at, m.stripe_meter_id, m.event_name,
-        m.event_time_window, m.status as meter_status, m.aggregation, billed.billed_at, item_count, place_count, is_stale
+        m.event_time_window, m.status as meter_status, m.aggregation, billed.billed_at, item_count, place_count, is_stale, lacks_price
       from candidate
       left join subjects s on s.subject = candidate.subject
       left join customers c on c.customer_id = s.customer_id
@@ -61,6 +61,7 @@ export async function planPushes(
           when stripe_meter_id is null then 'no_binding'
           when meter_status <> 'active' or aggregation <> 'sum' or event_time_window = 'day' then 'unusable_meter'
           when item_count = 0 then 'no_subscription_item'
+          when lacks_price then 'no_price_in_currency'
           when billed_at < ${plan.now}::timestamptz - ${STRIPE_PAST_LIMIT}::interval then 'older_than_stripe_takes'
           when is_stale then 'stale_catalog'
           when place_count = 0 then 'period_finalized'

@@ -14,6 +14,7 @@ const CATALOG_FRESH = '30 minutes';
  * - `place_count`: invoices to come that it would be on: the running period of an active item, or a draft of its
  *   subscription. None: its invoices are final. Two or more: it would be billed as often.
  * - `is_stale`: what is known of them is too old to be believed.
+ * - `lacks_price`: an active item's price has no amount in its subscription's currency.
  *
  * Items at a price of zero charge nothing twice: beside one that charges they count for nothing, so that such a price may
  * bind a further model to the meter. An item that had left its subscription by the end of a draft's period is not on that draft; one whose subscription
@@ -24,7 +25,12 @@ export function billingPlaces(usage: {
   stripeMeterId: RawBuilder<unknown>;
   billedAt: RawBuilder<unknown>;
   now: Date;
-}): RawBuilder<{ item_count: number; place_count: number; is_stale: boolean | null }> {
+}): RawBuilder<{
+  item_count: number;
+  place_count: number;
+  is_stale: boolean | null;
+  lacks_price: boolean | null;
+}> {
   const { customerId, stripeMeterId, billedAt, now } = usage;
   const isOld = (alias: string) =>
     sql`${sql.ref(alias)}.synced_at < ${now}::timestamptz - ${CATALOG_FRESH}::interval`;
@@ -33,7 +39,8 @@ export function billingPlaces(usage: {
       greatest(count(*) filter (where (is_running or draft_synced_at is not null) and not ${isFree('i')}),
         least(1, count(*) filter (where is_running or draft_synced_at is not null)))::int as place_count,
       bool_or(case when is_running then ${isOld('i')} and i.current_period_end <= ${now}
-        else (i.active and ${isOld('i')}) or draft_synced_at < ${now}::timestamptz - ${CATALOG_FRESH}::interval end) as is_stale
+        else (i.active and ${isOld('i')}) or draft_synced_at < ${now}::timestamptz - ${CATALOG_FRESH}::interval end) as is_stale,
+      bool_or(i.active and i.price_problem is not null) as lacks_price
     from subscription_items i
     cross join lateral (
       -- An item that joined its subscription later bills from then on.

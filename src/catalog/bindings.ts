@@ -51,8 +51,23 @@ export async function renewBindings(
   await storeLegacyBindings(transaction, legacy.bindings);
   return {
     bindings: [...metered.bindings, ...legacy.bindings],
-    problems: [...metered.problems, ...legacy.problems],
+    problems: [...metered.problems, ...legacy.problems, ...(await findPriceProblems(transaction))],
   };
+}
+
+async function findPriceProblems(transaction: LedgerTransaction): Promise<string[]> {
+  const items = await transaction
+    .selectFrom('subscription_items')
+    .select(['subscription_item_id', 'customer_id', 'price_id', 'currency'])
+    .where('active', '=', true)
+    .where('price_problem', '=', 'no_price_in_currency')
+    .orderBy('list_position')
+    .execute();
+  return items.map(
+    (item) =>
+      `Price ${item.price_id} of item ${item.subscription_item_id} (customer ${item.customer_id}) has no amount in ` +
+      `${item.currency}, its subscription's currency (no_price_in_currency); its usage waits until the price has one.`,
+  );
 }
 
 function deriveBindings(prices: readonly BindingPrice[]): { bindings: MeterBinding[]; problems: string[] } {

@@ -1,6 +1,6 @@
 import { sql } from 'kysely';
 import type { LedgerDatabase, LedgerTransaction } from '../platform/database/database.ts';
-import type { BillingSubscriptionItem } from '../stripe/port.ts';
+import type { BillingCatalogChange, BillingSubscriptionItem } from '../stripe/port.ts';
 import { toStoredPrice } from './stored-price.ts';
 
 /** Subscriptions in these states take usage; ended and never-started ones do not. */
@@ -31,7 +31,7 @@ export async function storeItems(
   await leaveOldSelves(transaction, known, now);
   await sql`
     insert into subscription_items as known (subscription_item_id, subscription_id, subscription_status, customer_id, price_id,
-      product_name, product_id, currency, unit_amount_decimal, tiers_mode, price_tiers, price_model, price_token_type,
+      product_name, product_id, currency, price_problem, unit_amount_decimal, tiers_mode, price_tiers, price_model, price_token_type,
       price_feature, price_plan, price_plan_version, stripe_meter_id, current_period_start, current_period_end, started_at, ends_at, trial_ends_at,
       collection_pause, active, list_position, synced_at)
     select *, row_number() over () + ${firstPosition}, ${now}::timestamptz
@@ -39,7 +39,8 @@ export async function storeItems(
       ${column(known, (row) => row.subscriptionId)}::text[], ${column(known, (row) => row.subscriptionStatus)}::text[],
       ${column(known, (row) => idByStripeId.get(row.stripeCustomerId) ?? '')}::text[], ${column(known, (row) => row.priceId)}::text[],
       ${column(known, (row) => row.productName)}::text[], ${column(known, (row) => row.productId)}::text[],
-      ${column(known, (row) => row.currency)}::text[], ${column(prices, (row) => row.unitAmountDecimal)}::text[],
+      ${column(known, (row) => row.currency)}::text[], ${column(known, (row) => row.priceProblem)}::text[],
+      ${column(prices, (row) => row.unitAmountDecimal)}::text[],
       ${column(prices, (row) => row.tiersMode)}::text[], ${column(prices, (row) => row.priceTiers)}::jsonb[],
       ${column(known, (row) => row.priceMetadata.tallystick_model ?? null)}::text[],
       ${column(known, (row) => row.priceMetadata.tallystick_token_type ?? null)}::text[],
@@ -56,7 +57,7 @@ export async function storeItems(
       ${column(known, (row) => BILLING_STATES.has(row.subscriptionStatus))}::boolean[])
     on conflict (subscription_item_id) do update
       set subscription_status = excluded.subscription_status, price_id = excluded.price_id, product_name = excluded.product_name,
-          product_id = excluded.product_id, currency = excluded.currency, unit_amount_decimal = excluded.unit_amount_decimal,
+          product_id = excluded.product_id, currency = excluded.currency, price_problem = excluded.price_problem, unit_amount_decimal = excluded.unit_amount_decimal,
           tiers_mode = excluded.tiers_mode, price_tiers = excluded.price_tiers, price_model = excluded.price_model,
           price_token_type = excluded.price_token_type, price_feature = excluded.price_feature,
           price_plan = excluded.price_plan, price_plan_version = excluded.price_plan_version,
@@ -76,11 +77,11 @@ async function leaveOldSelves(
 ): Promise<void> {
   await sql`
     insert into subscription_items (subscription_item_id, subscription_id, subscription_status, customer_id, price_id,
-      product_name, product_id, currency, unit_amount_decimal, tiers_mode, price_tiers, price_model, price_token_type,
+      product_name, product_id, currency, price_problem, unit_amount_decimal, tiers_mode, price_tiers, price_model, price_token_type,
       price_feature, price_plan, price_plan_version, stripe_meter_id, current_period_start, current_period_end, started_at, ends_at, trial_ends_at,
       collection_pause, active, list_position, synced_at)
     select i.subscription_item_id || '#' || i.price_id, i.subscription_id, i.subscription_status, i.customer_id, i.price_id,
-      i.product_name, i.product_id, i.currency, i.unit_amount_decimal, i.tiers_mode, i.price_tiers, i.price_model,
+      i.product_name, i.product_id, i.currency, i.price_problem, i.unit_amount_decimal, i.tiers_mode, i.price_tiers, i.price_model,
       i.price_token_type, i.price_feature, i.price_plan, i.price_plan_version, i.stripe_meter_id, i.current_period_start, i.current_period_end, i.started_at,
       ${now}, i.trial_ends_at, i.collection_pause, false, i.list_position, i.synced_at
     from subscription_items i
@@ -125,22 +126,14 @@ export async function findVanishedSubscriptions(
 export async function storePriceChanges(
   transaction: LedgerTransaction,
   change: {
-    prices: readonly {
-      priceId: string;
-      metadata: Record<string, string>;
-      price: BillingSubscriptionItem['price'];
-    }[];
+    prices: BillingCatalogChange['prices'];
     products: readonly { productId: string; name: string }[];
   },
 ): Promise<void> {
-  for (const { priceId, metadata, price } of change.prices) {
-    const stored = toStoredPrice(price);
+  for (const { priceId, metadata, priceByCurrency } of change.prices) {
     await transaction
       .updateTable('subscription_items')
       .set({
-        unit_amount_decimal: stored.unitAmountDecimal,
-        tiers_mode: stored.tiersMode as 'graduated' | 'volume' | null,
-        price_tiers: stored.priceTiers,
         price_model: metadata.tallystick_model ?? null,
         price_token_type: metadata.tallystick_token_type ?? null,
         price_feature: metadata.tallystick_feature ?? null,
@@ -148,6 +141,33 @@ export async function storePriceChanges(
         price_plan_version: metadata.tallystick_plan_version ?? null,
       })
       .where('price_id', '=', priceId)
+      .execute();
+    const currencies = Object.keys(priceByCurrency);
+    for (const currency of currencies) {
+      const stored = toStoredPrice(priceByCurrency[currency] ?? null);
+      await transaction
+        .updateTable('subscription_items')
+        .set({
+          price_problem: null,
+          unit_amount_decimal: stored.unitAmountDecimal,
+          tiers_mode: stored.tiersMode as 'graduated' | 'volume' | null,
+          price_tiers: stored.priceTiers,
+        })
+        .where('price_id', '=', priceId)
+        .where('currency', '=', currency)
+        .execute();
+    }
+    await transaction
+      .updateTable('subscription_items')
+      .set({
+        price_problem: 'no_price_in_currency',
+        unit_amount_decimal: null,
+        tiers_mode: null,
+        price_tiers: null,
+      })
+      .where('price_id', '=', priceId)
+      .where('active', '=', true)
+      .where('currency', 'not in', currencies)
       .execute();
   }
   for (const { productId, name } of change.products) {

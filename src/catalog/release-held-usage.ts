@@ -19,6 +19,7 @@ const CURABLE_REASONS = [
   'no_subscription_item',
   'stale_catalog',
   'double_binding',
+  'no_price_in_currency',
 ];
 
 /**
@@ -77,7 +78,7 @@ async function releaseCurable(
             select 1 from all_bindings b
             join stripe_meters m on m.stripe_meter_id = b.stripe_meter_id and m.status = 'active'
             join subscription_items i on i.stripe_meter_id = m.stripe_meter_id and i.customer_id = s.customer_id and i.active
-            where ${IS_BOUND})
+            where ${IS_BOUND} and (h.quarantine_reason <> 'no_price_in_currency' or i.price_problem is null))
         end)
       returning h.delta_token_count)
     select count(*) as row_count, coalesce(sum(delta_token_count), 0)::bigint as token_count from released`.execute(

@@ -106,7 +106,8 @@ export interface BillingCatalogChange {
 interface BillingPrice {
   priceId: string;
   metadata: Record<string, string>;
-  price: RatePrice | null;
+  /** By currency; one that is not here has no amount. Null: a kind of price that we cannot rate. */
+  priceByCurrency: Record<string, RatePrice | null>;
 }
 
 export interface BillingCustomer {
@@ -136,9 +137,12 @@ export interface BillingSubscriptionItem {
   priceMetadata: Record<string, string>;
   productName: string;
   productId: string;
+  /** The subscription's: a price may have amounts in several. */
   currency: string;
-  /** In the currency's minor unit; null: a kind of price that we cannot rate, e.g. packages. */
+  /** In the currency's minor unit; null: a kind of price that we cannot rate, e.g. packages, or see `priceProblem`. */
   price: RatePrice | null;
+  /** The price has no amount in the currency that could be read. Null: all is well. */
+  priceProblem: 'no_price_in_currency' | null;
   /** Null: a metered item without a meter (legacy usage records), which we refuse to bill through. */
   stripeMeterId: string | null;
   currentPeriodStart: Date;

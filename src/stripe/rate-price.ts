@@ -1,6 +1,29 @@
 import Stripe from 'stripe';
 import type { PriceTier, RatePrice } from '../../pricing/rating/rate-price.ts';
 
+/** Why an item has no price: stands in the ledger, and as the reason of the usage that waits for it. */
+export const NO_PRICE_IN_CURRENCY = 'no_price_in_currency';
+
+/**
+ * What a price charges a subscription in its currency: the top-level amount is that of the price's own currency, all
+ * others stand in `currency_options`, which must have been expanded (docs.stripe.com/api/prices/object).
+ */
+export function toRatePriceIn(
+  price: Stripe.Price,
+  currency: string,
+): { price: RatePrice | null; problem: typeof NO_PRICE_IN_CURRENCY | null } {
+  if (price.currency === currency) return { price: toRatePrice(price, price.tiers), problem: null };
+  const option = price.currency_options?.[currency];
+  const isTiered = price.billing_scheme === 'tiered';
+  if (
+    option === undefined ||
+    (isTiered ? (option.tiers?.length ?? 0) === 0 : option.unit_amount_decimal === null)
+  )
+    return { price: null, problem: NO_PRICE_IN_CURRENCY };
+  const amounts = { ...price, unit_amount_decimal: option.unit_amount_decimal };
+  return { price: toRatePrice(amounts, option.tiers), problem: null };
+}
+
 /** Stripe speaks of a price with or without its tiers: these are returned only where they were asked for. */
 type PriceFields = Pick<
   Stripe.Price,

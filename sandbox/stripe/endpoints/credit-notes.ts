@@ -13,7 +13,7 @@ import { PAGING_SHAPE, toPage } from '../http/paging.ts';
 import { refuseMissing, refuseParameter } from '../http/refusal.ts';
 import type { BillingCycle } from '../invoices/billing-cycle.ts';
 import { issueCreditNote, type NewCreditNote } from '../invoices/credit-notes.ts';
-import { priceLine } from '../money.ts';
+import { checkChargeable, priceLine } from '../money.ts';
 import type { StripeState } from '../state.ts';
 import { type Call, type Endpoint, found, retrieve } from './endpoint.ts';
 
@@ -85,12 +85,14 @@ function readCreditNote(state: StripeState, { form }: Call): NewCreditNote {
   const amount = readInteger(form, 'amount') ?? (lines.length > 0 ? sum : undefined);
   if (amount === undefined) throw refuseMissing('amount');
   if (lines.length > 0 && amount !== sum) throw refuseParameter('amount', 'must be the sum of the lines');
+  const invoice = found(state.invoices, 'invoice', invoiceId);
+  checkChargeable(BigInt(amount), invoice.wire.currency);
   const reason = readText(form, 'reason') ?? null;
   if (reason !== null && !REASONS.includes(reason)) {
     throw refuseParameter('reason', `must be one of ${REASONS.join(', ')}`);
   }
   return {
-    invoice: found(state.invoices, 'invoice', invoiceId),
+    invoice,
     lines,
     amount,
     creditAmount: readPart(form, 'credit_amount'),

@@ -18,7 +18,7 @@ import { toSeconds, type WireInvoiceItem } from '../http/wire.ts';
 import type { BillingCycle } from '../invoices/billing-cycle.ts';
 import { emitInvoice, requireDraft } from '../invoices/fate.ts';
 import { checkRoom, joinInvoice, newInvoiceItem } from '../invoices/items.ts';
-import { parseDecimal, priceLine } from '../money.ts';
+import { checkChargeable, parseDecimal, priceLine } from '../money.ts';
 import type { Invoice, StripeState } from '../state.ts';
 import { type Call, type Endpoint, found, idOf, retrieve } from './endpoint.ts';
 
@@ -141,8 +141,10 @@ function createItem(state: StripeState, invoice: Invoice | null, { form, nowMs }
     throw refuseParameter('currency', `The invoice is in ${invoice.wire.currency}.`);
   }
   const { start = toSeconds(nowMs), end = toSeconds(nowMs) } = readPeriod(form);
+  const amounts = readAmount(form);
+  if (form.amount !== undefined) checkChargeable(amounts.amount, currency);
   const input = {
-    ...readAmount(form),
+    ...amounts,
     customerId,
     subscriptionId: subscriptionId ?? invoice?.subscriptionId ?? null,
     currency,

@@ -15,7 +15,8 @@ import { PAGING_SHAPE, toPage } from '../http/paging.ts';
 import { refuseParameter, refuseUnknown } from '../http/refusal.ts';
 import { toSeconds, type WirePrice } from '../http/wire.ts';
 import { newProduct } from '../objects.ts';
-import { readRecurring, readScheme } from '../price-parameters.ts';
+import { readOptions, readRecurring, readScheme } from '../price-parameters.ts';
+import type { PriceScheme } from '../price-scheme.ts';
 import { newPrice } from '../prices.ts';
 import type { StripeState } from '../state.ts';
 import { type Call, type Endpoint, found, idOf, retrieve } from './endpoint.ts';
@@ -130,6 +131,7 @@ export function productEndpoints({ state, emit }: BillingAccount): Endpoint[] {
           flat_amount_decimal: 'text',
         },
         recurring: { interval: 'text', interval_count: 'text', meter: 'text', usage_type: 'text' },
+        currency_options: 'any',
         lookup_key: 'text',
         transfer_lookup_key: 'text',
         metadata: 'any',
@@ -148,6 +150,7 @@ export function productEndpoints({ state, emit }: BillingAccount): Endpoint[] {
       shape: {
         active: 'text',
         nickname: 'text',
+        currency_options: 'any',
         lookup_key: 'text',
         transfer_lookup_key: 'text',
         metadata: 'any',
@@ -157,7 +160,12 @@ export function productEndpoints({ state, emit }: BillingAccount): Endpoint[] {
       run: (call) => {
         const price = found(state.prices, 'price', idOf(call));
         const active = readBoolean(call.form, 'active');
+        const tiersMode = price.tiers_mode === 'volume' ? 'volume' : 'graduated';
+        const isTiered = price.tiers_mode !== null;
+        const scheme: PriceScheme = isTiered ? { tiersMode, tiers: [] } : { unitAmountDecimal: '0' };
+        const options = readOptions(call.form, scheme);
         const lookupKey = takeLookupKey(state, call.form, price.id);
+        state.priceOptions.set(price.id, new Map([...(state.priceOptions.get(price.id) ?? []), ...options]));
         price.active = active ?? price.active;
         price.nickname = readText(call.form, 'nickname') ?? price.nickname;
         price.lookup_key = lookupKey ?? price.lookup_key;
@@ -182,6 +190,7 @@ function createPrice(state: StripeState, { form, nowMs }: Call): WirePrice {
     productId,
     currency,
     scheme,
+    options: readOptions(form, scheme),
     active,
     nickname: readText(form, 'nickname') ?? null,
     metadata: readMap(form, 'metadata'),

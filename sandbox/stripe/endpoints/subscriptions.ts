@@ -19,6 +19,7 @@ import { toSeconds } from '../http/wire.ts';
 import type { BillingCycle } from '../invoices/billing-cycle.ts';
 import { cancelNow } from '../invoices/renewals.ts';
 import { newSubscription, newSubscriptionItem } from '../objects.ts';
+import { amountsIn } from '../prices.ts';
 import type { Subscription } from '../state.ts';
 import {
   addItem,
@@ -72,6 +73,7 @@ export function subscriptionEndpoints(cycle: BillingCycle): Endpoint[] {
       path: '/v1/subscriptions',
       shape: {
         customer: 'text',
+        currency: 'text',
         items: { price: 'text' },
         billing_cycle_anchor: 'text',
         trial_end: 'text',
@@ -147,7 +149,11 @@ function createSubscription(cycle: BillingCycle, { form, nowMs }: Call): Subscri
   const prices = readObjects(form, 'items').map((item) => requireText(item, 'price'));
   const [first] = prices;
   if (first === undefined) throw refuseMissing('items');
-  const { currency } = found(state.prices, 'price', first);
+  const own = found(state.prices, 'price', first);
+  // Asked for, else the customer's where the price has it, else the price's own.
+  const theirs = customer.currency ?? null;
+  const implied = theirs !== null && amountsIn(state, own, theirs) !== undefined ? theirs : own.currency;
+  const currency = readText(form, 'currency')?.toLowerCase() ?? implied;
   if (customer.currency !== null && customer.currency !== undefined && customer.currency !== currency) {
     throw refuseParameter(
       'currency',

@@ -1,3 +1,4 @@
+import { amountsIn, toWireOptions } from '../prices.ts';
 import type { StripeState } from '../state.ts';
 import type { Form } from './form.ts';
 import { refuseParameter } from './refusal.ts';
@@ -44,6 +45,7 @@ function expandPath(state: StripeState, holder: unknown, names: readonly string[
   if (Array.isArray(holder)) return holder.map((item) => expandPath(state, item, names, path));
   if (typeof holder !== 'object' || holder === null) return holder;
   const object = holder as Json;
+  if (name === 'currency_options') return expandOptions(state, object, rest, path);
   const value = name === 'tiers' ? tiersOf(state, object) : object[name];
   if (value === undefined) {
     throw refuseParameter('expand', `This property cannot be expanded (${path}).`);
@@ -55,6 +57,24 @@ function expandPath(state: StripeState, holder: unknown, names: readonly string[
     if (next === undefined) throw refuseParameter('expand', `This property cannot be expanded (${path}).`);
   }
   return { ...object, [name]: expandPath(state, next, rest, path) };
+}
+
+/** Tiers of an option come only where its currency is named: `currency_options.eur.tiers`. */
+function expandOptions(state: StripeState, object: Json, rest: readonly string[], path: string): Json {
+  const price = object.object === 'price' ? state.prices.get(String(object.id)) : undefined;
+  const [currency, tiers] = rest;
+  const options = price === undefined ? undefined : (object.currency_options ?? toWireOptions(state, price));
+  const amounts =
+    currency === undefined || price === undefined ? undefined : amountsIn(state, price, currency);
+  if (options === undefined || (currency !== undefined && (amounts === undefined || tiers !== 'tiers'))) {
+    throw refuseParameter('expand', `This property cannot be expanded (${path}).`);
+  }
+  if (currency === undefined) return { ...object, currency_options: options };
+  const known = options as Record<string, Json>;
+  return {
+    ...object,
+    currency_options: { ...known, [currency]: { ...known[currency], tiers: amounts?.tiers ?? null } },
+  };
 }
 
 /** A price has the property only when it is expanded; one without tiers then has null, a plan none at all. */

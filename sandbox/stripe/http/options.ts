@@ -18,6 +18,13 @@ export interface StripeStandInOptions {
   legacyItemTenantKeys?: readonly string[];
   /** Tiered prices of single tenants; default none. */
   tieredPrices?: readonly SeedTieredPrice[];
+  /** Tenants that are billed in another currency than their prices', by `currency_options`; default none. */
+  optionCurrencies?: Readonly<Record<string, string>>;
+  /**
+   * Lines are rounded to what can be charged in the currency (tens of thousandths, whole shillings); default to the minor
+   * unit. Stripe's documents leave it open.
+   */
+  roundsLinesToSteps?: boolean;
   /** Where snapshot events go; default nowhere. */
   webhook?: { url: string; secret: string; enabledEvents?: string[] } | null;
   /** Where thin events go; default nowhere. */
@@ -33,6 +40,8 @@ export interface StripeStandInSettings {
   hourWindowMeters: (eventName: string) => boolean;
   legacyItemTenantKeys: readonly string[];
   tieredPrices: readonly SeedTieredPrice[];
+  optionCurrencies: Readonly<Record<string, string>>;
+  roundsLinesToSteps: boolean;
   webhook: { url: string; secret: string; enabledEvents: string[] } | null;
   thinWebhook: ThinDestination | null;
 }
@@ -70,6 +79,8 @@ export function withDefaults(options: StripeStandInOptions): StripeStandInSettin
     hourWindowMeters: options.hourWindowMeters ?? (() => false),
     legacyItemTenantKeys: options.legacyItemTenantKeys ?? [],
     tieredPrices: options.tieredPrices ?? [],
+    optionCurrencies: options.optionCurrencies ?? {},
+    roundsLinesToSteps: options.roundsLinesToSteps ?? false,
     webhook: webhook === null ? null : { ...webhook, enabledEvents: webhook.enabledEvents ?? DEFAULT_EVENTS },
     thinWebhook: options.thinWebhook ?? null,
   };

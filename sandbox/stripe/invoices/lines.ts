@@ -1,5 +1,6 @@
 import { toSeconds, type WireInvoiceLine, type WireSubscriptionItem, type WireTier } from '../http/wire.ts';
-import { formatDecimal, parseDecimal, priceLine } from '../money.ts';
+import { chargeStep, formatDecimal, parseDecimal, priceLine } from '../money.ts';
+import { amountsIn } from '../prices.ts';
 import type { MeteredItem, StripeState } from '../state.ts';
 
 export interface LineInput {
@@ -25,10 +26,11 @@ export interface Charge {
 
 /** The lines of every item of the subscription, those with nothing used included, as Stripe does. */
 export function computeLines(input: LineInput): WireInvoiceLine[] {
+  const { currency = 'usd' } = input.state.subscriptions.get(input.subscriptionId)?.wire ?? {};
   return input.metered.flatMap((metered) => {
     const used = quantityOf(input, metered);
-    return chargesOf(input.state, metered.item, used).map((charge, index) =>
-      toLine(input, metered, charge, index),
+    return chargesOf(input.state, metered.item, used, currency).map((charge, index) =>
+      toLine(input, metered, { ...charge, currency }, index),
     );
   });
 }
@@ -52,25 +54,32 @@ export function quantityOf(
   return used < 0n ? 0n : used;
 }
 
-/** What a quantity costs at an item's price: one charge, or those of its tiers. */
-export function chargesOf(state: StripeState, { price }: WireSubscriptionItem, quantity: bigint): Charge[] {
+/** What a quantity costs at an item's price in a currency: one charge, or those of its tiers. */
+export function chargesOf(
+  state: StripeState,
+  { price }: WireSubscriptionItem,
+  quantity: bigint,
+  currency: string,
+): Charge[] {
   const productId = String(price.product);
   const name = state.products.get(productId)?.name ?? productId;
-  const tiers = state.priceTiers.get(price.id);
-  if (tiers === undefined) {
-    const unitAmountDecimal = price.unit_amount_decimal ?? '0';
-    const amount = priceLine(quantity, unitAmountDecimal);
+  const amounts = amountsIn(state, price, currency);
+  if (amounts === undefined) throw new RangeError(`price ${price.id} has no amount in ${currency}`);
+  const { tiers } = amounts;
+  const step = state.roundsLinesToSteps ? chargeStep(currency) : 1n;
+  if (tiers === null) {
+    const unitAmountDecimal = amounts.unitAmountDecimal ?? '0';
+    const amount = priceLine(quantity, unitAmountDecimal, step);
     return [{ quantity, unitAmountDecimal, amount, description: `${quantity} × ${name}` }];
   }
   const parts = price.tiers_mode === 'volume' ? volumePart(tiers, quantity) : graduatedParts(tiers, quantity);
   return parts.flatMap(({ tier, number, quantity: used }) => {
     const unitAmountDecimal = tier.unit_amount_decimal ?? '0';
-    const label = (cents: string) =>
-      `${name} (Tier ${number} at ${showPrice(cents, price.currency)} / month)`;
+    const label = (cents: string) => `${name} (Tier ${number} at ${showPrice(cents, currency)} / month)`;
     const usage: Charge = {
       quantity: used,
       unitAmountDecimal,
-      amount: priceLine(used, unitAmountDecimal),
+      amount: priceLine(used, unitAmountDecimal, step),
       description: `${used} × ${label(unitAmountDecimal)}`,
     };
     const flat = tier.flat_amount_decimal;
@@ -121,7 +130,7 @@ function showPrice(minorDecimal: string, currency: string): string {
 function toLine(
   input: LineInput,
   { item, fromMs }: MeteredItem,
-  charge: Charge,
+  charge: Charge & { currency: string },
   index: number,
 ): WireInvoiceLine {
   const amount = Number(charge.amount);
@@ -131,7 +140,7 @@ function toLine(
     id: `${input.linePrefix}${item.id.slice(-4)}${place}`,
     object: 'line_item',
     amount,
-    currency: item.price.currency,
+    currency: charge.currency,
     description: charge.description,
     discount_amounts: [],
     discountable: true,

@@ -4,6 +4,7 @@ import { isLegacyMeter, toLegacyMeter } from '../legacy-usage.ts';
 import type { BillingCatalog } from '../port.ts';
 import { type RetryPolicy, withRetry } from '../retry.ts';
 import { isBilledStatus, toCatalogInvoice, toCustomer, toMeter, toSubscriptionItem } from './objects.ts';
+import { readWholePrice } from './read-price.ts';
 
 const PAGE_SIZE = 100;
 
@@ -47,15 +48,26 @@ export async function readCatalog(
       metered.push({ subscription, item });
     }
   }
-  const tiersByPrice = metered.some(({ item }) => item.price.billing_scheme === 'tiered')
-    ? await readTiers(stripe, readAll)
-    : new Map<string, Stripe.Price['tiers']>();
+  const pricesById = metered.some(needsWholePrice)
+    ? await readPrices(stripe, readAll)
+    : new Map<string, Stripe.Price>();
+  // Where a price has tiers in the subscription's currency, they come with the price alone.
+  for (const { subscription, item } of metered) {
+    if (item.price.billing_scheme !== 'tiered' || item.price.currency === subscription.currency) continue;
+    if (pricesById.get(item.price.id)?.currency_options?.[subscription.currency]?.tiers !== undefined)
+      continue;
+    const call = { action: 'read a price', writes: false };
+    const whole = await readWholePrice((expand) =>
+      withRetry(policy, call, () => stripe.prices.retrieve(item.price.id, { expand }), signal),
+    );
+    if (whole !== null) pricesById.set(whole.id, whole);
+  }
   const subscriptionItems = metered.map(({ subscription, item }) =>
     toSubscriptionItem(subscription, item, {
       productName: productNames.get(idOf(item.price.product) ?? '') ?? null,
       isKnownMeter: (meterId) => meterIds.has(meterId),
       servesLegacyItems: options.servesLegacyItems,
-      tiers: tiersByPrice.get(item.price.id),
+      price: pricesById.get(item.price.id),
     }),
   );
 
@@ -82,19 +94,31 @@ export async function readCatalog(
 
 type ReadAll = <Item>(action: string, list: () => AsyncIterable<Item>) => Promise<Item[]>;
 
+/** Whether the price that came with the item does not say what the item charges. */
+export function needsWholePrice({
+  subscription,
+  item: { price },
+}: {
+  subscription: Pick<Stripe.Subscription, 'currency'>;
+  item: Pick<Stripe.SubscriptionItem, 'price'>;
+}): boolean {
+  const lacksTiers = price.billing_scheme === 'tiered' && price.tiers === undefined;
+  return lacksTiers || price.currency !== subscription.currency;
+}
+
 /**
- * The tiers of all metered prices. They come only where they are asked for, and below
+ * All metered prices, with tiers and other currencies. These come only where they are asked for, and below
  * `data.items.data.price` they would be a fifth level of expansion: so prices are a list of their own.
  */
-async function readTiers(stripe: Stripe, readAll: ReadAll): Promise<Map<string, Stripe.Price['tiers']>> {
+async function readPrices(stripe: Stripe, readAll: ReadAll): Promise<Map<string, Stripe.Price>> {
   const prices = await readAll('list prices', () =>
     stripe.prices.list({
       limit: PAGE_SIZE,
       recurring: { usage_type: 'metered' },
-      expand: ['data.tiers'],
+      expand: ['data.tiers', 'data.currency_options'],
     }),
   );
-  return new Map(prices.map((price) => [price.id, price.tiers]));
+  return new Map(prices.map((price) => [price.id, price]));
 }
 
 /**

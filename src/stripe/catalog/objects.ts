@@ -7,7 +7,7 @@ import type {
   BillingMeter,
   BillingSubscriptionItem,
 } from '../port.ts';
-import { toRatePrice } from '../rate-price.ts';
+import { toRatePriceIn } from '../rate-price.ts';
 
 const AGGREGATIONS = ['sum', 'count', 'last'] as const;
 const EVENT_TIME_WINDOWS = ['hour', 'day'] as const;
@@ -66,11 +66,13 @@ export function toSubscriptionItem(
     isKnownMeter: (meterId: string) => boolean;
     /** Usage records serve items without a meter. */
     servesLegacyItems: boolean;
-    /** As they came where they were asked for. */
-    tiers: Stripe.Price['tiers'];
+    /** The item's price with what must be asked for, tiers and other currencies; absent: it needs neither. */
+    price: Stripe.Price | undefined;
   },
 ): BillingSubscriptionItem {
   const { price } = item;
+  const { currency } = subscription;
+  const rated = toRatePriceIn(known.price ?? price, currency);
   const productId = idOf(price.product) ?? '';
   const meterId = price.recurring?.meter ?? null;
   const legacyId = known.servesLegacyItems ? legacyMeterIdOf(price.metadata) : null;
@@ -83,8 +85,9 @@ export function toSubscriptionItem(
     priceMetadata: price.metadata,
     productName: known.productName ?? productId,
     productId,
-    currency: price.currency,
-    price: toRatePrice(price, known.tiers),
+    currency,
+    price: rated.price,
+    priceProblem: rated.problem,
     stripeMeterId: meterId === null ? legacyId : known.isKnownMeter(meterId) ? meterId : null,
     // On the item since Basil; the subscription itself has no period any more.
     currentPeriodStart: toDate(item.current_period_start),

@@ -2,9 +2,11 @@ import type Stripe from 'stripe';
 import { UpstreamError } from '../../platform/errors.ts';
 import { isLegacyMeter, toLegacyMeter } from '../legacy-usage.ts';
 import type { BillingCatalogChange, BillingSubscriptionItem, CatalogTargets } from '../port.ts';
-import { toRatePrice } from '../rate-price.ts';
+import { toRatePriceIn } from '../rate-price.ts';
 import { type RetryPolicy, withRetry } from '../retry.ts';
+import { needsWholePrice } from './catalog.ts';
 import { toCatalogInvoice, toCustomer, toMeter, toSubscriptionItem } from './objects.ts';
+import { readWholePrice } from './read-price.ts';
 
 const PAGE_SIZE = 100;
 /** Four levels, Stripe's most: so one read brings a subscription with all that its items say. */
@@ -76,12 +78,16 @@ export async function readCatalogObjects(
     else change.invoices.push(toHeader(invoice));
   }
   for (const id of new Set(wanted.priceIds)) {
-    const price = await read('read a price', id, () => stripe.prices.retrieve(id, { expand: ['tiers'] }));
+    const price = await readPrice(client, id, signal);
     if (price === null) continue;
+    const currencies = [price.currency, ...Object.keys(price.currency_options ?? {})];
+    const rated = currencies.map((currency) => ({ currency, ...toRatePriceIn(price, currency) }));
     change.prices.push({
       priceId: id,
       metadata: price.metadata,
-      price: toRatePrice(price, price.tiers),
+      priceByCurrency: Object.fromEntries(
+        rated.filter(({ problem }) => problem === null).map((one) => [one.currency, one.price]),
+      ),
     });
   }
   for (const id of new Set(wanted.productIds)) {
@@ -115,17 +121,33 @@ async function readItems(
         signal,
       )
     : subscription.items.data;
-  return items
-    .filter((item) => item.price.recurring?.usage_type === 'metered')
-    .map((item) =>
+  const read: BillingSubscriptionItem[] = [];
+  for (const item of items) {
+    if (item.price.recurring?.usage_type !== 'metered') continue;
+    const needsMore = needsWholePrice({ subscription, item });
+    const price = needsMore ? await readPrice(client, item.price.id, signal) : item.price;
+    read.push(
       toSubscriptionItem(subscription, item, {
         productName: nameOf(item.price.product),
         // Whether we can bill through it is known where the meter is.
         isKnownMeter: () => true,
         servesLegacyItems: client.servesLegacyItems,
-        tiers: item.price.tiers,
+        price: price ?? undefined,
       }),
     );
+  }
+  return read;
+}
+
+function readPrice(client: ObjectReader, id: string, signal: AbortSignal | undefined) {
+  return readWholePrice((expand) =>
+    readOrNull(
+      client.policy,
+      { action: 'read a price', id },
+      () => client.stripe.prices.retrieve(id, { expand }),
+      signal,
+    ),
+  );
 }
 
 function nameOf(product: Stripe.Price['product']): string | null {

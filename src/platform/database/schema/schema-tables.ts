@@ -987,6 +987,7 @@ interface SubscriptionItems {
   price_model: string | null;
   price_plan: string | null;
   price_plan_version: string | null;
+  price_problem: string | null;
   price_tiers: Json | null;
   price_token_type: string | null;
   product_id: string | null;
