@@ -1,5 +1,6 @@
 import type { RequestOptions } from '@openmeter/sdk';
 import type { z } from 'zod';
+import { ANSWER_SHAPES, type AnsweredCall } from './answer-shapes.ts';
 import { errorOfAnswer, errorOfForeignAnswer } from './failures.ts';
 
 /**
@@ -19,15 +20,14 @@ export function withQuery(options: SdkCallOptions, query: Record<string, string 
 }
 
 /**
- * Runs one SDK call, parses its answer ourselves and checks its shape.
+ * Runs one SDK call, parses its answer ourselves and checks its shape (ANSWER_SHAPES).
  * @throws UpstreamError UPSTREAM_UNAVAILABLE when the answer is not JSON, UPSTREAM_REJECTED when not of that shape
  */
-export async function callForJson<Schema extends z.ZodType>(
-  call: string,
-  schema: Schema,
+export async function callForJson<Call extends AnsweredCall>(
+  call: Call,
   signal: AbortSignal | undefined,
   run: (options: SdkCallOptions) => Promise<unknown>,
-): Promise<z.output<Schema>> {
+): Promise<z.output<(typeof ANSWER_SHAPES)[Call]>> {
   const text = await run({ parseAs: 'text', ...(signal === undefined ? {} : { signal }) });
   if (typeof text !== 'string') throw errorOfForeignAnswer(call, 'it has no body');
   let json: unknown;
@@ -36,8 +36,8 @@ export async function callForJson<Schema extends z.ZodType>(
   } catch {
     throw errorOfForeignAnswer(call, 'it is not JSON');
   }
-  const parsed = schema.safeParse(json);
-  if (parsed.success) return parsed.data;
+  const parsed = ANSWER_SHAPES[call].safeParse(json);
+  if (parsed.success) return parsed.data as z.output<(typeof ANSWER_SHAPES)[Call]>;
   const issue = parsed.error.issues[0];
   throw errorOfAnswer(call, `${issue?.path.join('.') ?? ''}: ${issue?.message ?? 'unknown shape'}`);
 }

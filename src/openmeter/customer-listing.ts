@@ -1,14 +1,7 @@
 import type { OpenMeter } from '@openmeter/sdk';
+import type { CustomerAnswer } from './answer-shapes.ts';
 import { callForJson } from './answers.ts';
-import {
-  type CustomerAnswer,
-  customerKeyOf,
-  customerPage,
-  factsDiffer,
-  markedCustomerId,
-  sameKeys,
-  subjectKeysOf,
-} from './customer-shape.ts';
+import { customerKeyOf, factsDiffer, markedCustomerId, sameKeys, subjectKeysOf } from './customer-shape.ts';
 import type { MeteringCustomer } from './port.ts';
 
 /** Of customers with tens of thousands of subject keys a page is tens of megabytes. */
@@ -106,7 +99,7 @@ export async function listCustomers(
 
   for (let page = 1; ; page += 1) {
     const known = seen.size;
-    const answer = await callForJson('GET /api/v1/customers', customerPage, signal, (options) =>
+    const answer = await callForJson('GET /api/v1/customers', signal, (options) =>
       sdk.customers.list({ page, pageSize: LIST_PAGE_SIZE, orderBy: 'id', order: 'ASC' }, options),
     );
     for (const customer of answer.items) {

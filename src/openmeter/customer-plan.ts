@@ -1,13 +1,7 @@
+import type { CustomerAnswer } from './answer-shapes.ts';
 import { type Listing, type NameHolder, type WantedNames, wantedKeysOf } from './customer-listing.ts';
 import { frozenKeys, takenNames } from './customer-problems.ts';
-import {
-  type CustomerAnswer,
-  type CustomerFacts,
-  customerKeyOf,
-  factsDiffer,
-  sameKeys,
-  subjectKeysOf,
-} from './customer-shape.ts';
+import { type CustomerFacts, customerKeyOf, factsDiffer, sameKeys, subjectKeysOf } from './customer-shape.ts';
 import type { CustomerProblem, MeteringCustomer } from './port.ts';
 
 /** One customer to write; `current` is null for a creation. */

@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
 import type { CustomerReplaceUpdate } from '@openmeter/sdk';
-import { z } from 'zod';
+import type { CustomerAnswer } from './answer-shapes.ts';
 import type { MeteringCustomer } from './port.ts';
 
 const NAME_LENGTH_MAX = 256;
@@ -14,22 +14,7 @@ const STRIPE_METADATA_KEY = 'stripeCustomerId';
 /** By it a customer is found again whose key somebody changed. */
 const ID_METADATA_KEY = 'tallystickCustomerId';
 /** What others may have written on a customer, and an update would erase if it were left out. */
-const FOREIGN_FIELDS = ['description', 'primaryEmail', 'currency', 'billingAddress'];
-
-/** A customer as OpenMeter answers it. What we own is typed; the rest is kept as it came. */
-export const customerAnswer = z.looseObject({
-  id: z.string(),
-  name: z.string(),
-  key: z.string().nullish(),
-  metadata: z.record(z.string(), z.string()).nullish(),
-  usageAttribution: z.object({ subjectKeys: z.array(z.string()).nullish() }).nullish(),
-  /** While it is there, the subject keys are frozen. */
-  currentSubscriptionId: z.string().nullish(),
-  deletedAt: z.string().nullish(),
-});
-export type CustomerAnswer = z.output<typeof customerAnswer>;
-
-export const customerPage = z.object({ totalCount: z.number(), items: z.array(customerAnswer) });
+const FOREIGN_FIELDS = ['description', 'primaryEmail', 'currency', 'billingAddress'] as const;
 
 /** What a customer is to be, beside its subject keys. */
 export type CustomerFacts = Omit<MeteringCustomer, 'subjectKeys'>;

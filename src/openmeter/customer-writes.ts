@@ -1,16 +1,9 @@
 import type { OpenMeter } from '@openmeter/sdk';
 import { UpstreamError } from '../platform/errors.ts';
+import type { CustomerAnswer } from './answer-shapes.ts';
 import { callForJson } from './answers.ts';
 import type { Write } from './customer-plan.ts';
-import {
-  type CustomerAnswer,
-  customerAnswer,
-  customerBody,
-  factsDiffer,
-  sameBody,
-  sameKeys,
-  subjectKeysOf,
-} from './customer-shape.ts';
+import { customerBody, factsDiffer, sameBody, sameKeys, subjectKeysOf } from './customer-shape.ts';
 
 /**
  * New subject keys of one request. OpenMeter inserts them in one statement of at most 65,535 parameters, four a key: 12,000
@@ -61,7 +54,7 @@ export async function rewriteCustomer(
 ): Promise<void> {
   const current = await findLiving(sdk, openMeterId, signal);
   if (current === null) return;
-  await callForJson('PUT /api/v1/customers/{id}', customerAnswer, signal, (options) =>
+  await callForJson('PUT /api/v1/customers/{customerIdOrKey}', signal, (options) =>
     sdk.customers.update(current.id, sameBody(current), options),
   );
 }
@@ -86,7 +79,7 @@ async function replaceCustomer(
   subjectKeys: readonly string[],
   signal: AbortSignal | undefined,
 ): Promise<void> {
-  await callForJson('PUT /api/v1/customers/{id}', customerAnswer, signal, (options) =>
+  await callForJson('PUT /api/v1/customers/{customerIdOrKey}', signal, (options) =>
     sdk.customers.update(current.id, customerBody(wanted, current, subjectKeys, key), options),
   );
 }
@@ -114,7 +107,7 @@ async function createCustomer(
   const first = item.subjectKeys.slice(0, KEYS_PER_WRITE);
   let made: CustomerAnswer;
   try {
-    made = await callForJson('POST /api/v1/customers', customerAnswer, signal, (options) =>
+    made = await callForJson('POST /api/v1/customers', signal, (options) =>
       sdk.customers.create(customerBody(item.wanted, null, first, item.key), options),
     );
   } catch (error) {
@@ -136,7 +129,7 @@ async function findLiving(
   signal: AbortSignal | undefined,
 ): Promise<CustomerAnswer | null> {
   try {
-    const found = await callForJson('GET /api/v1/customers/{key}', customerAnswer, signal, (options) =>
+    const found = await callForJson('GET /api/v1/customers/{customerIdOrKey}', signal, (options) =>
       sdk.customers.get(idOrKey, options),
     );
     return found.deletedAt === undefined || found.deletedAt === null ? found : null;

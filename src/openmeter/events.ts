@@ -1,5 +1,4 @@
 import type { Event, OpenMeter } from '@openmeter/sdk';
-import { z } from 'zod';
 import type { TimeWindow } from '../platform/clock.ts';
 import { UpstreamError } from '../platform/errors.ts';
 import { callForJson, type SdkCallOptions } from './answers.ts';
@@ -59,11 +58,6 @@ function storedEventError(index: number, problem: string, cause?: unknown): Upst
   });
 }
 
-const eventPage = z.object({
-  items: z.array(z.object({ event: z.object({ id: z.string() }) })),
-  nextCursor: z.string().nullish(),
-});
-
 /**
  * How often each of `eventIds` is stored inside the window; absent ids are absent from the answer.
  * Always asks by type, source and time as well: a lookup by id alone would scan OpenMeter's whole table.
@@ -92,7 +86,7 @@ async function listStoredIds(
   const filter = lookupFilter(eventIds, window);
   const found: string[] = [];
   for (let cursor: string | null | undefined; ; ) {
-    const page = await callForJson('GET /api/v2/events', eventPage, signal, (options) =>
+    const page = await callForJson('GET /api/v2/events', signal, (options) =>
       // The typed object filter throws inside the SDK's query serializer; JSON text is what the API reads.
       sdk.events.listV2({ filter, limit: PAGE_SIZE, ...(cursor ? { cursor } : {}) }, options),
     );

@@ -1,5 +1,4 @@
 import type { MeterCreate, OpenMeter } from '@openmeter/sdk';
-import { z } from 'zod';
 import {
   byDimension,
   DATA_DIMENSIONS,
@@ -9,6 +8,7 @@ import {
 } from '../../pricing/usage/shape.ts';
 import { HOUR_MS, type TimeWindow } from '../platform/clock.ts';
 import { UpstreamError, ValidationError } from '../platform/errors.ts';
+import type { MeterAnswer, MeterQueryRow } from './answer-shapes.ts';
 import { callForJson, withQuery } from './answers.ts';
 import { errorOfAnswer } from './failures.ts';
 import { type HourTotal, METER_SLUGS, type MeterHour, type MeterSlug, USAGE_EVENT_TYPE } from './port.ts';
@@ -18,15 +18,6 @@ const GROUP_BY: Record<string, string> = Object.fromEntries(
 );
 const PROPERTIES = new Map(FIGURE_NAMES.map((name) => [FIGURES[name].meterSlug, FIGURES[name].eventField]));
 const LIST_PAGE_SIZE = 1_000;
-
-const meterAnswer = z.object({
-  slug: z.string(),
-  aggregation: z.string(),
-  eventType: z.string(),
-  eventFrom: z.string().nullish(),
-  valueProperty: z.string().nullish(),
-  groupBy: z.record(z.string(), z.string()).nullish(),
-});
 
 /** What each of our meters must be: the sum of one property of the usage event's data. */
 function meterDefinition(slug: MeterSlug): MeterCreate {
@@ -57,7 +48,7 @@ export async function ensureMeters(
     let existing = await findMeter(sdk, slug, signal);
     if (existing === null) {
       try {
-        await callForJson('POST /api/v1/meters', meterAnswer, signal, (options) =>
+        await callForJson('POST /api/v1/meters', signal, (options) =>
           sdk.meters.create(meterDefinition(slug), options),
         );
         created.push(slug);
@@ -76,7 +67,7 @@ export async function ensureMeters(
 
 async function findMeter(sdk: OpenMeter, slug: MeterSlug, signal: AbortSignal | undefined) {
   try {
-    return await callForJson(`GET /api/v1/meters/${slug}`, meterAnswer, signal, (options) =>
+    return await callForJson('GET /api/v1/meters/{meterIdOrSlug}', signal, (options) =>
       sdk.meters.get(slug, options),
     );
   } catch (error) {
@@ -85,7 +76,7 @@ async function findMeter(sdk: OpenMeter, slug: MeterSlug, signal: AbortSignal | 
   }
 }
 
-function countsTheSame(existing: z.output<typeof meterAnswer>, ours: MeterCreate): boolean {
+function countsTheSame(existing: MeterAnswer, ours: MeterCreate): boolean {
   return (
     existing.aggregation === ours.aggregation &&
     existing.eventType === ours.eventType &&
@@ -102,25 +93,13 @@ export async function listMeterSlugs(sdk: OpenMeter, signal: AbortSignal | undef
   for (let page = 1; ; page += 1) {
     const known = slugs.size;
     // The SDK's list declares no paging, although the API pages at 100; it hands these parameters on.
-    const meters = await callForJson('GET /api/v1/meters', z.array(meterAnswer), signal, (options) =>
+    const meters = await callForJson('GET /api/v1/meters', signal, (options) =>
       sdk.meters.list(withQuery(options, { page, pageSize: LIST_PAGE_SIZE })),
     );
     for (const meter of meters) slugs.add(meter.slug);
     if (meters.length < LIST_PAGE_SIZE || slugs.size === known) return [...slugs];
   }
 }
-
-type QueryRow = z.output<typeof queryAnswer>['data'][number];
-const queryAnswer = z.object({
-  data: z.array(
-    z.object({
-      value: z.number(),
-      windowStart: z.string(),
-      subject: z.string().nullish(),
-      groupBy: z.record(z.string(), z.string().nullable()).nullish(),
-    }),
-  ),
-});
 
 /**
  * Hourly totals of one meter, by subject, model, feature and deployment, for whole hours.
@@ -165,7 +144,7 @@ async function ask(
   window: TimeWindow,
   groupBy: string[],
   signal: AbortSignal | undefined,
-): Promise<(HourTotal & { row: QueryRow })[]> {
+): Promise<(HourTotal & { row: MeterQueryRow })[]> {
   const [startMs, endMs] = [window.start.getTime(), window.end.getTime()];
   if (!(startMs < endMs) || startMs % HOUR_MS !== 0 || endMs % HOUR_MS !== 0) {
     throw new ValidationError(
@@ -174,8 +153,8 @@ async function ask(
       'Align both ends to the hour.',
     );
   }
-  const call = `POST /api/v1/meters/${meter}/query`;
-  const answer = await callForJson(call, queryAnswer, signal, (options) =>
+  const call = 'POST /api/v1/meters/{meterIdOrSlug}/query';
+  const answer = await callForJson(call, signal, (options) =>
     sdk.meters.queryPost(
       meter,
       {

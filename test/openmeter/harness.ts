@@ -1,4 +1,5 @@
 import { type ServerType, serve } from '@hono/node-server';
+import type { Hono } from 'hono';
 import {
   createOpenMeterStandIn,
   type OpenMeterStandIn,
@@ -25,7 +26,12 @@ export interface Harness {
 
 /** The adapter, with quick retries, against the stand-in over real HTTP. */
 export async function startHarness(
-  options: OpenMeterStandInOptions & { stateDirectory?: string; startMs?: number } = {},
+  options: OpenMeterStandInOptions & {
+    stateDirectory?: string;
+    startMs?: number;
+    /** Put around what the stand-in answers; to record it. */
+    around?: (handler: Hono['fetch']) => Hono['fetch'];
+  } = {},
 ): Promise<Harness> {
   const clock = new VirtualClock(options.startMs ?? START_MS);
   const standIn = createOpenMeterStandIn(
@@ -34,6 +40,7 @@ export async function startHarness(
   );
   clock.onAdvance((nowMs) => standIn.advance(nowMs));
   const requests: Harness['requests'] = [];
+  const answer = options.around?.(standIn.app.fetch) ?? standIn.app.fetch;
   const server = await new Promise<ServerType>((resolve) => {
     const started = serve(
       {
@@ -46,7 +53,7 @@ export async function startHarness(
             contentType: request.headers.get('content-type') ?? '',
             body: request.method === 'GET' ? '' : await copy.text(),
           });
-          return standIn.app.fetch(request, bindings);
+          return await answer(request, bindings);
         },
       },
       () => resolve(started),

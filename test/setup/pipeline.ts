@@ -1,3 +1,4 @@
+import type { Hono } from 'hono';
 import type Stripe from 'stripe';
 import { DEFAULT_SETTINGS, type JobDependencies, type PipelineSettings } from '../../jobs/dependencies.ts';
 import { runStep, type StepName, type StepResult, stepNames } from '../../jobs/queue/steps.ts';
@@ -36,6 +37,8 @@ export interface PipelineOptions {
   controlSource?: 'metrics' | 'llm-log';
   openMeter?: OpenMeterStandInOptions;
   stripe?: StripeStandInOptions;
+  /** Put around what each stand-in answers, inside the network's faults; to record it. */
+  around?: Partial<Record<SystemName, (handler: Hono['fetch']) => Hono['fetch']>>;
   /** Serve items without a meter through usage records. */
   legacyUsageRecords?: boolean;
 }
@@ -88,14 +91,16 @@ export async function openPipeline(options: PipelineOptions = {}): Promise<Pipel
   });
   const calls: string[] = [];
   const servers = await Promise.all(
-    SYSTEMS.map((system) =>
-      listen(
+    SYSTEMS.map((system) => {
+      const { fetch } = parts[system].app;
+      const answer = options.around?.[system]?.(fetch) ?? fetch;
+      return listen(
         withNetworkFaults((request, bindings, context) => {
           calls.push(`${request.method} ${new URL(request.url).pathname}`);
-          return parts[system].app.fetch(request, bindings, context);
+          return answer(request, bindings, context);
         }, parts.faults.networks[system]),
-      ),
-    ),
+      );
+    }),
   );
   parts.faults.onDown(async (system, down) => await servers[SYSTEMS.indexOf(system)]?.setDown(down));
   const [azureUrl = '', openMeterUrl = '', stripeUrl = ''] = servers.map((server) => server.url);
