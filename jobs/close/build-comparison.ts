@@ -18,6 +18,14 @@ import type { ClosingInvoice, ClosingInvoiceLine } from '../../src/stripe/closin
 /** Under which metadata of an item, and so of its line, the plan is found whose minimum it tops up. */
 export const MINIMUM_METADATA_KEY = 'tallystick_minimum';
 
+/** Stripe's own sums by meter and period, under `sumKey`. */
+export type MeterSums = ReadonlyMap<string, bigint>;
+
+/** @param periodStart of the lines, as milliseconds or ISO text */
+export function sumKey(stripeMeterId: string, periodStart: number | string): string {
+  return `${stripeMeterId} ${new Date(periodStart).getTime()}`;
+}
+
 /** The lines of one metered item in one service period. */
 export interface LineGroup {
   item: ClosingItem;
@@ -59,8 +67,8 @@ export interface ComparisonParts {
   lateItems: readonly LateItem[];
   minimums: readonly PlanMinimum[];
   evidence: CloseEvidence;
-  /** Stripe's own sums of meters whose line differs, by meter. */
-  stripeTokens: ReadonlyMap<string, bigint>;
+  /** Stripe's own sums of meters whose line differs. */
+  stripeSums: MeterSums;
   comparedAt: Date;
 }
 
@@ -96,7 +104,7 @@ export function buildComparison(parts: ComparisonParts): CloseComparison {
   };
 }
 
-function toMeter(group: LineGroup, { pushed, stripeTokens, invoice }: ComparisonParts): CloseMeterFigures {
+function toMeter(group: LineGroup, { pushed, stripeSums, invoice }: ComparisonParts): CloseMeterFigures {
   const { item, lines } = group;
   const known = pushed.find(
     (row) => row.stripeMeterId === item.stripeMeterId && +row.periodStart === +group.periodStart,
@@ -109,7 +117,7 @@ function toMeter(group: LineGroup, { pushed, stripeTokens, invoice }: Comparison
   const charged = lines.reduce((sum, line) => sum + line.amountMinor, 0n);
   const inSteps = rateMeterInSteps(quantity, price, invoice.currency);
   const rated = inSteps === charged ? inSteps : rateMeter(quantity, price);
-  const counted = stripeTokens.get(item.stripeMeterId);
+  const counted = stripeSums.get(sumKey(item.stripeMeterId, group.periodStart.getTime()));
   return {
     stripeMeterId: item.stripeMeterId,
     eventName: item.eventName,
@@ -150,7 +158,10 @@ function toMinimum(
     versionId: minimum.versionId,
     minimumMinor: String(minimum.minimumMinor),
     linesMinor: sum([
-      ...ownMeters.map((meter) => BigInt(meter.invoiceAmountMinor)),
+      // What a draft's line charges may stand still until it is final.
+      ...ownMeters.map(({ ratedAmountMinor, invoiceAmountMinor }) =>
+        BigInt(invoice.status === 'draft' ? (ratedAmountMinor ?? invoiceAmountMinor) : invoiceAmountMinor),
+      ),
       ...ownLate.map((item) => item.amountMinor),
     ]),
     topUpMinor: sum(topUps.map((line) => line.amountMinor)),

@@ -15,7 +15,7 @@ import type { JobDependencies } from '../dependencies.ts';
 import { claimDraft } from './claim-drafts.ts';
 import { InvoiceComparer } from './compare-invoices.ts';
 import { createCredits } from './create-credits.ts';
-import { annotateInvoice, examineOvertaken, finalizeInvoice } from './finish-invoices.ts';
+import { annotateInvoice, certifyIssued, examineOvertaken, finalizeInvoice } from './finish-invoices.ts';
 import { rescanTail } from './rescan-tail.ts';
 import { runCloses } from './run-closes.ts';
 
@@ -104,9 +104,14 @@ export async function closeInvoices(deps: JobDependencies, signal?: AbortSignal)
       const states = ['annotated'] as const;
       outcome.finalizedCount = await runCloses(
         deps,
-        { states, run: (close) => finalizeInvoice(deps, close, signal) },
+        { states, run: (close) => finalizeInvoice(deps, comparer, close, signal) },
         signal,
       );
+    });
+    await attempt(async () => {
+      const states = ['issued'] as const;
+      const run = (close: Parameters<typeof claimDraft>[1]) => certifyIssued(deps, comparer, close);
+      await runCloses(deps, { states, reading: comparer.readingOf('final'), run }, signal);
     });
     await attempt(async () => {
       const states = ['overtaken'] as const;

@@ -1,11 +1,11 @@
 import {
   type CloseComparison,
   type CloseDifference,
-  findCloseDifferences,
+  findDraftDifferences,
 } from '../../pricing/closing/certificate.ts';
 import { storeInvoiceLines } from '../../src/billing/invoice-lines.ts';
 import { findCarryingCustomers, readStrandedItems } from '../../src/billing/late-items.ts';
-import { noteStripeReads, refundUnanswered, takeStripeRead } from '../../src/billing/stripe-reads.ts';
+import { noteStripeReads } from '../../src/billing/stripe-reads.ts';
 import { moveClose, type OpenClose, postponeClose } from '../../src/closing/closes.ts';
 import { pickCloseEvidence } from '../../src/closing/evidence.ts';
 import type { PushedFigures } from '../../src/closing/figures.ts';
@@ -13,7 +13,8 @@ import { sealInvoice, unsealInvoice } from '../../src/closing/progress.ts';
 import { addMs, HOUR_MS, MINUTE_MS } from '../../src/platform/clock.ts';
 import type { ClosingInvoice } from '../../src/stripe/closing/port.ts';
 import type { JobDependencies } from '../dependencies.ts';
-import { buildComparison, groupLines, type LineGroup } from './build-comparison.ts';
+import { askSums, sumsOf } from './ask-sums.ts';
+import { buildComparison, groupLines, type LineGroup, type MeterSums } from './build-comparison.ts';
 import { leaveDraft } from './claim-drafts.ts';
 import { gatherCloses } from './gather-closes.ts';
 import { addLateItems } from './late-items.ts';
@@ -48,6 +49,7 @@ export class InvoiceComparer {
   #carrying = new Set<string>();
   /** As Stripe shows them; null: deleted. */
   readonly #invoices = new Map<string, ClosingInvoice | null>();
+  readonly #finalized = new Map<string, ClosingInvoice>();
   #facts: CloseFacts | null = null;
   heldCount = 0;
 
@@ -76,7 +78,8 @@ export class InvoiceComparer {
     this.#invoices.clear();
     this.#carrying = await findCarryingCustomers(database, customerIds);
     for (const item of await readStrandedItems(database, customerIds)) this.#carrying.add(item.customerId);
-    await noteStripeReads(database, { purpose: 'close', now: clock.now(), readCount: page.length });
+    const readCount = page.filter(({ invoiceId }) => !this.#finalized.has(invoiceId)).length;
+    await noteStripeReads(database, { purpose: 'close', now: clock.now(), readCount });
   }
 
   /** Late usage is on a draft before it is read. */
@@ -88,7 +91,7 @@ export class InvoiceComparer {
 
   async #ask({ invoiceId }: OpenClose): Promise<void> {
     const { database, invoicing, clock } = this.#deps;
-    const invoice = await invoicing.readInvoice(invoiceId, this.#signal);
+    const invoice = this.#finalized.get(invoiceId) ?? (await invoicing.readInvoice(invoiceId, this.#signal));
     this.#invoices.set(invoiceId, invoice);
     if (invoice === null) return;
     const readAt = clock.now();
@@ -112,16 +115,28 @@ export class InvoiceComparer {
       return await leaveDraft(deps, close, 'left_alone');
     }
     const now = clock.now();
-    let comparison = this.#build(close, read, new Map());
-    let differences = findCloseDifferences(comparison);
-    // What is lacking of a minimum is known when all usage is on the draft.
+    let sums: MeterSums = new Map();
+    let comparison = this.#build(close, read, sums);
+    let differences = findDraftDifferences(comparison);
+    const lastDeliveredAt = read.pushed.reduce<Date | null>(
+      (latest, { lastDeliveredAt: at }) => (at !== null && (latest === null || at > latest) ? at : latest),
+      null,
+    );
+    const isYoung = lastDeliveredAt !== null && addMs(lastDeliveredAt, settings.summaryLagMs) > now;
+    if (differences.some(({ kind }) => kind === 'quantity')) {
+      const isRationed = close.heldCount > 0 || (isYoung && close.attemptCount > 0);
+      sums = await askSums(deps, close, { groups: read.groups, comparison, isRationed }, this.#signal);
+      comparison = this.#build(close, read, sums);
+      differences = findDraftDifferences(comparison);
+    }
+    // What is lacking of a minimum is known when all usage is proven.
     if (differences.length > 0 && differences.every(({ kind }) => kind === 'minimum')) {
       await addMinimumTopUps(deps, close, comparison, this.#signal);
       await this.#ask(close);
       read = await this.#matchAnew(close);
       if (read === null) return await leaveDraft(deps, close, 'deleted');
-      comparison = this.#build(close, read, new Map());
-      differences = findCloseDifferences(comparison);
+      comparison = this.#build(close, read, sums);
+      differences = findDraftDifferences(comparison);
     }
     const from = [close.state];
     if (differences.length === 0 || isReleased) {
@@ -129,19 +144,13 @@ export class InvoiceComparer {
       await moveClose(database, { invoiceId, from, to: 'compared', now, comparison, difference });
       return;
     }
-    const lastDeliveredAt = read.pushed.reduce<Date | null>(
-      (latest, { lastDeliveredAt: at }) => (at !== null && (latest === null || at > latest) ? at : latest),
-      null,
-    );
-    const isYoung = lastDeliveredAt !== null && addMs(lastDeliveredAt, settings.summaryLagMs) > now;
     if (isYoung && differences.every(({ kind }) => kind !== 'source')) {
       const waitMs = backOff(LOOK_AGAIN_MS, close.attemptCount, LONGEST_LOOK_MS);
       const nextLookAt = nextLook(now, waitMs, close.deadline);
       await postponeClose(database, { invoiceId, state: close.state, nextLookAt, error: null });
       return;
     }
-    const stripeTokens = await this.#askStripe(close, read.groups, comparison);
-    await this.#hold(close, this.#build(close, read, stripeTokens), differences);
+    await this.#hold(close, comparison, differences);
   }
 
   /** What became final without us, as it is. */
@@ -158,7 +167,12 @@ export class InvoiceComparer {
       await leaveDraft(this.#deps, close, 'voided');
       return null;
     }
-    return { invoice, comparison: this.#build(close, read, new Map()) };
+    return { invoice, comparison: this.#build(close, read, sumsOf(close.comparison)) };
+  }
+
+  /** Finalized by us, and answered with all of its lines: it need not be read again. */
+  noteFinal(invoice: ClosingInvoice): void {
+    this.#finalized.set(invoice.invoiceId, invoice);
   }
 
   /** Puts a close beside what was read of it; null: its invoice is gone. */
@@ -181,7 +195,7 @@ export class InvoiceComparer {
   #build(
     close: OpenClose,
     { invoice, facts, groups, pushed }: ReadClose,
-    stripeTokens: ReadonlyMap<string, bigint>,
+    stripeSums: MeterSums,
   ): CloseComparison {
     const { invoiceId, periodStart: start, periodEnd: end } = close;
     const lateItems = facts.lateItems.get(invoiceId) ?? [];
@@ -195,42 +209,9 @@ export class InvoiceComparer {
       lateItems: lateItems.filter((item) => invoice.status === 'draft' || item.state !== 'planned'),
       minimums: facts.minimums.get(invoiceId) ?? [],
       evidence: pickCloseEvidence(facts.evidence, { start, end }),
-      stripeTokens,
+      stripeSums,
       comparedAt: this.#deps.clock.now(),
     });
-  }
-
-  /** Stripe's own sums of the meters whose line differs: they tell whether a push is lost, or the line wrong. */
-  async #askStripe(
-    close: OpenClose,
-    groups: readonly LineGroup[],
-    comparison: CloseComparison,
-  ): Promise<Map<string, bigint>> {
-    const { database, billing, clock, settings } = this.#deps;
-    const sums = new Map<string, bigint>();
-    const limitPerDay = settings.stripeDoubtReadsPerDay;
-    for (const [index, group] of groups.entries()) {
-      const meter = comparison.meters[index];
-      if (meter === undefined || meter.invoiceQuantity === meter.pushedTokens) continue;
-      const window = { start: group.periodStart, end: group.periodEnd };
-      // Sums are told by the hour; of a period that begins inside one they would say something else.
-      if (+window.start % HOUR_MS !== 0 || +window.end % HOUR_MS !== 0) continue;
-      const read = { purpose: 'doubt', now: clock.now(), limitPerDay } as const;
-      if (!(await takeStripeRead(database, read))) break;
-      const { stripeMeterId } = group.item;
-      const { stripeCustomerId } = close;
-      const rows = await refundUnanswered(database, read, () =>
-        billing.readEventSummaries(
-          { stripeMeterId, stripeCustomerId, window, granularity: 'whole' },
-          this.#signal,
-        ),
-      );
-      sums.set(
-        stripeMeterId,
-        rows.reduce((sum, row) => sum + row.value, 0n),
-      );
-    }
-    return sums;
   }
 
   async #hold(

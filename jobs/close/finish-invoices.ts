@@ -1,10 +1,11 @@
-import type { CloseMeterFigures } from '../../pricing/closing/certificate.ts';
+import { billedTokens, type CloseMeterFigures } from '../../pricing/closing/certificate.ts';
 import { groupTokens, speakLine, speakMemo, speakPeriod } from '../../pricing/closing/words.ts';
-import { endClose } from '../../src/closing/certificates.ts';
+import { rateQuantity } from '../../pricing/rating/rating.ts';
+import { endClose, readPrice } from '../../src/closing/certificates.ts';
 import { moveClose, type OpenClose, postponeClose } from '../../src/closing/closes.ts';
 import { hasLaterPush } from '../../src/closing/progress.ts';
 import { addMs, MINUTE_MS } from '../../src/platform/clock.ts';
-import type { InvoiceAnnotation } from '../../src/stripe/closing/port.ts';
+import type { ClosingInvoice, InvoiceAnnotation } from '../../src/stripe/closing/port.ts';
 import type { JobDependencies } from '../dependencies.ts';
 import { leaveDraft } from './claim-drafts.ts';
 import type { InvoiceComparer } from './compare-invoices.ts';
@@ -45,7 +46,8 @@ async function describe(
   const statementUrl = (await deps.statementUrl?.(close.invoiceId)) ?? null;
   const sum = (counts: readonly string[]) => counts.reduce((total, count) => total + BigInt(count), 0n);
   const lateTokens = sum(lateItems.map((item) => item.tokenCount));
-  const tokens = sum(meters.map((meter) => meter.invoiceQuantity)) + lateTokens;
+  // What the draft shows may stand still until it is final: what was delivered is what will be charged.
+  const tokens = meters.reduce((total, meter) => total + billedTokens(meter), 0n) + lateTokens;
   const fields = [
     { name: 'Usage period', value: speakPeriod(period.start, period.end) },
     { name: 'Tokens', value: groupTokens(tokens) },
@@ -60,27 +62,38 @@ async function describe(
   };
 }
 
-/** Of a price with tiers each line says which one it is, if there are several. */
-function describeLines({ productName, lines }: CloseMeterFigures) {
-  const isTiered = lines.filter((line) => line.quantity !== null).length > 1;
+/**
+ * The lines that a draft has, with the quantities that they will charge: by our own rating, for the draft's may stand
+ * still. Lines that it does not have yet are told by the statement. Of a price with tiers each says which one it is, if
+ * there are several.
+ */
+function describeLines(meter: CloseMeterFigures) {
+  const { productName, lines } = meter;
+  const price = readPrice(meter.price);
+  const charged =
+    price === null
+      ? lines.flatMap((line) => (line.quantity === null ? [] : [BigInt(line.quantity)]))
+      : rateQuantity(billedTokens(meter), price).map((line) => line.quantity);
   let tierNumber = 0;
   return lines.map((line) => {
     if (line.quantity !== null) tierNumber += 1;
     const description = speakLine({
       productName,
-      quantity: line.quantity === null ? null : BigInt(line.quantity),
-      tierNumber: isTiered ? tierNumber : null,
+      quantity: line.quantity === null ? null : (charged[tierNumber - 1] ?? 0n),
+      tierNumber: charged.length > 1 ? tierNumber : null,
     });
     return { lineId: line.lineId, description: description.slice(0, LINE_LENGTH) };
   });
 }
 
 /**
- * Finalizes, and stores the certificate. The attempt is on record before the call: when the answer is lost, the next
- * run finds the invoice final and knows that it was us. A push that slipped in since the comparison sends it back.
+ * Finalizes. The attempt is on record before the call: when the answer is lost, the next run finds the invoice final and
+ * knows that it was us. A push that slipped in since the comparison sends it back. The certificate waits for the final
+ * lines, because a draft's quantities prove nothing of them.
  */
 export async function finalizeInvoice(
   deps: JobDependencies,
+  comparer: InvoiceComparer,
   close: OpenClose,
   signal: AbortSignal | undefined,
 ): Promise<void> {
@@ -110,16 +123,41 @@ export async function finalizeInvoice(
   if (outcome === 'deleted') return await leaveDraft(deps, close, 'deleted');
   if (outcome === 'already_final') {
     const invoice = wasTried ? await invoicing.readInvoice(invoiceId, signal) : null;
-    const isOurs =
-      invoice !== null && String(invoice.totalMinor) === comparison.totalMinor && invoice.status !== 'void';
-    if (!isOurs) return await leaveDraft(deps, close, 'already_final');
-  }
-  await endClose(database, close, {
-    outcome: 'finalized',
-    comparison,
-    invoiceStatus: 'open',
-    now: clock.now(),
-  });
+    if (invoice === null || !isOurs(invoice, close)) return await leaveDraft(deps, close, 'already_final');
+    comparer.noteFinal(invoice);
+  } else if (outcome.invoice !== null) comparer.noteFinal(outcome.invoice);
+  await moveClose(database, { invoiceId, from: ['annotated'], to: 'issued', now: clock.now() });
+}
+
+/** From the deadline on Stripe finalizes by itself. */
+function isOurs({ status, finalizedAt }: ClosingInvoice, { deadline }: OpenClose): boolean {
+  return status !== 'void' && finalizedAt !== null && (deadline === null || finalizedAt < deadline);
+}
+
+/** Holds the final lines of an invoice that we finalized against the ledger, and stores the certificate. */
+export async function certifyIssued(
+  deps: JobDependencies,
+  comparer: InvoiceComparer,
+  close: OpenClose,
+): Promise<void> {
+  const found = await comparer.compareFinal(close);
+  if (found === null) return;
+  const { comparison, invoice } = found;
+  const { clock, database, log } = deps;
+  const end = { outcome: 'finalized', comparison, invoiceStatus: invoice.status, now: clock.now() } as const;
+  const certificate = await endClose(database, close, end);
+  if (certificate === null || close.releasedBy !== null) return;
+  const { driftTokenCount, driftAmountMinor } = certificate;
+  if (driftTokenCount === 0n && driftAmountMinor === 0n) return;
+  log.error(
+    {
+      invoiceId: close.invoiceId,
+      customerId: close.customerId,
+      driftTokenCount: String(driftTokenCount),
+      driftAmountMinor: String(driftAmountMinor),
+    },
+    'An invoice that was proven before it was finalized differs from the ledger now',
+  );
 }
 
 /** An invoice that became final without us: examined once, and certified with whatever it shows. */

@@ -45,7 +45,11 @@ export async function reconcile(deps: JobDependencies, signal?: AbortSignal): Pr
     sampleLimit: SAMPLED_HOUR_LIMIT,
   });
   const recheck = await recheckHours(deps, hours, signal);
-  const invoices = await judgeInvoiceQuantities(database, { now, summaryLagMs: settings.summaryLagMs });
+  const invoices = await judgeInvoiceQuantities(database, {
+    now,
+    summaryLagMs: settings.summaryLagMs,
+    closesInvoices: settings.closesInvoices,
+  });
   const reportedPushCount = await takeErrorReports(deps, signal);
   await raiseDoubts(database, {
     now,

@@ -41,7 +41,7 @@ export interface CloseMeterFigures {
   period: { start: string; end: string };
   pushedTokens: string;
   pushCount: string;
-  /** Stripe's own sum of the meter; null: not asked, because the line agreed. */
+  /** Stripe's own sum of the meter before it was final; null: not asked, because the line agreed. */
   stripeTokens: string | null;
   invoiceQuantity: string;
   invoiceAmountMinor: string;
@@ -105,7 +105,11 @@ export interface CloseDifference {
   found: string;
 }
 
-/** Stripe bills a total below zero as none. */
+/** What is charged of what was delivered: Stripe bills a total below zero as none. */
+export function billedTokens({ pushedTokens }: Pick<CloseMeterFigures, 'pushedTokens'>): bigint {
+  return billed(pushedTokens);
+}
+
 const billed = (tokens: string): bigint => (BigInt(tokens) < 0n ? 0n : BigInt(tokens));
 
 /**
@@ -150,6 +154,34 @@ export function findCloseDifferences(comparison: CloseComparison): CloseDifferen
       differences.push({ kind: 'minimum', subject: minimum.planId, expected, found: minimum.topUpMinor });
   }
   return differences;
+}
+
+/**
+ * The same of a draft, whose quantities Stripe brings up to date when it finalizes, at the latest: a line proves what it
+ * shows, and otherwise Stripe's own sum of the meter does. What a line that stands still charges says nothing.
+ */
+export function findDraftDifferences(comparison: CloseComparison): CloseDifference[] {
+  const open = comparison.meters.filter(
+    (meter) => BigInt(meter.invoiceQuantity) !== billed(meter.pushedTokens),
+  );
+  const bySum = open.filter(
+    ({ stripeTokens, pushedTokens, ratedAmountMinor, stripeMeterId }) =>
+      stripeTokens === pushedTokens &&
+      // A minimum is topped up by our own rating: where there is none, by what the line charges.
+      (ratedAmountMinor !== null ||
+        comparison.minimums.every((minimum) => !minimum.stripeMeterIds.includes(stripeMeterId))),
+  );
+  const proven = new Set(bySum);
+  return findCloseDifferences({
+    ...comparison,
+    meters: comparison.meters
+      .filter((meter) => !proven.has(meter))
+      .map((meter) =>
+        open.includes(meter)
+          ? { ...meter, ratedAmountMinor: null, invoiceQuantity: meter.stripeTokens ?? meter.invoiceQuantity }
+          : meter,
+      ),
+  });
 }
 
 /** What the lines lack of the minimum, in minor units: the least that can be charged and reaches it. */

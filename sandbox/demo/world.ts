@@ -69,6 +69,8 @@ export async function openDemoWorld(config: Config, settings: DemoSettings, log:
       gracePeriodHours: DEMO_GRACE_HOURS,
       usageSource: config.USAGE_SOURCE,
       stripe: {
+        // Both readings of Stripe's pages are played, one for each parity of the seed.
+        draftQuantities: scenario.seed % 2 === 0 ? 'follow' : 'stand_still',
         tieredPrices: isMonths ? MONTHS_TIERED_PRICES : DEMO_TIERED_PRICES,
         // Rates are of real time, of which half a year on virtual time takes minutes.
         ...(isMonths ? { callsPerSecond: UNLIMITED, otherCallsPerSecond: UNLIMITED } : {}),

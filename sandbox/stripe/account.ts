@@ -7,8 +7,11 @@ export interface BillingAccount {
   gracePeriodHours: number;
   /** Invoices see a meter event so long after it was received. */
   aggregationDelayMs: number;
+  draftQuantities: DraftQuantities;
   /** Records an event and sends it to the webhooks. */
   emit: Emit;
 }
+
+export type DraftQuantities = 'follow' | 'stand_still';
 
 type Emit = (type: string, object: object, atMs: number) => void;

@@ -101,6 +101,7 @@ export class StripeCore {
     this.cycle = new BillingCycle({
       state,
       gracePeriodHours: settings.gracePeriodHours,
+      draftQuantities: settings.draftQuantities,
       get aggregationDelayMs() {
         return readLag();
       },

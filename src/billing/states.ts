@@ -1,8 +1,8 @@
 import type { LedgerRow } from '../platform/database/schema/schema.ts';
 
 /**
- * How far the close of an invoice is: the last step that is done. `held`: a difference that a person may release;
- * `overtaken`: it became final without us and is only to be examined. The last five are ends.
+ * How far the close of an invoice is: the last step that is done. `issued`: finalized by us, its final lines not compared
+ * yet; `held`: a difference that a person may release; `overtaken`: it became final without us and is only to be examined. The last five are ends.
  */
 export const CLOSE_STATES = [
   'found',
@@ -13,6 +13,7 @@ export const CLOSE_STATES = [
   'pushed',
   'compared',
   'annotated',
+  'issued',
   'held',
   'released',
   'overtaken',

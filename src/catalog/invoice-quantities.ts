@@ -41,17 +41,19 @@ export async function storeInvoiceQuantities(
 /**
  * Holds every invoice quantity that may have changed its meaning against the delivered pushes of its period.
  * Stripe may or may not have known of pushes that were delivered shortly before, so it agrees within what they
- * add; drafts are judged again as long as they are drafts.
+ * add; drafts are judged again as long as they are drafts. A draft may stand still until it is final: where its close
+ * proves it by Stripe's sums, showing less is no disagreement.
  * @returns quantities judged, and how many of them disagree
  */
 export async function judgeInvoiceQuantities(
   database: LedgerDatabase,
-  judge: { now: Date; summaryLagMs: number },
+  judge: { now: Date; summaryLagMs: number; closesInvoices: boolean },
 ): Promise<{ judgedCount: number; disagreeingCount: number }> {
   const lag = `${Math.round(judge.summaryLagMs / 1_000)} seconds`;
   const result = await sql<{ judged_count: number; disagreeing_count: number }>`
     with due as (
-      select q.invoice_id, q.stripe_meter_id, q.period_start, q.quantity, p.least, p.most
+      select q.invoice_id, q.stripe_meter_id, q.period_start, q.quantity,
+        case when i.status = 'draft' and ${judge.closesInvoices} then least(p.least, q.quantity) else p.least end as least, p.most
       from invoice_quantities q
       join invoices i on i.invoice_id = q.invoice_id
       cross join lateral (

@@ -122,7 +122,8 @@ export function showPrice(price: RatePrice | null): unknown {
       };
 }
 
-function readPrice(shown: unknown): RatePrice | null {
+/** A price as `showPrice` showed it. */
+export function readPrice(shown: unknown): RatePrice | null {
   if (shown === null || shown === undefined) return null;
   const price = shown as RatePrice;
   if (price.kind === 'per_unit') return price;

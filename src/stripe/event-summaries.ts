@@ -1,5 +1,5 @@
 import type Stripe from 'stripe';
-import { DAY_MS, HOUR_MS, type TimeWindow } from '../platform/clock.ts';
+import { DAY_MS, HOUR_MS, MINUTE_MS, type TimeWindow } from '../platform/clock.ts';
 import { UpstreamError, ValidationError } from '../platform/errors.ts';
 import type { SummaryGranularity } from './port.ts';
 import { type RetryPolicy, withRetry } from './retry.ts';
@@ -7,10 +7,18 @@ import { type RetryPolicy, withRetry } from './retry.ts';
 export interface EventSummaryQuery {
   stripeMeterId: string;
   stripeCustomerId: string;
-  /** Must begin and end on the hour, or the UTC day for sums by day: Stripe refuses the grouping otherwise. */
+  /**
+   * Must begin and end on the minute, or what it is grouped by: the hour, the UTC day. Stripe refuses it otherwise.
+   */
   window: TimeWindow;
   granularity?: SummaryGranularity;
 }
+
+const ALIGNMENTS: Record<SummaryGranularity, { unitMs: number; unit: string }> = {
+  whole: { unitMs: MINUTE_MS, unit: 'a minute' },
+  hour: { unitMs: HOUR_MS, unit: 'an hour' },
+  day: { unitMs: DAY_MS, unit: 'a UTC day' },
+};
 
 /** Rows of one page, which is one read of the rationed quota; Stripe gives no more. */
 const SUMMARY_PAGE_SIZE = 100;
@@ -30,9 +38,8 @@ export async function readEventSummaries(
   const startMs = query.window.start.getTime();
   const endMs = query.window.end.getTime();
   const { granularity = 'hour' } = query;
-  const unitMs = granularity === 'day' ? DAY_MS : HOUR_MS;
+  const { unitMs, unit } = ALIGNMENTS[granularity];
   if (!(startMs % unitMs === 0 && endMs % unitMs === 0 && endMs > startMs)) {
-    const unit = granularity === 'day' ? 'a UTC day' : 'an hour';
     throw new ValidationError('window', `must begin and end on ${unit}, and end after it begins`);
   }
   const call = {

@@ -26,7 +26,7 @@ export interface BillingSystem {
   /**
    * Stripe's own sum of a customer's meter events: per hour, per UTC day, or one for the whole window. Rationed
    * by Stripe: ask seldom. Each 100 rows of the answer cost a read of their own. Rows without usage may be absent.
-   * @throws ValidationError when the window is not on whole hours (days for days); UpstreamError
+   * @throws ValidationError when the window is not on whole hours (days for days, minutes for one sum); UpstreamError
    */
   readEventSummaries(
     query: {

@@ -1,10 +1,11 @@
-import { afterEach, describe, expect, it } from 'vitest';
+import { afterEach, expect, it } from 'vitest';
 import { syncCatalog } from '../../jobs/catalog/sync-catalog.ts';
 import type { SeedTieredPrice } from '../../sandbox/stripe/seed.ts';
 import { getCertificate } from '../../src/closing/certificates.ts';
 import { seedPlans } from '../../src/plans/seed.ts';
 import { HOUR_MS } from '../../src/platform/clock.ts';
 import { call, callersOf, closeOf, openClosing, runUntil } from '../setup/closing.ts';
+import { describeForBothDrafts } from '../setup/drafts.ts';
 import { balance, type Pipeline, START_MS } from '../setup/pipeline.ts';
 
 let pipeline: Pipeline;
@@ -50,7 +51,7 @@ async function addStorage(customerIndex = 0, { subscription: wanted }: { subscri
   return { customer, price, meter, feed };
 }
 
-describe('a metered item that another system feeds', () => {
+describeForBothDrafts('a metered item that another system feeds', () => {
   it('is another line of the invoice: never compared, never in the way of the close or of a minimum', async () => {
     pipeline = await openClosing({ stripe: { tieredPrices: PLAN_PRICES } });
     await seedPlans(pipeline.deps.database, new Date(START_MS));

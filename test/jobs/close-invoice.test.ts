@@ -1,5 +1,5 @@
 import { sql } from 'kysely';
-import { afterEach, describe, expect, it } from 'vitest';
+import { afterEach, expect, it } from 'vitest';
 import { closeInvoices } from '../../jobs/close/close-invoice.ts';
 import type { JobDependencies } from '../../jobs/dependencies.ts';
 import { countStripeReads } from '../../src/billing/stripe-reads.ts';
@@ -7,6 +7,7 @@ import { getCertificate, isCertificateSound } from '../../src/closing/certificat
 import { releaseClose } from '../../src/closing/desk.ts';
 import { HOUR_MS } from '../../src/platform/clock.ts';
 import { call, callersOf, closeOf, openClosing, PERIOD_END_MS, runUntil, states } from '../setup/closing.ts';
+import { describeForBothDrafts, draftQuantities } from '../setup/drafts.ts';
 import { balance, outsideWrites, type Pipeline } from '../setup/pipeline.ts';
 
 let pipeline: Pipeline;
@@ -24,9 +25,18 @@ async function openWithUsage(options: Parameters<typeof openClosing>[0] = {}) {
   return callers;
 }
 
+async function stripeCustomerOf(customerId: string): Promise<string | null> {
+  const row = await pipeline.deps.database
+    .selectFrom('customers')
+    .select('stripe_customer_id')
+    .where('customer_id', '=', customerId)
+    .executeTakeFirstOrThrow();
+  return row.stripe_customer_id;
+}
+
 const advanceTo = (hoursAfterEnd: number) => pipeline.advanceTo(PERIOD_END_MS + hoursAfterEnd * HOUR_MS);
 
-describe('closing a period', () => {
+describeForBothDrafts('closing a period', () => {
   it('finalizes each invoice once its usage is proven, describes and certifies it, and does nothing twice', async () => {
     const callers = await openWithUsage();
     call(pipeline, callers[0], { hour: 35, minute: 50, prompt: 7_000, completion: 1_000 });
@@ -42,6 +52,7 @@ describe('closing a period', () => {
       'pushed',
       'compared',
       'annotated',
+      'issued',
       'finalized',
     ]);
     const { database, invoicing } = pipeline.deps;
@@ -56,12 +67,44 @@ describe('closing a period', () => {
     const invoice = await invoicing.readInvoice(close.invoiceId);
     expect(invoice?.lines.map((line) => line.description)).toContain('GPT-4o input tokens, 1,007,000 tokens');
     expect(invoice?.memo).toContain('Token usage of');
-    expect(await countStripeReads(database, 'close', pipeline.clock.now())).toBe(3);
+    const readCount = await countStripeReads(database, 'close', pipeline.clock.now());
+    // Of drafts that stand still the sums are read, too: two meters of each.
+    expect(readCount).toBe(draftQuantities() === 'follow' ? 3 : 3 + 6);
     pipeline.calls.length = 0;
     await runUntil(pipeline, 5, 60);
     expect(outsideWrites(pipeline.calls).filter((path) => path.includes('invoice'))).toEqual([]);
     expect((await closeOf(pipeline, callers[0]?.customerId)).close.confirmedAt).not.toBeNull();
-    expect((await closeOf(pipeline, callers[0]?.customerId)).steps).toHaveLength(9);
+    expect((await closeOf(pipeline, callers[0]?.customerId)).steps).toHaveLength(10);
+  });
+
+  it('certifies what is final, and not what was proven before', async () => {
+    const callers = await openWithUsage({ stripe: { aggregationDelayMs: 0 } });
+    const { invoicing, billing } = pipeline.deps;
+    const { customerId = '' } = callers[0] ?? {};
+    // Somebody else sends to the meter at the last moment.
+    pipeline.deps.invoicing = {
+      ...invoicing,
+      finalizeInvoice: async (invoiceId, options, signal) => {
+        const invoice = await invoicing.readInvoice(invoiceId);
+        if (invoice?.stripeCustomerId === (await stripeCustomerOf(customerId)))
+          await billing.sendMeterEvent({
+            eventName: 'gpt_4o_prompt_tokens',
+            stripeCustomerId: invoice.stripeCustomerId,
+            value: 40n,
+            identifier: 'foreign',
+            timestamp: new Date(PERIOD_END_MS - 2 * HOUR_MS),
+          });
+        return await invoicing.finalizeInvoice(invoiceId, options, signal);
+      },
+    };
+    await runUntil(pipeline, 3, 60);
+    expect(await states(pipeline)).toEqual(all('finalized'));
+    const { close } = await closeOf(pipeline, customerId);
+    const certificate = await getCertificate(pipeline.deps.database, close.invoiceId);
+    expect(JSON.parse(certificate.content).differences).toMatchObject([
+      { kind: 'quantity', subject: 'gpt_4o_prompt_tokens', expected: '1000000', found: '1000040' },
+    ]);
+    expect(certificate.driftTokenCount).toBe(40n);
   });
 
   it('brings a late row that comes between the claim and the end onto the invoice', async () => {
@@ -225,7 +268,7 @@ describe('closing a period', () => {
   });
 });
 
-describe('a crash while a period is being closed', () => {
+describeForBothDrafts('a crash while a period is being closed', () => {
   const METHODS = [
     'claimInvoice',
     'readInvoice',
@@ -276,7 +319,7 @@ describe('a crash while a period is being closed', () => {
   });
 });
 
-describe('a certificate', () => {
+describeForBothDrafts('a certificate', () => {
   it('cannot be changed or removed', async () => {
     await openWithUsage();
     await runUntil(pipeline, 3, 60);

@@ -1,9 +1,10 @@
-import { afterEach, describe, expect, it } from 'vitest';
+import { afterEach, expect, it } from 'vitest';
 import type { SeedTieredPrice } from '../../sandbox/stripe/seed.ts';
 import { getCertificate } from '../../src/closing/certificates.ts';
 import { seedPlans } from '../../src/plans/seed.ts';
 import { HOUR_MS } from '../../src/platform/clock.ts';
 import { call, callersOf, closeOf, openClosing, runUntil } from '../setup/closing.ts';
+import { describeForBothDrafts } from '../setup/drafts.ts';
 import { balance, type Pipeline, START_MS } from '../setup/pipeline.ts';
 
 let pipeline: Pipeline;
@@ -36,7 +37,7 @@ async function invoiceOf(customerId: string | undefined) {
   return { close, invoice, items: invoice.lines.filter((line) => line.invoiceItemId !== null) };
 }
 
-describe('a plan with a minimum', () => {
+describeForBothDrafts('a plan with a minimum', () => {
   it('tops the invoice up to it, says so on the line and in the certificate, and leaves others alone', async () => {
     const [first, second] = await openWithMinimum();
     await runUntil(pipeline, 3, 60);

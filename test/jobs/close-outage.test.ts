@@ -1,9 +1,10 @@
 import { sql } from 'kysely';
-import { afterEach, describe, expect, it } from 'vitest';
+import { afterEach, expect, it } from 'vitest';
 import { stepNames } from '../../jobs/queue/steps.ts';
 import { MINUTE_MS } from '../../src/platform/clock.ts';
 import { TallystickError } from '../../src/platform/errors.ts';
 import { call, callersOf, closeOf, openClosing, PERIOD_END_MS, runUntil, states } from '../setup/closing.ts';
+import { describeForBothDrafts } from '../setup/drafts.ts';
 import type { Pipeline, PipelineOptions } from '../setup/pipeline.ts';
 
 let pipeline: Pipeline;
@@ -48,7 +49,7 @@ async function openThroughOutage(options: PipelineOptions): Promise<void> {
   await runAt(25, 30, 65, 132, 150, 210, 300, 480);
 }
 
-describe('an outage of Stripe while drafts are open', () => {
+describeForBothDrafts('an outage of Stripe while drafts are open', () => {
   it('is over for a held close a few minutes after it ends, even where no sum may be read', async () => {
     await openThroughOutage({ settings: { stripeDoubtReadsPerDay: 0 } });
     expect(await states(pipeline)).toEqual(all('held'));
@@ -71,7 +72,7 @@ describe('an outage of Stripe while drafts are open', () => {
   });
 });
 
-describe('a difference that goes away shortly before the deadline', () => {
+describeForBothDrafts('a difference that goes away shortly before the deadline', () => {
   it('is seen while the draft is open', async () => {
     // Without reads nothing is repaired by itself.
     await openWithLastHour({ settings: { stripeReadsPerDay: 0, stripeDoubtReadsPerDay: 0 } });

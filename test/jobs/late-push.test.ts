@@ -1,6 +1,7 @@
-import { afterEach, describe, expect, it } from 'vitest';
+import { afterEach, expect, it } from 'vitest';
 import type { StripeFaultKind } from '../../sandbox/stripe/faults.ts';
 import { countStripeReads } from '../../src/billing/stripe-reads.ts';
+import { describeForBothDrafts } from '../setup/drafts.ts';
 import { balance, openPipeline, type Pipeline } from '../setup/pipeline.ts';
 import { makeCall } from '../setup/rows.ts';
 
@@ -26,7 +27,7 @@ async function openFailedPush(kind: StripeFaultKind, hourWindow = false): Promis
 
 const sentCount = () => pipeline.calls.filter((call) => call === `POST ${METER_EVENTS}`).length;
 
-describe('a push that waited until its invoice was final', () => {
+describeForBothDrafts('a push that waited until its invoice was final', () => {
   it.each([false, true])(
     'is carried and not sent when Stripe has not counted it (hour window: %s)',
     async (hourWindow) => {

@@ -5,6 +5,7 @@ import {
   type CloseComparison,
   canonicalJson,
   findCloseDifferences,
+  findDraftDifferences,
 } from '../../pricing/closing/certificate.ts';
 import { groupTokens, speakLine, speakMemo, speakPeriod } from '../../pricing/closing/words.ts';
 
@@ -80,6 +81,22 @@ describe('a close certificate', () => {
       }),
     );
     expect(buildCloseCertificate(comparison({ amount: '9' }), end).driftAmountMinor).toBe(2n);
+  });
+
+  it("believes of a draft what its line shows, or Stripe's own sum where the line stands still", () => {
+    const still = comparison({ pushed: '100', quantity: '40', amount: '3' });
+    const withSum = (stripeTokens: string | null) => ({
+      ...still,
+      meters: still.meters.map((meter) => ({ ...meter, stripeTokens })),
+    });
+    expect(findDraftDifferences(comparison())).toEqual([]);
+    expect(findDraftDifferences(withSum('100'))).toEqual([]);
+    const quantity = { kind: 'quantity', subject: 'tokens', expected: '100' };
+    // What the line charges so far is no difference of its own.
+    expect(findDraftDifferences(withSum(null))).toEqual([{ ...quantity, found: '40' }]);
+    expect(findDraftDifferences(withSum('99'))).toEqual([{ ...quantity, found: '99' }]);
+    // Final, the line is what counts.
+    expect(findCloseDifferences(withSum('100')).map(({ kind }) => kind)).toEqual(['quantity', 'amount']);
   });
 
   it('takes a total below zero for none, as Stripe does', () => {

@@ -20,6 +20,7 @@ import { createLogger } from '../../src/platform/log.ts';
 import { readTokenTotals } from '../../src/status/totals.ts';
 import { createStripe } from '../../src/stripe/client.ts';
 import { createStripeSdk } from '../../src/stripe/sdk.ts';
+import { draftQuantities } from './drafts.ts';
 import { createTestLedger, type TestLedger } from './ledger.ts';
 
 /** A Thursday, and the first of a month. */
@@ -86,6 +87,7 @@ export async function openPipeline(options: PipelineOptions = {}): Promise<Pipel
     stripe: {
       callsPerSecond: Number.POSITIVE_INFINITY,
       otherCallsPerSecond: Number.POSITIVE_INFINITY,
+      draftQuantities: draftQuantities(),
       ...options.stripe,
     },
   });

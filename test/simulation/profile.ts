@@ -62,6 +62,7 @@ export interface Profile {
   /** Minutes after the start at which each customer's billing period ends; far away when none does. */
   periodEndMinutes: number[];
   gracePeriodHours: number;
+  draftQuantities: 'follow' | 'stand_still';
   /** A system that answers nobody for some rounds. */
   outage: { system: 'azure' | 'openmeter' | 'stripe'; fromRound: number; untilRound: number } | null;
   /** How far each worker's clock is off. */
@@ -117,6 +118,7 @@ export function drawProfile(seed: number, classes: FaultClasses): Profile {
     clockSkewMs: Array.from({ length: 2 }, () => draws.pick([0, 0, -30_000, 30_000])),
     longOutage: draws.chance(0.25),
     finalizationRefusalChance: draws.pick([0, 0.5]),
+    draftQuantities: draws.pick(['follow', 'stand_still'] as const),
   };
 }
 

@@ -101,6 +101,7 @@ export function createWorld(parts: WorldParts): World {
     callsPerSecond: Number.POSITIVE_INFINITY,
     otherCallsPerSecond: Number.POSITIVE_INFINITY,
     gracePeriodHours: profile.gracePeriodHours,
+    draftQuantities: profile.draftQuantities,
     aggregationDelayMs: profile.stripeSummaryDelayMs,
     hourWindowMeters: hasHourWindow,
   });

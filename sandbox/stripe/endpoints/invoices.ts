@@ -4,7 +4,8 @@ import { PAGING_SHAPE, toPage } from '../http/paging.ts';
 import { refuseMissing, refuseParameter, StripeRefusal } from '../http/refusal.ts';
 import type { WireInvoice, WireInvoiceLine } from '../http/wire.ts';
 import type { BillingCycle } from '../invoices/billing-cycle.ts';
-import { linesOf, newInvoiceWire, renderInvoice } from '../invoices/invoices.ts';
+import { linesAt } from '../invoices/fate.ts';
+import { newInvoiceWire, renderInvoice } from '../invoices/invoices.ts';
 import { pendingLines } from '../invoices/items.ts';
 import { computeLines } from '../invoices/lines.ts';
 import type { Invoice, Subscription } from '../state.ts';
@@ -70,12 +71,12 @@ export function invoiceEndpoints(cycle: BillingCycle): Endpoint[] {
 }
 
 function readLines({ account }: BillingCycle, id: string, nowMs: number): WireInvoiceLine[] {
-  const { state, aggregationDelayMs } = account;
+  const { state } = account;
   if (id.startsWith(PREVIEW_PREFIX)) {
     const subscription = found(state.subscriptions, 'invoice', `sub_${id.slice(PREVIEW_PREFIX.length)}`);
     return previewLines(account, subscription, nowMs);
   }
-  return linesOf(state, found(state.invoices, 'invoice', id), nowMs - aggregationDelayMs);
+  return linesAt(account, found(state.invoices, 'invoice', id), nowMs);
 }
 
 function preview({ account }: BillingCycle, { form, nowMs }: Call): WireInvoice {

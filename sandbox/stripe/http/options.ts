@@ -1,3 +1,4 @@
+import type { DraftQuantities } from '../account.ts';
 import type { SeedTieredPrice } from '../seed.ts';
 import type { ThinDestination } from '../webhook-sender.ts';
 
@@ -8,6 +9,11 @@ export interface StripeStandInOptions {
   gracePeriodHours?: number;
   /** Virtual milliseconds before summaries, previews and invoices see a meter event; default 60 seconds. */
   aggregationDelayMs?: number;
+  /**
+   * Whether a draft's quantities follow the usage, or stand still from its creation until it is finalized: Stripe's pages
+   * can be read both ways. Default `follow`.
+   */
+  draftQuantities?: DraftQuantities;
   /** Meter events per real second before 429; default 1000. `Infinity` does not limit. */
   callsPerSecond?: number;
   /** Other calls per real second; default 100. */
@@ -35,6 +41,7 @@ export interface StripeStandInSettings {
   apiKey: string;
   gracePeriodHours: number;
   aggregationDelayMs: number;
+  draftQuantities: DraftQuantities;
   callsPerSecond: number;
   otherCallsPerSecond: number;
   hourWindowMeters: (eventName: string) => boolean;
@@ -74,6 +81,7 @@ export function withDefaults(options: StripeStandInOptions): StripeStandInSettin
     apiKey: options.apiKey ?? 'sk_test_tallystick',
     gracePeriodHours: options.gracePeriodHours ?? 1,
     aggregationDelayMs: options.aggregationDelayMs ?? 60_000,
+    draftQuantities: options.draftQuantities ?? 'follow',
     callsPerSecond: options.callsPerSecond ?? 1_000,
     otherCallsPerSecond: options.otherCallsPerSecond ?? 100,
     hourWindowMeters: options.hourWindowMeters ?? (() => false),

@@ -2,8 +2,7 @@ import type { BillingAccount } from '../account.ts';
 import type { WireInvoice, WireInvoiceLine } from '../http/wire.ts';
 import type { Invoice, Subscription } from '../state.ts';
 import { emitSubscription, isEnded } from '../subscriptions.ts';
-import { finalizeInvoice, renderAt } from './fate.ts';
-import { linesOf } from './invoices.ts';
+import { finalizeInvoice, linesAt, renderAt } from './fate.ts';
 import { endPeriod } from './renewals.ts';
 
 interface Happening {
@@ -57,8 +56,7 @@ export class BillingCycle {
   }
 
   lines(invoice: Invoice, nowMs: number): WireInvoiceLine[] {
-    const { state, aggregationDelayMs } = this.account;
-    return linesOf(state, invoice, nowMs - aggregationDelayMs);
+    return linesAt(this.account, invoice, nowMs);
   }
 
   #findNext(): Happening | null {

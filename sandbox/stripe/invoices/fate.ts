@@ -1,13 +1,20 @@
 import type { BillingAccount } from '../account.ts';
 import { refuseParameter, StripeRefusal } from '../http/refusal.ts';
-import { toSeconds, type WireInvoice } from '../http/wire.ts';
+import { toSeconds, type WireInvoice, type WireInvoiceLine } from '../http/wire.ts';
 import type { Invoice } from '../state.ts';
 import { renderSubscription } from '../subscriptions.ts';
 import { amountDue, linesOf, renderInvoice } from './invoices.ts';
 
 /** An invoice with lines and sums as they stand at an instant. */
 export function renderAt(account: BillingAccount, invoice: Invoice, nowMs: number): WireInvoice {
-  return renderInvoice(invoice.wire, linesOf(account.state, invoice, nowMs - account.aggregationDelayMs));
+  return renderInvoice(invoice.wire, linesAt(account, invoice, nowMs));
+}
+
+/** Lines as they stand at an instant: of a draft by the usage until then, or until it was made. */
+export function linesAt(account: BillingAccount, invoice: Invoice, nowMs: number): WireInvoiceLine[] {
+  const { state, aggregationDelayMs, draftQuantities } = account;
+  const asOfMs = draftQuantities === 'stand_still' ? Math.min(nowMs, invoice.wire.created * 1_000) : nowMs;
+  return linesOf(state, invoice, asOfMs - aggregationDelayMs);
 }
 
 /** Tells the world what an invoice has become. */

@@ -2,9 +2,9 @@ import type Stripe from 'stripe';
 import { UpstreamError } from '../../platform/errors.ts';
 import { type KeyedWrite, writeKeyed } from '../keyed-writes.ts';
 import { type ClosingClient, read } from './calls.ts';
-import { isMissing } from './invoice.ts';
+import { CLOSING_EXPANSIONS, isMissing, toClosingInvoice } from './invoice.ts';
 import { checkAnnotation, checkIdempotencyKey } from './limits.ts';
-import type { ClosedDraft, InvoiceAnnotation } from './port.ts';
+import type { ClosedDraft, ClosingInvoice, InvoiceAnnotation } from './port.ts';
 
 /** Under which metadata of an invoice our claim of it is found. */
 const CLAIM_METADATA_KEY = 'tallystick_close';
@@ -65,9 +65,12 @@ export async function finalizeInvoice(
   invoiceId: string,
   { idempotencyKey }: { idempotencyKey: string },
   signal?: AbortSignal,
-): Promise<'finalized' | ClosedDraft> {
+): Promise<{ invoice: ClosingInvoice | null } | ClosedDraft> {
   checkIdempotencyKey(idempotencyKey);
-  const parameters: Stripe.InvoiceFinalizeInvoiceParams = { auto_advance: true };
+  const parameters: Stripe.InvoiceFinalizeInvoiceParams = {
+    auto_advance: true,
+    expand: [...CLOSING_EXPANSIONS],
+  };
   const write = {
     action: 'finalize an invoice',
     context: { invoice: invoiceId },
@@ -77,8 +80,8 @@ export async function finalizeInvoice(
       client.stripe.invoices.finalizeInvoice(invoiceId, parameters, request),
   };
   return changeDraft(client, invoiceId, signal, async () => {
-    await writeKeyed(client, write, signal);
-    return 'finalized' as const;
+    const invoice = await writeKeyed(client, write, signal);
+    return { invoice: invoice.lines.has_more ? null : toClosingInvoice(invoice, invoice.lines.data) };
   });
 }
 

@@ -4,6 +4,9 @@ import { meteredPeriod, toInvoiceHeader, toInvoiceLine } from '../invoices.ts';
 import { type ClosingClient, read, readPages } from './calls.ts';
 import type { ClosingInvoice, ClosingInvoiceLine } from './port.ts';
 
+/** What an invoice is to come with, for a close. */
+export const CLOSING_EXPANSIONS = ['customer', 'parent.subscription_details.subscription'] as const;
+
 /**
  * An invoice with all lines, or null when there is none (any more).
  * @throws UpstreamError
@@ -21,7 +24,7 @@ export async function readInvoice(
       { action: 'read an invoice', context },
       () =>
         stripe.invoices.retrieve(invoiceId, {
-          expand: ['customer', 'parent.subscription_details.subscription'],
+          expand: [...CLOSING_EXPANSIONS],
         }),
       signal,
     );
@@ -51,7 +54,10 @@ function isDeleted(object: object): boolean {
   return 'deleted' in object && object.deleted === true;
 }
 
-function toClosingInvoice(invoice: Stripe.Invoice, lines: readonly Stripe.InvoiceLineItem[]): ClosingInvoice {
+export function toClosingInvoice(
+  invoice: Stripe.Invoice,
+  lines: readonly Stripe.InvoiceLineItem[],
+): ClosingInvoice {
   return {
     ...toInvoiceHeader(invoice, meteredPeriod(lines)),
     lines: lines.map(toClosingLine),

@@ -27,12 +27,15 @@ export interface InvoiceSystem {
     annotation: InvoiceAnnotation,
     signal?: AbortSignal,
   ): Promise<'annotated' | ClosedDraft>;
-  /** Finalizes a draft now. Whoever did it before, the answer is then `already_final`. */
+  /**
+   * Finalizes a draft now. Whoever did it before, the answer is then `already_final`. `invoice`: as it is final; null where
+   * the answer does not hold all of its lines.
+   */
   finalizeInvoice(
     invoiceId: string,
     options: { idempotencyKey: string },
     signal?: AbortSignal,
-  ): Promise<'finalized' | ClosedDraft>;
+  ): Promise<{ invoice: ClosingInvoice | null } | ClosedDraft>;
   /**
    * Adds an item to a draft, or to the next invoice of the subscription, or to the customer's next one. Made once for
    * an idempotency key however old that is: Stripe is asked first whether the customer has an item of it.

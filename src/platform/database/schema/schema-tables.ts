@@ -125,6 +125,7 @@ interface Closes {
     | 'pushed'
     | 'compared'
     | 'annotated'
+    | 'issued'
     | 'held'
     | 'released'
     | 'overtaken'
