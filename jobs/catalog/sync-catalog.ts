@@ -47,6 +47,13 @@ export async function syncCatalog(deps: JobDependencies, signal?: AbortSignal): 
   const problems = meters.different.map(
     (slug) => `The OpenMeter meter ${slug} exists with another definition; delete it, or rename yours.`,
   );
+  for (const { eventName, payloadKeys } of catalog.meters) {
+    if (payloadKeys.customer === 'stripe_customer_id' && payloadKeys.value === 'value') continue;
+    problems.push(
+      `The Stripe meter ${eventName} reads "${payloadKeys.customer}" and "${payloadKeys.value}" instead of ` +
+        '"stripe_customer_id" and "value"; its usage is held as unusable_meter.',
+    );
+  }
   const identified = identifyCustomers(catalog.customers, deps.settings.tenantMetadataKey);
   const ended = await readEndedItems(deps, catalog, invoicesSince, signal);
   const stored = await storeCatalog(

@@ -28,8 +28,7 @@ import type { WebhookFaults } from './webhook-faults.ts';
  * It does not model: payments (who has a payment method has paid at once; who has none never has, and there are no
  * retries), transfers, tax, discounts, credit grants, licensed quantities (such items bill nothing), intervals other
  * than the month, `transform_quantity`, prorations of flat fees, `cancel_at`, one-off invoices, refunds, the invoice of
- * zero at a subscription's start, test clocks, the v2 meter event stream, API versions other than the SDK's,
- * permissions of restricted keys. Parameters that Tallystick has no use for are unknown to it. Where Stripe's
+ * zero at a subscription's start, test clocks, the v2 meter event stream, API versions other than the SDK's. Parameters that Tallystick has no use for are unknown to it. Where Stripe's
  * behaviour is unknown (docs/stripe.md lists it), it takes the harsher reading.
  *
  * Time is the virtual clock's, but the rate, the latency and webhook signatures are real. Every effect is in
@@ -47,6 +46,7 @@ export function createStripeStandIn(
     core,
     faults,
     apiKey: settings.apiKey,
+    restrictedKeys: settings.restrictedKeys,
     latencyMs: context.latencyMs,
     callsPerSecond: settings.callsPerSecond,
     otherCallsPerSecond: settings.otherCallsPerSecond,

@@ -95,8 +95,10 @@ const variablesSchema = z.object({
     .default('false')
     .transform((text) => text === 'true'),
   STRIPE_TENANT_METADATA_KEY: z.string().min(1).max(40).default('tenant_id'),
-  STRIPE_CALLS_PER_SECOND: integer(1, 1_000).default(800),
-  STRIPE_INVOICE_CALLS_PER_SECOND: integer(1, 100).default(20),
+  STRIPE_ACCOUNT: z.string().startsWith('acct_', { error: 'must begin with acct_' }).optional(),
+  // Absent: as the key's mode allows, see `createPace`.
+  STRIPE_CALLS_PER_SECOND: integer(1, 1_000).optional(),
+  STRIPE_INVOICE_CALLS_PER_SECOND: integer(1, 100).optional(),
   COLLECT_LAG_MINUTES: minutesAsMs(0, 1_440).default(10 * 60_000),
   COLLECT_START: z.iso
     .datetime({ offset: true, error: 'must be an ISO instant such as 2026-11-01T00:00:00Z' })

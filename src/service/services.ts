@@ -22,7 +22,7 @@ import { seedPriceBook } from '../prices/book.ts';
 import { createStatementUrl } from '../statements/links.ts';
 import type { CallKeys } from '../stripe/call-keys.ts';
 import { createStripe } from '../stripe/client.ts';
-import { createRateLimiter } from '../stripe/rate-limiter.ts';
+import { createPace } from '../stripe/pace.ts';
 
 /** The ledger and the queue, opened: what every command but `--help` needs. */
 export interface Stores {
@@ -116,12 +116,7 @@ function createOutside(
   const stripe = createStripe(config, {
     keys,
     ...(patience === undefined ? {} : { retryPolicy: patience }),
-    ...(patience?.isUnpaced === true
-      ? {}
-      : {
-          meterEventLimiter: createRateLimiter({ callsPerSecond: config.STRIPE_CALLS_PER_SECOND }),
-          invoicingLimiter: createRateLimiter({ callsPerSecond: config.STRIPE_INVOICE_CALLS_PER_SECOND }),
-        }),
+    ...(patience?.isUnpaced === true ? {} : createPace(config)),
   });
   return {
     source: boundSource(createSource(config, config.USAGE_SOURCE, false, patience), {

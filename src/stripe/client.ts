@@ -11,11 +11,14 @@ import { sendMeterEvent } from './meter-events.ts';
 import type { BillingSystem } from './port.ts';
 import type { RateLimiter } from './rate-limiter.ts';
 import { DEFAULT_RETRY_POLICY, type RetryPolicy, withRetry } from './retry.ts';
+import { findMissingRights, type MissingRight } from './rights.ts';
 import { createStripeSdk, STRIPE_API_VERSION } from './sdk.ts';
 
 export interface StripeConfig {
   STRIPE_API_KEY: string;
   STRIPE_API_BASE: string;
+  /** The account that is billed for, where the key may act for several. */
+  STRIPE_ACCOUNT?: string | undefined;
   /** Serve metered items without a meter, through usage records. Off unless set. */
   STRIPE_LEGACY_USAGE_RECORDS?: boolean;
 }
@@ -39,6 +42,8 @@ const DEFAULT_TIMEOUT_MS = 30_000;
 /** Stripe, and what ends periods there, over one pool of connections. */
 export interface StripeSystem extends BillingSystem {
   readonly invoicing: InvoiceSystem;
+  /** Rights that the key lacks for what we do; nothing is written to find out. */
+  findMissingRights(signal?: AbortSignal): Promise<MissingRight[]>;
 }
 
 /** Stripe over its own SDK. All money and counts leave as bigint or decimal text. */
@@ -46,6 +51,7 @@ export function createStripe(config: StripeConfig, options: StripeOptions = {}):
   const stripe = createStripeSdk({
     apiKey: config.STRIPE_API_KEY,
     apiBase: config.STRIPE_API_BASE,
+    account: config.STRIPE_ACCOUNT,
     timeoutMs: options.timeoutMs ?? DEFAULT_TIMEOUT_MS,
     ...(options.fetch === undefined ? {} : { fetch: options.fetch }),
   });
@@ -68,6 +74,7 @@ export function createStripe(config: StripeConfig, options: StripeOptions = {}):
         : readEventSummaries(stripe, policy, query, signal),
     readMeterErrors: (eventId, signal) => readMeterErrors(stripe, policy, eventId, signal),
     previewInvoice: (query, signal) => previewInvoice(stripe, policy, query, signal),
+    findMissingRights: (signal) => findMissingRights(stripe, policy, signal),
     async describe(signal) {
       const call = { action: 'read the list of meters', writes: false };
       await withRetry(policy, call, () => stripe.billing.meters.list({ limit: 1 }), signal);

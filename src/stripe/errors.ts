@@ -96,6 +96,12 @@ export function isDuplicateMeterEvent(error: unknown): boolean {
   );
 }
 
+/** The account sends too much; a lock on one object (`lock_timeout`) is a 429 too, and says nothing of the pace. */
+export function isRateLimit(error: unknown): boolean {
+  if (!(error instanceof Stripe.errors.StripeError) || error.statusCode !== 429) return false;
+  return error.code !== 'lock_timeout';
+}
+
 /** `Retry-After` in milliseconds; Stripe sends seconds. */
 function retryAfterMs(error: InstanceType<typeof Stripe.errors.StripeError>): number | undefined {
   const header = error.headers?.['retry-after'];

@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto';
 import Stripe from 'stripe';
 import { type TallystickError, UpstreamError } from '../platform/errors.ts';
 import type { CallIntent, CallKeys } from './call-keys.ts';
-import { type StripeCall, toUpstreamError } from './errors.ts';
+import { isRateLimit, type StripeCall, toUpstreamError } from './errors.ts';
 import type { RateLimiter } from './rate-limiter.ts';
 import { type RetryPolicy, withRetry } from './retry.ts';
 
@@ -99,6 +99,7 @@ export async function paced<Result>(
     return await run();
   } catch (error) {
     const upstream = toUpstreamError(error, call);
+    if (isRateLimit(error)) limiter?.slowDown();
     // Told when to come back, the others need not find out one by one.
     if (upstream instanceof UpstreamError && upstream.retryAfterMs !== undefined) {
       limiter?.pauseFor(upstream.retryAfterMs);

@@ -31,6 +31,7 @@ export function toLegacyMeter(meterId: string): BillingMeter {
     aggregation: 'sum',
     eventTimeWindow: 'hour',
     status: 'active',
+    payloadKeys: { customer: 'stripe_customer_id', value: 'value' },
   };
 }
 

@@ -125,7 +125,10 @@ export interface BillingMeter {
   displayName: string;
   aggregation: 'sum' | 'count' | 'last';
   eventTimeWindow: 'hour' | 'day' | null;
+  /** Inactive also where `payloadKeys` are others than we send: such events are answered 2xx and lost. */
   status: 'active' | 'inactive';
+  /** Under which keys of an event's payload the meter looks for customer and value. */
+  payloadKeys: { customer: string; value: string };
 }
 
 export interface BillingSubscriptionItem {
@@ -152,6 +155,8 @@ export interface BillingSubscriptionItem {
   /** When its subscription ended, or is going to by a cancellation; null: no end is known. */
   endsAt: Date | null;
   trialEndsAt: Date | null;
+  /** `flexible`, or `classic`, which bills nothing of a metered price that is replaced or removed. */
+  billingMode: string;
   /** What becomes of invoices while collection is paused, in Stripe's word; null: it is not. */
   collectionPause: string | null;
 }

@@ -12,6 +12,8 @@ const SOCKET_COUNT = 160;
 export interface StripeSdkOptions {
   apiKey: string;
   apiBase: string;
+  /** The account that is acted for, where the key belongs to another one: sent as `Stripe-Account`. */
+  account?: string | undefined;
   timeoutMs: number;
   /** What really sends; the runtime's own sockets by default. */
   fetch?: typeof fetch;
@@ -33,6 +35,7 @@ export function createStripeSdk(options: StripeSdkOptions): Stripe {
   }
   return new Stripe(options.apiKey, {
     apiVersion: STRIPE_API_VERSION,
+    ...(options.account === undefined ? {} : { stripeAccount: options.account }),
     host: base.hostname.replace(/^\[|\]$/g, ''),
     ...(base.port === '' ? {} : { port: base.port }),
     protocol: plain ? 'http' : 'https',

@@ -77,6 +77,41 @@ describe('a rate limiter', () => {
     for (const turn of turns.slice(1)) expect(turn).toBeGreaterThanOrEqual(1_050);
   });
 
+  test('comes down to what an account lets through, and back up when it lets through more', async () => {
+    const time = createTime();
+    const limiter = createRateLimiter({ callsPerSecond: 800, ...time });
+    let allowedPerSecond = 25;
+    const second = { at: -1, count: 0 };
+    const answers: { atMs: number; refused: boolean }[] = [];
+    /** As many a second as the account has, by its own clock. */
+    const call = async () => {
+      await limiter.take();
+      const at = Math.floor(time.nowMs() / 1_000);
+      if (at !== second.at) Object.assign(second, { at, count: 0 });
+      second.count += 1;
+      const refused = second.count > allowedPerSecond;
+      answers.push({ atMs: time.nowMs(), refused });
+      if (refused) limiter.slowDown();
+    };
+    let isOver = false;
+    const caller = async () => {
+      while (!isOver) await call();
+    };
+    const callers = Array.from({ length: 8 }, caller);
+    await time.run(120_000);
+    const within = (from: number, to: number) => answers.filter(({ atMs }) => atMs >= from && atMs < to);
+    const learnt = within(20_000, 120_000);
+    const refusedShare = learnt.filter(({ refused }) => refused).length / learnt.length;
+    expect(refusedShare).toBeLessThan(0.03);
+    expect(learnt.length / 100).toBeGreaterThan(15);
+    allowedPerSecond = 1_000;
+    await time.run(300_000);
+    expect(within(299_000, 300_000).length).toBeGreaterThan(750);
+    isOver = true;
+    await time.run(301_000);
+    await Promise.all(callers);
+  });
+
   test('without a rate gives every turn at once', async () => {
     const limiter = createRateLimiter({
       callsPerSecond: Number.POSITIVE_INFINITY,

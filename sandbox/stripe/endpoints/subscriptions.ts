@@ -74,6 +74,7 @@ export function subscriptionEndpoints(cycle: BillingCycle): Endpoint[] {
       shape: {
         customer: 'text',
         currency: 'text',
+        billing_mode: { type: 'text' },
         items: { price: 'text' },
         billing_cycle_anchor: 'text',
         trial_end: 'text',
@@ -181,6 +182,9 @@ function createSubscription(cycle: BillingCycle, { form, nowMs }: Call): Subscri
     paymentMethodId: readText(form, 'default_payment_method') ?? null,
     metadata: readMap(form, 'metadata'),
   });
+  const mode = readText(readNested(form, 'billing_mode'), 'type');
+  // Told, and not played: what changes in the period is billed as in the flexible mode.
+  if (mode === 'classic') subscription.wire.billing_mode = { flexible: null, type: 'classic' };
   subscription.wire.cancel_at_period_end = readBoolean(form, 'cancel_at_period_end') ?? false;
   customer.currency = currency;
   for (const price of prices) newSubscriptionItem(state, subscription, price);

@@ -9,11 +9,13 @@ import type { StripeFaultRule, StripeFaults } from '../faults.ts';
 import { decodeForm, type Form } from './form.ts';
 import { RateGate } from './rate-gate.ts';
 import { StripeRefusal } from './refusal.ts';
+import { checkAccount, checkRight } from './rights.ts';
 
 export interface HttpOptions {
   core: StripeCore;
   faults: StripeFaults;
   apiKey: string;
+  restrictedKeys: Readonly<Record<string, readonly string[]>>;
   /** Real milliseconds each answer takes at least. */
   latencyMs: number;
   callsPerSecond: number;
@@ -109,7 +111,13 @@ export class StripeHttp {
 
   #authenticate(c: HttpContext): void {
     const header = c.req.header('authorization') ?? '';
-    if (header === `Bearer ${this.#options.apiKey}`) return;
+    const key = header.slice('Bearer '.length);
+    const rights = this.#options.restrictedKeys[key];
+    if (key === this.#options.apiKey || rights !== undefined) {
+      checkAccount(key, c.req.header('stripe-account'));
+      if (rights !== undefined) checkRight(key, rights, { method: c.req.method, path: c.req.path });
+      return;
+    }
     throw new StripeRefusal(401, {
       message:
         header === ''

@@ -5,6 +5,8 @@ import type { ThinDestination } from '../webhook-sender.ts';
 export interface StripeStandInOptions {
   /** The key it accepts; default `sk_test_tallystick`. */
   apiKey?: string;
+  /** Restricted keys it accepts besides, each with its rights: `invoice_read`, `invoice_write` (which reads too), …. */
+  restrictedKeys?: Readonly<Record<string, readonly string[]>>;
   /** Hours a draft waits before it is finalized, 1 to 72 as in Stripe's dashboard; default 1. */
   gracePeriodHours?: number;
   /** Virtual milliseconds before summaries, previews and invoices see a meter event; default 60 seconds. */
@@ -39,6 +41,7 @@ export interface StripeStandInOptions {
 
 export interface StripeStandInSettings {
   apiKey: string;
+  restrictedKeys: Readonly<Record<string, readonly string[]>>;
   gracePeriodHours: number;
   aggregationDelayMs: number;
   draftQuantities: DraftQuantities;
@@ -79,6 +82,7 @@ export function withDefaults(options: StripeStandInOptions): StripeStandInSettin
   const webhook = options.webhook ?? null;
   return {
     apiKey: options.apiKey ?? 'sk_test_tallystick',
+    restrictedKeys: options.restrictedKeys ?? {},
     gracePeriodHours: options.gracePeriodHours ?? 1,
     aggregationDelayMs: options.aggregationDelayMs ?? 60_000,
     draftQuantities: options.draftQuantities ?? 'follow',

@@ -3,7 +3,8 @@ import type { UsageSource } from '../../azure/source.ts';
 import { METER_SLUGS, type MeteringSystem } from '../../openmeter/port.ts';
 import type { Config } from '../../platform/config.ts';
 import { toTallystickError } from '../../platform/errors.ts';
-import type { BillingSubscriptionItem, BillingSystem } from '../../stripe/port.ts';
+import type { StripeSystem } from '../../stripe/client.ts';
+import type { BillingMeter, BillingSubscriptionItem } from '../../stripe/port.ts';
 
 export interface Finding {
   system: 'configuration' | 'ledger' | 'queue' | 'azure' | 'openmeter' | 'stripe';
@@ -90,7 +91,7 @@ export async function checkOpenMeter(metering: MeteringSystem): Promise<Finding[
 }
 
 /** Stripe answers, and has what usage must be pushed through. */
-export async function checkStripe(billing: BillingSystem, config: Config, now: Date): Promise<Finding[]> {
+export async function checkStripe(billing: StripeSystem, config: Config, now: Date): Promise<Finding[]> {
   const system = 'stripe';
   const signal = AbortSignal.timeout(60_000);
   const { livemode, apiVersion } = await billing.describe(signal);
@@ -102,7 +103,7 @@ export async function checkStripe(billing: BillingSystem, config: Config, now: D
     {
       system,
       verdict: 'good',
-      what: `reachable in ${livemode ? 'live' : 'test'} mode, API version ${apiVersion}`,
+      what: `reachable in ${livemode ? 'live' : 'test'} mode${config.STRIPE_ACCOUNT === undefined ? '' : `, account ${config.STRIPE_ACCOUNT}`}, API version ${apiVersion}`,
     },
   ];
   const demand = (enough: boolean, what: string, fix: string) =>
@@ -127,6 +128,7 @@ export async function checkStripe(billing: BillingSystem, config: Config, now: D
     `${named.length} of ${catalog.customers.length} customers name their tenant`,
     `Set the metadata ${config.STRIPE_TENANT_METADATA_KEY} on customers, or assign users through the API.`,
   );
+  findings.push(...findDeafMeters(catalog.meters), ...findClassicItems(bound));
   const ourMeters = new Set(bound.map((item) => item.stripeMeterId));
   const isOurs = (item: BillingSubscriptionItem) => ourMeters.has(item.stripeMeterId);
   const foreign = new Set(metered.filter((item) => !isOurs(item)).map((item) => item.priceId));
@@ -147,6 +149,53 @@ export async function checkStripe(billing: BillingSystem, config: Config, now: D
     });
   }
   return findings;
+}
+
+/** The key may do what we do. Nothing is written to find out. */
+export async function checkStripeRights(billing: StripeSystem): Promise<Finding[]> {
+  const missing = await billing.findMissingRights(AbortSignal.timeout(60_000));
+  if (missing.length === 0)
+    return [
+      {
+        system: 'stripe',
+        verdict: 'good',
+        what: 'the key has the rights to send usage and to close periods',
+      },
+    ];
+  return missing.map(({ right, neededFor }) => ({
+    system: 'stripe',
+    verdict: 'bad',
+    what: `the key lacks ${right} (for ${neededFor})`,
+    fix: 'Give the restricted key the right in the dashboard: docs/stripe.md, "The key".',
+  }));
+}
+
+/** Stripe answers 2xx to events that such a meter cannot read, and loses them. */
+function findDeafMeters(meters: readonly BillingMeter[]): Finding[] {
+  return meters
+    .filter(({ payloadKeys: { customer, value } }) => customer !== 'stripe_customer_id' || value !== 'value')
+    .map(({ eventName, payloadKeys: { customer, value } }) => ({
+      system: 'stripe',
+      verdict: 'bad',
+      what: `meter ${eventName} reads customer from "${customer}" and value from "${value}"; "stripe_customer_id" and "value" are sent`,
+      fix: 'Make another meter with these keys, which cannot be changed; its usage is held as unusable_meter until then.',
+    }));
+}
+
+/** In the classic mode a metered price that is replaced or removed bills nothing of what was used before. */
+function findClassicItems(items: readonly BillingSubscriptionItem[]): Finding[] {
+  const ids = [
+    ...new Set(items.filter((item) => item.billingMode === 'classic').map((item) => item.subscriptionId)),
+  ];
+  if (ids.length === 0) return [];
+  return [
+    {
+      system: 'stripe',
+      verdict: 'look',
+      what: `${ids.length} subscriptions are of the classic billing mode: ${ids.slice(0, 10).join(', ')}`,
+      fix: 'Move them to billing_mode=flexible: classic subscriptions do not bill usage of a price that is replaced or removed.',
+    },
+  ];
 }
 
 /** Two items of one customer on one meter would each bill all of its usage. */

@@ -12,6 +12,7 @@ import {
   checkConfiguration,
   checkOpenMeter,
   checkStripe,
+  checkStripeRights,
   type Finding,
   guarded,
 } from './checks.ts';
@@ -70,16 +71,19 @@ async function examine(): Promise<Finding[]> {
       : guarded('openmeter', () => checkOpenMeter(createOpenMeter(environment))),
     environment.STRIPE_API_KEY === undefined
       ? []
-      : guarded('stripe', () =>
-          checkStripe(
-            createStripe({ ...environment, STRIPE_API_KEY: environment.STRIPE_API_KEY ?? '' }),
-            environment,
-            now,
-          ),
-        ),
+      : examineStripe({ ...environment, STRIPE_API_KEY: environment.STRIPE_API_KEY }, now),
     guarded('ledger', () => checkStores()),
   ]);
   return [...config, ...complete, ...outside.flat()];
+}
+
+async function examineStripe(config: Config & { STRIPE_API_KEY: string }, now: Date): Promise<Finding[]> {
+  const stripe = createStripe(config);
+  const found = await Promise.all([
+    guarded('stripe', () => checkStripe(stripe, config, now)),
+    guarded('stripe', () => checkStripeRights(stripe)),
+  ]);
+  return found.flat();
 }
 
 async function checkStores(): Promise<Finding[]> {

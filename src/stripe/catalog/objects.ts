@@ -9,6 +9,10 @@ import type {
 } from '../port.ts';
 import { toRatePriceIn } from '../rate-price.ts';
 
+/** What `sendMeterEvent` writes. */
+const CUSTOMER_KEY = 'stripe_customer_id';
+const VALUE_KEY = 'value';
+
 const AGGREGATIONS = ['sum', 'count', 'last'] as const;
 const EVENT_TIME_WINDOWS = ['hour', 'day'] as const;
 
@@ -42,13 +46,19 @@ export function toMeter(meter: Stripe.Billing.Meter): BillingMeter | null {
   const eventTimeWindow = meter.event_time_window;
   if (!isOneOf(formula, AGGREGATIONS)) return null;
   if (eventTimeWindow !== null && !isOneOf(eventTimeWindow, EVENT_TIME_WINDOWS)) return null;
+  const payloadKeys = {
+    customer: meter.customer_mapping.event_payload_key,
+    value: meter.value_settings.event_payload_key,
+  };
+  const isFed = payloadKeys.customer === CUSTOMER_KEY && payloadKeys.value === VALUE_KEY;
   return {
     stripeMeterId: meter.id,
     eventName: meter.event_name,
     displayName: meter.display_name,
     aggregation: formula,
     eventTimeWindow,
-    status: meter.status === 'active' ? 'active' : 'inactive',
+    status: meter.status === 'active' && isFed ? 'active' : 'inactive',
+    payloadKeys,
   };
 }
 
@@ -95,6 +105,7 @@ export function toSubscriptionItem(
     startedAt: toDate(startOf(subscription, item)),
     endsAt: toDateOrNull(endOf(subscription, item)),
     trialEndsAt: toDateOrNull(subscription.trial_end),
+    billingMode: subscription.billing_mode.type,
     collectionPause: subscription.pause_collection?.behavior ?? null,
   };
 }

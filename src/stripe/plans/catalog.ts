@@ -103,6 +103,7 @@ export function createPlanCatalog(config: StripeConfig, options: StripeOptions =
   const stripe = createStripeSdk({
     apiKey: config.STRIPE_API_KEY,
     apiBase: config.STRIPE_API_BASE,
+    account: config.STRIPE_ACCOUNT,
     timeoutMs: options.timeoutMs ?? 30_000,
     ...(options.fetch === undefined ? {} : { fetch: options.fetch }),
   });
