@@ -5,6 +5,7 @@ import {
   type DeploymentRule,
   type DeploymentType,
   normalizeInstant,
+  normalizePriceKind,
   type PriceKind,
   type PriceRow,
   type PriceRowInput,
@@ -84,7 +85,7 @@ export function rowOfCells(cells: Cells): { row: PriceRow | null; problems: Cell
   if (problems.length > 0) return { row: null, problems };
   const given: PriceRowInput = {
     model: modelKey(cells.model ?? ''),
-    tokenType: word(cells.tokenType) as PriceKind,
+    tokenType: normalizePriceKind(word(cells.tokenType)) as PriceKind,
     amount: word(cells.amount),
     effectiveFrom,
     confirmed,

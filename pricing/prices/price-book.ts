@@ -1,3 +1,4 @@
+import { isTellable } from '../usage/untold.ts';
 import { checkPriceBook } from './book-check.ts';
 import { type DeploymentIndex, indexDeployments } from './deployments.ts';
 import { type PriceBookData, type PriceRow, picoPerUnitOf, startOf, timelineKeyOf } from './rows.ts';
@@ -22,6 +23,8 @@ export interface PriceBook {
   readonly timelines: ReadonlyMap<string, readonly PriceEntry[]>;
   /** Models that cost something else in a data zone or a region: where the deployment runs matters. */
   readonly pricedByPlace: ReadonlySet<string>;
+  /** Models with a price for audio, images or cache writes: how many of the tokens are such matters. */
+  readonly pricedByPart: ReadonlySet<string>;
   readonly deployments: DeploymentIndex;
   /** What it was made of. */
   readonly data: PriceBookData;
@@ -68,6 +71,7 @@ export function createPriceBook(data: PriceBookData): PriceBook {
         .filter((row) => row.deploymentType === 'data_zone' || row.deploymentType === 'regional')
         .map((row) => row.model),
     ),
+    pricedByPart: new Set(data.prices.filter((row) => isTellable(row.tokenType)).map((row) => row.model)),
     deployments: indexDeployments(data.deployments),
     data,
   };

@@ -13,17 +13,20 @@ export const DEPLOYMENT_TYPES = [
 export type DeploymentType = (typeof DEPLOYMENT_TYPES)[number];
 
 /** What a price is for: the token types of usage, and others, which have no usage of their own yet. */
-export const PRICE_KINDS = [
-  ...TOKEN_TYPES,
-  'embedding',
-  'audio_prompt',
-  'audio_prompt_cached',
-  'audio_completion',
-  'image',
-  'second',
-  'provisioned_unit_hour',
-] as const;
+export const PRICE_KINDS = [...TOKEN_TYPES, 'embedding', 'image', 'second', 'provisioned_unit_hour'] as const;
 export type PriceKind = (typeof PRICE_KINDS)[number];
+
+/** What prices of audio were called before usage had such tokens; files that say so are still read. */
+const FORMER_KINDS: Readonly<Record<string, PriceKind>> = {
+  audio_prompt: 'prompt_audio',
+  audio_prompt_cached: 'prompt_cached_audio',
+  audio_completion: 'completion_audio',
+};
+
+/** The kind by its name of today; what is no kind stays as it is. */
+export function normalizePriceKind(text: string): string {
+  return FORMER_KINDS[text] ?? text;
+}
 
 export const PRICE_UNITS = ['token', 'thousand_tokens', 'million_tokens', 'image', 'second', 'hour'] as const;
 export type PriceUnit = (typeof PRICE_UNITS)[number];

@@ -2,11 +2,13 @@ import { findPrice } from '../prices/lookup.ts';
 import type { PriceBook } from '../prices/price-book.ts';
 import { splitAmount } from '../rating/rating.ts';
 import { modelKey, nameKey } from '../usage/names.ts';
-import { bucketOf, mapBuckets, toDisjointBuckets } from '../usage/tokens.ts';
+import { bucketOf, mapBuckets, type SourceTokenCounts, toDisjointBuckets } from '../usage/tokens.ts';
+import { TELLABLE_PARTS } from '../usage/untold.ts';
 import type { UsageGroup } from './answer.ts';
 import { SHARE_DIGITS, type UsageBasis } from './ground.ts';
 import type { GivenUsage, KindUsage, LikeCustomer, QuoteFacts, QuoteQuestion } from './question.ts';
 import { measureVariation } from './range.ts';
+import { arePartsPriced, untoldOf, withUntold } from './untold.ts';
 import { countTokens, mergeUsage, ONE, parseRatio, type QuoteUsage, scaleUsage } from './usage.ts';
 import { measureActiveUsers } from './users.ts';
 
@@ -33,7 +35,7 @@ export function decideUsage(question: QuoteQuestion, facts: QuoteFacts): QuotedU
   }
   if (like !== null && facts.like !== null) return likeCustomer(like, facts.like, facts);
   return {
-    groups: [{ usage: toGivenUsage(question.usage ?? [], facts.priceBook), range: null }],
+    groups: [{ usage: toGivenUsage(question, facts.priceBook), range: null }],
     basis: { ...NO_BASIS, kind: 'given' },
     rangeReason: 'usage_given_without_a_range',
   };
@@ -51,34 +53,36 @@ export function modelNameIn(book: PriceBook, model: string): string {
   return book.canonicalByName.get(name) ?? name;
 }
 
-function toGivenUsage(usage: readonly GivenUsage[], book: PriceBook): QuoteUsage[] {
+function toGivenUsage({ usage = [], adjustments }: QuoteQuestion, book: PriceBook): QuoteUsage[] {
+  const swappedTo = (adjustments?.modelSwaps ?? []).map(({ to }) => to);
   return usage.map((entry) => {
-    const prompt = entry.promptTokenCount;
-    const cached =
-      entry.cachedShare === undefined
-        ? (entry.cachedPromptTokenCount ?? 0n)
-        : shareOf(prompt, entry.cachedShare);
+    const counts = countsOf(entry);
+    const model = modelNameIn(book, entry.model);
+    const untold = arePartsPriced(book, [model, ...swappedTo]) ? untoldOf(entry, counts) : [];
     return {
-      model: modelNameIn(book, entry.model),
+      model,
       feature: entry.feature,
       ...(entry.deployment === undefined ? {} : { deployment: nameKey(entry.deployment) }),
       ...(entry.deploymentType === undefined ? {} : { deploymentType: entry.deploymentType }),
       ...(entry.region === undefined ? {} : { region: entry.region }),
-      tokens: toDisjointBuckets({
-        promptTokenCount: prompt,
-        cachedPromptTokenCount: cached,
-        audioPromptTokenCount: 0n,
-        imagePromptTokenCount: 0n,
-        cachedAudioPromptTokenCount: 0n,
-        cacheWrite5mTokenCount: 0n,
-        cacheWrite1hTokenCount: 0n,
-        completionTokenCount: entry.completionTokenCount,
-        audioCompletionTokenCount: 0n,
-        imageCompletionTokenCount: 0n,
-      }),
+      tokens: toDisjointBuckets(counts),
+      ...(untold.length === 0 ? {} : { untold }),
       ...(entry.requestCount === undefined ? {} : { requestCount: entry.requestCount }),
     };
   });
+}
+
+function countsOf(entry: GivenUsage): SourceTokenCounts {
+  const counts = {
+    promptTokenCount: entry.promptTokenCount,
+    cachedPromptTokenCount:
+      entry.cachedShare === undefined
+        ? (entry.cachedPromptTokenCount ?? 0n)
+        : shareOf(entry.promptTokenCount, entry.cachedShare),
+    completionTokenCount: entry.completionTokenCount,
+  } as SourceTokenCounts;
+  for (const { property } of TELLABLE_PARTS) counts[property] = entry[property] ?? 0n;
+  return counts;
 }
 
 function shareOf(count: bigint, share: string): bigint {
@@ -89,13 +93,13 @@ function shareOf(count: bigint, share: string): bigint {
 function likeCustomer(
   { customerId, scale = '1' }: LikeCustomer,
   { window, rows }: NonNullable<QuoteFacts['like']>,
-  { priceBook, at }: QuoteFacts,
+  { priceBook, at, untold }: QuoteFacts,
 ): QuotedUsage {
   const ratio = scale === '1' ? ONE : parseRatio(scale, SHARE_DIGITS);
   const dayCount = Math.ceil((window.end.getTime() - window.start.getTime()) / DAY_MS);
   const range = measureVariation(weighDays(rows, dayCount, priceBook, at));
   return {
-    groups: [{ usage: scaleUsage(toUsage(rows), ratio), range }],
+    groups: [{ usage: scaleUsage(withUntold(toUsage(rows), untold), ratio), range }],
     basis: {
       ...NO_BASIS,
       kind: 'like_customer',
@@ -145,13 +149,13 @@ function toUsage(rows: readonly KindUsage[]): QuoteUsage[] {
 }
 
 /** What the customer uses already in its current billing period: what an invoice preview counts of it. */
-export function decideExisting({ existing }: QuoteFacts): {
+export function decideExisting({ existing, untold }: QuoteFacts): {
   usage: QuoteUsage[];
   basis: UsageBasis['existing'];
 } {
   if (existing === null) return { usage: [], basis: null };
   const { period, rows, openHourCount } = existing;
-  const usage = toUsage(rows);
+  const usage = withUntold(toUsage(rows), untold);
   return {
     usage,
     basis: {

@@ -1,9 +1,12 @@
 import { findPrice, type PriceNote } from '../prices/lookup.ts';
 import type { PriceBook } from '../prices/price-book.ts';
 import { costPicoUsd } from '../rating/rating.ts';
+import type { TokenType } from '../usage/tokens.ts';
+import { hasUntoldWrites, untoldReason } from '../usage/untold.ts';
 import { findCapacity, type QuoteCapacity } from './capacity.ts';
 import { type Figure, known, unknown } from './figures.ts';
 import type { RatedPart } from './parts.ts';
+import type { QuoteUsage } from './usage.ts';
 
 /** What the cost of a line rests on beside an exact match. */
 export type QuoteNote = PriceNote | 'cost_of_further_throughput';
@@ -42,11 +45,34 @@ export function costOf(
   if (usage.deploymentType === 'batch' && found.row.deploymentType !== 'batch') {
     return { cost: unknown('no_batch_price'), picoUsdPerToken: null, notes: [] };
   }
+  const untold =
+    usage.untold === undefined
+      ? null
+      : untoldReason(usage.untold, tokenType, isPricedFor(priceBook, usage, at));
+  if (untold !== null) return { cost: unknown(untold), picoUsdPerToken: null, notes: [] };
   return {
     cost: known(costPicoUsd(tokenCount, found.picoUsdPerToken)),
     picoUsdPerToken: found.picoUsdPerToken,
     notes: found.notes,
   };
+}
+
+/** What all of it costs beside the known parts: unknown where cache writes that nobody told have a price. */
+export function costBesideParts(costing: Costing, usage: readonly QuoteUsage[]): Figure {
+  const { priceBook, at, capacities = [] } = costing;
+  const isHidden = usage.some(
+    (entry) =>
+      entry.untold !== undefined &&
+      entry.tokens.prompt !== 0n &&
+      findCapacity(capacities, entry, priceBook) === null &&
+      hasUntoldWrites(entry.untold, isPricedFor(priceBook, entry, at)),
+  );
+  return isHidden ? unknown('cache_writes_not_told') : known(0n);
+}
+
+function isPricedFor(book: PriceBook, usage: QuoteUsage, at: Date | undefined) {
+  return (tokenType: TokenType) =>
+    findPrice(book, at === undefined ? usage : { ...usage, at }, tokenType).found;
 }
 
 /** The same beside bought throughput, which is paid with the usage and without it. */

@@ -1,8 +1,10 @@
 import { divideHalfUp } from '../money.ts';
 import type { PriceMissReason } from '../prices/lookup.ts';
+import type { UntoldReason } from '../usage/untold.ts';
 
 export type UnknownReason =
   | PriceMissReason
+  | UntoldReason
   | 'no_batch_price'
   | 'no_sell_rate'
   | 'tiered_sell_rate'

@@ -1,4 +1,6 @@
 import type { PriceBook } from '../prices/price-book.ts';
+import { weighAll } from '../rating/provisioned.ts';
+import { emptyBuckets } from '../usage/tokens.ts';
 import type { AnswerInput, UsageGroup } from './answer.ts';
 import type { QuoteCapacity } from './capacity.ts';
 import type { QuotedRate } from './parts.ts';
@@ -112,5 +114,21 @@ export function parseGround(text: string): QuoteGround {
   const ground = JSON.parse(text, (_key, value) =>
     typeof value?.$whole === 'string' ? BigInt(value.$whole) : value,
   ) as QuoteGround & { at: string | Date };
-  return { ...ground, at: new Date(ground.at) };
+  return {
+    ...ground,
+    at: new Date(ground.at),
+    groups: ground.groups.map((group) => ({ ...group, usage: group.usage.map(withAllTypes) })),
+    existing: ground.existing.map(withAllTypes),
+    ...(ground.capacities === undefined ? {} : { capacities: ground.capacities.map(withAllWeights) }),
+  };
+}
+
+/** Quotes from before there were audio, images and cache writes hold no tokens of them. */
+function withAllTypes(usage: QuoteUsage): QuoteUsage {
+  return { ...usage, tokens: { ...emptyBuckets(), ...usage.tokens } };
+}
+
+function withAllWeights(bought: QuoteCapacity): QuoteCapacity {
+  const { capacity } = bought;
+  return { ...bought, capacity: { ...capacity, weights: weighAll(capacity.weights) } };
 }

@@ -2,6 +2,7 @@ import type { Plan } from '../plans/plan.ts';
 import type { PriceBook } from '../prices/price-book.ts';
 import type { DeploymentType } from '../prices/rows.ts';
 import type { TokenType } from '../usage/tokens.ts';
+import type { ToldParts } from '../usage/untold.ts';
 import type { QuoteCapacity } from './capacity.ts';
 import type { QuotedRate } from './parts.ts';
 import type { QuoteMode } from './quote.ts';
@@ -24,8 +25,11 @@ export interface QuoteQuestion {
   targetMarginPercent?: string | undefined;
 }
 
-/** A month's tokens of one kind, as the source counts: cached ones are a part of prompt. */
-export interface GivenUsage {
+/**
+ * A month's tokens of one kind. Cached, audio and image tokens and what is written to the cache are parts of prompt,
+ * audio and images of completion; of those that are left out nobody said how many there are.
+ */
+export interface GivenUsage extends ToldParts {
   model: string;
   feature: string;
   deployment?: string | undefined;
@@ -87,10 +91,19 @@ export interface QuoteFacts {
   users: ObservedUsers | null;
   /** What `customerId` uses in its current period, for `merge` and `replace`. */
   existing: { period: Span; rows: readonly KindUsage[]; openHourCount: bigint } | null;
+  /** Of the usage that was read, what its source did not tell; empty where no model has prices for parts of its tokens. */
+  untold: readonly UntoldUsage[];
   /** Throughput bought by the hour that is in force; undefined where none was bought lately, or is to be. */
   capacities: readonly QuoteCapacity[] | undefined;
   /** What so many tokens of models that run on such throughput cost, in pico-USD; null where none was bought lately. */
   averages: ReadonlyMap<string, { costPicoUsd: bigint; tokenCount: bigint }> | null;
+}
+
+/** Token types of which nobody said how many a deployment's model used. */
+export interface UntoldUsage {
+  model: string;
+  deployment: string;
+  untold: readonly TokenType[];
 }
 
 /** What each user of a feature used, for as many users as are asked for. */

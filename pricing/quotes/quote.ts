@@ -1,6 +1,6 @@
 import { TOKEN_TYPES, type TokenType } from '../usage/tokens.ts';
 import { type CapacityStep, costOnCapacity } from './capacity.ts';
-import { type Costing, costBesideThroughput, costOf, type QuoteNote } from './costs.ts';
+import { type Costing, costBesideParts, costBesideThroughput, costOf, type QuoteNote } from './costs.ts';
 import { type Figure, type Figures, figuresOf, known, sumOf } from './figures.ts';
 import { partsOf, type QuotedRate } from './parts.ts';
 import { type PricedRate, priceByRate } from './rates.ts';
@@ -106,12 +106,15 @@ export function createQuote(input: QuoteInput): Quote {
       ...figuresOf(cost, priced.priceOfPart(part), isOneCurrency),
     };
   });
-  const cost = sumOf(lines.map((line) => line.cost));
+  const cost = sumOf([...lines.map((line) => line.cost), costBesideParts(input, added)]);
   const before = isNew
     ? { tokenCount: 0n, cost: known(0n), price: known(0n), invoiceAmountMinor: known(0n) }
     : {
         tokenCount: countTokens(existing),
-        cost: sumOf(existingParts.map((part) => costBesideThroughput(input, part))),
+        cost: sumOf([
+          ...existingParts.map((part) => costBesideThroughput(input, part)),
+          costBesideParts(input, existing),
+        ]),
         ...priced.before,
       };
   return {
@@ -135,6 +138,7 @@ export function createQuote(input: QuoteInput): Quote {
           ? sumOf([
               ...partsOf(after, input.sellRates).map((part) => costBesideThroughput(input, part)),
               ...onCapacity.steps.map(({ monthlyPicoUsd }) => known(monthlyPicoUsd)),
+              costBesideParts(input, after),
             ])
           : sumOf([before.cost, cost]),
       ...priced.after,

@@ -108,7 +108,7 @@ function costOfUsage(usage: readonly QuoteUsage[], book: PriceBook, at?: Date): 
     for (const tokenType of TOKEN_TYPES) {
       if (entry.tokens[tokenType] === 0n) continue;
       const found = findPrice(book, query, tokenType);
-      if (!found.found) return null;
+      if (!found.found || entry.untold !== undefined) return null;
       cost += entry.tokens[tokenType] * found.picoUsdPerToken;
     }
   }

@@ -4,7 +4,14 @@ import type { PriceBook } from '../prices/price-book.ts';
 import type { DeploymentType } from '../prices/rows.ts';
 import { splitAmount } from '../rating/rating.ts';
 import { modelKey } from '../usage/names.ts';
-import { emptyBuckets, mapBuckets, sumBuckets, TOKEN_TYPES, type TokenBuckets } from '../usage/tokens.ts';
+import {
+  emptyBuckets,
+  mapBuckets,
+  sumBuckets,
+  TOKEN_TYPES,
+  type TokenBuckets,
+  type TokenType,
+} from '../usage/tokens.ts';
 
 /** Usage of one kind, as quotes add, change and price it. */
 export interface QuoteUsage {
@@ -14,6 +21,8 @@ export interface QuoteUsage {
   deploymentType?: DeploymentType;
   region?: string;
   tokens: TokenBuckets;
+  /** Token types of which nobody said how many there are; set only where some have a price of their own. */
+  untold?: readonly TokenType[];
   requestCount?: bigint;
 }
 
@@ -112,9 +121,20 @@ function swapModel(
   return { ...rest, model: modelKey(swap.to) };
 }
 
+/** Text and audio of the prompt, each by itself: as much of either is cached. */
 function recache(tokens: TokenBuckets, share: Ratio): TokenBuckets {
   const [cached = 0n, prompt = 0n] = splitByShare(tokens.prompt + tokens.prompt_cached, share);
-  return { ...tokens, prompt, prompt_cached: cached };
+  const [cachedAudio = 0n, audio = 0n] = splitByShare(
+    tokens.prompt_audio + tokens.prompt_cached_audio,
+    share,
+  );
+  return {
+    ...tokens,
+    prompt,
+    prompt_cached: cached,
+    prompt_audio: audio,
+    prompt_cached_audio: cachedAudio,
+  };
 }
 
 function splitBatch(entry: QuoteUsage, share: Ratio): QuoteUsage[] {
@@ -157,6 +177,7 @@ export function mergeUsage(usage: readonly QuoteUsage[]): QuoteUsage[] {
     if (entry.requestCount !== undefined) {
       known.requestCount = (known.requestCount ?? 0n) + entry.requestCount;
     }
+    if (entry.untold !== undefined) known.untold = [...new Set([...(known.untold ?? []), ...entry.untold])];
   }
   return [...merged.values()];
 }

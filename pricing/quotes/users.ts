@@ -1,11 +1,10 @@
 import { formatPico } from '../money.ts';
 import { nearestNames } from '../near-names.ts';
-import type { PriceBook } from '../prices/price-book.ts';
 import { Refusal } from '../refusal.ts';
 import { bucketOf } from '../usage/tokens.ts';
 import type { UsageGroup } from './answer.ts';
 import type { MeasuredUsers, UsageBasis } from './ground.ts';
-import type { ObservedUsers } from './question.ts';
+import type { ObservedUsers, QuoteFacts } from './question.ts';
 import {
   LEAST_ACTIVE_DAYS,
   LEAST_ACTIVE_USERS,
@@ -13,6 +12,7 @@ import {
   type Percentiles,
   perUserMonth,
 } from './range.ts';
+import { withUntold } from './untold.ts';
 import { mergeUsage, type QuoteUsage, scaleUsage } from './usage.ts';
 
 /** Users of the last so many days are who is active now. */
@@ -25,7 +25,7 @@ const DAY_MS = 86_400_000;
  */
 export function measureActiveUsers(
   { window, features, usedFeatures }: ObservedUsers,
-  { priceBook, at }: { priceBook: PriceBook; at: Date },
+  { priceBook, at, untold }: Pick<QuoteFacts, 'priceBook' | 'at' | 'untold'>,
 ): { groups: UsageGroup[]; basis: Pick<UsageBasis, 'from' | 'to' | 'activeUsers'> } {
   const groups: UsageGroup[] = [];
   const shown: MeasuredUsers[] = [];
@@ -33,7 +33,7 @@ export function measureActiveUsers(
     if (firstUsedAt === null) throw unknownFeature(index, feature, usedFeatures);
     const dayCount = Math.ceil((window.end.getTime() - firstUsedAt.getTime()) / DAY_MS);
     refuseTooLittle(index, feature, observed.length, dayCount);
-    const users = observed.map((rows) => toUsage(rows, feature));
+    const users = observed.map((rows) => withUntold(toUsage(rows, feature), untold));
     const { distribution, range } = measureUsers(users, dayCount, priceBook, at);
     const all = mergeUsage(users.flat());
     groups.push({ usage: scaleUsage(all, perUserMonth(count, users.length, dayCount)), range });

@@ -11,6 +11,8 @@ export interface MarginEntry {
   tokenCount: bigint;
   knownCostPicoUsd: bigint;
   unknownCostTokenCount: bigint;
+  /** Beside these tokens there were others that nobody counted: what was written to the cache. */
+  isCostPartial: boolean;
 }
 
 export interface MarginSums {
@@ -20,6 +22,7 @@ export interface MarginSums {
   unratedTokenCount: bigint;
   knownCostPicoUsd: bigint;
   unknownCostTokenCount: bigint;
+  isCostPartial: boolean;
 }
 
 export const NO_SUMS: MarginSums = {
@@ -28,6 +31,7 @@ export const NO_SUMS: MarginSums = {
   unratedTokenCount: 0n,
   knownCostPicoUsd: 0n,
   unknownCostTokenCount: 0n,
+  isCostPartial: false,
 };
 
 /** Pico units in a minor unit. */
@@ -40,6 +44,7 @@ export function addSums(left: MarginSums, right: MarginSums): MarginSums {
     unratedTokenCount: left.unratedTokenCount + right.unratedTokenCount,
     knownCostPicoUsd: left.knownCostPicoUsd + right.knownCostPicoUsd,
     unknownCostTokenCount: left.unknownCostTokenCount + right.unknownCostTokenCount,
+    isCostPartial: left.isCostPartial || right.isCostPartial,
   };
 }
 
@@ -57,8 +62,8 @@ export function rateMargins(
   let total = NO_SUMS;
   for (const month of Map.groupBy(entries, (entry) => entry.monthStart.getTime()).values()) {
     const rated = rateUsage(month, rates);
-    for (const { knownCostPicoUsd, unknownCostTokenCount, tokenCount, feature } of month) {
-      const sums = { ...NO_SUMS, tokenCount, knownCostPicoUsd, unknownCostTokenCount };
+    for (const { knownCostPicoUsd, unknownCostTokenCount, isCostPartial, tokenCount, feature } of month) {
+      const sums = { ...NO_SUMS, tokenCount, knownCostPicoUsd, unknownCostTokenCount, isCostPartial };
       total = addSums(total, sums);
       addTo(feature, sums);
     }

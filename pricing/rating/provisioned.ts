@@ -83,20 +83,34 @@ export function createProvisionedCapacity(terms: ProvisionedTerms): ProvisionedC
         ? null
         : price('reservedHourlyUsdPerUnit', terms.reservedHourlyUsdPerUnit),
     tokensPerMinutePerUnit: whole('tokensPerMinutePerUnit', 1),
-    weights: {
+    weights: weighAll({
       prompt: ONE_TOKEN,
       prompt_cached: weight('cachedWeight', terms.cachedWeight),
-      // What is neither cached nor written counts by its side: no weights of these are published.
-      prompt_audio: ONE_TOKEN,
-      prompt_image: ONE_TOKEN,
-      prompt_cached_audio: weight('cachedWeight', terms.cachedWeight),
-      prompt_cache_write_5m: ONE_TOKEN,
-      prompt_cache_write_1h: ONE_TOKEN,
       completion: weight('completionWeight', terms.completionWeight),
-      completion_audio: weight('completionWeight', terms.completionWeight),
-      completion_image: weight('completionWeight', terms.completionWeight),
-    },
+    }),
     idlePolicy: terms.idlePolicy,
+  };
+}
+
+/**
+ * Weights of all token types. Audio and images weigh what text does on their side, and what is written to the cache what is
+ * not cached: no other weights are published. They divide a price that is paid anyway.
+ */
+export function weighAll(
+  weights: Pick<TokenBuckets, 'prompt' | 'prompt_cached' | 'completion'>,
+): TokenBuckets {
+  const { prompt, prompt_cached, completion } = weights;
+  return {
+    prompt,
+    prompt_cached,
+    prompt_audio: prompt,
+    prompt_image: prompt,
+    prompt_cached_audio: prompt_cached,
+    prompt_cache_write_5m: prompt,
+    prompt_cache_write_1h: prompt,
+    completion,
+    completion_audio: completion,
+    completion_image: completion,
   };
 }
 

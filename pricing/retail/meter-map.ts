@@ -1,4 +1,4 @@
-import { DEPLOYMENT_TYPES, PRICE_KINDS, type PriceRow } from '../prices/rows.ts';
+import { DEPLOYMENT_TYPES, normalizePriceKind, PRICE_KINDS, type PriceRow } from '../prices/rows.ts';
 import { modelKey } from '../usage/names.ts';
 
 /** The price that a meter of the retail list is. */
@@ -29,8 +29,12 @@ export function readMeterRow(data: unknown, where: string): RetailMeterRow {
     if (typeof value !== 'string') throw new RangeError(`${where}: ${field} is missing or no text`);
     return value.trim();
   };
-  const oneOf = <Value extends string>(field: string, values: readonly Value[]): Value => {
-    const found = values.find((value) => value === text(field));
+  const oneOf = <Value extends string>(
+    field: string,
+    values: readonly Value[],
+    normalize = (written: string) => written,
+  ): Value => {
+    const found = values.find((value) => value === normalize(text(field)));
     if (found === undefined) throw new RangeError(`${where}: ${field} must be one of ${values.join(', ')}`);
     return found;
   };
@@ -48,7 +52,7 @@ export function readMeterRow(data: unknown, where: string): RetailMeterRow {
     model,
     deploymentType: oneOf('deploymentType', DEPLOYMENT_TYPES),
     region,
-    tokenType: oneOf('tokenType', PRICE_KINDS),
+    tokenType: oneOf('tokenType', PRICE_KINDS, normalizePriceKind),
     note: text('note', ''),
   };
 }

@@ -3,11 +3,12 @@ import type { Plan } from '../plans/plan.ts';
 import { unitAmountOf } from '../plans/price.ts';
 import { planRatesAt } from '../plans/rates.ts';
 import { findPrice, resolveModel } from '../prices/lookup.ts';
-import type { PriceBook } from '../prices/price-book.ts';
+import type { PriceBook, PriceQuery } from '../prices/price-book.ts';
 import { rateUsage } from '../rating/rate-usage.ts';
 import { findSellRate, type RateKey, type SellRate } from '../rating/sell-rates.ts';
 import { modelKey, nameKey } from '../usage/names.ts';
 import type { TokenType } from '../usage/tokens.ts';
+import { hasUntoldWrites, untoldReason } from '../usage/untold.ts';
 
 /** What could be otherwise. Everything left empty is as it is. */
 export interface Scenario {
@@ -48,6 +49,8 @@ export interface ScenarioKind {
   feature: string;
   deployment: string;
   tokenType: TokenType;
+  /** Token types of which the source did not tell how many there are; of models with prices for them. */
+  untold: readonly TokenType[];
   /** Paid by capacity: its cost comes with the customer. */
   isProvisioned: boolean;
 }
@@ -186,7 +189,7 @@ export class PreparedScenario {
   }
 
   #lookUp(kind: ScenarioKind): PreparedKind {
-    const { feature, tokenType, at, deployment } = kind;
+    const { feature, tokenType, at, deployment, untold } = kind;
     const { withoutFeatures, modelSwaps, costPrices } = this.#scenario;
     const named = { model: kind.model, deployment, at };
     const canonical = resolveModel(this.#book, named)?.model ?? modelKey(kind.model);
@@ -195,18 +198,19 @@ export class PreparedScenario {
     const planModel = swap === undefined ? canonical : this.#canonical(swap.to);
     const own = findPrice(this.#book, named, tokenType);
     // Another model runs as this one did; the deployment's own rule would say this model again.
-    const found =
+    const served: PriceQuery =
       swap === undefined
-        ? own
-        : findPrice(
-            this.#book,
-            {
-              model: swap.to,
-              at,
-              ...(own.found ? { deploymentType: own.row.deploymentType, region: own.row.region } : {}),
-            },
-            tokenType,
-          );
+        ? named
+        : {
+            model: swap.to,
+            at,
+            ...(own.found ? { deploymentType: own.row.deploymentType, region: own.row.region } : {}),
+          };
+    const found = swap === undefined ? own : findPrice(this.#book, served, tokenType);
+    const isPriced = (part: TokenType) => findPrice(this.#book, served, part).found;
+    const isUntold =
+      untoldReason(untold, tokenType, isPriced) !== null ||
+      (tokenType === 'prompt' && hasUntoldWrites(untold, isPriced));
     const override = costPrices.find(
       (price) => this.#canonical(price.model) === planModel && price.tokenType === tokenType,
     );
@@ -218,7 +222,7 @@ export class PreparedScenario {
       picoUsdPerToken:
         override !== undefined
           ? parseDecimal(override.usdPerMillion, PICO_DIGITS - 6)
-          : found.found
+          : found.found && !isUntold
             ? found.picoUsdPerToken
             : null,
     };

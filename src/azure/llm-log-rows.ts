@@ -1,4 +1,4 @@
-import { byDimension, FIGURES } from '../../pricing/usage/shape.ts';
+import { byDimension, FIGURES, SOURCE_FIGURES } from '../../pricing/usage/shape.ts';
 import type { DimensionNames } from './kql.ts';
 import type { LogRequest, LogRow } from './log-request.ts';
 import type { RequestFacts, SourceRow } from './source.ts';
@@ -9,6 +9,11 @@ const METRICS = [
   ['completion', FIGURES.completion.metricNames[0]],
   ['total', FIGURES.total.metricNames[0]],
 ] as const;
+/** What a log row has no column for, and a trace of the answer's usage may tell: under the names that events have. */
+const TRACED = SOURCE_FIGURES.filter((name) => name !== 'prompt' && name !== 'completion').flatMap((name) => {
+  const [metricName] = FIGURES[name].metricNames;
+  return metricName === undefined ? [] : [{ field: FIGURES[name].eventField, metricName }];
+});
 type Counts = Record<(typeof METRICS)[number][0], number>;
 
 export interface RequestRowOptions {
@@ -58,6 +63,8 @@ export function describeRequest(request: LogRequest, options: RequestRowOptions)
       rows.push(row(log, id, name, counts[count] - largest[count], raiseCount === 0 ? 1 : 0));
       largest[count] = counts[count];
     }
+    if (raiseCount === 0)
+      rows.push(...tracedParts(request).map((part) => row(log, id, part.metricName, part.sum, 1)));
     raiseCount += 1;
   }
   if (rows.length > 0) return rows;
@@ -65,6 +72,15 @@ export function describeRequest(request: LogRequest, options: RequestRowOptions)
   if (failed && !options.keepFailed) return [];
   const fault = failed ? 'request_failed' : 'no_token_count';
   return [{ ...row(first, correlationId, FIGURES.total.metricNames[0], 0, 1), fault }];
+}
+
+/** Parts that the trace tells, none of them too; what it does not tell has no row. */
+function tracedParts({ gateway }: LogRequest): { metricName: string; sum: string }[] {
+  const metadata = gateway?.metadata ?? {};
+  return TRACED.flatMap(({ field, metricName }) => {
+    const sum = metadata[field] ?? '';
+    return sum === '' ? [] : [{ metricName, sum }];
+  });
 }
 
 function describeCaller(request: LogRequest, first: LogRow, names: DimensionNames) {

@@ -101,7 +101,10 @@ function readGatewayEntry(cells: readonly unknown[], traceSource: string): Gatew
   };
 }
 
-/** `TraceRecords` is a list of `{source, message, metadata}`; other policies write into it as well. */
+/**
+ * `TraceRecords` is a list of `{source, message, metadata}`; other policies write into it as well. Ours may write twice: who
+ * calls, and later what the model's answer says of its usage. The first word on anything counts.
+ */
 function readMetadata(text: string, traceSource: string): Record<string, string> | null {
   let records: unknown;
   try {
@@ -110,12 +113,12 @@ function readMetadata(text: string, traceSource: string): Record<string, string>
     return null;
   }
   if (!Array.isArray(records)) return null;
-  for (const record of records as { source?: unknown; metadata?: unknown }[]) {
-    if (record?.source !== traceSource || typeof record.metadata !== 'object') continue;
-    const entries = Object.entries(record.metadata ?? {});
-    return Object.fromEntries(entries.map(([name, value]) => [name, readText(value)]));
-  }
-  return null;
+  const found = (records as { source?: unknown; metadata?: unknown }[]).flatMap((record) =>
+    record?.source === traceSource && typeof record.metadata === 'object' ? [record.metadata ?? {}] : [],
+  );
+  if (found.length === 0) return null;
+  const entries = found.reverse().flatMap((metadata) => Object.entries(metadata));
+  return Object.fromEntries(entries.map(([name, value]) => [name, readText(value)]));
 }
 
 function unreadable(correlationId: string): UpstreamError {

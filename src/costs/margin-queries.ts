@@ -5,6 +5,7 @@ import type { TimeWindow } from '../platform/clock.ts';
 import type { LedgerDatabase } from '../platform/database/database.ts';
 import { countedColumn } from '../usage/name-keys.ts';
 import { CUSTOMER_OF_COST } from './customers.ts';
+import { UNTOLD_WRITES } from './queries.ts';
 
 /** Usage of one customer in one calendar month, with its cost as it is rated. */
 export interface MarginUsage extends MarginEntry {
@@ -43,10 +44,12 @@ export async function readMarginUsage(
     tokens: bigint;
     known: string;
     unknown: bigint;
+    is_partial: boolean;
   }>`
     select customer_id, date_trunc('month', day::timestamp) at time zone 'UTC' as month, ${countedColumn('model')} as model, feature, token_type,
       sum(token_count)::bigint as tokens, coalesce(sum(cost_pico_usd), 0)::text as known,
-      coalesce(sum(token_count) filter (where cost_pico_usd is null), 0)::bigint as unknown
+      coalesce(sum(token_count) filter (where cost_pico_usd is null), 0)::bigint as unknown,
+      coalesce(bool_or(${UNTOLD_WRITES} is not null), false) as is_partial
     from daily_costs
     where kind <> 'idle' and day >= ${from}::date and day < ${until}::date
       and customer_id = any(${customerIds}::text[])
@@ -61,6 +64,7 @@ export async function readMarginUsage(
     tokenCount: row.tokens,
     knownCostPicoUsd: BigInt(row.known),
     unknownCostTokenCount: row.unknown,
+    isCostPartial: row.is_partial,
   }));
 }
 
@@ -95,7 +99,8 @@ export async function readFeatureUserCosts(
     with unit as materialized (
       select day, coalesce(customer_id, '') as customer_id, ${countedColumn('model')} as model, feature,
         ${countedColumn('deployment')} as deployment, token_type,
-        sum(cost_pico_usd) / nullif(sum(token_count), 0) as pico_per_token, bool_or(cost_pico_usd is null) as is_unknown
+        sum(cost_pico_usd) / nullif(sum(token_count), 0) as pico_per_token,
+        bool_or(cost_pico_usd is null or ${UNTOLD_WRITES} is not null) as is_unknown
       from daily_costs
       where kind <> 'idle' and day >= ${from}::date and day < ${until}::date
       group by 1, 2, 3, 4, 5, 6),

@@ -181,7 +181,7 @@ function showFigures(sums: MarginSums, currency: string) {
   const known = (amount: string) => ({ amount, reason: null });
   const unknown = (reason: string) => ({ amount: null, reason });
   const hasRevenue = sums.unratedTokenCount === 0n;
-  const hasCost = sums.unknownCostTokenCount === 0n;
+  const hasCost = sums.unknownCostTokenCount === 0n && !sums.isCostPartial;
   // A dollar has 100 cents: pico-USD times 100 is pico-cents.
   const margin = () => showPico(sums.ratedRevenuePicoMinor - sums.knownCostPicoUsd * 100n);
   return {
@@ -189,7 +189,9 @@ function showFigures(sums: MarginSums, currency: string) {
     tokenCount: String(sums.tokenCount),
     revenue: hasRevenue ? known(showPico(sums.ratedRevenuePicoMinor)) : unknown('no_sell_rate'),
     unratedTokenCount: String(sums.unratedTokenCount),
-    cost: hasCost ? known(formatPico(sums.knownCostPicoUsd)) : unknown('no_known_cost'),
+    cost: hasCost
+      ? known(formatPico(sums.knownCostPicoUsd))
+      : unknown(sums.unknownCostTokenCount > 0n ? 'no_known_cost' : 'cache_writes_not_told'),
     knownCost: formatPico(sums.knownCostPicoUsd),
     unknownCostTokenCount: String(sums.unknownCostTokenCount),
     margin: !hasRevenue

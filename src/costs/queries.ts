@@ -43,6 +43,10 @@ export interface CostRow extends CostTotals {
   dimensions: Partial<Record<CostDimension, string>>;
 }
 
+/** Of a daily cost: `cache_writes_not_told` where it is that of known tokens beside others that nobody counted. */
+export const UNTOLD_WRITES = sql<string | null>`case when 'cache_writes_not_told' = any(price_notes)
+  then 'cache_writes_not_told' end`;
+
 const COLUMNS: Record<CostDimension, RawBuilder<string>> = {
   day: sql<string>`day::text`,
   customer: sql<string>`coalesce(customer_id, '')`,
@@ -69,7 +73,7 @@ export async function queryCosts(database: LedgerDatabase, query: CostQuery): Pr
       : sql`(${sql.join(keys)}) > (${sql.join(query.after.map((value) => sql`${value} collate "C"`))})`;
   const result = await sql<RawTotals & { dimensions: string[] }>`
     with parts as (
-      select ${dimensions} as dimensions, kind, reason, sum(token_count) as tokens, sum(cost_pico_usd) as cost
+      select ${dimensions} as dimensions, kind, ${REASON} as reason, sum(token_count) as tokens, sum(cost_pico_usd) as cost
       from daily_costs where kind <> 'idle' and ${filterOf(query)} and ${after}
       group by 1, 2, 3)
     select dimensions, ${TOTALS} from parts group by dimensions
@@ -83,18 +87,22 @@ export async function queryCosts(database: LedgerDatabase, query: CostQuery): Pr
   }));
 }
 
+/** Why cost is unknown; also where all that is known has its cost, and what was written to the cache nobody told. */
+const REASON = sql<string | null>`coalesce(reason, ${UNTOLD_WRITES})`;
+
+/** Tokens with a cost are not unknown: beside them were others that nobody counted. */
 const TOTALS = sql`
   sum(tokens)::text as tokens,
   coalesce(sum(cost) filter (where kind = 'tokens'), 0)::text as token_cost,
   coalesce(sum(cost) filter (where kind = 'provisioned'), 0)::text as provisioned_cost,
-  jsonb_agg(jsonb_build_object('reason', reason, 'tokens', tokens::text) order by reason)
-    filter (where reason is not null) as unknown`;
+  jsonb_agg(jsonb_build_object('reason', reason, 'tokens', case when cost is null then tokens else 0 end::text)
+    order by reason) filter (where reason is not null) as unknown`;
 
 /** The sums of everything that the query means, on whatever page. */
 export async function readCostTotals(database: LedgerDatabase, query: CostFilter): Promise<CostTotals> {
   const result = await sql<RawTotals>`
     with parts as (
-      select kind, reason, sum(token_count) as tokens, sum(cost_pico_usd) as cost
+      select kind, ${REASON} as reason, sum(token_count) as tokens, sum(cost_pico_usd) as cost
       from daily_costs where kind <> 'idle' and ${filterOf(query)} group by 1, 2)
     select ${TOTALS} from parts`.execute(database);
   const [row] = result.rows;

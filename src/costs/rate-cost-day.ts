@@ -1,8 +1,9 @@
 import type { PriceBook } from '../../pricing/prices/price-book.ts';
-import { priceSegments } from '../../pricing/prices/segments.ts';
+import { modelsPricedByPart, priceSegments } from '../../pricing/prices/segments.ts';
 import { floorToHour } from '../platform/clock.ts';
 import { writeAudit } from '../platform/database/audit.ts';
 import type { LedgerDatabase } from '../platform/database/database.ts';
+import { readUntoldHours } from '../usage/collection/measured-figures.ts';
 import {
   type DayTotals,
   lockCostDay,
@@ -31,7 +32,9 @@ export async function rateCostDay(
     // Read before the usage is: what is added meanwhile changes the note, which then stays.
     const due = await readDueDay(transaction, day);
     if (due === null) return null;
-    const segments = priceSegments(book, await readPricedKinds(transaction, window), window);
+    const kinds = await readPricedKinds(transaction, window);
+    const untold = await readUntoldHours(transaction, window, modelsPricedByPart(book, kinds, window));
+    const segments = priceSegments(book, kinds, window, untold);
     const purchases = await readPurchases(transaction, window);
     const { provisioned, allocated } = await allocatePurchases(
       transaction,

@@ -46,9 +46,10 @@ const totalsFields = {
   knownCost: AmountSchema.openapi({ description: 'USD.' }),
   tokenCost: AmountSchema.openapi({ description: 'Of knownCost: priced by the token.' }),
   provisionedCost: AmountSchema.openapi({ description: 'Of knownCost: shares of bought capacity.' }),
-  unknown: z
-    .array(z.object({ reason: z.string(), tokenCount: TokenCountSchema }))
-    .openapi({ description: 'Tokens without a known cost.' }),
+  unknown: z.array(z.object({ reason: z.string(), tokenCount: TokenCountSchema })).openapi({
+    description:
+      'Tokens without a known cost. audio_not_told, image_not_told: they have a price of their own, and the source did not say how many there are. cache_writes_not_told, with no tokens: nobody counted what was written to the cache, and knownCost is without it.',
+  }),
 };
 
 const CostRowSchema = z

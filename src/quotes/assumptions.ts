@@ -4,6 +4,7 @@ import type { QuoteGround } from '../../pricing/quotes/ground.ts';
 import type { Quote } from '../../pricing/quotes/quote.ts';
 import { MONTH_DAYS } from '../../pricing/quotes/range.ts';
 import { WEIGHT_DIGITS } from '../../pricing/rating/provisioned.ts';
+import { TELLABLE_PARTS, type UntoldReason } from '../../pricing/usage/untold.ts';
 
 /** What a quote rests on, in sentences for our own people: it may name other customers. */
 export function writeAssumptions(quote: Quote, ground: QuoteGround): string[] {
@@ -21,6 +22,7 @@ export function writeAssumptions(quote: Quote, ground: QuoteGround): string[] {
     describePrices(ground),
     ...(ground.rangeReason === null ? describeRange(ground) : []),
     ...describeNotes(quote),
+    ...describeUntold(quote, ground),
     'Taxes, discounts and fees beside the usage are not in it.',
   ];
 }
@@ -109,3 +111,34 @@ function describeNotes({ lines }: Quote): string[] {
       `${note.replaceAll('_', ' ').replace(/^./, (first) => first.toUpperCase())}: ${[...models].join(', ')}.`,
   );
 }
+
+/** What of each model's tokens nobody said, where it has a price of its own; and how to say it. */
+function describeUntold(
+  { lines, totals, before }: Quote,
+  { groups, existing, usageBasis }: QuoteGround,
+): string[] {
+  const usage = [...groups.flatMap((group) => group.usage), ...existing].filter(
+    ({ untold }) => untold !== undefined,
+  );
+  if (usage.length === 0) return [];
+  const untold = new Set(usage.flatMap((entry) => entry.untold ?? []));
+  return (Object.keys(UNTOLD_WORDS) as UntoldReason[]).flatMap((reason) => {
+    const isTotal = [totals.cost, before.cost].some((cost) => cost.reason === reason);
+    const ofLines = lines.filter(({ cost }) => cost.reason === reason).map(({ model }) => model);
+    const models = new Set(ofLines.length > 0 || !isTotal ? ofLines : usage.map(({ model }) => model));
+    if (models.size === 0) return [];
+    const { who, what } = UNTOLD_WORDS[reason];
+    const names = TELLABLE_PARTS.filter((part) => part.reason === reason && untold.has(part.tokenType));
+    const way =
+      usageBasis.kind === 'given'
+        ? ` Say ${names.map(({ property }) => property).join(', ')}: 0 where there are none.`
+        : '';
+    return [`How many tokens of ${[...models].join(', ')} are ${who} was not said: ${what}.${way}`];
+  });
+}
+
+const UNTOLD_WORDS: Record<UntoldReason, { who: string; what: string }> = {
+  audio_not_told: { who: 'audio', what: 'what they cost is unknown' },
+  image_not_told: { who: 'images', what: 'what they cost is unknown' },
+  cache_writes_not_told: { who: 'written to the cache', what: 'the cost is known without them, in part' },
+};

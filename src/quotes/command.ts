@@ -1,10 +1,17 @@
 import type { Command } from 'commander';
+import { TELLABLE_PARTS } from '../../pricing/usage/untold.ts';
 import { ValidationError } from '../platform/errors.ts';
 import type { CommandFrame } from '../platform/terminal/frame.ts';
 import { print } from '../platform/terminal/output.ts';
 import { quoteToCsv } from './csv.ts';
 import type { QuoteBody } from './schemas.ts';
 import { renderQuote } from './text.ts';
+
+/** Parts of a prompt or completion by their token types, and the fields of a request that hold them. */
+const FIELD_OF_PART = new Map<string, string>(
+  TELLABLE_PARTS.map(({ tokenType, property }) => [tokenType, property]),
+);
+const PART_NAMES = [...FIELD_OF_PART.keys()];
 
 interface QuoteOptions {
   usage?: string[];
@@ -37,7 +44,7 @@ export function addQuoteCommand(program: Command, frame: CommandFrame): void {
     .description('what would this usage cost us, and bring us?')
     .option(
       '--usage <tokens...>',
-      'model:prompt:completion[:cached], one or more; cached is a part of prompt',
+      'model:prompt:completion[:cached][:part=count...], one or more; parts are of prompt or completion',
     )
     .option('--like <customer>', "instead: this customer's settled usage of the last 30 days")
     .option('--period <month>', 'of this calendar month instead, e.g. 2026-10')
@@ -68,7 +75,11 @@ export function addQuoteCommand(program: Command, frame: CommandFrame): void {
       `
 Every quote is stored; the API gives it again at /v1/quotes/{id}.
 
+Parts are ${PART_NAMES.join(', ')}.
+A model with a price for one of them has a cost once you say how many there are, 0 if none.
+
   tallystick quote --usage gpt-4o:1000000:200000 gpt-4o-mini:5000000:900000:1000000
+  tallystick quote --usage gpt-4o-audio-preview:600:900:prompt_audio=500:completion_audio=800
   tallystick quote --like northwind --scale 1.5 --plan standard --margin 35
   tallystick quote --users chat:200 --swap gpt-4o:gpt-4.1 --customer northwind --mode merge`,
     )
@@ -122,13 +133,15 @@ function defined(fields: Record<string, unknown>): Record<string, unknown> {
   return Object.fromEntries(Object.entries(fields).filter(([, value]) => value !== undefined));
 }
 
-/** `model:prompt:completion[:cached]`; a model name may not hold a colon. */
+/** `model:prompt:completion[:cached][:part=count...]`; a model name may not hold a colon. */
 function readUsage(text: string): object {
-  const [model, promptTokenCount, completionTokenCount, cachedPromptTokenCount, ...rest] = text.split(':');
-  if (!model || promptTokenCount === undefined || completionTokenCount === undefined || rest.length > 0) {
+  const [model, promptTokenCount, completionTokenCount, ...rest] = text.split(':');
+  const parts = rest.filter((word) => word.includes('='));
+  const [cachedPromptTokenCount, ...more] = rest.filter((word) => !word.includes('='));
+  if (!model || promptTokenCount === undefined || completionTokenCount === undefined || more.length > 0) {
     throw new ValidationError(
       '--usage',
-      `"${text}" is not model:prompt:completion[:cached]`,
+      `"${text}" is not model:prompt:completion[:cached][:part=count...]`,
       'Write gpt-4o:1000000:200000.',
     );
   }
@@ -137,7 +150,21 @@ function readUsage(text: string): object {
     promptTokenCount,
     completionTokenCount,
     ...(cachedPromptTokenCount ? { cachedPromptTokenCount } : {}),
+    ...Object.fromEntries(parts.map(readPart)),
   };
+}
+
+function readPart(text: string): [string, string] {
+  const [name = '', count = '', ...rest] = text.split('=');
+  const field = FIELD_OF_PART.get(name);
+  if (field === undefined || count === '' || rest.length > 0) {
+    throw new ValidationError(
+      '--usage',
+      `"${text}" is no part of a prompt or completion`,
+      `Write prompt_audio=500; parts are ${PART_NAMES.join(', ')}.`,
+    );
+  }
+  return [field, count];
 }
 
 /** `feature:count`; the last colon divides, because a feature's name may hold others. */

@@ -4,8 +4,10 @@ import type {
   ObservedUsers,
   QuoteFacts,
   QuoteQuestion,
+  UntoldUsage,
 } from '../../pricing/quotes/question.ts';
 import { instantOf, usualCurrencyOf } from '../../pricing/quotes/terms.ts';
+import { arePartsPriced } from '../../pricing/quotes/untold.ts';
 import { OBSERVED_DAYS } from '../../pricing/quotes/users.ts';
 import { modelKey } from '../../pricing/usage/names.ts';
 import { getCustomer } from '../catalog/customers.ts';
@@ -21,6 +23,7 @@ import { addMs, DAY_MS, floorToHour, readMonth, type TimeWindow } from '../platf
 import type { LedgerDatabase } from '../platform/database/database.ts';
 import { type LedgerSnapshot, readSnapshot } from '../platform/database/snapshot.ts';
 import { TallystickError, ValidationError } from '../platform/errors.ts';
+import { readUntoldHours } from '../usage/collection/measured-figures.ts';
 import { readCompleteness } from '../usage/hours/queries.ts';
 import { readQuoteBasis } from './book.ts';
 import { readQuoteCapacities } from './capacities.ts';
@@ -59,7 +62,7 @@ export async function readQuoteFacts(
     if (!isThroughputBought && !isUnsold) {
       const rates = usualRates.map(toQuotedRate);
       const nothing = { customer: null, plan: null, soldIn: [], like: null, users: null, existing: null };
-      return { now, at, priceBook, rates, ...nothing, capacities: undefined, averages: null };
+      return { now, at, priceBook, rates, ...nothing, untold: [], capacities: undefined, averages: null };
     }
   }
   return await readSnapshot(database, (snapshot) => gatherQuoteFacts(snapshot, question, now));
@@ -91,6 +94,7 @@ export async function gatherQuoteFacts(
   const existing = await readExisting(snapshot, question, now);
   const capacities =
     isThroughputBought || at > now ? await readQuoteCapacities(snapshot, { at, now, priceBook }) : undefined;
+  const untold = await readUntold(snapshot, question, { priceBook, like, users, existing });
   const models = [
     ...(question.usage ?? []).map(({ model }) => modelNameIn(priceBook, model)),
     ...(question.adjustments?.modelSwaps ?? []).map(({ to }) => modelKey(to)),
@@ -109,9 +113,47 @@ export async function gatherQuoteFacts(
     like,
     users,
     existing,
+    untold,
     capacities,
     averages,
   };
+}
+
+/**
+ * What the source did not tell of the usage that was read; of a model of which some hours did not tell, nothing is said
+ * of the others either.
+ */
+async function readUntold(
+  snapshot: LedgerSnapshot,
+  { adjustments }: QuoteQuestion,
+  { priceBook, like, users, existing }: Pick<QuoteFacts, 'priceBook' | 'like' | 'users' | 'existing'>,
+): Promise<QuoteFacts['untold']> {
+  const read = [
+    ...(like === null ? [] : [{ window: like.window, rows: like.rows }]),
+    ...(users === null
+      ? []
+      : [{ window: users.window, rows: users.features.flatMap(({ users }) => users.flat()) }]),
+    ...(existing === null
+      ? []
+      : [{ window: { ...existing.period, start: floorToHour(existing.period.start) }, rows: existing.rows }]),
+  ];
+  const swappedTo = (adjustments?.modelSwaps ?? []).map(({ to }) => to);
+  const untold: UntoldUsage[] = [];
+  for (const { window, rows } of read) {
+    const models = [...new Set(rows.map(({ model }) => model))];
+    const concerned = arePartsPriced(priceBook, swappedTo)
+      ? models
+      : models.filter((model) => arePartsPriced(priceBook, [model]));
+    untold.push(...(await readUntoldHours(snapshot, window, concerned)));
+  }
+  const byDeployment = Map.groupBy(untold, ({ model, deployment }) => JSON.stringify([model, deployment]));
+  return [...byDeployment.values()].flatMap((hours) =>
+    hours.slice(0, 1).map(({ model, deployment }) => ({
+      model,
+      deployment,
+      untold: [...new Set(hours.flatMap((hour) => hour.untold))],
+    })),
+  );
 }
 
 async function readCustomer(

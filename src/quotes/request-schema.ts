@@ -2,6 +2,9 @@ import { z } from '@hono/zod-openapi';
 import { DEPLOYMENT_TYPES } from '../../pricing/prices/rows.ts';
 import { QUOTE_MODES } from '../../pricing/quotes/quote.ts';
 import { modelKey } from '../../pricing/usage/names.ts';
+import { FIGURES, TYPED_FIGURES, type TypedFigure } from '../../pricing/usage/shape.ts';
+import { findDisagreement, type SourceTokenCounts } from '../../pricing/usage/tokens.ts';
+import { TELLABLE_PARTS, type ToldParts } from '../../pricing/usage/untold.ts';
 import { CurrencySchema, IdentifierSchema, textSchema } from '../platform/http/schemas.ts';
 
 /** 10^15 tokens: beyond what any month holds, and within what a JSON number carries exactly. */
@@ -45,6 +48,23 @@ const regionInput = z
   .string()
   .regex(/^[a-z0-9-]{2,40}$/, { error: 'must be an Azure region such as swedencentral' });
 
+const part = (description: string) => countInput.optional().openapi({ description });
+
+/** Parts of prompt and completion with a price of their own; left out is not said, and not none. */
+const partFields = {
+  audioPromptTokenCount: part(
+    'Audio of the prompt, a part of promptTokenCount. Left out: not said, and the cost of a model that has a price for audio is unknown; 0: there is none.',
+  ),
+  cachedAudioPromptTokenCount: part('A part of audioPromptTokenCount, and of cachedPromptTokenCount.'),
+  imagePromptTokenCount: part('Images of the prompt, where the model has a price for them.'),
+  cacheWrite5mTokenCount: part(
+    'Written to the cache for five minutes, a part of promptTokenCount. Left out: not said, and the cost of a model that has a price for it is known in part.',
+  ),
+  cacheWrite1hTokenCount: part('Written to the cache for an hour; the same.'),
+  audioCompletionTokenCount: part('Audio of the completion, a part of completionTokenCount.'),
+  imageCompletionTokenCount: part('Images of the completion, where the model has a price for them.'),
+} satisfies Record<keyof ToldParts, ReturnType<typeof part>>;
+
 const UsageInputSchema = z
   .strictObject({
     model: modelInput,
@@ -57,10 +77,13 @@ const UsageInputSchema = z
       description: 'How Azure runs the deployment; global unless said.',
     }),
     region: regionInput.optional(),
-    promptTokenCount: countInput.openapi({ description: 'As the source counts: cached ones included.' }),
+    promptTokenCount: countInput.openapi({
+      description: 'All tokens of the prompt: cached ones, audio, images and cache writes included.',
+    }),
     cachedPromptTokenCount: countInput.optional(),
     cachedShare: shareInput.optional().openapi({ description: 'Instead of cachedPromptTokenCount.' }),
-    completionTokenCount: countInput.openapi({ description: 'Reasoning included.' }),
+    completionTokenCount: countInput.openapi({ description: 'Reasoning, audio and images included.' }),
+    ...partFields,
     requestCount: wholeNumber('requests', MAX_TOKEN_COUNT)
       .optional()
       .openapi({ description: 'For costs and prices of one request; tokens are what is priced.' }),
@@ -72,7 +95,30 @@ const UsageInputSchema = z
   .refine((usage) => usage.cachedPromptTokenCount === undefined || usage.cachedShare === undefined, {
     path: ['cachedShare'],
     error: 'must not stand beside cachedPromptTokenCount',
+  })
+  .superRefine((usage, context) => {
+    // What is no count is said already, and is not to be calculated with.
+    if (context.issues.length > 0) return;
+    const issue = (field: string, message: string) =>
+      context.addIssue({ code: 'custom', path: [field], message });
+    const parts = TELLABLE_PARTS.filter(({ property }) => (usage[property] ?? 0n) > 0n);
+    if (usage.cachedShare !== undefined && parts.some(({ root }) => root === 'prompt')) {
+      issue('cachedShare', 'must not stand beside parts of the prompt: say cachedPromptTokenCount');
+      return;
+    }
+    const disagreement = parts.length === 0 ? null : findDisagreement(figuresOf(usage));
+    if (disagreement === null) return;
+    const { whole } = disagreement;
+    const named = parts.filter(({ root }) => root === whole).map(({ property }) => property);
+    issue(FIGURES[whole].property, `holds less than its parts: ${named.join(', ')}`);
   });
+
+function figuresOf(usage: ToldParts & { promptTokenCount: bigint; completionTokenCount: bigint }) {
+  const counts: { [Property in keyof SourceTokenCounts]?: bigint | undefined } = usage;
+  const figures = {} as Record<TypedFigure, bigint>;
+  for (const name of TYPED_FIGURES) figures[name] = counts[FIGURES[name].property] ?? 0n;
+  return figures;
+}
 
 const LikeCustomerSchema = z.strictObject({
   customerId: IdentifierSchema,

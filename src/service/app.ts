@@ -19,6 +19,7 @@ import { addReferencePage } from '../platform/http/reference-page.ts';
 import { requestIds } from '../platform/http/request-id.ts';
 import type { PreviewCache } from '../previews/dependencies.ts';
 import { addInvoicePreviewRoutes } from '../previews/routes.ts';
+import { readPriceBook } from '../prices/book.ts';
 import { addDeploymentRoutes } from '../prices/deployment-routes.ts';
 import { addPriceFileRoutes } from '../prices/file-routes.ts';
 import { addPriceRoutes } from '../prices/routes.ts';
@@ -105,7 +106,7 @@ export function createApp(dependencies: AppDependencies): Api {
   addCreditProposalRoutes(app, dependencies);
   addRescanRoutes(app, dependencies);
   addMetricsRoute(app, dependencies);
-  addCoverageRoutes(app, dependencies);
+  addCoverageRoutes(app, dependencies, readPriceBook);
   addDriftRoutes(app, dependencies);
   addReconciliationRoutes(app, dependencies);
   addHealthRoutes(app, dependencies);

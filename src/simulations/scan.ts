@@ -1,6 +1,6 @@
 import { sql } from 'kysely';
 import type { PriceBook } from '../../pricing/prices/price-book.ts';
-import { priceBreaks } from '../../pricing/prices/segments.ts';
+import { modelsPricedByPart, priceBreaks, type UntoldHours } from '../../pricing/prices/segments.ts';
 import type { ScenarioCustomer, ScenarioKind, ScenarioUsage } from '../../pricing/simulations/scenario.ts';
 import type { TokenType } from '../../pricing/usage/shape.ts';
 import { CUSTOMER_OF_COST } from '../costs/customers.ts';
@@ -8,6 +8,7 @@ import { readPurchases } from '../costs/provisioned/provisioned.ts';
 import { CustomerRateReader } from '../plans/customer-rates.ts';
 import type { TimeWindow } from '../platform/clock.ts';
 import type { LedgerTransaction } from '../platform/database/database.ts';
+import { readMeasuredModels, readUntoldHours } from '../usage/collection/measured-figures.ts';
 import { countedColumn } from '../usage/name-keys.ts';
 
 /** Rows of one answer, and customers whose rates are read together. Bound memory. */
@@ -27,6 +28,8 @@ interface ScanRow {
   feature: string;
   deployment: string;
   token_type: TokenType;
+  /** Which of the runs of untold hours, from 1; 0: none. */
+  untold_run: number;
   token_count: string;
 }
 
@@ -41,7 +44,9 @@ export async function* scanCustomers(
   book: PriceBook,
 ): AsyncGenerator<ScannedCustomer[]> {
   const segments = segmentsOf(window, book);
-  const kinds = new KindIndex(segments);
+  const measured = await readMeasuredModels(transaction, window);
+  const untold = await readUntoldHours(transaction, window, modelsPricedByPart(book, measured, window));
+  const kinds = new KindIndex(segments, untold);
   const rateReader = new CustomerRateReader();
   const bought = (await readPurchases(transaction, window)).filter(({ terms }) => terms.unitCount > 0);
   const isBought =
@@ -54,6 +59,17 @@ export async function* scanCustomers(
             as bought(deployment, starts_at, ends_at)
           where bought.deployment = ${countedColumn('deployment', 'usage')}
             and usage.window_start >= bought.starts_at and usage.window_start < bought.ends_at)`;
+  const untoldRun =
+    untold.length === 0
+      ? sql`0`
+      : sql`coalesce((
+          select run.number from unnest(${untold.map((hours) => hours.model)}::text[],
+            ${untold.map((hours) => hours.deployment)}::text[],
+            ${untold.map((hours) => hours.start.toISOString())}::timestamptz[],
+            ${untold.map((hours) => hours.end.toISOString())}::timestamptz[])
+            with ordinality as run(model, deployment, starts_at, ends_at, number)
+          where run.model = ${countedColumn('model', 'usage')} and run.deployment = ${countedColumn('deployment', 'usage')}
+            and usage.window_start >= run.starts_at and usage.window_start < run.ends_at), 0)::integer`;
   // The whole answer is wanted: without this a plan for its first rows would be chosen.
   await sql`set local cursor_tuple_fraction = 1.0`.execute(transaction);
   await sql`
@@ -62,11 +78,11 @@ export async function* scanCustomers(
       width_bucket(usage.window_start, ${segments.map(({ at }) => at.toISOString())}::timestamptz[]) - 1 as segment,
       ${isBought} as is_bought, ${countedColumn('model', 'usage')} as model, usage.feature,
       ${countedColumn('deployment', 'usage')} as deployment, usage.token_type,
-      sum(usage.delta_token_count)::text as token_count
+      ${untoldRun} as untold_run, sum(usage.delta_token_count)::text as token_count
     from hourly_usage as usage left join subjects on subjects.subject = usage.subject
     where usage.window_start >= ${window.start} and usage.window_start < ${window.end}
-    group by 1, 2, 3, 4, 5, 6, 7
-    order by 1, 2, 3, 4, 5, 6, 7`.execute(transaction);
+    group by 1, 2, 3, 4, 5, 6, 7, 8
+    order by 1, 2, 3, 4, 5, 6, 7, 8`.execute(transaction);
   let batch: { customerId: string | null; usage: ScenarioUsage[] }[] = [];
   const hydrate = async (found: typeof batch): Promise<ScannedCustomer[]> => {
     const ids = found.flatMap(({ customerId }) => (customerId === null ? [] : [customerId]));
@@ -122,20 +138,23 @@ function segmentsOf(window: TimeWindow, book: PriceBook): Segment[] {
 /** Gives equal kinds of usage one object and one number, so that prices are looked up once. */
 class KindIndex {
   readonly #segments: readonly Segment[];
+  readonly #untold: readonly UntoldHours[];
   readonly #byKey = new Map<string, ScenarioKind>();
 
-  constructor(segments: readonly Segment[]) {
+  constructor(segments: readonly Segment[], untold: readonly UntoldHours[]) {
     this.#segments = segments;
+    this.#untold = untold;
   }
 
   of(row: ScanRow): ScenarioKind {
     const { segment, model, feature, deployment, token_type: tokenType, is_bought: isProvisioned } = row;
-    const key = `${segment}\0${isProvisioned}\0${tokenType}\0${model}\0${feature}\0${deployment}`;
+    const untold = this.#untold[row.untold_run - 1]?.untold ?? [];
+    const key = [segment, isProvisioned, tokenType, model, feature, deployment, untold.join()].join('\0');
     const known = this.#byKey.get(key);
     if (known !== undefined) return known;
     const { at, monthStart } = this.#segments[segment] ?? { at: new Date(0), monthStart: new Date(0) };
     const index = this.#byKey.size;
-    const kind = { index, at, monthStart, model, feature, deployment, tokenType, isProvisioned };
+    const kind = { index, at, monthStart, model, feature, deployment, tokenType, untold, isProvisioned };
     this.#byKey.set(key, kind);
     return kind;
   }

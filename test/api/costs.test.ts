@@ -1,10 +1,12 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { rateUsage } from '../../jobs/rate-usage.ts';
+import { completePriceRow } from '../../pricing/prices/rows.ts';
 import type { MarginsBody } from '../../src/costs/margin-routes.ts';
 import type { PurchaseShown } from '../../src/costs/provisioned/routes.ts';
 import type { CostsBody } from '../../src/costs/routes.ts';
 import { createLogger } from '../../src/platform/log.ts';
 import { seedPriceBook } from '../../src/prices/book.ts';
+import { changePriceBook } from '../../src/prices/book-changes.ts';
 import { type ApiBench, createApiBench } from './setup.ts';
 import { insertCatalog, insertUsage } from './world.ts';
 
@@ -80,6 +82,74 @@ describe('GET /v1/costs', () => {
       { customerId: 'adatum', cost: '1.25', unknown: [] },
       { customerId: 'northwind', cost: null, knownCost: '3.50' },
     ]);
+  });
+
+  it('has no cost where nobody told what was written to the cache, and that of the known part', async () => {
+    const { database } = bench.ledger;
+    const rows = (
+      [
+        ['prompt', '3'],
+        ['prompt_cache_write_1h', '6'],
+        ['completion', '15'],
+      ] as const
+    ).map(([tokenType, amount]) => completePriceRow({ model: 'claude-x', tokenType, amount }));
+    await changePriceBook(database, {
+      change: { rows, supersede: false, addModels: true },
+      kind: 'add',
+      reason: 'Another maker.',
+      actor: 'test',
+      now: bench.clock.now(),
+    });
+    const usage = { hour: HOUR, model: 'claude-x', deployment: '' };
+    await insertUsage(database, [
+      { ...usage, tokens: 1_000_000n },
+      { ...usage, tokens: 100_000n, tokenType: 'completion' },
+      { hour: HOUR, tokens: 1_000_000n },
+    ]);
+    await database
+      .insertInto('measured_figures')
+      .values(
+        ['prompt', 'completion'].map((token_kind) => ({
+          window_start: new Date(HOUR),
+          model: 'claude-x',
+          deployment: '',
+          token_kind,
+          measurement_count: 1n,
+          token_count: 100n,
+        })),
+      )
+      .execute();
+    await rate();
+    const { totals, rows: models } = await ask<CostsBody>(`/v1/costs?${DAY}&groupBy=model`);
+    expect(totals).toMatchObject({
+      tokenCount: '2100000',
+      cost: null,
+      knownCost: '7.00',
+      unknown: [{ reason: 'cache_writes_not_told', tokenCount: '0' }],
+    });
+    expect(models).toMatchObject([
+      { model: 'claude-x', cost: null, knownCost: '4.50' },
+      { model: 'gpt-4o', cost: '2.50', unknown: [] },
+    ]);
+    const margins = await ask<MarginsBody>(`/v1/margins?${DAY}`);
+    expect(margins.features).toMatchObject([
+      { cost: { amount: null, reason: 'cache_writes_not_told' }, knownCost: '7.00' },
+    ]);
+    // Told, even that there was nothing, it is known.
+    await database
+      .insertInto('measured_figures')
+      .values({
+        window_start: new Date(HOUR),
+        model: 'claude-x',
+        deployment: '',
+        token_kind: 'cache_write_1h',
+        measurement_count: 1n,
+        token_count: 0n,
+      })
+      .execute();
+    await insertUsage(database, [{ hour: HOUR, tokens: 1n, feature: 'later' }]);
+    await rate();
+    expect((await ask<CostsBody>(`/v1/costs?${DAY}&groupBy=model`)).totals).toMatchObject({ unknown: [] });
   });
 
   it('gives the same in pages, and as CSV', async () => {

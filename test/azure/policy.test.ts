@@ -1,5 +1,7 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import { describe, expect, test } from 'vitest';
+import { FIGURES, SOURCE_FIGURES } from '../../pricing/usage/shape.ts';
+import { TELLABLE_PARTS } from '../../pricing/usage/untold.ts';
 import { loadConfig } from '../../src/platform/config.ts';
 import { flatten, parseXml, type XmlElement } from './xml.ts';
 
@@ -35,6 +37,15 @@ test('the reader refuses what is not well-formed', () => {
 test.each(FILES)('%s is well-formed XML', (name) => {
   const root = read(name)[0];
   expect(root?.name).toBe(name === 'policy.xml' ? 'policies' : 'fragment');
+});
+
+test('the trace of usage names its figures as usage events do', () => {
+  const fields = SOURCE_FIGURES.map((name) => FIGURES[name].eventField as string);
+  const named = read('tallystick-trace-usage.xml')
+    .filter(({ name }) => name === 'metadata')
+    .map(({ attributes }) => attributes.name ?? '');
+  expect(named.filter((name) => !fields.includes(name))).toEqual([]);
+  for (const { figure } of TELLABLE_PARTS) expect(named).toContain(FIGURES[figure].eventField);
 });
 
 describe.each(EMITTERS)('%s', (name) => {

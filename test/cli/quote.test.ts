@@ -19,10 +19,39 @@ it('names the deployment with each usage, and nothing that was not said', () => 
   });
 });
 
+it('says what of a usage is audio, images or written to the cache', () => {
+  const usage = [
+    'gpt-4o-audio-preview:600:900:prompt_audio=500:completion_audio=800',
+    'x:9:9:5:prompt_image=0',
+  ];
+  expect(readRequest({ usage })).toEqual({
+    usage: [
+      {
+        model: 'gpt-4o-audio-preview',
+        promptTokenCount: '600',
+        completionTokenCount: '900',
+        audioPromptTokenCount: '500',
+        audioCompletionTokenCount: '800',
+      },
+      {
+        model: 'x',
+        promptTokenCount: '9',
+        completionTokenCount: '9',
+        cachedPromptTokenCount: '5',
+        imagePromptTokenCount: '0',
+      },
+    ],
+  });
+});
+
 it.each([
   [{ like: 'northwind', deployment: 'ptu-1' }, '--deployment'],
   [{ usage: ['gpt-4o:1:1'], period: '2026-10' }, '--period'],
   [{ usage: ['gpt-4o:1'] }, '--usage'],
+  [{ usage: ['gpt-4o:1:1:1:1'] }, '--usage'],
+  [{ usage: ['gpt-4o:1:1:audio=1'] }, '--usage'],
+  [{ usage: ['gpt-4o:1:1:prompt_audio='] }, '--usage'],
+  [{ usage: ['gpt-4o:1:1:prompt_audio=1=2'] }, '--usage'],
   [{ users: [':5'] }, '--users'],
   [{ usage: ['gpt-4o:1:1'], swap: ['gpt-4o'] }, '--swap'],
 ])('refuses %j by the name of the option', (options, field) => {

@@ -108,6 +108,27 @@ describe('a markup', () => {
     ]);
   });
 
+  it('marks audio up on the price of audio, and sells none of it by a rate for text', () => {
+    const model = 'gpt-4o-audio-preview';
+    const markup = planOf(version(`      - { model: ${model}, tokenType: '*', markupPercent: 50 }`));
+    // 40 and 80 USD a million, and half on top
+    expect(unitAmount(markup, model, 'prompt_audio')).toBe('0.006');
+    expect(unitAmount(markup, model, 'completion_audio')).toBe('0.012');
+    expect(unitAmount(markup, model, 'prompt_image')).toBeNull();
+
+    const text = planOf(version(`      - { model: ${model}, tokenType: prompt, perMillion: 3.00 }`));
+    const { rates } = planRatesAt(text, AT, book);
+    const usage = (['prompt', 'prompt_audio'] as const).map((tokenType) => ({
+      model,
+      feature: '',
+      tokenType,
+      tokenCount: 500n,
+    }));
+    const { unrated, totals } = rateUsage(usage, rates);
+    expect(unrated).toMatchObject([{ usage: { tokenType: 'prompt_audio' }, reason: 'no_sell_rate' }]);
+    expect(totals).toMatchObject({ unratedTokenCount: 500n, amountMinor: null });
+  });
+
   it('is never below the cost, and equals it at 0 %', () => {
     fc.assert(
       fc.property(

@@ -41,7 +41,7 @@ const priceRow: fc.Arbitrary<PriceRow> = fc.record({
   model: fc.constantFrom('gpt-4o', 'o3', 'a b'),
   deploymentType: fc.constantFrom(...DEPLOYMENT_TYPES),
   region: fc.constantFrom('*', 'eu', 'swedencentral'),
-  tokenType: fc.constantFrom('prompt' as const, 'audio_prompt' as const),
+  tokenType: fc.constantFrom('prompt' as const, 'prompt_audio' as const),
   currency: fc.constant('usd'),
   amount: fc.oneof(fc.constant('retired'), fc.bigInt(1n, 10n ** 15n).map(String), fc.constant('0.000125')),
   unit: fc.constantFrom('token' as const, 'million_tokens' as const),
@@ -95,6 +95,20 @@ describe('a price file that was exported', () => {
       expect(plan.added).toEqual({ sources: {}, models: [], deployments: [], prices: [] });
       expect(plan.unchangedCount).toBe(data.prices.length);
     }
+  });
+});
+
+describe('a price file from before usage had audio', () => {
+  it('is read under the names of today', () => {
+    const lines = ['audio_prompt,40', 'audio_prompt_cached,20', 'audio_completion,80'];
+    const file = parsePriceCsv(['model,tokenType,amount', ...lines.map((line) => `m,${line}`)].join('\n'));
+    expect(file.rows.map(({ tokenType }) => tokenType)).toEqual([
+      'prompt_audio',
+      'prompt_cached_audio',
+      'completion_audio',
+    ]);
+    const former = formatPriceYaml(data).replaceAll('tokenType: prompt_audio', 'tokenType: audio_prompt');
+    expect(parsePriceYaml(former)).toMatchObject({ rows: data.prices, problems: [] });
   });
 });
 

@@ -23,6 +23,7 @@ const KINDS: ScenarioKind[] = MODELS.flatMap((model) =>
   monthStart: MONTH,
   at: MONTH,
   deployment: `${kind.model}-global`,
+  untold: [],
   isProvisioned: false,
 }));
 const RATES = PRICED_TYPES.map((tokenType) => ({
@@ -56,6 +57,36 @@ describe('a scenario', () => {
         expect(marginDeltaOf(baseline, same, 'usd').value).toBe(0n);
       }),
     );
+  });
+
+  it('knows no cost of tokens of which nobody told how many are audio, where the model has a price of it', () => {
+    const kindOf = (model: string, tokenType: ScenarioKind['tokenType'], untold: ScenarioKind['untold']) => ({
+      ...(KINDS[0] as ScenarioKind),
+      index: untold.length,
+      model,
+      deployment: '',
+      tokenType,
+      untold,
+    });
+    const costOf = (kind: ScenarioKind, scenario: Partial<Scenario> = {}) => {
+      const usage = [{ kind, tokenCount: 900n }];
+      const { knownCostPicoUsd, unknownCostTokenCount } = rate(scenario, {
+        billed: null,
+        usage,
+        provisionedCostPicoUsd: 0n,
+      });
+      return [knownCostPicoUsd, unknownCostTokenCount];
+    };
+    const told = kindOf('gpt-4o-audio-preview', 'completion', []);
+    const untold = kindOf('gpt-4o-audio-preview', 'completion', ['completion_audio']);
+    expect(costOf(told)).toEqual([9_000_000_000n, 0n]);
+    expect(costOf(untold)).toEqual([0n, 900n]);
+    const swap = { modelSwaps: [{ from: 'gpt-4o-audio-preview', to: 'gpt-4o' }] };
+    expect(costOf(untold, swap)).toEqual([9_000_000_000n, 0n]);
+    const costPrices = [
+      { model: 'gpt-4o-audio-preview', tokenType: 'completion' as const, usdPerMillion: '10' },
+    ];
+    expect(costOf(untold, { costPrices })).toEqual([9_000_000_000n, 0n]);
   });
 
   it('without a feature costs what the other features cost', () => {

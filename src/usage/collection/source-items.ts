@@ -12,6 +12,7 @@ import {
   unnestRows,
 } from '../../platform/database/unnest-rows.ts';
 import { keyFields } from '../columns.ts';
+import { addMeasurements } from './measured-figures.ts';
 
 /** A source row after judgement: either it feeds a usage event, or it waits in quarantine with a reason. */
 export interface SourceItem {
@@ -102,6 +103,8 @@ export async function insertSourceItems(
       case when quarantine_reason is not null then nextval('quarantined_item_numbers') end
     from ${unnestRows('item', items, NEW_ITEM_FIELDS)}
     on conflict do nothing`.execute(transaction);
+  // Items that the ledger holds already abort the transaction: what is added here is of new ones.
+  await addMeasurements(transaction, items);
   return Number(inserted.numAffectedRows ?? 0n);
 }
 

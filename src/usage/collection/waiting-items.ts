@@ -2,6 +2,7 @@ import { sql } from 'kysely';
 import { writeAudit } from '../../platform/database/audit.ts';
 import type { LedgerTransaction } from '../../platform/database/database.ts';
 import { assignments, type RowFields, textField, unnestRows } from '../../platform/database/unnest-rows.ts';
+import { addMeasurements } from './measured-figures.ts';
 import { ITEM_FIELDS, ITEM_KEY, type SourceItem } from './source-items.ts';
 
 const TOLD_FIELDS: RowFields<SourceItem> = {
@@ -29,6 +30,8 @@ export async function takeUpItems(
     where s.event_day = told.event_day and s.source_item_id = told.source_item_id and s.metric_name = told.metric_name
       and s.quarantine_reason is not null and s.written_off_at is null`.execute(transaction);
   const itemCount = Number(updated.numAffectedRows ?? 0n);
+  // Items that were taken up before abort the transaction: what is added here is of those that were not.
+  await addMeasurements(transaction, items);
   if (itemCount > 0) {
     await writeAudit(transaction, {
       actor: 'job:take-up-items',

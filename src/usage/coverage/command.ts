@@ -48,7 +48,14 @@ function renderCoverage(coverage: CoverageBody): string {
     ...coverage.rows.map((row) => [`${row.windowStart.slice(0, 16)}Z`, row.model, ...cells(row)]),
     ['total', '', ...cells(totals)],
   ];
-  return renderTable(head, rows, [2, 3, 4]);
+  return [renderTable(head, rows, [2, 3, 4]), ...coverage.untold.map(describeUntold)].join('\n');
+}
+
+function describeUntold({ model, deployment, from, to, parts }: CoverageBody['untold'][number]): string {
+  const hours = `${from.slice(0, 16)}Z to ${to.slice(0, 16)}Z`;
+  const place = deployment === '' ? model : `${model} on ${deployment}`;
+  const types = parts.map(({ tokenType }) => tokenType).join(', ');
+  return `${place}, ${hours}: the source did not tell ${types}; what they cost is unknown`;
 }
 
 function describeDifference({

@@ -1,7 +1,9 @@
 import { createRoute, z } from '@hono/zod-openapi';
+import type { PriceBook } from '../../../pricing/prices/price-book.ts';
+import { TOKEN_TYPES } from '../../../pricing/usage/shape.ts';
 import { openTo } from '../../identity/require-scope.ts';
 import { DAY_MS } from '../../platform/clock.ts';
-import { readSnapshot } from '../../platform/database/snapshot.ts';
+import { type LedgerSnapshot, readSnapshot } from '../../platform/database/snapshot.ts';
 import { ValidationError } from '../../platform/errors.ts';
 import { csvPage, toCsv, wantsCsv } from '../../platform/http/csv.ts';
 import { decodeCursor, invalidCursor, takePage } from '../../platform/http/cursor.ts';
@@ -10,6 +12,7 @@ import { InstantSchema, PAGE_FIELDS, problems, TokenCountSchema } from '../../pl
 import { readWindow, usageWindowFields } from '../hours/window.ts';
 import { type CoverageTotals, queryCoverage, readCoverageSources, readCoverageTotals } from './coverage.ts';
 import { DIFFERENCE_REASONS } from './reasons.ts';
+import { queryUntold } from './untold.ts';
 
 /** The report reads every row of both sources; a month with its grace is what somebody closes. */
 const MAX_WINDOW_MS = 35 * DAY_MS;
@@ -42,6 +45,20 @@ const CoverageSchema = z
     controlSource: SourceSchema.openapi({ description: 'null where CONTROL_SOURCE names none.' }),
     totals: z.object(comparisonFields),
     rows: z.array(z.object({ windowStart: InstantSchema, model: z.string(), ...comparisonFields })),
+    untold: z
+      .array(
+        z.object({
+          model: z.string(),
+          deployment: z.string(),
+          from: InstantSchema,
+          to: InstantSchema,
+          parts: z.array(z.object({ tokenType: z.enum(TOKEN_TYPES), reason: z.string() })),
+        }),
+      )
+      .openapi({
+        description:
+          'Of the whole window: hours in which the source that bills did not say how many tokens were of these types, which have a price of their own. Their cost is unknown for the same reason.',
+      }),
     nextCursor: z.string().nullable(),
   })
   .openapi('Coverage');
@@ -49,7 +66,11 @@ const CoverageSchema = z
 export type CoverageBody = z.output<typeof CoverageSchema>;
 
 /** Adds `GET /v1/coverage`: what each of the two sources saw, and why they differ. */
-export function addCoverageRoutes(api: Api, dependencies: ApiDependencies): void {
+export function addCoverageRoutes(
+  api: Api,
+  dependencies: ApiDependencies,
+  readPriceBook: (snapshot: LedgerSnapshot) => Promise<PriceBook>,
+): void {
   const route = createRoute({
     method: 'get',
     path: '/v1/coverage',
@@ -83,13 +104,18 @@ export function addCoverageRoutes(api: Api, dependencies: ApiDependencies): void
       throw new ValidationError('to', 'must be at most 35 days after from', 'Ask for one month at a time.');
     }
     const after = cursor === undefined ? null : readCursor(cursor);
-    const { sources, found, totals } = await readSnapshot(dependencies.database, async (snapshot) => {
+    const { sources, found, whole } = await readSnapshot(dependencies.database, async (snapshot) => {
       const sources = await readCoverageSources(snapshot);
       return {
         sources,
         found: await queryCoverage(snapshot, sources, { window, after, limit: limit + 1 }),
         // A table has no place for them.
-        totals: wantsCsv(context) ? null : await readCoverageTotals(snapshot, sources, window),
+        whole: wantsCsv(context)
+          ? null
+          : {
+              totals: await readCoverageTotals(snapshot, sources, window),
+              untold: await queryUntold(snapshot, window, await readPriceBook(snapshot)),
+            },
       };
     });
     const { page, nextCursor } = takePage(found, limit, (last) => [
@@ -101,7 +127,7 @@ export function addCoverageRoutes(api: Api, dependencies: ApiDependencies): void
       model: row.model,
       ...show(row),
     }));
-    if (totals === null) {
+    if (whole === null) {
       return csvPage(context, toCoverageCsv(rows), nextCursor);
     }
     const showSource = (side: typeof sources.billing) =>
@@ -111,8 +137,13 @@ export function addCoverageRoutes(api: Api, dependencies: ApiDependencies): void
         asOf: dependencies.clock.now().toISOString(),
         billingSource: showSource(sources.billing),
         controlSource: showSource(sources.control),
-        totals: show(totals),
+        totals: show(whole.totals),
         rows,
+        untold: whole.untold.map(({ start, end, ...untold }) => ({
+          ...untold,
+          from: start.toISOString(),
+          to: end.toISOString(),
+        })),
         nextCursor,
       },
       200,

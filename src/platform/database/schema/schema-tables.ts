@@ -521,6 +521,15 @@ interface LegacyBindings {
     | 'completion_image';
 }
 
+interface MeasuredFigures {
+  deployment: string;
+  measurement_count: bigint;
+  model: string;
+  token_count: bigint;
+  token_kind: string;
+  window_start: Date;
+}
+
 interface MeterBindings {
   feature: string;
   model: string;
@@ -1110,6 +1119,7 @@ export interface Ledger {
   late_items: LateItems;
   ledger_migrations: LedgerMigrations;
   legacy_bindings: LegacyBindings;
+  measured_figures: MeasuredFigures;
   meter_bindings: MeterBindings;
   meter_pushes: MeterPushes;
   period_boundaries: PeriodBoundaries;
