@@ -4,8 +4,10 @@ import { callForJson } from './answers.ts';
 import { customerKeyOf, factsDiffer, markedCustomerId, sameKeys, subjectKeysOf } from './customer-shape.ts';
 import type { MeteringCustomer } from './port.ts';
 
-/** Of customers with tens of thousands of subject keys a page is tens of megabytes. */
-const LIST_PAGE_SIZE = 100;
+/** Subject keys of one page, about: a page of customers with tens of thousands each would be gigabytes. */
+const KEYS_PER_PAGE = 100_000;
+const PAGE_SIZE_MIN = 20;
+const PAGE_SIZE_MAX = 1_000;
 
 /** What the ledger calls users and customers. */
 export interface WantedNames {
@@ -55,7 +57,7 @@ export function wantedKeysOf(
   const { customerId } = wanted;
   const keys = [...new Set(wanted.subjectKeys)].filter((key) => !names.idByKey.has(key));
   const wasName = current?.key === customerId || subjectKeysOf(current).includes(customerId);
-  if (keys.length > 0 && wasName && !names.subjects.has(customerId)) keys.push(customerId);
+  if (wasName && !names.subjects.has(customerId)) keys.push(customerId);
   return keys;
 }
 
@@ -97,10 +99,13 @@ export async function listCustomers(
     if (customer.key) note(customer.key, true);
   };
 
+  const keysPerCustomer = names.subjects.size / customers.length;
+  const fitting = Math.floor(KEYS_PER_PAGE / Math.max(1, keysPerCustomer));
+  const pageSize = Math.min(PAGE_SIZE_MAX, Math.max(PAGE_SIZE_MIN, fitting));
   for (let page = 1; ; page += 1) {
     const known = seen.size;
     const answer = await callForJson('GET /api/v1/customers', signal, (options) =>
-      sdk.customers.list({ page, pageSize: LIST_PAGE_SIZE, orderBy: 'id', order: 'ASC' }, options),
+      sdk.customers.list({ page, pageSize, orderBy: 'id', order: 'ASC' }, options),
     );
     for (const customer of answer.items) {
       if (seen.has(customer.id)) continue;

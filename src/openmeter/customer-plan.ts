@@ -57,7 +57,7 @@ export function planWrites(
   };
 
   const plan: WritePlan = { releases: [], writes: [], problems: [] };
-  const taking = new Set(aims.flatMap((aim) => aim.added));
+  const takers = new Map(aims.flatMap((aim) => aim.added.map((name) => [name, aim] as const)));
   for (const aim of aims) {
     const { wanted, current, isFrozen } = aim;
     const held = subjectKeysOf(current);
@@ -85,9 +85,10 @@ export function planWrites(
     if (current !== null && !factsDiffer(wanted, current, key) && sameKeys(held, subjectKeys)) continue;
 
     const keeps = new Set(subjectKeys);
+    const isTaken = (name: string) => takers.has(name) && takers.get(name) !== aim;
     const givesAway =
-      held.some((name) => !keeps.has(name) && taking.has(name)) ||
-      (current?.key && current.key !== key && taking.has(current.key));
+      held.some((name) => !keeps.has(name) && isTaken(name)) ||
+      (current?.key && current.key !== key && isTaken(current.key));
     const kept = held.filter((name) => keeps.has(name));
     if (givesAway) plan.releases.push({ wanted, current, key, subjectKeys: kept });
     if (!givesAway || !sameKeys(kept, subjectKeys)) plan.writes.push({ wanted, current, key, subjectKeys });

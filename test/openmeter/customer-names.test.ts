@@ -48,6 +48,16 @@ test('customers of before get their new key and keep id, subject keys and the ol
   expect(await subjectKeysAt(h, 'b')).toEqual(['acme']);
 });
 
+test('a customer of before without users keeps its old key as a subject key, too', async () => {
+  await makeOld('acme', []);
+  h.requests.splice(0);
+  for (let run = 0; run < 2; run += 1) {
+    expect(await h.openMeter.upsertCustomers([customer('acme', [])])).toEqual([]);
+    expect(await subjectKeysAt(h, 'acme')).toEqual(['acme']);
+    expect(writesOf(h)).toHaveLength(1);
+  }
+});
+
 test('old keys that are each other’s users are moved in a circle', async () => {
   for (const id of ['a', 'b', 'c']) await makeOld(id, [`u-${id}`]);
   const turned = [customer('a', ['b', 'u-c']), customer('b', ['c', 'u-a']), customer('c', ['a', 'u-b'])];

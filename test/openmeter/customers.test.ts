@@ -125,8 +125,7 @@ test('more customers than one page holds are all compared', async () => {
   await h.openMeter.upsertCustomers(many);
   h.requests.splice(0);
   await h.openMeter.upsertCustomers(many);
-  expect(new Set(h.requests.map(({ call }) => call))).toEqual(new Set(['GET /api/v1/customers']));
-  expect(h.requests).toHaveLength(11);
+  expect(h.requests.map(({ call }) => call)).toEqual(['GET /api/v1/customers', 'GET /api/v1/customers']);
 });
 
 test('empty and overlong names become what OpenMeter takes', async () => {
