@@ -1,6 +1,6 @@
 import { addMs, HOUR_MS, type TimeWindow } from '../../src/platform/clock.ts';
 import { type TallystickError, toTallystickError } from '../../src/platform/errors.ts';
-import { commitSettlement } from '../../src/usage/hours/hourly-usage.ts';
+import { commitSettlement, readSettledTypes } from '../../src/usage/hours/hourly-usage.ts';
 import { type DueHour, findDueHours, sumSentEvents } from '../../src/usage/hours/settlements.ts';
 import type { JobDependencies } from '../dependencies.ts';
 import { compareHours } from './compare-hours.ts';
@@ -101,18 +101,25 @@ function halve({ hours }: Run): Run[] {
 
 async function settleRun(deps: JobDependencies, run: Run, signal: AbortSignal | undefined) {
   const hours = run.hours.map((hour) => hour.windowStart);
-  const ledger = await sumSentEvents(deps.database, hours);
+  const [ledger, settledTypes] = await Promise.all([
+    sumSentEvents(deps.database, hours),
+    readSettledTypes(deps.database, hours),
+  ]);
   const metered = await readMeters(deps.metering, { ledger, window: run.window, hours }, signal);
-  const comparison = compareHours(ledger, metered);
-  if (comparison.drifts.length > 0) {
+  const comparison = compareHours(ledger, metered, settledTypes);
+  const divided = await divideAtBoundaries(deps.database, comparison.usage);
+  const drifts = [...comparison.drifts, ...divided.drifts];
+  if (drifts.length > 0) {
     deps.log.warn(
-      { driftCount: comparison.drifts.length, first: comparison.drifts[0] },
-      'OpenMeter and the ledger differ',
+      { driftCount: drifts.length, first: drifts[0] },
+      drifts.every(({ driftClass }) => driftClass === 'counts_disagree')
+        ? 'Figures of usage contradict each other; it waits'
+        : 'OpenMeter and the ledger differ',
     );
   }
   return await commitSettlement(
     deps.database,
-    { hours: run.hours, ...comparison, usage: await divideAtBoundaries(deps.database, comparison.usage) },
+    { hours: run.hours, activity: comparison.activity, usage: divided.usage, drifts },
     { now: deps.clock.now(), retryDriftAfterMs: DRIFT_RETRY_MS },
   );
 }

@@ -250,6 +250,18 @@ export function isPartOf(part: FigureName, whole: FigureName): boolean {
   );
 }
 
+/**
+ * Whether a source item adds to a figure: to that of its kind, and, told apart from it, also to the one that counts everything.
+ */
+export function addsTo(item: { tokenKind: TokenKind; countsApart: boolean }, figure: SourceFigure): boolean {
+  if (item.tokenKind === FIGURES[figure].tokenKind) return true;
+  return (
+    item.countsApart &&
+    FIGURES[figure].partOf.length === 0 &&
+    SOURCE_FIGURES.some((part) => FIGURES[part].tokenKind === item.tokenKind && isPartOf(part, figure))
+  );
+}
+
 /** One record with a value for each figure, by its name. */
 export function byFigure<Value>(read: (name: FigureName) => Value): Record<FigureName, Value> {
   const values = {} as Record<FigureName, Value>;

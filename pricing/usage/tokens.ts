@@ -43,9 +43,9 @@ export const BUCKET_TERMS: ReadonlyMap<TypedFigure, readonly BucketTerm[]> = new
 /** Figures that cannot be true together: the parts of `whole` leave a bucket of the other sign, or exceed it. */
 export interface Disagreement {
   whole: TypedFigure;
+  wholeTokenCount: bigint;
   /** The token type whose bucket would be on the other side of zero than the rest. */
   tokenType: TokenType;
-  buckets: TokenBuckets;
 }
 
 /** What `bucketsOf` refuses: figures that contradict each other are never cut to fit. */
@@ -56,7 +56,9 @@ export class CountsDisagreeError extends Error {
   readonly disagreement: Disagreement;
 
   constructor(disagreement: Disagreement) {
-    super(`counts disagree: the parts of ${disagreement.whole} are not within it`);
+    super(
+      `counts disagree: the parts of ${disagreement.whole} ${disagreement.wholeTokenCount} are not within it`,
+    );
     this.disagreement = disagreement;
   }
 }
@@ -68,7 +70,7 @@ export class CountsDisagreeError extends Error {
  */
 export function bucketsOf(figures: Readonly<Record<TypedFigure, bigint>>): TokenBuckets {
   const buckets = divide(figures);
-  const disagreement = judge(buckets);
+  const disagreement = judge(figures, buckets);
   if (disagreement !== null) throw new CountsDisagreeError(disagreement);
   return buckets;
 }
@@ -82,7 +84,7 @@ export function toDisjointBuckets(counts: SourceTokenCounts): TokenBuckets {
 
 /** Why `bucketsOf` would refuse these figures; null: it would not. */
 export function findDisagreement(figures: Readonly<Record<TypedFigure, bigint>>): Disagreement | null {
-  return judge(divide(figures));
+  return judge(figures, divide(figures));
 }
 
 function divide(figures: Readonly<Record<TypedFigure, bigint>>): TokenBuckets {
@@ -105,27 +107,29 @@ const FAMILIES = COUNTED_FIGURES.map((whole) => ({
   tokenTypes: TYPED_FIGURES.filter((name) => isPartOf(name, whole)).map((name) => FIGURES[name].tokenType),
 }));
 
-function judge(buckets: TokenBuckets): Disagreement | null {
+function judge(figures: Readonly<Record<TypedFigure, bigint>>, buckets: TokenBuckets): Disagreement | null {
   for (const { whole, tokenTypes } of FAMILIES) {
     const isPositive = tokenTypes.some((tokenType) => buckets[tokenType] > 0n);
     const odd = tokenTypes.find((tokenType) => buckets[tokenType] < 0n);
-    if (isPositive && odd !== undefined) return { whole, tokenType: odd, buckets };
+    if (isPositive && odd !== undefined) return { whole, wholeTokenCount: figures[whole], tokenType: odd };
   }
   return null;
 }
 
+/** Sums of the events among others that were collected before contradictions were held back, where one contradicts itself. */
+export type FormerCounts = Readonly<Record<'prompt' | 'cachedPrompt', bigint>>;
+
 /**
- * Figures of usage that was collected before contradictions were held back, as it was counted and billed then: cached
- * tokens beyond the prompt were left out of their bucket. Of no other usage.
+ * The figures of an hour, or of a part of it, in which what was counted formerly stays as it was billed: cached tokens beyond
+ * the prompt were left out of their bucket, by the sum of the hour or part. Everything else is exact.
+ * @param former sums of those events, which `figures` include
  */
 export function countFormerly<Figures extends Readonly<Record<TypedFigure, bigint>>>(
   figures: Figures,
+  former: FormerCounts,
 ): Figures {
-  const { prompt, cachedPrompt } = figures;
-  const low = prompt < 0n ? prompt : 0n;
-  const high = prompt < 0n ? 0n : prompt;
-  const kept = cachedPrompt < low ? low : cachedPrompt > high ? high : cachedPrompt;
-  return kept === cachedPrompt ? figures : { ...figures, cachedPrompt: kept };
+  const leftOut = former.cachedPrompt - former.prompt;
+  return leftOut > 0n ? { ...figures, cachedPrompt: figures.cachedPrompt - leftOut } : figures;
 }
 
 /** One bucket for each token type. */

@@ -10,6 +10,7 @@ import {
   tokenParts,
   tokenPartsWithRows,
 } from '../usage/columns.ts';
+import { isItemCountedFormerly } from '../usage/events/counted-formerly.ts';
 import { countedKeyColumns, countedKeyValues } from '../usage/name-keys.ts';
 
 /** Whose usage, of what time. */
@@ -52,17 +53,19 @@ export async function readCloseFigures(
     member as (select target.*, s.subject from target join subjects s on s.customer_id = target.customer_id),
     items as (
       select m.invoice_id, date_trunc('hour', i.event_time, 'UTC') as window_start, i.event_time >= m.starts and i.event_time < m.ends as is_inside,
-        ${countedKeyColumns('i')}, i.quarantine_reason is not null as is_held, ${sumItemTokens('i')}, ${countItemRows('i')}
+        ${countedKeyColumns('i')}, i.quarantine_reason is not null as is_held, i.quarantine_reason is not null as may_disagree,
+        ${isItemCountedFormerly('i', { start: from, end: to })} as counted_formerly, ${sumItemTokens('i')}, ${countItemRows('i')}
       from source_items i join member m on m.subject = i.subject
       where i.event_day >= ${from}::timestamptz::date - 1 and i.event_day <= ${to}::timestamptz::date + 1
         and i.event_time >= m.hour_starts and i.event_time < m.ends
-      group by 1, 2, 3, ${countedKeyValues('i')}, is_held),
+      group by 1, 2, 3, ${countedKeyValues('i')}, is_held, counted_formerly),
     events as (
       select m.invoice_id, e.window_start, date_trunc('minute', e.event_time) >= m.starts and date_trunc('minute', e.event_time) < m.ends as is_inside,
-        ${keyColumns('e')}, e.status = 'quarantined' as is_held, ${sumTypedFigures('e')}
+        ${keyColumns('e')}, e.status = 'quarantined' as is_held, e.status = 'quarantined' as may_disagree, e.counted_formerly,
+        ${sumTypedFigures('e')}
       from usage_events e join member m on m.subject = e.subject
       where e.kind = 'usage' and e.window_start >= m.hour_starts and e.window_start < m.ends
-      group by 1, 2, 3, ${keyColumns('e')}, is_held),
+      group by 1, 2, 3, ${keyColumns('e')}, is_held, e.counted_formerly),
     parts as (
       select t.invoice_id, t.window_start, t.is_inside, t.model, t.feature, part.token_type, part.tokens as source, part.row_count,
         case when t.is_held then part.tokens else 0 end as held, 0::numeric as event_tokens

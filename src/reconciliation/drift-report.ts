@@ -10,6 +10,7 @@ import {
   tokenParts,
   typedColumns,
 } from '../usage/columns.ts';
+import { isItemCountedFormerly } from '../usage/events/counted-formerly.ts';
 import { countedKeyColumns, countedKeyValues } from '../usage/name-keys.ts';
 
 /** Why a customer-hour's source and bill differ; `quarantined` usage waits with a reason of its own. */
@@ -20,6 +21,7 @@ export const DRIFT_REPORT_CLASSES = [
   'counted_twice',
   'push_unconfirmed',
   'refused_by_stripe',
+  'counts_disagree',
   'quarantined',
   'unexplained',
 ] as const;
@@ -76,21 +78,28 @@ export async function readDriftReport(
   const inWindow = (column: string) => sql`${sql.ref(column)} >= ${start} and ${sql.ref(column)} < ${end}`;
   const rows = await sql<DriftRow>`
     with items as (
-      select date_trunc('hour', event_time, 'UTC') as window_start, ${countedKeyColumns()},
-        quarantine_reason is not null as is_held, ${sumItemTokens()}, min(ingested_at) as since
-      from source_items
+      select date_trunc('hour', event_time, 'UTC') as window_start, ${countedKeyColumns('i')},
+        quarantine_reason is not null as is_held, quarantine_reason is not null as may_disagree,
+        ${isItemCountedFormerly('i', query.window)} as counted_formerly, ${sumItemTokens('i')}, min(ingested_at) as since
+      from source_items i
       where event_day >= ${start}::timestamptz::date - 1 and event_day <= ${end}::timestamptz::date + 1 and ${inWindow('event_time')}
-      group by 1, ${countedKeyValues()}, is_held
+      group by 1, ${countedKeyValues('i')}, is_held, counted_formerly
       union all
-      select ${KEY}, false, ${typedColumns()}, first_ingested_at
+      select ${KEY}, false, false, counted_formerly, ${typedColumns()}, first_ingested_at
       from dropped_item_sums where ${inWindow('window_start')}),
     events as (
-      select ${KEY}, status = 'quarantined' as is_held, ${sumTypedFigures()}, min(created_at) as since
+      select ${KEY}, status = 'quarantined' as is_held, status = 'quarantined' as may_disagree, counted_formerly,
+        ${sumTypedFigures()}, min(created_at) as since
       from usage_events where ${inWindow('window_start')} and kind = 'usage'
-      group by ${KEY}, status = 'quarantined'),
+      group by ${KEY}, status = 'quarantined', counted_formerly),
+    sent as (
+      select ${KEY}, bool_or(counted_formerly) as counted_formerly, ${sumTypedFigures()}
+      from events where not is_held group by ${KEY}),
     drifting as (
-      select d.window_start, ${keyColumns('d')}, ${METERED}, max(d.class) as class, min(d.first_seen_at) as since
-      from drifts d left join events e on not e.is_held and e.window_start = d.window_start and ${sameKey('e', 'd')}
+      select d.window_start, ${keyColumns('d')}, ${METERED}, coalesce(bool_or(e.counted_formerly), false) as counted_formerly,
+        -- What was lost of one figure and not of another.
+        true as may_disagree, max(d.class) as class, min(d.first_seen_at) as since
+      from drifts d left join sent e on e.window_start = d.window_start and ${sameKey('e', 'd')}
       where ${inWindow('d.window_start')} and d.resolved_at is null
       group by d.window_start, ${keyColumns('d')}),
     hourly as (

@@ -8,12 +8,13 @@ import {
   type FigureName,
   isPartOf,
   SOURCE_FIGURES,
+  TOKEN_TYPES,
   TYPED_FIGURES,
   type TypedFigure,
   type UsageFigures,
   type UsageKey,
 } from '../../pricing/usage/shape.ts';
-import { BUCKET_TERMS } from '../../pricing/usage/tokens.ts';
+import { BUCKET_TERMS, type FormerCounts } from '../../pricing/usage/tokens.ts';
 import { bigintField, type RowFields, textField } from '../platform/database/unnest-rows.ts';
 
 /**
@@ -69,6 +70,21 @@ export const selectFigures = once((prefix) =>
 export const sumFigures = once((prefix) =>
   FIGURE_NAMES.map((name) => `sum(${prefix}${columnOf(name)})::bigint as "${name}"`).join(', '),
 );
+
+/** Of the same events, `FormerCounts` under names of their own: `readFormerCounts` takes them from the row. */
+export const sumFormerCounts = once((prefix) =>
+  (['prompt', 'cachedPrompt'] as const)
+    .map(
+      (name) =>
+        `coalesce(sum(${prefix}${columnOf(name)}) filter (where ${prefix}counted_formerly), 0)::bigint as "former_${name}"`,
+    )
+    .join(', '),
+);
+export type FormerCountsRow = { [Name in keyof FormerCounts as `former_${Name}`]: bigint };
+
+export function readFormerCounts(row: FormerCountsRow): FormerCounts {
+  return { prompt: row.former_prompt, cachedPrompt: row.former_cachedPrompt };
+}
 
 /** Columns of these figures, of rows that hold them side by side. */
 export function figureFields<Name extends FigureName>(
@@ -134,12 +150,6 @@ export const countItemRows = once((prefix) =>
   ).join(', '),
 );
 
-/** Cached tokens beyond their prompt are left out of their bucket, as `countFormerly` leaves them. */
-const formerly = (name: TypedFigure, prefix: string) =>
-  name === 'cachedPrompt'
-    ? `least(${prefix}${columnOf(name)}, ${prefix}${columnOf('prompt')})`
-    : `${prefix}${columnOf(name)}`;
-
 /** What a figure leaves for its own token type, as `bucketsOf` divides. */
 function bucketText(name: TypedFigure, tokensOf: (name: TypedFigure) => string): string {
   const terms = BUCKET_TERMS.get(name) ?? [];
@@ -150,15 +160,33 @@ function bucketText(name: TypedFigure, tokensOf: (name: TypedFigure) => string):
   return texts.join(' ').replace(/^\+ /, '');
 }
 
-const partsUnder = (prefix: string, withRows: boolean) => {
-  const values = TYPED_FIGURES.map((name) => {
-    const tokens = bucketText(name, (part) => formerly(part, prefix));
-    return `('${FIGURES[name].tokenType}', ${tokens}${withRows ? `, ${prefix}${columnOf(name)}_rows` : ''})`;
-  });
-  return `lateral (values ${values.join(', ')}) as part(token_type, tokens${withRows ? ', row_count' : ''})`;
+/** A figure as it is divided: of rows that were counted formerly without cached tokens beyond the prompt, as `countFormerly`. */
+const divided = (name: TypedFigure, prefix: string) => {
+  const own = `${prefix}${columnOf(name)}`;
+  return name === 'cachedPrompt'
+    ? `case when ${prefix}counted_formerly then least(${own}, ${prefix}${columnOf('prompt')}) else ${own} end`
+    : own;
 };
 
-/** Joins `part(token_type, tokens)` to a row of `typedColumns`: its disjoint token types. None of the columns is negative. */
+const partsUnder = (prefix: string, withRows: boolean) => {
+  const buckets = TYPED_FIGURES.map(
+    (name) => `${bucketText(name, (part) => divided(part, prefix))} as ${FIGURES[name].tokenType}`,
+  );
+  const isOdd = `${prefix}may_disagree and least(${TOKEN_TYPES.map((tokenType) => `bucket.${tokenType}`).join(', ')}) < 0`;
+  const values = TYPED_FIGURES.map((name) => {
+    const { tokenType } = FIGURES[name];
+    const tokens = `case when ${isOdd} then ${prefix}${columnOf(name)} else bucket.${tokenType} end`;
+    return `('${tokenType}', ${tokens}${withRows ? `, ${prefix}${columnOf(name)}_rows` : ''})`;
+  });
+  return `lateral (select ${buckets.join(', ')}) as bucket,
+    lateral (values ${values.join(', ')}) as part(token_type, tokens${withRows ? ', row_count' : ''})`;
+};
+
+/**
+ * Joins `part(token_type, tokens)` to a row of `typedColumns`: its disjoint token types, nothing cut. The row says with
+ * `counted_formerly` whether its events were, and with `may_disagree` whether its figures may contradict each other, as what
+ * waits in quarantine may: if they do, each is shown under its own type as it was told, and they are no buckets.
+ */
 export const tokenParts = once((prefix) => partsUnder(prefix, false));
 
 /** The same of a row that has `countItemRows` too: `part(token_type, tokens, row_count)`. */

@@ -89,6 +89,21 @@ describe('the drift report', () => {
     ]);
   });
 
+  it('shows what waits and contradicts itself figure by figure, as it was told', async () => {
+    pipeline = await openPipeline();
+    pipeline.traffic.inject(
+      makeCall({ prompt: 3, cachedPrompt: 1_313, completion: 50, dimensions: { model: ' ' } }),
+    );
+    await pipeline.tick(2);
+    expect(
+      (await drift()).map((row) => [row.tokenType, row.source, row.quarantined, row.difference]),
+    ).toEqual([
+      ['completion', '50', '50', '0'],
+      ['prompt', '3', '3', '0'],
+      ['prompt_cached', '1313', '1313', '0'],
+    ]);
+  });
+
   it('calls late what reopens an hour that had been settled', async () => {
     await open();
     await pipeline.tick(2);

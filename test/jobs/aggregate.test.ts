@@ -1,9 +1,13 @@
+import { randomUUID } from 'node:crypto';
 import { afterEach, describe, expect, it } from 'vitest';
 import { groupIntoRuns } from '../../jobs/aggregate/aggregate-usage.ts';
+import { renderUsageEvent } from '../../jobs/collect/build-events.ts';
 import { STEP_NAMES } from '../../jobs/queue/steps.ts';
+import { byProperty, type UsageFigures } from '../../pricing/usage/shape.ts';
 import { HOUR_MS } from '../../src/platform/clock.ts';
+import { insertUsageEvents } from '../../src/usage/events/usage-events.ts';
 import { balance, openPipeline, type Pipeline, START_MS } from '../setup/pipeline.ts';
-import { makeCall } from '../setup/rows.ts';
+import { makeCall, makeRow } from '../setup/rows.ts';
 import { foreignEvent } from './foreign-event.ts';
 
 let pipeline: Pipeline;
@@ -26,6 +30,46 @@ async function hourStatus(hours: number) {
     .select(['status', 'attempt_count'])
     .where('window_start', '=', hourAt(hours))
     .executeTakeFirst();
+}
+
+/** The last revision of each token type of the first hour. */
+async function settledUsage(subject?: string) {
+  const rows = await pipeline.deps.database
+    .selectFrom('hourly_usage')
+    .distinctOn('token_type')
+    .select(['token_type', 'token_count'])
+    .where('window_start', '=', hourAt(0))
+    .where((where) => (subject === undefined ? where.lit(true) : where('subject', '=', subject)))
+    .orderBy('token_type')
+    .orderBy('revision', 'desc')
+    .execute();
+  return rows;
+}
+
+/** An event of the first hour, as the collector would make none. @returns its id */
+async function addEvent(figures: Partial<UsageFigures>): Promise<string> {
+  const event = {
+    usageEventId: `ue_${randomUUID()}`,
+    windowStart: hourAt(0),
+    eventTime: new Date(START_MS + 60_000),
+    subject: 'user-00001',
+    feature: 'chat',
+    model: 'gpt-4o',
+    deployment: 'gpt-4o-global',
+    ...byProperty(() => 0n),
+    requestCount: 1n,
+    ...figures,
+  };
+  await pipeline.deps.database
+    .transaction()
+    .execute((transaction) =>
+      insertUsageEvents(
+        transaction,
+        [{ ...event, body: renderUsageEvent(event) }],
+        pipeline.deps.clock.now(),
+      ),
+    );
+  return event.usageEventId;
 }
 
 describe('settling an hour', () => {
@@ -104,21 +148,99 @@ describe('settling an hour', () => {
     expect(await balance(pipeline)).toMatchObject({ billed: 127n, due: 0n, drift: 0n });
   });
 
-  it('never takes more cached tokens out of the prompt than there were', async () => {
+  it('has audio as token types of its own', async () => {
     pipeline = await openPipeline();
-    pipeline.traffic.inject(makeCall({ prompt: 100, cachedPrompt: 250, completion: 20 }));
+    const call = makeCall({ prompt: 600, completion: 900, dimensions: { model: 'gpt-4o-audio-preview' } });
+    const { eventMs, ingestedMs, properties } = call[0] ?? makeRow();
+    pipeline.traffic.inject([
+      ...call,
+      makeRow({ metricName: 'Prompt Audio Tokens', sum: 500, max: 500, eventMs, ingestedMs, properties }),
+      makeRow({ metricName: 'Completion Audio Tokens', sum: 800, max: 800, eventMs, ingestedMs, properties }),
+    ]);
     await pipeline.tick(2);
     await pipeline.tick(1);
-    const usage = await pipeline.deps.database
-      .selectFrom('hourly_usage')
-      .select(['token_type', 'token_count'])
-      .orderBy('token_type')
-      .execute();
-    expect(usage).toEqual([
-      { token_type: 'completion', token_count: 20n },
-      { token_type: 'prompt_cached', token_count: 100n },
+    expect(await settledUsage()).toEqual([
+      { token_type: 'completion', token_count: 100n },
+      { token_type: 'completion_audio', token_count: 800n },
+      { token_type: 'prompt', token_count: 100n },
+      { token_type: 'prompt_audio', token_count: 500n },
     ]);
-    expect(await balance(pipeline)).toMatchObject({ billed: 120n, drift: 0n });
+  });
+
+  it('of figures that contradict each other waits whole, alone, until they agree', async () => {
+    pipeline = await openPipeline();
+    pipeline.traffic.inject(makeCall({ dimensions: { userId: 'user-00002' } }));
+    await pipeline.run('sync-catalog');
+    await addEvent({ promptTokenCount: 100n, cachedPromptTokenCount: 250n, totalTokenCount: 100n });
+    await pipeline.tick(2);
+    await pipeline.tick(1);
+    expect(await hourStatus(0)).toMatchObject({ status: 'open' });
+    const classes = () =>
+      pipeline.deps.database
+        .selectFrom('drifts')
+        .select(['meter_slug', 'subject', 'ledger_value', 'class'])
+        .where('resolved_at', 'is', null)
+        .execute();
+    const waiting = {
+      meter_slug: 'tallystick_prompt_tokens',
+      subject: 'user-00001',
+      ledger_value: 100n,
+      class: 'counts_disagree',
+    };
+    expect(await classes()).toEqual([waiting]);
+    expect(await balance(pipeline)).toMatchObject({ billed: 120n, due: 100n });
+    // The repair has no part in it: OpenMeter holds what was sent.
+    await pipeline.tick(6);
+    expect(await classes()).toEqual([waiting]);
+    await addEvent({ promptTokenCount: 200n, totalTokenCount: 200n });
+    await pipeline.tick(1);
+    await pipeline.tick(1);
+    expect(await classes()).toEqual([]);
+    expect(await settledUsage('user-00001')).toEqual([
+      { token_type: 'prompt', token_count: 50n },
+      { token_type: 'prompt_cached', token_count: 250n },
+    ]);
+    expect(await hourStatus(0)).toMatchObject({ status: 'settled' });
+  });
+
+  it('keeps what was billed of usage that was counted formerly, and counts exactly what comes late', async () => {
+    pipeline = await openPipeline();
+    await pipeline.run('sync-catalog');
+    const id = await addEvent({
+      promptTokenCount: 100n,
+      cachedPromptTokenCount: 250n,
+      totalTokenCount: 100n,
+    });
+    await pipeline.deps.database
+      .updateTable('usage_events')
+      .set({ counted_formerly: true })
+      .where('usage_event_id', '=', id)
+      .execute();
+    await pipeline.tick(2);
+    await pipeline.tick(1);
+    expect(await settledUsage()).toEqual([{ token_type: 'prompt_cached', token_count: 100n }]);
+    await addEvent({ promptTokenCount: 60n, cachedPromptTokenCount: 10n, totalTokenCount: 60n });
+    await pipeline.tick(1);
+    await pipeline.tick(1);
+    expect(await settledUsage()).toEqual([
+      { token_type: 'prompt', token_count: 50n },
+      { token_type: 'prompt_cached', token_count: 110n },
+    ]);
+  });
+
+  it('takes a token type back to nothing where it had something', async () => {
+    pipeline = await openPipeline();
+    await pipeline.run('sync-catalog');
+    await addEvent({ promptTokenCount: 100n, totalTokenCount: 100n });
+    await pipeline.tick(2);
+    await pipeline.tick(1);
+    await addEvent({ audioPromptTokenCount: 100n });
+    await pipeline.tick(1);
+    await pipeline.tick(1);
+    expect(await settledUsage()).toEqual([
+      { token_type: 'prompt', token_count: 0n },
+      { token_type: 'prompt_audio', token_count: 100n },
+    ]);
   });
 
   it('shows usage in OpenMeter that the ledger never sent, and bills what agrees', async () => {

@@ -1,3 +1,4 @@
+import { FIGURE_NAMES, FIGURES } from '../../pricing/usage/shape.ts';
 import { USAGE_EVENT_SOURCE, USAGE_EVENT_TYPE } from '../../src/openmeter/port.ts';
 import { HOUR_MS } from '../../src/platform/clock.ts';
 import { START_MS } from '../setup/pipeline.ts';
@@ -15,10 +16,8 @@ export function foreignEvent(changes: { subject?: string; tokens: string; hour: 
       model: 'gpt-4o',
       feature: 'chat',
       deployment: 'gpt-4o-global',
+      ...Object.fromEntries(FIGURE_NAMES.map((name) => [FIGURES[name].eventField, '0'])),
       prompt_tokens: changes.tokens,
-      cached_prompt_tokens: '0',
-      completion_tokens: '0',
-      reasoning_tokens: '0',
       total_tokens: changes.tokens,
       requests: '1',
     },

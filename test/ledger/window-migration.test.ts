@@ -1,62 +1,31 @@
-import { createHash, randomBytes } from 'node:crypto';
-import { readFile } from 'node:fs/promises';
-import pg from 'pg';
-import { afterEach, beforeEach, expect, inject, it } from 'vitest';
+import { createHash } from 'node:crypto';
+import type pg from 'pg';
+import { afterEach, beforeEach, expect, it } from 'vitest';
 import { buildRowQuery } from '../../src/azure/kql.ts';
 import { buildRequestQuery } from '../../src/azure/kql-llm-log.ts';
 import { buildQueryText } from '../../src/azure/query-templates.ts';
 import type { SourceQuery } from '../../src/azure/source.ts';
 import { readCertifiedWindows } from '../../src/closing/certified-windows.ts';
 import { proveWindows } from '../../src/closing/window-proof.ts';
-import { type LedgerDatabase, openLedger } from '../../src/platform/database/database.ts';
-import { migrateLedger } from '../../src/platform/database/migrate.ts';
-import { LEDGER_MIGRATION_NAMES } from '../../src/platform/database/migration-names.ts';
+import type { LedgerDatabase } from '../../src/platform/database/database.ts';
 import { readSnapshot } from '../../src/platform/database/snapshot.ts';
+import { type EarlierLedger, openLedgerBefore } from '../setup/earlier-ledger.ts';
 import { addWindow } from '../setup/windows.ts';
 
 const CHAINING = /_window_chain\.sql$/;
 const DIMENSIONS = { subject: 'u "1"', tenant: 't', feature: 'f', model: 'm', deployment: 'd' };
 const PERIOD = { start: '2026-10-01T00:00:00.000Z', end: '2026-11-01T00:00:00.000Z' };
 
-let name: string;
+let ledger: EarlierLedger;
 let client: pg.Client;
 let database: LedgerDatabase;
 
-async function administer(statement: string): Promise<void> {
-  const administrator = new pg.Client({ connectionString: inject('postgresUrl') });
-  await administrator.connect();
-  await administrator.query(statement).finally(() => administrator.end());
-}
-
 /** A ledger as it was before windows were chained. */
 beforeEach(async () => {
-  name = `migrate_${randomBytes(6).toString('hex')}`;
-  await administer(`create database ${name}`);
-  const databaseUrl = inject('postgresUrl').replace(/\/tallystick$/, `/${name}`);
-  client = new pg.Client({ connectionString: databaseUrl });
-  await client.connect();
-  await client.query(
-    'create table ledger_migrations (name text primary key, checksum text not null, applied_at timestamptz not null default now())',
-  );
-  for (const file of LEDGER_MIGRATION_NAMES.slice(
-    0,
-    LEDGER_MIGRATION_NAMES.findIndex((one) => CHAINING.test(one)),
-  )) {
-    const text = await readFile(
-      new URL(`../../src/platform/database/migrations/${file}`, import.meta.url),
-      'utf8',
-    );
-    await client.query(text);
-    const checksum = createHash('sha256').update(text).digest('hex');
-    await client.query('insert into ledger_migrations (name, checksum) values ($1, $2)', [file, checksum]);
-  }
-  database = openLedger({ databaseUrl, maxConnectionCount: 4 });
+  ledger = await openLedgerBefore(CHAINING);
+  ({ client, database } = ledger);
 });
-afterEach(async () => {
-  await database.destroy();
-  await client.end();
-  await administer(`drop database ${name} with (force)`);
-});
+afterEach(() => ledger.close());
 
 interface OldWindow {
   source: string;
@@ -124,8 +93,7 @@ function certifyTexts(windows: readonly OldWindow[], source: string) {
 it('windows of before keep their texts to the byte, and certificates over them verify', async () => {
   const windows = oldWindows();
   await insertOld(windows);
-  const databaseUrl = inject('postgresUrl').replace(/\/tallystick$/, `/${name}`);
-  await migrateLedger(databaseUrl);
+  await ledger.migrate();
   const certified = {
     invoiceId: 'in_1',
     periodStart: new Date(PERIOD.start),
@@ -175,7 +143,7 @@ it('windows of before keep their texts to the byte, and certificates over them v
 
 it('windows of before are in the chain as if they had been committed to it', async () => {
   await insertOld(oldWindows());
-  await migrateLedger(inject('postgresUrl').replace(/\/tallystick$/, `/${name}`));
+  await ledger.migrate();
   await addWindow(database, {
     source: 'app-metrics',
     cursorKind: 'ingestion',

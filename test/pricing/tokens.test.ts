@@ -117,13 +117,23 @@ describe('disjoint buckets', () => {
     );
   });
 
-  it('counts usage of before contradictions were held back as it was billed', () => {
-    expect(bucketsOf(countFormerly(of({ prompt: 3n, cachedPrompt: 1_313n, completion: 50n })))).toEqual({
+  it('keeps usage of before contradictions were held back as it was billed, and what came since exact', () => {
+    const former = { prompt: 3n, cachedPrompt: 1_313n };
+    expect(bucketsOf(countFormerly(of({ ...former, completion: 50n }), former))).toEqual({
       ...emptyBuckets(),
       prompt_cached: 3n,
       completion: 50n,
     });
+    expect(bucketsOf(countFormerly(of({ prompt: 103n, cachedPrompt: 1_353n }), former))).toEqual({
+      ...emptyBuckets(),
+      prompt: 60n,
+      prompt_cached: 43n,
+    });
     const sound = of({ prompt: 100n, cachedPrompt: 30n });
-    expect(countFormerly(sound)).toBe(sound);
+    expect(countFormerly(sound, { prompt: 100n, cachedPrompt: 30n })).toBe(sound);
+    // Only what was counted formerly is let through.
+    expect(findDisagreement(countFormerly(of({ prompt: 3n, cachedPrompt: 1_315n }), former))).toMatchObject({
+      whole: 'prompt',
+    });
   });
 });

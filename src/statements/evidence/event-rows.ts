@@ -109,6 +109,7 @@ export interface EvidenceSourceItem {
   sourceItemId: string;
   metricName: string;
   tokenKind: TokenKind;
+  countsApart: boolean;
   tokenCount: bigint;
   requestCount: bigint;
   eventTime: Date | null;
@@ -135,7 +136,7 @@ export async function readEvidenceSource(
   const day = event.eventTime.toISOString().slice(0, 10);
   const items = await sql<EvidenceSourceItem>`
     select source_item_id as "sourceItemId", metric_name as "metricName", token_kind as "tokenKind",
-      token_count as "tokenCount", request_count as "requestCount", event_time as "eventTime",
+      counts_apart as "countsApart", token_count as "tokenCount", request_count as "requestCount", event_time as "eventTime",
       ingested_at as "ingestedAt", collection_window_id as "collectionWindowId"
     from source_items
     where usage_event_id = ${event.usageEventId} and event_day between ${day}::date - 1 and ${day}::date + 1

@@ -1,5 +1,5 @@
 import { createRoute } from '@hono/zod-openapi';
-import { FIGURES, keyOf, SOURCE_FIGURES, type SourceFigure } from '../../../pricing/usage/shape.ts';
+import { addsTo, FIGURES, keyOf, SOURCE_FIGURES, type SourceFigure } from '../../../pricing/usage/shape.ts';
 import { buildQueryText } from '../../azure/query-templates.ts';
 import { openTo } from '../../identity/require-scope.ts';
 import { TallystickError } from '../../platform/errors.ts';
@@ -158,9 +158,7 @@ export function addEvidenceEventRoutes(api: Api, dependencies: StatementDependen
 
 function sumByKind(items: readonly EvidenceSourceItem[]): Record<SourceFigure, bigint> {
   return bySourceFigure((name) =>
-    items
-      .filter(({ tokenKind }) => tokenKind === FIGURES[name].tokenKind)
-      .reduce((sum, { tokenCount }) => sum + tokenCount, 0n),
+    items.filter((item) => addsTo(item, name)).reduce((sum, { tokenCount }) => sum + tokenCount, 0n),
   );
 }
 

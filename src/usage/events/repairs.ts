@@ -34,6 +34,7 @@ export async function findHoursToRepair(
     from settlements s
     where s.status = 'open' and (s.repair_checked_at is null or s.repair_checked_at <= ${due.checkedBefore})
       and exists (select 1 from drifts d where d.window_start = s.window_start and d.resolved_at is null
+                    and d.class is distinct from 'counts_disagree'
                     and d.first_seen_at <= ${due.driftedBefore})
       and not exists (select 1 from usage_events e where e.window_start = s.window_start and e.status = 'pending')
     order by s.repair_checked_at nulls first, s.window_start limit ${due.limit}`.execute(database);
@@ -50,7 +51,7 @@ export interface DriftedKey extends UsageKey {
 export async function readDriftedKeys(database: LedgerDatabase, windowStart: Date): Promise<DriftedKey[]> {
   const rows = await sql<DriftedKey>`
     select ${selectKey()}, min(found_sound_at) as "foundSoundAt", max(last_seen_at) as "lastSeenAt"
-    from drifts where window_start = ${windowStart} and resolved_at is null
+    from drifts where window_start = ${windowStart} and resolved_at is null and class is distinct from 'counts_disagree'
     group by ${keyColumns()} order by ${keyColumns()}`.execute(database);
   return rows.rows;
 }

@@ -1,8 +1,18 @@
 import { type RawBuilder, sql } from 'kysely';
 import { byFigure, type FigureName, keyOf, type UsageKey } from '../../../pricing/usage/shape.ts';
+import type { FormerCounts } from '../../../pricing/usage/tokens.ts';
 import type { LedgerDatabase, LedgerTransaction } from '../../platform/database/database.ts';
 import { instantField, unnestRows } from '../../platform/database/unnest-rows.ts';
-import { keyColumns, keyFields, sameKey, selectKey, sumFigures } from '../columns.ts';
+import {
+  type FormerCountsRow,
+  keyColumns,
+  keyFields,
+  readFormerCounts,
+  sameKey,
+  selectKey,
+  sumFigures,
+  sumFormerCounts,
+} from '../columns.ts';
 
 /** The part of an hour that a row of hourly usage covers, in minutes `[start, end)`. */
 export interface HourPart {
@@ -77,6 +87,7 @@ export interface MinuteFigures extends UsageKey {
   windowStart: Date;
   minute: number;
   figures: Record<FigureName, bigint>;
+  former: FormerCounts;
 }
 
 const HOUR_KEY_FIELDS = {
@@ -88,9 +99,11 @@ export async function sumSentByMinute(
   database: LedgerDatabase,
   keys: readonly (UsageKey & { windowStart: Date })[],
 ): Promise<MinuteFigures[]> {
-  const rows = await sql<UsageKey & { windowStart: Date; minute: number } & Record<FigureName, bigint>>`
+  const rows = await sql<
+    UsageKey & { windowStart: Date; minute: number } & Record<FigureName, bigint> & FormerCountsRow
+  >`
     select e.window_start as "windowStart", ${selectKey('e')},
-      floor(extract(epoch from e.event_time - e.window_start) / 60)::int as minute, ${sumFigures('e')}
+      floor(extract(epoch from e.event_time - e.window_start) / 60)::int as minute, ${sumFigures('e')}, ${sumFormerCounts('e')}
     from usage_events e
     join ${unnestRows('key', keys, HOUR_KEY_FIELDS)} on key.window_start = e.window_start and ${sameKey('key', 'e')}
     where e.status in ('sent', 'confirmed') and e.kind = 'usage'
@@ -100,6 +113,7 @@ export async function sumSentByMinute(
     ...keyOf(row),
     minute: row.minute,
     figures: byFigure((figure) => row[figure]),
+    former: readFormerCounts(row),
   }));
 }
 

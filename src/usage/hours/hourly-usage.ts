@@ -43,6 +43,8 @@ export interface MeterDrift extends UsageKey {
   meterSlug: MeterSlug;
   ledgerValue: bigint;
   meteredValue: bigint;
+  /** Null: nobody has looked into it. `counts_disagree`: both halves agree, and the figures contradict each other. */
+  driftClass: 'counts_disagree' | null;
 }
 
 export interface SettlementResult {
@@ -124,6 +126,7 @@ const DRIFT_FIELDS: RowFields<MeterDrift> = {
   meter_slug: textField((row) => row.meterSlug),
   ledger_value: bigintField((row) => row.ledgerValue),
   metered_value: bigintField((row) => row.meteredValue),
+  class: textField((row) => row.driftClass),
 };
 
 /**
@@ -139,6 +142,22 @@ async function narrowParts(transaction: LedgerTransaction, usage: readonly Settl
     where h.window_start = d.window_start and ${sameKey('h', 'd')} and h.token_type = d.token_type
       and h.part_start_minute = d.part_start_minute and h.part_end_minute > d.part_end_minute
       and h.meter_push_id is null and h.written_off_at is null`.execute(transaction);
+}
+
+/** One text for a token type of an hour. */
+export function settledTypeText(windowStart: Date, tokenType: TokenType): string {
+  return `${windowStart.getTime()} ${tokenType}`;
+}
+
+/** Token types that these hours have settled usage of, by `settledTypeText`. */
+export async function readSettledTypes(
+  database: LedgerDatabase,
+  hours: readonly Date[],
+): Promise<Set<string>> {
+  const rows = await sql<{ window_start: Date; token_type: TokenType }>`
+    select distinct window_start, token_type from hourly_usage
+    where window_start = any(${hours.map((hour) => hour.toISOString())}::timestamptz[])`.execute(database);
+  return new Set(rows.rows.map((row) => settledTypeText(row.window_start, row.token_type)));
 }
 
 /** Appends a revision where the total moved; equal totals write nothing, so a replay is silent. */
@@ -196,7 +215,9 @@ async function recordDrifts(
           last_seen_at = excluded.last_seen_at, resolved_at = null,
           -- Resolved a moment ago by this very transaction is still open; resolved before, it is a new drift.
           first_seen_at = case when known.resolved_at < excluded.first_seen_at then excluded.first_seen_at else known.first_seen_at end,
-          class = case when known.resolved_at < excluded.first_seen_at then null else known.class end,
+          -- Of counts that disagree, and of nothing else, the comparison itself says so.
+          class = case when excluded.class is not null then excluded.class
+            when known.resolved_at < excluded.first_seen_at or known.class = 'counts_disagree' then null else known.class end,
           found_sound_at = case when known.resolved_at < excluded.first_seen_at then null else known.found_sound_at end`.execute(
     transaction,
   );

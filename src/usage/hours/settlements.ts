@@ -1,7 +1,15 @@
 import { sql } from 'kysely';
 import { byFigure, type FigureName, keyOf, type UsageKey } from '../../../pricing/usage/shape.ts';
+import type { FormerCounts } from '../../../pricing/usage/tokens.ts';
 import type { LedgerDatabase, LedgerTransaction } from '../../platform/database/database.ts';
-import { keyColumns, selectKey, sumFigures } from '../columns.ts';
+import {
+  type FormerCountsRow,
+  keyColumns,
+  readFormerCounts,
+  selectKey,
+  sumFigures,
+  sumFormerCounts,
+} from '../columns.ts';
 
 /** One hour that is due for settling, at the version its sums were read at. */
 export interface DueHour {
@@ -38,6 +46,7 @@ export async function findDueHours(
 export interface LedgerHour extends UsageKey {
   windowStart: Date;
   figures: Record<FigureName, bigint>;
+  former: FormerCounts;
 }
 
 /**
@@ -45,8 +54,8 @@ export interface LedgerHour extends UsageKey {
  * Quarantined events are not part of it, nor what was sent to repair.
  */
 export async function sumSentEvents(database: LedgerDatabase, hours: readonly Date[]): Promise<LedgerHour[]> {
-  const rows = await sql<UsageKey & { windowStart: Date } & Record<FigureName, bigint>>`
-    select window_start as "windowStart", ${selectKey()}, ${sumFigures()}
+  const rows = await sql<UsageKey & { windowStart: Date } & Record<FigureName, bigint> & FormerCountsRow>`
+    select window_start as "windowStart", ${selectKey()}, ${sumFigures()}, ${sumFormerCounts()}
     from usage_events
     where window_start = any(${hours.map((hour) => hour.toISOString())}::timestamptz[]) and status in ('sent', 'confirmed')
       and kind = 'usage'
@@ -55,6 +64,7 @@ export async function sumSentEvents(database: LedgerDatabase, hours: readonly Da
     windowStart: row.windowStart,
     ...keyOf(row),
     figures: byFigure((figure) => row[figure]),
+    former: readFormerCounts(row),
   }));
 }
 

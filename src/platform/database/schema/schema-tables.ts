@@ -324,7 +324,7 @@ interface DailyCosts {
 }
 
 interface Drifts {
-  class: 'lost_in_openmeter' | 'counted_twice' | 'unexplained' | null;
+  class: 'lost_in_openmeter' | 'counted_twice' | 'counts_disagree' | 'unexplained' | null;
   deployment: string;
   feature: string;
   first_seen_at: Date;
