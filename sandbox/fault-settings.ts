@@ -77,6 +77,8 @@ export const faultSettingsSchema = z
           percent: percent.optional(),
         }),
         summaryLagMs: milliseconds,
+        /** Event summaries stand still: they show nothing that comes from now on. */
+        summariesStanding: z.boolean(),
         webhooks: z
           .strictObject({ duplicatePercent: percent, reorderPercent: percent, forgePercent: percent })
           .partial(),

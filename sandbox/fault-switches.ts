@@ -69,13 +69,14 @@ export class FaultSwitches {
       if (dedupeMs !== undefined) openMeter.setDedupe(dedupeMs === null ? null : { windowMs: dedupeMs });
     }
     if (settings.stripe !== undefined) {
-      const { lose, summaryLagMs, webhooks } = settings.stripe;
+      const { lose, summaryLagMs, summariesStanding, webhooks } = settings.stripe;
       if (lose !== undefined) {
         const { how, count, percent } = lose;
         const rate = percent === undefined ? undefined : percent / 100;
         stripe.faults.loseMeterEvents(given({ loss: how, count, rate }) as { loss: typeof how });
       }
       if (summaryLagMs !== undefined) stripe.setSummaryLag(summaryLagMs);
+      if (summariesStanding !== undefined) stripe.setSummariesStanding(summariesStanding);
       if (webhooks !== undefined) stripe.webhookFaults.set(given(webhooks) as Partial<WebhookFaultSettings>);
     }
   }
@@ -95,7 +96,7 @@ export class FaultSwitches {
         staleReadMs: 0,
         sinkOutage: null,
       },
-      stripe: { network, clockSkewMs: 0, webhooks: NO_WEBHOOK_FAULTS },
+      stripe: { network, clockSkewMs: 0, summariesStanding: false, webhooks: NO_WEBHOOK_FAULTS },
     });
     this.#parts.stripe.faults.clear();
     this.#parts.openMeter.setFaults(NO_FAULTS);

@@ -10,9 +10,11 @@ import {
   readDriftedKeys,
   readOutboxCopies,
 } from '../../src/usage/events/repairs.ts';
+import { readPassedAt } from '../../src/usage/events/sink-canaries.ts';
 import { renderUsageEvent } from '../collect/build-events.ts';
 import type { JobDependencies } from '../dependencies.ts';
-import { planFamilyRepair } from './plan-repair.ts';
+import { type FamilyPlan, planFamilyRepair } from './plan-repair.ts';
+import { noteUnproven, noteVisible, type SinkSigns } from './sink-signs.ts';
 
 /** Bounds the events in memory and the length of one transaction. */
 const KEYS_AT_ONCE = 100;
@@ -27,13 +29,15 @@ export interface RepairOutcome {
 
 /**
  * Looks into one hour that differs: asks OpenMeter how often it holds each event of the differing keys, and
- * plans what is missing or too many. Nothing is sent here; the outbox sends it like any event.
+ * plans what is missing or too many. Nothing is sent here; the outbox sends it like any event. What is not visible and
+ * not proven to be lost is noted in `signs`.
  * @throws UpstreamError when OpenMeter cannot be asked
  */
 export async function repairHour(
   deps: JobDependencies,
   hour: DriftedHour,
   outcome: RepairOutcome,
+  signs: SinkSigns,
   signal?: AbortSignal,
 ): Promise<void> {
   const keys = await readDriftedKeys(deps.database, hour.windowStart);
@@ -41,7 +45,7 @@ export async function repairHour(
   for (let start = 0; start < keys.length; start += KEYS_AT_ONCE) {
     signal?.throwIfAborted();
     const some = keys.slice(start, start + KEYS_AT_ONCE);
-    const repair = await lookInto(deps, hour.windowStart, some, signal);
+    const repair = await lookInto(deps, hour.windowStart, some, signs, signal);
     const committed = await commitRepair(
       deps.database,
       { windowStart: hour.windowStart, eventVersion: version },
@@ -65,6 +69,7 @@ async function lookInto(
   deps: JobDependencies,
   windowStart: Date,
   keys: readonly DriftedKey[],
+  signs: SinkSigns,
   signal: AbortSignal | undefined,
 ): Promise<HourRepair> {
   const copies = await readOutboxCopies(deps.database, windowStart, keys);
@@ -75,21 +80,30 @@ async function lookInto(
     },
     signal,
   );
+  const now = deps.clock.now();
+  const passedAt = await readPassedAt(deps.database, {
+    subjects: [...new Set(keys.map((key) => key.subject))],
+    from: windowStart,
+    now,
+  });
+  for (const copy of copies) if (countById.has(copy.usageEventId)) noteVisible(signs, passedAt, copy);
   const rules = {
-    now: deps.clock.now(),
+    now,
     graceMs: deps.settings.repairGraceMs,
     resendLimit: deps.settings.repairResendLimit,
   };
   const resendIds: string[] = [];
   const additions: RepairEvent[] = [];
-  const gapsByKey = new Map<string, number[]>(keys.map((key) => [usageKeyText(windowStart, key), []]));
+  const plansByKey = new Map<string, UnsoundPlan[]>(keys.map((key) => [usageKeyText(windowStart, key), []]));
   for (const family of groupByRoot(copies)) {
-    const plan = planFamilyRepair(family, countById, rules);
+    const subject = family[0]?.subject ?? '';
+    const plan = planFamilyRepair(family, countById, { ...rules, passedAt: passedAt.get(subject) ?? null });
     if (plan.kind === 'sound') continue;
     const root = family.find((copy) => copy.kind === 'usage');
     if (root === undefined) continue;
-    gapsByKey.get(usageKeyText(windowStart, root))?.push(plan.gap);
-    if (plan.kind === 'resend') resendIds.push(plan.usageEventId);
+    plansByKey.get(usageKeyText(windowStart, root))?.push(plan);
+    if (plan.kind === 'unproven') noteUnproven(signs, root, plan.sentAt);
+    else if (plan.kind === 'resend') resendIds.push(plan.usageEventId);
     else if (plan.kind === 'add') additions.push(standInFor(root, plan.gap, family.length));
   }
   if (resendIds.length + additions.length > 0) {
@@ -98,17 +112,21 @@ async function lookInto(
       'OpenMeter lost events or counted them twice; they are repaired',
     );
   }
-  const findings = keys.map((key) => judgeKey(key, gapsByKey.get(usageKeyText(windowStart, key)) ?? []));
+  const findings = keys.map((key) => judgeKey(key, plansByKey.get(usageKeyText(windowStart, key)) ?? []));
   return { resendIds, additions, findings };
 }
 
+type UnsoundPlan = Exclude<FamilyPlan, { kind: 'sound' }>;
+
 /**
  * A key whose events are all stored exactly once may have become so just now: only when its totals still
- * differ at a reading after that is the difference not ours.
+ * differ at a reading after that is the difference not ours. What is not proven to be lost has no class yet.
  */
-function judgeKey(key: DriftedKey, gaps: readonly number[]): HourRepair['findings'][number] {
-  if (gaps.some((gap) => gap > 0)) return { key, driftClass: 'lost_in_openmeter', isSound: false };
-  if (gaps.length > 0) return { key, driftClass: 'counted_twice', isSound: false };
+function judgeKey(key: DriftedKey, plans: readonly UnsoundPlan[]): HourRepair['findings'][number] {
+  const proven = plans.filter((plan) => plan.kind !== 'unproven');
+  if (proven.some(({ gap }) => gap > 0)) return { key, driftClass: 'lost_in_openmeter', isSound: false };
+  if (proven.length > 0) return { key, driftClass: 'counted_twice', isSound: false };
+  if (plans.length > 0) return { key, driftClass: null, isSound: false };
   const stillDiffers = key.foundSoundAt !== null && key.lastSeenAt > key.foundSoundAt;
   return { key, driftClass: stillDiffers ? 'unexplained' : null, isSound: true };
 }

@@ -84,6 +84,8 @@ export class StripeCore {
   readonly #reports: MeterErrorReports;
   readonly #idempotency = new IdempotencyStore();
   #summaryLagMs: number;
+  /** Where event summaries stand still; changes nothing that is kept. */
+  summariesUntilMs = Number.POSITIVE_INFINITY;
 
   constructor(context: StandInContext, scenario: Scenario, settings: StripeStandInSettings) {
     this.#context = context;
@@ -98,6 +100,7 @@ export class StripeCore {
     this.#summaryLagMs = settings.aggregationDelayMs;
     // Read at every use: the lag can change while the stand-in runs.
     const readLag = () => this.#summaryLagMs;
+    const readSummariesUntil = () => this.summariesUntilMs;
     this.cycle = new BillingCycle({
       state,
       gracePeriodHours: settings.gracePeriodHours,
@@ -128,6 +131,9 @@ export class StripeCore {
           intake: this.#intake,
           get aggregationDelayMs() {
             return readLag();
+          },
+          get summariesUntilMs() {
+            return readSummariesUntil();
           },
         }),
         ...invoiceEndpoints(cycle),

@@ -76,6 +76,9 @@ export function createStripeStandIn(
     withholdCurrencyOptions: (withholds) => {
       state.withholdsOptions = withholds;
     },
+    setSummariesStanding: (standing) => {
+      core.summariesUntilMs = standing ? context.clock.nowMs() - 1 : Number.POSITIVE_INFINITY;
+    },
     tokenTotal: () => {
       const customerIds = new Set([...state.usage.customerIds(), ...state.customers.keys()]);
       return [...customerIds].reduce((sum, id) => sum + tokensOf(id), 0n);
@@ -152,6 +155,8 @@ export interface StripeStandIn extends StandIn {
   setSummaryLag(lagMs: number): void;
   /** Whether prices keep their amounts in other currencies to themselves, although they are billed by them. */
   withholdCurrencyOptions(withholds: boolean): void;
+  /** From now on event summaries show nothing that comes, and all of it once they go on. Invoices count as ever. */
+  setSummariesStanding(standing: boolean): void;
   /** Token meter values per tenant key, for all customers that exist. */
   tokenTotalByCustomer(): Map<string, bigint>;
   /**

@@ -5,6 +5,7 @@ import type { CommandFrame } from '../platform/terminal/frame.ts';
 import { groupDigits, print, renderTable } from '../platform/terminal/output.ts';
 import type { PriceSyncState } from '../prices/sync/runs.ts';
 import { isAlarming } from '../quarantine/entries.ts';
+import type { SinkState } from '../usage/events/sink-state.ts';
 import type { QueueState } from './queue-states.ts';
 import { readStatusReport } from './status.ts';
 
@@ -55,6 +56,7 @@ export function addStatusCommand(program: Command, frame: CommandFrame): void {
             `pushes        ${pushes.delivered} delivered, ${pushes.pending} pending, ${pushes.refused} refused`,
             `unassigned    ${groupDigits(status.unassignedTokenCount)} tokens wait for the next push`,
             `drifts        ${status.openDriftCount} open`,
+            ...describeSink(status.openMeterSink),
             `closes        ${describeCloses(status.closes)}`,
             ...status.costs.unknown.map(
               ({ model, reason, tokenCount }) =>
@@ -103,6 +105,22 @@ export function addStatusCommand(program: Command, frame: CommandFrame): void {
         });
       }),
     );
+}
+
+/** Each alarm of OpenMeter's sink; none while all is well. */
+function describeSink({ outage, stuckSubjectCount, stuckSince }: SinkState): string[] {
+  return [
+    ...(outage === null
+      ? []
+      : [
+          `ALARM: OpenMeter takes events and shows none since ${outage.since.toISOString()}: its sink stands still. They wait; restart it ("docs/operations.md").`,
+        ]),
+    ...(stuckSince === null
+      ? []
+      : [
+          `ALARM: events of ${groupDigits(stuckSubjectCount)} users do not show in OpenMeter since ${stuckSince.toISOString()}, those of others do.`,
+        ]),
+  ];
 }
 
 function describeQueue(queue: QueueState, now: Date): string {

@@ -1,6 +1,8 @@
 import { createRoute, z } from '@hono/zod-openapi';
+import type { LedgerDatabase } from '../platform/database/database.ts';
 import type { Api, ApiDependencies } from '../platform/http/dependencies.ts';
 import { InstantSchema, jsonContent } from '../platform/http/schemas.ts';
+import { readSinkState } from '../usage/events/sink-state.ts';
 import { findMissingMigrations } from './status.ts';
 
 /** Ready means an answer within this time; an orchestrator's own probe gives up at about the same. */
@@ -15,6 +17,9 @@ const ReadinessSchema = z
     status: z.enum(['ready', 'not_ready']),
     ledger: z.enum(['reachable', 'unreachable']),
     missingMigrations: z.array(z.string()),
+    alarms: z
+      .array(z.object({ code: z.literal('OPENMETER_SINK_OUTAGE'), since: InstantSchema }))
+      .openapi({ description: 'What hinders the pipeline and not this service: it is ready all the same.' }),
   })
   .openapi('Readiness');
 
@@ -60,6 +65,7 @@ export function addHealthRoutes(api: Api, dependencies: ApiDependencies): void {
           status: ready ? ('ready' as const) : ('not_ready' as const),
           ledger: 'reachable' as const,
           missingMigrations,
+          alarms: ready ? await withDeadline(readAlarms(dependencies.database)) : [],
         },
         ready ? 200 : 503,
       );
@@ -69,11 +75,18 @@ export function addHealthRoutes(api: Api, dependencies: ApiDependencies): void {
         'the ledger is not reachable',
       );
       return context.json(
-        { status: 'not_ready' as const, ledger: 'unreachable' as const, missingMigrations: [] },
+        { status: 'not_ready' as const, ledger: 'unreachable' as const, missingMigrations: [], alarms: [] },
         503,
       );
     }
   });
+}
+
+async function readAlarms(database: LedgerDatabase) {
+  const { outage } = await readSinkState(database);
+  return outage === null
+    ? []
+    : [{ code: 'OPENMETER_SINK_OUTAGE' as const, since: outage.since.toISOString() }];
 }
 
 async function withDeadline<Value>(work: Promise<Value>): Promise<Value> {

@@ -137,6 +137,17 @@ function pipelineMetrics(
     gauge('open_drifts', 'Differences between the ledger and OpenMeter that are not resolved.', [
       { value: status.openDriftCount },
     ]),
+    gauge('openmeter_sink_outage', '1 while OpenMeter takes events and shows none of them.', [
+      { value: status.openMeterSink.outage === null ? 0 : 1 },
+    ]),
+    gauge('openmeter_sink_outage_age_seconds', 'Since the first event was sent that does not show.', [
+      { value: status.openMeterSink.outage === null ? 0 : ageOf(status.openMeterSink.outage.since) },
+    ]),
+    gauge(
+      'openmeter_stuck_subjects',
+      'Subjects whose events do not show in OpenMeter while those of others do.',
+      [{ value: status.openMeterSink.stuckSubjectCount }],
+    ),
     gauge(
       'drifts',
       'Differences that are not resolved, by the system that differs and by class.',

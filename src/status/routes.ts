@@ -16,6 +16,7 @@ import {
 import type { PriceSyncState } from '../prices/sync/runs.ts';
 import { isAlarming } from '../quarantine/entries.ts';
 import { QuarantineSummarySchema, showQuarantineSummary } from '../quarantine/summary.ts';
+import type { SinkState } from '../usage/events/sink-state.ts';
 import type { QueueState } from './queue-states.ts';
 import { readStatusReport } from './status.ts';
 
@@ -114,6 +115,16 @@ const PipelineStatusSchema = z
         'Customers whose users OpenMeter does not all have as subject keys; billing goes by the ledger.',
     }),
     openDriftCount: CountSchema,
+    openMeterSink: z.object({
+      outageSince: InstantSchema.nullable().openapi({
+        description: 'OpenMeter takes events and shows none sent since then; null: no outage is known.',
+      }),
+      outageNoticedAt: InstantSchema.nullable(),
+      stuckSubjectCount: CountSchema.openapi({
+        description: 'Subjects whose events do not show while those of others do.',
+      }),
+      stuckSince: InstantSchema.nullable(),
+    }),
     closes: z.object({
       states: z.array(z.object({ state: CloseStateSchema, count: CountSchema, oldestAt: InstantSchema })),
       heldCount: CountSchema.openapi({ description: 'Invoices that differ and wait for a person.' }),
@@ -210,6 +221,7 @@ export function addStatusRoutes(api: Api, dependencies: ApiDependencies): void {
         doubleBindings: status.doubleBindings.map(showDoubleBinding),
         attributions: status.attributions.map(showAttributionSummary),
         openDriftCount: String(status.openDriftCount),
+        openMeterSink: showSinkState(status.openMeterSink),
         closes: showCloseTotals(status.closes),
         costs: {
           dueDayCount: String(status.costs.dueDayCount),
@@ -237,6 +249,15 @@ function showCloseTotals(closes: CloseTotals) {
     driftTokenCount: String(closes.driftTokenCount),
     mismatchCount: String(closes.mismatchCount),
     proposedCreditCount: countOf(closes.credits, 'proposed'),
+  };
+}
+
+function showSinkState({ outage, stuckSubjectCount, stuckSince }: SinkState) {
+  return {
+    outageSince: outage?.since.toISOString() ?? null,
+    outageNoticedAt: outage?.noticedAt.toISOString() ?? null,
+    stuckSubjectCount: String(stuckSubjectCount),
+    stuckSince: stuckSince?.toISOString() ?? null,
   };
 }
 

@@ -11,6 +11,7 @@ import { type PriceSyncState, readPriceSyncState } from '../prices/sync/runs.ts'
 import { type QuarantineSummary, readQuarantineSummary } from '../quarantine/entries.ts';
 import { type DriftMetrics, readDriftMetrics } from '../reconciliation/drift-metrics.ts';
 import { IS_COLLECTION } from '../usage/collection/watermarks.ts';
+import { readSinkState, type SinkState } from '../usage/events/sink-state.ts';
 import { readDueWebhooks, readWebhookCounts, type WebhookCount } from '../webhook-events/events.ts';
 import { countUndividedPushes, readRescannedThrough } from './metric-queries.ts';
 import { type QueueState, readQueueStates } from './queue-states.ts';
@@ -27,6 +28,7 @@ export interface PipelineStatus {
   unassignedTokenCount: bigint;
   quarantine: QuarantineSummary[];
   openDriftCount: bigint;
+  openMeterSink: SinkState;
   closes: CloseTotals;
   priceSync: PriceSyncState;
   /** Days whose cost waits to be rated (again), and tokens that no price is known for. */
@@ -139,6 +141,7 @@ async function selectPipelineStatus(snapshot: LedgerSnapshot): Promise<PipelineS
     unassignedTokenCount: unassigned.token_count,
     quarantine: await readQuarantineSummary(snapshot),
     openDriftCount: drifts.count,
+    openMeterSink: await readSinkState(snapshot),
     closes: await readCloseTotals(snapshot),
     costs: { dueDayCount: due.count, unknown: await readUnknownCosts(snapshot) },
     priceSync: await readPriceSyncState(snapshot),

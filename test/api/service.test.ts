@@ -23,7 +23,12 @@ describe('health and readiness', () => {
 
   it('is ready on a migrated ledger', async () => {
     const response = await bench.call('/ready', { scope: null });
-    expect(await response.json()).toEqual({ status: 'ready', ledger: 'reachable', missingMigrations: [] });
+    expect(await response.json()).toEqual({
+      status: 'ready',
+      ledger: 'reachable',
+      missingMigrations: [],
+      alarms: [],
+    });
     expect(response.status).toBe(200);
   });
 

@@ -26,13 +26,21 @@ function makeCopy(changes: Partial<OutboxCopy> = {}): OutboxCopy {
     copyDelta: 1,
     resendCount: 0,
     status: 'sent',
+    createdAt: new Date(0),
     sentAt: new Date(0),
     ...changes,
   };
 }
 
-const plan = (family: OutboxCopy[], counts: Record<string, number>, atMinute = 60) =>
+/** Passed: something made that minute is visible. Just now unless said otherwise. */
+const plan = (
+  family: OutboxCopy[],
+  counts: Record<string, number>,
+  atMinute = 60,
+  passedMinute: number | null = atMinute,
+) =>
   planFamilyRepair(family, new Map(Object.entries(counts)), {
+    passedAt: passedMinute === null ? null : new Date(passedMinute * MINUTE_MS),
     now: new Date(atMinute * MINUTE_MS),
     graceMs: GRACE_MS,
     resendLimit: RESEND_LIMIT,
@@ -48,6 +56,27 @@ describe('planning the repair of one event', () => {
     expect(plan([makeCopy()], {}, 31)).toEqual({ kind: 'resend', gap: 1, usageEventId: 'ue_1' });
     expect(plan([makeCopy({ resendCount: 1 })], {}, 31)).toEqual({ kind: 'wait', gap: 1 });
     expect(plan([makeCopy({ resendCount: 1 })], {}, 61)).toMatchObject({ kind: 'resend' });
+  });
+
+  it('holds nothing for lost that nothing sent later has overtaken by the grace', () => {
+    const unproven = { kind: 'unproven', gap: 1, sentAt: new Date(0) };
+    expect(plan([makeCopy()], {}, 3 * 24 * 60, null)).toEqual(unproven);
+    expect(plan([makeCopy()], {}, 3 * 24 * 60, 29)).toEqual(unproven);
+    expect(plan([makeCopy()], {}, 3 * 24 * 60, 30)).toMatchObject({ kind: 'resend' });
+    const often = makeCopy({ resendCount: RESEND_LIMIT });
+    expect(plan([often], {}, 3 * 24 * 60, null)).toMatchObject({ kind: 'unproven' });
+    expect(plan([often], {}, 3 * 24 * 60, 30)).toEqual({ kind: 'add', gap: 1 });
+  });
+
+  it('offsets nothing anew while what offsets it may still come', () => {
+    const sentAt = new Date(60_000);
+    const correction = makeCopy({ usageEventId: 'ue_1_c1', kind: 'correction', copyDelta: -1, sentAt });
+    expect(plan([makeCopy(), correction], { ue_1: 2 }, 90, 30)).toEqual({
+      kind: 'unproven',
+      gap: -1,
+      sentAt,
+    });
+    expect(plan([makeCopy(), correction], { ue_1: 2 }, 90, 31)).toMatchObject({ kind: 'resend' });
   });
 
   it('takes another id after several resends that stay invisible', () => {
@@ -108,6 +137,7 @@ describe('planning the repair of one event', () => {
             now: new Date(minute * MINUTE_MS),
             graceMs: GRACE_MS,
             resendLimit: RESEND_LIMIT,
+            passedAt: new Date(minute * MINUTE_MS),
           });
           if (next.kind === 'resend') {
             const copy = family.find((one) => one.usageEventId === next.usageEventId);

@@ -81,7 +81,19 @@ describe('repairing what OpenMeter did with usage', () => {
     );
     pipeline.openMeter.setFaults({ dropRate: 0.6 });
     await pipeline.tick(4);
-    await settle(200);
+    const hasSettled = async () =>
+      (
+        await pipeline.deps.database
+          .selectFrom('settlements')
+          .select('window_start')
+          .where('status', '=', 'open')
+          .execute()
+      ).length === 0;
+    for (let round = 0; round < 300 && !(await hasSettled()); round += 1) {
+      pipeline.advance(1);
+      await pipeline.run('ingest-events', 'aggregate-usage', 'repair-usage');
+    }
+    await settle();
     expect(await balance(pipeline)).toMatchObject({ metered: 1080n, billed: 1080n, due: 0n, drift: 0n });
   });
 
@@ -177,9 +189,11 @@ describe('repairing what OpenMeter did with usage', () => {
     pipeline.traffic.inject(makeCall({}));
     pipeline.openMeter.setFaults({ dropEvery: 1 });
     await pipeline.tick(2);
-    await pipeline.tick(1);
-    await pipeline.tick(1);
+    pipeline.openMeter.setFaults({ dropEvery: 0 });
+    // Looked into, asked about, and sent again.
+    for (let round = 0; round < 4; round += 1) await pipeline.tick(1);
     const [event] = await outbox();
+    expect(event?.resend_count).toBeGreaterThan(0);
     const hour = { windowStart: new Date(START_MS), eventVersion: 1n };
     const repair = { resendIds: [event?.usage_event_id ?? ''], additions: [], findings: [] };
     expect(await commitRepair(pipeline.deps.database, hour, repair, pipeline.clock.now())).toBeNull();

@@ -179,6 +179,12 @@ describe('Stripe', () => {
     expect(await sum()).toBe(7);
     await world.set({ stripe: { summaryLagMs: 3 * HOUR_MS } });
     expect(await sum()).toBe(0);
+    await world.set({ stripe: { summaryLagMs: 0, summariesStanding: true } });
+    await world.write('stripe', { timestamp: String(START_MS / 1_000) });
+    await world.advance(30);
+    expect(await sum()).toBe(7);
+    await world.set({ stripe: { summariesStanding: false } });
+    expect(await sum()).toBe(14);
   });
 
   it('has a clock of its own: what is now for us is far ahead for it', async () => {

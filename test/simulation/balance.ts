@@ -2,6 +2,8 @@ import { sql } from 'kysely';
 import { meterEventName } from '../../sandbox/stripe/seed.ts';
 import type { LedgerDatabase } from '../../src/platform/database/database.ts';
 import { readTokenTotals } from '../../src/status/totals.ts';
+import { checkOnlyDelayed } from './delayed.ts';
+import { addFigures, readStoredFigures } from './figures.ts';
 import { checkCloses, checkInvoices } from './invoices.ts';
 import { bucketsOf, FIGURES, type Figure, type OracleCell } from './oracle.ts';
 import { keyOfEvent, type Witness } from './witness.ts';
@@ -14,6 +16,7 @@ const CARRIED = 'carry_to_next_invoice';
 export async function checkAtAnyMoment(world: World, ledger: LedgerDatabase): Promise<void> {
   const { witness } = world;
   witness.checkNothingOverBilled();
+  if (world.profile.isOnlyDelayed) await checkOnlyDelayed(world, ledger);
   const totals = await readTokenTotals(ledger);
   const placed =
     totals.deliveredTokenCount +
@@ -80,12 +83,7 @@ export async function describeState(world: World, ledger: LedgerDatabase): Promi
 
 function checkOpenMeter(world: World, refused: ReadonlyMap<string, Record<Figure, bigint>>): void {
   const { witness } = world;
-  const stored = new Map<string, Record<Figure, bigint>>();
-  for (const event of world.openMeter.storedUsageEvents()) {
-    const data = event.data as Record<string, string>;
-    const time = new Date(event.timeSeconds * 1_000).toISOString();
-    addFigures(stored, keyOfEvent({ id: event.id, subject: event.subject, time, data }), data);
-  }
+  const stored = readStoredFigures(world.openMeter);
   for (const key of new Set([...stored.keys(), ...witness.oracle.cells.keys()])) {
     for (const figure of FIGURES) {
       const want = (witness.oracle.cells.get(key)?.[figure] ?? 0n) - (refused.get(key)?.[figure] ?? 0n);
@@ -187,32 +185,6 @@ function refusedByKey(witness: Witness): Map<string, Record<Figure, bigint>> {
   const refused = new Map<string, Record<Figure, bigint>>();
   for (const event of witness.refused.values()) addFigures(refused, keyOfEvent(event), event.data);
   return refused;
-}
-
-const PROPERTY_OF: Record<Figure, string> = {
-  prompt: 'prompt_tokens',
-  cached: 'cached_prompt_tokens',
-  completion: 'completion_tokens',
-  reasoning: 'reasoning_tokens',
-  total: 'total_tokens',
-  requests: 'requests',
-};
-
-function addFigures(
-  into: Map<string, Record<Figure, bigint>>,
-  key: string,
-  data: Readonly<Record<string, string>>,
-): void {
-  const figures = into.get(key) ?? {
-    prompt: 0n,
-    cached: 0n,
-    completion: 0n,
-    reasoning: 0n,
-    total: 0n,
-    requests: 0n,
-  };
-  for (const figure of FIGURES) figures[figure] += BigInt(data[PROPERTY_OF[figure]] ?? 0);
-  into.set(key, figures);
 }
 
 function add(into: Map<string, bigint>, key: string, count: bigint): void {

@@ -1,4 +1,5 @@
-import { HOUR_MS, MINUTE_MS } from '../../src/platform/clock.ts';
+import { PARTITION_COUNT, type SinkOutage } from '../../sandbox/openmeter/sink.ts';
+import { DAY_MS, HOUR_MS, MINUTE_MS } from '../../src/platform/clock.ts';
 import { Draws } from './draws.ts';
 
 /** Classes of faults that can be left out; all are on unless said otherwise. */
@@ -11,6 +12,8 @@ export interface FaultClasses {
   lostPushes: boolean;
   /** Billing periods end while usage is still under way. */
   periodEnds: boolean;
+  /** OpenMeter's sink stands still for hours or days. */
+  sinkOutages: boolean;
 }
 
 export const ALL_FAULTS: FaultClasses = {
@@ -18,6 +21,7 @@ export const ALL_FAULTS: FaultClasses = {
   weakDeduplication: true,
   lostPushes: true,
   periodEnds: true,
+  sinkOutages: true,
 };
 
 /** What kind of world and weather a seed stands for. Chances are between 0 and 1. */
@@ -69,14 +73,20 @@ export interface Profile {
   clockSkewMs: number[];
   /** Everything is down for more than a day, once. */
   longOutage: boolean;
+  /** OpenMeter answers 204 and stores nothing for so long, of one partition or of all. */
+  sinkOutage: (SinkOutage & { fromRound: number; hours: number }) | null;
+  /** Nothing but the sink's outage touches what OpenMeter stores: then nothing may be sent again, and nothing show twice. */
+  isOnlyDelayed: boolean;
 }
 
 /** The profile of a seed: some are quiet and dense, some stormy, so that no fault hides another. */
 export function drawProfile(seed: number, classes: FaultClasses): Profile {
   const draws = new Draws(seed, 'profile');
   const stormy = draws.chance(0.5);
+  const sinkOutage = classes.sinkOutages ? drawSinkOutage(new Draws(seed, 'sink outage')) : null;
+  const isOnlyDelayed = sinkOutage?.kind === 'standing' && sinkOutage.fromRound % 4 !== 0;
   const callFault = () => (stormy ? draws.pick([0, 0.05, 0.15, 0.3]) : draws.pick([0, 0, 0.02]));
-  return {
+  const drawn: Profile = {
     dayCount: draws.between(1, 2),
     customerCount: draws.between(2, 4),
     userCount: draws.between(4, 7),
@@ -117,8 +127,23 @@ export function drawProfile(seed: number, classes: FaultClasses): Profile {
     outage: draws.chance(0.35) ? drawOutage(draws) : null,
     clockSkewMs: Array.from({ length: 2 }, () => draws.pick([0, 0, -30_000, 30_000])),
     longOutage: draws.chance(0.25),
+
     finalizationRefusalChance: draws.pick([0, 0.5]),
     draftQuantities: draws.pick(['follow', 'stand_still'] as const),
+    sinkOutage,
+    isOnlyDelayed,
+  };
+  // As in OpenMeter's quickstart: longer than any outage.
+  return isOnlyDelayed ? { ...drawn, openMeterDropRate: 0, openMeterDedupeMs: 32 * DAY_MS } : drawn;
+}
+
+function drawSinkOutage(draws: Draws): Profile['sinkOutage'] {
+  if (!draws.chance(0.4)) return null;
+  return {
+    kind: draws.pick<SinkOutage['kind']>(['standing', 'standing', 'losing']),
+    ...(draws.chance(0.3) ? { partitions: [draws.between(0, PARTITION_COUNT - 1)] } : {}),
+    fromRound: draws.between(1, 8),
+    hours: draws.pick([2, 5, 12, 30, 72]),
   };
 }
 

@@ -10,6 +10,7 @@ import { checkAtAnyMoment, checkAtTheEnd, describeState } from './balance.ts';
 import type { Connections } from './database.ts';
 import { Draws } from './draws.ts';
 import { ALL_FAULTS, drawProfile, type FaultClasses } from './profile.ts';
+import { SinkWeather } from './sink-weather.ts';
 import { createWorld, type Worker, type World } from './world.ts';
 
 /** A piece of work for a worker: a step of the pipeline, or the backfill that a person starts. */
@@ -122,10 +123,12 @@ class Play {
     const { crashChance, freezeChance } = profile;
     const outageRound = profile.longOutage ? draws.between(2, 8) : -1;
     scheduler.disasters = { crashChance, freezeChance };
-    for (let round = 0; round < MOST_ROUNDS; round += 1) {
-      if (clock.nowMs() > traffic.lastIngestionMs + HOUR_MS) break;
+    const sink = new SinkWeather(this.#world);
+    for (let round = 0; round < MOST_ROUNDS || sink.isOut; round += 1) {
+      if (clock.nowMs() > traffic.lastIngestionMs + HOUR_MS && !sink.isOut) break;
       const hours = round === outageRound ? draws.between(25, 30) : draws.pick([0.02, 0.3, 1, 3, 6]);
       this.#pass(Math.round(hours * HOUR_MS));
+      sink.change(round);
       weather.down =
         profile.outage !== null && round >= profile.outage.fromRound && round < profile.outage.untilRound
           ? profile.outage.system
@@ -143,6 +146,7 @@ class Play {
     weather.down = null;
     azure.setFaults({ next: [], rowCeiling: 500_000 });
     openMeter.setFaults({ staleReadMs: 0, dropRate: 0 });
+    openMeter.setSinkOutage(null);
     stripe.faults.clear();
     this.#world.advanceTo(Math.max(clock.nowMs(), traffic.lastIngestionMs) + 2 * HOUR_MS);
     for (let round = 0; round < SETTLE_ROUNDS; round += 1) {

@@ -30,6 +30,9 @@ export class Witness {
   writeCount = 0;
   /** Usage events that OpenMeter refuses for good, by id. A refused repair is no usage, and is made anew. */
   readonly refused = new Map<string, SeenEvent>();
+  /** Canaries that OpenMeter took, repeats included, and the ids of all usage events. */
+  canaryCount = 0;
+  readonly usageIds = new Set<string>();
   readonly #bodyOfEvent = new Map<string, string>();
   readonly #bodyOfPush = new Map<string, string>();
   readonly #repeatsOfRefusal = new Map<string, number>();
@@ -69,6 +72,8 @@ export class Witness {
     if (status !== 204) return;
     this.writeCount += 1;
     for (const event of readEvents(body)) {
+      if (USAGE_ID.test(event.id)) this.usageIds.add(event.id);
+      else if (event.id.startsWith('uc_')) this.canaryCount += 1;
       const text = JSON.stringify(event);
       const before = this.#bodyOfEvent.get(event.id);
       if (before !== undefined && before !== text)

@@ -128,7 +128,12 @@ async function readJobs(config: QueueConfig) {
 describe('the Worker in workerd', () => {
   it('is ready over a real Postgres', async () => {
     const response = await call('/ready');
-    expect(await response.json()).toEqual({ status: 'ready', ledger: 'reachable', missingMigrations: [] });
+    expect(await response.json()).toEqual({
+      status: 'ready',
+      ledger: 'reachable',
+      missingMigrations: [],
+      alarms: [],
+    });
   });
 
   it('previews an invoice from Stripe and the ledger', async () => {

@@ -13,6 +13,8 @@ export interface MeterEndpointsOptions {
   state: StripeState;
   intake: MeterEventIntake;
   aggregationDelayMs: number;
+  /** Event summaries show only what came until then, whatever the delay; Infinity: they do not stand still. */
+  summariesUntilMs: number;
 }
 
 /** Meters, their event summaries, and the cancelling of meter events. */
@@ -102,7 +104,12 @@ export function meterEndpoints(options: MeterEndpointsOptions): Endpoint[] {
         value_grouping_window: 'text',
       } satisfies FormShape<Stripe.Billing.MeterListEventSummariesParams>,
       mutates: false,
-      run: (call) => listSummaries(state, call, options.aggregationDelayMs),
+      run: (call) =>
+        listSummaries(
+          state,
+          call,
+          Math.min(call.nowMs - options.aggregationDelayMs, options.summariesUntilMs),
+        ),
     },
     {
       method: 'POST',
@@ -144,8 +151,8 @@ function createMeter(state: StripeState, { form, nowMs }: Call): object {
   });
 }
 
-function listSummaries(state: StripeState, call: Call, aggregationDelayMs: number): object {
-  const { form, nowMs } = call;
+function listSummaries(state: StripeState, call: Call, receivedUntilMs: number): object {
+  const { form } = call;
   const meter = found(state.meters, 'billing.meter', idOf(call));
   const customerId = requireText(form, 'customer');
   found(state.customers, 'customer', customerId);
@@ -165,7 +172,7 @@ function listSummaries(state: StripeState, call: Call, aggregationDelayMs: numbe
       throw refuseParameter(name, `must be aligned to ${alignmentMs / MINUTE_MS} minutes`);
     }
   }
-  const range = { startSeconds, endSeconds, receivedUntilMs: nowMs - aggregationDelayMs };
+  const range = { startSeconds, endSeconds, receivedUntilMs };
   const windowSeconds = grouping === undefined ? endSeconds - startSeconds : alignmentMs / 1_000;
   const totals =
     grouping === undefined

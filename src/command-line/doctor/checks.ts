@@ -5,6 +5,7 @@ import type { Config } from '../../platform/config.ts';
 import { toTallystickError } from '../../platform/errors.ts';
 import type { StripeSystem } from '../../stripe/client.ts';
 import type { BillingMeter, BillingSubscriptionItem } from '../../stripe/port.ts';
+import type { SinkState } from '../../usage/events/sink-state.ts';
 
 export interface Finding {
   system: 'configuration' | 'ledger' | 'queue' | 'azure' | 'openmeter' | 'stripe';
@@ -87,6 +88,30 @@ export async function checkOpenMeter(metering: MeteringSystem): Promise<Finding[
           what: `missing: ${missing.join(', ')}`,
           fix: 'The first sync-catalog makes them; start "tallystick up".',
         },
+  ];
+}
+
+/** OpenMeter shows what it takes, as far as the ledger knows. */
+export function judgeSink({ outage, stuckSubjectCount, stuckSince }: SinkState): Finding[] {
+  const system = 'openmeter';
+  if (outage !== null) {
+    return [
+      {
+        system,
+        verdict: 'bad',
+        what: `takes events and shows none since ${outage.since.toISOString()}: its sink stands still`,
+        fix: 'Look at the lag of its consumer group in Kafka and restart the sink worker; nothing is lost, and all goes on by itself.',
+      },
+    ];
+  }
+  if (stuckSince === null) return [];
+  return [
+    {
+      system,
+      verdict: 'look',
+      what: `events of ${stuckSubjectCount} users do not show since ${stuckSince.toISOString()}, those of others do`,
+      fix: 'Look at the lag of each partition in Kafka: one of them may have no reader.',
+    },
   ];
 }
 

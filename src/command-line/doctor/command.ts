@@ -6,6 +6,7 @@ import { createLogger } from '../../platform/log.ts';
 import { print } from '../../platform/terminal/output.ts';
 import { createSource, openStores } from '../../service/services.ts';
 import { createStripe } from '../../stripe/client.ts';
+import { readSinkState } from '../../usage/events/sink-state.ts';
 import { checkAttribution } from './attribution.ts';
 import {
   checkAzure,
@@ -15,6 +16,7 @@ import {
   checkStripeRights,
   type Finding,
   guarded,
+  judgeSink,
 } from './checks.ts';
 
 const MARKS = { good: 'ok  ', look: 'look', bad: 'BAD ' } as const;
@@ -109,6 +111,7 @@ async function checkStores(): Promise<Finding[]> {
         what: stores.queue.redisUrl === undefined ? 'in Postgres' : 'in Redis, noeviction',
       },
       ...(config.OPENMETER_URL === undefined ? [] : await checkAttribution(stores.database, config)),
+      ...judgeSink(await readSinkState(stores.database)),
     ];
   } finally {
     await stores.close();

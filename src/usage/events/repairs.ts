@@ -63,6 +63,7 @@ export interface OutboxCopy extends Omit<UsageEvent, 'body'> {
   copyDelta: number;
   resendCount: number;
   status: 'pending' | 'sent' | 'confirmed' | 'quarantined';
+  createdAt: Date;
   sentAt: Date | null;
 }
 
@@ -75,7 +76,8 @@ export async function readOutboxCopies(
   const rows = await sql<OutboxCopy>`
     select e.usage_event_id as "usageEventId", e.window_start as "windowStart", e.event_time as "eventTime",
       ${selectKey('e')}, ${selectFigures('e')}, e.kind, coalesce(e.root_event_id, e.usage_event_id) as "rootEventId",
-      e.copy_delta as "copyDelta", e.resend_count as "resendCount", e.status, e.sent_at as "sentAt"
+      e.copy_delta as "copyDelta", e.resend_count as "resendCount", e.status, e.created_at as "createdAt",
+      e.sent_at as "sentAt"
     from usage_events e join ${unnestRows('key', keys, KEY_FIELDS)} on ${sameKey('key', 'e')}
     where e.window_start = ${windowStart}
     order by e.usage_event_id`.execute(database);

@@ -1,3 +1,4 @@
+import { sql } from 'kysely';
 import type { JobDependencies } from '../../../jobs/dependencies.ts';
 import { FIGURE_NAMES, FIGURES, type MeterSlug } from '../../../pricing/usage/shape.ts';
 import type { MeterHour } from '../../../src/openmeter/port.ts';
@@ -84,6 +85,17 @@ export const MUTANTS: readonly Mutant[] = [
       ...deps,
       metering: { ...deps.metering, queryHourly: (meter, window) => answerFromLedger(deps, meter, window) },
     }),
+  },
+  {
+    name: 'sends again before anything later is visible',
+    runTask: async (deps, task) => {
+      if (task === 'repair-usage')
+        await sql`insert into sink_canaries (subject, passed_at) select distinct subject, ${deps.clock.now()}::timestamptz
+                  from usage_events on conflict (subject) do update set passed_at = excluded.passed_at`.execute(
+          deps.database,
+        );
+      return await runTask(deps, task);
+    },
   },
 ];
 

@@ -863,6 +863,24 @@ interface Simulations {
   window_start: Date;
 }
 
+interface SinkCanaries {
+  body: string | null;
+  canary_id: string | null;
+  created_at: Date | null;
+  passed_at: Date | null;
+  sent_at: Date | null;
+  subject: string;
+  unseen_count: Generated<number>;
+  window_start: Date | null;
+}
+
+interface SinkOutages {
+  ended_at: Date | null;
+  noticed_at: Date;
+  since: Date;
+  sink_outage_id: Generated<bigint>;
+}
+
 interface SourceItems {
   collection_window_id: bigint;
   counts_apart: Generated<boolean>;
@@ -1144,6 +1162,8 @@ export interface Ledger {
   settlements: Settlements;
   simulation_customers: SimulationCustomers;
   simulations: Simulations;
+  sink_canaries: SinkCanaries;
+  sink_outages: SinkOutages;
   source_items: SourceItems;
   statement_slices: StatementSlices;
   statement_usage: StatementUsage;
