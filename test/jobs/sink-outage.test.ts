@@ -34,6 +34,7 @@ const ingests = () => pipeline.calls.filter((call) => call === 'POST /api/v1/eve
 describe("an outage of OpenMeter's sink", () => {
   it('is waited for and told where nothing else is sent, and asks ever more rarely', async () => {
     pipeline = await openPipeline({ openMeter: { dedupe: null } });
+    await pipeline.run('sync-catalog');
     pipeline.traffic.inject(makeCall({}));
     pipeline.openMeter.setSinkOutage({ kind: 'standing' });
     await look(12);
@@ -56,6 +57,7 @@ describe("an outage of OpenMeter's sink", () => {
 
   it('of one partition holds up its users only, and nothing of them is sent again', async () => {
     pipeline = await openPipeline({ openMeter: { dedupe: null } });
+    await pipeline.run('sync-catalog');
     const stuck = 'user-00001';
     const others = ['user-00002', 'user-00003', 'user-00004', 'user-00005', 'user-00006'].filter(
       (user) => partitionOf(user) !== partitionOf(stuck),

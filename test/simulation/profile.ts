@@ -127,7 +127,6 @@ export function drawProfile(seed: number, classes: FaultClasses): Profile {
     outage: draws.chance(0.35) ? drawOutage(draws) : null,
     clockSkewMs: Array.from({ length: 2 }, () => draws.pick([0, 0, -30_000, 30_000])),
     longOutage: draws.chance(0.25),
-
     finalizationRefusalChance: draws.pick([0, 0.5]),
     draftQuantities: draws.pick(['follow', 'stand_still'] as const),
     sinkOutage,
