@@ -7,6 +7,7 @@ import {
   markCanariesSeen,
   markCanariesSent,
   readCanaries,
+  readNewestSeen,
   type SinkCanary,
 } from '../../src/usage/events/sink-canaries.ts';
 import { renderUsageEvent } from '../collect/build-events.ts';
@@ -48,7 +49,7 @@ export async function findVisible<Sent extends { id: string; windowStart: Date }
 
 /**
  * Looks which canaries have become visible, and notes it.
- * @returns those that are still under way, and when the newest one was made that was seen now
+ * @returns those that are still under way, and when the newest one was made that was ever seen
  * @throws UpstreamError
  */
 export async function lookForCanaries(
@@ -66,10 +67,7 @@ export async function lookForCanaries(
   await markCanariesSeen(deps.database, [...seenIds]);
   return {
     underWay: canaries.filter(({ canaryId }) => !seenIds.has(canaryId)),
-    seenUntil: visible.reduce<Date | null>(
-      (latest, { createdAt }) => (latest === null || createdAt > latest ? createdAt : latest),
-      null,
-    ),
+    seenUntil: await readNewestSeen(deps.database),
   };
 }
 

@@ -78,6 +78,14 @@ export async function markCanariesSeen(
     where canary_id = any(${canaryIds}::text[])`.execute(database);
 }
 
+/** When the newest canary of any subject that was ever seen had been made; null: none was. */
+export async function readNewestSeen(database: LedgerDatabase): Promise<Date | null> {
+  const rows = await sql<{ at: Date | null }>`select max(passed_at) as at from sink_canaries`.execute(
+    database,
+  );
+  return rows.rows[0]?.at ?? null;
+}
+
 /**
  * Up to when what was sent for each subject has passed the sink, as far as is known: by its canaries, and by its settled
  * hours after `from`, whose events were made no sooner than the hour began. Subjects of which nothing is known are absent.
