@@ -13,6 +13,7 @@ import { meterEndpoints } from './endpoints/meters.ts';
 import { productEndpoints } from './endpoints/products.ts';
 import { subscriptionItemEndpoints } from './endpoints/subscription-items.ts';
 import { subscriptionEndpoints } from './endpoints/subscriptions.ts';
+import { testClockEndpoints } from './endpoints/test-clocks.ts';
 import { usageRecordEndpoints } from './endpoints/usage-records.ts';
 import { MeterErrorReports } from './error-reports.ts';
 import { recordSnapshotEvent } from './events.ts';
@@ -124,6 +125,7 @@ export class StripeCore {
       [
         ...customerEndpoints(cycle),
         ...subscriptionEndpoints(cycle),
+        ...testClockEndpoints(cycle),
         ...subscriptionItemEndpoints(cycle),
         ...productEndpoints(cycle.account),
         ...meterEndpoints({

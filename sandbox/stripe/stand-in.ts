@@ -25,11 +25,15 @@ import type { WebhookFaults } from './webhook-faults.ts';
  * has it. Of invoices: drafts held, changed, deleted, voided; texts of lines; invoice items, pending or on a draft, 250
  * of them; credit notes; the customer's credit balance; customers who cannot pay. Events are listed for 30 days.
  *
+ * Of an account: restricted keys and what each may do, another account than the key's, and test clocks, whose customers
+ * live by the clock's time and are in no list that does not name it.
+ *
  * It does not model: payments (who has a payment method has paid at once; who has none never has, and there are no
  * retries), transfers, tax, discounts, credit grants, licensed quantities (such items bill nothing), intervals other
  * than the month, `transform_quantity`, prorations of flat fees, `cancel_at`, one-off invoices, refunds, the invoice of
- * zero at a subscription's start, test clocks, the v2 meter event stream, API versions other than the SDK's. Parameters that Tallystick has no use for are unknown to it. Where Stripe's
- * behaviour is unknown (docs/stripe.md lists it), it takes the harsher reading.
+ * zero at a subscription's start, the v2 meter event stream, API versions other than the SDK's. Parameters that Tallystick
+ * has no use for are unknown to it. Where Stripe's behaviour is unknown (docs/stripe.md lists it), it takes the harsher
+ * reading.
  *
  * Time is the virtual clock's, but the rate, the latency and webhook signatures are real. Every effect is in
  * the journal before its answer leaves; the state is rebuilt from scenario and journal.

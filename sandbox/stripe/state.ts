@@ -10,6 +10,7 @@ import type {
   WireProduct,
   WireSubscription,
   WireSubscriptionItem,
+  WireTestClock,
   WireTier,
   WireWebhookEndpoint,
 } from './http/wire.ts';
@@ -64,6 +65,12 @@ export interface StripeEvent {
   body: Record<string, unknown>;
 }
 
+export interface TestClock {
+  wire: WireTestClock;
+  /** When an advance that is under way is done with; null: none is. */
+  readyAtMs: number | null;
+}
+
 /** Everything the stand-in knows. Rebuilt from the scenario and the journal at every start. */
 export class StripeState {
   readonly seed: number;
@@ -80,6 +87,7 @@ export class StripeState {
   readonly meters = new Map<string, WireMeter>();
   /** At most one active meter has an event name. */
   readonly activeMeters = new Map<string, WireMeter>();
+  readonly testClocks = new Map<string, TestClock>();
   readonly customers = new Map<string, WireCustomer>();
   readonly subscriptions = new Map<string, Subscription>();
   readonly items = new Map<string, WireSubscriptionItem>();
@@ -97,6 +105,17 @@ export class StripeState {
 
   constructor(seed: number) {
     this.seed = seed;
+  }
+
+  /** The test clock that a customer lives by; null: real time. */
+  clockOf(customerId: string): TestClock | null {
+    return this.testClocks.get(String(this.customers.get(customerId)?.test_clock ?? '')) ?? null;
+  }
+
+  /** The time of a customer, in milliseconds. */
+  timeOf(customerId: string, nowMs: number): number {
+    const clock = this.clockOf(customerId);
+    return clock === null ? nowMs : clock.wire.frozen_time * 1_000;
   }
 
   /** The next id of a kind: equal seeds and equal histories give equal ids. */

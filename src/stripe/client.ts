@@ -8,6 +8,7 @@ import { previewInvoice } from './invoices.ts';
 import { isLegacyMeter, LegacyUsage } from './legacy-usage.ts';
 import { readMeterErrors } from './meter-errors.ts';
 import { sendMeterEvent } from './meter-events.ts';
+import { isTestKey } from './pace.ts';
 import type { BillingSystem } from './port.ts';
 import type { RateLimiter } from './rate-limiter.ts';
 import { DEFAULT_RETRY_POLICY, type RetryPolicy, withRetry } from './retry.ts';
@@ -60,10 +61,13 @@ export function createStripe(config: StripeConfig, options: StripeOptions = {}):
   const sender = { stripe, policy, keys, limiter: options.meterEventLimiter };
   const client = { stripe, policy, keys, limiter: options.invoicingLimiter };
   const legacy = new LegacyUsage(client);
+  // Live accounts have none, and refuse to be asked.
+  const mayHaveTestClocks = isTestKey(config.STRIPE_API_KEY);
   const servesLegacyItems = config.STRIPE_LEGACY_USAGE_RECORDS === true;
   return {
     invoicing: createInvoiceSystem(client),
-    readCatalog: (query, signal) => readCatalog(stripe, policy, { ...query, servesLegacyItems }, signal),
+    readCatalog: (query, signal) =>
+      readCatalog(stripe, policy, { ...query, servesLegacyItems, mayHaveTestClocks }, signal),
     readCatalogObjects: (wanted, query, signal) =>
       readCatalogObjects({ stripe, policy, servesLegacyItems }, wanted, query, signal),
     sendMeterEvent: (event, signal) =>

@@ -22,12 +22,18 @@ export function customerEndpoints(cycle: BillingCycle): Endpoint[] {
     {
       method: 'GET',
       path: '/v1/customers',
-      shape: { ...PAGING_SHAPE, email: 'text' } satisfies FormShape<Stripe.CustomerListParams>,
+      shape: {
+        ...PAGING_SHAPE,
+        email: 'text',
+        test_clock: 'text',
+      } satisfies FormShape<Stripe.CustomerListParams>,
       mutates: false,
       run: ({ form }) => {
         const email = readText(form, 'email');
         const customers = [...state.customers.values()].filter(
-          (customer) => email === undefined || customer.email === email,
+          (customer) =>
+            (email === undefined || customer.email === email) &&
+            (customer.test_clock ?? undefined) === readText(form, 'test_clock'),
         );
         return toPage(customers, form, '/v1/customers');
       },
@@ -38,20 +44,24 @@ export function customerEndpoints(cycle: BillingCycle): Endpoint[] {
       shape: {
         name: 'text',
         email: 'text',
+        test_clock: 'text',
         invoice_settings: { default_payment_method: 'text' },
         metadata: 'any',
         expand: 'any',
       } satisfies FormShape<Stripe.CustomerCreateParams>,
       mutates: true,
       run: ({ form, nowMs }) => {
+        const clockId = readText(form, 'test_clock');
+        const clock = clockId === undefined ? null : found(state.testClocks, 'test_clock', clockId);
         const customer = newCustomer(state, {
           name: readText(form, 'name') ?? null,
           email: readText(form, 'email') ?? null,
           currency: null,
           metadata: readMap(form, 'metadata'),
-          created: toSeconds(nowMs),
+          created: clock?.wire.frozen_time ?? toSeconds(nowMs),
           paymentMethodId: readPaymentMethod(form) ?? null,
         });
+        customer.test_clock = clock?.wire.id ?? null;
         emit('customer.created', customer, nowMs);
         return customer;
       },

@@ -35,7 +35,10 @@ export function invoiceEndpoints(cycle: BillingCycle): Endpoint[] {
         const invoices = [...state.invoices.values()].filter(
           ({ wire, ...invoice }) =>
             created(wire.created) &&
-            (customer === undefined || invoice.customerId === customer) &&
+            // Those of a test clock only where it is said whose.
+            (customer === undefined
+              ? subscription !== undefined || state.clockOf(invoice.customerId) === null
+              : invoice.customerId === customer) &&
             (subscription === undefined || invoice.subscriptionId === subscription) &&
             (status === undefined || wire.status === status),
         );

@@ -48,13 +48,16 @@ export function subscriptionEndpoints(cycle: BillingCycle): Endpoint[] {
         customer: 'text',
         price: 'text',
         status: 'text',
+        test_clock: 'text',
       } satisfies FormShape<Stripe.SubscriptionListParams>,
       mutates: false,
       run: ({ form }) => {
         const { customer, price, status = '' } = form;
         const subscriptions = [...state.subscriptions.values()].filter(
           (subscription) =>
-            (customer === undefined || subscription.customerId === customer) &&
+            (customer === undefined
+              ? (subscription.wire.test_clock ?? undefined) === form.test_clock
+              : subscription.customerId === customer) &&
             (price === undefined || subscription.items.some((item) => item.price.id === price)) &&
             // Without a status: all that are not cancelled.
             (status === 'all' ||
@@ -161,7 +164,7 @@ function createSubscription(cycle: BillingCycle, { form, nowMs }: Call): Subscri
       `You cannot combine currencies on a single customer: ${customer.currency}.`,
     );
   }
-  const startMs = toSeconds(nowMs) * 1_000;
+  const startMs = toSeconds(state.timeOf(customer.id, nowMs)) * 1_000;
   const trialEndMs = readTrialEnd(form, startMs);
   const anchor = readInteger(form, 'billing_cycle_anchor');
   if (anchor !== undefined && anchor * 1_000 <= startMs) {
@@ -187,6 +190,7 @@ function createSubscription(cycle: BillingCycle, { form, nowMs }: Call): Subscri
   if (mode === 'classic') subscription.wire.billing_mode = { flexible: null, type: 'classic' };
   subscription.wire.cancel_at_period_end = readBoolean(form, 'cancel_at_period_end') ?? false;
   customer.currency = currency;
+  subscription.wire.test_clock = customer.test_clock ?? null;
   for (const price of prices) newSubscriptionItem(state, subscription, price);
   return subscription;
 }

@@ -34,6 +34,7 @@ export type WireInvoiceLine = Wire<Stripe.InvoiceLineItem>;
 export type WireInvoiceItem = Wire<Stripe.InvoiceItem>;
 export type WireCreditNote = Wire<Stripe.CreditNote>;
 export type WireCreditNoteLine = Wire<Stripe.CreditNoteLineItem>;
+export type WireTestClock = Wire<Stripe.TestHelpers.TestClock>;
 export type WireWebhookEndpoint = Wire<Stripe.WebhookEndpoint>;
 
 /** Stripe counts in whole seconds. */

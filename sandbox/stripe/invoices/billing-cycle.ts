@@ -1,6 +1,6 @@
 import type { BillingAccount } from '../account.ts';
 import type { WireInvoice, WireInvoiceLine } from '../http/wire.ts';
-import type { Invoice, Subscription } from '../state.ts';
+import type { Invoice, Subscription, TestClock } from '../state.ts';
 import { emitSubscription, isEnded } from '../subscriptions.ts';
 import { finalizeInvoice, linesAt, renderAt } from './fate.ts';
 import { endPeriod } from './renewals.ts';
@@ -61,23 +61,50 @@ export class BillingCycle {
 
   #findNext(): Happening | null {
     const { account } = this;
-    let next: Happening | null = this.#scheduled[0] ?? null;
-    const consider = (atMs: number, play: () => void) => {
-      if (next === null || atMs < next.atMs) next = { atMs, play };
+    let next: (Happening & { ownMs?: number }) | null = this.#scheduled[0] ?? null;
+    /** What lives by a clock happens when that has advanced, in the order of its own instants. */
+    const consider = (customerId: string, ownMs: number, play: () => void) => {
+      const clock = account.state.clockOf(customerId);
+      if (clock !== null && ownMs > targetOf(clock)) return;
+      const atMs = clock === null ? ownMs : (clock.readyAtMs ?? Number.POSITIVE_INFINITY);
+      const isEarlier =
+        next === null || atMs < next.atMs || (atMs === next.atMs && ownMs < (next.ownMs ?? atMs));
+      if (isEarlier) next = { atMs, ownMs, play };
     };
     for (const invoice of account.state.invoices.values()) {
       const at = invoice.wire.automatically_finalizes_at;
       if (invoice.wire.status !== 'draft' || invoice.wire.auto_advance !== true || at === null) continue;
-      consider(at * 1_000, () => finalizeInvoice(account, invoice, at * 1_000, true));
+      consider(invoice.customerId, at * 1_000, () => finalizeInvoice(account, invoice, at * 1_000, true));
     }
     for (const subscription of account.state.subscriptions.values()) {
       if (isEnded(subscription)) continue;
-      consider(subscription.periodEndMs, () => endPeriod(account, subscription));
+      const { customerId } = subscription;
+      consider(customerId, subscription.periodEndMs, () => endPeriod(account, subscription));
       const resumesAt = subscription.wire.pause_collection?.resumes_at ?? null;
-      if (resumesAt !== null) consider(resumesAt * 1_000, () => resume(account, subscription, resumesAt));
+      if (resumesAt !== null)
+        consider(customerId, resumesAt * 1_000, () => resume(account, subscription, resumesAt));
+    }
+    for (const clock of account.state.testClocks.values()) {
+      const { readyAtMs } = clock;
+      if (readyAtMs === null || (next !== null && next.atMs <= readyAtMs)) continue;
+      next = { atMs: readyAtMs, play: () => finishAdvance(account, clock, readyAtMs) };
     }
     return next;
   }
+}
+
+/** Up to when a clock's customers are played: where it stands, or will. */
+function targetOf({ wire }: TestClock): number {
+  return (wire.status_details.advancing?.target_frozen_time ?? Number.NEGATIVE_INFINITY) * 1_000;
+}
+
+function finishAdvance(account: BillingAccount, clock: TestClock, atMs: number): void {
+  const { wire } = clock;
+  wire.frozen_time = wire.status_details.advancing?.target_frozen_time ?? wire.frozen_time;
+  wire.status = 'ready';
+  wire.status_details = {};
+  clock.readyAtMs = null;
+  account.emit('test_helpers.test_clock.ready', wire, atMs);
 }
 
 function resume(account: BillingAccount, subscription: Subscription, resumesAt: number): void {

@@ -94,7 +94,7 @@ export function newInvoiceWire(state: StripeState, input: NewInvoice): Omit<Wire
     },
     subtotal: 0,
     subtotal_excluding_tax: 0,
-    test_clock: null,
+    test_clock: input.subscription.wire.test_clock,
     total: 0,
     total_discount_amounts: [],
     total_excluding_tax: 0,

@@ -1,4 +1,5 @@
 import type Stripe from 'stripe';
+import { UpstreamError } from '../../platform/errors.ts';
 import { idOf } from '../invoices.ts';
 import { isLegacyMeter, toLegacyMeter } from '../legacy-usage.ts';
 import type { BillingCatalog } from '../port.ts';
@@ -16,13 +17,19 @@ const PAGE_SIZE = 100;
 export async function readCatalog(
   stripe: Stripe,
   policy: RetryPolicy,
-  options: { invoicesSince: Date; servesLegacyItems: boolean },
+  options: { invoicesSince: Date; servesLegacyItems: boolean; mayHaveTestClocks: boolean },
   signal?: AbortSignal,
 ): Promise<BillingCatalog> {
   const readAll: ReadAll = (action, list) =>
     withRetry(policy, { action, writes: false }, () => collect(list(), signal), signal);
 
+  const clocks = options.mayHaveTestClocks ? await readTestClocks(stripe, readAll) : [];
   const customers = await readAll('list customers', () => stripe.customers.list({ limit: PAGE_SIZE }));
+  const clocked: Stripe.Customer[] = [];
+  for (const { id } of clocks) {
+    const list = () => stripe.customers.list({ limit: PAGE_SIZE, test_clock: id });
+    clocked.push(...(await readAll('list customers of a test clock', list)));
+  }
   const meters = (
     await readAll('list meters', () => stripe.billing.meters.list({ limit: PAGE_SIZE }))
   ).flatMap((meter) => toMeter(meter) ?? []);
@@ -34,6 +41,10 @@ export async function readCatalog(
   const subscriptions = await readAll('list subscriptions', () =>
     stripe.subscriptions.list({ limit: PAGE_SIZE }),
   );
+  for (const { id } of clocks) {
+    const list = () => stripe.subscriptions.list({ limit: PAGE_SIZE, test_clock: id });
+    subscriptions.push(...(await readAll('list subscriptions of a test clock', list)));
+  }
 
   const metered: { subscription: Stripe.Subscription; item: Stripe.SubscriptionItem }[] = [];
   for (const subscription of subscriptions) {
@@ -75,6 +86,11 @@ export async function readCatalog(
   const invoices = await readAll('list invoices', () =>
     stripe.invoices.list({ created: { gte: invoicesSince }, limit: PAGE_SIZE }),
   );
+  // Of a clock's own time, which may be any; and only customer by customer.
+  for (const { id } of clocked) {
+    const list = () => stripe.invoices.list({ customer: id, limit: PAGE_SIZE });
+    invoices.push(...(await readAll('list invoices of a test clock', list)));
+  }
   const meteredItemIds = new Set(subscriptionItems.map((item) => item.subscriptionItemId));
   const perUnitItemIds = new Set(
     subscriptionItems
@@ -85,7 +101,7 @@ export async function readCatalog(
     subscriptionItems.flatMap(({ stripeMeterId: id }) => (id !== null && isLegacyMeter(id) ? id : [])),
   );
   return {
-    customers: customers.map(toCustomer),
+    customers: [...customers, ...clocked].map(toCustomer),
     meters: [...meters, ...[...legacyMeters].map(toLegacyMeter)],
     subscriptionItems,
     invoices: invoices.map((invoice) => toCatalogInvoice(invoice, { meteredItemIds, perUnitItemIds })),
@@ -93,6 +109,23 @@ export async function readCatalog(
 }
 
 type ReadAll = <Item>(action: string, list: () => AsyncIterable<Item>) => Promise<Item[]>;
+
+/**
+ * Lists leave the objects of test clocks out unless a clock is named (docs.stripe.com/billing/testing/test-clocks), so what
+ * webhooks had brought of them would seem to be gone.
+ */
+async function readTestClocks(
+  stripe: Stripe,
+  readAll: ReadAll,
+): Promise<Pick<Stripe.TestHelpers.TestClock, 'id'>[]> {
+  try {
+    return await readAll('list test clocks', () => stripe.testHelpers.testClocks.list({ limit: PAGE_SIZE }));
+  } catch (error) {
+    // A restricted key without the right: nothing is rehearsed with it.
+    if (error instanceof UpstreamError && error.statusCode === 403) return [];
+    throw error;
+  }
+}
 
 /** Whether the price that came with the item does not say what the item charges. */
 export function needsWholePrice({
