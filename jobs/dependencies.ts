@@ -1,3 +1,4 @@
+import { BUILT_IN_PROVIDERS, type Providers } from '../pricing/usage/providers.ts';
 import type { RetailPriceSource } from '../src/azure/retail-port.ts';
 import type { UsageSource } from '../src/azure/source.ts';
 import type { MeteringSystem } from '../src/openmeter/port.ts';
@@ -13,6 +14,8 @@ export interface PipelineSettings {
   collectLagMs: number;
   /** Where collecting begins when the ledger has no watermark yet. */
   collectStart: Date | undefined;
+  /** How the maker of each model counts; usage of a model whose maker nobody named waits. */
+  providers: Providers;
   /** The hour from which this source bills, in a ledger that was billed from another one before. */
   usageSince: Date | undefined;
   /** Most rows of one query; more, and the window is split. Bounds memory. */
@@ -59,6 +62,7 @@ export interface PipelineSettings {
 export const DEFAULT_SETTINGS: PipelineSettings = {
   collectLagMs: 10 * 60_000,
   collectStart: undefined,
+  providers: BUILT_IN_PROVIDERS,
   usageSince: undefined,
   collectRowLimit: 10_000,
   ingestBatchSize: 500,

@@ -37,7 +37,9 @@ export const describeFactsWithoutDay: FactText = (items) =>
 
 /**
  * Groups healthy items of one minute and one key into a usage event each, and notes the event's id on its items.
- * Names are told in many spellings and counted by their keys: here a model becomes one. The id is a hash of the items' own keys: the same facts always give the same
+ * Names are told in many spellings and counted by their keys: here a model becomes one. Here, too, the rule of its maker is
+ * applied: a part that was told beside its whole is added to it, so that everything below reads one rule. A minute whose total
+ * is missing counts no request; it does once that comes. The id is a hash of the items' own keys: the same facts always give the same
  * event, and since an item enters the ledger once, no two events share a fact.
  */
 export function buildUsageEvents(
@@ -70,6 +72,8 @@ export function buildUsageEvents(
 /** Where an item's tokens are added, and where its measurements are; made once, since every item asks. */
 interface Addends {
   tokens: keyof UsageFigures;
+  /** What counts its tokens, too, unless they were told beside it. */
+  wholes: (keyof UsageFigures)[];
   /** Every request emits one Total measurement; the other metrics would count it again. */
   requests: (keyof UsageFigures)[];
 }
@@ -80,7 +84,8 @@ const ADDENDS = new Map<string, Addends>(
     const counting = FIGURE_NAMES.map((other) => FIGURES[other]).filter(
       (other) => 'measurementsOf' in other && other.measurementsOf === name,
     );
-    return [[tokenKind, { tokens: property, requests: counting.map((other) => other.property) }]];
+    const wholes = FIGURES[name].partOf.map((whole) => FIGURES[whole].property);
+    return [[tokenKind, { tokens: property, wholes, requests: counting.map((other) => other.property) }]];
   }),
 );
 
@@ -88,6 +93,7 @@ function addItem(draft: Draft, item: SourceItem): void {
   const addends = ADDENDS.get(item.tokenKind);
   if (addends !== undefined) {
     draft[addends.tokens] += item.tokenCount;
+    if (item.countsApart) for (const whole of addends.wholes) draft[whole] += item.tokenCount;
     for (const property of addends.requests) draft[property] += item.requestCount;
   }
   draft.items.push(item);

@@ -39,7 +39,7 @@ export async function collectControl(deps: JobDependencies, signal?: AbortSignal
       {
         source: control.name,
         // Nobody is billed by these: whose a subject is does not matter here.
-        items: judgeRows(rows, new Map()),
+        items: judgeRows(rows, { tenants: new Map(), providers: deps.settings.providers }),
         ...(moves ? { watermark: query.window.end } : {}),
       },
       now,

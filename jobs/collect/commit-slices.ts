@@ -4,11 +4,12 @@ import {
   KnownItemsError,
 } from '../../src/usage/collection/commit-slice.ts';
 import { readSubjectTenants } from '../../src/usage/collection/seen-subjects.ts';
-import { findKnownItems, itemKey, type SourceItem } from '../../src/usage/collection/source-items.ts';
+import { findKnownItems, keyOfItem, type SourceItem } from '../../src/usage/collection/source-items.ts';
 import type { JobDependencies } from '../dependencies.ts';
 import { useWhileMaking } from '../queue/overlap.ts';
 import { buildUsageEvents } from './build-events.ts';
 import { holdAfterRetention } from './hold-after-retention.ts';
+import { judgeMinutes } from './judge-minutes.ts';
 import { isStorableText, judgeRows, type SubjectTenants } from './judge-rows.ts';
 import type { SourceSlice } from './read-slices.ts';
 
@@ -78,7 +79,7 @@ async function* judgeSlices(
       const taught = tenantsUnderWay.get(subject);
       if (taught !== undefined && !tenants.has(subject)) tenants.set(subject, taught);
     }
-    yield { slice, items: judgeRows(slice.rows, tenants) };
+    yield { slice, items: judgeRows(slice.rows, { tenants, providers: deps.settings.providers }) };
     tenantsUnderWay = tenants;
   }
 }
@@ -93,8 +94,8 @@ async function commitItems(
 ): Promise<boolean> {
   const { watermark, expectsKnown } = how;
   const judged = await holdAfterRetention(deps, told);
-  let items = judged;
-  let returningItems: SourceItem[] = [];
+  let fresh = judged;
+  let returning: { item: SourceItem; isHeld: boolean }[] = [];
   // A backfill mostly meets rows it knows; the collector's cursor hardly ever does.
   let mayKnowSome = expectsKnown || how.looksFirst || query.by === 'event';
   let knewSome = false;
@@ -102,25 +103,30 @@ async function commitItems(
     if (mayKnowSome) {
       const known = await findKnownItems(deps.database, judged);
       knewSome = known.size > 0;
-      const stateOf = ({ eventDay, row }: SourceItem) =>
-        known.get(itemKey(eventDay, row.sourceItemId, row.metricName));
-      items = judged.filter((item) => stateOf(item) === undefined);
+      const stateOf = (item: SourceItem) => known.get(keyOfItem(item));
+      fresh = judged.filter((item) => stateOf(item) === undefined);
       // What waited and is sound now: a request whose gateway log came late, a subject somebody assigned.
-      returningItems = judged.filter((item) => item.quarantineReason === null && stateOf(item) === 'waiting');
+      returning = judged.flatMap((item) => {
+        const state = stateOf(item);
+        const waits = state === 'waiting' || state === 'held';
+        return item.quarantineReason === null && waits ? [{ item, isHeld: state === 'held' }] : [];
+      });
     }
-    if (expectsKnown && watermark === undefined && items.length + returningItems.length === 0) {
+    const { free, ...judgedSlice } = await judgeSlice(deps, fresh, returning);
+    const { items, returningItems, heldItems } = judgedSlice;
+    const changeCount = items.length + returningItems.length + heldItems.length;
+    if (expectsKnown && watermark === undefined && changeCount === 0) {
       outcome.rowCount += rows.length;
       return knewSome;
     }
-    const events = buildUsageEvents([...items, ...returningItems]);
+    const events = buildUsageEvents(free);
     const slice: CollectedSlice = {
       source: deps.source.name,
       cursorKind: query.by,
       window: query.window,
       recipe,
       rowCount: rows.length,
-      items,
-      returningItems,
+      ...judgedSlice,
       events,
       ...(watermark === undefined ? {} : { watermark }),
     };
@@ -138,4 +144,31 @@ async function commitItems(
     outcome.quarantinedRowCount += items.filter((item) => item.quarantineReason !== null).length;
     return knewSome;
   }
+}
+
+/** What is new and what comes back, judged by minutes. `free` are those of both, and what waited for them. */
+async function judgeSlice(
+  deps: JobDependencies,
+  fresh: readonly SourceItem[],
+  returning: readonly { item: SourceItem; isHeld: boolean }[],
+): Promise<{
+  free: SourceItem[];
+  items: SourceItem[];
+  returningItems: SourceItem[];
+  heldItems: SourceItem[];
+  stillHeldItems: SourceItem[];
+}> {
+  const sound = fresh.filter((item) => item.quarantineReason === null);
+  const judged = await judgeMinutes(deps, [...sound, ...returning.map(({ item }) => item)]);
+  const isFresh = new Set(fresh);
+  const heldOf = (items: readonly SourceItem[]) => items.flatMap((item) => judged.held.get(item) ?? []);
+  const returningOf = (isHeld: boolean) =>
+    returning.flatMap((one) => (one.isHeld === isHeld ? [one.item] : []));
+  return {
+    free: judged.free,
+    items: fresh.map((item) => judged.held.get(item) ?? item),
+    returningItems: judged.free.filter((item) => !isFresh.has(item)),
+    heldItems: heldOf(returningOf(false)),
+    stillHeldItems: [...judged.stillHeld, ...heldOf(returningOf(true))],
+  };
 }

@@ -1,4 +1,6 @@
+import { FIGURE_BY_KIND } from '../../pricing/usage/minutes.ts';
 import { countedText } from '../../pricing/usage/names.ts';
+import type { CountingRule } from '../../pricing/usage/providers.ts';
 import { DIMENSION_NAMES, FIGURE_NAMES, FIGURES, type TokenKind } from '../../pricing/usage/shape.ts';
 import type { SourceRow } from '../../src/azure/source.ts';
 import { DAY_MS, HOUR_MS } from '../../src/platform/clock.ts';
@@ -29,23 +31,52 @@ export interface Judgement {
   tokenKind: TokenKind;
   tokenCount: bigint;
   requestCount: bigint;
+  countsApart: boolean;
   quarantineReason: string | null;
+  /** The counts as they were told, where they are none that can be counted. */
+  quarantineDetail: string | null;
+}
+
+/** What is known of a row beside what it says. */
+export interface RowContext {
+  /** The tenant that its subject was first seen with, if any. */
+  knownTenant: string | undefined;
+  /** How the maker of its model counts; null: nobody named the maker. */
+  rule: CountingRule | null;
 }
 
 /**
  * Decides whether a source row can be metered. A row that cannot keeps its tokens as far as they can be
- * counted, and the reason. `knownTenant` is the tenant its subject was first seen with, if any.
+ * counted, and the reason.
  */
-export function judgeRow(row: SourceRow, knownTenant: string | undefined): Judgement {
+export function judgeRow(row: SourceRow, { knownTenant, rule }: RowContext): Judgement {
   const tokenKind = TOKEN_KIND_BY_METRIC.get(row.metricName) ?? 'unknown';
   const tokenCount = readInteger(row.sum);
   const requestCount = readInteger(row.itemCount);
+  const figure = FIGURE_BY_KIND.get(tokenKind);
+  const isCount = isCountable(tokenCount) && isCountable(requestCount);
   return {
     tokenKind,
-    tokenCount: atLeastNothing(tokenCount),
-    requestCount: atLeastNothing(requestCount),
-    quarantineReason: findFault(row, tokenKind, tokenCount, requestCount, knownTenant),
+    // A negative count is nobody's tokens: added up, it would hide as many that wait beside it. Detail and row tell it.
+    tokenCount: isCountable(tokenCount) ? tokenCount : 0n,
+    requestCount: isCountable(requestCount) ? requestCount : 0n,
+    countsApart: figure !== undefined && rule?.apart.includes(figure) === true,
+    quarantineReason:
+      findFault(row, tokenKind, tokenCount, requestCount, knownTenant) ??
+      (rule === null ? 'no_provider' : null),
+    quarantineDetail: isCount ? null : sayCounts(row),
   };
+}
+
+function isCountable(count: bigint | null): count is bigint {
+  return count !== null && count >= 0n;
+}
+
+/** Cut where nobody reads on: the row keeps them whole. JSON tells text from numbers, and escapes what Postgres cannot keep. */
+function sayCounts({ sum, itemCount }: SourceRow): string {
+  const say = (value: number | string | null) =>
+    typeof value === 'number' ? String(value) : JSON.stringify(value).slice(0, 60).toWellFormed();
+  return `${say(sum)} tokens of ${say(itemCount)} measurements as told, counted as none`;
 }
 
 function findFault(
@@ -77,11 +108,6 @@ function findFault(
 
 function someDimension(row: SourceRow, isSo: (text: string) => boolean): boolean {
   return isSo(row.tenantKey) || DIMENSION_NAMES.some((name) => isSo(row[name]));
-}
-
-/** A negative count is nobody's tokens: counted, it would hide as many that wait beside it. */
-function atLeastNothing(count: bigint | null): bigint {
-  return count === null || count < 0n ? 0n : count;
 }
 
 /** An integer that is exact, or null: metric sums are reals, and above 2^53 they are no longer counts. */

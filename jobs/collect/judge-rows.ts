@@ -1,4 +1,5 @@
 import { createHash } from 'node:crypto';
+import type { Providers } from '../../pricing/usage/providers.ts';
 import { byDimension } from '../../pricing/usage/shape.ts';
 import type { SourceRow } from '../../src/azure/source.ts';
 import { itemKey, type SourceItem } from '../../src/usage/collection/source-items.ts';
@@ -17,10 +18,16 @@ export type SubjectTenants = Map<string, string | null>;
  * Judges the rows of one answer. One item per (day, id, metric): a source that repeats a row inside one
  * answer repeats nothing here. Learns into `tenants` (tenant by subject) as it goes.
  */
-export function judgeRows(rows: readonly SourceRow[], tenants: SubjectTenants): SourceItem[] {
+export function judgeRows(
+  rows: readonly SourceRow[],
+  { tenants, providers }: { tenants: SubjectTenants; providers: Providers },
+): SourceItem[] {
   const items = new Map<string, SourceItem>();
   for (const row of rows) {
-    const judgement = judgeRow(row, tenants.get(row.subject) ?? undefined);
+    const judgement = judgeRow(row, {
+      knownTenant: tenants.get(row.subject) ?? undefined,
+      rule: providers.ruleOf(row.model),
+    });
     const isSound = judgement.quarantineReason === null;
     if (isSound && row.tenantKey !== '' && !tenants.has(row.subject)) tenants.set(row.subject, row.tenantKey);
     const kept = isSound ? storableSoundRow(row) : storableRow(row);

@@ -1,14 +1,17 @@
 import { isCountedKind } from '../../pricing/usage/shape.ts';
 import {
+  commitHeld,
   commitStillWaiting,
   commitTakenUp,
   type QuarantinedItem,
   readQuarantinedItems,
+  readUnnamedModels,
 } from '../../src/quarantine/items.ts';
 import { readSubjectTenants } from '../../src/usage/collection/seen-subjects.ts';
-import { itemKey, type SourceItem } from '../../src/usage/collection/source-items.ts';
+import { itemKey, keyOfItem, type SourceItem } from '../../src/usage/collection/source-items.ts';
 import { findKnownEvents } from '../../src/usage/events/usage-events.ts';
 import { buildUsageEvents, describeFactsWithoutDay } from '../collect/build-events.ts';
+import { type JudgedMinutes, judgeMinutes } from '../collect/judge-minutes.ts';
 import { KNOWN_METRIC_NAMES } from '../collect/judge-row.ts';
 import { isStorableText, judgeRows } from '../collect/judge-rows.ts';
 import type { JobDependencies } from '../dependencies.ts';
@@ -18,7 +21,8 @@ const PAGE_SIZE = 1_000;
 
 /**
  * Judges source items in quarantine again, and meters those that are sound by now: their metric became known with an
- * upgrade, a person said whose they are or asked for another look. `all`: every one of them, as once a night;
+ * upgrade or their model's maker with the configuration, a person said whose they are or asked for another look. What waits
+ * because of its minute is judged with all of it. `all`: every one of them, as once a night;
  * else only those whose cause may be gone.
  * @returns how many items and tokens were taken up
  */
@@ -28,71 +32,111 @@ export async function takeUpItems(
 ): Promise<{ itemCount: number; tokenCount: bigint }> {
   const taken = { itemCount: 0, tokenCount: 0n };
   let afterNumber = 0n;
+  const { database, settings } = deps;
+  const unnamed = options.all ? [] : await readUnnamedModels(database);
+  const namedModels = unnamed.flatMap(({ model }) =>
+    settings.providers.ruleOf(model) === null ? [] : [model],
+  );
   for (;;) {
     options.signal?.throwIfAborted();
-    const page = await readQuarantinedItems(deps.database, {
+    const page = await readQuarantinedItems(database, {
       knownMetricNames: options.all ? null : KNOWN_METRIC_NAMES,
+      namedModels,
       afterNumber,
       limit: PAGE_SIZE,
     });
     if (page.length === 0) return taken;
-    const sound = await holdMetered(deps, await judgePage(deps, page));
-    await commitTakenUp(deps.database, sound, buildUsageEvents(sound), deps.clock.now());
-    taken.itemCount += sound.length;
-    for (const item of sound) {
-      if (isCountedKind(item.tokenKind)) taken.tokenCount += item.tokenCount;
+    const { sound, accepted } = await judgePage(deps, page);
+    const minutes = await judgeMinutes(deps, sound, accepted);
+    await commitStillHeld(deps, page, minutes);
+    const free = await holdMetered(deps, minutes.free);
+    await commitTakenUp(database, free, buildUsageEvents(free), deps.clock.now());
+    taken.itemCount += free.length;
+    for (const item of free) {
+      if (isCountedKind(item.tokenKind) || item.countsApart) taken.tokenCount += item.tokenCount;
     }
     afterNumber = page.at(-1)?.quarantineNumber ?? afterNumber;
   }
 }
 
-interface NumberedItem {
-  item: SourceItem;
-  number: bigint;
+/** What only a person takes up goes on waiting for one, whatever its minute says. */
+async function commitStillHeld(
+  { database }: JobDependencies,
+  page: readonly QuarantinedItem[],
+  { held, stillHeld }: JudgedMinutes,
+): Promise<void> {
+  const numbers = page.flatMap((item) => (item.reason === 'after_retention' ? [item.quarantineNumber] : []));
+  const forPersons = new Set<bigint | undefined>(numbers);
+  const isForPersons = ({ quarantineNumber }: SourceItem) => forPersons.has(quarantineNumber);
+  const items = [...held.values()];
+  await commitHeld(database, { held: items.filter((item) => !isForPersons(item)), stillHeld });
+  await commitStillWaiting(
+    database,
+    items
+      .filter(isForPersons)
+      .flatMap(({ quarantineNumber }) =>
+        quarantineNumber === undefined ? [] : [{ quarantineNumber, reason: 'after_retention' }],
+      ),
+  );
 }
 
 /**
  * Leaves out items whose event the ledger holds: told again after their day was dropped, they were metered once, whatever a
  * person asks for. They go on waiting.
  */
-async function holdMetered(deps: JobDependencies, sound: readonly NumberedItem[]): Promise<SourceItem[]> {
-  const copies = sound.map(({ item, number }) => ({ item: { ...item }, number }));
-  const itemsOf = (numbered: readonly NumberedItem[]) => numbered.map(({ item }) => item);
-  const events = [
-    ...buildUsageEvents(itemsOf(sound)),
-    ...buildUsageEvents(itemsOf(copies), describeFactsWithoutDay),
-  ];
+async function holdMetered(deps: JobDependencies, sound: readonly SourceItem[]): Promise<SourceItem[]> {
+  const copies = sound.map((item) => ({ ...item }));
+  const events = [...buildUsageEvents(sound), ...buildUsageEvents(copies, describeFactsWithoutDay)];
   const known = await findKnownEvents(deps.database, events);
-  const isMetered = ({ item }: NumberedItem) => item.usageEventId !== null && known.has(item.usageEventId);
-  const isHeld = sound.map((one, index) => isMetered(one) || isMetered(copies[index] ?? one));
+  const isMetered = ({ usageEventId }: SourceItem) => usageEventId !== null && known.has(usageEventId);
+  const isHeld = sound.map((item, index) => isMetered(item) || isMetered(copies[index] ?? item));
   await commitStillWaiting(
     deps.database,
-    sound.flatMap(({ number }, index) =>
-      isHeld[index] ? [{ quarantineNumber: number, reason: 'after_retention' }] : [],
+    sound.flatMap(({ quarantineNumber }, index) =>
+      isHeld[index] && quarantineNumber !== undefined
+        ? [{ quarantineNumber, reason: 'after_retention' }]
+        : [],
     ),
   );
-  return itemsOf(sound).filter((_, index) => !isHeld[index]);
+  return sound.filter((_, index) => !isHeld[index]);
 }
 
-async function judgePage(deps: JobDependencies, page: readonly QuarantinedItem[]): Promise<NumberedItem[]> {
+/** Items of the page that are sound by themselves; those of them that a person takes as they were told. */
+async function judgePage(
+  deps: JobDependencies,
+  page: readonly QuarantinedItem[],
+): Promise<{ sound: SourceItem[]; accepted: Set<SourceItem> }> {
   const subjects = [...new Set(page.map(({ row }) => row.subject))].filter(isStorableText);
   const tenants = await readSubjectTenants(deps.database, subjects);
-  const numbers = new Map(
-    page.map((item) => [itemKey(item.eventDay, item.sourceItemId, item.metricName), item.quarantineNumber]),
+  const known = new Map(
+    page.map((item) => [itemKey(item.eventDay, item.sourceItemId, item.metricName), item]),
   );
   const judged = judgeRows(
     page.map((item) => item.row),
-    tenants,
+    { tenants, providers: deps.settings.providers },
     // A row that is not found under its own key was changed to be kept; it is not what the source gave.
   ).flatMap((item) => {
-    const number = numbers.get(itemKey(item.eventDay, item.row.sourceItemId, item.row.metricName));
-    return number === undefined ? [] : [{ item, number }];
+    const told = known.get(keyOfItem(item));
+    return told === undefined
+      ? []
+      : [
+          {
+            item: { ...item, quarantineNumber: told.quarantineNumber },
+            isAccepted: told.isAccepted || told.reason === 'after_retention',
+          },
+        ];
   });
   await commitStillWaiting(
     deps.database,
-    judged.flatMap(({ item, number }) =>
-      item.quarantineReason === null ? [] : [{ quarantineNumber: number, reason: item.quarantineReason }],
+    judged.flatMap(({ item }) =>
+      item.quarantineReason === null
+        ? []
+        : [{ quarantineNumber: item.quarantineNumber, reason: item.quarantineReason }],
     ),
   );
-  return judged.filter(({ item }) => item.quarantineReason === null);
+  const sound = judged.filter(({ item }) => item.quarantineReason === null);
+  return {
+    sound: sound.map(({ item }) => item),
+    accepted: new Set(sound.flatMap(({ item, isAccepted }) => (isAccepted ? [item] : []))),
+  };
 }

@@ -1,5 +1,5 @@
 import type { CountingRule } from './providers.ts';
-import { byFigure, FIGURE_NAMES, FIGURES, type FigureName, TYPED_FIGURES } from './shape.ts';
+import { byFigure, FIGURE_NAMES, FIGURES, type FigureName, type TokenKind, TYPED_FIGURES } from './shape.ts';
 
 /**
  * Whether the figures of one minute and key can all be true. A request has one row for each metric, told apart and indexed
@@ -7,11 +7,19 @@ import { byFigure, FIGURE_NAMES, FIGURES, type FigureName, TYPED_FIGURES } from 
  * whole, until the rest has come; nothing is repaired by guessing.
  */
 
-const WHOLES_OF = byFigure((name): FigureName[] => [FIGURES[name].partOf ?? []].flat());
+const WHOLES_OF: Record<FigureName, readonly FigureName[]> = byFigure((name) => FIGURES[name].partOf);
 
 /** Reasons for which rows of a minute wait. */
 export const HELD_REASONS = ['counts_disagree', 'overlap_untold'] as const;
 export type HeldReason = (typeof HELD_REASONS)[number];
+
+/** The figure that a row's tokens are counted as. */
+export const FIGURE_BY_KIND: ReadonlyMap<TokenKind, FigureName> = new Map(
+  FIGURE_NAMES.flatMap((name) => {
+    const { tokenKind } = FIGURES[name];
+    return tokenKind === null ? [] : [[tokenKind, name] as const];
+  }),
+);
 
 /** One row's part in its minute. */
 export interface ToldFigure {
@@ -62,7 +70,8 @@ export function sumSent(figures: Record<FigureName, bigint>, rule: CountingRule)
   return { figures, apartTokenCount, told };
 }
 
-function addMinutes(one: MinuteFigures, other: MinuteFigures): MinuteFigures {
+/** What both say together. */
+export function addMinutes(one: MinuteFigures, other: MinuteFigures): MinuteFigures {
   return {
     figures: byFigure((name) => one.figures[name] + other.figures[name]),
     apartTokenCount: one.apartTokenCount + other.apartTokenCount,
@@ -73,13 +82,18 @@ function addMinutes(one: MinuteFigures, other: MinuteFigures): MinuteFigures {
 /**
  * Judges what could become usage, `candidates`, given what of the same minute and key is usage already. Free is what agrees
  * together with that, or by itself when it has a total of its own: what was sent stays, whatever it said. A total that no
- * row tells contradicts nothing.
+ * row tells contradicts nothing. `isAccepted`: a person takes the minute as it was told, whatever its total says; parts that
+ * are more than their whole wait all the same, for nobody can say what to bill of them.
  */
 export function judgeMinute(
-  minute: { sent: MinuteFigures | null; candidates: MinuteFigures },
+  minute: { sent: MinuteFigures | null; candidates: MinuteFigures; isAccepted?: boolean },
   rule: CountingRule,
 ): MinuteVerdict {
   const { sent, candidates } = minute;
+  if (minute.isAccepted === true) {
+    const detail = findPartFault((sent === null ? candidates : addMinutes(sent, candidates)).figures);
+    return detail === null ? FREE : { kind: 'held', reason: 'counts_disagree', detail };
+  }
   const alone = findContradiction(candidates, rule);
   if (sent === null) return alone ?? FREE;
   if (alone === null && candidates.told.has('total')) return FREE;

@@ -1,4 +1,5 @@
-import { FIGURE_NAMES, type FigureName } from './shape.ts';
+import { modelKey } from './names.ts';
+import type { FigureName } from './shape.ts';
 
 /**
  * How the makers of models count, said once. What a figure is part of is said by the shape; a provider may tell such a part
@@ -7,9 +8,7 @@ import { FIGURE_NAMES, type FigureName } from './shape.ts';
  */
 
 /** Parts that caches make: the only ones that some provider tells apart. */
-const CACHE_PARTS = FIGURE_NAMES.filter((name) =>
-  ['cachedPrompt', 'cacheWrite5m', 'cacheWrite1h'].includes(name),
-);
+const CACHE_PARTS: readonly FigureName[] = ['cachedPrompt', 'cacheWrite5m', 'cacheWrite1h'];
 
 /**
  * What Total may be where parts are told apart: all of it, or all but those parts. Both are seen of one provider, because the
@@ -192,10 +191,6 @@ function findRules(patterns: readonly Pattern[]): Providers {
 function matches({ begins, ends }: Pattern, key: string): boolean {
   if (ends === null) return key === begins;
   return key.length >= begins.length + ends.length && key.startsWith(begins) && key.endsWith(ends);
-}
-
-function modelKey(model: string): string {
-  return model.trim().toLowerCase();
 }
 
 /** What holds where nothing is configured. */

@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { ProviderFaults, type Providers, readProviders } from '../../pricing/usage/providers.ts';
 import { DIMENSION_NAMES, DIMENSIONS, type DimensionVariable } from '../../pricing/usage/shape.ts';
 import { TallystickError } from './errors.ts';
 
@@ -68,6 +69,8 @@ const variablesSchema = z.object({
   AZURE_LOGS_ENDPOINT: url.default('https://api.loganalytics.io'),
   AZURE_LOGS_AUDIENCE: url.optional(),
   METRIC_NAMESPACE: z.string().max(256).optional(),
+  MODEL_PROVIDERS: z.string().max(20_000).optional(),
+  COUNTING_RULES: z.string().max(20_000).optional(),
   DIMENSION_CUSTOMER: dimension.default('tenantId'),
   ...keyDimensions,
   USAGE_SOURCE: z.enum(['metrics', 'llm-log'], { error: 'must be metrics or llm-log' }).default('metrics'),
@@ -150,7 +153,36 @@ const environmentSchema = variablesSchema
       path: ['LEDGER_RETENTION_DAYS'],
       when: () => true,
     },
-  );
+  )
+  .refine((variables) => sayFaults('MODEL_PROVIDERS', variables) === '', {
+    error: ({ input }) => sayFaults('MODEL_PROVIDERS', input as ProviderVariables),
+    path: ['MODEL_PROVIDERS'],
+    when: () => true,
+  })
+  .refine((variables) => sayFaults('COUNTING_RULES', variables) === '', {
+    error: ({ input }) => sayFaults('COUNTING_RULES', input as ProviderVariables),
+    path: ['COUNTING_RULES'],
+    when: () => true,
+  });
+
+type ProviderVariables = { MODEL_PROVIDERS?: string | undefined; COUNTING_RULES?: string | undefined };
+
+/** How the makers of models count, as the configuration has it. @throws ProviderFaults, which a loaded one does not have */
+export function readConfiguredProviders(config: ProviderVariables): Providers {
+  return readProviders({ modelProviders: config.MODEL_PROVIDERS, countingRules: config.COUNTING_RULES });
+}
+
+/** What is wrong with one of the two variables, which are read together; empty: nothing. */
+function sayFaults(name: keyof ProviderVariables, variables: ProviderVariables): string {
+  try {
+    readConfiguredProviders(variables);
+  } catch (error) {
+    if (!(error instanceof ProviderFaults)) throw error;
+    const faults = error.faults.filter(({ variable }) => variable === name);
+    return faults.map(({ message }) => message).join('; ');
+  }
+  return '';
+}
 
 type Environment = z.output<typeof environmentSchema>;
 

@@ -30,7 +30,9 @@ interface Listing {
 export function addQuarantineCommand(program: Command, frame: CommandFrame): void {
   const quarantine = program
     .command('quarantine')
-    .description('list usage that waits; say whose it is, have it tried again, or give it up');
+    .description(
+      'list usage that waits; say whose it is, have it tried again, take it as told, or give it up',
+    );
   quarantine
     .command('list')
     .description('what waits, the longest first')
@@ -78,6 +80,24 @@ export function addQuarantineCommand(program: Command, frame: CommandFrame): voi
         const answers: object[] = [];
         for (const id of ids) answers.push(await ask<object>('POST', routeOf(id, 'retry')));
         print(options.json === true, { retried: answers }, () => `${ids.length} taken up by the jobs.`);
+      }),
+    );
+  quarantine
+    .command('accept <id...>')
+    .description('take the minutes of entries as they were told, when the row that is missing never comes')
+    .requiredOption('--reason <text>', 'why')
+    .option('--json', 'print as JSON')
+    .action((ids: string[], options: { reason: string; json?: boolean }) =>
+      frame.askApi(async (ask) => {
+        const answers: { rowCount: string; tokenCount: string }[] = [];
+        for (const id of ids)
+          answers.push(await ask('POST', routeOf(id, 'accept'), { reason: options.reason }));
+        const total = answers.reduce((sum, answer) => sum + BigInt(answer.tokenCount), 0n);
+        print(
+          options.json === true,
+          { accepted: answers },
+          () => `${groupDigits(total)} tokens taken as told.`,
+        );
       }),
     );
   quarantine

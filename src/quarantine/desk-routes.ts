@@ -2,6 +2,7 @@ import { createRoute, z } from '@hono/zod-openapi';
 import { openTo } from '../identity/require-scope.ts';
 import { type Api, type ApiDependencies, actorOf, askForStep } from '../platform/http/dependencies.ts';
 import {
+  CountSchema,
   IdentifierSchema,
   jsonBody,
   jsonContent,
@@ -9,6 +10,7 @@ import {
   TokenCountSchema,
   textSchema,
 } from '../platform/http/schemas.ts';
+import { acceptEntry } from './accept.ts';
 import { assignEntry } from './assign.ts';
 import { writeOffEntry } from './desk.ts';
 import { retryEntry } from './retry.ts';
@@ -19,6 +21,13 @@ const EntryParams = z.object({
 });
 
 const AssignmentBody = z.strictObject({ customerId: IdentifierSchema }).openapi('QuarantineAssignment');
+const AcceptBody = z
+  .strictObject({
+    reason: textSchema(2_000)
+      .refine((text) => text.trim() !== '', { error: 'is missing; say why the minute is taken as told' })
+      .openapi({ example: 'The prompt row was lost with the workspace of 3 October.' }),
+  })
+  .openapi('QuarantineAcceptance');
 const WriteOffBody = z
   .strictObject({
     reason: textSchema(2_000)
@@ -41,11 +50,19 @@ const AssignedSchema = z
 const RetriedSchema = z
   .object({ entry: QuarantineEntrySchema, outcome: z.literal('requested') })
   .openapi('QuarantineRetried');
+const AcceptedSchema = z
+  .object({
+    entry: QuarantineEntrySchema,
+    outcome: z.literal('requested'),
+    rowCount: CountSchema.openapi({ description: 'Rows of the minute and key that are taken together.' }),
+    tokenCount: TokenCountSchema.openapi({ description: 'Tokens that they bill.' }),
+  })
+  .openapi('QuarantineAccepted');
 const WrittenOffSchema = z
   .object({ entry: QuarantineEntrySchema, writtenOffTokenCount: TokenCountSchema })
   .openapi('QuarantineWrittenOff');
 
-/** Adds what a person can do about waiting usage: say whose it is, have it tried again, give it up. */
+/** Adds what a person can do about waiting usage: say whose it is, have it tried again, take it as told, give it up. */
 export function addQuarantineDeskRoutes(api: Api, dependencies: ApiDependencies): void {
   const { database, clock } = dependencies;
   const common = {
@@ -92,6 +109,35 @@ export function addQuarantineDeskRoutes(api: Api, dependencies: ApiDependencies)
     const entry = await retryEntry(database, { quarantineId, actor: actorOf(context), now });
     if (entry.stage === 'source_item') await askForStep(dependencies, 'sync-catalog', 'quarantine');
     return context.json({ entry: showQuarantineEntry(entry, now), outcome: 'requested' as const }, 202);
+  });
+
+  const acceptRoute = createRoute({
+    ...common,
+    path: '/v1/quarantine/{id}/accept',
+    summary: 'Take the minute of an entry as it was told, whatever its total says',
+    description:
+      'Of entries that wait because of counts_disagree or overlap_untold, for when the missing row never comes. All that waits of the same minute and key is billed by the rule of the model’s maker.',
+    request: { params: EntryParams, body: jsonBody(AcceptBody) },
+    responses: { 202: jsonContent(AcceptedSchema, 'The jobs take it up.'), ...mayFail },
+  });
+  api.openapi(acceptRoute, async (context) => {
+    const now = clock.now();
+    const { entry, rowCount, tokenCount } = await acceptEntry(database, {
+      quarantineId: context.req.valid('param').id,
+      reason: context.req.valid('json').reason,
+      actor: actorOf(context),
+      now,
+    });
+    await askForStep(dependencies, 'sync-catalog', 'quarantine');
+    return context.json(
+      {
+        entry: showQuarantineEntry(entry, now),
+        outcome: 'requested' as const,
+        rowCount: String(rowCount),
+        tokenCount: String(tokenCount),
+      },
+      202,
+    );
   });
 
   const writeOffRoute = createRoute({

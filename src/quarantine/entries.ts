@@ -24,7 +24,7 @@ export interface QuarantineEntry {
   quarantineId: string;
   stage: QuarantineStage;
   reason: string;
-  /** What the reason alone does not say: why usage is carried over, what Stripe answered. */
+  /** What the reason alone does not say: which figures contradict each other, why usage is carried over, what Stripe answered. */
   detail: string | null;
   eventTime: Date | null;
   /** Empty for a push, which sums many subjects. */

@@ -31,7 +31,8 @@ export const QuarantineEntrySchema = z
     stage: z.enum(QUARANTINE_STAGES),
     reason: z.string(),
     detail: z.string().nullable().openapi({
-      description: 'Why usage is carried to the next invoice; what Stripe answered to a refused push.',
+      description:
+        'Which figures of a minute contradict each other; why usage is carried to the next invoice; what Stripe answered to a refused push.',
     }),
     eventTime: InstantSchema.nullable(),
     subject: z.string().openapi({ description: 'Empty for a push, which sums many subjects.' }),

@@ -10,7 +10,12 @@ import { createCallKeys } from '../billing/call-keys.ts';
 import { createOpenMeter } from '../openmeter/client.ts';
 import { seedPlans } from '../plans/seed.ts';
 import { type Clock, systemClock } from '../platform/clock.ts';
-import { type Config, type OutsideConfig, requireOutside } from '../platform/config.ts';
+import {
+  type Config,
+  type OutsideConfig,
+  readConfiguredProviders,
+  requireOutside,
+} from '../platform/config.ts';
 import { type LedgerDatabase, openLedger } from '../platform/database/database.ts';
 import { clearAbandonedClaims } from '../platform/database/leases.ts';
 import { migrateLedger } from '../platform/database/migrate.ts';
@@ -176,6 +181,7 @@ export function createJobDependencies(
       ...DEFAULT_SETTINGS,
       collectLagMs: config.COLLECT_LAG_MINUTES,
       collectStart: config.COLLECT_START,
+      providers: readConfiguredProviders(config),
       usageSince: config.USAGE_SOURCE_SINCE,
       settleLagMs: config.SETTLE_LAG_SECONDS,
       hourCloseLagMs: config.HOUR_CLOSE_LAG_MINUTES,

@@ -32,6 +32,13 @@ export async function insertAuditWorld(database: LedgerDatabase, now: Date) {
       currency, amount_minor, cause, idempotency_key, proposed_at)
     select 'northwind', 'in_1', 'mtr_prompt', 'Prompt', '2026-10-01', '2026-11-01', 5, 'usd', 7, 'corrected_usage', key, now()
     from unnest(array['one', 'two']) as key returning credit_proposal_id::text as id`.execute(database);
+  const held = await sql<{ id: string }>`
+    insert into source_items (event_day, source_item_id, metric_name, event_time, ingested_at, subject, tenant_key, feature, model,
+      deployment, token_kind, token_count, request_count, quarantine_reason, quarantine_detail, raw, collection_window_id,
+      quarantine_number)
+    values ('2026-11-20', 'held', 'Completion Tokens', '2026-11-20T09:00:00Z', now(), 'owned', 'contoso', 'chat', 'gpt-4o', '',
+      'completion', 20, 1, 'counts_disagree', 'total 120', '{}', 0, nextval('quarantined_item_numbers'))
+    returning 'item-' || quarantine_number as id`.execute(database);
   const usage = await sql<{ id: string; token_count: bigint }>`
     select 'usage-' || hourly_usage_id as id, token_count from hourly_usage`.execute(database);
   const usageOf = (count: bigint) => usage.rows.find((row) => row.token_count === count)?.id ?? '';
@@ -43,5 +50,6 @@ export async function insertAuditWorld(database: LedgerDatabase, now: Date) {
     assigned: usageOf(30n),
     retried: usageOf(31n),
     writtenOff: usageOf(32n),
+    accepted: held.rows[0]?.id ?? '',
   };
 }

@@ -66,6 +66,12 @@ const REQUESTS: Record<string, Expected> = {
     status: 202,
     actions: [['quarantine.retry']],
   },
+  'POST /v1/quarantine/{id}/accept': {
+    status: 202,
+    path: () => `/v1/quarantine/${ids.accepted}/accept`,
+    body: { reason: 'test' },
+    actions: [['quarantine.accept']],
+  },
   'POST /v1/quarantine/{id}/write-off': {
     path: () => `/v1/quarantine/${ids.writtenOff}/write-off`,
     body: { reason },

@@ -113,6 +113,10 @@ const CHANGES: Record<string, { argv: () => string[]; actions: string[][] }> = {
     actions: [['subject.assign', 'quarantine.assign'], ['quarantine.release']],
   },
   'quarantine retry': { argv: () => [ids.retried ?? ''], actions: [['quarantine.retry']] },
+  'quarantine accept': {
+    argv: () => [ids.accepted ?? '', '--reason', 'test'],
+    actions: [['quarantine.accept']],
+  },
   'quarantine write-off': {
     argv: () => [ids.writtenOff ?? '', '--reason', 'test'],
     actions: [['quarantine.write_off']],

@@ -110,7 +110,7 @@ describe('bad rows', () => {
       strangeRow({ sourceItemId: `nul \u0000 ${long.repeat(30)} \ud83e` }),
     ];
     pipeline.deps.source = addRows(pipeline.deps.source, rows);
-    await bringThrough(makeCall({}));
+    await bringThrough(makeCall({ minute: 2 }));
     expect(await balance(pipeline)).toMatchObject({ billed: 220n, due: 0n, quarantined: 0n });
     const unknown = await pipeline.deps.database
       .selectFrom('source_items')

@@ -2,6 +2,7 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { buildUsageEvents } from '../../jobs/collect/build-events.ts';
 import { judgeRow } from '../../jobs/collect/judge-row.ts';
+import { BUILT_IN_PROVIDERS } from '../../pricing/usage/providers.ts';
 import type { SourceRow } from '../../src/azure/source.ts';
 import { DAY_MS, HOUR_MS } from '../../src/platform/clock.ts';
 import type { SourceItem } from '../../src/usage/collection/source-items.ts';
@@ -25,17 +26,24 @@ function sourceRow(changes: Partial<SourceRow> = {}): SourceRow {
   };
 }
 
+/** Of a model whose maker is named, unless a test is about that. */
+function judge(row: SourceRow, knownTenant?: string) {
+  return judgeRow(row, { knownTenant, rule: BUILT_IN_PROVIDERS.ruleOf(row.model) });
+}
+
 function itemOf(row: SourceRow): SourceItem {
-  return { row, eventDay: '2026-10-01', usageEventId: null, ...judgeRow(row, undefined) };
+  return { row, eventDay: '2026-10-01', usageEventId: null, ...judge(row) };
 }
 
 describe('a source row', () => {
   it('without tenant, feature or deployment is sound', () => {
-    expect(judgeRow(sourceRow({ tenantKey: '', feature: '', deployment: '' }), undefined)).toEqual({
+    expect(judge(sourceRow({ tenantKey: '', feature: '', deployment: '' }))).toEqual({
       tokenKind: 'prompt',
       tokenCount: 100n,
       requestCount: 1n,
+      countsApart: false,
       quarantineReason: null,
+      quarantineDetail: null,
     });
   });
 
@@ -63,31 +71,46 @@ describe('a source row', () => {
     ['no subject', { subject: '' }, 'no_subject'],
     ['blanks for a subject', { subject: ' \t' }, 'no_subject'],
     ['no model', { model: '' }, 'no_model'],
+    ['a model of a maker that nobody named', { model: 'Mistral-Large-3' }, 'no_provider'],
     ['a subject of 10 kB of emoji', { subject: '🧮'.repeat(2_500) }, 'dimension_too_long'],
     ['a NUL in the subject', { subject: 'user\u0000one' }, 'unreadable_dimension'],
     ['a lone surrogate in the feature', { feature: 'chat\ud83e' }, 'unreadable_dimension'],
   ];
   it.each(bad)('with %s goes to quarantine', (_what, changes, reason) => {
-    expect(judgeRow(sourceRow(changes), undefined).quarantineReason).toBe(reason);
+    expect(judge(sourceRow(changes)).quarantineReason).toBe(reason);
   });
 
-  it('keeps its tokens in quarantine when they can be counted, and never counts below nothing', () => {
-    expect(judgeRow(sourceRow({ subject: '' }), undefined).tokenCount).toBe(100n);
-    expect(judgeRow(sourceRow({ itemCount: -3 }), undefined)).toMatchObject({
+  it('keeps its tokens in quarantine when they can be counted, and says what was told when they cannot', () => {
+    expect(judge(sourceRow({ subject: '' })).tokenCount).toBe(100n);
+    expect(judge(sourceRow({ itemCount: -3 }))).toMatchObject({
       tokenCount: 100n,
       requestCount: 0n,
     });
-    expect(judgeRow(sourceRow({ sum: -5 }), undefined).tokenCount).toBe(0n);
+    expect(judge(sourceRow({ sum: -5 }))).toMatchObject({
+      tokenCount: 0n,
+      quarantineDetail: '-5 tokens of 1 measurements as told, counted as none',
+    });
+    expect(judge(sourceRow({ sum: 'ma\u0000ny', itemCount: null })).quarantineDetail).toBe(
+      '"ma\\u0000ny" tokens of null measurements as told, counted as none',
+    );
+    expect(judge(sourceRow({ sum: Number.NaN })).quarantineDetail).toMatch(/^NaN tokens/);
+  });
+
+  it('tells its part beside the whole where its maker does', () => {
+    const cached = { metricName: 'Prompt Cached Tokens' };
+    expect(judge(sourceRow(cached)).countsApart).toBe(false);
+    expect(judge(sourceRow({ ...cached, model: 'claude-sonnet-4-5' })).countsApart).toBe(true);
+    expect(judge(sourceRow({ model: 'claude-sonnet-4-5' })).countsApart).toBe(false);
   });
 
   it('of a subject known under another tenant goes to quarantine, and under none is taken', () => {
-    expect(judgeRow(sourceRow(), 'contoso').quarantineReason).toBe('tenant_mismatch');
-    expect(judgeRow(sourceRow({ tenantKey: '' }), 'contoso').quarantineReason).toBeNull();
+    expect(judge(sourceRow(), 'contoso').quarantineReason).toBe('tenant_mismatch');
+    expect(judge(sourceRow({ tenantKey: '' }), 'contoso').quarantineReason).toBeNull();
   });
 
   it('may be as late as Stripe still takes usage, and as early as clocks run apart', () => {
     const at = (ageMs: number) =>
-      judgeRow(sourceRow({ ingestedAt: new Date(NOON.getTime() + ageMs) }), undefined).quarantineReason;
+      judge(sourceRow({ ingestedAt: new Date(NOON.getTime() + ageMs) })).quarantineReason;
     expect(at(35 * DAY_MS)).toBeNull();
     expect(at(35 * DAY_MS + 1)).toBe('absurd_time');
     expect(at(-(DAY_MS + HOUR_MS))).toBeNull();

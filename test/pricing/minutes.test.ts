@@ -109,6 +109,62 @@ describe('one minute of one key', () => {
         }
   });
 
+  it('has all parts of one whole in it together, each token once', () => {
+    const told = { prompt: 100, completion: 9, total: 109 };
+    expect(detailOf({ ...told, promptAudio: 60, promptImage: 41 }, OPENAI)).toBe(
+      'counts_disagree: audio prompt 60 + image prompt 41 are 101, parts of prompt 100',
+    );
+    expect(detailOf({ ...told, cachedPrompt: 60, promptAudio: 60, cachedPromptAudio: 20 }, OPENAI)).toBe(
+      'free',
+    );
+    expect(detailOf({ ...told, cachedPrompt: 60, promptAudio: 60, cachedPromptAudio: 19 }, OPENAI)).toBe(
+      'counts_disagree: cached prompt 60 + audio prompt 60 are 101, parts of prompt 100',
+    );
+    for (const part of ['cachedPrompt', 'promptAudio'] as const) {
+      expect(
+        detailOf({ ...told, cachedPrompt: 60, promptAudio: 60, [part]: 20, cachedPromptAudio: 21 }, OPENAI),
+      ).toMatch(
+        `cached audio prompt 21 is part of ${part === 'cachedPrompt' ? 'cached prompt 20' : 'audio prompt 20'}`,
+      );
+    }
+    expect(detailOf({ ...told, completionAudio: 10 }, OPENAI)).toBe(
+      'counts_disagree: audio completion 10 is part of completion 9',
+    );
+    // Predictions and reasoning may count the same tokens as others do.
+    expect(
+      detailOf(
+        { ...told, completionAudio: 9, reasoning: 9, acceptedPrediction: 9, rejectedPrediction: 9 },
+        OPENAI,
+      ),
+    ).toBe('free');
+    // Writes stand beside the prompt where reads do, and within it elsewhere.
+    const writes = { prompt: 3, cacheWrite5m: 40, cacheWrite1h: 7, completion: 9, total: 59 };
+    expect(detailOf(writes, ANTHROPIC)).toBe('free');
+    expect(detailOf({ ...writes, total: 12 }, OPENAI)).toBe(
+      'counts_disagree: cache write 5m 40 is part of prompt 3',
+    );
+  });
+
+  it('waits when nobody told how many tokens are audio and cached, be it none', () => {
+    const told = { prompt: 100, cachedPrompt: 30, promptAudio: 20, completion: 9, total: 109 };
+    expect(detailOf(told, OPENAI)).toBe(
+      'overlap_untold: cached prompt 30 and audio prompt 20: how many are both is not told',
+    );
+    expect(detailOf({ ...told, cachedPromptAudio: 0 }, OPENAI)).toBe('free');
+    expect(detailOf({ ...told, promptAudio: 0 }, OPENAI)).toBe('free');
+    // Told later: what was sent before it became doubtful stays, and says nothing of what comes.
+    expect(detailOf({ promptAudio: 20 }, OPENAI, { ...told, promptAudio: 0 })).toMatch('overlap_untold');
+    expect(detailOf({ reasoning: 1 }, OPENAI, told)).toBe('free');
+  });
+
+  it('may be accepted as it was told, unless parts have no place in their whole', () => {
+    const accept = (told: Told) =>
+      judgeMinute({ sent: null, candidates: sumMinute(rowsOf(told, OPENAI)), isAccepted: true }, OPENAI).kind;
+    expect(accept({ completion: 20, total: 120 })).toBe('free');
+    expect(accept({ prompt: 100, cachedPrompt: 30, promptAudio: 20 })).toBe('free');
+    expect(accept({ prompt: 3, cachedPrompt: 1_313, completion: 50, total: 1_366 })).toBe('held');
+  });
+
   it('needs no total, and a total of nothing is one', () => {
     expect(detailOf({ prompt: 100 }, OPENAI)).toBe('free');
     expect(detailOf({ prompt: 100, total: 0 }, OPENAI)).toBe(

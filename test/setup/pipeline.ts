@@ -2,6 +2,7 @@ import type { Hono } from 'hono';
 import type Stripe from 'stripe';
 import { DEFAULT_SETTINGS, type JobDependencies, type PipelineSettings } from '../../jobs/dependencies.ts';
 import { runStep, type StepName, type StepResult, stepNames } from '../../jobs/queue/steps.ts';
+import { readProviders } from '../../pricing/usage/providers.ts';
 import { SANDBOX_WORKSPACE_ID } from '../../sandbox/azure/azure-stand-in.ts';
 import { countTotals } from '../../sandbox/control.ts';
 import { SYSTEMS, type SystemName } from '../../sandbox/fault-switches.ts';
@@ -143,6 +144,8 @@ export async function openPipeline(options: PipelineOptions = {}): Promise<Pipel
     settings: {
       ...DEFAULT_SETTINGS,
       collectStart: new Date(START_MS),
+      // Tests invent models; what nobody names a maker of is theirs to say.
+      providers: readProviders({ modelProviders: '*=openai,claude*=anthropic' }),
       // Most tests are about usage before and after Stripe's own grace; those of the close say so.
       closesInvoices: false,
       ...options.settings,

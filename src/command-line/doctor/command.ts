@@ -1,7 +1,13 @@
 import type { Command } from 'commander';
 import { openStepQueue } from '../../../jobs/queue/queues.ts';
 import { createOpenMeter } from '../../openmeter/client.ts';
-import { type Config, describeConfig, loadConfig, requireOutside } from '../../platform/config.ts';
+import {
+  type Config,
+  describeConfig,
+  loadConfig,
+  readConfiguredProviders,
+  requireOutside,
+} from '../../platform/config.ts';
 import { createLogger } from '../../platform/log.ts';
 import { print } from '../../platform/terminal/output.ts';
 import { createSource, openStores } from '../../service/services.ts';
@@ -18,6 +24,7 @@ import {
   guarded,
   judgeSink,
 } from './checks.ts';
+import { checkProviders } from './provider-checks.ts';
 
 const MARKS = { good: 'ok  ', look: 'look', bad: 'BAD ' } as const;
 
@@ -100,6 +107,7 @@ async function checkStores(): Promise<Finding[]> {
       await queue.close();
     }
     return [
+      ...(await checkProviders(stores.database, readConfiguredProviders(loadConfig(process.env)))),
       {
         system: 'ledger',
         verdict: 'good',

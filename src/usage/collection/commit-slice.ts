@@ -3,6 +3,7 @@ import type { TimeWindow } from '../../platform/clock.ts';
 import type { LedgerDatabase } from '../../platform/database/database.ts';
 import { TallystickError } from '../../platform/errors.ts';
 import { insertUsageEvents, type UsageEvent } from '../events/usage-events.ts';
+import { holdItems, noteHeldItems } from './held-items.ts';
 import { ensurePartitions } from './partitions.ts';
 import { insertNewSubjects } from './seen-subjects.ts';
 import { insertSourceItems, type SourceItem } from './source-items.ts';
@@ -22,6 +23,10 @@ export interface CollectedSlice {
   items: SourceItem[];
   /** Known items that waited in quarantine, and are sound as the source tells them now. */
   returningItems?: SourceItem[];
+  /** Known items that waited for another reason, and wait because of their minute from now on. */
+  heldItems?: SourceItem[];
+  /** Known items that waited because of their minute and still do, for what it says with these. */
+  stillHeldItems?: SourceItem[];
   events: UsageEvent[];
   /** Absent for slices that do not move the watermark (backfills, partitions but the last). */
   watermark?: { from: Date | null; to: Date };
@@ -49,6 +54,8 @@ export async function commitSlice(database: LedgerDatabase, slice: CollectedSlic
     const newCount = await insertSourceItems(transaction, windowId, slice.items);
     const returning = slice.returningItems ?? [];
     const takenUpCount = await takeUpItems(transaction, returning, now);
+    await holdItems(transaction, slice.heldItems ?? []);
+    await noteHeldItems(transaction, slice.stillHeldItems ?? []);
     if (newCount !== slice.items.length || takenUpCount !== returning.length) throw new KnownItemsError();
     await insertUsageEvents(transaction, slice.events, now);
     await insertNewSubjects(transaction, [...slice.items, ...returning], now);

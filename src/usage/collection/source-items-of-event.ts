@@ -23,10 +23,11 @@ export async function readItemsOfEvent(
       token_kind: TokenKind;
       token_count: bigint;
       request_count: bigint;
+      counts_apart: boolean;
     }
   >`
     select event_day, source_item_id, metric_name, event_time, ingested_at, tenant_key, ${selectKey()}, token_kind,
-      token_count, request_count
+      token_count, request_count, counts_apart
     from source_items where usage_event_id = ${usageEventId}`.execute(database);
   return found.rows.map((row) => ({
     row: {
@@ -43,7 +44,9 @@ export async function readItemsOfEvent(
     tokenKind: row.token_kind,
     tokenCount: row.token_count,
     requestCount: row.request_count,
+    countsApart: row.counts_apart,
     usageEventId,
     quarantineReason: null,
+    quarantineDetail: null,
   }));
 }

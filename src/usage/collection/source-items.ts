@@ -1,4 +1,5 @@
 import { sql } from 'kysely';
+import { HELD_REASONS } from '../../../pricing/usage/minutes.ts';
 import type { TokenKind } from '../../../pricing/usage/shape.ts';
 import type { SourceRow } from '../../azure/source.ts';
 import type { LedgerDatabase, LedgerTransaction } from '../../platform/database/database.ts';
@@ -22,14 +23,20 @@ export interface SourceItem {
   tokenKind: TokenKind;
   tokenCount: bigint;
   requestCount: bigint;
+  /** A part that its maker tells beside its whole: its tokens are counted in that whole by us. */
+  countsApart: boolean;
   usageEventId: string | null;
   quarantineReason: string | null;
+  /** What the reason alone does not say: the figures that contradict each other, a count that is none. */
+  quarantineDetail: string | null;
+  /** Of an item that waits in the ledger. */
+  quarantineNumber?: bigint;
   /** The row as the source gave it, of a quarantined item: kept whole beside what the columns can hold. */
   original?: SourceRow;
 }
 
-/** How a known item stands: taken into usage or given up, or waiting in quarantine. */
-export type KnownState = 'settled' | 'waiting';
+/** How a known item stands: taken into usage or given up, or waiting in quarantine, for itself or because of its minute. */
+export type KnownState = 'settled' | 'waiting' | 'held';
 
 /** Which of these rows the ledger holds already, by `itemKey`, and how they stand. */
 export async function findKnownItems(
@@ -49,7 +56,8 @@ export async function findKnownItems(
     from unnest(${items.map((item) => item.eventDay)}::date[], ${items.map((item) => item.row.sourceItemId)}::text[],
                 ${items.map((item) => item.row.metricName)}::text[]) as wanted(event_day, id, metric)
     cross join lateral (
-      select case when s.quarantine_reason is not null and s.written_off_at is null then 'waiting' else 'settled' end as state
+      select case when ${IS_HELD} then 'held'
+        when quarantine_reason is not null and written_off_at is null then 'waiting' else 'settled' end as state
       from source_items s
       where s.event_day = wanted.event_day and s.source_item_id = wanted.id and s.metric_name = wanted.metric
       limit 1) as known`.execute(database);
@@ -57,6 +65,11 @@ export async function findKnownItems(
     found.rows.map((row) => [itemKey(row.event_day, row.source_item_id, row.metric_name), row.state]),
   );
 }
+
+/** Of source items: those that wait because of their minute. As the index of them says it. */
+export const IS_HELD = sql.raw(
+  `quarantine_reason in (${HELD_REASONS.map((reason) => `'${reason}'`).join(', ')}) and written_off_at is null`,
+);
 
 /** What an item is known by. */
 export const ITEM_KEY = ['event_day', 'source_item_id', 'metric_name'];
@@ -73,6 +86,7 @@ export const ITEM_FIELDS: RowFields<SourceItem> = {
   token_kind: textField((item) => item.tokenKind),
   token_count: bigintField((item) => item.tokenCount),
   request_count: bigintField((item) => item.requestCount),
+  counts_apart: fieldOf('boolean', (item) => item.countsApart),
   request_facts: fieldOf('jsonb', ({ row }) => (row.request === undefined ? null : toJson(row.request))),
 };
 
@@ -80,6 +94,7 @@ const NEW_ITEM_FIELDS: RowFields<SourceItem> = {
   ...ITEM_FIELDS,
   usage_event_id: textField((item) => item.usageEventId),
   quarantine_reason: textField((item) => item.quarantineReason),
+  quarantine_detail: textField((item) => item.quarantineDetail),
   raw: fieldOf('jsonb', (item) =>
     item.quarantineReason === null ? null : rawJson(item.original ?? item.row),
   ),
@@ -88,6 +103,11 @@ const NEW_ITEM_FIELDS: RowFields<SourceItem> = {
 /** The primary key of an item as one text. Postgres keeps no NUL, so none stands in what it parts. */
 export function itemKey(eventDay: string, sourceItemId: string, metricName: string): string {
   return `${eventDay}\u0000${sourceItemId}\u0000${metricName}`;
+}
+
+/** The primary key of an item. */
+export function keyOfItem({ eventDay, row }: Pick<SourceItem, 'eventDay' | 'row'>): string {
+  return itemKey(eventDay, row.sourceItemId, row.metricName);
 }
 
 /** Inserts items that are not known yet; answers how many were new. */
@@ -109,7 +129,7 @@ export async function insertSourceItems(
 }
 
 /** The row as the source gave it, without what Postgres cannot hold (NUL, lone surrogates are escaped twice). */
-function rawJson(row: SourceRow): string {
+export function rawJson(row: SourceRow): string {
   const { eventTime } = row;
   const readable = {
     ...row,

@@ -25,7 +25,8 @@ export async function takeUpItems(
 ): Promise<number> {
   if (items.length === 0) return 0;
   const updated = await sql`
-    update source_items s set ${assignments(TOLD_COLUMNS, 'told')}, quarantine_reason = null, raw = null
+    update source_items s set ${assignments(TOLD_COLUMNS, 'told')}, quarantine_reason = null,
+      quarantine_detail = null, raw = null
     from ${unnestRows('told', items, TOLD_FIELDS)}
     where s.event_day = told.event_day and s.source_item_id = told.source_item_id and s.metric_name = told.metric_name
       and s.quarantine_reason is not null and s.written_off_at is null`.execute(transaction);

@@ -882,6 +882,7 @@ interface SinkOutages {
 }
 
 interface SourceItems {
+  accepted_at: Date | null;
   collection_window_id: bigint;
   counts_apart: Generated<boolean>;
   deployment: string;
@@ -891,6 +892,7 @@ interface SourceItems {
   ingested_at: Date;
   metric_name: string;
   model: string;
+  quarantine_detail: string | null;
   quarantine_number: bigint | null;
   quarantine_reason: string | null;
   raw: Json | null;
