@@ -1,3 +1,4 @@
+import type { Providers } from '../../pricing/usage/providers.ts';
 import { byDimension, FIGURES, SOURCE_FIGURES } from '../../pricing/usage/shape.ts';
 import type { DimensionNames } from './kql.ts';
 import type { LogRequest, LogRow } from './log-request.ts';
@@ -12,14 +13,18 @@ const METRICS = [
 /** What a log row has no column for, and a trace of the answer's usage may tell: under the names that events have. */
 const TRACED = SOURCE_FIGURES.filter((name) => name !== 'prompt' && name !== 'completion').flatMap((name) => {
   const [metricName] = FIGURES[name].metricNames;
-  return metricName === undefined ? [] : [{ field: FIGURES[name].eventField, metricName }];
+  return metricName === undefined ? [] : [{ name, field: FIGURES[name].eventField, metricName }];
 });
 type Counts = Record<(typeof METRICS)[number][0], number>;
+/** Of one row; null: it tells no total. */
+type RowCounts = Omit<Counts, 'total'> & { total: number | null };
 
 export interface RequestRowOptions {
   dimensions: DimensionNames;
   /** Failed requests without tokens are no usage; a control counts them all the same. */
   keepFailed: boolean;
+  /** Whether a total that the log does not tell has parts beside the prompt in it. */
+  providers: Providers;
 }
 
 /**
@@ -27,7 +32,8 @@ export interface RequestRowOptions {
  * they add to the largest before them. Rows are taken in the order of ingestion, so a row that comes later
  * changes none of the rows before it, and each keeps its id: the correlation id, then `#1`, `#2` and so on.
  *
- * A request without tokens is one row with a fault: the model answered and nobody knows how much.
+ * A request without tokens is one row with a fault: the model answered and nobody knows how much. Where the log tells no
+ * total, the row that stands for the request has the sum of what was told; it says nothing that the others do not.
  */
 export function describeRequest(request: LogRequest, options: RequestRowOptions): SourceRow[] {
   const first = request.rows[0];
@@ -47,6 +53,8 @@ export function describeRequest(request: LogRequest, options: RequestRowOptions)
     itemCount,
   });
   const { correlationId } = request;
+  const traced = tracedParts(request);
+  const beside = sumBeside(traced, options.providers, base.model);
   const rows: SourceRow[] = [];
   const largest: Counts = { prompt: 0, completion: 0, total: 0 };
   let raiseCount = 0;
@@ -55,7 +63,9 @@ export function describeRequest(request: LogRequest, options: RequestRowOptions)
     for (const [count, name] of METRICS) {
       if (!isSound(log[count])) rows.push(row(log, `${correlationId}#${log.itemId}`, name, log[count], 1));
     }
-    const counts = readCounts(log);
+    const told = readCounts(log);
+    const sum = Math.max(told.prompt, largest.prompt) + Math.max(told.completion, largest.completion);
+    const counts = { ...told, total: told.total ?? (sum > 0 ? sum + beside : 0) };
     const raised = METRICS.filter(([count]) => counts[count] > largest[count]);
     if (raised.length === 0) continue;
     const id = raiseCount === 0 ? correlationId : `${correlationId}#${raiseCount}`;
@@ -64,7 +74,7 @@ export function describeRequest(request: LogRequest, options: RequestRowOptions)
       largest[count] = counts[count];
     }
     if (raiseCount === 0)
-      rows.push(...tracedParts(request).map((part) => row(log, id, part.metricName, part.sum, 1)));
+      rows.push(...traced.map((part) => row(log, id, part.metricName, part.sum, 1)));
     raiseCount += 1;
   }
   if (rows.length > 0) return rows;
@@ -75,12 +85,23 @@ export function describeRequest(request: LogRequest, options: RequestRowOptions)
 }
 
 /** Parts that the trace tells, none of them too; what it does not tell has no row. */
-function tracedParts({ gateway }: LogRequest): { metricName: string; sum: string }[] {
+function tracedParts({ gateway }: LogRequest) {
   const metadata = gateway?.metadata ?? {};
-  return TRACED.flatMap(({ field, metricName }) => {
+  return TRACED.flatMap(({ name, field, metricName }) => {
     const sum = metadata[field] ?? '';
-    return sum === '' ? [] : [{ metricName, sum }];
+    return sum === '' ? [] : [{ name, metricName, sum }];
   });
+}
+
+/** Tokens that a total has beside prompt and completion, as the model's maker counts; none where nobody named it. */
+function sumBeside(traced: ReturnType<typeof tracedParts>, providers: Providers, model: string): number {
+  const rule = providers.ruleOf(model);
+  if (rule === null || !rule.totals.includes('with-cache')) return 0;
+  return traced.reduce(
+    (total, { name, sum }) =>
+      rule.apart.includes(name) && /^\d{1,15}$/.test(sum) ? total + Number(sum) : total,
+    0,
+  );
 }
 
 function describeCaller(request: LogRequest, first: LogRow, names: DimensionNames) {
@@ -115,11 +136,9 @@ function describeFacts(request: LogRequest): RequestFacts {
 }
 
 /** Rows that hold pieces of messages have no counts: null is none. */
-function readCounts(log: LogRow): Counts {
+function readCounts(log: LogRow): RowCounts {
   const count = (value: LogRow['prompt']) => (typeof value === 'number' && isSound(value) ? value : 0);
-  const counts = { prompt: count(log.prompt), completion: count(log.completion) };
-  const sum = FIGURES.total.sumOf.reduce((total, figure) => total + counts[figure], 0);
-  return { ...counts, total: count(log.total) || sum };
+  return { prompt: count(log.prompt), completion: count(log.completion), total: count(log.total) || null };
 }
 
 function isSound(value: LogRow['prompt']): boolean {

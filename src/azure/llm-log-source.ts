@@ -1,4 +1,4 @@
-import type { Config } from '../platform/config.ts';
+import { type Config, readConfiguredProviders } from '../platform/config.ts';
 import { TallystickError } from '../platform/errors.ts';
 import { SUMMARY_COLUMNS } from './kql.ts';
 import { buildRequestSummaryQuery, REQUEST_COLUMNS, requestBounds } from './kql-llm-log.ts';
@@ -38,7 +38,11 @@ export function createLlmLogSource(
     );
   }
   const client = openLogs(config, target, logsOptions);
-  const rowOptions = { dimensions: describeDimensions(config), keepFailed };
+  const rowOptions = {
+    dimensions: describeDimensions(config),
+    keepFailed,
+    providers: readConfiguredProviders(config),
+  };
   const holdBackMs = config.LLM_LOG_HOLD_BACK_MINUTES;
   return {
     name: 'llm-log',

@@ -57,6 +57,79 @@ describe('a request', () => {
     });
   });
 
+  test('has what the log lacks from the trace of its answer, as told, and nothing that is not told', async () => {
+    const source = await quietWorld();
+    const usage = {
+      cached_prompt_tokens: '40',
+      cache_write_5m_tokens: '7',
+      cache_write_1h_tokens: '0',
+      audio_prompt_tokens: '',
+      reasoning_tokens: 'many',
+    };
+    const caller = makeGatewayRow().traceRecords[0];
+    world.requestLog.inject({
+      llm: [makeLlmRow()],
+      gateway: [
+        makeGatewayRow({
+          traceRecords: [
+            ...(caller === undefined ? [] : [caller]),
+            { source: 'tallystick', message: 'usage', metadata: { ...usage, userId: 'somebody-else' } },
+            { source: 'other', message: 'usage', metadata: { cache_write_5m_tokens: '9' } },
+          ],
+        }),
+      ],
+    });
+    const rows = await readAll(source);
+    expect(counts(rows)).toEqual([
+      ['request-1', 'Prompt Tokens', 100, 1],
+      ['request-1', 'Completion Tokens', 20, 1],
+      ['request-1', 'Total Tokens', 120, 1],
+      ['request-1', 'Prompt Cached Tokens', '40', 1],
+      ['request-1', 'Prompt Cache Write 5m Tokens', '7', 1],
+      ['request-1', 'Prompt Cache Write 1h Tokens', '0', 1],
+      ['request-1', 'Completion Reasoning Tokens', 'many', 1],
+    ]);
+    expect(new Set(rows.map((row) => row.subject))).toEqual(new Set(['user-00001']));
+  });
+
+  test('without a total stands for itself with the sum of what was told, as its maker adds it up', async () => {
+    const source = await quietWorld();
+    const request = (correlationId: string, model: string) => {
+      const caller = makeGatewayRow().traceRecords[0]?.metadata ?? {};
+      const metadata = { ...caller, model, cached_prompt_tokens: '50', cache_write_5m_tokens: '3' };
+      return makeGatewayRow({
+        correlationId,
+        traceRecords: [{ source: 'tallystick', message: 'both', metadata }],
+      });
+    };
+    const part = (
+      correlationId: string,
+      itemId: string,
+      promptTokens: number | null,
+      completionTokens: number | null,
+    ) => makeLlmRow({ correlationId, itemId, promptTokens, completionTokens, totalTokens: null });
+    world.requestLog.inject({
+      llm: [
+        part('claude', 'a', 100, 20),
+        part('gpt', 'b', 100, 20),
+        part('pieces', 'c', 100, null),
+        makeLlmRow({ ...part('pieces', 'd', null, 20), ingestedMs: START_MS + 6 * MINUTE_MS }),
+      ],
+      gateway: [
+        request('claude', 'claude-sonnet-4-5'),
+        request('gpt', 'gpt-4o'),
+        request('pieces', 'gpt-4o'),
+      ],
+    });
+    const totals = (await readAll(source)).filter((row) => row.metricName === 'Total Tokens');
+    expect(counts(totals).sort()).toEqual([
+      ['claude', 'Total Tokens', 173, 1],
+      ['gpt', 'Total Tokens', 120, 1],
+      ['pieces', 'Total Tokens', 100, 1],
+      ['pieces#1', 'Total Tokens', 20, 0],
+    ]);
+  });
+
   test('counts its largest row, not the sum, and says by how much they differ', async () => {
     const source = await quietWorld();
     world.requestLog.inject({
