@@ -87,6 +87,8 @@ export function drawRows(seed: number, scenario: Scenario, profile: Profile): Fa
     const together = drawDelayMs(draws, profile);
     const apart = draws.chance(0.1);
     const requestCount = draws.between(1, 3);
+    const ofCall: TrafficRow[] = [];
+    let spoiledAs: number | null = null;
     for (const [metricName, sum] of [
       [METRIC_NAMES.prompt, prompt],
       [METRIC_NAMES.cachedPrompt, cached],
@@ -97,7 +99,7 @@ export function drawRows(seed: number, scenario: Scenario, profile: Profile): Fa
       if (sum === 0) continue;
       const ingestedMs = eventMs + MINUTE_MS + (apart ? drawDelayMs(draws, profile) : together);
       const sound: TrafficRow = {
-        itemId: createItemId(seed, 0, rows.length),
+        itemId: createItemId(seed, 0, rows.length + ofCall.length),
         eventMs,
         ingestedMs,
         ingestedTicks: draws.between(0, 9_999),
@@ -108,16 +110,18 @@ export function drawRows(seed: number, scenario: Scenario, profile: Profile): Fa
         max: sum,
         properties,
       };
-      const fated = draws.chance(profile.brokenRowChance)
-        ? spoil(draws, sound)
-        : { row: sound, reason: null };
-      rows.push(makeVisible(draws, profile, fated.row, fated.reason));
+      if (draws.chance(profile.brokenRowChance)) spoiledAs ??= draws.between(0, 5);
+      ofCall.push(sound);
       if (draws.chance(profile.duplicateRowChance)) {
-        const again = { ...fated.row, ingestedMs: ingestedMs + draws.between(0, 30 * HOUR_MS) };
+        const again = { ...sound, ingestedMs: ingestedMs + draws.between(0, 30 * HOUR_MS) };
         // The same item keeps its event time only where the store does not replace it.
-        if (again.ingestedMs - eventMs < 2 * DAY_MS)
-          rows.push(makeVisible(draws, profile, again, fated.reason));
+        if (again.ingestedMs - eventMs < 2 * DAY_MS) ofCall.push(again);
       }
+    }
+    // All rows of a call or none: the rest of one would contradict itself, and wait or not by the order in which it comes.
+    for (const row of ofCall) {
+      const fated = spoiledAs === null ? { row, reason: null } : spoil(spoiledAs, row);
+      rows.push(makeVisible(draws, profile, fated.row, fated.reason));
     }
   }
   return rows.sort((left, right) => left.row.ingestedMs - right.row.ingestedMs);
@@ -134,9 +138,9 @@ function drawDelayMs(draws: Draws, profile: Profile): number {
   return draws.between(10 * MINUTE_MS, draws.pick([2, 12, 30, 50]) * HOUR_MS);
 }
 
-function spoil(draws: Draws, row: TrafficRow): { row: TrafficRow; reason: string } {
+function spoil(as: number, row: TrafficRow): { row: TrafficRow; reason: string } {
   const without = (name: string) => ({ ...row, properties: { ...row.properties, [name]: '' } });
-  switch (draws.between(0, 5)) {
+  switch (as) {
     case 0:
       return { row: { ...row, sum: 'NaN' }, reason: 'not_an_integer' };
     case 1:
