@@ -122,7 +122,7 @@ describe('a request', () => {
       ],
     });
     const totals = (await readAll(source)).filter((row) => row.metricName === 'Total Tokens');
-    expect(counts(totals).sort()).toEqual([
+    expect(counts(totals).sort(([one], [other]) => (String(one) < String(other) ? -1 : 1))).toEqual([
       ['claude', 'Total Tokens', 173, 1],
       ['gpt', 'Total Tokens', 120, 1],
       ['pieces', 'Total Tokens', 100, 1],
