@@ -73,8 +73,7 @@ export function describeRequest(request: LogRequest, options: RequestRowOptions)
       rows.push(row(log, id, name, counts[count] - largest[count], raiseCount === 0 ? 1 : 0));
       largest[count] = counts[count];
     }
-    if (raiseCount === 0)
-      rows.push(...traced.map((part) => row(log, id, part.metricName, part.sum, 1)));
+    if (raiseCount === 0) rows.push(...traced.map((part) => row(log, id, part.metricName, part.sum, 1)));
     raiseCount += 1;
   }
   if (rows.length > 0) return rows;

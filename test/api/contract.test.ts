@@ -229,7 +229,6 @@ const CASES: [path: string, request: string, init: RequestInit, status: number][
   ['/v1/quarantine/{id}/assign', '/v1/quarantine/usage-999/assign', json('POST', { customerId: 'x' }), 404],
   ['/v1/quarantine/{id}/retry', '/v1/quarantine/{refused}/retry', { method: 'POST' }, 202],
   ['/v1/quarantine/{id}/retry', '/v1/quarantine/{retried}/retry', { method: 'POST' }, 409],
-  ['/v1/quarantine/{id}/accept', '/v1/quarantine/{unbound}/accept', json('POST', { reason: 'x' }), 400],
   ['/v1/quarantine/{id}/accept', '/v1/quarantine/usage-999/accept', json('POST', { reason: 'x' }), 404],
   ['/v1/quarantine/{id}/write-off', '/v1/quarantine/{unbound}/write-off', json('POST', { reason: 'x' }), 200],
   ['/v1/quarantine/{id}/write-off', '/v1/quarantine/{unbound}/write-off', json('POST', {}), 400],
