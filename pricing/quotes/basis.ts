@@ -3,7 +3,7 @@ import type { PriceBook } from '../prices/price-book.ts';
 import { splitAmount } from '../rating/rating.ts';
 import { modelKey, nameKey } from '../usage/names.ts';
 import { bucketOf, mapBuckets, type SourceTokenCounts, toDisjointBuckets } from '../usage/tokens.ts';
-import { TELLABLE_PARTS } from '../usage/untold.ts';
+import { TELLABLE_PARTS, type ToldParts } from '../usage/untold.ts';
 import type { UsageGroup } from './answer.ts';
 import { SHARE_DIGITS, type UsageBasis } from './ground.ts';
 import type { GivenUsage, KindUsage, LikeCustomer, QuoteFacts, QuoteQuestion } from './question.ts';
@@ -73,16 +73,17 @@ function toGivenUsage({ usage = [], adjustments }: QuoteQuestion, book: PriceBoo
 }
 
 function countsOf(entry: GivenUsage): SourceTokenCounts {
-  const counts = {
+  const parts = {} as Record<keyof ToldParts, bigint>;
+  for (const { property } of TELLABLE_PARTS) parts[property] = entry[property] ?? 0n;
+  return {
     promptTokenCount: entry.promptTokenCount,
     cachedPromptTokenCount:
       entry.cachedShare === undefined
         ? (entry.cachedPromptTokenCount ?? 0n)
         : shareOf(entry.promptTokenCount, entry.cachedShare),
+    ...parts,
     completionTokenCount: entry.completionTokenCount,
-  } as SourceTokenCounts;
-  for (const { property } of TELLABLE_PARTS) counts[property] = entry[property] ?? 0n;
-  return counts;
+  };
 }
 
 function shareOf(count: bigint, share: string): bigint {

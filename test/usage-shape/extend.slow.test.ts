@@ -46,10 +46,10 @@ const VIDEO_PLACES = [
     before: "  completion: { product: 'completion tokens'",
     text: "  prompt_video: { product: 'video prompt tokens', customer: 'video input tokens' },\n",
   },
-  { before: "      completion: weight('completionWeight'", text: '      prompt_video: ONE_TOKEN,\n' },
+  { before: '    completion_audio: completion,', text: '    prompt_video: prompt,\n' },
   {
-    before: '        completionTokenCount: entry.completionTokenCount,',
-    text: '        videoPromptTokenCount: 0n,\n',
+    before: '    completionTokenCount: entry.completionTokenCount,',
+    text: '    videoPromptTokenCount: 0n,\n',
   },
 ];
 
