@@ -1,6 +1,7 @@
 import { readDoubleBindings } from '../../src/catalog/billing-places.ts';
 import { releaseQuarantine } from '../../src/catalog/release-held-usage.ts';
 import type { JobDependencies } from '../dependencies.ts';
+import { recountUsage } from '../recount/recount-usage.ts';
 import { takeUpItems } from '../rescan/take-up-items.ts';
 import { followInOpenMeter } from './follow-in-openmeter.ts';
 
@@ -15,6 +16,7 @@ export async function afterCatalogChange(
   signal?: AbortSignal,
 ): Promise<{ releasedTokenCount: bigint; problems: string[] }> {
   const released = await releaseQuarantine(deps.database, options);
+  await recountUsage(deps, signal);
   const takenUp = await takeUpItems(deps, { all: false, signal });
   const problems: string[] = [];
   if (options.customersChanged) problems.push(...(await followInOpenMeter(deps, signal)));

@@ -14,6 +14,7 @@ import { readBacklog } from '../collect/collect-usage.ts';
 import { commitSlices } from '../collect/commit-slices.ts';
 import { readSlices } from '../collect/read-slices.ts';
 import type { JobDependencies } from '../dependencies.ts';
+import { recountUsage } from '../recount/recount-usage.ts';
 import { takeUpItems } from './take-up-items.ts';
 
 /**
@@ -123,6 +124,7 @@ async function rescanNight(
   );
   const slices = readBacklog(deps, { start, end: collectedUntil }, signal);
   add(outcome, await commitSlices(deps, slices, { expectsKnown: true }));
+  await recountUsage(deps, signal);
   outcome.takenUpTokenCount = (await takeUpItems(deps, { all: true, signal })).tokenCount;
   outcome.retriedCount = await retryAllRefused(database, { actor: 'job:rescan-usage', now: clock.now() });
   await database.transaction().execute((transaction) =>

@@ -10,6 +10,8 @@ import {
 import { readSubjectTenants } from '../../src/usage/collection/seen-subjects.ts';
 import { itemKey, keyOfItem, type SourceItem } from '../../src/usage/collection/source-items.ts';
 import { findKnownEvents } from '../../src/usage/events/usage-events.ts';
+import { findFormerlyCounted } from '../../src/usage/recounts/former-events.ts';
+import { COUNTED_FORMERLY } from '../../src/usage/recounts/gather.ts';
 import { buildUsageEvents, describeFactsWithoutDay } from '../collect/build-events.ts';
 import { type JudgedMinutes, judgeMinutes } from '../collect/judge-minutes.ts';
 import { KNOWN_METRIC_NAMES } from '../collect/judge-row.ts';
@@ -46,7 +48,8 @@ export async function takeUpItems(
       limit: PAGE_SIZE,
     });
     if (page.length === 0) return taken;
-    const { sound, accepted } = await judgePage(deps, page);
+    const { sound: judged, accepted } = await judgePage(deps, page);
+    const sound = await holdCountedFormerly(deps, page, judged);
     const minutes = await judgeMinutes(deps, sound, accepted);
     await commitStillHeld(deps, page, minutes);
     const free = await holdMetered(deps, minutes.free);
@@ -78,6 +81,38 @@ async function commitStillHeld(
         quarantineNumber === undefined ? [] : [{ quarantineNumber, reason: 'after_retention' }],
       ),
   );
+}
+
+/**
+ * Leaves out rows that tell parts of usage which was counted without them, by the rules of before: what was billed is not
+ * billed otherwise in silence. They wait for the person who approves the recount.
+ */
+async function holdCountedFormerly(
+  deps: JobDependencies,
+  page: readonly QuarantinedItem[],
+  sound: readonly SourceItem[],
+): Promise<SourceItem[]> {
+  const doubtful = new Map(
+    page.flatMap((item) =>
+      item.isRequested || (item.reason !== 'unknown_metric' && item.reason !== COUNTED_FORMERLY)
+        ? []
+        : [[item.quarantineNumber, item] as const],
+    ),
+  );
+  const candidates = sound.filter(
+    ({ quarantineNumber, tokenCount }) =>
+      tokenCount > 0n && quarantineNumber !== undefined && doubtful.has(quarantineNumber),
+  );
+  const former = new Set(await findFormerlyCounted(deps.database, candidates));
+  const held = [...former].map((item) => ({
+    ...item,
+    usageEventId: null,
+    quarantineReason: COUNTED_FORMERLY,
+    quarantineDetail: 'counted as part of its whole before; approve its recount, or write it off',
+    original: item.original ?? item.row,
+  }));
+  await commitHeld(deps.database, { held, stillHeld: [] });
+  return sound.filter((item) => !former.has(item));
 }
 
 /**

@@ -22,6 +22,7 @@ import { addSimulateCommand } from '../simulations/command.ts';
 import { addStatementCommand } from '../statements/command.ts';
 import { addStatusCommand } from '../status/command.ts';
 import { addCoverageCommand } from '../usage/coverage/command.ts';
+import { addRecountsCommand } from '../usage/recounts/command.ts';
 import { askApi } from './ask-api.ts';
 import { addDemoCommand } from './demo-command.ts';
 import { addDoctorCommand } from './doctor/command.ts';
@@ -44,6 +45,7 @@ export function createProgram(): Command {
   addRescanCommand(program, frame);
   addStatusCommand(program, frame);
   addQuarantineCommand(program, frame);
+  addRecountsCommand(program, frame);
   addCoverageCommand(program, frame);
   addKeysCommand(program, frame);
   addPlansCommand(program, frame);

@@ -9,7 +9,6 @@ interface Entry {
   detail: string | null;
   subject: string;
   model: string;
-  metricName: string | null;
   customerId: string | null;
   tokenCount: string;
   ageSeconds: number;
@@ -20,7 +19,6 @@ interface Listing {
   entries: {
     stage: string;
     reason: string;
-    metricName: string | null;
     rowCount: string;
     tokenCount: string;
     oldestAgeSeconds: number;
@@ -130,14 +128,14 @@ function renderListing(listing: Listing): string {
   if (listing.entries.length === 0) return 'Nothing waits.';
   const summary = listing.entries.map((entry) => [
     entry.stage,
-    named(entry.reason, entry.metricName),
+    entry.reason,
     groupDigits(entry.rowCount),
     groupDigits(entry.tokenCount),
     renderAge(entry.oldestAgeSeconds),
   ]);
   const items = listing.items.map((item) => [
     item.id,
-    named(item.reason, item.detail ?? (item.reason === 'unknown_metric' ? item.metricName : null)),
+    item.detail === null ? item.reason : `${item.reason} (${item.detail})`,
     item.customerId ?? '',
     item.subject,
     item.model,
@@ -150,10 +148,6 @@ function renderListing(listing: Listing): string {
     renderTable(['id', 'reason', 'customer', 'subject', 'model', 'tokens', 'age'], items, [5, 6]),
     ...(listing.nextCursor === null ? [] : [`More: --cursor ${listing.nextCursor}`]),
   ].join('\n');
-}
-
-function named(reason: string, what: string | null): string {
-  return what === null ? reason : `${reason} (${what})`;
 }
 
 function renderAge(seconds: number): string {

@@ -17,6 +17,8 @@ export interface QuarantinedItem {
   reason: string;
   /** A person takes its minute as it was told. */
   isAccepted: boolean;
+  /** A person asked for another look. */
+  isRequested: boolean;
   row: SourceRow;
 }
 
@@ -47,11 +49,12 @@ export async function readQuarantinedItems(
             select 1 from subjects s where s.subject = i.subject and (s.assigned_by = 'person' or s.tenant_key = i.tenant_key))))`;
   const rows = await sql<Omit<QuarantinedItem, 'row'> & { raw: RawRow; subject: string }>`
     select quarantine_number as "quarantineNumber", event_day as "eventDay", source_item_id as "sourceItemId",
-      metric_name as "metricName", quarantine_reason as reason, accepted_at is not null as "isAccepted", raw, subject
+      metric_name as "metricName", quarantine_reason as reason, accepted_at is not null as "isAccepted",
+      retry_requested_at is not null as "isRequested", raw, subject
     from source_items i
     where quarantine_reason is not null and written_off_at is null and quarantine_reason <> 'unreadable_dimension'
-      -- Whether it was billed once cannot be told any more: only a person takes it up.
-      and (quarantine_reason <> 'after_retention' or retry_requested_at is not null)
+      -- Whether it was billed once cannot be told any more, or it was billed as something else: only a person takes it up.
+      and (quarantine_reason not in ('after_retention', 'counted_formerly') or retry_requested_at is not null)
       and quarantine_number > ${filter.afterNumber} and ${mayBeSound}
     order by quarantine_number limit ${filter.limit}`.execute(database);
   return rows.rows.map(({ raw, subject, ...item }) => ({ ...item, row: readRow(raw, subject) }));

@@ -16,7 +16,6 @@ import {
   listQuarantine,
   QUARANTINE_STAGES,
   type QuarantineEntry,
-  type QuarantineSummary,
   readQuarantineExamples,
   readQuarantineSummary,
 } from './entries.ts';
@@ -39,7 +38,6 @@ export const QuarantineEntrySchema = z
     subject: z.string().openapi({ description: 'Empty for a push, which sums many subjects.' }),
     feature: z.string(),
     model: z.string(),
-    metricName: z.string().nullable().openapi({ description: 'Of a source item: the metric that told it.' }),
     customerId: z.string().nullable(),
     tokenCount: TokenCountSchema,
     waitingSince: InstantSchema,
@@ -103,7 +101,7 @@ export function addQuarantineRoutes(api: Api, dependencies: ApiDependencies): vo
         entries: summary.map((entry) => ({
           ...showQuarantineSummary(entry, now, alarmAfterMs),
           examples: examples
-            .filter((example) => isExampleOf(example, entry))
+            .filter((example) => example.stage === entry.stage && example.reason === entry.reason)
             .map((example) => showQuarantineEntry(example, now)),
         })),
         items: page.map((entry) => showQuarantineEntry(entry, now)),
@@ -112,11 +110,6 @@ export function addQuarantineRoutes(api: Api, dependencies: ApiDependencies): vo
       200,
     );
   });
-}
-
-function isExampleOf(example: QuarantineEntry, summary: QuarantineSummary): boolean {
-  const isSameKind = example.stage === summary.stage && example.reason === summary.reason;
-  return isSameKind && (summary.metricName === null || summary.metricName === example.metricName);
 }
 
 function readCursor(cursor: string): { waitingSince: Date; quarantineId: string } {
@@ -136,7 +129,6 @@ export function showQuarantineEntry(entry: QuarantineEntry, now: Date) {
     subject: shorten(entry.subject),
     feature: shorten(entry.feature),
     model: shorten(entry.model),
-    metricName: entry.metricName === null ? null : shorten(entry.metricName),
     customerId: entry.customerId,
     tokenCount: String(entry.tokenCount),
     waitingSince: entry.waitingSince.toISOString(),

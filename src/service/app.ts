@@ -41,6 +41,7 @@ import { addStatusRoutes } from '../status/routes.ts';
 import { addRescanRoutes } from '../usage/collection/rescan-routes.ts';
 import { addCoverageRoutes } from '../usage/coverage/routes.ts';
 import { addUsageRoutes } from '../usage/hours/routes.ts';
+import { addRecountRoutes } from '../usage/recounts/routes.ts';
 
 /** What the whole API works with; the cache of previews is a fresh one for each app unless given. */
 export interface AppDependencies extends Omit<StatementDependencies, 'previewCache'> {
@@ -105,6 +106,7 @@ export function createApp(dependencies: AppDependencies): Api {
   addCloseRoutes(app, dependencies);
   addCreditProposalRoutes(app, dependencies);
   addRescanRoutes(app, dependencies);
+  addRecountRoutes(app, dependencies);
   addMetricsRoute(app, dependencies);
   addCoverageRoutes(app, dependencies, readPriceBook);
   addDriftRoutes(app, dependencies);

@@ -39,6 +39,15 @@ export async function insertAuditWorld(database: LedgerDatabase, now: Date) {
     values ('2026-11-20', 'held', 'Completion Tokens', '2026-11-20T09:00:00Z', now(), 'owned', 'contoso', 'chat', 'gpt-4o', '',
       'completion', 20, 1, 'counts_disagree', 'total 120', '{}', 0, nextval('quarantined_item_numbers'))
     returning 'item-' || quarantine_number as id`.execute(database);
+  // Usage of two months that the former rules counted.
+  await sql`
+    insert into usage_events (usage_event_id, window_start, event_time, subject, feature, model, deployment, prompt_token_count,
+      cached_prompt_token_count, completion_token_count, reasoning_token_count, total_token_count, request_count, body, status,
+      created_at, counting_version)
+    select 'ue_' || at, at::timestamptz, at::timestamptz, 'recounted', 'chat', 'claude-sonnet-4-5', '', 100, 60, 5, 0, 105, 1, '', 'confirmed',
+      now(), 1 from unnest(array['2026-09-20T09:00:00Z', '2026-10-20T09:00:00Z']) as at`.execute(database);
+  await sql`insert into subjects (subject, tenant_key, customer_id, assigned_by, first_seen_at, updated_at)
+            values ('recounted', '', 'northwind', 'person', now(), now())`.execute(database);
   const usage = await sql<{ id: string; token_count: bigint }>`
     select 'usage-' || hourly_usage_id as id, token_count from hourly_usage`.execute(database);
   const usageOf = (count: bigint) => usage.rows.find((row) => row.token_count === count)?.id ?? '';

@@ -96,6 +96,18 @@ const REQUESTS: Record<string, Expected> = {
     status: 200,
     actions: [['credit.reject']],
   },
+  'POST /v1/recounts/approve': {
+    path: () => '/v1/recounts/approve',
+    body: { customerId: 'northwind', month: '2026-09', cause: 'told_apart' },
+    status: 202,
+    actions: [['recount.approve']],
+  },
+  'POST /v1/recounts/reject': {
+    path: () => '/v1/recounts/reject',
+    body: { customerId: 'northwind', month: '2026-10', cause: 'told_apart', reason },
+    status: 202,
+    actions: [['recount.reject']],
+  },
   'POST /v1/prices': {
     path: () => '/v1/prices',
     body: {

@@ -2,6 +2,7 @@ import { parse } from 'csv-parse/sync';
 import { sql } from 'kysely';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { DAY_MS } from '../../src/platform/clock.ts';
+import { DEFAULT_API_SETTINGS } from '../../src/platform/http/dependencies.ts';
 import { type ApiBench, createApiBench } from './setup.ts';
 import { insertCatalog, insertUsage } from './world.ts';
 
@@ -268,10 +269,7 @@ describe('the link to a quote’s page', () => {
   it('is signed by the configured key where there is one', async () => {
     const { pageUrl } = await quote({ usage });
     const settings = {
-      quarantineAlarmHours: 24,
-      sourceRetentionDays: 90,
-      metricsPublic: false,
-      stripePreviewReadsPerDay: 100,
+      ...DEFAULT_API_SETTINGS,
       linkSigningKey: 'k'.repeat(32),
       publicUrl: 'https://billing.example/',
     };

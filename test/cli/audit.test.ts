@@ -86,6 +86,7 @@ const READS: Record<string, string[]> = {
   status: [],
   'quarantine list': [],
   coverage: ['--from', '2026-11-20', '--to', '2026-11-21'],
+  'recounts list': ['2026-10'],
   'keys list': [],
   'plans list': [],
   'plans show': ['standard'],
@@ -120,6 +121,14 @@ const CHANGES: Record<string, { argv: () => string[]; actions: string[][] }> = {
   'quarantine write-off': {
     argv: () => [ids.writtenOff ?? '', '--reason', 'test'],
     actions: [['quarantine.write_off']],
+  },
+  'recounts approve': {
+    argv: () => ['2026-09', 'northwind', 'told_apart'],
+    actions: [['recount.approve']],
+  },
+  'recounts reject': {
+    argv: () => ['2026-10', 'northwind', 'told_apart', '--reason', 'test'],
+    actions: [['recount.reject']],
   },
   'keys create': { argv: () => ['--name', 'crm', '--scope', 'sales'], actions: [['key.create']] },
   'keys revoke': { argv: () => [ids.key ?? ''], actions: [['key.revoke']] },

@@ -1,7 +1,8 @@
 import type { OpenAPIHono } from '@hono/zod-openapi';
 import type { Context, Hono } from 'hono';
+import { BUILT_IN_PROVIDERS, type Providers } from '../../../pricing/usage/providers.ts';
 import { type Clock, HOUR_MS } from '../clock.ts';
-import type { Config } from '../config.ts';
+import { type Config, readConfiguredProviders } from '../config.ts';
 import type { LedgerDatabase } from '../database/database.ts';
 
 /** Reads one file of the reference page by its bare name; null when there is none. */
@@ -51,6 +52,8 @@ export interface ApiSettings {
   quarantineAlarmHours: number;
   /** How long the source keeps its rows. */
   sourceRetentionDays: number;
+  /** How the makers of models count. */
+  providers: Providers;
   /** Whether `/metrics` answers without a key. */
   metricsPublic: boolean;
   /** Reads of Stripe that previews of invoices may cost a day; past them the ledger answers alone. */
@@ -64,6 +67,7 @@ export interface ApiSettings {
 export const DEFAULT_API_SETTINGS: ApiSettings = {
   quarantineAlarmHours: 24,
   sourceRetentionDays: 90,
+  providers: BUILT_IN_PROVIDERS,
   metricsPublic: false,
   stripePreviewReadsPerDay: 200,
 };
@@ -108,11 +112,14 @@ export function readApiSettings(
     | 'STRIPE_PREVIEW_READ_BUDGET_PER_DAY'
     | 'LINK_SIGNING_KEY'
     | 'PUBLIC_URL'
+    | 'MODEL_PROVIDERS'
+    | 'COUNTING_RULES'
   >,
 ): ApiSettings {
   return {
     quarantineAlarmHours: config.QUARANTINE_ALARM_HOURS,
     sourceRetentionDays: config.SOURCE_RETENTION_DAYS,
+    providers: readConfiguredProviders(config),
     metricsPublic: config.METRICS_PUBLIC,
     linkSigningKey: config.LINK_SIGNING_KEY,
     publicUrl: config.PUBLIC_URL,

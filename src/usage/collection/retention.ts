@@ -110,7 +110,8 @@ async function isPending(transaction: LedgerTransaction, day: string): Promise<b
   return result.rows[0]?.pending === true;
 }
 
-const ADDED_TOKENS = sql.raw(
+/** Adds the sums that could not be inserted to those there are, as `known` and `excluded`. */
+export const ADDED_TOKENS = sql.raw(
   TYPED_FIGURES.map((name) => FIGURES[name].column)
     .map((column) => `${column} = known.${column} + excluded.${column}`)
     .join(', '),

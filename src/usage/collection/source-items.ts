@@ -57,6 +57,8 @@ export async function findKnownItems(
                 ${items.map((item) => item.row.metricName)}::text[]) as wanted(event_day, id, metric)
     cross join lateral (
       select case when ${IS_HELD} then 'held'
+        -- Whether their usage was counted without them, and so waits for a person, is looked at where quarantine is taken up.
+        when quarantine_reason in ('unknown_metric', 'counted_formerly') then 'settled'
         when quarantine_reason is not null and written_off_at is null then 'waiting' else 'settled' end as state
       from source_items s
       where s.event_day = wanted.event_day and s.source_item_id = wanted.id and s.metric_name = wanted.metric

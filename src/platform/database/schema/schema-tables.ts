@@ -574,14 +574,6 @@ interface MeterPushes {
   written_off_at: Date | null;
 }
 
-interface NotedMetrics {
-  first_seen_at: Date;
-  last_seen_at: Date;
-  metric_name: string;
-  row_count: bigint;
-  source: string;
-}
-
 interface PeriodBoundaries {
   boundary_at: Date;
   customer_id: string;
@@ -732,7 +724,6 @@ interface QuarantineEntries {
   event_time: Date | null;
   feature: string | null;
   is_counted: boolean | null;
-  metric_name: string | null;
   model: string | null;
   quarantine_id: string | null;
   reason: string | null;
@@ -783,6 +774,18 @@ interface Reconciliations {
   status: Generated<'queued' | 'running' | 'done' | 'failed'>;
   window_end: Date;
   window_start: Date;
+}
+
+interface Recounts {
+  cause: 'told_apart' | 'untold_parts' | 'contradicting';
+  customer_id: string;
+  decided_at: Date;
+  decided_by: string;
+  done_at: Date | null;
+  month: string;
+  reason: string | null;
+  recount_id: Generated<bigint>;
+  state: 'approved' | 'rejected';
 }
 
 interface ReratingRequests {
@@ -1056,6 +1059,7 @@ interface UsageEvents {
   completion_token_count: bigint;
   copy_delta: Generated<number>;
   counted_formerly: Generated<boolean>;
+  counting_version: Generated<number>;
   created_at: Date;
   deployment: string;
   event_time: Date;
@@ -1151,7 +1155,6 @@ export interface Ledger {
   measured_figures: MeasuredFigures;
   meter_bindings: MeterBindings;
   meter_pushes: MeterPushes;
-  noted_metrics: NotedMetrics;
   period_boundaries: PeriodBoundaries;
   plan_versions: PlanVersions;
   price_book_changes: PriceBookChanges;
@@ -1166,6 +1169,7 @@ export interface Ledger {
   queue_states: QueueStates;
   quotes: Quotes;
   reconciliations: Reconciliations;
+  recounts: Recounts;
   rerating_requests: ReratingRequests;
   rescans: Rescans;
   retail_meter_rows: RetailMeterRows;
