@@ -32,6 +32,7 @@ export const faultSettingsSchema = z
         next: z.array(z.enum(AZURE_FAULTS).nullable()),
         percent: z.partialRecord(z.enum(AZURE_FAULTS), percent),
         duplicatePercent: percent,
+        previewMetricPercent: percent,
         rowCeiling: z.number().int().min(1),
         lateRows: z
           .strictObject({ percent, maxMinutes: z.number().int().min(2).max(LATEST_MINUTES) })

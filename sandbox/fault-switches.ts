@@ -84,7 +84,14 @@ export class FaultSwitches {
   /** No fault from now on, in all systems. How long ids are remembered and how much summaries lag stays. */
   async clear(): Promise<void> {
     const network = { ...NO_NETWORK_FAULTS };
-    const azure = { next: [], percent: {}, duplicatePercent: 0, lateRows: null, staleReadMs: 0 };
+    const azure = {
+      next: [],
+      percent: {},
+      duplicatePercent: 0,
+      previewMetricPercent: 0,
+      lateRows: null,
+      staleReadMs: 0,
+    };
     await this.set({
       azure: { network, clockSkewMs: 0, rowCeiling: 500_000, ...azure },
       openMeter: {

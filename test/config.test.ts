@@ -41,6 +41,18 @@ describe('the environment', () => {
     expect(() => loadConfig(environment)).toThrow(/has 12 problem\(s\)/);
   });
 
+  it('is told in which words models and makers are named wrongly, beside the other problems', () => {
+    expect(
+      problemsOf({ PORT: 'x', MODEL_PROVIDERS: 'a=meta,b', COUNTING_RULES: 'mistral=inside' }).slice(1),
+    ).toEqual([
+      'MODEL_PROVIDERS: says "b", which is not name=value; names the provider "meta", which has no rule; known are anthropic, openai, and COUNTING_RULES adds others',
+      'COUNTING_RULES: says "mistral=inside"; a rule is within, apart, apart/with-cache or apart/without-cache',
+    ]);
+    expect(loadConfig({ MODEL_PROVIDERS: 'a=meta', COUNTING_RULES: 'meta=within' }).MODEL_PROVIDERS).toBe(
+      'a=meta',
+    );
+  });
+
   it('is told of its problems without any secret in the words', () => {
     const environment = {
       STRIPE_WEBHOOK_SECRET: 'very-secret-word',

@@ -14,6 +14,7 @@ import type { OpenClose } from '../../src/closing/closes.ts';
 import type { CloseEvidence, ClosingItem } from '../../src/closing/evidence.ts';
 import type { PushedFigures } from '../../src/closing/figures.ts';
 import type { ClosingInvoice, ClosingInvoiceLine } from '../../src/stripe/closing/port.ts';
+import { type HeldMetric, showHeldMetric } from '../../src/usage/collection/held-metrics.ts';
 
 /** Under which metadata of an item, and so of its line, the plan is found whose minimum it tops up. */
 export const MINIMUM_METADATA_KEY = 'tallystick_minimum';
@@ -64,6 +65,7 @@ export interface ComparisonParts {
   groups: readonly LineGroup[];
   pushed: readonly PushedFigures[];
   tokenTypes: readonly CloseTokenTypeFigures[];
+  heldMetrics: readonly HeldMetric[];
   lateItems: readonly LateItem[];
   minimums: readonly PlanMinimum[];
   evidence: CloseEvidence;
@@ -88,6 +90,7 @@ export function buildComparison(parts: ComparisonParts): CloseComparison {
     currency: invoice.currency,
     period: showPeriod(close.periodStart, close.periodEnd),
     tokenTypes: parts.tokenTypes,
+    ...(parts.heldMetrics.length === 0 ? {} : { unknownMetrics: parts.heldMetrics.map(showHeldMetric) }),
     meters,
     lateItems: parts.lateItems.map((item) => toLateItem(item, invoice)),
     minimums,

@@ -205,6 +205,7 @@ export class InvoiceComparer {
       groups,
       pushed,
       tokenTypes: facts.figures.get(invoiceId) ?? [],
+      heldMetrics: facts.heldMetrics.get(invoiceId) ?? [],
       // Of a final invoice, what is only planned goes to the next one.
       lateItems: lateItems.filter((item) => invoice.status === 'draft' || item.state !== 'planned'),
       minimums: facts.minimums.get(invoiceId) ?? [],

@@ -3,6 +3,7 @@ import { readPlanMinimums } from '../../src/billing/minimums.ts';
 import type { OpenClose } from '../../src/closing/closes.ts';
 import { readCloseEvidence, readClosingItems } from '../../src/closing/evidence.ts';
 import { readCloseFigures, readPushedFigures } from '../../src/closing/figures.ts';
+import { readHeldMetricsOfCloses } from '../../src/closing/unknown-metrics.ts';
 import type { LedgerDatabase } from '../../src/platform/database/database.ts';
 import { readSnapshot } from '../../src/platform/database/snapshot.ts';
 import type { ClosingInvoice } from '../../src/stripe/closing/port.ts';
@@ -39,6 +40,7 @@ export async function gatherCloses(
       items,
       lateItems,
       figures: await readCloseFigures(snapshot, page),
+      heldMetrics: await readHeldMetricsOfCloses(snapshot, page),
       pushed: await readPushedFigures(snapshot, asked),
       minimums: await readPlanMinimums(snapshot, invoiceIds),
       evidence: await readCloseEvidence(

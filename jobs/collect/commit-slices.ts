@@ -10,7 +10,7 @@ import { useWhileMaking } from '../queue/overlap.ts';
 import { buildUsageEvents } from './build-events.ts';
 import { holdAfterRetention } from './hold-after-retention.ts';
 import { judgeMinutes } from './judge-minutes.ts';
-import { isStorableText, judgeRows, type SubjectTenants } from './judge-rows.ts';
+import { isStorableText, judgeRows, noteMetrics, type SubjectTenants } from './judge-rows.ts';
 import type { SourceSlice } from './read-slices.ts';
 
 const COMMIT_ATTEMPT_LIMIT = 5;
@@ -128,6 +128,7 @@ async function commitItems(
       rowCount: rows.length,
       ...judgedSlice,
       events,
+      noted: noteMetrics(rows),
       ...(watermark === undefined ? {} : { watermark }),
     };
     try {

@@ -27,6 +27,14 @@ const BEHIND_LIMIT_MS = 35 * DAY_MS;
  */
 const TOKEN_COUNT_LIMIT = 60_000_000_000n;
 
+/**
+ * A metric that nobody knows and that counted nothing: gateways emit every category they have, most of them as 0. It is
+ * noted by its name (`noted-metrics.ts`) and is no item; as soon as it counts something, that waits.
+ */
+export function isNoted(row: SourceRow): boolean {
+  return row.fault === undefined && !TOKEN_KIND_BY_METRIC.has(row.metricName) && readInteger(row.sum) === 0n;
+}
+
 export interface Judgement {
   tokenKind: TokenKind;
   tokenCount: bigint;

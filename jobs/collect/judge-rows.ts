@@ -2,8 +2,9 @@ import { createHash } from 'node:crypto';
 import type { Providers } from '../../pricing/usage/providers.ts';
 import { byDimension } from '../../pricing/usage/shape.ts';
 import type { SourceRow } from '../../src/azure/source.ts';
+import type { NotedMetric } from '../../src/usage/collection/noted-metrics.ts';
 import { itemKey, type SourceItem } from '../../src/usage/collection/source-items.ts';
-import { judgeRow } from './judge-row.ts';
+import { isNoted, judgeRow } from './judge-row.ts';
 
 /** Of a name that is longer than any real one, this much is kept readable beside its hash. */
 const KEY_LENGTH_LIMIT = 256;
@@ -16,7 +17,7 @@ export type SubjectTenants = Map<string, string | null>;
 
 /**
  * Judges the rows of one answer. One item per (day, id, metric): a source that repeats a row inside one
- * answer repeats nothing here. Learns into `tenants` (tenant by subject) as it goes.
+ * answer repeats nothing here. Learns into `tenants` (tenant by subject) as it goes. Rows that are only noted are no items.
  */
 export function judgeRows(
   rows: readonly SourceRow[],
@@ -24,6 +25,7 @@ export function judgeRows(
 ): SourceItem[] {
   const items = new Map<string, SourceItem>();
   for (const row of rows) {
+    if (isNoted(row)) continue;
     const judgement = judgeRow(row, {
       knownTenant: tenants.get(row.subject) ?? undefined,
       rule: providers.ruleOf(row.model),
@@ -43,6 +45,27 @@ export function judgeRows(
     });
   }
   return [...items.values()];
+}
+
+/** Metrics that are only noted, by name. */
+export function noteMetrics(rows: readonly SourceRow[]): NotedMetric[] {
+  const noted = new Map<string, NotedMetric>();
+  for (const { metricName: told, ingestedAt } of rows.filter(isNoted)) {
+    const metricName = storableKey(told);
+    const known = noted.get(metricName) ?? {
+      metricName,
+      rowCount: 0n,
+      firstAt: ingestedAt,
+      lastAt: ingestedAt,
+    };
+    noted.set(metricName, {
+      metricName,
+      rowCount: known.rowCount + 1n,
+      firstAt: ingestedAt < known.firstAt ? ingestedAt : known.firstAt,
+      lastAt: ingestedAt > known.lastAt ? ingestedAt : known.lastAt,
+    });
+  }
+  return [...noted.values()];
 }
 
 /** Whether Postgres takes this text as it is. */

@@ -39,8 +39,8 @@ const EVENT_FIELDS = FIGURE_NAMES.map((name) => FIGURES[name].eventField);
 
 /**
  * The bytes to send for the bytes that are stored: every figure is in them, also one that was not known when they were
- * written. OpenMeter's sink drops an event that lacks the value of any meter of its type (`validateEventWithMeter` in its
- * `sink/namespaces.go`), after its 204.
+ * written. OpenMeter's sink finds an event invalid that lacks the value of any meter of its type (`validateEventWithMeter` in
+ * its `sink/namespaces.go`), after its 204, and then no meter counts it.
  */
 export function bodyWithAllFigures(body: string): string {
   // A quote within a value is escaped, so that no value imitates a name.

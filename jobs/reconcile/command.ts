@@ -7,6 +7,7 @@ import { readInstant } from '../../src/platform/terminal/instant.ts';
 import { groupDigits, print, renderTable } from '../../src/platform/terminal/output.ts';
 import { type DriftRow, readDriftReport } from '../../src/reconciliation/drift-report.ts';
 import { checkReconciliationWindow } from '../../src/reconciliation/drift-window.ts';
+import { readHeldMetrics } from '../../src/usage/collection/held-metrics.ts';
 import type { PipelineFrame } from '../command-frame.ts';
 import { reconcileWindow } from './reconcile.ts';
 
@@ -58,12 +59,17 @@ as far as the day's reads go (STRIPE_DOUBT_READ_BUDGET_PER_DAY). What has a know
         const rows = await readWholeReport(deps.database, window, customerId);
         const unexplained = rows.filter((row) => row.driftClass === 'unexplained');
         const sourceDifferenceCount = checked?.sourceDifferenceCount ?? 0;
-        print(options.json === true, { window, checked, rows }, () =>
+        const unknownMetrics = await readHeldMetrics(deps.database, { window, customerId });
+        print(options.json === true, { window, checked, rows, unknownMetrics }, () =>
           [
             checked === null
               ? 'A running service is reconciling; this is what the ledger knows so far.'
               : renderChecked(checked),
             renderRows(rows),
+            ...unknownMetrics.map(
+              ({ metricName, tokenCount, rowCount }) =>
+                `${metricName}: ${groupDigits(tokenCount)} tokens in ${groupDigits(rowCount)} rows of a metric that nobody knows wait, beside these`,
+            ),
           ].join('\n'),
         );
         if (unexplained.length > 0 || sourceDifferenceCount > 0) process.exitCode = 1;

@@ -30,6 +30,13 @@ export interface CloseTokenTypeFigures {
   quarantinedTokens: string;
 }
 
+/** A metric that nobody knows, and that counted something in the period: it waits. */
+export interface CloseUnknownMetric {
+  metricName: string;
+  rowCount: string;
+  tokenCount: string;
+}
+
 /** One meter on the invoice, from the ledger's pushes to the line. */
 export interface CloseMeterFigures {
   stripeMeterId: string;
@@ -84,6 +91,8 @@ export interface CloseComparison {
   currency: string;
   period: { start: string; end: string };
   tokenTypes: readonly CloseTokenTypeFigures[];
+  /** Metrics that nobody knows; absent without any. Whose part their tokens are is not known: no figure above holds them. */
+  unknownMetrics?: readonly CloseUnknownMetric[];
   meters: readonly CloseMeterFigures[];
   lateItems: readonly CloseLateItem[];
   minimums: readonly CloseMinimum[];

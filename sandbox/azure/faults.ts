@@ -1,4 +1,5 @@
-import type { Random } from '../random.ts';
+import { createRandom, deriveSeed, type Random } from '../random.ts';
+import { METRIC_NAMES, PREVIEW_METRIC_NAME, type TrafficRow } from '../traffic/row.ts';
 import { type LateRowSettings, LateRows } from './late-rows.ts';
 
 /** What can go wrong with one query, apart from the query itself. */
@@ -38,6 +39,8 @@ export interface AzureFaultSettings {
   percent?: Partial<Record<AzureFault, number>>;
   /** Chance in percent that a row stands in the answer twice. */
   duplicatePercent?: number;
+  /** Share of completion rows beside which the gateway tells tokens of a category that Tallystick does not know. */
+  previewMetricPercent?: number;
   /** More rows than this and the answer is cut there, with PartialError. The service's own limit is 500,000. */
   rowCeiling?: number;
   /** Rows that come later than the traffic says; null: none. Told when it is switched on, see LateRows. */
@@ -53,14 +56,18 @@ export class FaultPlan {
     always: null,
     percent: {},
     duplicatePercent: 0,
+    previewMetricPercent: 0,
     rowCeiling: 500_000,
     lateRows: null,
     staleReadMs: 0,
   };
   readonly late: LateRows;
 
+  readonly #seed: number;
+
   constructor(random: Random, seed = 0) {
     this.#random = random;
+    this.#seed = seed;
     this.late = new LateRows(seed);
   }
 
@@ -88,6 +95,18 @@ export class FaultPlan {
       if (chance > 0 && this.#random() * 100 < chance) return fault;
     }
     return null;
+  }
+
+  /** Puts rows of the unknown category after some rows of completion; which ones, their ids and the seed decide. */
+  addPreviewMetric(rows: TrafficRow[]): TrafficRow[] {
+    const percent = this.#settings.previewMetricPercent;
+    if (percent === 0) return rows;
+    return rows.flatMap((row) => {
+      const isChosen =
+        row.metricName === METRIC_NAMES.completion &&
+        createRandom(deriveSeed(this.#seed, 'preview-metric', row.itemId))() * 100 < percent;
+      return isChosen ? [row, { ...row, metricName: PREVIEW_METRIC_NAME }] : [row];
+    });
   }
 
   /** Repeats some rows right after themselves. */

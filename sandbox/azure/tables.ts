@@ -51,7 +51,11 @@ type Definition<Source> = Pick<Table<Source>, 'timeColumn' | 'columns' | 'scan'>
 /** A duplicated row is a stored row that stands twice, so it passes through every filter like any other. */
 const scanMetrics: Table<TrafficRow>['scan'] = ({ traffic, faults }, startMs, endMs) =>
   faults
-    .duplicate(faults.late.between(startMs, endMs, (start, end) => traffic.rowsIngestedBetween(start, end)))
+    .duplicate(
+      faults.addPreviewMetric(
+        faults.late.between(startMs, endMs, (start, end) => traffic.rowsIngestedBetween(start, end)),
+      ),
+    )
     .map(storeRow);
 
 const APP_METRICS: Definition<TrafficRow> = {

@@ -1,7 +1,7 @@
 import type { Random } from '../random.ts';
 import { drawBetween, drawPercent } from './draws.ts';
 import type { FeatureProfile } from './features.ts';
-import { METRIC_NAMES, type TrafficRow } from './row.ts';
+import { METRIC_NAMES, PREVIEW_METRIC_NAME, type TrafficRow } from './row.ts';
 
 /** Tokens of one call to a model. Cached is part of prompt, reasoning part of completion. */
 export interface Call {
@@ -38,6 +38,14 @@ export function aggregateCalls(calls: Call[]): Aggregate[] {
     aggregate(reasoning, calls, (call) => call.reasoningTokens),
     aggregate(total, calls, (call) => call.promptTokens + call.completionTokens),
   ].filter((row) => row !== null);
+}
+
+/** What the gateway emits beside these: every other category that it has, and one of the preview, all of them 0. */
+export function emptyCategories(aggregates: readonly Aggregate[], calls: readonly Call[]): Aggregate[] {
+  const told = new Set(aggregates.map(({ metricName }) => metricName));
+  return [...Object.values(METRIC_NAMES), PREVIEW_METRIC_NAME]
+    .filter((metricName) => !told.has(metricName))
+    .map((metricName) => ({ metricName, sum: 0, itemCount: calls.length, min: 0, max: 0 }));
 }
 
 function aggregate(metricName: string, calls: Call[], measure: (call: Call) => number): Aggregate | null {

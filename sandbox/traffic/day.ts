@@ -1,6 +1,6 @@
 import { createRandom, deriveSeed, type Random } from '../random.ts';
 import type { Scenario } from '../scenario.ts';
-import { aggregateCalls, type Call, drawCall } from './call.ts';
+import { aggregateCalls, type Call, drawCall, emptyCategories } from './call.ts';
 import { drawBetween, drawPercent } from './draws.ts';
 import type { FeatureProfile } from './features.ts';
 import { createItemId } from './item-id.ts';
@@ -11,6 +11,9 @@ import { type Caller, isWeekend } from './stories.ts';
 
 const MINUTE_MS = 60_000;
 const DAY_MS = 86_400_000;
+/** A real gateway emits every category of every minute, most of them 0. One unit of so many does here: rows cost time. */
+const EVERY_CATEGORY_SHARE = 16;
+const CATEGORY_ID_SALT = 0x5ca1ab1e;
 const LONGEST_DELAY_MS = 20 * 60 * MINUTE_MS;
 
 /** The longest time from a minute's start to the visibility of its row: minute, delay, and a little jitter. */
@@ -80,13 +83,23 @@ function flushUnit(
   properties: TrafficRow['properties'],
   random: Random,
 ): void {
+  const { seed } = day.scenario.options;
   const delayMs = drawIngestionDelayMs(random);
-  for (const aggregate of aggregateCalls(calls)) {
+  const aggregates = aggregateCalls(calls);
+  if (day.sequence % EVERY_CATEGORY_SHARE === 0) {
+    // Without a draw, and under ids of their own: the other rows are the same with and without them.
+    const times = { eventMs, ingestedMs: eventMs + MINUTE_MS + delayMs, ingestedTicks: 0 };
+    for (const [index, empty] of emptyCategories(aggregates, calls).entries()) {
+      const itemId = createItemId(seed ^ CATEGORY_ID_SALT, day.dayIndex, day.sequence * 16 + index);
+      day.onRow?.({ itemId, ...times, ...empty, properties });
+    }
+  }
+  for (const aggregate of aggregates) {
     const ingestedMs = eventMs + MINUTE_MS + delayMs + drawBetween(random, 0, 1500);
     const ingestedTicks = drawBetween(random, 0, 9999);
     day.sequence += 1;
     if (day.onRow === undefined) continue;
-    const itemId = createItemId(day.scenario.options.seed, day.dayIndex, day.sequence);
+    const itemId = createItemId(seed, day.dayIndex, day.sequence);
     day.onRow({ itemId, eventMs, ingestedMs, ingestedTicks, ...aggregate, properties });
   }
 }

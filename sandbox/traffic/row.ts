@@ -38,4 +38,11 @@ export const METRIC_NAMES = {
   total: 'Total Tokens',
   cachedPrompt: 'Prompt Cached Tokens',
   reasoning: 'Completion Reasoning Tokens',
+  audioPrompt: 'Prompt Audio Tokens',
+  audioCompletion: 'Completion Audio Tokens',
+  acceptedPrediction: 'Completion Accepted Prediction Tokens',
+  rejectedPrediction: 'Completion Rejected Prediction Tokens',
 } as const;
+
+/** A category of the preview, which Tallystick does not know. */
+export const PREVIEW_METRIC_NAME = 'Completion Thinking Tokens';

@@ -133,11 +133,53 @@ export function buildSummaryQuery(options: KqlOptions, since: Date): string {
   ].join('\n| ');
 }
 
+/** Columns of a survey's answer, in order; and of the busiest minute's. */
+export const SURVEY_COLUMNS = ['metricName', 'rowCount', 'rowCountInNamespace', 'tokenSum'] as const;
+export const BUSIEST_COLUMNS = ['subjectCount'] as const;
+
+/** Which token metrics arrived since an instant in any namespace, how many of their rows are in ours, and what they counted. */
+export function buildSurveyQuery(options: KqlOptions, since: Date): string {
+  const columns = COLUMNS[options.schema];
+  return [
+    options.schema,
+    `where ${columns.time} >= ${datetime(since)}`,
+    nameCondition(columns),
+    `summarize rowCount = count(), rowCountInNamespace = ${
+      options.namespace === undefined
+        ? 'count()'
+        : `countif(${namespaceCondition(options.namespace, columns)})`
+    }, tokenSum = sum(${columns.sum}) by metricName = ${columns.name}`,
+    `project ${SURVEY_COLUMNS.join(', ')}`,
+    'order by metricName asc',
+  ].join('\n| ');
+}
+
+/** How many users the busiest minute since an instant had, as far as rows tell. */
+export function buildBusiestMinuteQuery(options: KqlOptions, since: Date): string {
+  const columns = COLUMNS[options.schema];
+  const subject = `tostring(${columns.properties}[${quoteKql('dimension', options.dimensions.subject)}])`;
+  return [
+    options.schema,
+    `where ${columns.time} >= ${datetime(since)}`,
+    ...metricConditions(options, columns),
+    `summarize subjects = dcount(${subject}) by minute = bin(${columns.time}, 1m)`,
+    'summarize subjectCount = max(subjects)',
+    `project ${BUSIEST_COLUMNS.join(', ')}`,
+  ].join('\n| ');
+}
+
 function metricConditions(options: KqlOptions, columns: SchemaColumns): string[] {
-  const conditions = [`where ${columns.name} endswith "Tokens"`];
+  const conditions = [nameCondition(columns)];
   if (options.namespace !== undefined) {
-    const namespace = quoteKql('namespace', options.namespace);
-    conditions.push(`where tostring(${columns.properties}["${NAMESPACE_DIMENSION}"]) == ${namespace}`);
+    conditions.push(`where ${namespaceCondition(options.namespace, columns)}`);
   }
   return conditions;
+}
+
+function nameCondition(columns: SchemaColumns): string {
+  return `where ${columns.name} endswith "Tokens"`;
+}
+
+function namespaceCondition(name: string, columns: SchemaColumns): string {
+  return `tostring(${columns.properties}["${NAMESPACE_DIMENSION}"]) == ${quoteKql('namespace', name)}`;
 }

@@ -39,7 +39,12 @@ export function openEnded(since: Date): { startTime: Date; endTime: Date } {
 
 /** @throws TallystickError PARTIAL_RESULT when the answer is not whole */
 export function readSummary(answer: LogsAnswer): MetricSummary[] {
-  if (answer.kind === 'complete') return answer.rows.map(readMetricSummary);
+  return readWhole(answer).map(readMetricSummary);
+}
+
+/** The rows of an answer that nobody splits. @throws TallystickError PARTIAL_RESULT when it is cut */
+export function readWhole(answer: LogsAnswer): unknown[][] {
+  if (answer.kind === 'complete') return answer.rows;
   throw new TallystickError(`The summary of metrics came back incomplete (${answer.reason})`, {
     code: 'PARTIAL_RESULT',
     retry: true,

@@ -16,6 +16,8 @@ export interface UsageSource {
   queryRows(query: SourceQuery, signal?: AbortSignal): Promise<SourceQueryResult>;
   /** What `doctor` asks: which metric names arrived lately, and when the last one did. */
   summarizeMetrics(since: Date, signal?: AbortSignal): Promise<MetricSummary[]>;
+  /** The same of metrics in any namespace, and how crowded a minute gets. Absent where rows are requests. */
+  surveyMetrics?(since: Date, signal?: AbortSignal): Promise<MetricSurvey>;
 }
 
 export interface SourceQuery {
@@ -72,6 +74,18 @@ export interface RequestFacts {
   servedModel: string;
   /** By how many tokens the sum over the request's log rows exceeds the largest row, which is what counts. */
   repeatedTokenCount: number;
+}
+
+export interface MetricSurvey {
+  metrics: {
+    metricName: string;
+    rowCount: number;
+    /** Of these, those that METRIC_NAMESPACE lets through. */
+    rowCountInNamespace: number;
+    tokenSum: number;
+  }[];
+  /** Users of the busiest minute; an estimate where there are many. Null without a row. */
+  busiestMinuteSubjectCount: number | null;
 }
 
 export interface MetricSummary {

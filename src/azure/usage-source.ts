@@ -1,10 +1,14 @@
 import type { Config } from '../platform/config.ts';
 import {
+  BUSIEST_COLUMNS,
+  buildBusiestMinuteQuery,
   buildSummaryQuery,
+  buildSurveyQuery,
   type KqlOptions,
   type MetricsSchema,
   ROW_COLUMNS,
   SUMMARY_COLUMNS,
+  SURVEY_COLUMNS,
 } from './kql.ts';
 import { eventBounds, widen } from './kql-window.ts';
 import {
@@ -14,10 +18,11 @@ import {
   openEnded,
   openLogs,
   readSummary,
+  readWhole,
 } from './logs-source.ts';
 import { buildQueryText, toRecipe } from './query-templates.ts';
 import type { UsageSource } from './source.ts';
-import { readSourceRow } from './source-row.ts';
+import { readSourceRow, readText } from './source-row.ts';
 
 /**
  * The token metrics of API Management in Application Insights, over `@azure/monitor-query`.
@@ -52,6 +57,21 @@ export function createAppMetricsSource(config: Config, options: LogsSourceOption
         signal,
       );
       return readSummary(answer);
+    },
+    async surveyMetrics(since, signal) {
+      const ask = async (query: string, columns: readonly string[]) =>
+        readWhole(await client.query({ query, columns, timespan: openEnded(since) }, signal));
+      const metrics = await ask(buildSurveyQuery(kql, since), SURVEY_COLUMNS);
+      const [busiest] = await ask(buildBusiestMinuteQuery(kql, since), BUSIEST_COLUMNS);
+      return {
+        metrics: metrics.map(([metricName, rowCount, inNamespace, tokenSum]) => ({
+          metricName: readText(metricName),
+          rowCount: Number(rowCount),
+          rowCountInNamespace: Number(inNamespace),
+          tokenSum: Number(tokenSum),
+        })),
+        busiestMinuteSubjectCount: busiest?.[0] == null ? null : Number(busiest[0]),
+      };
     },
   };
 }

@@ -1,4 +1,5 @@
 import type { Command } from 'commander';
+import type { CloseUnknownMetric } from '../../pricing/closing/certificate.ts';
 import { type CommandFrame, toQuery } from '../platform/terminal/frame.ts';
 import { groupDigits, print, renderTable } from '../platform/terminal/output.ts';
 
@@ -69,8 +70,11 @@ export function addClosesCommand(program: Command, frame: CommandFrame): void {
         const answer = await ask<{
           close: ShownClose;
           steps: { state: string; at: string; note: string | null }[];
+          comparison: { unknownMetrics?: CloseUnknownMetric[] } | null;
         }>('GET', `/v1/closes/${encodeURIComponent(invoice)}`);
-        print(options.json === true, answer, () => renderClose(answer.close, answer.steps));
+        print(options.json === true, answer, () =>
+          renderClose(answer.close, answer.steps, answer.comparison?.unknownMetrics ?? []),
+        );
       }),
     );
   closes
@@ -160,6 +164,7 @@ function renderCloses(closes: readonly ShownClose[], nextCursor: string | null):
 function renderClose(
   close: ShownClose,
   steps: readonly { state: string; at: string; note: string | null }[],
+  unknownMetrics: readonly CloseUnknownMetric[],
 ): string {
   const differences = (close.difference ?? []).map(
     (one) => `differs: ${one.kind} of ${one.subject} is ${one.found}, expected ${one.expected}`,
@@ -169,6 +174,10 @@ function renderClose(
     ...(close.deadline === null ? [] : [`Stripe finalizes it at ${close.deadline} if nobody does`]),
     ...(close.lastError === null ? [] : [`last met: ${close.lastError}`]),
     ...differences,
+    ...unknownMetrics.map(
+      ({ metricName, tokenCount, rowCount }) =>
+        `waits: ${metricName}, ${groupDigits(tokenCount)} tokens in ${groupDigits(rowCount)} rows of a metric that nobody knows`,
+    ),
     renderTable(
       ['step', 'at', 'note'],
       steps.map((step) => [step.state, step.at, step.note ?? '']),

@@ -9,6 +9,7 @@ interface Entry {
   detail: string | null;
   subject: string;
   model: string;
+  metricName: string | null;
   customerId: string | null;
   tokenCount: string;
   ageSeconds: number;
@@ -19,6 +20,7 @@ interface Listing {
   entries: {
     stage: string;
     reason: string;
+    metricName: string | null;
     rowCount: string;
     tokenCount: string;
     oldestAgeSeconds: number;
@@ -128,14 +130,14 @@ function renderListing(listing: Listing): string {
   if (listing.entries.length === 0) return 'Nothing waits.';
   const summary = listing.entries.map((entry) => [
     entry.stage,
-    entry.reason,
+    named(entry.reason, entry.metricName),
     groupDigits(entry.rowCount),
     groupDigits(entry.tokenCount),
     renderAge(entry.oldestAgeSeconds),
   ]);
   const items = listing.items.map((item) => [
     item.id,
-    item.detail === null ? item.reason : `${item.reason} (${item.detail})`,
+    named(item.reason, item.detail ?? (item.reason === 'unknown_metric' ? item.metricName : null)),
     item.customerId ?? '',
     item.subject,
     item.model,
@@ -148,6 +150,10 @@ function renderListing(listing: Listing): string {
     renderTable(['id', 'reason', 'customer', 'subject', 'model', 'tokens', 'age'], items, [5, 6]),
     ...(listing.nextCursor === null ? [] : [`More: --cursor ${listing.nextCursor}`]),
   ].join('\n');
+}
+
+function named(reason: string, what: string | null): string {
+  return what === null ? reason : `${reason} (${what})`;
 }
 
 function renderAge(seconds: number): string {

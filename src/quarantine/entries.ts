@@ -9,10 +9,12 @@ export type QuarantineStage = (typeof QUARANTINE_STAGES)[number];
 /** The reason of usage whose meter event Stripe refused for good. */
 export const REFUSED_BY_STRIPE = 'refused_by_stripe';
 
-/** Everything that waits at one stage for one reason. */
+/** Everything that waits at one stage for one reason. `tokenCount` of a metric that nobody knows is what it counted. */
 export interface QuarantineSummary {
   stage: QuarantineStage;
   reason: string;
+  /** The metric that nobody knows, where that is the reason: each is counted by itself. */
+  metricName: string | null;
   rowCount: bigint;
   tokenCount: bigint;
   /** Since when the oldest of it waits. */
@@ -31,6 +33,8 @@ export interface QuarantineEntry {
   subject: string;
   feature: string;
   model: string;
+  /** Of a source item: the metric that told it. */
+  metricName: string | null;
   customerId: string | null;
   tokenCount: bigint;
   waitingSince: Date;
@@ -43,12 +47,15 @@ export interface QuarantineFilter {
   customerId?: string | undefined;
 }
 
+/** One metric is one thing to look into; other reasons name theirs entry by entry. */
+const UNKNOWN_METRIC = sql`case when reason = 'unknown_metric' then metric_name end`;
+
 /** Every stage and reason for which usage waits, the most tokens first. */
 export async function readQuarantineSummary(database: LedgerDatabase): Promise<QuarantineSummary[]> {
   const result = await sql<QuarantineSummary>`
-    select stage, reason, count(*) as "rowCount", sum(token_count)::bigint as "tokenCount", min(waiting_since) as "oldestAt"
+    select stage, reason, ${UNKNOWN_METRIC} as "metricName", count(*) as "rowCount", sum(token_count)::bigint as "tokenCount", min(waiting_since) as "oldestAt"
     from quarantine_entries where written_off_at is null
-    group by stage, reason order by 4 desc, stage, reason`.execute(database);
+    group by 1, 2, 3 order by 5 desc, 1, 2, 3`.execute(database);
   return result.rows;
 }
 
@@ -84,7 +91,7 @@ export async function readQuarantineExamples(
   const result = await sql<QuarantineEntry>`
     select ${ENTRY_COLUMNS} from (
       select entries.*, row_number() over (
-        partition by stage, reason order by event_time desc nulls last, subject, model, token_count desc) as place
+        partition by stage, reason, ${UNKNOWN_METRIC} order by event_time desc nulls last, subject, model, token_count desc) as place
       from quarantine_entries as entries where written_off_at is null) as numbered
     where place <= ${countPerReason} order by stage, reason, place`.execute(database);
   return result.rows;
@@ -101,7 +108,7 @@ export async function findQuarantineEntry(
 }
 
 const ENTRY_COLUMNS = sql`quarantine_id as "quarantineId", stage, reason, detail, event_time as "eventTime", subject,
-  feature, model, customer_id as "customerId", token_count as "tokenCount", waiting_since as "waitingSince",
+  feature, model, metric_name as "metricName", customer_id as "customerId", token_count as "tokenCount", waiting_since as "waitingSince",
   written_off_at as "writtenOffAt"`;
 
 /** Whether something waits so long that a person should look. What is carried to the next invoice waits by plan. */

@@ -16,6 +16,7 @@ import {
   listQuarantine,
   QUARANTINE_STAGES,
   type QuarantineEntry,
+  type QuarantineSummary,
   readQuarantineExamples,
   readQuarantineSummary,
 } from './entries.ts';
@@ -38,6 +39,7 @@ export const QuarantineEntrySchema = z
     subject: z.string().openapi({ description: 'Empty for a push, which sums many subjects.' }),
     feature: z.string(),
     model: z.string(),
+    metricName: z.string().nullable().openapi({ description: 'Of a source item: the metric that told it.' }),
     customerId: z.string().nullable(),
     tokenCount: TokenCountSchema,
     waitingSince: InstantSchema,
@@ -101,7 +103,7 @@ export function addQuarantineRoutes(api: Api, dependencies: ApiDependencies): vo
         entries: summary.map((entry) => ({
           ...showQuarantineSummary(entry, now, alarmAfterMs),
           examples: examples
-            .filter((example) => example.stage === entry.stage && example.reason === entry.reason)
+            .filter((example) => isExampleOf(example, entry))
             .map((example) => showQuarantineEntry(example, now)),
         })),
         items: page.map((entry) => showQuarantineEntry(entry, now)),
@@ -110,6 +112,11 @@ export function addQuarantineRoutes(api: Api, dependencies: ApiDependencies): vo
       200,
     );
   });
+}
+
+function isExampleOf(example: QuarantineEntry, summary: QuarantineSummary): boolean {
+  const isSameKind = example.stage === summary.stage && example.reason === summary.reason;
+  return isSameKind && (summary.metricName === null || summary.metricName === example.metricName);
 }
 
 function readCursor(cursor: string): { waitingSince: Date; quarantineId: string } {
@@ -129,6 +136,7 @@ export function showQuarantineEntry(entry: QuarantineEntry, now: Date) {
     subject: shorten(entry.subject),
     feature: shorten(entry.feature),
     model: shorten(entry.model),
+    metricName: entry.metricName === null ? null : shorten(entry.metricName),
     customerId: entry.customerId,
     tokenCount: String(entry.tokenCount),
     waitingSince: entry.waitingSince.toISOString(),

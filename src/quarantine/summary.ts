@@ -9,6 +9,9 @@ export const QuarantineSummarySchema = z
       description: 'Where the usage waits: before metering (the first two) or before billing.',
     }),
     reason: z.string(),
+    metricName: z.string().nullable().openapi({
+      description: 'Of `unknown_metric`: which one; each has an entry of its own. Else null.',
+    }),
     rowCount: CountSchema,
     tokenCount: TokenCountSchema,
     oldestAt: InstantSchema,
@@ -24,6 +27,7 @@ export function showQuarantineSummary(entry: QuarantineSummary, now: Date, alarm
   return {
     stage: entry.stage,
     reason: entry.reason,
+    metricName: entry.metricName,
     rowCount: String(entry.rowCount),
     tokenCount: String(entry.tokenCount),
     oldestAt: entry.oldestAt.toISOString(),

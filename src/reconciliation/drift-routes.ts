@@ -2,6 +2,7 @@ import { createRoute, z } from '@hono/zod-openapi';
 import { TOKEN_TYPES } from '../../pricing/usage/shape.ts';
 import { openTo } from '../identity/require-scope.ts';
 import { addMs, HOUR_MS } from '../platform/clock.ts';
+import { readSnapshot } from '../platform/database/snapshot.ts';
 import { csvPage, toCsv, wantsCsv } from '../platform/http/csv.ts';
 import { decodeCursor, invalidCursor, takePage } from '../platform/http/cursor.ts';
 import type { Api, ApiDependencies } from '../platform/http/dependencies.ts';
@@ -12,6 +13,7 @@ import {
   problems,
   TokenCountSchema,
 } from '../platform/http/schemas.ts';
+import { HeldMetricSchema, readHeldMetrics, showHeldMetric } from '../usage/collection/held-metrics.ts';
 import { readWindow, usageWindowFields } from '../usage/hours/window.ts';
 import { DRIFT_REPORT_CLASSES, type DriftRow, readDriftReport } from './drift-report.ts';
 import { checkDriftWindow } from './drift-window.ts';
@@ -51,6 +53,10 @@ const DriftSchema = z
   .object({
     asOf: InstantSchema,
     rows: z.array(DriftRowSchema),
+    unknownMetrics: z.array(HeldMetricSchema).openapi({
+      description:
+        'Of the whole window: metrics that nobody knows, whose tokens wait and are in no row, for what they are part of is not known.',
+    }),
     nextCursor: z.string().nullable(),
   })
   .openapi('Drift');
@@ -79,13 +85,16 @@ export function addDriftRoutes(api: Api, dependencies: ApiDependencies): void {
     const { from, to, period, customerId, show, cursor, limit } = context.req.valid('query');
     const window = readWindow({ from, to, period });
     checkDriftWindow(window);
-    const found = await readDriftReport(dependencies.database, {
-      window,
-      customerId: customerId ?? null,
-      withAgreeing: show === 'all',
-      after: cursor === undefined ? null : readCursor(cursor),
-      limit: limit + 1,
-    });
+    const whose = { window, customerId: customerId ?? null };
+    const { found, held } = await readSnapshot(dependencies.database, async (snapshot) => ({
+      held: await readHeldMetrics(snapshot, whose),
+      found: await readDriftReport(snapshot, {
+        ...whose,
+        withAgreeing: show === 'all',
+        after: cursor === undefined ? null : readCursor(cursor),
+        limit: limit + 1,
+      }),
+    }));
     const { page, nextCursor } = takePage(found, limit, (last) => [
       last.windowStart.toISOString(),
       last.customerId,
@@ -96,7 +105,15 @@ export function addDriftRoutes(api: Api, dependencies: ApiDependencies): void {
       const cells = rows.map((row) => CSV_COLUMNS.map((column) => row[column]));
       return csvPage(context, toCsv(CSV_COLUMNS, cells), nextCursor);
     }
-    return context.json({ asOf: dependencies.clock.now().toISOString(), rows, nextCursor }, 200);
+    return context.json(
+      {
+        asOf: dependencies.clock.now().toISOString(),
+        rows,
+        unknownMetrics: held.map(showHeldMetric),
+        nextCursor,
+      },
+      200,
+    );
   });
 }
 

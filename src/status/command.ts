@@ -57,6 +57,14 @@ export function addStatusCommand(program: Command, frame: CommandFrame): void {
             `unassigned    ${groupDigits(status.unassignedTokenCount)} tokens wait for the next push`,
             `drifts        ${status.openDriftCount} open`,
             ...describeSink(status.openMeterSink),
+            ...status.quarantine.map(
+              ({ reason, metricName, tokenCount, rowCount }) =>
+                `waits         ${groupDigits(tokenCount)} tokens in ${groupDigits(rowCount)} rows: ${reason}${metricName === null ? '' : ` (${metricName})`}`,
+            ),
+            ...status.notedMetrics.map(
+              ({ metricName, rowCount }) =>
+                `noted         ${metricName}: ${groupDigits(rowCount)} rows of a metric that nobody knows, all of them 0`,
+            ),
             `closes        ${describeCloses(status.closes)}`,
             ...status.costs.unknown.map(
               ({ model, reason, tokenCount }) =>

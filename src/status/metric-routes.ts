@@ -6,7 +6,7 @@ import {
   alarmAfterMsOf,
   DEFAULT_API_SETTINGS,
 } from '../platform/http/dependencies.ts';
-import { isAlarming } from '../quarantine/entries.ts';
+import { isAlarming, type QuarantineSummary } from '../quarantine/entries.ts';
 import { readStatusMetrics, type StatusMetrics } from './status.ts';
 import { webhookMetrics } from './webhook-metrics.ts';
 
@@ -101,17 +101,17 @@ function pipelineMetrics(
     gauge('written_off_tokens', 'Tokens given up by a person.', [{ value: totals.writtenOffTokenCount }]),
     gauge(
       'quarantined_tokens',
-      'Tokens that wait, by stage and reason.',
-      status.quarantine.map(({ stage, reason, tokenCount }) => ({
-        labels: { stage, reason },
+      'Tokens that wait, by stage and reason; of metrics that nobody knows by their names.',
+      status.quarantine.map(({ tokenCount, ...waiting }) => ({
+        labels: labelsOf(waiting),
         value: tokenCount,
       })),
     ),
     gauge(
       'quarantine_oldest_age_seconds',
       'How long the oldest of them waits.',
-      status.quarantine.map(({ stage, reason, oldestAt }) => ({
-        labels: { stage, reason },
+      status.quarantine.map(({ oldestAt, ...waiting }) => ({
+        labels: labelsOf(waiting),
         value: ageOf(oldestAt),
       })),
     ),
@@ -255,6 +255,11 @@ function pipelineMetrics(
       status.queues.flatMap(({ error }) => (error === null ? [] : [{ labels: { code: error }, value: 1 }])),
     ),
   ];
+}
+
+/** Metrics that nobody knows are few: names that the gateway emits. */
+function labelsOf({ stage, reason, metricName }: Pick<QuarantineSummary, 'stage' | 'reason' | 'metricName'>) {
+  return { stage, reason, ...(metricName === null ? {} : { metric: metricName }) };
 }
 
 function renderMetrics(metrics: readonly Metric[]): string {

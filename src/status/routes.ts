@@ -16,6 +16,7 @@ import {
 import type { PriceSyncState } from '../prices/sync/runs.ts';
 import { isAlarming } from '../quarantine/entries.ts';
 import { QuarantineSummarySchema, showQuarantineSummary } from '../quarantine/summary.ts';
+import { NotedMetricSchema, showNotedMetric } from '../usage/collection/noted-metrics.ts';
 import type { SinkState } from '../usage/events/sink-state.ts';
 import type { QueueState } from './queue-states.ts';
 import { readStatusReport } from './status.ts';
@@ -65,6 +66,9 @@ const PipelineStatusSchema = z
     meterPushes: z.object({ pending: CountSchema, delivered: CountSchema, refused: CountSchema }),
     unassignedTokenCount: TokenCountSchema,
     quarantine: z.array(QuarantineSummarySchema),
+    notedMetrics: z
+      .array(NotedMetricSchema)
+      .openapi({ description: 'Metrics that nobody knows, as far as they counted nothing: nothing waits.' }),
     quarantineAlarming: z.boolean(),
     steps: z.array(
       z.object({
@@ -201,6 +205,7 @@ export function addStatusRoutes(api: Api, dependencies: ApiDependencies): void {
           refused: String(status.meterPushes.refused),
         },
         unassignedTokenCount: String(status.unassignedTokenCount),
+        notedMetrics: status.notedMetrics.map(showNotedMetric),
         quarantine: status.quarantine.map((entry) => showQuarantineSummary(entry, now, alarmAfterMs)),
         quarantineAlarming: status.quarantine.some((entry) => isAlarming(entry, now, alarmAfterMs)),
         steps: status.steps.map((step) => ({

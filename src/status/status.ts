@@ -10,6 +10,7 @@ import { type LedgerSnapshot, readSnapshot } from '../platform/database/snapshot
 import { type PriceSyncState, readPriceSyncState } from '../prices/sync/runs.ts';
 import { type QuarantineSummary, readQuarantineSummary } from '../quarantine/entries.ts';
 import { type DriftMetrics, readDriftMetrics } from '../reconciliation/drift-metrics.ts';
+import { readNotedMetrics } from '../usage/collection/noted-metrics.ts';
 import { IS_COLLECTION } from '../usage/collection/watermarks.ts';
 import { readSinkState, type SinkState } from '../usage/events/sink-state.ts';
 import { readDueWebhooks, readWebhookCounts, type WebhookCount } from '../webhook-events/events.ts';
@@ -27,6 +28,8 @@ export interface PipelineStatus {
   /** Settled usage that no meter push carries yet and that is not in quarantine. */
   unassignedTokenCount: bigint;
   quarantine: QuarantineSummary[];
+  /** Metrics that nobody knows, and that counted nothing so far as they are told here. */
+  notedMetrics: Awaited<ReturnType<typeof readNotedMetrics>>;
   openDriftCount: bigint;
   openMeterSink: SinkState;
   closes: CloseTotals;
@@ -140,6 +143,7 @@ async function selectPipelineStatus(snapshot: LedgerSnapshot): Promise<PipelineS
     meterPushes: { pending: 0n, delivered: 0n, refused: 0n, ...countsOf(pushes) },
     unassignedTokenCount: unassigned.token_count,
     quarantine: await readQuarantineSummary(snapshot),
+    notedMetrics: await readNotedMetrics(snapshot),
     openDriftCount: drifts.count,
     openMeterSink: await readSinkState(snapshot),
     closes: await readCloseTotals(snapshot),

@@ -57,7 +57,7 @@ export async function countTokens(snapshot: LedgerSnapshot): Promise<TokenTotals
         select reason, sum(token_count)::bigint as total from quarantine_entries
         where written_off_at is null and is_counted group by reason order by reason`.execute(snapshot);
   const writtenOff = await one(sql`
-        select coalesce(sum(token_count), 0)::bigint as total from quarantine_entries where written_off_at is not null`);
+        select coalesce(sum(token_count), 0)::bigint as total from quarantine_entries where written_off_at is not null and is_counted`);
   const byReason = Object.fromEntries(waiting.rows.map((row) => [row.reason, row.total]));
   return {
     collectedTokenCount: collected,

@@ -3,7 +3,13 @@ import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { parseQuery } from '../../sandbox/azure/kql/parse.ts';
 import { tokenize } from '../../sandbox/azure/kql/tokenize.ts';
-import { buildRowQuery, buildSummaryQuery, type KqlOptions } from '../../src/azure/kql.ts';
+import {
+  buildBusiestMinuteQuery,
+  buildRowQuery,
+  buildSummaryQuery,
+  buildSurveyQuery,
+  type KqlOptions,
+} from '../../src/azure/kql.ts';
 import { quoteKql } from '../../src/azure/kql-literal.ts';
 import { MAXIMUM_ROW_LIMIT } from '../../src/azure/kql-window.ts';
 import type { SourceQuery } from '../../src/azure/source.ts';
@@ -39,6 +45,8 @@ describe.each(['AppMetrics', 'customMetrics'] as const)('queries on %s', (schema
     buildRowQuery(options, { ...QUERY, by: 'event' }),
     buildRowQuery(options, { ...QUERY, partition: { count: 8, index: 3 } }),
     buildSummaryQuery(options, WINDOW.start),
+    buildSurveyQuery(options, WINDOW.start),
+    buildBusiestMinuteQuery(options, WINDOW.start),
   ];
 
   test("pass Microsoft's own parser and analyser", () => {

@@ -259,6 +259,36 @@ describe('settling an hour', () => {
     expect(await balance(pipeline)).toMatchObject({ billed: 120n, due: 0n });
   });
 
+  it('asks for keys of a figure only where there is something of it, and misses nothing that others put there', async () => {
+    pipeline = await openPipeline();
+    pipeline.traffic.inject(makeCall({}));
+    pipeline.traffic.inject(makeCall({ hour: 20 }));
+    const { metering } = pipeline.deps;
+    const asked = new Set<string>();
+    pipeline.deps.metering = {
+      ...metering,
+      queryHourly: async (slug, window, signal) => {
+        asked.add(slug);
+        return await metering.queryHourly(slug, window, signal);
+      },
+    };
+    await pipeline.tick(2);
+    await pipeline.tick(1);
+    expect(asked).toContain('tallystick_prompt_tokens');
+    expect(asked).not.toContain('tallystick_audio_prompt_tokens');
+    await metering.ingestEvents([foreignEvent({ tokens: '55', hour: 20, field: 'audio_prompt_tokens' })]);
+    await pipeline.tick(20);
+    await pipeline.tick(1);
+    expect(asked).toContain('tallystick_audio_prompt_tokens');
+    expect(await openDrifts()).toContainEqual({
+      window_start: hourAt(20),
+      meter_slug: 'tallystick_audio_prompt_tokens',
+      subject: 'stranger',
+      ledger_value: 0n,
+      metered_value: 55n,
+    });
+  });
+
   it('that OpenMeter can give no exact count for holds up no other hour', async () => {
     pipeline = await openPipeline();
     pipeline.traffic.inject([0, 1, 2, 3].flatMap((hour) => makeCall({ hour })));

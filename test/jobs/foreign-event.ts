@@ -4,7 +4,12 @@ import { HOUR_MS } from '../../src/platform/clock.ts';
 import { START_MS } from '../setup/pipeline.ts';
 
 /** An event that somebody else put into OpenMeter under our type. */
-export function foreignEvent(changes: { subject?: string; tokens: string; hour: number }): string {
+export function foreignEvent(changes: {
+  subject?: string;
+  tokens: string;
+  hour: number;
+  field?: string;
+}): string {
   return JSON.stringify({
     specversion: '1.0',
     id: crypto.randomUUID(),
@@ -17,7 +22,7 @@ export function foreignEvent(changes: { subject?: string; tokens: string; hour: 
       feature: 'chat',
       deployment: 'gpt-4o-global',
       ...Object.fromEntries(FIGURE_NAMES.map((name) => [FIGURES[name].eventField, '0'])),
-      prompt_tokens: changes.tokens,
+      [changes.field ?? 'prompt_tokens']: changes.tokens,
       total_tokens: changes.tokens,
       requests: '1',
     },

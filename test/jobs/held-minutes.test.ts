@@ -6,10 +6,12 @@ import { readProviders } from '../../pricing/usage/providers.ts';
 import type { FigureName } from '../../pricing/usage/shape.ts';
 import { FIGURES } from '../../pricing/usage/shape.ts';
 import type { TrafficRow } from '../../sandbox/traffic/row.ts';
+import { checkProviders } from '../../src/command-line/doctor/provider-checks.ts';
 import { HOUR_MS, MINUTE_MS } from '../../src/platform/clock.ts';
 import { acceptEntry } from '../../src/quarantine/accept.ts';
 import { writeOffEntry } from '../../src/quarantine/desk.ts';
 import { listQuarantine } from '../../src/quarantine/entries.ts';
+import { readDriftReport } from '../../src/reconciliation/drift-report.ts';
 import { balance, openPipeline, type Pipeline, START_MS } from '../setup/pipeline.ts';
 import { dimensions, makeRow } from '../setup/rows.ts';
 import { requestEntryRetry } from './retry-entry.ts';
@@ -140,8 +142,18 @@ describe('a provider that counts cached tokens beside the prompt', () => {
     await ticks(3);
     expect(await settled()).toEqual({ requests: 0n });
     expect(new Set((await waiting()).map(({ reason }) => reason))).toEqual(new Set(['no_provider']));
-    pipeline.deps.settings.providers = readProviders({ modelProviders: 'mystery-*=anthropic' });
+    const { database } = pipeline.deps;
+    expect(await checkProviders(database, BUILT_IN)).toMatchObject([
+      {
+        verdict: 'bad',
+        what: expect.stringMatching(/^4 rows of the model "Mystery-1", the last of 2026-10-01T00:01/),
+      },
+    ]);
+    const providers = readProviders({ modelProviders: 'mystery-*=anthropic' });
+    pipeline.deps.settings.providers = providers;
+    expect(await checkProviders(database, providers)).toMatchObject([{ verdict: 'look' }]);
     await ticks(2);
+    expect(await checkProviders(database, BUILT_IN)).toEqual([]);
     expect(await settled()).toEqual({ prompt: 10n, prompt_cached: 14n, completion: 1n, requests: 1n });
     expect(await waiting()).toEqual([]);
   });
@@ -154,6 +166,16 @@ describe('a minute whose figures contradict each other', () => {
     const sums = 'counts_disagree: total 120, but prompt 0 + completion 20 = 20 as openai counts';
     expect(await held()).toEqual([sums, sums]);
     expect(await balance(pipeline)).toMatchObject({ billed: 0n, quarantined: 20n, due: 0n, drift: 0n });
+    const report = await readDriftReport(pipeline.deps.database, {
+      window: { start: new Date(START_MS), end: new Date(START_MS + HOUR_MS) },
+      customerId: null,
+      withAgreeing: true,
+      after: null,
+      limit: 100,
+    });
+    expect(report).toMatchObject([
+      { tokenType: 'completion', source: 20n, quarantined: 20n, difference: 0n, driftClass: 'quarantined' },
+    ]);
     pipeline.traffic.inject(minute({ prompt: 100 }, { afterMinutes: 300 }));
     await ticks(5);
     expect(await waiting()).toEqual([]);

@@ -47,6 +47,17 @@ describe('hourly totals', () => {
     expect(await h.openMeter.queryHourly('tallystick_prompt_tokens', hours(2, 5))).toEqual([]);
   });
 
+  test('totals of all keys together are one row an hour', async () => {
+    const rows = await h.openMeter.queryHourTotals('tallystick_prompt_tokens', hours(0, 6));
+    expect(rows.map((row) => [row.windowStart.getUTCHours(), row.value])).toEqual([
+      [0, 200n],
+      [1, 100n],
+      [5, -30n],
+    ]);
+    const nothing = await h.openMeter.queryHourTotals('tallystick_audio_prompt_tokens', hours(0, 6));
+    expect(nothing.filter(({ value }) => value !== 0n)).toEqual([]);
+  });
+
   test('each meter sums its own property', async () => {
     const expected = {
       prompt: 100n,

@@ -1,9 +1,25 @@
 import type { Scenario } from '../../sandbox/scenario.ts';
 import { createItemId } from '../../sandbox/traffic/item-id.ts';
-import { METRIC_NAMES, type Traffic, type TrafficRow } from '../../sandbox/traffic/row.ts';
+import {
+  METRIC_NAMES,
+  PREVIEW_METRIC_NAME,
+  type Traffic,
+  type TrafficRow,
+} from '../../sandbox/traffic/row.ts';
 import { DAY_MS, HOUR_MS, MINUTE_MS } from '../../src/platform/clock.ts';
 import { Draws } from './draws.ts';
 import type { Profile } from './profile.ts';
+
+/** One call of so many has rows of the categories that plain text leaves at 0, and one of a metric that nobody knows. */
+const EVERY_CATEGORY_SHARE = 3;
+const EMPTY_CATEGORIES = [
+  METRIC_NAMES.audioPrompt,
+  METRIC_NAMES.audioCompletion,
+  METRIC_NAMES.acceptedPrediction,
+  METRIC_NAMES.rejectedPrediction,
+  PREVIEW_METRIC_NAME,
+];
+const CATEGORY_ID_SALT = 0x5ca1ab1e;
 
 /** A row and what must become of it: counted, or kept with this reason. */
 export interface FatedRow {
@@ -66,6 +82,7 @@ export function drawRows(seed: number, scenario: Scenario, profile: Profile): Fa
     draws.between(0, profile.dayCount * 24 - 1),
   );
   const rows: FatedRow[] = [];
+  const empty: FatedRow[] = [];
   for (let call = 0; call < profile.callCount; call += 1) {
     const [caller, model] = [
       draws.pick(callers as [(typeof callers)[0]]),
@@ -85,6 +102,16 @@ export function drawRows(seed: number, scenario: Scenario, profile: Profile): Fa
     const completion = draws.between(0, 90);
     const reasoning = draws.chance(0.2) ? draws.between(0, completion) : 0;
     const together = drawDelayMs(draws, profile);
+    if (call % EVERY_CATEGORY_SHARE === 0) {
+      // Without a draw, so that a seed's world is the same but for them.
+      const ingestedMs = eventMs + MINUTE_MS + together;
+      for (const metricName of EMPTY_CATEGORIES) {
+        const itemId = createItemId(seed ^ CATEGORY_ID_SALT, 0, empty.length);
+        const times = { eventMs, ingestedMs, ingestedTicks: 0 };
+        const row = { itemId, ...times, metricName, sum: 0, itemCount: 1, min: 0, max: 0, properties };
+        empty.push({ row, visibleMs: ingestedMs, quarantineReason: null });
+      }
+    }
     const apart = draws.chance(0.1);
     const requestCount = draws.between(1, 3);
     const ofCall: TrafficRow[] = [];
@@ -124,6 +151,7 @@ export function drawRows(seed: number, scenario: Scenario, profile: Profile): Fa
       rows.push(makeVisible(draws, profile, fated.row, fated.reason));
     }
   }
+  rows.push(...empty);
   return rows.sort((left, right) => left.row.ingestedMs - right.row.ingestedMs);
 }
 

@@ -6,14 +6,10 @@ import { toTallystickError } from '../../platform/errors.ts';
 import type { StripeSystem } from '../../stripe/client.ts';
 import type { BillingMeter, BillingSubscriptionItem } from '../../stripe/port.ts';
 import type { SinkState } from '../../usage/events/sink-state.ts';
+import type { Finding } from './finding.ts';
+import { checkSurvey } from './survey.ts';
 
-export interface Finding {
-  system: 'configuration' | 'ledger' | 'queue' | 'azure' | 'openmeter' | 'stripe';
-  /** `bad` means usage will not flow; `look` that it may not flow as you think. */
-  verdict: 'good' | 'look' | 'bad';
-  what: string;
-  fix?: string;
-}
+export type { Finding };
 
 const DAY_MS = 86_400_000;
 
@@ -39,17 +35,23 @@ export async function checkAzure(source: UsageSource, config: Config, now: Date)
     AbortSignal.timeout(60_000),
   );
   const system = 'azure';
+  const survey = await source.surveyMetrics?.(
+    new Date(now.getTime() - 7 * DAY_MS),
+    AbortSignal.timeout(60_000),
+  );
+  const surveyed = survey === undefined ? [] : checkSurvey(survey, config);
   if (metrics.length === 0) {
     return [
+      ...surveyed,
       {
         system,
         verdict: 'bad',
         what: 'reachable and permitted, but no token metric arrived in the last 24 hours',
-        fix: 'Check the policy (inbound), "metrics": true on the diagnostic and custom metrics "With dimensions": docs/azure.md.',
+        fix: 'Check the policy (inbound), "metrics": true on the diagnostic (one at API level overrides the one of the service) and custom metrics "With dimensions": docs/azure.md.',
       },
     ];
   }
-  return metrics.flatMap((metric): Finding[] => {
+  const arrived = metrics.flatMap((metric): Finding[] => {
     const findings: Finding[] = [
       {
         system,
@@ -72,6 +74,7 @@ export async function checkAzure(source: UsageSource, config: Config, now: Date)
     }
     return findings;
   });
+  return [...arrived, ...surveyed];
 }
 
 /** OpenMeter answers, and its meters are ours or can be made. */

@@ -4,6 +4,7 @@ import type { LedgerDatabase } from '../../platform/database/database.ts';
 import { TallystickError } from '../../platform/errors.ts';
 import { insertUsageEvents, type UsageEvent } from '../events/usage-events.ts';
 import { holdItems, noteHeldItems } from './held-items.ts';
+import { countNotedMetrics, type NotedMetric } from './noted-metrics.ts';
 import { ensurePartitions } from './partitions.ts';
 import { insertNewSubjects } from './seen-subjects.ts';
 import { insertSourceItems, type SourceItem } from './source-items.ts';
@@ -28,6 +29,8 @@ export interface CollectedSlice {
   /** Known items that waited because of their minute and still do, for what it says with these. */
   stillHeldItems?: SourceItem[];
   events: UsageEvent[];
+  /** Metrics of its rows that are only noted. */
+  noted?: NotedMetric[];
   /** Absent for slices that do not move the watermark (backfills, partitions but the last). */
   watermark?: { from: Date | null; to: Date };
 }
@@ -59,6 +62,7 @@ export async function commitSlice(database: LedgerDatabase, slice: CollectedSlic
     if (newCount !== slice.items.length || takenUpCount !== returning.length) throw new KnownItemsError();
     await insertUsageEvents(transaction, slice.events, now);
     await insertNewSubjects(transaction, [...slice.items, ...returning], now);
+    await countNotedMetrics(transaction, slice);
     const window = {
       source: slice.source,
       cursorKind: slice.cursorKind,

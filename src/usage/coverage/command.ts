@@ -48,7 +48,18 @@ function renderCoverage(coverage: CoverageBody): string {
     ...coverage.rows.map((row) => [`${row.windowStart.slice(0, 16)}Z`, row.model, ...cells(row)]),
     ['total', '', ...cells(totals)],
   ];
-  return [renderTable(head, rows, [2, 3, 4]), ...coverage.untold.map(describeUntold)].join('\n');
+  return [
+    renderTable(head, rows, [2, 3, 4]),
+    ...coverage.untold.map(describeUntold),
+    ...coverage.unknownMetrics.map(
+      ({ metricName, tokenCount, rowCount }) =>
+        `waits: ${metricName}, ${groupDigits(tokenCount)} tokens in ${groupDigits(rowCount)} rows of a metric that nobody knows`,
+    ),
+    ...coverage.notedMetrics.map(
+      ({ metricName, rowCount }) =>
+        `noted: ${metricName}, ${groupDigits(rowCount)} rows of a metric that nobody knows, all of them 0`,
+    ),
+  ].join('\n');
 }
 
 function describeUntold({ model, deployment, from, to, parts }: CoverageBody['untold'][number]): string {

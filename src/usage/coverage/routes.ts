@@ -9,6 +9,8 @@ import { csvPage, toCsv, wantsCsv } from '../../platform/http/csv.ts';
 import { decodeCursor, invalidCursor, takePage } from '../../platform/http/cursor.ts';
 import type { Api, ApiDependencies } from '../../platform/http/dependencies.ts';
 import { InstantSchema, PAGE_FIELDS, problems, TokenCountSchema } from '../../platform/http/schemas.ts';
+import { HeldMetricSchema, readHeldMetrics, showHeldMetric } from '../collection/held-metrics.ts';
+import { NotedMetricSchema, readNotedMetrics, showNotedMetric } from '../collection/noted-metrics.ts';
 import { readWindow, usageWindowFields } from '../hours/window.ts';
 import { type CoverageTotals, queryCoverage, readCoverageSources, readCoverageTotals } from './coverage.ts';
 import { DIFFERENCE_REASONS } from './reasons.ts';
@@ -44,6 +46,13 @@ const CoverageSchema = z
     billingSource: SourceSchema,
     controlSource: SourceSchema.openapi({ description: 'null where CONTROL_SOURCE names none.' }),
     totals: z.object(comparisonFields),
+    unknownMetrics: z.array(HeldMetricSchema).openapi({
+      description:
+        'Of the whole window: metrics that nobody knows, whose tokens wait and are in no count above.',
+    }),
+    notedMetrics: z
+      .array(NotedMetricSchema)
+      .openapi({ description: 'Of all time: rows of metrics that nobody knows, and that counted nothing.' }),
     rows: z.array(z.object({ windowStart: InstantSchema, model: z.string(), ...comparisonFields })),
     untold: z
       .array(
@@ -114,6 +123,8 @@ export function addCoverageRoutes(
           ? null
           : {
               totals: await readCoverageTotals(snapshot, sources, window),
+              held: await readHeldMetrics(snapshot, { window }),
+              noted: await readNotedMetrics(snapshot),
               untold: await queryUntold(snapshot, window, await readPriceBook(snapshot)),
             },
       };
@@ -138,6 +149,8 @@ export function addCoverageRoutes(
         billingSource: showSource(sources.billing),
         controlSource: showSource(sources.control),
         totals: show(whole.totals),
+        unknownMetrics: whole.held.map(showHeldMetric),
+        notedMetrics: whole.noted.map(showNotedMetric),
         rows,
         untold: whole.untold.map(({ start, end, ...untold }) => ({
           ...untold,

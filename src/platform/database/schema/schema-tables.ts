@@ -574,6 +574,14 @@ interface MeterPushes {
   written_off_at: Date | null;
 }
 
+interface NotedMetrics {
+  first_seen_at: Date;
+  last_seen_at: Date;
+  metric_name: string;
+  row_count: bigint;
+  source: string;
+}
+
 interface PeriodBoundaries {
   boundary_at: Date;
   customer_id: string;
@@ -724,6 +732,7 @@ interface QuarantineEntries {
   event_time: Date | null;
   feature: string | null;
   is_counted: boolean | null;
+  metric_name: string | null;
   model: string | null;
   quarantine_id: string | null;
   reason: string | null;
@@ -1155,6 +1164,7 @@ export interface Ledger {
   measured_figures: MeasuredFigures;
   meter_bindings: MeterBindings;
   meter_pushes: MeterPushes;
+  noted_metrics: NotedMetrics;
   period_boundaries: PeriodBoundaries;
   plan_versions: PlanVersions;
   price_book_changes: PriceBookChanges;
