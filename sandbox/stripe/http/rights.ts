@@ -1,7 +1,7 @@
 import { StripeRefusal } from './refusal.ts';
 
 /** The account behind every key. */
-export const ACCOUNT_ID = 'acct_1TallystickSandbox';
+const ACCOUNT_ID = 'acct_1TallystickSandbox';
 
 /** Which right a call needs, by the beginning of its path: as Stripe names them in its refusals (`rak_invoice_write`). */
 const RESOURCES: readonly (readonly [string, string])[] = [
