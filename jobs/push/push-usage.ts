@@ -84,7 +84,7 @@ async function deliver(
   );
   const marker = new AttemptMarker(deps.database, now, [...isCertain]);
   const recorder = new DeliveryRecorder(deps.database, now);
-  const run: DoubtRun = { flushDeliveries: () => recorder.flush(), uncounted: new Set() };
+  const run: DoubtRun = { flushDeliveries: () => recorder.flush(), uncounted: new Set(), shown: new Map() };
   let failure: TallystickError | null = null;
   await runKeyedLanes<PendingPush>({
     tasks: pushes,

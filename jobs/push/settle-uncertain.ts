@@ -6,6 +6,7 @@ import { addMs, HOUR_MS } from '../../src/platform/clock.ts';
 import { LEGACY_METER_PREFIX } from '../../src/stripe/port.ts';
 import type { JobDependencies } from '../dependencies.ts';
 import { explainCount } from './explain-count.ts';
+import { isOvertaken, waitsForSummaries } from './overtaken.ts';
 
 /** Stripe keeps identifiers for at least 24 hours; an hour is kept in hand. */
 const IDENTIFIER_SAFE_MS = 23 * HOUR_MS;
@@ -18,6 +19,8 @@ export interface DoubtRun {
   flushDeliveries(): Promise<void>;
   /** Pushes that a sum read for another one of their hour has shown not to be counted. */
   uncounted: Set<bigint>;
+  /** What Stripe's summaries were seen to show; see `isOvertaken`. */
+  shown: Map<string, Date>;
 }
 
 /** Whether Stripe certainly still knows the push's identifier, if it ever took it. */
@@ -37,7 +40,7 @@ export function needsNoProof(push: PendingPush, now: Date): boolean {
  * the catalog is too old to tell, it waits for the catalog's refresh.
  * Stripe's own summary of the hour tells whether it counted, once it must show everything else that was sent for the
  * hour: until then the push waits. Pushes of one hour are explained together. A total that none of them explains is
- * left to a person. A meter that keeps an hour's newest value may be told it at any time before its invoice.
+ * left to a person. Nothing is concluded from what the sum lacks before Stripe shows something sent later. A meter that keeps an hour's newest value may be told it at any time before its invoice.
  * @returns `send`; `send_uncounted` when it may be sent because Stripe has certainly not counted it; `settled`
  *   when it needs no sending, or not now; `unread` when only Stripe could tell and the day's reads are used up: it
  *   waits for the next UTC day
@@ -63,6 +66,7 @@ export async function settleUncertain(
   await run.flushDeliveries();
   const attempts = await readHourAttempts(deps.database, push);
   if (mustWait(push, attempts, now, deps.settings.summaryLagMs)) return 'settled';
+  if (await waitsForSummaries(deps, push)) return 'settled';
   const read = { purpose: 'doubt', now, limitPerDay: deps.settings.stripeDoubtReadsPerDay } as const;
   if (!(await takeStripeRead(deps.database, read))) return 'unread';
   const window = { start: push.windowStart, end: addMs(push.windowStart, HOUR_MS) };
@@ -81,6 +85,11 @@ export async function settleUncertain(
     doubtful.map((attempt) => ({ ...attempt, isHeld: attempt.status === 'refused' })),
     push.overwrites,
   );
+  if (explained?.counted.has(push.meterPushId) !== true) {
+    const sum = { attempts, showsAcknowledged: explained !== null };
+    const passed = await hasPassed(deps, push, sum, run, signal);
+    if (passed !== true) return passed === 'unread' ? 'unread' : 'settled';
+  }
   const pendingIds = doubtful
     .filter(({ status }) => status === 'pending')
     .map(({ meterPushId }) => meterPushId);
@@ -95,6 +104,33 @@ export async function settleUncertain(
   await markPushRefused(deps.database, push.meterPushId, reason, { isUnproven: true });
   deps.log.error({ meterPushId: String(push.meterPushId), reason }, 'A push cannot be proven either way');
   return 'settled';
+}
+
+/**
+ * Whether the sum that was read has passed the pushes in doubt: it shows an acknowledged one of the same hour that was sent
+ * later, or Stripe shows something later elsewhere.
+ */
+async function hasPassed(
+  deps: JobDependencies,
+  push: PendingPush,
+  sum: { attempts: readonly HourAttempt[]; showsAcknowledged: boolean },
+  run: DoubtRun,
+  signal: AbortSignal | undefined,
+): Promise<boolean | 'unread'> {
+  const tries = sum.attempts.flatMap(({ status, lastTriedAt }) =>
+    status === 'delivered' ? [] : [lastTriedAt],
+  );
+  const sentAt = [push.lastAttemptAt, ...tries].reduce<Date>(
+    (latest, at) => (at !== null && at > latest ? at : latest),
+    push.firstAttemptAt ?? new Date(0),
+  );
+  const after = addMs(sentAt, deps.settings.summaryLagMs);
+  const showsLater = sum.attempts.some(
+    ({ status, firstAttemptAt }) =>
+      status === 'delivered' && firstAttemptAt !== null && firstAttemptAt >= after,
+  );
+  if (sum.showsAcknowledged && showsLater) return true;
+  return await isOvertaken(deps, push, sentAt, run.shown, signal);
 }
 
 /** A push that Stripe has not counted: what may be too late for its invoice is billed elsewhere. */

@@ -11,6 +11,7 @@ import {
   readPairHours,
 } from '../../src/reconciliation/billing-drifts.ts';
 import type { JobDependencies } from '../dependencies.ts';
+import { isOvertaken } from '../push/overtaken.ts';
 import { type ExplainRules, explainDifference } from './explain.ts';
 import { BudgetSpentError, type NarrowedHour, narrow, PairReader, readHours } from './narrow.ts';
 import { findRange, isRipe, type Ripeness } from './range.ts';
@@ -86,6 +87,12 @@ export async function checkPair(
     deps.log.warn({ pair, reason: error.message }, 'A pair waits for the next day to be looked at');
     return { ...outcome, readCount: reader.readCount, isDone: false };
   }
+  const unproven = verdicts.filter((verdict) => needsProof(verdict, hours));
+  const isWaiting = !(await mayWithdraw(deps, pair, unproven, hours, signal));
+  if (isWaiting)
+    verdicts = verdicts.flatMap((verdict) =>
+      unproven.includes(verdict) ? withoutWithdrawal(verdict) : [verdict],
+    );
   const open = verdicts.filter((verdict) => verdict.driftClass !== null);
   const unread = drifts.filter((drift) => verdicts.every((one) => +one.windowStart !== +drift.windowStart));
   outcome.repairedPushCount = await commitPairCheck(deps.database, pair, verdicts, {
@@ -94,7 +101,7 @@ export async function checkPair(
     next: nextLook(open, now, rules.summaryLagMs, {
       isUnread: unread.length > 0,
       isPartial: known.length > 0,
-      isYoung: hours.some((hour) => hour.unprovenIds.length > 0 && !isRipe(hour, rules)),
+      isYoung: isWaiting || hours.some((hour) => hour.unprovenIds.length > 0 && !isRipe(hour, rules)),
       mayAppear: hours.some((hour) => hour.hasRecentLoss),
     }),
   });
@@ -103,6 +110,38 @@ export async function checkPair(
   outcome.unexplainedCount = open.filter((verdict) => verdict.driftClass === 'unexplained').length;
   if (open.length > 0) deps.log.error({ pair, drifts: open.slice(0, 10) }, 'Stripe counts something else');
   return outcome;
+}
+
+/** Whether only the absence from Stripe's sums says that pushes are lost; of those that it reported, Stripe itself does. */
+function needsProof(verdict: HourVerdict, hours: readonly PairHour[]): boolean {
+  if (verdict.withdrawIds.length === 0) return false;
+  return (
+    verdict.driftClass !== null ||
+    hours.some((hour) => +hour.windowStart === +verdict.windowStart && hour.hasUnknown)
+  );
+}
+
+/** Whether what Stripe does not show is lost: it shows something that was sent later. Else its sums may stand still. */
+async function mayWithdraw(
+  deps: JobDependencies,
+  pair: BillingPair,
+  verdicts: readonly HourVerdict[],
+  hours: readonly PairHour[],
+  signal: AbortSignal | undefined,
+): Promise<boolean> {
+  if (verdicts.length === 0) return true;
+  const lost = new Set(verdicts.map((verdict) => +verdict.windowStart));
+  const tries = hours.flatMap((hour) =>
+    lost.has(+hour.windowStart) ? [hour.lastDeliveredAt, hour.unprovenTriedAt] : [],
+  );
+  const sentAt = new Date(Math.max(...tries.map((at) => at?.getTime() ?? 0)));
+  return (await isOvertaken(deps, pair, sentAt, new Map(), signal)) === true;
+}
+
+function withoutWithdrawal(verdict: HourVerdict): HourVerdict[] {
+  // Agreed, but for pushes of unknown outcome: they stay what they are.
+  if (verdict.driftClass === null) return [];
+  return [{ ...verdict, driftClass: 'push_unconfirmed', withdrawIds: [] }];
 }
 
 /** The hours that were known to differ, as they are now, and any other of the same days that does. */

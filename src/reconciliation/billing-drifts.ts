@@ -19,6 +19,8 @@ export interface PairHour {
   hasPending: boolean;
   /** Pushes of which nothing says whether Stripe counted them. */
   unprovenIds: bigint[];
+  /** One of them was not reported by Stripe: only its absence from the sums speaks against it. */
+  hasUnknown: boolean;
   /** When the last of them was sent or acknowledged. */
   unprovenTriedAt: Date | null;
   /** Something that Stripe had lost was pushed anew; what was lost may yet appear. */
@@ -41,6 +43,7 @@ export async function readPairHours(
       bool_or(status = 'pending') as "hasPending",
       coalesce(array_agg(meter_push_id::text) filter (where ${IS_UNPROVEN} and written_off_at is null), '{}')
         as "unprovenIds",
+      coalesce(bool_or(is_unproven) filter (where ${IS_UNPROVEN} and written_off_at is null), false) as "hasUnknown",
       max(greatest(last_attempt_at, delivered_at)) filter (where ${IS_UNPROVEN} and written_off_at is null)
         as "unprovenTriedAt",
       bool_or(status = 'withdrawn' and coalesce(delivered_at >= ${read.lossesSince}, false)) as "hasRecentLoss",

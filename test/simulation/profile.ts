@@ -75,6 +75,8 @@ export interface Profile {
   longOutage: boolean;
   /** OpenMeter answers 204 and stores nothing for so long, of one partition or of all. */
   sinkOutage: (SinkOutage & { fromRound: number; hours: number }) | null;
+  /** Stripe's event summaries stand still from one round to another. */
+  summariesStanding: { fromRound: number; untilRound: number } | null;
   /** Nothing but the sink's outage touches what OpenMeter stores: then nothing may be sent again, and nothing show twice. */
   isOnlyDelayed: boolean;
 }
@@ -130,6 +132,7 @@ export function drawProfile(seed: number, classes: FaultClasses): Profile {
     finalizationRefusalChance: draws.pick([0, 0.5]),
     draftQuantities: draws.pick(['follow', 'stand_still'] as const),
     sinkOutage,
+    summariesStanding: classes.lostPushes ? drawSummariesStanding(new Draws(seed, 'summaries')) : null,
     isOnlyDelayed,
   };
   // As in OpenMeter's quickstart: longer than any outage.
@@ -144,6 +147,12 @@ function drawSinkOutage(draws: Draws): Profile['sinkOutage'] {
     fromRound: draws.between(1, 8),
     hours: draws.pick([2, 5, 12, 30, 72]),
   };
+}
+
+function drawSummariesStanding(draws: Draws): Profile['summariesStanding'] {
+  if (!draws.chance(0.25)) return null;
+  const fromRound = draws.between(1, 8);
+  return { fromRound, untilRound: fromRound + draws.between(2, 8) };
 }
 
 function drawOutage(draws: Draws): NonNullable<Profile['outage']> {

@@ -147,6 +147,7 @@ class Play {
     azure.setFaults({ next: [], rowCeiling: 500_000 });
     openMeter.setFaults({ staleReadMs: 0, dropRate: 0 });
     openMeter.setSinkOutage(null);
+    stripe.setSummariesStanding(false);
     stripe.faults.clear();
     this.#world.advanceTo(Math.max(clock.nowMs(), traffic.lastIngestionMs) + 2 * HOUR_MS);
     for (let round = 0; round < SETTLE_ROUNDS; round += 1) {

@@ -1,7 +1,7 @@
 import { HOUR_MS } from '../../src/platform/clock.ts';
 import type { World } from './world.ts';
 
-/** Begins the outage of OpenMeter's sink in its round, and ends it when its time is over. */
+/** Begins the outage of OpenMeter's sink in its round, and ends it when its time is over; and lets Stripe's summaries stand. */
 export class SinkWeather {
   readonly #world: World;
   #endMs: number | null = null;
@@ -15,7 +15,9 @@ export class SinkWeather {
   }
 
   change(round: number): void {
-    const { openMeter, profile, clock } = this.#world;
+    const { openMeter, stripe, profile, clock } = this.#world;
+    if (round === profile.summariesStanding?.fromRound) stripe.setSummariesStanding(true);
+    if (round === profile.summariesStanding?.untilRound) stripe.setSummariesStanding(false);
     if (profile.sinkOutage === null) return;
     const { fromRound, hours, ...outage } = profile.sinkOutage;
     if (round === fromRound) {

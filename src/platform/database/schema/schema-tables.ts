@@ -1054,6 +1054,13 @@ interface SubscriptionItems {
   unit_amount_decimal: string | null;
 }
 
+interface SummaryWaits {
+  customer_id: string;
+  looked_at: Date;
+  since: Date;
+  stripe_meter_id: string;
+}
+
 interface UsageEvents {
   accepted_prediction_token_count: Generated<bigint>;
   attempt_count: Generated<number>;
@@ -1201,6 +1208,7 @@ export interface Ledger {
   stripe_reads: StripeReads;
   subjects: Subjects;
   subscription_items: SubscriptionItems;
+  summary_waits: SummaryWaits;
   usage_events: UsageEvents;
   watermarks: Watermarks;
   webhook_counts: WebhookCounts;
