@@ -75,8 +75,8 @@ describe('holding Stripe against what it acknowledged', () => {
 
   it('takes back what appears after its usage was pushed anew', async () => {
     // Sums show nothing of the first hours for days, as if it were lost, and nothing later was sent that could tell.
-    await openPushed({ stripe: { aggregationDelayMs: 60 * HOUR_MS } });
-    await repairAll(36, 2);
+    await openPushed({ stripe: { aggregationDelayMs: 40 * HOUR_MS } });
+    await repairAll(30, 2);
     expect((await pushes()).some((push) => push.status === 'withdrawn')).toBe(true);
     await repairAll(480, 16);
     expect(await balance(pipeline)).toMatchObject({ billed: 406n, delivered: 406n, due: 0n, drift: 0n });
