@@ -11,7 +11,7 @@ const WHOLES_OF: Record<FigureName, readonly FigureName[]> = byFigure((name) => 
 
 /** Reasons for which rows of a minute wait. */
 export const HELD_REASONS = ['counts_disagree', 'overlap_untold'] as const;
-export type HeldReason = (typeof HELD_REASONS)[number];
+type HeldReason = (typeof HELD_REASONS)[number];
 
 /** The figure that a row's tokens are counted as. */
 export const FIGURE_BY_KIND: ReadonlyMap<TokenKind, FigureName> = new Map(

@@ -14,7 +14,7 @@ const CACHE_PARTS: readonly FigureName[] = ['cachedPrompt', 'cacheWrite5m', 'cac
  * What Total may be where parts are told apart: all of it, or all but those parts. Both are seen of one provider, because the
  * gateway makes a total of its own where the maker tells none.
  */
-export type TotalReading = 'with-cache' | 'without-cache';
+type TotalReading = 'with-cache' | 'without-cache';
 
 export interface CountingRule {
   provider: string;

@@ -17,7 +17,7 @@ const REASON_BY_PART = {
   completionAudio: 'audio_not_told',
   completionImage: 'image_not_told',
 } as const satisfies Partial<Record<TypedFigure, UntoldReason>>;
-export type TellableFigure = keyof typeof REASON_BY_PART;
+type TellableFigure = keyof typeof REASON_BY_PART;
 
 /** Counts of the parts side by side; left out is not told. */
 export type ToldParts = { [Property in (typeof FIGURES)[TellableFigure]['property']]?: bigint | undefined };

@@ -3,7 +3,7 @@ import { FIGURES, type TokenKind, type TokenType } from '../../../pricing/usage/
 import type { RecountCause } from './causes.ts';
 import type { RecountMaterial } from './gather.ts';
 
-export type RecountState = 'open' | 'approved' | 'done' | 'rejected';
+type RecountState = 'open' | 'approved' | 'done' | 'rejected';
 
 /** One customer's usage of one model in one month. */
 export interface Recount {

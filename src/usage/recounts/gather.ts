@@ -7,7 +7,7 @@ import { keyColumns } from '../columns.ts';
 import type { RecountCause } from './causes.ts';
 
 /** The version of events that were counted by the former rules. */
-export const FORMER_COUNTING_VERSION = 1;
+const FORMER_COUNTING_VERSION = 1;
 /** The reason of rows that tell parts of usage which was counted without them: only a person takes them up. */
 export const COUNTED_FORMERLY = 'counted_formerly';
 
