@@ -86,7 +86,7 @@ function flushUnit(
   const { seed } = day.scenario.options;
   const delayMs = drawIngestionDelayMs(random);
   const aggregates = aggregateCalls(calls);
-  if (day.sequence % EVERY_CATEGORY_SHARE === 0) {
+  if (delayMs % EVERY_CATEGORY_SHARE === 0) {
     // Without a draw, and under ids of their own: the other rows are the same with and without them.
     const times = { eventMs, ingestedMs: eventMs + MINUTE_MS + delayMs, ingestedTicks: 0 };
     for (const [index, empty] of emptyCategories(aggregates, calls).entries()) {

@@ -1,4 +1,5 @@
 import { afterEach, describe, expect, it } from 'vitest';
+import { FIGURE_NAMES, TOKEN_TYPES_IN_WORDS } from '../../pricing/usage/shape.ts';
 import { putCustomer } from '../../src/catalog/customers.ts';
 import { assignSubject } from '../../src/catalog/subjects.ts';
 import type { BillingCatalog } from '../../src/stripe/port.ts';
@@ -45,8 +46,8 @@ describe('the catalog', () => {
     pipeline = await openPipeline();
     expect(await sync()).toMatchObject({ customerCount: 3, bindingCount: 10, problems: [] });
     const { meterSlugs } = await pipeline.deps.metering.describe();
-    expect(meterSlugs.length).toBe(6);
-    expect(outsideWrites(pipeline.calls).length).toBe(6 + 3);
+    expect(meterSlugs.length).toBe(FIGURE_NAMES.length);
+    expect(outsideWrites(pipeline.calls).length).toBe(FIGURE_NAMES.length + 3);
     pipeline.calls.splice(0);
     await sync();
     expect(outsideWrites(pipeline.calls)).toEqual([]);
@@ -177,7 +178,7 @@ describe('the catalog', () => {
     const { problems } = await sync();
     expect(problems).toEqual([
       expect.stringContaining('to two meters'),
-      'Price price_odd has tallystick_token_type "thoughts"; use prompt, prompt_cached or completion.',
+      `Price price_odd has tallystick_token_type "thoughts"; use ${TOKEN_TYPES_IN_WORDS}.`,
       expect.stringContaining('Customer northwind would be billed 4 times'),
     ]);
     expect(problems[0]).toContain(`${first} and `);
