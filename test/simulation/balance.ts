@@ -5,7 +5,7 @@ import { readTokenTotals } from '../../src/status/totals.ts';
 import { checkOnlyDelayed } from './delayed.ts';
 import { addFigures, readStoredFigures } from './figures.ts';
 import { checkCloses, checkInvoices } from './invoices.ts';
-import { bucketsOf, FIGURES, type Figure, type OracleCell } from './oracle.ts';
+import { bucketsOf, FIGURES, type Figure, type OracleCell } from './oracle/oracle.ts';
 import { keyOfEvent, type Witness } from './witness.ts';
 import type { World } from './world.ts';
 
@@ -27,7 +27,7 @@ export async function checkAtAnyMoment(world: World, ledger: LedgerDatabase): Pr
   if (totals.collectedTokenCount !== placed)
     witness.report(`the ledger collected ${totals.collectedTokenCount} tokens and accounts for ${placed}`);
   const source = sumOf([...witness.oracle.cells.values()].map((cell) => cell.prompt + cell.completion));
-  const broken = sumOf(witness.oracle.quarantined.values());
+  const broken = sumOf(witness.oracle.quarantined.values()) + witness.oracle.doubtfulTokenCount;
   if (totals.collectedTokenCount > source + broken)
     witness.report(`the ledger collected ${totals.collectedTokenCount} tokens of ${source + broken}`);
   const billed = world.stripe.tokenTotal();
@@ -43,6 +43,7 @@ export async function checkAtTheEnd(world: World, ledger: LedgerDatabase): Promi
   const { witness } = world;
   await checkAtAnyMoment(world, ledger);
   const refused = refusedByKey(witness);
+  settleDoubtful(world, refused);
   checkOpenMeter(world, refused);
   await checkStripe(world, ledger, refused);
   checkInvoices(world);
@@ -79,6 +80,29 @@ export async function describeState(world: World, ledger: LedgerDatabase): Promi
   }
   parts.push(`openmeter ${world.openMeter.tokenTotal()}`, `stripe ${world.stripe.tokenTotal()}`);
   return parts.join('; ');
+}
+
+/**
+ * Which of the outcomes that each minute in doubt may have is the one it has: what OpenMeter took or refused of it says so.
+ * All the rest must wait.
+ */
+function settleDoubtful(
+  { witness, openMeter }: World,
+  refused: ReadonlyMap<string, Record<Figure, bigint>>,
+): void {
+  const { cells, doubtful, quarantined } = witness.oracle;
+  const stored = readStoredFigures(openMeter);
+  for (const [key, outcomes] of doubtful) {
+    const have = (figure: Figure) => (stored.get(key)?.[figure] ?? 0n) + (refused.get(key)?.[figure] ?? 0n);
+    const outcome = outcomes.find(({ cell }) => FIGURES.every((figure) => cell[figure] === have(figure)));
+    if (outcome === undefined) {
+      const figures = FIGURES.map((figure) => `${figure} ${have(figure)}`).join(', ');
+      witness.report(`of a minute that contradicts itself, ${key}, became usage: ${figures}`);
+      continue;
+    }
+    cells.set(key, outcome.cell);
+    add(quarantined, 'counts_disagree', outcome.heldTokenCount);
+  }
 }
 
 function checkOpenMeter(world: World, refused: ReadonlyMap<string, Record<Figure, bigint>>): void {

@@ -1,7 +1,7 @@
 import { sql } from 'kysely';
 import type { LedgerDatabase } from '../../src/platform/database/database.ts';
 import { readStoredFigures } from './figures.ts';
-import { FIGURES } from './oracle.ts';
+import { FIGURES } from './oracle/oracle.ts';
 import type { World } from './world.ts';
 
 /** Canaries beyond their share of a small world's few events. */

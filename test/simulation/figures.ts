@@ -1,5 +1,5 @@
 import type { OpenMeterStandIn } from '../../sandbox/openmeter/stand-in.ts';
-import { FIGURES, type Figure } from './oracle.ts';
+import { FIGURES, type Figure } from './oracle/oracle.ts';
 import { keyOfEvent } from './witness.ts';
 
 const PROPERTY_OF: Record<Figure, string> = {

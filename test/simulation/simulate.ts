@@ -140,7 +140,7 @@ class Play {
 
   /** Everything works again; what is due must come through. */
   async calm(): Promise<void> {
-    const { scheduler, traffic, weather, azure, openMeter, stripe, clock } = this.#world;
+    const { scheduler, traffic, weather, azure, openMeter, stripe, clock, profile } = this.#world;
     scheduler.disasters = { crashChance: 0, freezeChance: 0 };
     weather.stormy = false;
     weather.down = null;
@@ -149,7 +149,9 @@ class Play {
     openMeter.setSinkOutage(null);
     stripe.setSummariesStanding(false);
     stripe.faults.clear();
-    this.#world.advanceTo(Math.max(clock.nowMs(), traffic.lastIngestionMs) + 2 * HOUR_MS);
+    const calmMs = Math.max(clock.nowMs(), traffic.lastIngestionMs) + 2 * HOUR_MS;
+    // What the source showed hours late is found by the next night.
+    this.#world.advanceTo(profile.rescans ? Math.ceil(calmMs / DAY_MS) * DAY_MS : calmMs);
     for (let round = 0; round < SETTLE_ROUNDS; round += 1) {
       this.#pass(30 * MINUTE_MS);
       await this.#calmRound();

@@ -2,8 +2,8 @@ import { createHash } from 'node:crypto';
 import type { Scenario } from '../../sandbox/scenario.ts';
 import { meterEventName } from '../../sandbox/stripe/seed.ts';
 import type { StripeStandIn } from '../../sandbox/stripe/stand-in.ts';
-import { bucketsOf, cellKey, Oracle } from './oracle.ts';
-import type { SimulatedTraffic } from './traffic.ts';
+import { bucketsOf, cellKey, Oracle } from './oracle/oracle.ts';
+import type { SimulatedTraffic } from './traffic/traffic.ts';
 
 /** What an event of the wire says, as far as the witness cares. */
 interface SeenEvent {
@@ -46,8 +46,7 @@ export class Witness {
     for (const cell of this.oracle.cells.values()) {
       if (!priced.has(cell.model)) continue;
       const { prompt_cached, completion } = bucketsOf(cell);
-      // Cached tokens may come later than the prompt they are part of: until then they are billed as prompt.
-      this.#addBillable(cell, 'prompt', cell.prompt);
+      this.#addBillable(cell, 'prompt', cell.toldPrompt);
       this.#addBillable(cell, 'prompt_cached', prompt_cached);
       this.#addBillable(cell, 'completion', completion);
     }

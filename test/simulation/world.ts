@@ -23,7 +23,8 @@ import { createSystems } from './own-faults.ts';
 import type { Profile } from './profile.ts';
 import { Scheduler, type SimulatedProcess } from './scheduler.ts';
 import { Trace } from './trace.ts';
-import { drawRows, SimulatedTraffic } from './traffic.ts';
+import { createProviders, drawMakers, MAKER_MODELS } from './traffic/makers.ts';
+import { drawRows, SimulatedTraffic } from './traffic/traffic.ts';
 import { createTransport, type SystemName } from './transport.ts';
 import { Witness } from './witness.ts';
 
@@ -72,13 +73,15 @@ export function createWorld(parts: WorldParts): World {
   const { seed, profile, connections } = parts;
   const clock = new VirtualClock(START_MS);
   const nowMs = () => clock.nowMs();
-  const scenario = createScenario({
+  const created = createScenario({
     seed,
     dayCount: profile.dayCount,
     customerCount: profile.customerCount,
     userCount: profile.userCount,
     startMs: START_MS,
   });
+  const scenario = { ...created, models: [...created.models, ...MAKER_MODELS] };
+  const providers = createProviders(drawMakers(seed, profile), START_MS, nowMs);
   scenario.customers.forEach((customer, index) => {
     customer.billingAnchorMs = START_MS + (profile.periodEndMinutes[index] ?? 0) * MINUTE_MS;
   });
@@ -182,7 +185,12 @@ export function createWorld(parts: WorldParts): World {
         billing,
         invoicing: billing.invoicing,
         clock: { now: () => new Date(clock.nowMs() + (weather.stormy ? skewMs : 0)) },
-        settings: { ...DEFAULT_SETTINGS, collectStart: new Date(START_MS), ...profile.settings },
+        settings: {
+          ...DEFAULT_SETTINGS,
+          collectStart: new Date(START_MS),
+          providers,
+          ...profile.settings,
+        },
         log: createLogger('silent'),
       };
       return { process, deps: parts.alter === undefined ? deps : parts.alter(deps, world) };

@@ -1,5 +1,6 @@
 import { sql } from 'kysely';
 import type { JobDependencies } from '../../../jobs/dependencies.ts';
+import { BUILT_IN_PROVIDERS } from '../../../pricing/usage/providers.ts';
 import { FIGURE_NAMES, FIGURES, type MeterSlug } from '../../../pricing/usage/shape.ts';
 import type { MeterHour } from '../../../src/openmeter/port.ts';
 import { addMs, MINUTE_MS } from '../../../src/platform/clock.ts';
@@ -95,6 +96,24 @@ export const MUTANTS: readonly Mutant[] = [
           deps.database,
         );
       return await runTask(deps, task);
+    },
+  },
+  {
+    name: 'bills minutes that contradict themselves as they are told',
+    runTask: async (deps, task) => {
+      if (task === 'sync-catalog')
+        await sql`update source_items set accepted_at = ${deps.clock.now()}, retry_requested_at = ${deps.clock.now()}
+                  where quarantine_reason = 'counts_disagree' and written_off_at is null`.execute(
+          deps.database,
+        );
+      return await runTask(deps, task);
+    },
+  },
+  {
+    name: 'counts every model as if one maker had made them all',
+    alterDeps: (deps) => {
+      const rule = BUILT_IN_PROVIDERS.ruleOf('gpt-4o');
+      return { ...deps, settings: { ...deps.settings, providers: { ruleOf: () => rule } } };
     },
   },
 ];

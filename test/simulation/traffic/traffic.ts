@@ -1,14 +1,16 @@
-import type { Scenario } from '../../sandbox/scenario.ts';
-import { createItemId } from '../../sandbox/traffic/item-id.ts';
+import type { Scenario } from '../../../sandbox/scenario.ts';
+import { createItemId } from '../../../sandbox/traffic/item-id.ts';
 import {
   METRIC_NAMES,
   PREVIEW_METRIC_NAME,
   type Traffic,
   type TrafficRow,
-} from '../../sandbox/traffic/row.ts';
-import { DAY_MS, HOUR_MS, MINUTE_MS } from '../../src/platform/clock.ts';
-import { Draws } from './draws.ts';
-import type { Profile } from './profile.ts';
+} from '../../../sandbox/traffic/row.ts';
+import { HOUR_MS, MINUTE_MS } from '../../../src/platform/clock.ts';
+import { Draws } from '../draws.ts';
+import type { Profile } from '../profile.ts';
+import { drawMakerRows } from './makers.ts';
+import { drawDelayMs, keepMinute, OLDEST_EVENT_MS } from './row-times.ts';
 
 /** One call of so many has rows of the categories that plain text leaves at 0, and one of a metric that nobody knows. */
 const EVERY_CATEGORY_SHARE = 3;
@@ -27,6 +29,13 @@ export interface FatedRow {
   /** When a query can first see it; the source indexes rows some time after their ingestion instant. */
   visibleMs: number;
   quarantineReason: string | null;
+  /** Its maker tells cached tokens beside the prompt, and its total counts them, or not. Absent: they are within. */
+  toldApart?: 'with-cache' | 'without-cache';
+  /**
+   * Not all of its minute, which has a key of its own, ever comes, or it contradicts itself. What comes of it does so in one
+   * answer of the source, or in any order.
+   */
+  doubt?: 'told whole' | 'told in parts';
 }
 
 /** Rows of a seed, and their visibility by the clock. The list itself is what the oracle counts. */
@@ -124,7 +133,9 @@ export function drawRows(seed: number, scenario: Scenario, profile: Profile): Fa
       [METRIC_NAMES.total, prompt + completion],
     ] as const) {
       if (sum === 0) continue;
-      const ingestedMs = eventMs + MINUTE_MS + (apart ? drawDelayMs(draws, profile) : together);
+      const ingestedMs = apart
+        ? keepMinute(eventMs, eventMs + MINUTE_MS + drawDelayMs(draws, profile))
+        : eventMs + MINUTE_MS + together;
       const sound: TrafficRow = {
         itemId: createItemId(seed, 0, rows.length + ofCall.length),
         eventMs,
@@ -142,7 +153,7 @@ export function drawRows(seed: number, scenario: Scenario, profile: Profile): Fa
       if (draws.chance(profile.duplicateRowChance)) {
         const again = { ...sound, ingestedMs: ingestedMs + draws.between(0, 30 * HOUR_MS) };
         // The same item keeps its event time only where the store does not replace it.
-        if (again.ingestedMs - eventMs < 2 * DAY_MS) ofCall.push(again);
+        if (again.ingestedMs - eventMs < OLDEST_EVENT_MS) ofCall.push(again);
       }
     }
     // All rows of a call or none: the rest of one would contradict itself, and wait or not by the order in which it comes.
@@ -151,19 +162,13 @@ export function drawRows(seed: number, scenario: Scenario, profile: Profile): Fa
       rows.push(makeVisible(draws, profile, fated.row, fated.reason));
     }
   }
-  rows.push(...empty);
+  rows.push(...empty, ...drawMakerRows(seed, scenario, profile));
   return rows.sort((left, right) => left.row.ingestedMs - right.row.ingestedMs);
 }
 
 function makeVisible(draws: Draws, profile: Profile, row: TrafficRow, reason: string | null): FatedRow {
   const visibleMs = row.ingestedMs + draws.between(0, profile.visibilityDelayMs);
   return { row, visibleMs, quarantineReason: reason };
-}
-
-/** Mostly within minutes; a late one takes from ten minutes to 50 hours. */
-function drawDelayMs(draws: Draws, profile: Profile): number {
-  if (!draws.chance(profile.lateRowChance)) return draws.between(30_000, 4 * MINUTE_MS);
-  return draws.between(10 * MINUTE_MS, draws.pick([2, 12, 30, 50]) * HOUR_MS);
 }
 
 function spoil(as: number, row: TrafficRow): { row: TrafficRow; reason: string } {
