@@ -1,9 +1,10 @@
 import { createRoute, z } from '@hono/zod-openapi';
 import type { LedgerDatabase } from '../platform/database/database.ts';
+import { readSnapshot } from '../platform/database/snapshot.ts';
 import type { Api, ApiDependencies } from '../platform/http/dependencies.ts';
 import { InstantSchema, jsonContent } from '../platform/http/schemas.ts';
 import { readSinkState } from '../usage/events/sink-state.ts';
-import { findMissingMigrations } from './status.ts';
+import { readMissingMigrations } from './status.ts';
 
 /** Ready means an answer within this time; an orchestrator's own probe gives up at about the same. */
 const READY_DEADLINE_MS = 3_000;
@@ -58,14 +59,14 @@ export function addHealthRoutes(api: Api, dependencies: ApiDependencies): void {
 
   api.openapi(readyRoute, async (context) => {
     try {
-      const missingMigrations = await withDeadline(findMissingMigrations(dependencies.database));
+      const { missingMigrations, alarms } = await withDeadline(readReadiness(dependencies.database));
       const ready = missingMigrations.length === 0;
       return context.json(
         {
           status: ready ? ('ready' as const) : ('not_ready' as const),
           ledger: 'reachable' as const,
           missingMigrations,
-          alarms: ready ? await withDeadline(readAlarms(dependencies.database)) : [],
+          alarms,
         },
         ready ? 200 : 503,
       );
@@ -79,6 +80,14 @@ export function addHealthRoutes(api: Api, dependencies: ApiDependencies): void {
         503,
       );
     }
+  });
+}
+
+/** Alarms are read of a migrated ledger alone: another may lack what they are read from. */
+async function readReadiness(database: LedgerDatabase) {
+  return await readSnapshot(database, async (snapshot) => {
+    const missingMigrations = await readMissingMigrations(snapshot);
+    return { missingMigrations, alarms: missingMigrations.length === 0 ? await readAlarms(snapshot) : [] };
   });
 }
 

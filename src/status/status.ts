@@ -161,12 +161,17 @@ function countsOf(rows: { status: string; count: bigint }[]): Record<string, big
 
 /** Migrations that the ledger lacks, by name; empty when it is ready. Any failure to connect is thrown. */
 export async function findMissingMigrations(database: LedgerDatabase): Promise<string[]> {
-  const applied = await readSnapshot(database, async (snapshot) => {
-    const known = await sql<{ present: boolean }>`
-      select to_regclass('ledger_migrations') is not null as present`.execute(snapshot);
-    if (known.rows[0]?.present !== true) return [];
-    return (await sql<{ name: string }>`select name from ledger_migrations`.execute(snapshot)).rows;
-  });
+  return await readSnapshot(database, readMissingMigrations);
+}
+
+/** The same, as part of a reading of more. */
+export async function readMissingMigrations(snapshot: LedgerSnapshot): Promise<string[]> {
+  const known = await sql<{ present: boolean }>`
+    select to_regclass('ledger_migrations') is not null as present`.execute(snapshot);
+  const applied =
+    known.rows[0]?.present === true
+      ? (await sql<{ name: string }>`select name from ledger_migrations`.execute(snapshot)).rows
+      : [];
   const slugs = new Set(applied.map((row) => migrationSlug(row.name)));
   return LEDGER_MIGRATION_NAMES.filter((name) => !slugs.has(migrationSlug(name)));
 }
