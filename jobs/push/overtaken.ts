@@ -78,6 +78,6 @@ async function countHour(deps: JobDependencies, hour: LaterHour, signal: AbortSi
   return summaries.reduce((sum, { value }) => sum + value, 0n);
 }
 
-export function pairText({ customerId, stripeMeterId }: MeterPair): string {
+function pairText({ customerId, stripeMeterId }: MeterPair): string {
   return `${customerId} ${stripeMeterId}`;
 }
