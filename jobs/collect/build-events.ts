@@ -37,7 +37,8 @@ export const describeFactsWithoutDay: FactText = (items) =>
 
 /**
  * Groups healthy items of one minute and one key into a usage event each, and notes the event's id on its items.
- * Names are told in many spellings and counted by their keys: here a model becomes one. Here, too, the rule of its maker is
+ * Names are told in many spellings and counted by their keys: here a model becomes one (but for what completes usage that was
+ * counted under a spelling before there were keys, and is counted with it). Here, too, the rule of its maker is
  * applied: a part that was told beside its whole is added to it, so that everything below reads one rule. A minute whose total
  * is missing counts no request; it does once that comes. The id is a hash of the items' own keys: the same facts always give the same
  * event, and since an item enters the ledger once, no two events share a fact.
@@ -51,7 +52,7 @@ export function buildUsageEvents(
     const { row } = item;
     if (item.quarantineReason !== null || row.eventTime === null) continue;
     const minute = floorToMinute(row.eventTime);
-    const counted = countedKey(row);
+    const counted = item.countedAs ?? countedKey(row);
     const key = usageKeyText(minute, counted);
     let draft = drafts.get(key);
     if (draft === undefined) {

@@ -9,11 +9,16 @@ import {
 } from '../../pricing/usage/minutes.ts';
 import { countedKey } from '../../pricing/usage/names.ts';
 import type { CountingRule } from '../../pricing/usage/providers.ts';
-import { usageKeyText } from '../../pricing/usage/shape.ts';
+import { type UsageKey, usageKeyText } from '../../pricing/usage/shape.ts';
 import { floorToMinute } from '../../src/platform/clock.ts';
 import { readHeldItems } from '../../src/usage/collection/held-items.ts';
 import { keyOfItem, type SourceItem } from '../../src/usage/collection/source-items.ts';
-import { type EventMinute, readMinuteSums } from '../../src/usage/events/minute-sums.ts';
+import {
+  type EventMinute,
+  readMinuteSums,
+  type SentFigures,
+  sumSpellings,
+} from '../../src/usage/events/minute-sums.ts';
 import type { JobDependencies } from '../dependencies.ts';
 
 export interface JudgedMinutes {
@@ -58,22 +63,47 @@ export async function judgeMinutes(
   const sent = await readMinuteSums(database, doubtful);
   const judged: JudgedMinutes = { free: [], held: new Map(), stillHeld: [] };
   for (const [key, minute] of minutes) {
-    const figures = sent.get(key);
-    const verdict = judgeMinute(
-      {
-        sent: figures === undefined ? null : sumSent(figures, minute.rule),
-        candidates: sums.get(key) ?? sumOf(minute),
-        isAccepted: accepted.size > 0 && minute.candidates.some((item) => accepted.has(item)),
-      },
-      minute.rule,
-    );
-    if (verdict.kind === 'free') judged.free.push(...minute.candidates, ...minute.waiting);
-    else {
+    const { verdict, countedAs } = judgeSpellings(minute, sent.get(key) ?? [], {
+      candidates: sums.get(key) ?? sumOf(minute),
+      isAccepted: isAccepted(minute, accepted),
+    });
+    if (verdict.kind === 'free') {
+      const free = [...minute.candidates, ...minute.waiting];
+      if (countedAs !== null) for (const item of free) item.countedAs = countedAs;
+      judged.free.push(...free);
+    } else {
       for (const item of minute.candidates) judged.held.set(item, hold(item, verdict));
       judged.stillHeld.push(...minute.waiting.map((item) => hold(item, verdict)));
     }
   }
   return judged;
+}
+
+/** Of what waits, a person may have said so before the candidates came. */
+function isAccepted({ candidates, waiting }: Minute, accepted: ReadonlySet<SourceItem>): boolean {
+  if (waiting.some((item) => item.isAccepted === true)) return true;
+  return accepted.size > 0 && candidates.some((item) => accepted.has(item));
+}
+
+/**
+ * The verdict on all that is usage of the minute, and the spelling that its events are counted under (null: the key itself).
+ * Hours add up what has one spelling: what agrees only together with what was counted under one joins it there.
+ */
+function judgeSpellings(
+  { key, rule }: Minute,
+  sent: readonly SentFigures[],
+  told: { candidates: MinuteFigures; isAccepted: boolean },
+): { verdict: MinuteVerdict; countedAs: UsageKey | null } {
+  const judge = (figures: SentFigures['figures'] | null) =>
+    judgeMinute({ ...told, sent: figures === null ? null : sumSent(figures, rule) }, rule);
+  const verdict = judge(sumSpellings(sent));
+  const text = (one: UsageKey) => usageKeyText(new Date(0), one);
+  const formerly = sent.filter((one) => text(one.key) !== text(key));
+  if (verdict.kind === 'held' || formerly.length === 0) return { verdict, countedAs: null };
+  const alone = judge(sumSpellings(sent.filter((one) => !formerly.includes(one))));
+  if (alone.kind === 'free') return { verdict, countedAs: null };
+  const joined = formerly.find(({ figures }) => judge(figures).kind === 'free');
+  return joined === undefined ? { verdict: alone, countedAs: null } : { verdict, countedAs: joined.key };
 }
 
 function groupByMinute(

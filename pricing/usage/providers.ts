@@ -122,6 +122,11 @@ export function readProviders(given: {
       });
     } else if (pattern === null) {
       faults.push({ variable: 'MODEL_PROVIDERS', message: `has more than one * in "${text}"` });
+    } else if (text !== '*' && (pattern.text === '*' || pattern.text === '')) {
+      faults.push({
+        variable: 'MODEL_PROVIDERS',
+        message: `says "${text}", of which nothing is left: a prefix such as azure/ is no part of a model's name; write * if every model is meant`,
+      });
     } else configured.push({ ...pattern, rule });
   }
   if (faults.length > 0) throw new ProviderFaults(faults);

@@ -28,7 +28,7 @@ import { addCloseWindowRoutes } from './windows.ts';
 
 const PeriodSchema = z
   .string()
-  .regex(/^\d{4}-(0[1-9]|1[0-2])$/, { error: 'must be a month such as 2026-10' })
+  .regex(/^20\d{2}-(0[1-9]|1[0-2])$/, { error: 'must be a month such as 2026-10' })
   .openapi({
     description: 'Periods that end in this month, UTC, its first instant excluded.',
     example: '2026-10',

@@ -13,7 +13,7 @@ import type { LedgerDatabase } from '../platform/database/database.ts';
 import { ValidationError } from '../platform/errors.ts';
 import { readHeldItems } from '../usage/collection/held-items.ts';
 import { selectKey } from '../usage/columns.ts';
-import { readMinuteSums } from '../usage/events/minute-sums.ts';
+import { readMinuteSums, sumSpellings } from '../usage/events/minute-sums.ts';
 import { audit, getWaitingEntry, resolvedMeanwhile } from './desk.ts';
 import type { QuarantineEntry } from './entries.ts';
 
@@ -61,11 +61,9 @@ export async function acceptEntry(
         return figure === undefined ? [] : [{ figure, tokenCount, countsApart }];
       }),
     );
-    const sent = (await readMinuteSums(transaction, [[text, minute]])).get(text);
+    const sent = sumSpellings((await readMinuteSums(transaction, [[text, minute]])).get(text) ?? []);
     const whole =
-      sent === undefined
-        ? figures
-        : addMinutes(figures, { figures: sent, apartTokenCount: 0n, told: new Set() });
+      sent === null ? figures : addMinutes(figures, { figures: sent, apartTokenCount: 0n, told: new Set() });
     const fault = findPartFault(whole.figures);
     if (fault !== null) {
       throw new ValidationError(

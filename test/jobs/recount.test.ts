@@ -2,6 +2,7 @@ import { randomUUID } from 'node:crypto';
 import { sql } from 'kysely';
 import { afterEach, describe, expect, it } from 'vitest';
 import { renderUsageEvent } from '../../jobs/collect/build-events.ts';
+import { recountUsage } from '../../jobs/recount/recount-usage.ts';
 import { readProviders } from '../../pricing/usage/providers.ts';
 import { FIGURES, type FigureName } from '../../pricing/usage/shape.ts';
 import { createApiKey } from '../../src/identity/api-keys.ts';
@@ -93,8 +94,8 @@ async function openApi() {
       const answer = await app.request(`/v1/recounts?month=${MONTH}`, { headers });
       return ((await answer.json()) as { recounts: Record<string, unknown>[] }).recounts;
     },
-    decide: async (act: 'approve' | 'reject', cause: string) => {
-      const body = JSON.stringify({ customerId: 'northwind', month: MONTH, cause });
+    decide: async (act: 'approve' | 'reject', cause: string, month = MONTH) => {
+      const body = JSON.stringify({ customerId: 'northwind', month, cause });
       return (await app.request(`/v1/recounts/${act}`, { method: 'POST', headers, body })).status;
     },
   };
@@ -169,6 +170,53 @@ describe('usage that the former rules counted', () => {
     await pipeline.run('sync-catalog');
     await ticks(4);
     expect(await settled()).toEqual({ completion: 20n, prompt: 100n, prompt_audio: 500n });
+  });
+
+  it('may be approved again when more of it has come to the customer', async () => {
+    pipeline = await openPipeline();
+    await collectFormerly({ prompt: 1_000, cachedPrompt: 300, completion: 20 }, 1);
+    await collectFormerly({ prompt: 1_000, cachedPrompt: 300, completion: 20 }, 190);
+    await pipeline.run('sync-catalog');
+    const { database } = pipeline.deps;
+    await sql`update usage_events set subject = 'user-late' where event_time > ${new Date(START_MS + 100 * MINUTE_MS)}`.execute(
+      database,
+    );
+    await sql`insert into subjects (subject, tenant_key, first_seen_at, updated_at) values ('user-late', '', now(), now())`.execute(
+      database,
+    );
+    const api = await openApi();
+    expect(await api.decide('approve', 'told_apart')).toBe(202);
+    expect(await api.decide('approve', 'told_apart')).toBe(202);
+    expect(await recountUsage(pipeline.deps)).toBe(1);
+    expect(await api.list()).toMatchObject([{ customerId: null, state: 'open' }]);
+    await sql`update subjects set customer_id = 'northwind', assigned_by = 'person' where subject = 'user-late'`.execute(
+      database,
+    );
+    expect(await api.list()).toMatchObject([{ customerId: 'northwind', state: 'open' }]);
+    expect(await recountUsage(pipeline.deps)).toBe(0);
+    expect(await api.decide('approve', 'told_apart')).toBe(202);
+    expect(await recountUsage(pipeline.deps)).toBe(1);
+    expect(await recountUsage(pipeline.deps)).toBe(0);
+    expect(await api.list()).toEqual([]);
+  });
+
+  it('and was given up is not counted again', async () => {
+    pipeline = await openPipeline();
+    await collectFormerly({ prompt: 1_000, cachedPrompt: 300, completion: 20 }, 1);
+    const { database } = pipeline.deps;
+    await sql`update usage_events set status = 'quarantined', quarantine_reason = 'refused_by_openmeter', written_off_at = now()`.execute(
+      database,
+    );
+    const api = await openApi();
+    expect(await api.list()).toEqual([]);
+    expect(await api.decide('approve', 'told_apart')).toBe(404);
+  });
+
+  it('is refused of a month that is none', async () => {
+    pipeline = await openPipeline();
+    const api = await openApi();
+    for (const month of ['0000-01', '2026-13', '2026-10-01'])
+      expect(await api.decide('approve', 'told_apart', month)).toBe(400);
   });
 
   it('that contradicts itself is listed, and nothing can be approved', async () => {

@@ -68,7 +68,7 @@ describe('the provider of a model', () => {
   it('is refused with the words that are wrong, all at once', () => {
     expect(
       faultsOf({
-        modelProviders: 'gpt-4o,=openai,a=meta,b*c*d=openai,e=openai,E =anthropic',
+        modelProviders: 'gpt-4o,=openai,a=meta,b*c*d=openai,e=openai,E =anthropic,azure/*=openai',
         countingRules: 'mistral=inside,cohere',
       }),
     ).toEqual([
@@ -79,6 +79,7 @@ describe('the provider of a model', () => {
       'MODEL_PROVIDERS says "E" is openai and anthropic',
       'MODEL_PROVIDERS names the provider "meta", which has no rule; known are anthropic, openai, and COUNTING_RULES adds others',
       'MODEL_PROVIDERS has more than one * in "b*c*d"',
+      'MODEL_PROVIDERS says "azure/*", of which nothing is left: a prefix such as azure/ is no part of a model\'s name; write * if every model is meant',
     ]);
   });
 });

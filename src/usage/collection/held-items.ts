@@ -64,10 +64,12 @@ type HeldRow = UsageKey & {
   counts_apart: boolean;
   request_facts: RequestFacts | null;
   quarantine_number: bigint;
+  is_accepted: boolean;
 };
 
 const HELD_COLUMNS = sql`s.event_day, s.source_item_id, s.metric_name, s.event_time, s.ingested_at, s.tenant_key,
-  ${selectKey('s')}, s.token_kind, s.token_count, s.request_count, s.counts_apart, s.request_facts, s.quarantine_number`;
+  ${selectKey('s')}, s.token_kind, s.token_count, s.request_count, s.counts_apart, s.request_facts, s.quarantine_number,
+  s.accepted_at is not null as is_accepted`;
 
 /** What waits because of its minute is sound, so that its columns say all that it said. */
 function readHeldRow(row: HeldRow): SourceItem {
@@ -92,6 +94,7 @@ function readHeldRow(row: HeldRow): SourceItem {
     quarantineReason: null,
     quarantineDetail: null,
     quarantineNumber: row.quarantine_number,
+    isAccepted: row.is_accepted,
   };
 }
 

@@ -1,6 +1,6 @@
 import { sql } from 'kysely';
 import { HELD_REASONS } from '../../../pricing/usage/minutes.ts';
-import type { TokenKind } from '../../../pricing/usage/shape.ts';
+import type { TokenKind, UsageKey } from '../../../pricing/usage/shape.ts';
 import type { SourceRow } from '../../azure/source.ts';
 import type { LedgerDatabase, LedgerTransaction } from '../../platform/database/database.ts';
 import {
@@ -31,6 +31,10 @@ export interface SourceItem {
   quarantineDetail: string | null;
   /** Of an item that waits in the ledger. */
   quarantineNumber?: bigint;
+  /** Of one that waits because of its minute: a person takes that as it was told. */
+  isAccepted?: boolean;
+  /** The key that its event is counted by, where that is another spelling of its own: what it is part of was counted so. */
+  countedAs?: UsageKey;
   /** The row as the source gave it, of a quarantined item: kept whole beside what the columns can hold. */
   original?: SourceRow;
 }

@@ -18,14 +18,21 @@ export interface EventMinute {
   key: UsageKey;
 }
 
+/** What is usage already of one minute, under one spelling of its key: an hour adds up those of one spelling. */
+export interface SentFigures {
+  key: UsageKey;
+  figures: Record<FigureName, bigint>;
+}
+
 /**
- * What is usage already of these minutes and keys, by the `usageKeyText` of their counted key; nothing of those that have no event. What was sent to
- * repair is no usage. Reads the hours of the minutes once, whatever their number.
+ * What is usage already of these minutes and keys, by the `usageKeyText` of their counted key; nothing of those that have no
+ * event. What OpenMeter refused waits or was given up, and is none: what is part of it waits with it. Several of one minute when events of before have its model under another spelling. What was sent to repair is no
+ * usage. Reads the hours of the minutes once, whatever their number.
  */
 export async function readMinuteSums(
   database: LedgerDatabase | LedgerTransaction,
   minutes: readonly (readonly [string, EventMinute])[],
-): Promise<Map<string, Record<FigureName, bigint>>> {
+): Promise<Map<string, SentFigures[]>> {
   if (minutes.length === 0) return new Map();
   const times = minutes.map(([, { eventTime }]) => eventTime);
   const texts = (instants: Date[]) => [...new Set(instants.map((instant) => instant.toISOString()))];
@@ -33,20 +40,23 @@ export async function readMinuteSums(
   const rows = await sql<UsageKey & { eventTime: Date } & Record<FigureName, bigint>>`
     select event_time as "eventTime", ${selectKey()}, ${sumFigures()}
     from usage_events
-    where window_start = any(${texts(times.map(floorToHour))}::timestamptz[]) and kind = 'usage'
+    where window_start = any(${texts(times.map(floorToHour))}::timestamptz[]) and kind = 'usage' and status <> 'quarantined'
       and event_time = any(${texts(times)}::timestamptz[]) and subject = any(${subjects}::text[])
     group by event_time, ${keyColumns()}`.execute(database);
-  const sums = new Map<string, Record<FigureName, bigint>>();
+  const sums = new Map<string, SentFigures[]>();
   const wanted = new Set(minutes.map(([text]) => text));
   for (const row of rows.rows) {
-    // Events of before may have a model under another spelling.
-    const text = usageKeyText(row.eventTime, countedKey(keyOf(row)));
+    const key = keyOf(row);
+    const text = usageKeyText(row.eventTime, countedKey(key));
     if (!wanted.has(text)) continue;
-    const known = sums.get(text);
-    sums.set(
-      text,
-      byFigure((figure) => row[figure] + (known?.[figure] ?? 0n)),
-    );
+    const sent = { key, figures: byFigure((figure) => row[figure]) };
+    sums.set(text, [...(sums.get(text) ?? []), sent]);
   }
   return sums;
+}
+
+/** All of a minute, in whatever spelling; null: nothing of it is usage. */
+export function sumSpellings(sent: readonly SentFigures[]): Record<FigureName, bigint> | null {
+  if (sent.length === 0) return null;
+  return byFigure((figure) => sent.reduce((sum, { figures }) => sum + figures[figure], 0n));
 }

@@ -3,7 +3,8 @@ import { FIGURES, type TokenKind, type TokenType } from '../../../pricing/usage/
 import type { RecountCause } from './causes.ts';
 import type { RecountMaterial } from './gather.ts';
 
-type RecountState = 'open' | 'approved' | 'done' | 'rejected';
+/** Approved: the jobs have not done it yet. What is left or has come when they had is open again. */
+type RecountState = 'open' | 'approved' | 'rejected';
 
 /** One customer's usage of one model in one month. */
 export interface Recount {
@@ -47,7 +48,7 @@ export function decideRecounts(material: RecountMaterial): Recount[] {
   const stateOf = new Map(
     material.decided.map(({ customerId, cause, state, doneAt }) => [
       `${cause} ${customerId}`,
-      state === 'approved' && doneAt !== null ? ('done' as const) : state,
+      state === 'approved' && doneAt !== null ? ('open' as const) : state,
     ]),
   );
   return recounts.map((recount) => ({

@@ -17,7 +17,7 @@ export interface RecountDecision {
 }
 
 /**
- * Keeps what a person decided, once, with an audit row. Approved, the jobs make the usage events that were missing: the
+ * Keeps what a person decided, once, with an audit row; approved again, what has come since is done, too. Approved, the jobs make the usage events that were missing: the
  * next invoice gets the items, or credits are proposed.
  * @throws TallystickError NOT_FOUND when nothing was counted otherwise; CONFLICT when it was decided before, and otherwise,
  *   or when there is nothing to approve
@@ -47,7 +47,9 @@ export async function decideRecount(
     const kept = await sql<{ state: string }>`
       insert into recounts as known (customer_id, month, cause, state, decided_by, reason, decided_at)
       values (${customerId}, ${`${month}-01`}::date, ${cause}, ${state}, ${by.actor}, ${reason}, ${by.now})
-      on conflict (customer_id, month, cause) do update set state = known.state
+      on conflict (customer_id, month, cause) do update set state = known.state,
+        -- More may have come since: a subject that was assigned, a maker that was named.
+        done_at = case when excluded.state = known.state then null else known.done_at end
       returning state`.execute(transaction);
     if (kept.rows[0]?.state !== state) {
       throw new TallystickError(`This recount was ${kept.rows[0]?.state} before.`, {

@@ -61,7 +61,8 @@ export async function gatherRecounts(
       select s.customer_id as "customerId", i.model, i.token_kind as "tokenKind", sum(i.token_count)::bigint as "tokenCount"
       from source_items i left join subjects s on s.subject = i.subject
       where i.quarantine_reason = ${COUNTED_FORMERLY} and i.written_off_at is null and ${ofCustomer}
-        and i.event_day >= ${monthStart(month)} and i.event_day < ${monthEnd(month)}
+        -- Others were approved, and are about to be taken up.
+        and i.retry_requested_at is null and i.event_day >= ${monthStart(month)} and i.event_day < ${monthEnd(month)}
       group by 1, 2, 3 order by 1, 2, 3`.execute(snapshot);
     const contradicting = await sql<RecountMaterial['contradicting'][number]>`
       with minutes as (
@@ -88,7 +89,8 @@ export async function gatherRecounts(
   });
 }
 
-export const IS_FORMER = sql`kind = 'usage' and counting_version = ${sql.lit(FORMER_COUNTING_VERSION)}`;
+/** What was given up is not counted again. */
+export const IS_FORMER = sql`kind = 'usage' and counting_version = ${sql.lit(FORMER_COUNTING_VERSION)} and written_off_at is null`;
 
 const monthStart = (month: string) => sql`${`${month}-01`}::date`;
 const monthEnd = (month: string) => sql`(${`${month}-01`}::date + interval '1 month')::date`;

@@ -23,7 +23,7 @@ import { gatherRecounts } from './gather.ts';
 
 const MonthSchema = z
   .string()
-  .regex(/^\d{4}-(0[1-9]|1[0-2])$/, { error: 'must be a month such as 2026-10' })
+  .regex(/^20\d{2}-(0[1-9]|1[0-2])$/, { error: 'must be a month such as 2026-10' })
   .openapi({ example: '2026-10' });
 
 const RecountSchema = z
@@ -44,7 +44,7 @@ const RecountSchema = z
       .array(z.enum(['late_item', 'credit']))
       .nullable()
       .openapi({ description: 'What approving brings; null: there is nothing to approve.' }),
-    state: z.enum(['open', 'approved', 'done', 'rejected']),
+    state: z.enum(['open', 'approved', 'rejected']),
   })
   .openapi('Recount');
 
