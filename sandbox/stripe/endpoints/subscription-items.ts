@@ -2,9 +2,10 @@ import type Stripe from 'stripe';
 import { type FormShape, mergeMetadata, readMap, readText, requireText } from '../http/form.ts';
 import { PAGING_SHAPE, toPage } from '../http/paging.ts';
 import type { BillingCycle } from '../invoices/billing-cycle.ts';
+import { invoicePending } from '../invoices/renewals.ts';
 import { addItem, emitSubscription, removeItem, replacePrice } from '../subscriptions.ts';
 import { type Endpoint, found, idOf, retrieve } from './endpoint.ts';
-import { living, readBillsUsage } from './subscriptions.ts';
+import { living, readProration } from './subscriptions.ts';
 
 /** Items of subscriptions, each one price. */
 export function subscriptionItemEndpoints({ account }: BillingCycle): Endpoint[] {
@@ -56,8 +57,10 @@ export function subscriptionItemEndpoints({ account }: BillingCycle): Endpoint[]
         const item = found(state.items, 'subscription_item', idOf(call));
         const subscription = living(found(state.subscriptions, 'subscription', item.subscription));
         const price = readText(form, 'price');
-        const billsUsage = readBillsUsage(form);
-        if (price !== undefined) replacePrice(account, subscription, item, price, nowMs, billsUsage);
+        const proration = readProration(form);
+        if (price !== undefined)
+          replacePrice(account, subscription, item, price, nowMs, proration !== 'none');
+        if (proration === 'always_invoice') invoicePending(account, subscription, nowMs);
         item.metadata = mergeMetadata(item.metadata, form);
         emitSubscription(account, subscription, nowMs);
         return item;
@@ -71,7 +74,9 @@ export function subscriptionItemEndpoints({ account }: BillingCycle): Endpoint[]
       run: (call) => {
         const item = found(state.items, 'subscription_item', idOf(call));
         const subscription = living(found(state.subscriptions, 'subscription', item.subscription));
-        removeItem(account, subscription, item, call.nowMs, readBillsUsage(call.form));
+        const proration = readProration(call.form);
+        removeItem(account, subscription, item, call.nowMs, proration !== 'none');
+        if (proration === 'always_invoice') invoicePending(account, subscription, call.nowMs);
         emitSubscription(account, subscription, call.nowMs);
         return { id: item.id, object: 'subscription_item', deleted: true };
       },

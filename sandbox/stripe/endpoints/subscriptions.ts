@@ -17,7 +17,7 @@ import { PAGING_SHAPE, toPage } from '../http/paging.ts';
 import { refuseMissing, refuseParameter } from '../http/refusal.ts';
 import { toSeconds } from '../http/wire.ts';
 import type { BillingCycle } from '../invoices/billing-cycle.ts';
-import { cancelNow } from '../invoices/renewals.ts';
+import { cancelNow, invoicePending } from '../invoices/renewals.ts';
 import { newSubscription, newSubscriptionItem } from '../objects.ts';
 import { amountsIn } from '../prices.ts';
 import type { Subscription } from '../state.ts';
@@ -137,13 +137,17 @@ export function living(subscription: Subscription): Subscription {
   throw refuseParameter('subscription', 'A canceled subscription can only update its cancellation_details.');
 }
 
-/** `none` forgoes what was used under a price that goes; @throws StripeRefusal */
-export function readBillsUsage(form: Form): boolean {
-  const behavior = readText(form, 'proration_behavior') ?? 'create_prorations';
-  if (behavior !== 'create_prorations' && behavior !== 'none') {
-    throw refuseParameter('proration_behavior', 'The stand-in knows create_prorations and none.');
-  }
-  return behavior === 'create_prorations';
+const PRORATION_BEHAVIORS = ['create_prorations', 'always_invoice', 'none'] as const;
+
+/**
+ * What becomes of the usage under a price that goes: it waits for the next invoice, is invoiced at once, or is forgone.
+ * @throws StripeRefusal
+ */
+export function readProration(form: Form): (typeof PRORATION_BEHAVIORS)[number] {
+  const asked = readText(form, 'proration_behavior') ?? 'create_prorations';
+  const behavior = PRORATION_BEHAVIORS.find((known) => known === asked);
+  if (behavior !== undefined) return behavior;
+  throw refuseParameter('proration_behavior', `must be one of ${PRORATION_BEHAVIORS.join(', ')}`);
 }
 
 function createSubscription(cycle: BillingCycle, { form, nowMs }: Call): Subscription {
@@ -209,7 +213,8 @@ function updateSubscription(cycle: BillingCycle, subscription: Subscription, { f
   const pause = readPause(form);
   const cancelAtPeriodEnd = readBoolean(form, 'cancel_at_period_end');
   const paymentMethod = readChange(form, 'default_payment_method');
-  const billsUsage = readBillsUsage(form);
+  const proration = readProration(form);
+  const billsUsage = proration !== 'none';
   // All of them are checked before the first is made: a refused call must leave nothing behind.
   const changes = readObjects(form, 'items').map((change) => {
     const id = readText(change, 'id');
@@ -235,6 +240,7 @@ function updateSubscription(cycle: BillingCycle, subscription: Subscription, { f
     if (item === undefined) addItem(account, subscription, priceId, nowMs);
     else replacePrice(account, subscription, item, priceId, nowMs, billsUsage);
   }
+  if (proration === 'always_invoice') invoicePending(account, subscription, nowMs);
   if (cancelAtPeriodEnd !== undefined) {
     wire.cancel_at_period_end = cancelAtPeriodEnd;
     wire.cancel_at = cancelAtPeriodEnd ? toSeconds(subscription.periodEndMs) : null;

@@ -43,6 +43,22 @@ export function cancelNow(
   account.emit('customer.subscription.deleted', renderSubscription(subscription), atMs);
 }
 
+/** What waits for the next invoice, on one of its own that is final at once; none where nothing waits. */
+export function invoicePending(account: BillingAccount, subscription: Subscription, atMs: number): void {
+  const { state } = account;
+  const invoice = newDraft(account, subscription, {
+    billingReason: 'subscription_update',
+    periodEndMs: toSeconds(atMs) * 1_000,
+    metered: [],
+  });
+  joinPendingItems(state, invoice);
+  if (invoice.itemIds.length === 0) return;
+  state.invoices.set(invoice.wire.id, invoice);
+  subscription.wire.latest_invoice = invoice.wire.id;
+  emitInvoice(account, 'invoice.created', invoice, atMs);
+  finalizeInvoice(account, invoice, atMs, true);
+}
+
 /** `pause_collection` may say until when. */
 function isPaused({ wire }: Subscription, atMs: number): boolean {
   const pause = wire.pause_collection;
@@ -64,19 +80,37 @@ function beginPeriod(subscription: Subscription, atMs: number): void {
 }
 
 function draftInvoice(
-  { state, gracePeriodHours }: BillingAccount,
+  account: BillingAccount,
   subscription: Subscription,
   billingReason: 'subscription_cycle' | 'subscription_update',
 ): Invoice {
-  const { customerId, periodStartMs, periodEndMs, wire } = subscription;
+  const { state } = account;
+  const { periodEndMs, wire } = subscription;
+  const metered = meteredNow(subscription);
+  const invoice = newDraft(account, subscription, { billingReason, periodEndMs, metered });
+  joinPendingItems(state, invoice);
+  state.invoices.set(invoice.wire.id, invoice);
+  wire.latest_invoice = invoice.wire.id;
+  return invoice;
+}
+
+function newDraft(
+  { state, gracePeriodHours }: BillingAccount,
+  subscription: Subscription,
+  given: Pick<Invoice, 'metered' | 'periodEndMs'> & {
+    billingReason: 'subscription_cycle' | 'subscription_update';
+  },
+): Invoice {
+  const { customerId, periodStartMs, wire } = subscription;
+  const { billingReason, periodEndMs, metered } = given;
   const id = state.nextId('in');
   const paused = isPaused(subscription, periodEndMs);
-  const invoice: Invoice = {
+  return {
     subscriptionId: wire.id,
     customerId,
     periodStartMs,
     periodEndMs,
-    metered: meteredNow(subscription),
+    metered,
     itemIds: [],
     lineEdits: new Map(),
     frozenLines: null,
@@ -91,10 +125,6 @@ function draftInvoice(
       finalizesAtMs: paused ? null : periodEndMs + gracePeriodHours * HOUR_MS,
     }),
   };
-  joinPendingItems(state, invoice);
-  state.invoices.set(id, invoice);
-  wire.latest_invoice = id;
-  return invoice;
 }
 
 /** What comes while collection is paused is void or written off at once, or stays a draft. */
