@@ -9,11 +9,21 @@ import {
 } from '../../pricing/closing/certificate.ts';
 import type { LateItem } from '../../src/billing/late-items.ts';
 import type { PlanMinimum } from '../../src/billing/minimums.ts';
+import type { ChargedElsewhere, UninvoicedFigures } from '../../src/closing/beside-lines.ts';
 import { showPrice } from '../../src/closing/certificates.ts';
 import type { OpenClose } from '../../src/closing/closes.ts';
-import type { CloseEvidence, ClosingItem } from '../../src/closing/evidence.ts';
+import {
+  type CloseEvidence,
+  type ClosingItem,
+  type ClosingItems,
+  priceKey,
+} from '../../src/closing/evidence.ts';
 import type { PushedFigures } from '../../src/closing/figures.ts';
-import type { ClosingInvoice, ClosingInvoiceLine } from '../../src/stripe/closing/port.ts';
+import {
+  type ClosingInvoice,
+  type ClosingInvoiceLine,
+  KEY_METADATA_KEY,
+} from '../../src/stripe/closing/port.ts';
 import { type HeldMetric, showHeldMetric } from '../../src/usage/collection/held-metrics.ts';
 
 /** Under which metadata of an item, and so of its line, the plan is found whose minimum it tops up. */
@@ -27,27 +37,48 @@ export function sumKey(stripeMeterId: string, periodStart: number | string): str
   return `${stripeMeterId} ${new Date(periodStart).getTime()}`;
 }
 
-/** The lines of one metered item in one service period. */
+/** The lines of one metered item at one price in one service period. */
 export interface LineGroup {
+  /** As it was at the price of the lines, where the ledger knows that. */
   item: ClosingItem;
+  /** Invoice items that Stripe made when the item left this price: they stand still. */
+  isLeft: boolean;
   periodStart: Date;
   periodEnd: Date;
   lines: ClosingInvoiceLine[];
 }
 
-/** The invoice's metered lines by item and period; tiers, and flat amounts, give several. */
-export function groupLines(invoice: ClosingInvoice, items: ReadonlyMap<string, ClosingItem>): LineGroup[] {
+/**
+ * The invoice's metered lines by item and period; tiers, and flat amounts, give several. Usage at a price that its item has
+ * left is on invoice items, which name the price alone.
+ */
+export function groupLines(invoice: ClosingInvoice, { byItem, byPrice }: ClosingItems): LineGroup[] {
   const groups = new Map<string, LineGroup>();
   for (const line of invoice.lines) {
-    const item = line.subscriptionItemId === null ? undefined : items.get(line.subscriptionItemId);
-    if (item === undefined || line.invoiceItemId !== null) continue;
-    const key = `${item.subscriptionItemId} ${line.periodStart.getTime()}`;
+    const { periodStart, periodEnd, invoiceItemId, subscriptionItemId, priceId } = line;
+    const isLeft = invoiceItemId !== null;
+    if (isLeft && isOwnItem(line)) continue;
+    const priced = byPrice.get(priceKey(invoice.subscriptionId, priceId));
+    const now = subscriptionItemId === null ? undefined : byItem.get(subscriptionItemId);
+    const item = isLeft ? priced : now === undefined ? undefined : asOf(now, priced);
+    if (item === undefined) continue;
+    const key = `${isLeft} ${item.subscriptionItemId} ${item.priceId} ${periodStart.getTime()}`;
     const group = groups.get(key);
-    if (group === undefined) {
-      groups.set(key, { item, periodStart: line.periodStart, periodEnd: line.periodEnd, lines: [line] });
-    } else group.lines.push(line);
+    if (group === undefined) groups.set(key, { item, isLeft, periodStart, periodEnd, lines: [line] });
+    else group.lines.push(line);
   }
   return [...groups.values()];
+}
+
+/** Late usage, and top-ups to a minimum. */
+export function isOwnItem({ metadata }: ClosingInvoiceLine): boolean {
+  return KEY_METADATA_KEY in metadata;
+}
+
+/** The line says at which price it was charged; an item may have got another one since. */
+function asOf(now: ClosingItem, priced: ClosingItem | undefined): ClosingItem {
+  if (priced === undefined || priced.priceId === now.priceId) return now;
+  return { ...priced, subscriptionItemId: now.subscriptionItemId };
 }
 
 /** A flat amount of a tier: a line without tokens and without a price for one. */
@@ -68,6 +99,8 @@ export interface ComparisonParts {
   heldMetrics: readonly HeldMetric[];
   lateItems: readonly LateItem[];
   minimums: readonly PlanMinimum[];
+  uninvoiced: readonly UninvoicedFigures[];
+  chargedElsewhere: readonly ChargedElsewhere[];
   evidence: CloseEvidence;
   /** Stripe's own sums of meters whose line differs. */
   stripeSums: MeterSums;
@@ -92,6 +125,7 @@ export function buildComparison(parts: ComparisonParts): CloseComparison {
     tokenTypes: parts.tokenTypes,
     ...(parts.heldMetrics.length === 0 ? {} : { unknownMetrics: parts.heldMetrics.map(showHeldMetric) }),
     meters,
+    ...(parts.uninvoiced.length === 0 ? {} : { uninvoiced: parts.uninvoiced.map(toUninvoiced) }),
     lateItems: parts.lateItems.map((item) => toLateItem(item, invoice)),
     minimums,
     otherLines: invoice.lines
@@ -108,12 +142,11 @@ export function buildComparison(parts: ComparisonParts): CloseComparison {
 }
 
 function toMeter(group: LineGroup, { pushed, stripeSums, invoice }: ComparisonParts): CloseMeterFigures {
-  const { item, lines } = group;
+  const { item, lines, isLeft } = group;
   const known = pushed.find(
     (row) => row.stripeMeterId === item.stripeMeterId && +row.periodStart === +group.periodStart,
   );
   const pushedTokens = known?.tokenCount ?? 0n;
-  // The line says at which price it was charged; an item may have got another one since.
   const isItsPrice = lines.every((line) => line.priceId === null || line.priceId === item.priceId);
   const price = isItsPrice ? item.price : priceOfLines(lines);
   const quantity = pushedTokens < 0n ? 0n : pushedTokens;
@@ -129,6 +162,7 @@ function toMeter(group: LineGroup, { pushed, stripeSums, invoice }: ComparisonPa
     priceId: lines[0]?.priceId ?? item.priceId,
     price: showPrice(price),
     period: showPeriod(group.periodStart, group.periodEnd),
+    ...(isLeft ? { standsStill: true as const } : {}),
     pushedTokens: String(pushedTokens),
     pushCount: String(known?.pushCount ?? 0n),
     stripeTokens: counted === undefined ? null : String(counted),
@@ -146,13 +180,17 @@ function toMeter(group: LineGroup, { pushed, stripeSums, invoice }: ComparisonPa
 function toMinimum(
   minimum: PlanMinimum,
   meters: readonly CloseMeterFigures[],
-  { close, invoice, lateItems }: ComparisonParts,
+  { close, invoice, lateItems, chargedElsewhere }: ComparisonParts,
 ): CloseMinimum {
   const { planId, stripeMeterIds } = minimum;
   const ownMeters = meters.filter((meter) => stripeMeterIds.includes(meter.stripeMeterId));
   const ownLate = lateItems.filter(
-    (item) => stripeMeterIds.includes(item.stripeMeterId) && +item.periodStart === +close.periodStart,
+    ({ stripeMeterId, periodStart }) =>
+      stripeMeterIds.includes(stripeMeterId) &&
+      periodStart >= close.periodStart &&
+      periodStart < close.periodEnd,
   );
+  const elsewhere = chargedElsewhere.filter((charge) => stripeMeterIds.includes(charge.stripeMeterId));
   const topUps = invoice.lines.filter((line) => line.metadata[MINIMUM_METADATA_KEY] === planId);
   const sum = (amounts: readonly bigint[]) => String(amounts.reduce((total, amount) => total + amount, 0n));
   return {
@@ -162,15 +200,25 @@ function toMinimum(
     minimumMinor: String(minimum.minimumMinor),
     linesMinor: sum([
       // What a draft's line charges may stand still until it is final.
-      ...ownMeters.map(({ ratedAmountMinor, invoiceAmountMinor }) =>
-        BigInt(invoice.status === 'draft' ? (ratedAmountMinor ?? invoiceAmountMinor) : invoiceAmountMinor),
+      ...ownMeters.map(({ ratedAmountMinor, invoiceAmountMinor, standsStill }) =>
+        BigInt(
+          invoice.status === 'draft' && standsStill !== true
+            ? (ratedAmountMinor ?? invoiceAmountMinor)
+            : invoiceAmountMinor,
+        ),
       ),
       ...ownLate.map((item) => item.amountMinor),
+      ...elsewhere.map((charge) => charge.amountMinor),
     ]),
     topUpMinor: sum(topUps.map((line) => line.amountMinor)),
     topUpLineIds: topUps.map((line) => line.lineId),
     stripeMeterIds,
   };
+}
+
+function toUninvoiced({ stripeMeterId, eventName, tokenCount, pushCount, ...gap }: UninvoicedFigures) {
+  const period = showPeriod(gap.periodStart, gap.periodEnd);
+  return { stripeMeterId, eventName, period, tokenCount: String(tokenCount), pushCount: String(pushCount) };
 }
 
 /** One line with a price for a token was charged by exactly that; tiers of an earlier price are not known. */

@@ -3,7 +3,6 @@ import {
   type CloseDifference,
   findDraftDifferences,
 } from '../../pricing/closing/certificate.ts';
-import { storeInvoiceLines } from '../../src/billing/invoice-lines.ts';
 import { findCarryingCustomers, readStrandedItems } from '../../src/billing/late-items.ts';
 import { noteStripeReads } from '../../src/billing/stripe-reads.ts';
 import { moveClose, type OpenClose, postponeClose } from '../../src/closing/closes.ts';
@@ -19,6 +18,7 @@ import { leaveDraft } from './claim-drafts.ts';
 import { gatherCloses } from './gather-closes.ts';
 import { addLateItems } from './late-items.ts';
 import { addMinimumTopUps } from './minimum-top-up.ts';
+import { keepInvoice } from './read-invoice.ts';
 import { backOff, nextLook } from './run-closes.ts';
 
 /** A line that Stripe may still be adding to is looked at again so soon, then later and later. */
@@ -86,16 +86,18 @@ export class InvoiceComparer {
   async #complete(close: OpenClose): Promise<void> {
     const { database, clock } = this.#deps;
     if (close.state === 'released') await sealInvoice(database, close.invoiceId, clock.now());
-    if (this.#carrying.has(close.customerId)) await addLateItems(this.#deps, close, this.#signal);
+    if (!this.#carrying.has(close.customerId)) return;
+    // Its lines say at which price usage of this very period was.
+    await this.#ask(close);
+    await addLateItems(this.#deps, close, this.#signal);
   }
 
-  async #ask({ invoiceId }: OpenClose): Promise<void> {
-    const { database, invoicing, clock } = this.#deps;
+  async #ask(close: OpenClose): Promise<void> {
+    const { invoicing } = this.#deps;
+    const { invoiceId } = close;
     const invoice = this.#finalized.get(invoiceId) ?? (await invoicing.readInvoice(invoiceId, this.#signal));
     this.#invoices.set(invoiceId, invoice);
-    if (invoice === null) return;
-    const readAt = clock.now();
-    await database.transaction().execute((transaction) => storeInvoiceLines(transaction, [invoice], readAt));
+    if (invoice !== null) await keepInvoice(this.#deps, close, invoice, this.#signal);
   }
 
   /** A draft of which nothing is due: equal, it goes on; else Stripe is given its time, and then it is held. */
@@ -209,6 +211,8 @@ export class InvoiceComparer {
       // Of a final invoice, what is only planned goes to the next one.
       lateItems: lateItems.filter((item) => invoice.status === 'draft' || item.state !== 'planned'),
       minimums: facts.minimums.get(invoiceId) ?? [],
+      uninvoiced: facts.uninvoiced.get(invoiceId) ?? [],
+      chargedElsewhere: facts.chargedElsewhere.get(invoiceId) ?? [],
       evidence: pickCloseEvidence(facts.evidence, { start, end }),
       stripeSums,
       comparedAt: this.#deps.clock.now(),

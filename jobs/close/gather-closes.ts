@@ -1,13 +1,14 @@
 import { type LateItem, readLateItems } from '../../src/billing/late-items.ts';
 import { readPlanMinimums } from '../../src/billing/minimums.ts';
+import { type LineGap, readChargedElsewhere, readUninvoiced } from '../../src/closing/beside-lines.ts';
 import type { OpenClose } from '../../src/closing/closes.ts';
-import { readCloseEvidence, readClosingItems } from '../../src/closing/evidence.ts';
+import { type ClosingItems, readCloseEvidence, readClosingItems } from '../../src/closing/evidence.ts';
 import { readCloseFigures, readPushedFigures } from '../../src/closing/figures.ts';
 import { readHeldMetricsOfCloses } from '../../src/closing/unknown-metrics.ts';
 import type { LedgerDatabase } from '../../src/platform/database/database.ts';
 import { readSnapshot } from '../../src/platform/database/snapshot.ts';
 import type { ClosingInvoice } from '../../src/stripe/closing/port.ts';
-import { groupLines } from './build-comparison.ts';
+import { groupLines, type LineGroup } from './build-comparison.ts';
 
 /**
  * All that certificates of these closes are decided from, beside their invoices as Stripe showed them before: a few
@@ -21,17 +22,19 @@ export async function gatherCloses(
   const invoiceIds = page.map((close) => close.invoiceId);
   return await readSnapshot(database, async (snapshot) => {
     const items = await readClosingItems(snapshot, [...new Set(page.map((close) => close.subscriptionId))]);
-    const asked = page.flatMap(({ invoiceId, customerId }) => {
-      const invoice = invoices.get(invoiceId) ?? null;
-      if (invoice === null) return [];
-      return groupLines(invoice, items).map(({ item: { stripeMeterId }, periodStart, periodEnd }) => ({
+    const lines = page.flatMap((close) => {
+      const invoice = invoices.get(close.invoiceId) ?? null;
+      return invoice === null ? [] : [{ close, groups: groupLines(invoice, items) }];
+    });
+    const asked = lines.flatMap(({ close: { invoiceId, customerId }, groups }) =>
+      groups.map(({ item: { stripeMeterId }, periodStart, periodEnd }) => ({
         invoiceId,
         customerId,
         stripeMeterId,
         periodStart,
         periodEnd,
-      }));
-    });
+      })),
+    );
     const lateItems = new Map<string, LateItem[]>();
     for (const item of await readLateItems(snapshot, invoiceIds)) {
       lateItems.set(item.invoiceId, [...(lateItems.get(item.invoiceId) ?? []), item]);
@@ -42,6 +45,11 @@ export async function gatherCloses(
       figures: await readCloseFigures(snapshot, page),
       heldMetrics: await readHeldMetricsOfCloses(snapshot, page),
       pushed: await readPushedFigures(snapshot, asked),
+      uninvoiced: await readUninvoiced(
+        snapshot,
+        lines.flatMap(({ close, groups }) => findLineGaps(close, groups, items)),
+      ),
+      chargedElsewhere: await readChargedElsewhere(snapshot, invoiceIds),
       minimums: await readPlanMinimums(snapshot, invoiceIds),
       evidence: await readCloseEvidence(
         snapshot,
@@ -49,4 +57,28 @@ export async function gatherCloses(
       ),
     };
   });
+}
+
+/** Where in its period an invoice has no line of a meter that its subscription has, or had. */
+function findLineGaps(
+  { invoiceId, customerId, subscriptionId, periodStart, periodEnd }: OpenClose,
+  groups: readonly LineGroup[],
+  { byItem, byPrice }: ClosingItems,
+): LineGap[] {
+  const items = [...byItem.values(), ...byPrice.values()];
+  const meterIds = new Set(
+    items.filter((item) => item.subscriptionId === subscriptionId).map((item) => item.stripeMeterId),
+  );
+  const gaps: LineGap[] = [];
+  for (const stripeMeterId of meterIds) {
+    const of = { invoiceId, customerId, subscriptionId, stripeMeterId };
+    const own = groups.filter(({ item }) => item.stripeMeterId === stripeMeterId);
+    let start = periodStart;
+    for (const group of own.toSorted((one, other) => +one.periodStart - +other.periodStart)) {
+      if (group.periodStart > start) gaps.push({ ...of, periodStart: start, periodEnd: group.periodStart });
+      if (group.periodEnd > start) start = group.periodEnd;
+    }
+    if (start < periodEnd) gaps.push({ ...of, periodStart: start, periodEnd });
+  }
+  return gaps;
 }

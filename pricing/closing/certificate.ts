@@ -46,6 +46,8 @@ export interface CloseMeterFigures {
   priceId: string | null;
   price: unknown;
   period: { start: string; end: string };
+  /** Invoice items for usage at a price that the item has left: nothing is added to them; absent: lines of the item. */
+  standsStill?: true;
   pushedTokens: string;
   pushCount: string;
   /** Stripe's own sum of the meter before it was final; null: not asked, because the line agreed. */
@@ -56,6 +58,16 @@ export interface CloseMeterFigures {
   ratedAmountMinor: string | null;
   /** Its lines; a flat amount has no quantity. */
   lines: readonly { lineId: string; quantity: string | null; amountMinor: string }[];
+}
+
+/** What was delivered of a meter where no invoice has a line for it: nobody is charged for it. */
+export interface CloseUninvoiced {
+  stripeMeterId: string;
+  eventName: string;
+  /** The part of the invoice's period without a line. */
+  period: { start: string; end: string };
+  tokenCount: string;
+  pushCount: string;
 }
 
 export interface CloseLateItem {
@@ -74,7 +86,7 @@ export interface CloseMinimum {
   planName: string;
   versionId: string;
   minimumMinor: string;
-  /** What the plan's meters cost in this period, late usage of the same period included. */
+  /** What the plan's meters cost in this period, late usage and other invoices of the same period included. */
   linesMinor: string;
   /** Items that bring it up to the minimum. */
   topUpMinor: string;
@@ -94,6 +106,8 @@ export interface CloseComparison {
   /** Metrics that nobody knows; absent without any. Whose part their tokens are is not known: no figure above holds them. */
   unknownMetrics?: readonly CloseUnknownMetric[];
   meters: readonly CloseMeterFigures[];
+  /** Absent where every delivery is on a line. */
+  uninvoiced?: readonly CloseUninvoiced[];
   lateItems: readonly CloseLateItem[];
   minimums: readonly CloseMinimum[];
   /** Lines that are not usage: fees, items of others. */
@@ -107,7 +121,7 @@ export interface CloseComparison {
 
 /** One thing that is not as it must be. */
 export interface CloseDifference {
-  kind: 'source' | 'quantity' | 'amount' | 'late_item' | 'minimum';
+  kind: 'source' | 'quantity' | 'amount' | 'uninvoiced' | 'late_item' | 'minimum';
   /** Meter, token type, late item or plan. */
   subject: string;
   expected: string;
@@ -151,6 +165,9 @@ export function findCloseDifferences(comparison: CloseComparison): CloseDifferen
       });
     }
   }
+  for (const { eventName, tokenCount } of comparison.uninvoiced ?? []) {
+    differences.push({ kind: 'uninvoiced', subject: eventName, expected: tokenCount, found: '0' });
+  }
   for (const item of comparison.lateItems) {
     if (item.invoiceAmountMinor !== item.amountMinor) {
       const found = item.invoiceAmountMinor ?? 'not on the invoice';
@@ -167,26 +184,29 @@ export function findCloseDifferences(comparison: CloseComparison): CloseDifferen
 
 /**
  * The same of a draft, whose quantities Stripe brings up to date when it finalizes, at the latest: a line proves what it
- * shows, and otherwise Stripe's own sum of the meter does. What a line that stands still charges says nothing.
+ * shows, and otherwise Stripe's own sum of the meter does. What a line that stands still charges says nothing. What Stripe
+ * forgoes is no reason to hold the rest.
  */
 export function findDraftDifferences(comparison: CloseComparison): CloseDifference[] {
   const open = comparison.meters.filter(
     (meter) => BigInt(meter.invoiceQuantity) !== billed(meter.pushedTokens),
   );
   const bySum = open.filter(
-    ({ stripeTokens, pushedTokens, ratedAmountMinor, stripeMeterId }) =>
+    ({ stripeTokens, pushedTokens, ratedAmountMinor, stripeMeterId, standsStill }) =>
+      standsStill !== true &&
       stripeTokens === pushedTokens &&
       // A minimum is topped up by our own rating: where there is none, by what the line charges.
       (ratedAmountMinor !== null ||
         comparison.minimums.every((minimum) => !minimum.stripeMeterIds.includes(stripeMeterId))),
   );
   const proven = new Set(bySum);
+  const { uninvoiced: _, ...rest } = comparison;
   return findCloseDifferences({
-    ...comparison,
+    ...rest,
     meters: comparison.meters
       .filter((meter) => !proven.has(meter))
       .map((meter) =>
-        open.includes(meter)
+        open.includes(meter) && meter.standsStill !== true
           ? { ...meter, ratedAmountMinor: null, invoiceQuantity: meter.stripeTokens ?? meter.invoiceQuantity }
           : meter,
       ),
@@ -240,7 +260,7 @@ export function buildCloseCertificate(comparison: CloseComparison, end: CloseOut
   let driftTokenCount = 0n;
   let driftAmountMinor = 0n;
   for (const { kind, expected, found } of differences) {
-    const isTokens = kind === 'source' || kind === 'quantity';
+    const isTokens = kind === 'source' || kind === 'quantity' || kind === 'uninvoiced';
     const have = kind === 'late_item' && !/^-?\d+$/.test(found) ? 0n : BigInt(found);
     const gap = BigInt(expected) - have;
     if (isTokens) driftTokenCount += gap < 0n ? -gap : gap;

@@ -1,7 +1,7 @@
 import { sql } from 'kysely';
 import type { TimeWindow } from '../platform/clock.ts';
 import type { LedgerDatabase, LedgerTransaction } from '../platform/database/database.ts';
-import { billedUsage, pushFingerprint, unnestDays, unnestSlices } from './day-slices.ts';
+import { billedUsage, daySlices, pushFingerprint, unnestDays, unnestSlices } from './day-slices.ts';
 
 /** What is to be brought up to date. */
 export interface SliceRefresh {
@@ -94,9 +94,9 @@ export async function readFingerprints(
       .filter((whole) => !days.rows.some((day) => isSame(day, whole)))
       .map((whole) => ({
         ...whole,
-        current: days.rows
-          .filter((day) => day.start >= whole.start && day.end <= whole.end)
-          .map((day) => day.current)
+        // By its own days: those of a period that overlaps it are others.
+        current: daySlices(whole)
+          .map((own) => days.rows.find((day) => isSame(day, own))?.current)
           .join(' '),
       })),
   };

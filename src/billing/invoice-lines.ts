@@ -1,7 +1,9 @@
 import { sql } from 'kysely';
+import { ownMeter } from '../catalog/bound-item.ts';
 import type { TimeWindow } from '../platform/clock.ts';
 import { camelRow } from '../platform/database/camel-row.ts';
 import type { LedgerDatabase, LedgerTransaction } from '../platform/database/database.ts';
+import { KEY_METADATA_KEY } from '../stripe/closing/port.ts';
 import type { BillingInvoiceLine } from '../stripe/port.ts';
 
 /** An invoice as one reading of Stripe showed it, with every line. */
@@ -96,7 +98,11 @@ export async function storeInvoiceLines(
           where item.subscription_item_id = line.subscription_item_id and item.price_id = coalesce(line.price_id, item.price_id)),
         (select stripe_meter_id from invoice_lines other
           where other.price_id = line.price_id and other.stripe_meter_id is not null limit 1),
-        (select stripe_meter_id from subscription_items item where item.subscription_item_id = line.subscription_item_id)) end
+        (select stripe_meter_id from subscription_items item where item.subscription_item_id = line.subscription_item_id))
+      -- Usage at a price that its item has left; items of ours are no such.
+      when line.invoice_item_id is not null and not line.metadata ? ${KEY_METADATA_KEY} then
+        (select ${ownMeter('p')} from item_prices p join invoices i on i.subscription_id = p.subscription_id
+          where i.invoice_id = line.invoice_id and p.price_id = line.price_id) end
     from unnest(${ids[0]}::text[], ${ids[1]}::text[], ${lines.map((line) => line.position)}::int[],
       ${lines.map((line) => line.description)}::text[], ${lines.map((line) => line.subscriptionItemId)}::text[],
       ${lines.map((line) => line.priceId)}::text[],

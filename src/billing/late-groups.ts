@@ -35,7 +35,7 @@ interface RawGroup extends StoredPrice, Omit<LateGroup, 'price' | 'hourlyUsageId
 
 /**
  * What is carried, by customer, meter and missed period, with the rows locked until the transaction ends. The price is
- * the one the missed invoice was closed with, else the item's of today. Usage that no item has a price for is left out:
+ * the one the missed invoice was closed with, else that of the line for that time, else the item's of today. Usage that no item has a price for is left out:
  * it goes on waiting.
  */
 export async function lockLateGroups(
@@ -54,14 +54,12 @@ export async function lockLateGroups(
         h.window_start + make_interval(mins => h.part_start_minute) as used_at
       from hourly_usage h where h.hourly_usage_id = any(${locked.rows.map((row) => row.id)}::bigint[])),
     placed as (
-      select c.*, binding.stripe_meter_id, coalesce(missed.product_name, item.product_name) as product_name,
-        coalesce(missed.period_start, invoice.period_start, date_trunc('day', c.used_at, 'UTC')) as period_start,
-        coalesce(missed.period_end, invoice.period_end, date_trunc('day', c.used_at, 'UTC') + interval '1 day') as period_end,
+      select c.*, binding.stripe_meter_id, coalesce(missed.product_name, line.product_name, item.product_name) as product_name,
+        coalesce(missed.period_start, line.period_start, invoice.period_start, date_trunc('day', c.used_at, 'UTC')) as period_start,
+        coalesce(missed.period_end, line.period_end, invoice.period_end, date_trunc('day', c.used_at, 'UTC') + interval '1 day') as period_end,
         coalesce(missed.invoice_id, case when invoice.status in ('open', 'paid', 'uncollectible') then invoice.invoice_id end) as missed_invoice_id,
-        missed.line_id, coalesce(missed.currency, item.currency) as currency,
-        case when missed.invoice_id is null then item.unit_amount_decimal else missed.unit_amount_decimal end as unit_amount_decimal,
-        case when missed.invoice_id is null then item.tiers_mode else missed.tiers_mode end as tiers_mode,
-        case when missed.invoice_id is null then item.price_tiers else missed.price_tiers end as price_tiers,
+        missed.line_id, coalesce(missed.currency, line.currency, item.currency) as currency,
+        ${priceColumn('unit_amount_decimal')}, ${priceColumn('tiers_mode')}, ${priceColumn('price_tiers')},
         missed.invoice_quantity
       from carried c
       join lateral (${boundMeter('c')}) binding on true
@@ -76,10 +74,18 @@ export async function lockLateGroups(
           and i.status not in ('void', 'deleted')
         order by i.period_start desc limit 1) invoice on true
       left join lateral (
+        -- A draft at hand, or one made within its period: the item may have another price by now.
+        select l.period_start, l.period_end, v.currency, p.product_name, p.unit_amount_decimal, p.tiers_mode, p.price_tiers
+        from invoices v join invoice_lines l on l.invoice_id = v.invoice_id
+        join item_prices p on p.subscription_id = v.subscription_id and p.price_id = l.price_id
+        where missed.invoice_id is null and v.customer_id = c.customer_id and v.status not in ('void', 'deleted')
+          and l.stripe_meter_id = binding.stripe_meter_id and c.used_at >= l.period_start and c.used_at < l.period_end
+        order by l.period_start desc limit 1) line on true
+      left join lateral (
         select s.product_name, s.currency, s.unit_amount_decimal, s.tiers_mode, s.price_tiers from subscription_items s
         where s.customer_id = c.customer_id and s.stripe_meter_id = binding.stripe_meter_id
         order by s.active desc, s.synced_at desc, s.subscription_item_id limit 1) item on true
-      where missed.invoice_id is not null or item.currency is not null)
+      where missed.invoice_id is not null or line.currency is not null or item.currency is not null)
     select p.customer_id as "customerId", p.stripe_meter_id as "stripeMeterId", max(p.product_name) as "productName",
       p.period_start as "periodStart", p.period_end as "periodEnd", max(p.missed_invoice_id) as "missedInvoiceId",
       max(p.line_id) as "lineId", min(p.window_start) as "usedFrom", max(p.window_start) + interval '1 hour' as "usedTo",
@@ -101,4 +107,11 @@ export async function lockLateGroups(
     price: readStoredPrice({ unit_amount_decimal, tiers_mode, price_tiers }),
     hourlyUsageIds: hourlyUsageIds.map(BigInt),
   }));
+}
+
+/** A column of the price that usage is rated by. */
+function priceColumn(name: 'unit_amount_decimal' | 'tiers_mode' | 'price_tiers') {
+  const of = (alias: string) => sql.ref(`${alias}.${name}`);
+  return sql`case when missed.invoice_id is not null then ${of('missed')} when line.currency is not null then ${of('line')}
+    else ${of('item')} end as ${sql.ref(name)}`;
 }

@@ -51,6 +51,8 @@ export function billingPlaces(usage: {
         -- A record is taken for the running period only.
         and i.stripe_meter_id not like 'legacy:%' and v.status = 'draft' and v.sealed_at is null and ${billedAt} >= v.period_start and ${billedAt} < v.period_end
         and (i.started_at is null or i.started_at < v.period_end)
+        -- What was used at a price that the item left in this period is on an invoice item, to which nothing is added.
+        and (i.price_since is null or i.price_since >= v.period_end or ${billedAt} >= i.price_since)
         and (i.ends_at is null or i.ends_at >= v.period_end or i.subscription_status in ('canceled', 'incomplete_expired'))
       ) draft on true
     where i.customer_id = ${customerId} and i.stripe_meter_id = ${stripeMeterId}

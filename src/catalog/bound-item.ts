@@ -7,7 +7,7 @@ import type { LedgerDatabase } from '../platform/database/database.ts';
  *
  * A meter is ours when a binding names it, or when something was pushed to it for this customer: a binding may have gone
  * since, and what was delivered is on the invoice all the same.
- * @param item alias of a row of `subscription_items`
+ * @param item alias of a row of `subscription_items`, or of `item_prices`
  */
 export function ownMeter(item: string): RawBuilder<string | null> {
   const column = (name: string) => sql.ref(`${item}.${name}`);

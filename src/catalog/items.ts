@@ -1,6 +1,7 @@
 import { sql } from 'kysely';
 import type { LedgerDatabase, LedgerTransaction } from '../platform/database/database.ts';
 import type { BillingCatalogChange, BillingSubscriptionItem } from '../stripe/port.ts';
+import { keepItemPrices } from './item-prices.ts';
 import { toStoredPrice } from './stored-price.ts';
 
 /** Subscriptions in these states take usage; ended and never-started ones do not. */
@@ -56,7 +57,8 @@ export async function storeItems(
       ${column(known, (row) => row.collectionPause)}::text[],
       ${column(known, (row) => BILLING_STATES.has(row.subscriptionStatus))}::boolean[])
     on conflict (subscription_item_id) do update
-      set subscription_status = excluded.subscription_status, price_id = excluded.price_id, product_name = excluded.product_name,
+      set price_since = case when known.price_id <> excluded.price_id then excluded.current_period_start else known.price_since end,
+          subscription_status = excluded.subscription_status, price_id = excluded.price_id, product_name = excluded.product_name,
           product_id = excluded.product_id, currency = excluded.currency, price_problem = excluded.price_problem, unit_amount_decimal = excluded.unit_amount_decimal,
           tiers_mode = excluded.tiers_mode, price_tiers = excluded.price_tiers, price_model = excluded.price_model,
           price_token_type = excluded.price_token_type, price_feature = excluded.price_feature,
@@ -68,6 +70,11 @@ export async function storeItems(
           active = excluded.active, synced_at = excluded.synced_at,
           list_position = case when ${options.isWholeList} then excluded.list_position else known.list_position end
       where known.synced_at <= excluded.synced_at`.execute(transaction);
+  await keepItemPrices(
+    transaction,
+    known.map((item) => item.subscriptionId),
+    now,
+  );
 }
 
 async function leaveOldSelves(

@@ -65,11 +65,22 @@ export interface ClosingItem {
   price: RatePrice | null;
 }
 
+/** Metered items of subscriptions, and the prices that they had: each as an item of that price. */
+export interface ClosingItems {
+  byItem: ReadonlyMap<string, ClosingItem>;
+  /** By `priceKey`. */
+  byPrice: ReadonlyMap<string, ClosingItem>;
+}
+
+export function priceKey(subscriptionId: string | null, priceId: string | null): string {
+  return `${subscriptionId} ${priceId}`;
+}
+
 /** Metered items of these subscriptions, ended ones too, as far as usage of ours goes to them. */
 export async function readClosingItems(
   database: LedgerDatabase,
   subscriptionIds: readonly string[],
-): Promise<Map<string, ClosingItem>> {
+): Promise<ClosingItems> {
   const rows = await sql<Omit<ClosingItem, 'price'> & StoredPrice>`
     select i.subscription_item_id as "subscriptionItemId", i.subscription_id as "subscriptionId",
       i.stripe_meter_id as "stripeMeterId", m.event_name as "eventName", m.event_time_window as "eventTimeWindow",
@@ -78,10 +89,27 @@ export async function readClosingItems(
     where i.subscription_id = any(${subscriptionIds}::text[]) and ${ownMeter('i')} is not null`.execute(
     database,
   );
-  return new Map(
-    rows.rows.map(({ unit_amount_decimal, tiers_mode, price_tiers, ...item }) => [
-      item.subscriptionItemId,
-      { ...item, price: readStoredPrice({ unit_amount_decimal, tiers_mode, price_tiers }) },
-    ]),
+  const prices = await sql<Omit<ClosingItem, 'price'> & StoredPrice>`
+    select p.subscription_item_id as "subscriptionItemId", p.subscription_id as "subscriptionId",
+      p.stripe_meter_id as "stripeMeterId", m.event_name as "eventName", m.event_time_window as "eventTimeWindow",
+      p.price_id as "priceId", p.product_name as "productName", p.unit_amount_decimal, p.tiers_mode, p.price_tiers
+    from item_prices p join stripe_meters m on m.stripe_meter_id = p.stripe_meter_id
+    where p.subscription_id = any(${subscriptionIds}::text[]) and ${ownMeter('p')} is not null`.execute(
+    database,
   );
+  return {
+    byItem: new Map(rows.rows.map(toClosingItem).map((item) => [item.subscriptionItemId, item])),
+    byPrice: new Map(
+      prices.rows.map(toClosingItem).map((item) => [priceKey(item.subscriptionId, item.priceId), item]),
+    ),
+  };
+}
+
+function toClosingItem({
+  unit_amount_decimal,
+  tiers_mode,
+  price_tiers,
+  ...item
+}: Omit<ClosingItem, 'price'> & StoredPrice): ClosingItem {
+  return { ...item, price: readStoredPrice({ unit_amount_decimal, tiers_mode, price_tiers }) };
 }

@@ -15,7 +15,7 @@ export const CloseStateSchema = z.enum(CLOSE_STATES).openapi({
 
 const DifferenceSchema = z
   .object({
-    kind: z.enum(['source', 'quantity', 'amount', 'late_item', 'minimum']),
+    kind: z.enum(['source', 'quantity', 'amount', 'uninvoiced', 'late_item', 'minimum']),
     subject: z.string().openapi({ description: 'The meter, the token type, or the late item.' }),
     expected: z.string(),
     found: z.string(),

@@ -200,13 +200,15 @@ function daysOf(period: TimeWindow, { usage }: StatementUsageRows): Statement['d
   return [...byDay].sort(byName).map(([day, models]) => ({ day, models: [...models].sort(byName) }));
 }
 
-/** A first tier that costs nothing for a token, as long as the item still has the price of the line. */
-function allowanceOf(group: LineGroup, { items }: StatementFacts): Statement['allowances'] {
+/** A first tier that costs nothing for a token, of the price of the line. */
+function allowanceOf(group: LineGroup, { items, prices }: StatementFacts): Statement['allowances'] {
   const [line] = group.lines;
-  const item = items.find(
-    ({ subscriptionItemId, priceId }) =>
-      subscriptionItemId === line?.subscriptionItemId && (line.priceId === null || line.priceId === priceId),
-  );
+  const item =
+    items.find(
+      ({ subscriptionItemId, priceId }) =>
+        subscriptionItemId === line?.subscriptionItemId &&
+        (line.priceId === null || line.priceId === priceId),
+    ) ?? prices.find(({ priceId }) => priceId === line?.priceId);
   if (item?.price?.kind !== 'tiered' || item.price.mode !== 'graduated') return [];
   const [first] = item.price.tiers;
   if (first === undefined || first.upTo === null || /[1-9]/.test(first.unitAmountDecimal)) return [];

@@ -47,6 +47,8 @@ export interface BilledLate {
 
 export interface StatementFacts {
   items: StatementItem[];
+  /** Prices that items of the customer's have, or had. */
+  prices: Pick<StatementItem, 'priceId' | 'productName' | 'price'>[];
   bindings: StatementBinding[];
   missed: MissedUsage[];
   billedLate: BilledLate[];
@@ -63,11 +65,15 @@ export async function readStatementFacts(
   of: { customerId: string; invoiceId: string | null; period: TimeWindow; meterIds: readonly string[] },
 ): Promise<StatementFacts> {
   const { customerId, invoiceId, period } = of;
-  const [items, bindings, missed, late, certificate, hours] = await Promise.all([
+  const [items, prices, bindings, missed, late, certificate, hours] = await Promise.all([
     sql<Omit<StatementItem, 'price'> & StoredPrice>`
       select subscription_item_id as "subscriptionItemId", price_id as "priceId", product_name as "productName",
         ${ownMeter('i')} as "stripeMeterId", unit_amount_decimal, tiers_mode, price_tiers
       from subscription_items i where customer_id = ${customerId}`.execute(database),
+    sql<Omit<StatementItem, 'price'> & StoredPrice>`
+      select distinct on (price_id) price_id as "priceId", product_name as "productName", unit_amount_decimal, tiers_mode, price_tiers
+      from item_prices where customer_id = ${customerId} and stripe_meter_id = any(${of.meterIds}::text[])
+      order by price_id, first_seen_at`.execute(database),
     sql<StatementBinding>`
       select stripe_meter_id as "stripeMeterId", model, token_type as "tokenType", feature from meter_bindings
       where stripe_meter_id = any(${of.meterIds}::text[]) order by 1, 2, 3, 4`.execute(database),
@@ -100,6 +106,10 @@ export async function readStatementFacts(
   return {
     items: items.rows.map(({ unit_amount_decimal, tiers_mode, price_tiers, ...item }) => ({
       ...item,
+      price: readStoredPrice({ unit_amount_decimal, tiers_mode, price_tiers }),
+    })),
+    prices: prices.rows.map(({ unit_amount_decimal, tiers_mode, price_tiers, ...price }) => ({
+      ...price,
       price: readStoredPrice({ unit_amount_decimal, tiers_mode, price_tiers }),
     })),
     bindings: bindings.rows,

@@ -10,6 +10,7 @@ import {
 } from '../previews/gather.ts';
 import type { StatementDependencies } from './dependencies.ts';
 import { readStatementFacts, type StatementFacts } from './facts.ts';
+import { isUsageLine, usageOfLines } from './groups.ts';
 import { readStatedInvoice, refreshStatedInvoice } from './stated-invoice.ts';
 import { readStatementUsage, readUnpushedStatementUsage, type StatementUsageRows } from './usage.ts';
 
@@ -51,12 +52,12 @@ export async function gatherInvoiceStatement(
     const divided = await readDivided(snapshot, {
       customerId,
       invoiceId,
-      period: lines.find(isUsageLine)?.period ?? invoice.period,
+      period: spanOf(usagePeriods(lines)) ?? invoice.period,
       periods: usagePeriods(lines),
       meterIds: lines.filter(isUsageLine).map((line) => line.stripeMeterId ?? ''),
       isOpen: invoice.status === 'draft',
     });
-    return { now, invoice, lines, ...divided };
+    return { now, invoice, lines, ...divided, usage: usageOfLines(divided.usage, lines) };
   });
 }
 
@@ -111,11 +112,17 @@ async function readDivided(
 
 /** The periods that the usage lines bill, each once, in the order of their lines. */
 function usagePeriods(lines: readonly StoredInvoiceLine[]): TimeWindow[] {
-  const billed = lines.filter(isUsageLine).map(({ period }) => [period.start.getTime(), period] as const);
+  const billed = lines
+    .filter(isUsageLine)
+    .map(({ period }) => [`${+period.start} ${+period.end}`, period] as const);
   return [...new Map(billed).values()];
 }
 
-/** Whether the line bills metered usage of its own period. */
-function isUsageLine(line: StoredInvoiceLine): boolean {
-  return line.stripeMeterId !== null && line.subscriptionItemId !== null;
+/** From the first to the last instant of these; null: there are none. */
+function spanOf(periods: readonly TimeWindow[]): TimeWindow | null {
+  if (periods.length === 0) return null;
+  return {
+    start: new Date(Math.min(...periods.map(({ start }) => +start))),
+    end: new Date(Math.max(...periods.map(({ end }) => +end))),
+  };
 }

@@ -1,6 +1,7 @@
 import type { GroupShare, StatementGroup } from '../../pricing/statements/statement.ts';
 import type { StoredInvoiceLine } from '../billing/invoice-lines.ts';
 import { usageInWords } from '../pages/words.ts';
+import type { TimeWindow } from '../platform/clock.ts';
 import type { StatementFacts } from './facts.ts';
 import type { StatementLineKind } from './schemas.ts';
 import type { StatementUsageRows } from './usage.ts';
@@ -17,8 +18,35 @@ export interface LineGroup extends StatementGroup {
   lines: StatementLine[];
 }
 
-function groupIdOf(stripeMeterId: string, periodStart: Date): string {
-  return `${stripeMeterId} ${periodStart.getTime()}`;
+/** Two lines may begin together and end apart: at the end of the period, and where an item got another price. */
+function groupIdOf(stripeMeterId: string | null, { start, end }: TimeWindow): string {
+  return `${stripeMeterId} ${start.getTime()} ${end.getTime()}`;
+}
+
+function groupIdOfRow(row: { stripeMeterId: string; periodStart: Date; periodEnd: Date }): string {
+  return groupIdOf(row.stripeMeterId, { start: row.periodStart, end: row.periodEnd });
+}
+
+/**
+ * Whether the line bills metered usage of its own period: a subscription item's, or an invoice item's at a price that its
+ * item has left.
+ */
+export function isUsageLine(line: Pick<StatementLine, 'stripeMeterId'>): boolean {
+  return line.stripeMeterId !== null;
+}
+
+/** Rows of usage that some line bills: of a meter and period that it is of. */
+export function usageOfLines(
+  { usage, users }: StatementUsageRows,
+  lines: readonly StoredInvoiceLine[],
+): StatementUsageRows {
+  const groupIds = new Set(
+    lines.filter(isUsageLine).map((line) => groupIdOf(line.stripeMeterId, line.period)),
+  );
+  return {
+    usage: usage.filter((row) => groupIds.has(groupIdOfRow(row))),
+    users: users.filter((row) => groupIds.has(groupIdOfRow(row))),
+  };
 }
 
 /** The metered lines in groups, in the order of their first lines. */
@@ -27,9 +55,9 @@ export function groupLines(
   usage: StatementUsageRows,
   facts: StatementFacts,
 ): LineGroup[] {
-  const metered = lines.filter((line) => line.stripeMeterId !== null && line.subscriptionItemId !== null);
-  const grouped = Map.groupBy(metered, (line) => groupIdOf(line.stripeMeterId ?? '', line.period.start));
-  const usageByGroup = Map.groupBy(usage.usage, (row) => groupIdOf(row.stripeMeterId, row.periodStart));
+  const metered = lines.filter(isUsageLine);
+  const grouped = Map.groupBy(metered, (line) => groupIdOf(line.stripeMeterId, line.period));
+  const usageByGroup = Map.groupBy(usage.usage, groupIdOfRow);
   return [...grouped].map(([groupId, its]) => ({
     groupId,
     lines: its,
@@ -60,7 +88,9 @@ function nameOf(lines: readonly StatementLine[], usage: StatementUsageRows['usag
 
 /** Stripe puts the quantity before a product's name, and the tier behind it. */
 function productOf(line: StatementLine, facts: StatementFacts): string {
-  const item = facts.items.find(({ subscriptionItemId }) => subscriptionItemId === line.subscriptionItemId);
+  const item =
+    facts.items.find(({ subscriptionItemId }) => subscriptionItemId === line.subscriptionItemId) ??
+    facts.prices.find(({ priceId }) => priceId === line.priceId);
   return item?.productName ?? bareDescription(line.description);
 }
 
@@ -77,7 +107,7 @@ export function kindOf(
   facts: StatementFacts,
   period: { start: Date },
 ): StatementLineKind {
-  if (line.stripeMeterId !== null && line.subscriptionItemId !== null) return 'usage';
+  if (isUsageLine(line)) return 'usage';
   const isKnownLate = facts.billedLate.some(({ invoiceItemId }) => invoiceItemId === line.invoiceItemId);
   if (isKnownLate) return 'late';
   if (line.amountMinor !== null && line.amountMinor < 0n) return 'credit';
@@ -93,7 +123,7 @@ export function sharesBy(
   readValue: (row: StatementUsageRows['usage'][number]) => string,
 ): GroupShare[] {
   return rows.map((row) => ({
-    groupId: groupIdOf(row.stripeMeterId, row.periodStart),
+    groupId: groupIdOfRow(row),
     value: readValue(row),
     tokenCount: row.tokenCount,
   }));
@@ -101,7 +131,7 @@ export function sharesBy(
 
 export function sharesByUser(rows: StatementUsageRows['users']): GroupShare[] {
   return rows.map((row) => ({
-    groupId: groupIdOf(row.stripeMeterId, row.periodStart),
+    groupId: groupIdOfRow(row),
     value: row.subject,
     tokenCount: row.tokenCount,
   }));

@@ -11,8 +11,9 @@ import { billedAt } from '../usage/hours/hour-parts.ts';
 /** Tokens of one meter and day, as a statement divides them. */
 export interface StatementUsage {
   stripeMeterId: string;
-  /** Start of the period that bills them. */
+  /** The period that bills them. */
   periodStart: Date;
+  periodEnd: Date;
   /** UTC, `YYYY-MM-DD`. */
   day: string;
   tokenType: TokenType;
@@ -25,6 +26,7 @@ export interface StatementUsage {
 interface StatementUserUsage {
   stripeMeterId: string;
   periodStart: Date;
+  periodEnd: Date;
   subject: string;
   tokenCount: bigint;
 }
@@ -51,7 +53,7 @@ export async function readStatementUsage(
       ? sql`true`
       : sql`(usage.slice_start, usage.slice_end) not in (select * from ${unnestSlices(changed)})`;
   const usage = await sql<StatementUsage>`
-      select stripe_meter_id as "stripeMeterId", day.period_start as "periodStart",
+      select stripe_meter_id as "stripeMeterId", day.period_start as "periodStart", day.period_end as "periodEnd",
         to_char(usage.slice_start at time zone 'UTC', 'YYYY-MM-DD') as day, token_type as "tokenType", model, feature,
         token_count as "tokenCount"
       from ${unnestDays(periods)} as day join statement_usage usage on usage.customer_id = ${customerId}
@@ -63,7 +65,7 @@ export async function readStatementUsage(
   const summed = periods.filter(isSummed);
   const others = periods.filter((period) => !isSummed(period));
   const users = await sql<StatementUserUsage>`
-      select stripe_meter_id as "stripeMeterId", period.period_start as "periodStart", subject, token_count as "tokenCount"
+      select stripe_meter_id as "stripeMeterId", period.period_start as "periodStart", period.period_end as "periodEnd", subject, token_count as "tokenCount"
       from (select period_start, period_end, period_start as slice_start, period_end as slice_end from ${unnestPeriods(summed)} as whole
         union all select period_start, period_end, slice_start, slice_end from ${unnestDays(others)} as day) as period
       join statement_users usage on usage.customer_id = ${customerId}
@@ -73,7 +75,7 @@ export async function readStatementUsage(
   const known = usage.rows.map(nameCounted);
   if (changed.length === 0) return { usage: known, users: users.rows };
   const since = await sql<StatementUsage & { subject: string }>`
-      select usage.stripe_meter_id as "stripeMeterId", day.period_start as "periodStart",
+      select usage.stripe_meter_id as "stripeMeterId", day.period_start as "periodStart", day.period_end as "periodEnd",
         to_char(usage.slice_start at time zone 'UTC', 'YYYY-MM-DD') as day, usage.token_type as "tokenType", usage.model,
         usage.feature, usage.subject, usage.token_count::bigint as "tokenCount"
       from (${billedUsage(customerId, changed, { users: true })}) as usage
@@ -94,7 +96,7 @@ export async function readUnpushedStatementUsage(
   period: TimeWindow,
 ): Promise<StatementUsageRows> {
   const rows = await sql<StatementUsage & { subject: string }>`
-    select binding.stripe_meter_id as "stripeMeterId", ${period.start}::timestamptz as "periodStart",
+    select binding.stripe_meter_id as "stripeMeterId", ${period.start}::timestamptz as "periodStart", ${period.end}::timestamptz as "periodEnd",
       to_char(usage.window_start at time zone 'UTC', 'YYYY-MM-DD') as day, usage.token_type as "tokenType", usage.model,
       usage.feature, usage.subject, sum(usage.delta_token_count)::bigint as "tokenCount"
     from hourly_usage usage
@@ -105,7 +107,7 @@ export async function readUnpushedStatementUsage(
       and usage.window_start > ${period.start}::timestamptz - interval '1 hour' and usage.window_start < ${period.end}
       and ${billedAt('usage', { customerId: sql`${customerId}`, meterAlias: 'meter' })} >= ${period.start}
       and ${billedAt('usage', { customerId: sql`${customerId}`, meterAlias: 'meter' })} < ${period.end}
-    group by 1, 2, 3, 4, 5, 6, 7`.execute(database);
+    group by 1, 2, 3, 4, 5, 6, 7, 8`.execute(database);
   return divideRows(rows.rows);
 }
 
@@ -117,9 +119,10 @@ function nameCounted(row: StatementUsage): StatementUsage {
 function divideRows(rows: readonly (StatementUsage & { subject: string })[]): StatementUsageRows {
   return {
     usage: rows.map(({ subject: _, ...row }) => nameCounted(row)),
-    users: rows.map(({ stripeMeterId, periodStart, subject, tokenCount }) => ({
+    users: rows.map(({ stripeMeterId, periodStart, periodEnd, subject, tokenCount }) => ({
       stripeMeterId,
       periodStart,
+      periodEnd,
       subject,
       tokenCount,
     })),

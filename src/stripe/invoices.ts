@@ -61,8 +61,14 @@ export function meteredPeriod(
   return periods[0] ?? null;
 }
 
-/** `period` null: the invoice has no usage, and its own period is taken. */
-export function toInvoiceHeader(invoice: Stripe.Invoice, period: ServicePeriod | null): BillingInvoiceHeader {
+/**
+ * `lines` null: the invoice has no usage, and its own period is taken. Where an item got another price its lines begin with
+ * that, and the usage until then is on an invoice item, or on nothing: an invoice that ends with its lines is of all of its
+ * own period.
+ */
+export function toInvoiceHeader(invoice: Stripe.Invoice, lines: ServicePeriod | null): BillingInvoiceHeader {
+  const isOwn = lines !== null && invoice.period_end === lines.end && invoice.period_start < lines.start;
+  const period = isOwn ? { start: invoice.period_start, end: lines.end } : lines;
   return {
     invoiceId: invoice.id,
     stripeCustomerId: idOf(invoice.customer) ?? '',

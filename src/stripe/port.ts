@@ -105,6 +105,9 @@ export interface BillingCatalogChange {
 
 interface BillingPrice {
   priceId: string;
+  /** Null: its usage is not metered, or not by a meter. */
+  stripeMeterId: string | null;
+  productId: string;
   metadata: Record<string, string>;
   /** By currency; one that is not here has no amount. Null: a kind of price that we cannot rate. */
   priceByCurrency: Record<string, RatePrice | null>;

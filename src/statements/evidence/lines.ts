@@ -94,7 +94,7 @@ export async function readEvidencedLine(
 
 function evidenceOf(line: StoredInvoiceLine, customerId: string, facts: StatementFacts): EvidenceOf | null {
   const { stripeMeterId, invoiceItemId, period } = line;
-  if (stripeMeterId !== null && line.subscriptionItemId !== null) {
+  if (stripeMeterId !== null) {
     return { kind: 'usage', customerId, stripeMeterId, period };
   }
   if (invoiceItemId === null) return null;

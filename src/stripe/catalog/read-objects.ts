@@ -1,5 +1,6 @@
 import type Stripe from 'stripe';
 import { UpstreamError } from '../../platform/errors.ts';
+import { idOf } from '../invoices.ts';
 import { isLegacyMeter, toLegacyMeter } from '../legacy-usage.ts';
 import type { BillingCatalogChange, BillingSubscriptionItem, CatalogTargets } from '../port.ts';
 import { toRatePriceIn } from '../rate-price.ts';
@@ -84,6 +85,8 @@ export async function readCatalogObjects(
     const rated = currencies.map((currency) => ({ currency, ...toRatePriceIn(price, currency) }));
     change.prices.push({
       priceId: id,
+      stripeMeterId: price.recurring?.meter ?? null,
+      productId: idOf(price.product) ?? '',
       metadata: price.metadata,
       priceByCurrency: Object.fromEntries(
         rated.filter(({ problem }) => problem === null).map((one) => [one.currency, one.price]),

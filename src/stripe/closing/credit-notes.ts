@@ -1,9 +1,8 @@
 import type Stripe from 'stripe';
 import { writeKeyed } from '../keyed-writes.ts';
 import { type ClosingClient, read, readPages } from './calls.ts';
-import { KEY_METADATA_KEY } from './items.ts';
 import { checkCreditNote } from './limits.ts';
-import type { NewCreditNote } from './port.ts';
+import { KEY_METADATA_KEY, type NewCreditNote } from './port.ts';
 
 /** See InvoiceSystem.createCreditNote. */
 export async function createCreditNote(

@@ -3,10 +3,7 @@ import { idOf } from '../invoices.ts';
 import { writeKeyed } from '../keyed-writes.ts';
 import { type ClosingClient, readPages } from './calls.ts';
 import { checkInvoiceItem } from './limits.ts';
-import type { BillingInvoiceItem, NewInvoiceItem } from './port.ts';
-
-/** Stripe forgets idempotency keys after a day; what was made under one bears it for good. */
-export const KEY_METADATA_KEY = 'tallystick_key';
+import { type BillingInvoiceItem, KEY_METADATA_KEY, type NewInvoiceItem } from './port.ts';
 
 /** See InvoiceSystem.createInvoiceItem. */
 export async function createInvoiceItem(

@@ -89,6 +89,9 @@ export interface ClosingInvoice extends BillingInvoice {
   collectionPause: string | null;
 }
 
+/** In the metadata of every invoice item of ours, and so of its line. */
+export const KEY_METADATA_KEY = 'tallystick_key';
+
 export interface ClosingInvoiceLine extends BillingInvoiceLine {
   /** Set for a line that an invoice item made. */
   invoiceItemId: string | null;

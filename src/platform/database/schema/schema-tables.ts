@@ -472,6 +472,19 @@ interface Invoices {
   total_minor: bigint;
 }
 
+interface ItemPrices {
+  customer_id: string;
+  first_seen_at: Date;
+  price_id: string;
+  price_tiers: Json | null;
+  product_name: string;
+  stripe_meter_id: string | null;
+  subscription_id: string;
+  subscription_item_id: string;
+  tiers_mode: string | null;
+  unit_amount_decimal: string | null;
+}
+
 interface LateItems {
   absorbed_minor: Generated<bigint>;
   amount_minor: bigint;
@@ -1039,6 +1052,7 @@ interface SubscriptionItems {
   price_plan: string | null;
   price_plan_version: string | null;
   price_problem: string | null;
+  price_since: Date | null;
   price_tiers: Json | null;
   price_token_type: string | null;
   product_id: string | null;
@@ -1165,6 +1179,7 @@ export interface Ledger {
   invoice_quantities: InvoiceQuantities;
   invoice_readings: InvoiceReadings;
   invoices: Invoices;
+  item_prices: ItemPrices;
   late_items: LateItems;
   ledger_migrations: LedgerMigrations;
   legacy_bindings: LegacyBindings;
