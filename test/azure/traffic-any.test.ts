@@ -27,7 +27,7 @@ describe('any traffic', () => {
     const rows = allRows(createTraffic(small()));
     expect([rows.length, createTraffic(small()).tokenTotal(), rows[0]]).toMatchInlineSnapshot(`
       [
-        12593,
+        12481,
         15345120n,
         {
           "eventMs": 1790835960000,
