@@ -61,7 +61,7 @@ export interface CloseMeterFigures {
 }
 
 /** What was delivered of a meter where no invoice has a line for it: nobody is charged for it. */
-export interface CloseUninvoiced {
+interface CloseUninvoiced {
   stripeMeterId: string;
   eventName: string;
   /** The part of the invoice's period without a line. */
