@@ -33,6 +33,8 @@ export class RecordedLedger {
       this.#out.set(client, checkout);
       this.#checkouts.push(checkout);
     });
+    // A database that goes while a connection is being closed tells it so; nobody waits for that any more.
+    this.#pool.on('error', () => {});
     this.#pool.on('release', (_error, client) => this.#out.delete(client));
     this.database = new Kysely<Ledger>({ dialect: new PostgresDialect({ pool: this.#pool }) });
   }
