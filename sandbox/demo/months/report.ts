@@ -1,4 +1,5 @@
 import Table from 'cli-table3';
+import { HELD_REASONS } from '../../../pricing/usage/minutes.ts';
 import type { ClosedMonth } from '../../../src/closing/months.ts';
 import type { TokenTotals } from '../../../src/status/totals.ts';
 import type { SandboxTotals } from '../../control.ts';
@@ -90,7 +91,9 @@ function findProblems(findings: MonthsFindings, drift: bigint): string[] {
     expect(`${name}: released by a person`, month.releasedCount, 0);
     expect(`${name}: late items that are misplaced`, month.misplacedLateItemCount, 0);
   }
-  expect('tokens metered', BigInt(sandbox.meteredTokens), BigInt(sandbox.sourceTokens));
+  // A minute of which a row is still to come is not metered yet: it waits whole.
+  const held = HELD_REASONS.reduce((sum, reason) => sum + (ledger.quarantinedByReason[reason] ?? 0n), 0n);
+  expect('tokens metered', BigInt(sandbox.meteredTokens) + held, BigInt(sandbox.sourceTokens));
   expect('tokens due', ledger.dueTokenCount, 0n);
   expect('tokens neither billed nor accounted for', drift, 0n);
   expect('drafts left', sandbox.invoices.filter(({ status }) => status === 'draft').length, 0);
