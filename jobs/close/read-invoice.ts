@@ -3,6 +3,7 @@ import { findUnknownPrices, storeLinePrice } from '../../src/catalog/item-prices
 import { findUnreadInvoices } from '../../src/closing/beside-lines.ts';
 import type { OpenClose } from '../../src/closing/closes.ts';
 import type { ClosingInvoice } from '../../src/stripe/closing/port.ts';
+import { noTargets } from '../../src/stripe/event-targets.ts';
 import type { JobDependencies } from '../dependencies.ts';
 import { isOwnItem } from './build-comparison.ts';
 
@@ -48,17 +49,17 @@ async function keepPrices(
   signal: AbortSignal | undefined,
 ): Promise<void> {
   const invoicesSince = close.periodStart;
-  const none = {
-    customerIds: [],
-    subscriptionIds: [],
-    invoiceIds: [],
-    meterIds: [],
-    priceIds: [],
-    productIds: [],
-  };
-  const { prices } = await billing.readCatalogObjects({ ...none, priceIds }, { invoicesSince }, signal);
+  const { prices } = await billing.readCatalogObjects(
+    { ...noTargets(), priceIds: [...priceIds] },
+    { invoicesSince },
+    signal,
+  );
   const productIds = prices.map(({ productId }) => productId);
-  const { products } = await billing.readCatalogObjects({ ...none, productIds }, { invoicesSince }, signal);
+  const { products } = await billing.readCatalogObjects(
+    { ...noTargets(), productIds },
+    { invoicesSince },
+    signal,
+  );
   const names = new Map(products.map(({ productId, name }) => [productId, name]));
   for (const { priceId, productId, stripeMeterId, priceByCurrency } of prices) {
     const productName = names.get(productId) ?? productId;

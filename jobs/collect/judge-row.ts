@@ -12,9 +12,6 @@ const TOKEN_KIND_BY_METRIC = new Map<string, TokenKind>(
   }),
 );
 
-/** Their names: what waits under one of them was collected before it was known. */
-export const KNOWN_METRIC_NAMES: readonly string[] = [...TOKEN_KIND_BY_METRIC.keys()];
-
 /** Azure's metrics store ends a name or value at 256 characters; longer ones are nobody's user ID. */
 const DIMENSION_LENGTH_LIMIT = 256;
 /** Azure replaces times more than a day ahead by the receipt time; an hour of clock skew is forgiven. */

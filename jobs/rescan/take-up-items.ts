@@ -1,4 +1,4 @@
-import { isCountedKind } from '../../pricing/usage/shape.ts';
+import { isCountedKind, KNOWN_METRIC_NAMES } from '../../pricing/usage/shape.ts';
 import {
   commitHeld,
   commitStillWaiting,
@@ -14,7 +14,6 @@ import { findFormerlyCounted } from '../../src/usage/recounts/former-events.ts';
 import { COUNTED_FORMERLY } from '../../src/usage/recounts/gather.ts';
 import { buildUsageEvents, describeFactsWithoutDay } from '../collect/build-events.ts';
 import { type JudgedMinutes, judgeMinutes } from '../collect/judge-minutes.ts';
-import { KNOWN_METRIC_NAMES } from '../collect/judge-row.ts';
 import { isStorableText, judgeRows } from '../collect/judge-rows.ts';
 import type { JobDependencies } from '../dependencies.ts';
 

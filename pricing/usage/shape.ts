@@ -192,6 +192,11 @@ type Figures = typeof FIGURES;
 export type FigureName = keyof Figures;
 export const FIGURE_NAMES = Object.keys(FIGURES) as FigureName[];
 
+/** Metrics that are a figure. What waits under one of their names, or is noted, was collected before it was known. */
+export const KNOWN_METRIC_NAMES: readonly string[] = FIGURE_NAMES.flatMap((name): string[] => [
+  ...FIGURES[name].metricNames,
+]);
+
 /** All figures side by side, normalised: prompt and completion include all their parts. */
 export type UsageFigures = Record<Figures[FigureName]['property'], bigint>;
 

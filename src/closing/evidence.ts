@@ -81,27 +81,22 @@ export async function readClosingItems(
   database: LedgerDatabase,
   subscriptionIds: readonly string[],
 ): Promise<ClosingItems> {
-  const rows = await sql<Omit<ClosingItem, 'price'> & StoredPrice>`
-    select i.subscription_item_id as "subscriptionItemId", i.subscription_id as "subscriptionId",
-      i.stripe_meter_id as "stripeMeterId", m.event_name as "eventName", m.event_time_window as "eventTimeWindow",
-      i.price_id as "priceId", i.product_name as "productName", i.unit_amount_decimal, i.tiers_mode, i.price_tiers
-    from subscription_items i join stripe_meters m on m.stripe_meter_id = i.stripe_meter_id
-    where i.subscription_id = any(${subscriptionIds}::text[]) and ${ownMeter('i')} is not null`.execute(
-    database,
-  );
-  const prices = await sql<Omit<ClosingItem, 'price'> & StoredPrice>`
-    select p.subscription_item_id as "subscriptionItemId", p.subscription_id as "subscriptionId",
-      p.stripe_meter_id as "stripeMeterId", m.event_name as "eventName", m.event_time_window as "eventTimeWindow",
-      p.price_id as "priceId", p.product_name as "productName", p.unit_amount_decimal, p.tiers_mode, p.price_tiers
-    from item_prices p join stripe_meters m on m.stripe_meter_id = p.stripe_meter_id
-    where p.subscription_id = any(${subscriptionIds}::text[]) and ${ownMeter('p')} is not null`.execute(
-    database,
-  );
+  const read = async (table: 'subscription_items' | 'item_prices') => {
+    const rows = await sql<Omit<ClosingItem, 'price'> & StoredPrice>`
+      select i.subscription_item_id as "subscriptionItemId", i.subscription_id as "subscriptionId",
+        i.stripe_meter_id as "stripeMeterId", m.event_name as "eventName", m.event_time_window as "eventTimeWindow",
+        i.price_id as "priceId", i.product_name as "productName", i.unit_amount_decimal, i.tiers_mode, i.price_tiers
+      from ${sql.table(table)} i join stripe_meters m on m.stripe_meter_id = i.stripe_meter_id
+      where i.subscription_id = any(${subscriptionIds}::text[]) and ${ownMeter('i')} is not null`.execute(
+      database,
+    );
+    return rows.rows.map(toClosingItem);
+  };
+  const items = await read('subscription_items');
+  const prices = await read('item_prices');
   return {
-    byItem: new Map(rows.rows.map(toClosingItem).map((item) => [item.subscriptionItemId, item])),
-    byPrice: new Map(
-      prices.rows.map(toClosingItem).map((item) => [priceKey(item.subscriptionId, item.priceId), item]),
-    ),
+    byItem: new Map(items.map((item) => [item.subscriptionItemId, item])),
+    byPrice: new Map(prices.map((item) => [priceKey(item.subscriptionId, item.priceId), item])),
   };
 }
 

@@ -1,9 +1,8 @@
 import { afterEach, expect, it } from 'vitest';
-import { createApiKey } from '../../src/identity/api-keys.ts';
 import type { InvoicePreviewBody } from '../../src/previews/schemas.ts';
-import { createApp } from '../../src/service/app.ts';
 import type { StatementBody } from '../../src/statements/schemas.ts';
 import { balance, openPipeline, type Pipeline } from '../setup/pipeline.ts';
+import { openPipelineReads } from '../setup/pipeline-api.ts';
 import { dimensions, makeRow } from '../setup/rows.ts';
 
 let pipeline: Pipeline;
@@ -12,23 +11,6 @@ afterEach(() => pipeline.close());
 const MODEL = 'claude-sonnet-4-5';
 /** As reported of live traffic: one user-hour. */
 const TOLD = { 'Prompt Tokens': 319_709, 'Prompt Cached Tokens': 6_803_708, 'Completion Tokens': 151_594 };
-
-/** Asks the API over the pipeline's ledger. */
-async function openApi() {
-  const { database, clock, billing } = pipeline.deps;
-  const app = createApp({ database, clock, billing, version: 'test' });
-  const { plainKey } = await createApiKey(database, {
-    name: 'test',
-    scopes: ['admin'],
-    actor: 'test',
-    now: clock.now(),
-  });
-  return async <Body>(path: string): Promise<Body> => {
-    const response = await app.request(path, { headers: { authorization: `Bearer ${plainKey}` } });
-    expect(response.status, await response.clone().text()).toBe(200);
-    return (await response.json()) as Body;
-  };
-}
 
 it('an hour of Claude is on the invoice preview and the statement as its maker counted it, and the late rest too', async () => {
   pipeline = await openPipeline();
@@ -56,7 +38,7 @@ it('an hour of Claude is on the invoice preview and the statement as its maker c
   for (let tick = 0; tick < 3; tick += 1) await pipeline.tick(1);
   expect(await balance(pipeline)).toMatchObject({ billed: 7_276_377n, quarantined: 0n, due: 0n });
 
-  const ask = await openApi();
+  const ask = await openPipelineReads(pipeline);
   const preview = await ask<InvoicePreviewBody>('/v1/customers/northwind/invoice-preview');
   const quantities = preview.subscriptions.flatMap(({ lines }) => lines.map(({ quantity }) => quantity));
   expect(quantities.filter((quantity) => quantity !== '0').sort()).toEqual(['151644', '319712', '6805021']);

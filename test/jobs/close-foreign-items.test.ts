@@ -1,24 +1,14 @@
 import { afterEach, expect, it } from 'vitest';
 import { syncCatalog } from '../../jobs/catalog/sync-catalog.ts';
-import type { SeedTieredPrice } from '../../sandbox/stripe/seed.ts';
 import { getCertificate } from '../../src/closing/certificates.ts';
 import { seedPlans } from '../../src/plans/seed.ts';
 import { HOUR_MS } from '../../src/platform/clock.ts';
-import { call, callersOf, closeOf, openClosing, runUntil } from '../setup/closing.ts';
+import { call, callersOf, closeOf, openClosing, runUntil, SCALE_PLAN_PRICES } from '../setup/closing.ts';
 import { describeForBothDrafts } from '../setup/drafts.ts';
 import { balance, type Pipeline, START_MS } from '../setup/pipeline.ts';
 
 let pipeline: Pipeline;
 afterEach(() => pipeline.close());
-
-const PLAN_PRICES: SeedTieredPrice[] = ['prompt', 'prompt_cached', 'completion'].map((tokenType) => ({
-  tenantKey: 'northwind',
-  model: 'gpt-4o',
-  tokenType,
-  tiersMode: 'graduated',
-  tiers: [{ upTo: null, unitAmountDecimal: '0.001', flatAmountDecimal: null }],
-  metadata: { tallystick_plan: 'scale', tallystick_plan_version: 'any' },
-}));
 
 /** Storage in GB at 1.20, fed by a system that Tallystick knows nothing of. */
 async function addStorage(customerIndex = 0, { subscription: wanted }: { subscription?: string } = {}) {
@@ -53,7 +43,7 @@ async function addStorage(customerIndex = 0, { subscription: wanted }: { subscri
 
 describeForBothDrafts('a metered item that another system feeds', () => {
   it('is another line of the invoice: never compared, never in the way of the close or of a minimum', async () => {
-    pipeline = await openClosing({ stripe: { tieredPrices: PLAN_PRICES } });
+    pipeline = await openClosing({ stripe: { tieredPrices: SCALE_PLAN_PRICES } });
     await seedPlans(pipeline.deps.database, new Date(START_MS));
     const [first] = callersOf(pipeline);
     call(pipeline, first, { hour: 3, prompt: 1_000_000, completion: 200_000 });

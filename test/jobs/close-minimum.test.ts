@@ -1,9 +1,8 @@
 import { afterEach, expect, it } from 'vitest';
-import type { SeedTieredPrice } from '../../sandbox/stripe/seed.ts';
 import { getCertificate } from '../../src/closing/certificates.ts';
 import { seedPlans } from '../../src/plans/seed.ts';
 import { HOUR_MS } from '../../src/platform/clock.ts';
-import { call, callersOf, closeOf, openClosing, runUntil } from '../setup/closing.ts';
+import { call, callersOf, closeOf, openClosing, runUntil, SCALE_PLAN_PRICES } from '../setup/closing.ts';
 import { describeForBothDrafts } from '../setup/drafts.ts';
 import { balance, type Pipeline, START_MS } from '../setup/pipeline.ts';
 
@@ -11,18 +10,9 @@ let pipeline: Pipeline;
 afterEach(() => pipeline.close());
 
 const NEXT_END_MS = Date.UTC(2026, 10, 2, 12);
-/** The first customer's prices of one model are of the plan `scale`, whose minimum is 500 dollars. */
-const PLAN_PRICES: SeedTieredPrice[] = ['prompt', 'prompt_cached', 'completion'].map((tokenType) => ({
-  tenantKey: 'northwind',
-  model: 'gpt-4o',
-  tokenType,
-  tiersMode: 'graduated',
-  tiers: [{ upTo: null, unitAmountDecimal: '0.001', flatAmountDecimal: null }],
-  metadata: { tallystick_plan: 'scale', tallystick_plan_version: 'any' },
-}));
 
 async function openWithMinimum() {
-  pipeline = await openClosing({ stripe: { tieredPrices: PLAN_PRICES } });
+  pipeline = await openClosing({ stripe: { tieredPrices: SCALE_PLAN_PRICES } });
   await seedPlans(pipeline.deps.database, new Date(START_MS));
   const callers = callersOf(pipeline);
   for (const caller of callers) call(pipeline, caller, { hour: 3, prompt: 1_000_000, completion: 200_000 });

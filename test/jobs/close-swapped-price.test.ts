@@ -1,31 +1,27 @@
 import { afterEach, expect, it } from 'vitest';
-import type { SeedTieredPrice } from '../../sandbox/stripe/seed.ts';
 import { getCertificate } from '../../src/closing/certificates.ts';
 import { seedPlans } from '../../src/plans/seed.ts';
 import { decideInvoiceStatement } from '../../src/statements/decide.ts';
 import { gatherInvoiceStatement } from '../../src/statements/gather.ts';
-import { type Caller, call, callersOf, closeOf, openClosing, runUntil } from '../setup/closing.ts';
+import {
+  type Caller,
+  call,
+  callersOf,
+  closeOf,
+  openClosing,
+  runUntil,
+  SCALE_PLAN_PRICES,
+} from '../setup/closing.ts';
 import { describeForBothDrafts } from '../setup/drafts.ts';
 import { balance, type Pipeline, START_MS } from '../setup/pipeline.ts';
 
 let pipeline: Pipeline;
 afterEach(() => pipeline.close());
 
-/** The first customer's prices of one model are of the plan `scale`, whose minimum is 500 dollars. */
-const PLAN = { tallystick_plan: 'scale', tallystick_plan_version: 'any' };
-const PLAN_PRICES: SeedTieredPrice[] = ['prompt', 'prompt_cached', 'completion'].map((tokenType) => ({
-  tenantKey: 'northwind',
-  model: 'gpt-4o',
-  tokenType,
-  tiersMode: 'graduated',
-  tiers: [{ upTo: null, unitAmountDecimal: '0.001', flatAmountDecimal: null }],
-  metadata: PLAN,
-}));
-
 type Behavior = 'create_prorations' | 'always_invoice' | 'none';
 
 async function open(): Promise<Caller> {
-  pipeline = await openClosing({ stripe: { tieredPrices: PLAN_PRICES } });
+  pipeline = await openClosing({ stripe: { tieredPrices: SCALE_PLAN_PRICES } });
   await seedPlans(pipeline.deps.database, new Date(START_MS));
   const [first] = callersOf(pipeline);
   if (first === undefined) throw new Error('the world has changed');

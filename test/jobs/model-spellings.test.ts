@@ -1,10 +1,9 @@
 import { sql } from 'kysely';
 import { afterEach, expect, it } from 'vitest';
-import { createApiKey } from '../../src/identity/api-keys.ts';
 import type { InvoicePreviewBody } from '../../src/previews/schemas.ts';
-import { createApp } from '../../src/service/app.ts';
 import type { StatementBody } from '../../src/statements/schemas.ts';
 import { balance, openPipeline, type Pipeline } from '../setup/pipeline.ts';
+import { openPipelineApi } from '../setup/pipeline-api.ts';
 import { makeCall } from '../setup/rows.ts';
 
 const SPELLINGS = ['gpt-4o', 'GPT-4o', 'gpt-4o ', 'azure/gpt-4o', 'ＧＰＴ-4o'];
@@ -14,20 +13,9 @@ let pipeline: Pipeline;
 afterEach(() => pipeline.close());
 
 async function openApi() {
-  const { database, clock, billing } = pipeline.deps;
-  const app = createApp({ database, clock, billing, version: 'test' });
-  const { plainKey } = await createApiKey(database, {
-    name: 'test',
-    scopes: ['admin'],
-    actor: 'test',
-    now: clock.now(),
-  });
+  const ask = await openPipelineApi(pipeline);
   return async <Body>(path: string, body?: unknown): Promise<Body> => {
-    const headers = { authorization: `Bearer ${plainKey}`, 'content-type': 'application/json' };
-    const response = await app.request(
-      path,
-      body === undefined ? { headers } : { method: 'POST', headers, body: JSON.stringify(body) },
-    );
+    const response = await ask(path, body);
     expect(response.ok, await response.clone().text()).toBe(true);
     return (await response.json()) as Body;
   };

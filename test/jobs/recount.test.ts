@@ -5,12 +5,11 @@ import { renderUsageEvent } from '../../jobs/collect/build-events.ts';
 import { recountUsage } from '../../jobs/recount/recount-usage.ts';
 import { readProviders } from '../../pricing/usage/providers.ts';
 import { FIGURES, type FigureName } from '../../pricing/usage/shape.ts';
-import { createApiKey } from '../../src/identity/api-keys.ts';
 import { MINUTE_MS } from '../../src/platform/clock.ts';
-import { createApp } from '../../src/service/app.ts';
 import { selectFigures, selectKey } from '../../src/usage/columns.ts';
 import type { UsageEvent } from '../../src/usage/events/usage-events.ts';
 import { balance, openPipeline, type Pipeline, START_MS } from '../setup/pipeline.ts';
+import { openPipelineApi } from '../setup/pipeline-api.ts';
 import { dimensions, makeRow } from '../setup/rows.ts';
 
 let pipeline: Pipeline;
@@ -80,24 +79,14 @@ async function settled(): Promise<Record<string, bigint>> {
 }
 
 async function openApi() {
-  const { database, clock, billing } = pipeline.deps;
-  const app = createApp({ database, clock, billing, version: 'test' });
-  const { plainKey } = await createApiKey(database, {
-    name: 'test',
-    scopes: ['admin'],
-    actor: 'test',
-    now: clock.now(),
-  });
-  const headers = { authorization: `Bearer ${plainKey}`, 'content-type': 'application/json' };
+  const ask = await openPipelineApi(pipeline);
   return {
     list: async () => {
-      const answer = await app.request(`/v1/recounts?month=${MONTH}`, { headers });
+      const answer = await ask(`/v1/recounts?month=${MONTH}`);
       return ((await answer.json()) as { recounts: Record<string, unknown>[] }).recounts;
     },
-    decide: async (act: 'approve' | 'reject', cause: string, month = MONTH) => {
-      const body = JSON.stringify({ customerId: 'northwind', month, cause });
-      return (await app.request(`/v1/recounts/${act}`, { method: 'POST', headers, body })).status;
-    },
+    decide: async (act: 'approve' | 'reject', cause: string, month = MONTH) =>
+      (await ask(`/v1/recounts/${act}`, { customerId: 'northwind', month, cause })).status,
   };
 }
 

@@ -1,8 +1,6 @@
 import { afterEach, expect, it } from 'vitest';
 import type { z } from 'zod';
-import { createApiKey } from '../../src/identity/api-keys.ts';
 import { HOUR_MS } from '../../src/platform/clock.ts';
-import { createApp } from '../../src/service/app.ts';
 import type {
   EvidenceEventsSchema,
   EvidenceHoursSchema,
@@ -13,26 +11,10 @@ import type { StatementBody } from '../../src/statements/schemas.ts';
 import { call, callersOf, closeOf, openClosing, runUntil } from '../setup/closing.ts';
 import { describeForBothDrafts } from '../setup/drafts.ts';
 import type { Pipeline } from '../setup/pipeline.ts';
+import { openPipelineReads } from '../setup/pipeline-api.ts';
 
 let pipeline: Pipeline;
 afterEach(() => pipeline.close());
-
-/** Asks the API over the pipeline's ledger; Stripe is not to be asked. */
-async function openApi() {
-  const { database, clock, billing } = pipeline.deps;
-  const app = createApp({ database, clock, billing, version: 'test' });
-  const { plainKey } = await createApiKey(database, {
-    name: 'test',
-    scopes: ['finance'],
-    actor: 'test',
-    now: clock.now(),
-  });
-  return async <Body>(path: string): Promise<Body> => {
-    const response = await app.request(path, { headers: { authorization: `Bearer ${plainKey}` } });
-    expect(response.status, await response.clone().text()).toBe(200);
-    return (await response.json()) as Body;
-  };
-}
 
 const sum = (values: readonly string[]) => values.reduce((total, value) => total + BigInt(value), 0n);
 
@@ -50,7 +32,7 @@ describeForBothDrafts('a closed invoice', () => {
     await pipeline.run();
     for (let hour = 0; hour < 5; hour += 1) await pipeline.tick(1);
     const second = (await closeOf(pipeline, caller?.customerId)).close;
-    const ask = await openApi();
+    const ask = await openPipelineReads(pipeline, 'finance');
 
     const statement = await ask<StatementBody>(`/v1/statements/${first.invoiceId}`);
     const invoice = await pipeline.deps.invoicing.readInvoice(first.invoiceId);

@@ -3,11 +3,10 @@ import { METRIC_NAMES, PREVIEW_METRIC_NAME } from '../../sandbox/traffic/row.ts'
 import { createAppMetricsSource } from '../../src/azure/usage-source.ts';
 import { readHeldMetricsOfCloses } from '../../src/closing/unknown-metrics.ts';
 import { checkAzure } from '../../src/command-line/doctor/checks.ts';
-import { createApiKey } from '../../src/identity/api-keys.ts';
 import { loadConfig } from '../../src/platform/config.ts';
-import { createApp } from '../../src/service/app.ts';
 import { showHeldMetric } from '../../src/usage/collection/held-metrics.ts';
 import { balance, openPipeline, type Pipeline, START_MS } from '../setup/pipeline.ts';
+import { openPipelineApi } from '../setup/pipeline-api.ts';
 import { makeCall, makeRow } from '../setup/rows.ts';
 
 /** What a gateway emits beside the three for one request in plain text. */
@@ -24,16 +23,9 @@ const beside = (metricName: string, sum: number | string, minute = 1) =>
   makeRow({ metricName, sum, max: Number(sum), eventMs: START_MS + minute * 60_000 });
 
 async function openApi() {
-  const { database, clock, billing } = pipeline.deps;
-  const app = createApp({ database, clock, billing, version: 'test' });
-  const { plainKey } = await createApiKey(database, {
-    name: 'test',
-    scopes: ['admin'],
-    actor: 'test',
-    now: clock.now(),
-  });
+  const ask = await openPipelineApi(pipeline);
   return async (path: string): Promise<string> => {
-    const response = await app.request(path, { headers: { authorization: `Bearer ${plainKey}` } });
+    const response = await ask(path);
     expect(response.status, path).toBe(200);
     return await response.text();
   };

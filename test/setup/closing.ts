@@ -1,3 +1,4 @@
+import type { SeedTieredPrice } from '../../sandbox/stripe/seed.ts';
 import { getClose, listCloses } from '../../src/closing/desk.ts';
 import { HOUR_MS, MINUTE_MS } from '../../src/platform/clock.ts';
 import { openPipeline, type Pipeline, type PipelineOptions, START_MS } from './pipeline.ts';
@@ -6,6 +7,19 @@ import { makeCall } from './rows.ts';
 /** When every period of the `same_hour` story ends, in hours after the start. */
 const PERIOD_END_HOUR = 36;
 export const PERIOD_END_MS = START_MS + PERIOD_END_HOUR * HOUR_MS;
+
+const SCALE_PLAN = { tallystick_plan: 'scale', tallystick_plan_version: 'any' };
+/** The first customer's prices of one model are of the plan `scale`, whose minimum is 500 dollars. */
+export const SCALE_PLAN_PRICES: SeedTieredPrice[] = ['prompt', 'prompt_cached', 'completion'].map(
+  (tokenType) => ({
+    tenantKey: 'northwind',
+    model: 'gpt-4o',
+    tokenType,
+    tiersMode: 'graduated',
+    tiers: [{ upTo: null, unitAmountDecimal: '0.001', flatAmountDecimal: null }],
+    metadata: SCALE_PLAN,
+  }),
+);
 
 /** The first user of each customer of the scenario, to make calls as. */
 export interface Caller {

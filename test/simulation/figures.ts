@@ -1,5 +1,5 @@
 import type { OpenMeterStandIn } from '../../sandbox/openmeter/stand-in.ts';
-import { FIGURES, type Figure } from './oracle/oracle.ts';
+import { FIGURES, type Figure, noFigures } from './oracle/oracle.ts';
 import { keyOfEvent } from './witness.ts';
 
 const PROPERTY_OF: Record<Figure, string> = {
@@ -16,14 +16,7 @@ export function addFigures(
   key: string,
   data: Readonly<Record<string, string>>,
 ): void {
-  const figures = into.get(key) ?? {
-    prompt: 0n,
-    cached: 0n,
-    completion: 0n,
-    reasoning: 0n,
-    total: 0n,
-    requests: 0n,
-  };
+  const figures = into.get(key) ?? noFigures();
   for (const figure of FIGURES) figures[figure] += BigInt(data[PROPERTY_OF[figure]] ?? 0);
   into.set(key, figures);
 }

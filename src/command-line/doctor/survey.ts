@@ -1,6 +1,6 @@
+import { KNOWN_METRIC_NAMES } from '../../../pricing/usage/shape.ts';
 import type { MetricSurvey } from '../../azure/source.ts';
 import type { Config } from '../../platform/config.ts';
-import { KNOWN_METRIC_NAMES } from '../../usage/collection/noted-metrics.ts';
 import type { Finding } from './finding.ts';
 
 /**

@@ -1,5 +1,4 @@
 import { sql } from 'kysely';
-import { keyOf, type TokenKind, type UsageKey } from '../../../pricing/usage/shape.ts';
 import type { RequestFacts } from '../../azure/source.ts';
 import { addMs, MINUTE_MS } from '../../platform/clock.ts';
 import type { LedgerDatabase, LedgerTransaction } from '../../platform/database/database.ts';
@@ -11,21 +10,22 @@ import {
   textField,
   unnestRows,
 } from '../../platform/database/unnest-rows.ts';
-import { selectKey } from '../columns.ts';
-import { IS_HELD, ITEM_FIELDS, ITEM_KEY, rawJson, type SourceItem } from './source-items.ts';
-
-/** One minute of one key. */
-export interface ItemMinute {
-  eventDay: string;
-  /** Its beginning. */
-  eventTime: Date;
-  key: UsageKey;
-}
+import type { EventMinute } from '../events/minute-sums.ts';
+import {
+  IS_HELD,
+  ITEM_FIELDS,
+  ITEM_KEY,
+  rawJson,
+  readStoredItem,
+  type SourceItem,
+  type StoredItem,
+  storedItemColumns,
+} from './source-items.ts';
 
 /** Items that wait because of their minute, of subjects and minutes of these; other keys of them may be among them. */
 export async function readHeldItems(
   database: LedgerDatabase | LedgerTransaction,
-  minutes: readonly ItemMinute[],
+  minutes: readonly EventMinute[],
 ): Promise<SourceItem[]> {
   const days = [...new Set(minutes.map((minute) => minute.eventDay))];
   // Mostly nothing waits, and then thousands of minutes need not be looked for one by one.
@@ -51,50 +51,23 @@ export async function readHeldItems(
   return found.rows.map(readHeldRow);
 }
 
-type HeldRow = UsageKey & {
-  event_day: string;
-  source_item_id: string;
-  metric_name: string;
-  event_time: Date;
-  ingested_at: Date;
-  tenant_key: string;
-  token_kind: TokenKind;
-  token_count: bigint;
-  request_count: bigint;
-  counts_apart: boolean;
+type HeldRow = StoredItem & {
   request_facts: RequestFacts | null;
   quarantine_number: bigint;
   is_accepted: boolean;
 };
 
-const HELD_COLUMNS = sql`s.event_day, s.source_item_id, s.metric_name, s.event_time, s.ingested_at, s.tenant_key,
-  ${selectKey('s')}, s.token_kind, s.token_count, s.request_count, s.counts_apart, s.request_facts, s.quarantine_number,
+const HELD_COLUMNS = sql`${storedItemColumns('s')}, s.request_facts, s.quarantine_number,
   s.accepted_at is not null as is_accepted`;
 
-/** What waits because of its minute is sound, so that its columns say all that it said. */
-function readHeldRow(row: HeldRow): SourceItem {
+/** What waits because of its minute is sound. */
+function readHeldRow(held: HeldRow): SourceItem {
+  const { row, ...item } = readStoredItem(held, null);
   return {
-    row: {
-      sourceItemId: row.source_item_id,
-      eventTime: row.event_time,
-      ingestedAt: row.ingested_at,
-      metricName: row.metric_name,
-      sum: String(row.token_count),
-      itemCount: String(row.request_count),
-      tenantKey: row.tenant_key,
-      ...keyOf(row),
-      ...(row.request_facts === null ? {} : { request: row.request_facts }),
-    },
-    eventDay: row.event_day,
-    tokenKind: row.token_kind,
-    tokenCount: row.token_count,
-    requestCount: row.request_count,
-    countsApart: row.counts_apart,
-    usageEventId: null,
-    quarantineReason: null,
-    quarantineDetail: null,
-    quarantineNumber: row.quarantine_number,
-    isAccepted: row.is_accepted,
+    ...item,
+    row: { ...row, ...(held.request_facts === null ? {} : { request: held.request_facts }) },
+    quarantineNumber: held.quarantine_number,
+    isAccepted: held.is_accepted,
   };
 }
 

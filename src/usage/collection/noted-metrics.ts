@@ -1,6 +1,6 @@
 import { z } from '@hono/zod-openapi';
 import { sql } from 'kysely';
-import { FIGURE_NAMES, FIGURES } from '../../../pricing/usage/shape.ts';
+import { KNOWN_METRIC_NAMES } from '../../../pricing/usage/shape.ts';
 import type { LedgerDatabase, LedgerTransaction } from '../../platform/database/database.ts';
 import {
   bigintField,
@@ -66,12 +66,7 @@ export function showNotedMetric(
   };
 }
 
-/** What a later version knows is noted no more. */
-export const KNOWN_METRIC_NAMES: readonly string[] = FIGURE_NAMES.flatMap((name): string[] => [
-  ...FIGURES[name].metricNames,
-]);
-
-/** All that this version does not know, the latest seen first. */
+/** All that this version does not know, the latest seen first: what a later version knows is noted no more. */
 export async function readNotedMetrics(
   database: LedgerDatabase,
 ): Promise<(NotedMetric & { source: string })[]> {

@@ -1,6 +1,6 @@
-import { sql } from 'kysely';
+import { type RawBuilder, sql } from 'kysely';
 import { HELD_REASONS } from '../../../pricing/usage/minutes.ts';
-import type { TokenKind, UsageKey } from '../../../pricing/usage/shape.ts';
+import { keyOf, type TokenKind, type UsageKey } from '../../../pricing/usage/shape.ts';
 import type { SourceRow } from '../../azure/source.ts';
 import type { LedgerDatabase, LedgerTransaction } from '../../platform/database/database.ts';
 import {
@@ -12,7 +12,7 @@ import {
   textField,
   unnestRows,
 } from '../../platform/database/unnest-rows.ts';
-import { keyFields } from '../columns.ts';
+import { keyFields, selectKey } from '../columns.ts';
 import { addMeasurements } from './measured-figures.ts';
 
 /** A source row after judgement: either it feeds a usage event, or it waits in quarantine with a reason. */
@@ -150,4 +150,58 @@ function toJson(fields: object): string {
     if (typeof value === 'number' && !Number.isFinite(value)) return String(value);
     return typeof value === 'string' ? value.replaceAll('\u0000', '\\u0000').toWellFormed() : value;
   });
+}
+
+/** An item's row, as `storedItemColumns` selects it. */
+export type StoredItem = UsageKey & {
+  event_day: string;
+  source_item_id: string;
+  metric_name: string;
+  event_time: Date;
+  ingested_at: Date;
+  tenant_key: string;
+  token_kind: TokenKind;
+  token_count: bigint;
+  request_count: bigint;
+  counts_apart: boolean;
+};
+
+/** Of a sound item, whose columns say all that it said. */
+export function storedItemColumns(alias: string): RawBuilder<unknown> {
+  const names = [
+    'event_day',
+    'source_item_id',
+    'metric_name',
+    'event_time',
+    'ingested_at',
+    'tenant_key',
+    'token_kind',
+  ];
+  const columns = [...names, 'token_count', 'request_count', 'counts_apart'].map((name) =>
+    sql.ref(`${alias}.${name}`),
+  );
+  return sql`${sql.join(columns)}, ${selectKey(alias)}`;
+}
+
+export function readStoredItem(stored: StoredItem, usageEventId: string | null): SourceItem {
+  return {
+    row: {
+      sourceItemId: stored.source_item_id,
+      eventTime: stored.event_time,
+      ingestedAt: stored.ingested_at,
+      metricName: stored.metric_name,
+      sum: String(stored.token_count),
+      itemCount: String(stored.request_count),
+      tenantKey: stored.tenant_key,
+      ...keyOf(stored),
+    },
+    eventDay: stored.event_day,
+    tokenKind: stored.token_kind,
+    tokenCount: stored.token_count,
+    requestCount: stored.request_count,
+    countsApart: stored.counts_apart,
+    usageEventId,
+    quarantineReason: null,
+    quarantineDetail: null,
+  };
 }

@@ -8,7 +8,7 @@ import {
   type UsageKey,
   usageKeyText,
 } from '../../../pricing/usage/shape.ts';
-import { floorToHour, floorToMinute } from '../../platform/clock.ts';
+import { floorToMinute } from '../../platform/clock.ts';
 import type { LedgerDatabase, LedgerTransaction } from '../../platform/database/database.ts';
 import {
   bigintField,
@@ -19,6 +19,7 @@ import {
 import { ADDED_TOKENS } from '../collection/retention.ts';
 import type { SourceItem } from '../collection/source-items.ts';
 import { keyColumns, keyFields, sameKey, selectFigures, selectKey, typedColumns } from '../columns.ts';
+import { ofMinutes } from '../events/minute-sums.ts';
 import { insertUsageEvents, type UsageEvent } from '../events/usage-events.ts';
 import { COUNTED_FORMERLY, IS_FORMER, inMonth } from './gather.ts';
 
@@ -133,14 +134,16 @@ export async function findFormerlyCounted(
   items: readonly SourceItem[],
 ): Promise<SourceItem[]> {
   if (items.length === 0) return [];
-  const minutes = items.map(({ row: { eventTime } }) => floorToMinute(eventTime ?? new Date(0)));
+  const minutes = items.map((item) => ({
+    item,
+    eventTime: floorToMinute(item.row.eventTime ?? new Date(0)),
+    key: countedKey(item.row),
+  }));
   const found = await sql<UsageKey & { eventTime: Date }>`
     select distinct event_time as "eventTime", ${selectKey()} from usage_events
-    where window_start = any(${minutes.map((minute) => floorToHour(minute).toISOString())}::timestamptz[])
-      and event_time = any(${minutes.map((minute) => minute.toISOString())}::timestamptz[])
-      and subject = any(${items.map(({ row }) => row.subject)}::text[]) and ${IS_FORMER}`.execute(database);
-  const keys = new Set(found.rows.map((row) => usageKeyText(row.eventTime, countedKey(keyOf(row)))));
-  return items.filter(({ row }, index) =>
-    keys.has(usageKeyText(minutes[index] ?? new Date(0), countedKey(row))),
+    where ${ofMinutes(minutes)} and ${IS_FORMER}`.execute(database);
+  const known = new Set(found.rows.map((row) => usageKeyText(row.eventTime, countedKey(keyOf(row)))));
+  return minutes.flatMap(({ item, eventTime, key }) =>
+    known.has(usageKeyText(eventTime, key)) ? [item] : [],
   );
 }

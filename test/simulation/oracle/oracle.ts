@@ -30,6 +30,10 @@ interface DoubtfulOutcome {
 }
 
 export type Figure = 'prompt' | 'cached' | 'completion' | 'reasoning' | 'total' | 'requests';
+
+export function noFigures(): Record<Figure, bigint> {
+  return { prompt: 0n, cached: 0n, completion: 0n, reasoning: 0n, total: 0n, requests: 0n };
+}
 export const FIGURES: readonly Figure[] = [
   'prompt',
   'cached',
@@ -114,12 +118,7 @@ export class Oracle {
         model,
         deployment,
         hourMs,
-        prompt: 0n,
-        cached: 0n,
-        completion: 0n,
-        reasoning: 0n,
-        total: 0n,
-        requests: 0n,
+        ...noFigures(),
         toldPrompt: 0n,
       };
       this.cells.set(key, cell);
