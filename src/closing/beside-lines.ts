@@ -48,11 +48,7 @@ export async function readUninvoiced(
           and other.stripe_meter_id = gap.stripe_meter_id and p.event_timestamp >= other.started_at
           and (other.ends_at is null or p.event_timestamp < other.ends_at))
     group by 1, 2, 3, 4, 5 having sum(p.delta_token_count) > 0 order by 1, 2, 4`.execute(database);
-  const uninvoiced = new Map<string, UninvoicedFigures[]>();
-  for (const { invoiceId, ...row } of rows.rows) {
-    uninvoiced.set(invoiceId, [...(uninvoiced.get(invoiceId) ?? []), row]);
-  }
-  return uninvoiced;
+  return Map.groupBy(rows.rows, ({ invoiceId }) => invoiceId);
 }
 
 /** What lines of other invoices of the subscription charge of a meter within an invoice's period. */
@@ -75,11 +71,7 @@ export async function readChargedElsewhere(
       and l.period_start >= c.period_start and l.period_end <= c.period_end
     where c.invoice_id = any(${[...invoiceIds]}::text[])
     group by 1, 2 order by 1, 2`.execute(database);
-  const charged = new Map<string, ChargedElsewhere[]>();
-  for (const { invoiceId, ...row } of rows.rows) {
-    charged.set(invoiceId, [...(charged.get(invoiceId) ?? []), row]);
-  }
-  return charged;
+  return Map.groupBy(rows.rows, ({ invoiceId }) => invoiceId);
 }
 
 /** Final invoices of the same subscription and period whose lines are not known. */
