@@ -1,6 +1,6 @@
 import type { Command } from 'commander';
 import type { CloseUnknownMetric } from '../../pricing/closing/certificate.ts';
-import { type CommandFrame, toQuery } from '../platform/terminal/frame.ts';
+import { type CommandFrame, isNarrowed, toQuery } from '../platform/terminal/frame.ts';
 import { groupDigits, print, renderTable } from '../platform/terminal/output.ts';
 
 interface ShownClose {
@@ -58,7 +58,9 @@ export function addClosesCommand(program: Command, frame: CommandFrame): void {
           'GET',
           `/v1/closes?${query}`,
         );
-        print(options.json === true, answer, () => renderCloses(answer.closes, answer.nextCursor));
+        print(options.json === true, answer, () =>
+          renderCloses(answer.closes, answer.nextCursor, isNarrowed(query)),
+        );
       }),
     );
   closes
@@ -123,7 +125,7 @@ export function addClosesCommand(program: Command, frame: CommandFrame): void {
       frame.askApi(async (ask) => {
         const query = toQuery(options, ['state', 'limit', ['customer', 'customerId']]);
         const answer = await ask<{ creditProposals: ShownCredit[] }>('GET', `/v1/credit-proposals?${query}`);
-        print(options.json === true, answer, () => renderCredits(answer.creditProposals));
+        print(options.json === true, answer, () => renderCredits(answer.creditProposals, isNarrowed(query)));
       }),
     );
   for (const [name, act, said] of [
@@ -144,8 +146,8 @@ export function addClosesCommand(program: Command, frame: CommandFrame): void {
   }
 }
 
-function renderCloses(closes: readonly ShownClose[], nextCursor: string | null): string {
-  if (closes.length === 0) return 'No period was closed yet.';
+function renderCloses(closes: readonly ShownClose[], nextCursor: string | null, isInPart: boolean): string {
+  if (closes.length === 0) return isInPart ? 'No close matches.' : 'No period was closed yet.';
   const table = renderTable(
     ['invoice', 'customer', 'period', 'state', 'since', 'total'],
     closes.map((close) => [
@@ -200,8 +202,8 @@ function renderProof(certificate: ShownCertificate, windows: ShownProof): string
   ].join('\n');
 }
 
-function renderCredits(credits: readonly ShownCredit[]): string {
-  if (credits.length === 0) return 'Nothing is to be given back.';
+function renderCredits(credits: readonly ShownCredit[], isInPart: boolean): string {
+  if (credits.length === 0) return isInPart ? 'No credit matches.' : 'Nothing is to be given back.';
   return renderTable(
     ['id', 'customer', 'invoice', 'product', 'tokens', 'amount', 'state', 'cause'],
     credits.map((credit) => [

@@ -1,5 +1,6 @@
 import type { Command } from 'commander';
-import { type CommandFrame, toQuery } from '../platform/terminal/frame.ts';
+import { durationInWords } from '../platform/terminal/duration.ts';
+import { type CommandFrame, isNarrowed, toQuery } from '../platform/terminal/frame.ts';
 import { groupDigits, print, renderTable } from '../platform/terminal/output.ts';
 
 interface Entry {
@@ -48,7 +49,7 @@ export function addQuarantineCommand(program: Command, frame: CommandFrame): voi
       frame.askApi(async (ask) => {
         const query = toQuery(options, ['stage', 'reason', 'limit', 'cursor', ['customer', 'customerId']]);
         const listing = await ask<Listing>('GET', `/v1/quarantine?${query}`);
-        print(options.json === true, listing, () => renderListing(listing));
+        print(options.json === true, listing, () => renderListing(listing, isNarrowed(query)));
       }),
     );
   quarantine
@@ -126,14 +127,14 @@ function routeOf(id: string, act: string): string {
   return `/v1/quarantine/${encodeURIComponent(id)}/${act}`;
 }
 
-function renderListing(listing: Listing): string {
-  if (listing.entries.length === 0) return 'Nothing waits.';
+function renderListing(listing: Listing, isInPart: boolean): string {
+  if (listing.entries.length === 0) return isInPart ? 'Nothing that matches waits.' : 'Nothing waits.';
   const summary = listing.entries.map((entry) => [
     entry.stage,
     named(entry.reason, entry.metricName),
     groupDigits(entry.rowCount),
     groupDigits(entry.tokenCount),
-    renderAge(entry.oldestAgeSeconds),
+    durationInWords(entry.oldestAgeSeconds),
   ]);
   const items = listing.items.map((item) => [
     item.id,
@@ -142,7 +143,7 @@ function renderListing(listing: Listing): string {
     item.subject,
     item.model,
     groupDigits(item.tokenCount),
-    renderAge(item.ageSeconds),
+    durationInWords(item.ageSeconds),
   ]);
   return [
     renderTable(['stage', 'reason', 'rows', 'tokens', 'oldest'], summary, [2, 3, 4]),
@@ -154,9 +155,4 @@ function renderListing(listing: Listing): string {
 
 function named(reason: string, what: string | null): string {
   return what === null ? reason : `${reason} (${what})`;
-}
-
-function renderAge(seconds: number): string {
-  if (seconds < 3_600) return `${Math.floor(seconds / 60)} min`;
-  return seconds < 172_800 ? `${Math.floor(seconds / 3_600)} h` : `${Math.floor(seconds / 86_400)} d`;
 }

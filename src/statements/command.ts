@@ -3,6 +3,7 @@ import { ValidationError } from '../platform/errors.ts';
 import type { CommandFrame } from '../platform/terminal/frame.ts';
 import { groupDigits, print, renderTable } from '../platform/terminal/output.ts';
 import { toStatementCsv } from './csv.ts';
+import { lineCount, linePrice } from './page/line-words.ts';
 import type { StatementBody, StatementPreviewBody } from './schemas.ts';
 
 interface StatementOptions {
@@ -73,17 +74,18 @@ function renderStatement(statement: StatementBody): string {
   return [
     `${statement.customerName}, ${title}: ${statement.periodStart} to ${statement.periodEnd}, data as of ${statement.dataAsOf}`,
     renderTable(
-      ['line', 'tokens', currency],
+      ['line', 'tokens', 'price', currency],
       [
         ...statement.lines.map((line) => [
           line.kind === 'late' ? `${line.name} (late)` : line.name,
-          line.quantity === null ? '' : groupDigits(line.quantity),
+          lineCount(line),
+          line.isIncluded ? 'included' : linePrice(line, statement.currency),
           line.amount ?? 'not known yet',
         ]),
-        ['discounts, credits, taxes', '', totals.adjustmentAmount ?? 'not known yet'],
-        ['total', '', totals.amount ?? 'not known yet'],
+        ['discounts, credits, taxes', '', '', totals.adjustmentAmount ?? 'not known yet'],
+        ['total', groupDigits(totals.usageTokenCount), '', totals.amount ?? 'not known yet'],
       ],
-      [1, 2],
+      [1, 2, 3],
     ),
     table('model', statement.byModel),
     table('feature', statement.byFeature),

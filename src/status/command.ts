@@ -1,6 +1,7 @@
 import type { Command } from 'commander';
 import type { CloseTotals } from '../closing/totals.ts';
 import { systemClock } from '../platform/clock.ts';
+import { ageInWords, durationInWords } from '../platform/terminal/duration.ts';
 import type { CommandFrame } from '../platform/terminal/frame.ts';
 import { groupDigits, print, renderTable } from '../platform/terminal/output.ts';
 import type { PriceSyncState } from '../prices/sync/runs.ts';
@@ -11,10 +12,9 @@ import { readStatusReport } from './status.ts';
 
 function renderPriceSync({ lastDoneAt, waiting }: PriceSyncState, now: Date): string {
   if (lastDoneAt === null) return 'prices        never synchronized';
-  const ageHours = Math.floor((now.getTime() - lastDoneAt.getTime()) / 3_600_000);
   const count = waiting.reduce((sum, { itemCount }) => sum + itemCount, 0n);
   const hint = count > 0n ? ' ("tallystick prices review")' : '';
-  return `prices        synchronized ${groupDigits(ageHours)} h ago, ${groupDigits(count)} wait for a person${hint}`;
+  return `prices        synchronized ${ageInWords(lastDoneAt, now)} ago, ${groupDigits(count)} wait for a person${hint}`;
 }
 
 function describeCloses({ states, certificateCount, credits }: CloseTotals): string {
@@ -45,8 +45,7 @@ export function addStatusCommand(program: Command, frame: CommandFrame): void {
         const { webhooks, doubleBindings, attributions } = status;
         print(options.json === true, { asOf: now.toISOString(), ...status }, () => {
           const watermarks = status.watermarks.map((mark) => {
-            const ageMinutes = Math.floor((now.getTime() - mark.position.getTime()) / 60_000);
-            return `collected     ${mark.source} up to ${mark.position.toISOString()} (${groupDigits(ageMinutes)} min ago)`;
+            return `collected     ${mark.source} up to ${mark.position.toISOString()} (${ageInWords(mark.position, now)} ago)`;
           });
           const { usageEvents: events, hours, meterPushes: pushes } = status;
           const lines = [
@@ -83,7 +82,7 @@ export function addStatusCommand(program: Command, frame: CommandFrame): void {
             ...status.queues.map((queue) => describeQueue(queue, now)),
             ...status.leases.map(
               (lease) =>
-                `running       ${lease.step} for ${groupDigits(lease.ageSeconds)} s by ${lease.holder}${lease.isAbandoned ? ' (abandoned: the next run takes it over)' : ''}`,
+                `running       ${lease.step} for ${durationInWords(lease.ageSeconds)} by ${lease.holder}${lease.isAbandoned ? ' (abandoned: the next run takes it over)' : ''}`,
             ),
             ...status.steps
               .filter((step) => step.lastError !== null)
@@ -97,7 +96,7 @@ export function addStatusCommand(program: Command, frame: CommandFrame): void {
             entry.reason,
             String(entry.rowCount),
             groupDigits(entry.tokenCount),
-            `${Math.floor((now.getTime() - entry.oldestAt.getTime()) / 3_600_000)} h`,
+            ageInWords(entry.oldestAt, now),
           ]);
           const alarmHours = config.QUARANTINE_ALARM_HOURS;
           const isLate = status.quarantine.some((entry) => isAlarming(entry, now, alarmHours * 3_600_000));
@@ -133,20 +132,12 @@ function describeSink({ outage, stuckSubjectCount, stuckSince }: SinkState): str
 
 function describeQueue(queue: QueueState, now: Date): string {
   const { oldestWaitingAt, error, failingSince } = queue;
-  const oldest =
-    oldestWaitingAt === null ? '' : ` (the oldest for ${groupDigits(secondsSince(oldestWaitingAt, now))} s)`;
+  const oldest = oldestWaitingAt === null ? '' : ` (the oldest for ${ageInWords(oldestWaitingAt, now)})`;
   const state = `${queue.waitingCount} waiting${oldest}, ${queue.activeCount} active, ${queue.failedCount} failed`;
   const failing =
     error === null || failingSince === null
       ? ''
       : `; takes no work since ${failingSince.toISOString()}: ${error}`;
-  const seen =
-    queue.observedAt === null
-      ? 'never seen'
-      : `seen ${groupDigits(secondsSince(queue.observedAt, now))} s ago`;
+  const seen = queue.observedAt === null ? 'never seen' : `seen ${ageInWords(queue.observedAt, now)} ago`;
   return `queue         ${queue.backend}: ${state}, ${seen}${failing}`;
-}
-
-function secondsSince(instant: Date, now: Date): number {
-  return Math.max(0, Math.floor((now.getTime() - instant.getTime()) / 1_000));
 }

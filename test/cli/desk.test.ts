@@ -1,4 +1,5 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { insertInvoice, storeLines } from '../api/statement-world.ts';
 import { insertCatalog, insertUsage } from '../api/world.ts';
 import { runCommand } from '../e2e/command.ts';
 import { createTestLedger, type TestLedger } from '../setup/ledger.ts';
@@ -48,6 +49,8 @@ describe('tallystick quarantine', () => {
     const again = await run('quarantine', 'retry', unbound[0] ?? '', '--json');
     expect([again.exitCode, again.json()]).toMatchObject([1, { error: { code: 'CONFLICT' } }]);
     expect((await run('quarantine', 'list')).stdout).toBe('Nothing waits.\n');
+    const inPart = await run('quarantine', 'list', '--reason', 'no_binding');
+    expect(inPart.stdout).toBe('Nothing that matches waits.\n');
   });
 
   it('refuses in words what cannot be done', async () => {
@@ -57,6 +60,42 @@ describe('tallystick quarantine', () => {
     expect([blank.exitCode, blank.stderr]).toEqual([1, expect.stringContaining('is missing')]);
     const unknown = await run('quarantine', 'assign', 'usage-99', '--customer', 'adatum');
     expect([unknown.exitCode, unknown.stderr]).toEqual([1, expect.stringContaining('NOT_FOUND')]);
+  });
+});
+
+describe('tallystick statement', () => {
+  it('tells the base amount, the allowance and the tiers of one price apart', async () => {
+    await insertInvoice(ledger.database, { id: 'in_words', totalMinor: 1_730n });
+    const line = { subscriptionItemId: 'si_northwind_prompt', priceId: 'price_tiered' };
+    const stored = [
+      { ...line, lineId: 'il_1', quantity: 0n, amountMinor: 500n },
+      { ...line, lineId: 'il_2', quantity: 1_000_000n, unitAmountDecimal: '0', amountMinor: 0n },
+      { ...line, lineId: 'il_3', quantity: 4_100_000n, unitAmountDecimal: '0.0003', amountMinor: 1_230n },
+    ];
+    await storeLines(ledger.database, { id: 'in_words', lines: stored });
+    const { stdout } = await run('statement', 'in_words');
+    const rows = stdout.split('\n').map((row) => row.split('│').map((cell) => cell.trim()));
+    const cells = rows.filter((row) => row.length === 6).map((row) => row.slice(2, 5));
+    expect(cells.slice(1)).toEqual([
+      ['', 'base amount', '5.00'],
+      ['1,000,000', 'included', '0.00'],
+      ['4,100,000', '$3.00 per million', '12.30'],
+      ['', '', '0.00'],
+      ['5,100,000', '', '17.30'],
+    ]);
+  });
+});
+
+describe('an empty list', () => {
+  it.each([
+    [['closes', 'list'], 'No period was closed yet.'],
+    [['closes', 'list', '--state', 'held'], 'No close matches.'],
+    [['credits', 'list'], 'Nothing is to be given back.'],
+    [['credits', 'list', '--customer', 'adatum'], 'No credit matches.'],
+    [['prices', 'review', 'list', '--status', 'rejected'], 'Nothing matches.'],
+  ])('says whether all of it or the asked part is empty: %s', async (argv, words) => {
+    const listed = await run(...argv);
+    expect(listed.stdout).toContain(words);
   });
 });
 

@@ -63,3 +63,8 @@ export function toQuery(
   }
   return query;
 }
+
+/** Whether a list was asked for in part: then that nothing is in it says nothing of the rest. */
+export function isNarrowed(query: URLSearchParams): boolean {
+  return [...query.keys()].some((name) => name !== 'limit');
+}

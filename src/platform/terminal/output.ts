@@ -8,7 +8,10 @@ export function print(json: boolean, value: object, text: () => string): void {
   process.stdout.write(`${output}\n`);
 }
 
-/** A plain table; numbers as text, so that nothing is rounded on the way to the screen. */
+/**
+ * A plain table; numbers as text, so that nothing is rounded on the way to the screen. Amounts in one numeric column have
+ * the decimals of the longest of them, so that their points stand below each other.
+ */
 export function renderTable(
   head: string[],
   rows: (string | number)[][],
@@ -19,8 +22,26 @@ export function renderTable(
     colAligns: head.map((_, index) => (numeric.includes(index) ? 'right' : 'left')),
     style: { head: [], border: [], compact: true },
   });
-  table.push(...rows);
+  const decimals = new Map(
+    numeric.map((column) => [column, mostDecimals(rows.map((row) => row[column] ?? ''))]),
+  );
+  table.push(...rows.map((row) => row.map((cell, column) => withDecimals(cell, decimals.get(column) ?? 0))));
   return table.toString();
+}
+
+const AMOUNT = /^([-−+]?[^\d\s-]{0,3}[\d,]+)(?:\.(\d+))?( [A-Z]{3})?$/;
+
+/** None where the amounts are of several currencies: each has its own decimals. */
+function mostDecimals(cells: readonly (string | number)[]): number {
+  const amounts = cells.map((cell) => AMOUNT.exec(String(cell))).filter((match) => match !== null);
+  if (new Set(amounts.map(([, , , currency]) => currency)).size > 1) return 0;
+  return Math.max(0, ...amounts.map(([, , fraction = '']) => fraction.length));
+}
+
+function withDecimals(cell: string | number, decimals: number): string | number {
+  const [, whole, fraction = '', unit = ''] = AMOUNT.exec(String(cell)) ?? [];
+  if (whole === undefined || decimals === 0) return cell;
+  return `${whole}.${fraction.padEnd(decimals, '0')}${unit}`;
 }
 
 /** Digits in groups of three: 1,234,567. */

@@ -48,7 +48,9 @@ export function addPricesReviewCommands(prices: Command, frame: CommandFrame): v
       frame.askApi(async (ask) => {
         const query = toQuery(options, ['status', 'verdict', 'limit', 'cursor']);
         const listing = await ask<Listing>('GET', `/v1/prices/sync?${query}`);
-        print(options.json === true, listing, () => renderListing(listing));
+        print(options.json === true, listing, () =>
+          renderListing(listing, String(options.status), options.verdict !== undefined),
+        );
       }),
     );
   for (const [act, description, done] of [
@@ -114,13 +116,15 @@ changes in the book by this alone; the next synchronization compares it, and a f
     );
 }
 
-function renderListing(listing: Listing): string {
+function renderListing(listing: Listing, status: string, isInPart: boolean): string {
   const [last] = listing.runs;
   const head =
     last === undefined
       ? 'No synchronization yet.'
       : `Last synchronization: ${last.status}${last.finishedAt === null ? '' : ` at ${last.finishedAt}`}${last.lastError === null ? '' : ` (${last.lastError})`}.`;
-  if (listing.items.length === 0) return `${head}\nNothing waits.`;
+  if (listing.items.length === 0) {
+    return `${head}\n${status === 'pending' && !isInPart ? 'Nothing waits.' : 'Nothing matches.'}`;
+  }
   const rows = listing.items.map((item) => [
     item.id,
     item.reason ?? item.verdict,

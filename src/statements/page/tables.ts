@@ -1,7 +1,8 @@
 import { html } from 'hono/html';
-import { groupDigits, modelInWords, moneyInWords, perMillion } from '../../pages/words.ts';
+import { groupDigits, modelInWords, moneyInWords } from '../../pages/words.ts';
 import type { StatementBody, StatementBreakdownBody } from '../schemas.ts';
 import { dayShort, rankModels, swatch } from './drawing.ts';
+import { lineCount, linePrice } from './line-words.ts';
 
 type Line = StatementBody['lines'][number];
 
@@ -72,22 +73,10 @@ function lineRow(
       ${line.name}${line.kind === 'late' ? html`<span class="tag">late</span>` : ''}${line.isIncluded ? html`<span class="tag">included</span>` : ''}
       ${line.kind === 'late' ? html`<span class="detail">used ${spanInWords(used.from, used.to)}</span>` : ''}
     </th>
-    <td class="number">${countOf(line)}</td>
-    <td class="number unit">${priceOf(line, currency)}</td>
+    <td class="number">${lineCount(line)}</td>
+    <td class="number unit">${linePrice(line, currency)}</td>
     <td class="number">${money(line.amount)}</td>
   </tr>`;
-}
-
-/** Tokens: a minimum or a fee has a quantity too, and it is none of tokens. */
-function countOf({ kind, quantity }: Line): string {
-  const isCount = kind === 'usage' || kind === 'late';
-  return !isCount || quantity === null || quantity === '0' ? '' : groupDigits(quantity);
-}
-
-function priceOf(line: Line, currency: string): string {
-  if (line.isIncluded) return '';
-  if (countOf(line) === '') return line.kind === 'usage' ? 'base amount' : '';
-  return line.unitAmountDecimal === null ? '' : perMillion(line.unitAmountDecimal, currency);
 }
 
 /** Nothing used, nothing charged. */
