@@ -1,4 +1,5 @@
-import { sql } from 'kysely';
+import { type RawBuilder, sql } from 'kysely';
+import type { TimeWindow } from '../platform/clock.ts';
 import type { LedgerDatabase, LedgerTransaction } from '../platform/database/database.ts';
 
 /** A day whose cost may be another than what is stored. */
@@ -6,6 +7,34 @@ export interface DueDay {
   note: bigint;
   /** Why rated days change; null: new usage, or time that passed. */
   cause: string | null;
+}
+
+/**
+ * Every day whose cost may be another than what is stored: those noted, and those that the next run of the job will note, for
+ * prices that were corrected and subjects that moved. What is asked for counts from the moment it is asked for.
+ */
+const WAITING_DAYS: RawBuilder<{ day: string }> = sql`(
+  select day from cost_days_due
+  union
+  select cost_days.day from rerating_requests as request
+  join cost_days on cost_days.day >= request.day_start and cost_days.day < request.day_end
+  where request.done_at is null and request.noted_at is null
+  union
+  select (usage.window_start at time zone 'UTC')::date from cost_subjects_due
+  join hourly_usage as usage using (subject)) as waiting (day)`;
+
+/** How many days wait to be rated (again). @param window whole UTC days; all days when it is left out */
+export async function countDueCostDays(database: LedgerDatabase, window?: TimeWindow): Promise<bigint> {
+  const within = window === undefined ? sql`true` : daysOf(window);
+  const counted = await sql<{ count: bigint }>`
+    select count(*) as count from ${WAITING_DAYS} where ${within}`.execute(database);
+  return counted.rows[0]?.count ?? 0n;
+}
+
+/** The condition that a row's `day` is one of the window's UTC days. */
+export function daysOf(window: TimeWindow): RawBuilder<boolean> {
+  const [from, until] = [window.start, window.end].map((at) => at.toISOString().slice(0, 10));
+  return sql<boolean>`day >= ${from}::date and day < ${until}::date`;
 }
 
 /** The next day to rate after another, the oldest first; null when there is none. */

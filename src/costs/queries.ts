@@ -3,6 +3,7 @@ import { modelKey, nameKey } from '../../pricing/usage/names.ts';
 import type { TimeWindow } from '../platform/clock.ts';
 import type { LedgerDatabase } from '../platform/database/database.ts';
 import { countedColumn } from '../usage/name-keys.ts';
+import { countDueCostDays, daysOf } from './notes.ts';
 
 export const COST_DIMENSIONS = ['day', 'customer', 'model', 'feature', 'deployment'] as const;
 export type CostDimension = (typeof COST_DIMENSIONS)[number];
@@ -127,13 +128,13 @@ export async function readCostCompleteness(
   database: LedgerDatabase,
   window: TimeWindow,
 ): Promise<{ dueDayCount: bigint; ratedDayCount: bigint; priceBookVersions: string[] }> {
-  const result = await sql<{ due: bigint; rated: bigint; versions: string[] | null }>`
-    select (select count(*) from cost_days_due where ${daysOf(window)}) as due, count(*) as rated,
-      array_agg(distinct price_book_version) as versions
+  const dueDayCount = await countDueCostDays(database, window);
+  const result = await sql<{ rated: bigint; versions: string[] | null }>`
+    select count(*) as rated, array_agg(distinct price_book_version) as versions
     from cost_days where revision > 0 and ${daysOf(window)}`.execute(database);
   const row = result.rows[0];
   return {
-    dueDayCount: row?.due ?? 0n,
+    dueDayCount,
     ratedDayCount: row?.rated ?? 0n,
     priceBookVersions: row?.versions ?? [],
   };
@@ -156,11 +157,6 @@ export async function readUnknownCosts(database: LedgerDatabase): Promise<Unknow
     tokenCount: tokens,
     oldestDay: oldest,
   }));
-}
-
-function daysOf(window: TimeWindow): RawBuilder<boolean> {
-  const [from, until] = [window.start, window.end].map((at) => at.toISOString().slice(0, 10));
-  return sql<boolean>`day >= ${from}::date and day < ${until}::date`;
 }
 
 function filterOf(query: Omit<CostQuery, 'after' | 'limit' | 'groupBy'>): RawBuilder<boolean> {

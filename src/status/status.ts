@@ -2,6 +2,7 @@ import { sql } from 'kysely';
 import { type AttributionSummary, readAttributionSummary } from '../catalog/attribution-summary.ts';
 import { type DoubleBinding, readDoubleBindings } from '../catalog/billing-places.ts';
 import { type CloseTotals, readCloseTotals } from '../closing/totals.ts';
+import { countDueCostDays } from '../costs/notes.ts';
 import { readUnknownCosts, type UnknownModelCost } from '../costs/queries.ts';
 import type { LedgerDatabase } from '../platform/database/database.ts';
 import { readStepLeases, type StepLease } from '../platform/database/leases.ts';
@@ -124,10 +125,6 @@ async function selectPipelineStatus(snapshot: LedgerSnapshot): Promise<PipelineS
     .select(({ fn }) => fn.countAll<bigint>().as('count'))
     .where('resolved_at', 'is', null)
     .executeTakeFirstOrThrow();
-  const due = await snapshot
-    .selectFrom('cost_days_due')
-    .select(({ fn }) => fn.countAll<bigint>().as('count'))
-    .executeTakeFirstOrThrow();
   return {
     watermarks: watermarks.map((row) => ({
       source: row.source,
@@ -147,7 +144,7 @@ async function selectPipelineStatus(snapshot: LedgerSnapshot): Promise<PipelineS
     openDriftCount: drifts.count,
     openMeterSink: await readSinkState(snapshot),
     closes: await readCloseTotals(snapshot),
-    costs: { dueDayCount: due.count, unknown: await readUnknownCosts(snapshot) },
+    costs: { dueDayCount: await countDueCostDays(snapshot), unknown: await readUnknownCosts(snapshot) },
     priceSync: await readPriceSyncState(snapshot),
     steps: await readStepRuns(snapshot),
     leases: await readStepLeases(snapshot),

@@ -41,6 +41,14 @@ const post = (path: string, body: object) =>
     body: JSON.stringify(body),
   });
 
+/** As costs, margins and status say it. */
+async function dueDays(): Promise<string[]> {
+  const { dueDayCount } = await ask<CostsBody>(`/v1/costs?${DAY}`);
+  const margins = await ask<MarginsBody>(`/v1/margins?${DAY}`);
+  const status = await ask<{ costs: { dueDayCount: string } }>('/v1/status');
+  return [dueDayCount, margins.dueDayCount, status.costs.dueDayCount];
+}
+
 const PURCHASE = {
   deployment: 'ptu-1',
   from: '2026-11-20T05:00:00Z',
@@ -176,7 +184,7 @@ describe('GET /v1/costs', () => {
 
   it('says how many days wait, and refuses what is no day, dimension or scope', async () => {
     await insertUsage(bench.ledger.database, [{ hour: HOUR, tokens: 1n }]);
-    expect(await ask<CostsBody>(`/v1/costs?${DAY}`)).toMatchObject({ dueDayCount: '1', rows: [] });
+    expect(await dueDays()).toEqual(['1', '1', '1']);
     for (const query of [
       'from=2026-11-20T05:00:00Z&to=2026-11-21',
       `${DAY}&groupBy=subject`,
@@ -188,6 +196,45 @@ describe('GET /v1/costs', () => {
     }
     expect((await bench.call(`/v1/costs?${DAY}`, { scope: null })).status).toBe(401);
     expect((await bench.call(`/v1/costs?${DAY}`, { scope: 'sales' })).status).toBe(200);
+  });
+
+  it('counts days as due from the moment a price of the past is corrected, or a user moves', async () => {
+    const { database } = bench.ledger;
+    await insertUsage(database, [{ hour: HOUR, tokens: 1_000_000n }]);
+    await rate();
+    expect(await dueDays()).toEqual(['0', '0', '0']);
+
+    await changePriceBook(database, {
+      change: {
+        rows: [
+          completePriceRow({
+            model: 'gpt-4o',
+            tokenType: 'prompt',
+            amount: '3',
+            effectiveFrom: '2026-11-01T00:00:00Z',
+          }),
+        ],
+        supersede: true,
+        addModels: false,
+      },
+      kind: 'add',
+      reason: 'The price was another.',
+      actor: 'test',
+      now: bench.clock.now(),
+    });
+    expect(await dueDays()).toEqual(['1', '1', '1']);
+    expect((await ask<CostsBody>('/v1/costs?from=2026-11-21&to=2026-11-22')).dueDayCount).toBe('0');
+    await rate();
+    expect(await dueDays()).toEqual(['0', '0', '0']);
+
+    await database
+      .updateTable('subjects')
+      .set({ customer_id: 'adatum' })
+      .where('subject', '=', 'user-1')
+      .execute();
+    expect(await dueDays()).toEqual(['1', '1', '1']);
+    await rate();
+    expect(await dueDays()).toEqual(['0', '0', '0']);
   });
 });
 
