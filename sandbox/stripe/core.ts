@@ -11,7 +11,9 @@ import { invoiceItemEndpoints } from './endpoints/invoice-items.ts';
 import { invoiceEndpoints } from './endpoints/invoices.ts';
 import { meterEndpoints } from './endpoints/meters.ts';
 import { productEndpoints } from './endpoints/products.ts';
+import { scheduleEndpoints } from './endpoints/schedules.ts';
 import { subscriptionItemEndpoints } from './endpoints/subscription-items.ts';
+import { subscriptionPauseEndpoints } from './endpoints/subscription-pauses.ts';
 import { subscriptionEndpoints } from './endpoints/subscriptions.ts';
 import { testClockEndpoints } from './endpoints/test-clocks.ts';
 import { usageRecordEndpoints } from './endpoints/usage-records.ts';
@@ -23,6 +25,7 @@ import { IdempotencyStore } from './http/idempotency.ts';
 import type { StripeStandInSettings } from './http/options.ts';
 import { toSeconds } from './http/wire.ts';
 import { BillingCycle } from './invoices/billing-cycle.ts';
+import { watchThresholds } from './invoices/thresholds.ts';
 import {
   type AcceptedMeterEvent,
   MeterEventIntake,
@@ -114,6 +117,9 @@ export class StripeCore {
     this.#reports = new MeterErrorReports(state);
     this.#intake = new MeterEventIntake(state);
     this.state.roundsLinesToSteps = settings.roundsLinesToSteps;
+    this.state.thresholdPeriods = settings.thresholdPeriods;
+    this.state.packageQuantities = settings.packageQuantities;
+    this.state.showsTrials = settings.showsTrials;
     seedState(this.cycle, scenario, settings);
     if (settings.webhook !== null) {
       const { url, secret } = settings.webhook;
@@ -125,6 +131,8 @@ export class StripeCore {
       [
         ...customerEndpoints(cycle),
         ...subscriptionEndpoints(cycle),
+        ...subscriptionPauseEndpoints(cycle),
+        ...scheduleEndpoints(cycle),
         ...testClockEndpoints(cycle),
         ...subscriptionItemEndpoints(cycle),
         ...productEndpoints(cycle.account),
@@ -222,6 +230,8 @@ export class StripeCore {
   #takeMeterEvent(entry: Extract<JournalEntry, { kind: 'meter_event' }>): Answer {
     const fate = this.#intake.take(entry.event, entry.at, entry.loss);
     this.#reports.note({ ...entry.event, key: entry.key }, fate, entry.at);
+    if (fate === 'stored')
+      watchThresholds(this.cycle, entry.event.payload.stripe_customer_id ?? '', entry.at);
     const answer = { status: 200, text: JSON.stringify(renderMeterEvent(entry.event, entry.at)) };
     if (entry.key !== null) this.#idempotency.store(entry.key, entry.fingerprint, answer, entry.at);
     return answer;

@@ -5,7 +5,8 @@ import {
   type WireProduct,
   type WireSubscriptionItem,
 } from './http/wire.ts';
-import { nextBoundary } from './invoices/months.ts';
+import { type BillingInterval, MONTHLY, nextBoundary } from './invoices/months.ts';
+import { openPeriod, periodOf } from './periods.ts';
 import { toPlan } from './prices.ts';
 import type { StripeState, Subscription } from './state.ts';
 
@@ -129,8 +130,10 @@ export interface NewSubscription {
   customerId: string;
   currency: string;
   startMs: number;
-  /** On this instant plus whole months periods end; see `nextBoundary`. */
+  /** On this instant plus whole intervals periods end; see `nextBoundary`. */
   anchorMs: number;
+  /** Default: monthly. */
+  interval?: BillingInterval;
   /** Nothing is billed before; the first period then ends here. */
   trialEndMs?: number;
   paymentMethodId?: string | null;
@@ -139,12 +142,16 @@ export interface NewSubscription {
 
 export function newSubscription(state: StripeState, input: NewSubscription): Subscription {
   const start = toSeconds(input.startMs);
+  const { interval = MONTHLY } = input;
   const trialEnd = input.trialEndMs === undefined ? null : toSeconds(input.trialEndMs);
   const subscription: Subscription = {
     customerId: input.customerId,
     anchorMs: input.anchorMs,
     periodStartMs: input.startMs,
-    periodEndMs: input.trialEndMs ?? nextBoundary(input.anchorMs, input.startMs),
+    interval,
+    periodEndMs: input.trialEndMs ?? nextBoundary(input.anchorMs, input.startMs, interval),
+    otherPeriods: new Map(),
+    billedEarlier: new Map(),
     items: [],
     itemSinceMs: new Map(),
     wire: {
@@ -212,24 +219,30 @@ export function newSubscriptionItem(
   subscription: Subscription,
   priceId: string,
   sinceMs?: number,
+  quantity = 1,
 ): WireSubscriptionItem {
   const price = state.prices.get(priceId);
   if (price === undefined) throw new RangeError(`no price ${priceId}`);
+  openPeriod(subscription, price, sinceMs ?? subscription.periodStartMs);
   const item: WireSubscriptionItem = {
     id: state.nextId('si'),
     object: 'subscription_item',
     billing_thresholds: null,
     created: sinceMs === undefined ? subscription.wire.created : toSeconds(sinceMs),
-    current_period_end: toSeconds(subscription.periodEndMs),
-    current_period_start: toSeconds(sinceMs ?? subscription.periodStartMs),
+    current_period_end: 0,
+    current_period_start: 0,
     current_trial: null,
     discounts: [],
     metadata: {},
     plan: toPlan(price),
     price,
+    ...(price.recurring?.usage_type === 'licensed' ? { quantity } : {}),
     subscription: subscription.wire.id,
     tax_rates: [],
   };
+  const { periodStartMs, periodEndMs } = periodOf(subscription, item);
+  item.current_period_start = toSeconds(sinceMs ?? periodStartMs);
+  item.current_period_end = toSeconds(periodEndMs);
   subscription.items.push(item);
   if (sinceMs !== undefined) subscription.itemSinceMs.set(item.id, toSeconds(sinceMs) * 1_000);
   state.items.set(item.id, item);

@@ -1,10 +1,13 @@
 import { type Form, readInteger, readNested, readText, requireText } from './http/form.ts';
 import { refuseMissing, refuseParameter, refuseUnknown } from './http/refusal.ts';
+import type { WirePrice } from './http/wire.ts';
+import type { BillingInterval } from './invoices/months.ts';
 import type { PriceScheme, TierInput } from './price-scheme.ts';
 import type { StripeState } from './state.ts';
 
 const DECIMAL = /^\d+(?:\.(\d+))?$/;
 const MAX_DECIMAL_PLACES = 12;
+const UNITS = ['day', 'week', 'month', 'year'] as const;
 
 /** @throws StripeRefusal for anything that Stripe would not take as the amounts of a recurring price */
 export function readScheme(form: Form): PriceScheme {
@@ -104,12 +107,11 @@ function readAmount(form: Form, name: string, prefix: string): string | null {
 export function readRecurring(
   state: StripeState,
   form: Form,
-): { usageType: 'metered' | 'licensed'; meterId: string | null } {
+): { usageType: 'metered' | 'licensed'; meterId: string | null; interval: BillingInterval } {
   const recurring = readNested(form, 'recurring');
-  const interval = requireText(recurring, 'interval');
-  if (interval !== 'month') {
-    throw refuseParameter('recurring[interval]', 'This model of Stripe knows months only.');
-  }
+  const unit = UNITS.find((known) => known === requireText(recurring, 'interval'));
+  if (unit === undefined) throw refuseParameter('recurring[interval]', `must be one of ${UNITS.join(', ')}`);
+  const interval = { unit, count: readInteger(recurring, 'interval_count') ?? 1 };
   const usageType = readText(recurring, 'usage_type') ?? 'licensed';
   if (usageType !== 'metered' && usageType !== 'licensed') {
     throw refuseParameter('recurring[usage_type]', 'must be one of licensed or metered');
@@ -119,7 +121,7 @@ export function readRecurring(
     if (meterId !== null) {
       throw refuseParameter('recurring[meter]', 'A meter requires recurring[usage_type]=metered.');
     }
-    return { usageType, meterId };
+    return { usageType, meterId, interval };
   }
   if (meterId === null) throw refuseMissing('recurring[meter]');
   const meter = state.meters.get(meterId);
@@ -127,5 +129,22 @@ export function readRecurring(
   if (meter.status !== 'active') {
     throw refuseParameter('recurring[meter]', `The meter ${meterId} is inactive.`);
   }
-  return { usageType, meterId };
+  return { usageType, meterId, interval };
+}
+
+/**
+ * A price by the package: usage is divided and rounded before the price is applied. Not with tiers
+ * (docs.stripe.com/api/prices/create).
+ */
+export function readTransform(form: Form, scheme: PriceScheme): WirePrice['transform_quantity'] {
+  const transform = readNested(form, 'transform_quantity');
+  if (form.transform_quantity === undefined) return null;
+  if ('tiers' in scheme)
+    throw refuseParameter('transform_quantity', 'transform_quantity cannot be combined with tiers.');
+  const divideBy = readInteger(transform, 'divide_by') ?? 0;
+  if (divideBy < 1) throw refuseParameter('transform_quantity[divide_by]', 'must be 1 or more');
+  const round = requireText(transform, 'round');
+  if (round !== 'up' && round !== 'down')
+    throw refuseParameter('transform_quantity[round]', 'must be one of down or up');
+  return { divide_by: divideBy, round };
 }

@@ -1,4 +1,5 @@
 import type { WirePlan, WirePrice, WireTier } from './http/wire.ts';
+import { type BillingInterval, MONTHLY } from './invoices/months.ts';
 import type { PriceScheme, TierInput } from './price-scheme.ts';
 import type { StripeState } from './state.ts';
 
@@ -7,6 +8,10 @@ export interface NewPrice {
   /** Null: legacy usage records, or a licensed price. */
   meterId: string | null;
   usageType?: 'metered' | 'licensed';
+  /** Default: monthly. */
+  interval?: BillingInterval;
+  /** Null: each unit has the price. */
+  transformQuantity?: WirePrice['transform_quantity'];
   currency: string;
   scheme: PriceScheme;
   nickname: string | null;
@@ -38,15 +43,15 @@ export function newPrice(state: StripeState, input: NewPrice): WirePrice {
     nickname: input.nickname,
     product: input.productId,
     recurring: {
-      interval: 'month',
-      interval_count: 1,
+      interval: (input.interval ?? MONTHLY).unit,
+      interval_count: (input.interval ?? MONTHLY).count,
       meter: input.meterId,
       trial_period_days: null,
       usage_type: input.usageType ?? 'metered',
     },
     tax_behavior: 'unspecified',
     tiers_mode: tiered ? scheme.tiersMode : null,
-    transform_quantity: null,
+    transform_quantity: input.transformQuantity ?? null,
     type: 'recurring',
     unit_amount: wholeAmount(unitAmountDecimal),
     unit_amount_decimal: unitAmountDecimal,
@@ -121,15 +126,15 @@ export function toPlan(price: WirePrice): WirePlan {
     billing_scheme: price.billing_scheme,
     created: price.created,
     currency: price.currency,
-    interval: 'month',
-    interval_count: 1,
+    interval: price.recurring?.interval ?? 'month',
+    interval_count: price.recurring?.interval_count ?? 1,
     livemode: false,
     metadata: price.metadata,
     meter: price.recurring?.meter ?? null,
     nickname: price.nickname,
     product: price.product,
     tiers_mode: price.tiers_mode,
-    transform_usage: null,
+    transform_usage: price.transform_quantity,
     trial_period_days: null,
     usage_type: price.recurring?.usage_type ?? 'licensed',
   };

@@ -1,4 +1,5 @@
 import { createRandom, deriveSeed } from '../random.ts';
+import type { PackageQuantities, ThresholdPeriods } from './account.ts';
 import type {
   WireCreditNote,
   WireCustomer,
@@ -10,24 +11,43 @@ import type {
   WireProduct,
   WireSubscription,
   WireSubscriptionItem,
+  WireSubscriptionSchedule,
   WireTestClock,
   WireTier,
   WireWebhookEndpoint,
 } from './http/wire.ts';
+import type { BillingInterval } from './invoices/months.ts';
 import type { PriceScheme } from './price-scheme.ts';
 import { UsageStore } from './usage.ts';
 import { UsageRecords } from './usage-records.ts';
 
-export interface Subscription {
+/** The time of one service period. */
+export interface BillingPeriod {
+  interval: BillingInterval;
+  periodStartMs: number;
+  periodEndMs: number;
+}
+
+/** With the period of its first item. */
+export interface Subscription extends BillingPeriod {
   wire: Omit<WireSubscription, 'items'>;
   items: WireSubscriptionItem[];
   /** From when usage counts for an item: its addition, or when it got its price. By item; absent: always. */
   itemSinceMs: Map<string, number>;
   customerId: string;
-  /** Period boundaries fall on this instant plus whole months. */
+  /** Period boundaries fall on this instant plus whole intervals. */
   anchorMs: number;
-  periodStartMs: number;
-  periodEndMs: number;
+  /** Periods of items that bill at another interval, see `periods.ts`. */
+  otherPeriods: Map<string, BillingPeriod>;
+  /** What thresholds have billed of an item in its period. */
+  billedEarlier: Map<string, BilledEarlier>;
+}
+
+export interface BilledEarlier {
+  quantity: bigint;
+  amount: bigint;
+  /** When that was. */
+  untilMs: number;
 }
 
 export interface Invoice {
@@ -38,6 +58,8 @@ export interface Invoice {
   periodEndMs: number;
   /** What is metered on it: the subscription's items as they were when the period ended. */
   metered: MeteredItem[];
+  /** Lines that are what they are: in advance, or made by a threshold. */
+  fixedLines: WireInvoiceLine[];
   /** Invoice items that have joined it, in order. */
   itemIds: string[];
   /** What was written on its lines, by line. */
@@ -50,6 +72,9 @@ export interface Invoice {
 export interface MeteredItem {
   item: WireSubscriptionItem;
   fromMs: number;
+  billedEarlier?: BilledEarlier;
+  /** Nothing is charged of it. */
+  isTrial?: boolean;
 }
 
 interface LineEdit {
@@ -71,6 +96,21 @@ export interface TestClock {
   readyAtMs: number | null;
 }
 
+/** What is to become of a subscription, phase by phase. */
+export interface Schedule {
+  wire: WireSubscriptionSchedule;
+  subscriptionId: string;
+  phases: SchedulePhase[];
+}
+
+export interface SchedulePhase {
+  startMs: number;
+  endMs: number | null;
+  items: { priceId: string; quantity: number | null }[];
+  prorationBehavior: 'create_prorations' | 'always_invoice' | 'none';
+  isBegun: boolean;
+}
+
 /** Everything the stand-in knows. Rebuilt from the scenario and the journal at every start. */
 export class StripeState {
   readonly seed: number;
@@ -84,12 +124,16 @@ export class StripeState {
   withholdsOptions = false;
   /** See StripeStandInOptions. */
   roundsLinesToSteps = false;
+  thresholdPeriods: ThresholdPeriods = 'slices';
+  packageQuantities: PackageQuantities = 'units';
+  showsTrials = false;
   readonly meters = new Map<string, WireMeter>();
   /** At most one active meter has an event name. */
   readonly activeMeters = new Map<string, WireMeter>();
   readonly testClocks = new Map<string, TestClock>();
   readonly customers = new Map<string, WireCustomer>();
   readonly subscriptions = new Map<string, Subscription>();
+  readonly schedules = new Map<string, Schedule>();
   readonly items = new Map<string, WireSubscriptionItem>();
   readonly invoices = new Map<string, Invoice>();
   readonly invoiceItems = new Map<string, WireInvoiceItem>();

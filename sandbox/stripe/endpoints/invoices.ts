@@ -8,6 +8,9 @@ import { linesAt } from '../invoices/fate.ts';
 import { newInvoiceWire, renderInvoice } from '../invoices/invoices.ts';
 import { pendingLines } from '../invoices/items.ts';
 import { computeLines } from '../invoices/lines.ts';
+import { nextBoundary } from '../invoices/months.ts';
+import { endsAt, nextEndMs, periodOf } from '../periods.ts';
+import { advanceLines } from '../prorations.ts';
 import type { Invoice, Subscription } from '../state.ts';
 import { isEnded, meteredNow } from '../subscriptions.ts';
 import { type Call, type Endpoint, found, idOf, retrieve } from './endpoint.ts';
@@ -103,9 +106,9 @@ function preview({ account }: BillingCycle, { form, nowMs }: Call): WireInvoice 
     customerId: subscription.customerId,
     subscription,
     billingReason: 'upcoming',
-    createdMs: subscription.periodEndMs,
+    createdMs: nextEndMs(subscription),
     periodStartMs: subscription.periodStartMs,
-    periodEndMs: subscription.periodEndMs,
+    periodEndMs: nextEndMs(subscription),
     finalizesAtMs: null,
   });
   wire.starting_balance = state.customers.get(subscription.customerId)?.balance ?? 0;
@@ -117,17 +120,29 @@ function previewLines(
   subscription: Subscription,
   nowMs: number,
 ): WireInvoiceLine[] {
+  const endMs = nextEndMs(subscription);
+  const linePrefix = `il_tmp_${subscription.wire.id.slice('sub_'.length)}`;
   const metered = computeLines({
     state,
     customerId: subscription.customerId,
     subscriptionId: subscription.wire.id,
-    metered: meteredNow(subscription),
-    periodEndMs: subscription.periodEndMs,
+    metered: meteredNow(state, subscription).filter(({ item }) => endsAt(subscription, item, endMs)),
+    periodEndMs: endMs,
     receivedUntilMs: nowMs - aggregationDelayMs,
     invoiceId: null,
-    linePrefix: `il_tmp_${subscription.wire.id.slice('sub_'.length)}`,
+    linePrefix,
   });
-  return [...metered, ...pendingLines(state, subscription)];
+  const due = subscription.items.filter((item) => endsAt(subscription, item, endMs));
+  const advance = advanceLines(state, subscription, due, {
+    id: null,
+    linePrefix,
+    periodOf: (item) => {
+      const { interval } = periodOf(subscription, item);
+      const periodEndMs = nextBoundary(subscription.anchorMs, endMs, interval);
+      return { interval, periodStartMs: endMs, periodEndMs };
+    },
+  });
+  return [...metered, ...advance, ...pendingLines(state, subscription)];
 }
 
 function withId(invoice: Invoice): { id: string; invoice: Invoice } {

@@ -15,7 +15,7 @@ import { PAGING_SHAPE, toPage } from '../http/paging.ts';
 import { refuseParameter, refuseUnknown } from '../http/refusal.ts';
 import { toSeconds, type WirePrice } from '../http/wire.ts';
 import { newProduct } from '../objects.ts';
-import { readOptions, readRecurring, readScheme } from '../price-parameters.ts';
+import { readOptions, readRecurring, readScheme, readTransform } from '../price-parameters.ts';
 import type { PriceScheme } from '../price-scheme.ts';
 import { newPrice } from '../prices.ts';
 import type { StripeState } from '../state.ts';
@@ -131,6 +131,7 @@ export function productEndpoints({ state, emit }: BillingAccount): Endpoint[] {
           flat_amount_decimal: 'text',
         },
         recurring: { interval: 'text', interval_count: 'text', meter: 'text', usage_type: 'text' },
+        transform_quantity: { divide_by: 'text', round: 'text' },
         currency_options: 'any',
         lookup_key: 'text',
         transfer_lookup_key: 'text',
@@ -190,6 +191,7 @@ function createPrice(state: StripeState, { form, nowMs }: Call): WirePrice {
     productId,
     currency,
     scheme,
+    transformQuantity: readTransform(form, scheme),
     options: readOptions(form, scheme),
     active,
     nickname: readText(form, 'nickname') ?? null,

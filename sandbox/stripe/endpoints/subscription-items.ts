@@ -1,11 +1,21 @@
 import type Stripe from 'stripe';
-import { type FormShape, mergeMetadata, readMap, readText, requireText } from '../http/form.ts';
+import {
+  type Form,
+  type FormShape,
+  mergeMetadata,
+  readInteger,
+  readMap,
+  readNested,
+  readText,
+  requireText,
+} from '../http/form.ts';
 import { PAGING_SHAPE, toPage } from '../http/paging.ts';
 import type { BillingCycle } from '../invoices/billing-cycle.ts';
 import { invoicePending } from '../invoices/renewals.ts';
-import { addItem, emitSubscription, removeItem, replacePrice } from '../subscriptions.ts';
+import { addItem, changeQuantity, emitSubscription, removeItem, replacePrice } from '../subscriptions.ts';
 import { type Endpoint, found, idOf, retrieve } from './endpoint.ts';
-import { living, readProration } from './subscriptions.ts';
+import { readProration } from './subscription-changes.ts';
+import { living } from './subscriptions.ts';
 
 /** Items of subscriptions, each one price. */
 export function subscriptionItemEndpoints({ account }: BillingCycle): Endpoint[] {
@@ -29,6 +39,9 @@ export function subscriptionItemEndpoints({ account }: BillingCycle): Endpoint[]
       shape: {
         subscription: 'text',
         price: 'text',
+        quantity: 'text',
+        proration_behavior: 'text',
+        billing_thresholds: { usage_gte: 'text' },
         metadata: 'any',
         expand: 'any',
       } satisfies FormShape<Stripe.SubscriptionItemCreateParams>,
@@ -36,7 +49,14 @@ export function subscriptionItemEndpoints({ account }: BillingCycle): Endpoint[]
       run: ({ form, nowMs }) => {
         const id = requireText(form, 'subscription');
         const subscription = living(found(state.subscriptions, 'subscription', id));
-        const item = addItem(account, subscription, requireText(form, 'price'), nowMs);
+        const proration = readProration(form);
+        const quantity = readInteger(form, 'quantity') ?? 1;
+        const item = addItem(account, subscription, requireText(form, 'price'), nowMs, {
+          quantity,
+          proration,
+        });
+        item.billing_thresholds = readUsageThreshold(form) ?? null;
+        if (proration === 'always_invoice') invoicePending(account, subscription, nowMs, [item]);
         item.metadata = readMap(form, 'metadata');
         emitSubscription(account, subscription, nowMs);
         return item;
@@ -47,7 +67,9 @@ export function subscriptionItemEndpoints({ account }: BillingCycle): Endpoint[]
       path: '/v1/subscription_items/:id',
       shape: {
         price: 'text',
+        quantity: 'text',
         proration_behavior: 'text',
+        billing_thresholds: { usage_gte: 'text' },
         metadata: 'any',
         expand: 'any',
       } satisfies FormShape<Stripe.SubscriptionItemUpdateParams>,
@@ -60,6 +82,10 @@ export function subscriptionItemEndpoints({ account }: BillingCycle): Endpoint[]
         const proration = readProration(form);
         if (price !== undefined)
           replacePrice(account, subscription, item, price, nowMs, proration !== 'none');
+        const quantity = readInteger(form, 'quantity');
+        if (quantity !== undefined) changeQuantity(account, subscription, item, quantity, nowMs, proration);
+        const threshold = readUsageThreshold(form);
+        if (threshold !== undefined) item.billing_thresholds = threshold;
         if (proration === 'always_invoice') invoicePending(account, subscription, nowMs);
         item.metadata = mergeMetadata(item.metadata, form);
         emitSubscription(account, subscription, nowMs);
@@ -82,4 +108,11 @@ export function subscriptionItemEndpoints({ account }: BillingCycle): Endpoint[]
       },
     },
   ];
+}
+
+/** Undefined: not said; null: taken away. */
+function readUsageThreshold(form: Form): { usage_gte: number } | null | undefined {
+  if (form.billing_thresholds === undefined) return undefined;
+  const usageGte = readInteger(readNested(form, 'billing_thresholds'), 'usage_gte');
+  return usageGte === undefined ? null : { usage_gte: usageGte };
 }

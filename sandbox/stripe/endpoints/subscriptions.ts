@@ -3,9 +3,7 @@ import { DAY_MS } from '../../../src/platform/clock.ts';
 import {
   type Form,
   type FormShape,
-  mergeMetadata,
   readBoolean,
-  readChange,
   readInteger,
   readMap,
   readNested,
@@ -17,23 +15,14 @@ import { PAGING_SHAPE, toPage } from '../http/paging.ts';
 import { refuseMissing, refuseParameter } from '../http/refusal.ts';
 import { toSeconds } from '../http/wire.ts';
 import type { BillingCycle } from '../invoices/billing-cycle.ts';
-import { cancelNow, invoicePending } from '../invoices/renewals.ts';
+import { cancelNow, invoiceStart } from '../invoices/renewals.ts';
 import { newSubscription, newSubscriptionItem } from '../objects.ts';
+import { intervalOf } from '../periods.ts';
 import { amountsIn } from '../prices.ts';
 import type { Subscription } from '../state.ts';
-import {
-  addItem,
-  checkItemCount,
-  checkPrice,
-  emitSubscription,
-  isEnded,
-  removeItem,
-  renderSubscription,
-  replacePrice,
-} from '../subscriptions.ts';
+import { checkPrice, emitSubscription, isEnded, renderSubscription } from '../subscriptions.ts';
 import { type Call, type Endpoint, found, idOf, retrieve } from './endpoint.ts';
-
-const PAUSE_BEHAVIORS = ['keep_as_draft', 'mark_uncollectible', 'void'];
+import { readThresholds, updateSubscription } from './subscription-changes.ts';
 
 /** Subscriptions: what a customer is billed by, from its start to its end. */
 export function subscriptionEndpoints(cycle: BillingCycle): Endpoint[] {
@@ -78,10 +67,12 @@ export function subscriptionEndpoints(cycle: BillingCycle): Endpoint[] {
         customer: 'text',
         currency: 'text',
         billing_mode: { type: 'text' },
-        items: { price: 'text' },
+        items: { price: 'text', quantity: 'text', billing_thresholds: { usage_gte: 'text' } },
+        billing_thresholds: { amount_gte: 'text', reset_billing_cycle_anchor: 'text' },
         billing_cycle_anchor: 'text',
         trial_end: 'text',
         trial_period_days: 'text',
+        trial_settings: { end_behavior: { missing_payment_method: 'text' } },
         cancel_at_period_end: 'text',
         default_payment_method: 'text',
         metadata: 'any',
@@ -91,6 +82,7 @@ export function subscriptionEndpoints(cycle: BillingCycle): Endpoint[] {
       run: (call) => {
         const subscription = createSubscription(cycle, call);
         account.emit('customer.subscription.created', renderSubscription(subscription), call.nowMs);
+        invoiceStart(account, subscription, call.nowMs);
         cycle.reconsider();
         return renderSubscription(subscription);
       },
@@ -99,7 +91,9 @@ export function subscriptionEndpoints(cycle: BillingCycle): Endpoint[] {
       method: 'POST',
       path: '/v1/subscriptions/:id',
       shape: {
-        items: { id: 'text', price: 'text', deleted: 'text' },
+        items: { id: 'text', price: 'text', quantity: 'text', deleted: 'text' },
+        billing_thresholds: { amount_gte: 'text', reset_billing_cycle_anchor: 'text' },
+        trial_end: 'text',
         proration_behavior: 'text',
         cancel_at_period_end: 'text',
         pause_collection: { behavior: 'text', resumes_at: 'text' },
@@ -137,24 +131,12 @@ export function living(subscription: Subscription): Subscription {
   throw refuseParameter('subscription', 'A canceled subscription can only update its cancellation_details.');
 }
 
-const PRORATION_BEHAVIORS = ['create_prorations', 'always_invoice', 'none'] as const;
-
-/**
- * What becomes of the usage under a price that goes: it waits for the next invoice, is invoiced at once, or is forgone.
- * @throws StripeRefusal
- */
-export function readProration(form: Form): (typeof PRORATION_BEHAVIORS)[number] {
-  const asked = readText(form, 'proration_behavior') ?? 'create_prorations';
-  const behavior = PRORATION_BEHAVIORS.find((known) => known === asked);
-  if (behavior !== undefined) return behavior;
-  throw refuseParameter('proration_behavior', `must be one of ${PRORATION_BEHAVIORS.join(', ')}`);
-}
-
 function createSubscription(cycle: BillingCycle, { form, nowMs }: Call): Subscription {
   const { account } = cycle;
   const { state } = account;
   const customer = found(state.customers, 'customer', requireText(form, 'customer'));
-  const prices = readObjects(form, 'items').map((item) => requireText(item, 'price'));
+  const asked = readObjects(form, 'items');
+  const prices = asked.map((item) => requireText(item, 'price'));
   const [first] = prices;
   if (first === undefined) throw refuseMissing('items');
   const own = found(state.prices, 'price', first);
@@ -185,17 +167,29 @@ function createSubscription(cycle: BillingCycle, { form, nowMs }: Call): Subscri
     currency,
     startMs,
     anchorMs: anchor === undefined ? (trialEndMs ?? startMs) : anchor * 1_000,
+    interval: intervalOf(own),
     ...(trialEndMs === undefined ? {} : { trialEndMs }),
     paymentMethodId: readText(form, 'default_payment_method') ?? null,
     metadata: readMap(form, 'metadata'),
   });
   const mode = readText(readNested(form, 'billing_mode'), 'type');
-  // Told, and not played: what changes in the period is billed as in the flexible mode.
   if (mode === 'classic') subscription.wire.billing_mode = { flexible: null, type: 'classic' };
   subscription.wire.cancel_at_period_end = readBoolean(form, 'cancel_at_period_end') ?? false;
   customer.currency = currency;
   subscription.wire.test_clock = customer.test_clock ?? null;
-  for (const price of prices) newSubscriptionItem(state, subscription, price);
+  subscription.wire.billing_thresholds = readThresholds(form) ?? null;
+  const missing = readNested(readNested(form, 'trial_settings'), 'end_behavior');
+  if (readText(missing, 'missing_payment_method') === 'pause')
+    subscription.wire.trial_settings = {
+      end_behavior: { billing_cycle_anchor: null, missing_payment_method: 'pause' },
+    };
+  for (const item of asked) {
+    const priceId = requireText(item, 'price');
+    checkPrice(account, subscription, priceId);
+    const made = newSubscriptionItem(state, subscription, priceId, undefined, readInteger(item, 'quantity'));
+    const usageGte = readInteger(readNested(item, 'billing_thresholds'), 'usage_gte');
+    if (usageGte !== undefined) made.billing_thresholds = { usage_gte: usageGte };
+  }
   return subscription;
 }
 
@@ -205,59 +199,4 @@ function readTrialEnd(form: Form, startMs: number): number | undefined {
   if (end === undefined) return days === undefined ? undefined : startMs + days * DAY_MS;
   if (end * 1_000 <= startMs) throw refuseParameter('trial_end', 'must be in the future');
   return end * 1_000;
-}
-
-function updateSubscription(cycle: BillingCycle, subscription: Subscription, { form, nowMs }: Call): void {
-  const { account } = cycle;
-  const { wire } = subscription;
-  const pause = readPause(form);
-  const cancelAtPeriodEnd = readBoolean(form, 'cancel_at_period_end');
-  const paymentMethod = readChange(form, 'default_payment_method');
-  const proration = readProration(form);
-  const billsUsage = proration !== 'none';
-  // All of them are checked before the first is made: a refused call must leave nothing behind.
-  const changes = readObjects(form, 'items').map((change) => {
-    const id = readText(change, 'id');
-    const item = subscription.items.find((candidate) => candidate.id === id);
-    if (id !== undefined && item === undefined) {
-      throw refuseParameter('items', `No such subscription item: '${id}'`, 'resource_missing');
-    }
-    if (item !== undefined && readBoolean(change, 'deleted') === true) return { item, priceId: null };
-    const priceId = requireText(change, 'price');
-    checkPrice(account, subscription, priceId, item);
-    return { item, priceId };
-  });
-  checkItemCount(
-    subscription.items.length +
-      changes.filter(({ item }) => item === undefined).length -
-      changes.filter(({ priceId }) => priceId === null).length,
-  );
-  for (const { item, priceId } of changes) {
-    if (item !== undefined && priceId === null) removeItem(account, subscription, item, nowMs, billsUsage);
-  }
-  for (const { item, priceId } of changes) {
-    if (priceId === null) continue;
-    if (item === undefined) addItem(account, subscription, priceId, nowMs);
-    else replacePrice(account, subscription, item, priceId, nowMs, billsUsage);
-  }
-  if (proration === 'always_invoice') invoicePending(account, subscription, nowMs);
-  if (cancelAtPeriodEnd !== undefined) {
-    wire.cancel_at_period_end = cancelAtPeriodEnd;
-    wire.cancel_at = cancelAtPeriodEnd ? toSeconds(subscription.periodEndMs) : null;
-    wire.canceled_at = cancelAtPeriodEnd ? toSeconds(nowMs) : null;
-  }
-  if (pause !== undefined) wire.pause_collection = pause;
-  if (paymentMethod !== undefined) wire.default_payment_method = paymentMethod;
-  wire.metadata = mergeMetadata(wire.metadata, form);
-}
-
-function readPause(form: Form): Subscription['wire']['pause_collection'] | undefined {
-  if (form.pause_collection === undefined) return undefined;
-  if (form.pause_collection === '') return null;
-  const pause = readNested(form, 'pause_collection');
-  const behavior = requireText(pause, 'behavior');
-  if (!PAUSE_BEHAVIORS.includes(behavior)) {
-    throw refuseParameter('pause_collection[behavior]', `must be one of ${PAUSE_BEHAVIORS.join(', ')}`);
-  }
-  return { behavior, resumes_at: readInteger(pause, 'resumes_at') ?? null };
 }

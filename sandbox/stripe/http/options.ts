@@ -1,4 +1,4 @@
-import type { DraftQuantities } from '../account.ts';
+import type { DraftQuantities, PackageQuantities, ThresholdPeriods } from '../account.ts';
 import type { SeedTieredPrice } from '../seed.ts';
 import type { ThinDestination } from '../webhook-sender.ts';
 
@@ -16,6 +16,12 @@ export interface StripeStandInOptions {
    * can be read both ways. Default `follow`.
    */
   draftQuantities?: DraftQuantities;
+  /** What period the lines of threshold invoices name; default `slices`. */
+  thresholdPeriods?: ThresholdPeriods;
+  /** What quantity lines of prices by the package have; default `units`. */
+  packageQuantities?: PackageQuantities;
+  /** Whether the end of a trial makes an invoice that shows its usage at nothing; default it makes none. */
+  showsTrials?: boolean;
   /** Meter events per real second before 429; default 1000. `Infinity` does not limit. */
   callsPerSecond?: number;
   /** Other calls per real second; default 100. */
@@ -45,6 +51,9 @@ export interface StripeStandInSettings {
   gracePeriodHours: number;
   aggregationDelayMs: number;
   draftQuantities: DraftQuantities;
+  thresholdPeriods: ThresholdPeriods;
+  packageQuantities: PackageQuantities;
+  showsTrials: boolean;
   callsPerSecond: number;
   otherCallsPerSecond: number;
   hourWindowMeters: (eventName: string) => boolean;
@@ -72,6 +81,8 @@ const DEFAULT_EVENTS = [
   'customer.subscription.created',
   'customer.subscription.updated',
   'customer.subscription.deleted',
+  'customer.subscription.paused',
+  'customer.subscription.resumed',
   'price.created',
   'price.updated',
   'product.created',
@@ -86,6 +97,9 @@ export function withDefaults(options: StripeStandInOptions): StripeStandInSettin
     gracePeriodHours: options.gracePeriodHours ?? 1,
     aggregationDelayMs: options.aggregationDelayMs ?? 60_000,
     draftQuantities: options.draftQuantities ?? 'follow',
+    thresholdPeriods: options.thresholdPeriods ?? 'slices',
+    packageQuantities: options.packageQuantities ?? 'units',
+    showsTrials: options.showsTrials ?? false,
     callsPerSecond: options.callsPerSecond ?? 1_000,
     otherCallsPerSecond: options.otherCallsPerSecond ?? 100,
     hourWindowMeters: options.hourWindowMeters ?? (() => false),

@@ -29,6 +29,7 @@ export type WireCustomer = Wire<Stripe.Customer>;
 export type WireMeter = Wire<Stripe.Billing.Meter>;
 export type WireSubscription = Wire<Stripe.Subscription>;
 export type WireSubscriptionItem = Wire<Stripe.SubscriptionItem>;
+export type WireSubscriptionSchedule = Wire<Stripe.SubscriptionSchedule>;
 export type WireInvoice = Wire<Stripe.Invoice>;
 export type WireInvoiceLine = Wire<Stripe.InvoiceLineItem>;
 export type WireInvoiceItem = Wire<Stripe.InvoiceItem>;

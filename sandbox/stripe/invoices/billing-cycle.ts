@@ -1,5 +1,7 @@
 import type { BillingAccount } from '../account.ts';
 import type { WireInvoice, WireInvoiceLine } from '../http/wire.ts';
+import { nextEndMs } from '../periods.ts';
+import { beginPhase, nextPhase } from '../schedules.ts';
 import type { Invoice, Subscription, TestClock } from '../state.ts';
 import { emitSubscription, isEnded } from '../subscriptions.ts';
 import { finalizeInvoice, linesAt, renderAt } from './fate.ts';
@@ -79,7 +81,10 @@ export class BillingCycle {
     for (const subscription of account.state.subscriptions.values()) {
       if (isEnded(subscription)) continue;
       const { customerId } = subscription;
-      consider(customerId, subscription.periodEndMs, () => endPeriod(account, subscription));
+      if (subscription.wire.status !== 'paused')
+        consider(customerId, nextEndMs(subscription), () => endPeriod(account, subscription));
+      const phase = nextPhase(account.state, subscription);
+      if (phase !== null) consider(customerId, phase.startMs, () => beginPhase(account, subscription, phase));
       const resumesAt = subscription.wire.pause_collection?.resumes_at ?? null;
       if (resumesAt !== null)
         consider(customerId, resumesAt * 1_000, () => resume(account, subscription, resumesAt));

@@ -6,11 +6,17 @@ import { computeLines } from './lines.ts';
 /** Lines that travel inside an invoice; the rest is paged. */
 const EMBEDDED_LINE_COUNT = 10;
 
+export type SubscriptionReason =
+  | 'subscription_create'
+  | 'subscription_cycle'
+  | 'subscription_threshold'
+  | 'subscription_update';
+
 export interface NewInvoice {
   id: string;
   customerId: string;
   subscription: Subscription;
-  billingReason: 'subscription_cycle' | 'subscription_update' | 'upcoming';
+  billingReason: SubscriptionReason | 'upcoming';
   createdMs: number;
   periodStartMs: number;
   periodEndMs: number;
@@ -155,5 +161,8 @@ export function linesOf(state: StripeState, invoice: Invoice, receivedUntilMs: n
     const item = state.invoiceItems.get(id);
     return item === undefined ? [] : [itemLine(item, invoice.wire.id)];
   });
-  return [...metered, ...items].map((line) => ({ ...line, ...invoice.lineEdits.get(line.id) }));
+  return [...metered, ...invoice.fixedLines, ...items].map((line) => ({
+    ...line,
+    ...invoice.lineEdits.get(line.id),
+  }));
 }

@@ -19,6 +19,8 @@ export interface NewInvoiceItem {
   periodEnd: number;
   metadata: Record<string, string>;
   date: number;
+  /** Made by a change of a licensed item within its period. */
+  proration?: boolean;
 }
 
 /** Made pending; see `joinInvoice`. */
@@ -58,7 +60,7 @@ export function newInvoiceItem(state: StripeState, input: NewInvoiceItem): WireI
       type: 'price_details',
       unit_amount_decimal: input.unitAmountDecimal,
     },
-    proration: false,
+    proration: input.proration ?? false,
     quantity: Number(input.quantity),
     quantity_decimal: input.quantity.toString(),
     tax_rates: [],
@@ -127,7 +129,7 @@ export function itemLine(item: WireInvoiceItem, invoiceId: string | null): WireI
     parent: {
       invoice_item_details: {
         invoice_item: item.id,
-        proration: false,
+        proration: item.proration,
         proration_details: null,
         subscription,
       },

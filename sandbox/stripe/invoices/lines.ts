@@ -1,7 +1,13 @@
-import { toSeconds, type WireInvoiceLine, type WireSubscriptionItem, type WireTier } from '../http/wire.ts';
+import {
+  toSeconds,
+  type WireInvoiceLine,
+  type WirePrice,
+  type WireSubscriptionItem,
+  type WireTier,
+} from '../http/wire.ts';
 import { chargeStep, formatDecimal, parseDecimal, priceLine } from '../money.ts';
 import { amountsIn } from '../prices.ts';
-import type { MeteredItem, StripeState } from '../state.ts';
+import type { BilledEarlier, MeteredItem, StripeState } from '../state.ts';
 
 export interface LineInput {
   state: StripeState;
@@ -9,6 +15,8 @@ export interface LineInput {
   subscriptionId: string;
   metered: readonly MeteredItem[];
   periodEndMs: number;
+  /** Where the lines say another end than their usage has. */
+  shownEndMs?: number;
   /** Usage received later than this is not in yet. */
   receivedUntilMs: number;
   /** Null for previews. */
@@ -16,9 +24,10 @@ export interface LineInput {
   linePrefix: string;
 }
 
-/** What one line charges; `unitAmountDecimal` null: a flat amount, which has no quantity. */
+/** What one line charges; `unitAmountDecimal` null: a flat amount, which has no quantity, or one taken back. */
 export interface Charge {
-  quantity: bigint;
+  /** Null: the line has none. */
+  quantity: bigint | null;
   unitAmountDecimal: string | null;
   amount: bigint;
   description: string;
@@ -29,9 +38,10 @@ export function computeLines(input: LineInput): WireInvoiceLine[] {
   const { currency = 'usd' } = input.state.subscriptions.get(input.subscriptionId)?.wire ?? {};
   return input.metered.flatMap((metered) => {
     const used = quantityOf(input, metered);
-    return chargesOf(input.state, metered.item, used, currency).map((charge, index) =>
-      toLine(input, metered, { ...charge, currency }, index),
-    );
+    const charges = metered.isTrial
+      ? [trialCharge(input.state, metered.item, used)]
+      : chargesOf(input.state, metered.item, used, currency, metered.billedEarlier);
+    return charges.map((charge, index) => toLine(input, metered, { ...charge, currency }, index));
   });
 }
 
@@ -54,26 +64,78 @@ export function quantityOf(
   return used < 0n ? 0n : used;
 }
 
-/** What a quantity costs at an item's price in a currency: one charge, or those of its tiers. */
+/** As on an invoice in the flexible billing mode (docs.stripe.com/billing/subscriptions/billing-mode/compare). */
+function trialCharge(state: StripeState, item: WireSubscriptionItem, quantity: bigint): Charge {
+  const description = `Free trial for ${quantity} × ${nameOf(state, item)}`;
+  return { quantity, unitAmountDecimal: '0', amount: 0n, description };
+}
+
+function nameOf(state: StripeState, { price }: WireSubscriptionItem): string {
+  const productId = String(price.product);
+  return state.products.get(productId)?.name ?? productId;
+}
+
+/**
+ * What a quantity costs at an item's price in a currency: one charge, or those of its tiers. Of what thresholds have
+ * billed before, tiers go on where they stood; a price by volume is charged for all, and what was billed is taken back
+ * (docs.stripe.com/billing/subscriptions/usage-based/thresholds).
+ */
 export function chargesOf(
   state: StripeState,
-  { price }: WireSubscriptionItem,
+  item: WireSubscriptionItem,
   quantity: bigint,
   currency: string,
+  earlier: BilledEarlier = NOTHING_BILLED,
 ): Charge[] {
-  const productId = String(price.product);
-  const name = state.products.get(productId)?.name ?? productId;
+  const { price } = item;
+  const name = nameOf(state, item);
   const amounts = amountsIn(state, price, currency);
   if (amounts === undefined) throw new RangeError(`price ${price.id} has no amount in ${currency}`);
   const { tiers } = amounts;
   const step = state.roundsLinesToSteps ? chargeStep(currency) : 1n;
   if (tiers === null) {
     const unitAmountDecimal = amounts.unitAmountDecimal ?? '0';
-    const amount = priceLine(quantity, unitAmountDecimal, step);
-    return [{ quantity, unitAmountDecimal, amount, description: `${quantity} × ${name}` }];
+    const packages = further(packagesOf(price, quantity), packagesOf(price, earlier.quantity));
+    const amount = priceLine(packages, unitAmountDecimal, step);
+    const shown = state.packageQuantities === 'packages' ? packages : further(quantity, earlier.quantity);
+    return [{ quantity: shown, unitAmountDecimal, amount, description: `${shown} × ${name}` }];
   }
-  const parts = price.tiers_mode === 'volume' ? volumePart(tiers, quantity) : graduatedParts(tiers, quantity);
-  return parts.flatMap(({ tier, number, quantity: used }) => {
+  if (price.tiers_mode === 'volume') {
+    const charges = tierCharges(volumePart(tiers, quantity), { name, currency, step });
+    if (earlier.amount === 0n) return charges;
+    const description = `Amount previously billed for ${name}`;
+    return [...charges, { quantity: null, unitAmountDecimal: null, amount: -earlier.amount, description }];
+  }
+  const before = earlier === NOTHING_BILLED ? [] : graduatedParts(tiers, earlier.quantity);
+  const parts = graduatedParts(tiers, quantity).flatMap((part) => {
+    const billed = before.find(({ number }) => number === part.number);
+    if (billed === undefined) return [part];
+    const more = further(part.quantity, billed.quantity);
+    return more === 0n ? [] : [{ ...part, quantity: more, isEntered: true }];
+  });
+  const last = before.slice(-1).map((part) => ({ ...part, quantity: 0n, isEntered: true }));
+  return tierCharges(parts.length === 0 ? last : parts, { name, currency, step });
+}
+
+/** Corrections may leave less than was billed; nothing is paid back for that. */
+function further(quantity: bigint, before: bigint): bigint {
+  return quantity > before ? quantity - before : 0n;
+}
+
+const NOTHING_BILLED: BilledEarlier = { quantity: 0n, amount: 0n, untilMs: 0 };
+
+/** Units as the price counts them: as they are, or divided and rounded. */
+function packagesOf({ transform_quantity: transform }: WirePrice, quantity: bigint): bigint {
+  if (transform === null) return quantity;
+  const divideBy = BigInt(transform.divide_by);
+  return (quantity + (transform.round === 'up' ? divideBy - 1n : 0n)) / divideBy;
+}
+
+function tierCharges(
+  parts: readonly TierPart[],
+  { name, currency, step }: { name: string; currency: string; step: bigint },
+): Charge[] {
+  return parts.flatMap(({ tier, number, quantity: used, isEntered }) => {
     const unitAmountDecimal = tier.unit_amount_decimal ?? '0';
     const label = (cents: string) => `${name} (Tier ${number} at ${showPrice(cents, currency)} / month)`;
     const usage: Charge = {
@@ -83,7 +145,7 @@ export function chargesOf(
       description: `${used} × ${label(unitAmountDecimal)}`,
     };
     const flat = tier.flat_amount_decimal;
-    if (flat === null) return [usage];
+    if (flat === null || isEntered === true) return [usage];
     // As seen on a real invoice: a line of its own without quantity, also where the flat amount is 0.
     return [
       usage,
@@ -97,6 +159,8 @@ interface TierPart {
   /** From 1, as on the invoice. */
   number: number;
   quantity: bigint;
+  /** Before: its flat amount is billed. */
+  isEntered?: boolean;
 }
 
 /** The part of the quantity in each tier that it reaches; the first tier is always reached. */
@@ -129,11 +193,13 @@ function showPrice(minorDecimal: string, currency: string): string {
 
 function toLine(
   input: LineInput,
-  { item, fromMs }: MeteredItem,
+  { item, fromMs, billedEarlier }: MeteredItem,
   charge: Charge & { currency: string },
   index: number,
 ): WireInvoiceLine {
   const amount = Number(charge.amount);
+  const isSliced = billedEarlier !== undefined && input.state.thresholdPeriods === 'slices';
+  const startMs = isSliced ? billedEarlier.untilMs : fromMs;
   // By the item and not by its place: a line keeps its id when tiers or items before it come and go.
   const place = index === 0 ? '' : `t${index}`;
   return {
@@ -159,15 +225,15 @@ function toLine(
       },
       type: 'subscription_item_details',
     },
-    period: { end: toSeconds(input.periodEndMs), start: toSeconds(fromMs) },
+    period: { end: toSeconds(input.shownEndMs ?? input.periodEndMs), start: toSeconds(startMs) },
     pretax_credit_amounts: [],
     pricing: {
       price_details: { price: item.price.id, product: String(item.price.product) },
       type: 'price_details',
       unit_amount_decimal: charge.unitAmountDecimal,
     },
-    quantity: Number(charge.quantity),
-    quantity_decimal: charge.quantity.toString(),
+    quantity: charge.quantity === null ? null : Number(charge.quantity),
+    quantity_decimal: charge.quantity === null ? null : charge.quantity.toString(),
     subscription: input.subscriptionId,
     subtotal: amount,
     taxes: [],

@@ -1,22 +1,34 @@
 import { HOUR_MS } from '../../../src/platform/clock.ts';
 import type { BillingAccount } from '../account.ts';
-import { toSeconds } from '../http/wire.ts';
-import type { Invoice, Subscription } from '../state.ts';
+import { toSeconds, type WireSubscriptionItem } from '../http/wire.ts';
+import { beginPeriods, endsAt, nextEndMs, periodOf } from '../periods.ts';
+import { advanceLines, fixedLine } from '../prorations.ts';
+import type { Invoice, StripeState, Subscription } from '../state.ts';
 import { emitSubscription, meteredNow, renderSubscription } from '../subscriptions.ts';
 import { emitInvoice, finalizeInvoice, voidInvoice, writeOffInvoice } from './fate.ts';
-import { newInvoiceWire } from './invoices.ts';
+import { newInvoiceWire, type SubscriptionReason } from './invoices.ts';
 import { joinPendingItems } from './items.ts';
-import { nextBoundary } from './months.ts';
 
 /** The period is over: its invoice is drafted, and the next one begins, or the subscription ends with it. */
 export function endPeriod(account: BillingAccount, subscription: Subscription): void {
-  const { wire, periodEndMs: atMs } = subscription;
+  const { state } = account;
+  const { wire } = subscription;
+  const atMs = nextEndMs(subscription);
   const inTrial = wire.status === 'trialing';
-  const invoice = inTrial ? null : draftInvoice(account, subscription, 'subscription_cycle');
-  if (inTrial && wire.cancel_at_period_end !== true) wire.status = 'active';
+  const pauses = inTrial && pausesWithoutPayment(account, subscription);
   const ends = wire.cancel_at_period_end === true;
+  const invoice =
+    inTrial && !state.showsTrials && !hasLicensed(subscription)
+      ? null
+      : draftInvoice(account, subscription, 'subscription_cycle', atMs);
+  if (inTrial && !ends) wire.status = pauses ? 'paused' : 'active';
+  const due = subscription.items.filter((item) => endsAt(subscription, item, atMs));
   if (ends) markEnded(subscription, atMs);
-  else beginPeriod(subscription, atMs);
+  else {
+    beginPeriods(subscription, atMs);
+    for (const item of due) subscription.billedEarlier.delete(item.id);
+  }
+  if (invoice !== null && !ends && !pauses) addAdvanceLines(state, subscription, invoice, due);
   if (invoice !== null) announce(account, subscription, invoice, atMs);
   if (ends) account.emit('customer.subscription.deleted', renderSubscription(subscription), atMs);
   else emitSubscription(account, subscription, atMs);
@@ -34,9 +46,11 @@ export function cancelNow(
 ): void {
   const { wire } = subscription;
   const inTrial = wire.status === 'trialing';
-  subscription.periodEndMs = toSeconds(atMs) * 1_000;
+  const endMs = toSeconds(atMs) * 1_000;
+  for (const period of [subscription, ...subscription.otherPeriods.values()]) period.periodEndMs = endMs;
   for (const item of subscription.items) item.current_period_end = toSeconds(atMs);
-  const invoice = invoiceNow && !inTrial ? draftInvoice(account, subscription, 'subscription_update') : null;
+  const invoice =
+    invoiceNow && !inTrial ? draftInvoice(account, subscription, 'subscription_update', endMs) : null;
   wire.canceled_at ??= toSeconds(atMs);
   markEnded(subscription, atMs);
   if (invoice !== null) announce(account, subscription, invoice, atMs);
@@ -44,19 +58,22 @@ export function cancelNow(
 }
 
 /** What waits for the next invoice, on one of its own that is final at once; none where nothing waits. */
-export function invoicePending(account: BillingAccount, subscription: Subscription, atMs: number): void {
+export function invoicePending(
+  account: BillingAccount,
+  subscription: Subscription,
+  atMs: number,
+  added: readonly WireSubscriptionItem[] = [],
+): void {
   const { state } = account;
   const invoice = newDraft(account, subscription, {
     billingReason: 'subscription_update',
     periodEndMs: toSeconds(atMs) * 1_000,
     metered: [],
   });
+  addZeroLines(state, subscription, invoice, added);
   joinPendingItems(state, invoice);
-  if (invoice.itemIds.length === 0) return;
-  state.invoices.set(invoice.wire.id, invoice);
-  subscription.wire.latest_invoice = invoice.wire.id;
-  emitInvoice(account, 'invoice.created', invoice, atMs);
-  finalizeInvoice(account, invoice, atMs, true);
+  if (invoice.itemIds.length === 0 && invoice.fixedLines.length === 0) return;
+  issueAtOnce(account, subscription, invoice, atMs);
 }
 
 /** `pause_collection` may say until when. */
@@ -70,23 +87,81 @@ function markEnded({ wire }: Subscription, atMs: number): void {
   wire.ended_at = toSeconds(atMs);
 }
 
-function beginPeriod(subscription: Subscription, atMs: number): void {
-  subscription.periodStartMs = atMs;
-  subscription.periodEndMs = nextBoundary(subscription.anchorMs, atMs);
-  for (const item of subscription.items) {
-    item.current_period_start = toSeconds(subscription.periodStartMs);
-    item.current_period_end = toSeconds(subscription.periodEndMs);
+/**
+ * The invoice of a subscription's start: what is billed ahead, and in the classic mode a zero line for each metered item.
+ * Without any of these there is none. Final at once.
+ */
+export function invoiceStart(account: BillingAccount, subscription: Subscription, atMs: number): void {
+  const { state } = account;
+  const invoice = newDraft(account, subscription, {
+    billingReason: 'subscription_create',
+    periodEndMs: subscription.periodStartMs,
+    metered: [],
+  });
+  addAdvanceLines(state, subscription, invoice, subscription.items);
+  addZeroLines(state, subscription, invoice, subscription.items);
+  if (invoice.fixedLines.length === 0) return;
+  issueAtOnce(account, subscription, invoice, atMs);
+}
+
+function issueAtOnce(account: BillingAccount, subscription: Subscription, invoice: Invoice, atMs: number) {
+  account.state.invoices.set(invoice.wire.id, invoice);
+  subscription.wire.latest_invoice = invoice.wire.id;
+  emitInvoice(account, 'invoice.created', invoice, atMs);
+  finalizeInvoice(account, invoice, atMs, true);
+}
+
+function hasLicensed({ items }: Subscription): boolean {
+  return items.some(({ price }) => price.recurring?.usage_type === 'licensed');
+}
+
+/** `trial_settings.end_behavior.missing_payment_method`. */
+function pausesWithoutPayment({ state }: BillingAccount, { wire, customerId }: Subscription): boolean {
+  if (wire.trial_settings?.end_behavior.missing_payment_method !== 'pause') return false;
+  const customer = state.customers.get(customerId);
+  return wire.default_payment_method === null && customer?.invoice_settings.default_payment_method === null;
+}
+
+function addAdvanceLines(
+  state: StripeState,
+  subscription: Subscription,
+  invoice: Invoice,
+  items: readonly WireSubscriptionItem[],
+): void {
+  invoice.fixedLines.push(...advanceLines(state, subscription, items, placeOf(subscription, invoice)));
+}
+
+function addZeroLines(
+  state: StripeState,
+  subscription: Subscription,
+  invoice: Invoice,
+  items: readonly WireSubscriptionItem[],
+): void {
+  if (subscription.wire.billing_mode.type !== 'classic') return;
+  for (const item of items) {
+    if (item.price.recurring?.usage_type === 'licensed') continue;
+    const name = state.products.get(String(item.price.product))?.name ?? '';
+    const zero = { quantity: 0, amount: 0n, description: `0 × ${name}` };
+    invoice.fixedLines.push(fixedLine(subscription, item, { ...placeOf(subscription, invoice), ...zero }));
   }
+}
+
+function placeOf(subscription: Subscription, { wire: { id } }: Invoice) {
+  const period = (item: WireSubscriptionItem) => periodOf(subscription, item);
+  return { id, linePrefix: `il_${id.slice('in_'.length)}`, periodOf: period };
 }
 
 function draftInvoice(
   account: BillingAccount,
   subscription: Subscription,
   billingReason: 'subscription_cycle' | 'subscription_update',
+  periodEndMs: number,
 ): Invoice {
   const { state } = account;
-  const { periodEndMs, wire } = subscription;
-  const metered = meteredNow(subscription);
+  const { wire } = subscription;
+  const metered = meteredNow(state, subscription).filter(({ item }) =>
+    endsAt(subscription, item, periodEndMs),
+  );
   const invoice = newDraft(account, subscription, { billingReason, periodEndMs, metered });
   joinPendingItems(state, invoice);
   state.invoices.set(invoice.wire.id, invoice);
@@ -94,14 +169,14 @@ function draftInvoice(
   return invoice;
 }
 
-function newDraft(
+export function newDraft(
   { state, gracePeriodHours }: BillingAccount,
   subscription: Subscription,
-  given: Pick<Invoice, 'metered' | 'periodEndMs'> & {
-    billingReason: 'subscription_cycle' | 'subscription_update';
-  },
+  given: Pick<Invoice, 'metered' | 'periodEndMs'> & { billingReason: SubscriptionReason },
 ): Invoice {
-  const { customerId, periodStartMs, wire } = subscription;
+  const { customerId, wire } = subscription;
+  const starts = given.metered.map(({ item }) => periodOf(subscription, item).periodStartMs);
+  const periodStartMs = starts.length === 0 ? subscription.periodStartMs : Math.min(...starts);
   const { billingReason, periodEndMs, metered } = given;
   const id = state.nextId('in');
   const paused = isPaused(subscription, periodEndMs);
@@ -111,6 +186,7 @@ function newDraft(
     periodStartMs,
     periodEndMs,
     metered,
+    fixedLines: [],
     itemIds: [],
     lineEdits: new Map(),
     frozenLines: null,
@@ -128,7 +204,12 @@ function newDraft(
 }
 
 /** What comes while collection is paused is void or written off at once, or stays a draft. */
-function announce(account: BillingAccount, subscription: Subscription, invoice: Invoice, atMs: number): void {
+export function announce(
+  account: BillingAccount,
+  subscription: Subscription,
+  invoice: Invoice,
+  atMs: number,
+): void {
   emitInvoice(account, 'invoice.created', invoice, atMs);
   if (!isPaused(subscription, atMs)) return;
   const behavior = subscription.wire.pause_collection?.behavior;
