@@ -1,5 +1,4 @@
 import { createRandom, deriveSeed } from '../random.ts';
-import type { PackageQuantities, ThresholdPeriods } from './account.ts';
 import type {
   WireCreditNote,
   WireCustomer,
@@ -18,6 +17,7 @@ import type {
 } from './http/wire.ts';
 import type { BillingInterval } from './invoices/months.ts';
 import type { PriceScheme } from './price-scheme.ts';
+import type { PackageQuantities, ThresholdPeriods } from './readings.ts';
 import { UsageStore } from './usage.ts';
 import { UsageRecords } from './usage-records.ts';
 

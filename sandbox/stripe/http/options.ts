@@ -1,4 +1,5 @@
-import type { DraftQuantities, PackageQuantities, ThresholdPeriods } from '../account.ts';
+import type { DraftQuantities } from '../account.ts';
+import type { PackageQuantities, ThresholdPeriods } from '../readings.ts';
 import type { SeedTieredPrice } from '../seed.ts';
 import type { ThinDestination } from '../webhook-sender.ts';
 
