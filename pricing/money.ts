@@ -29,6 +29,23 @@ export function parseDecimal(text: string, digits: number): bigint {
 }
 
 /**
+ * `5.0e-6` as `0.0000050`: the exponents of spreadsheets and of other price lists, without a float between. Any other text
+ * stays as it is.
+ */
+export function withoutExponent(text: string): string {
+  const match = /^(-?)(\d+)(?:\.(\d+))?e([+-]?\d{1,2})$/i.exec(text);
+  if (match === null || text.length > MAX_TEXT_LENGTH) return text;
+  const [, sign = '', whole = '', fraction = '', exponent = '0'] = match;
+  const point = whole.length + Number(exponent);
+  const digits = whole + fraction;
+  const padded = point <= 0 ? `${'0'.repeat(1 - point)}${digits}` : digits.padEnd(point, '0');
+  const at = Math.max(point, 1);
+  const rest = padded.slice(at);
+  const kept = padded.slice(0, at).replace(/^0+(?=\d)/, '');
+  return `${sign}${kept}${rest === '' ? '' : `.${rest}`}`;
+}
+
+/**
  * Writes a whole number of `10^-digits` as decimal text, without trailing zeros beyond `minimumFractionDigits`.
  * The inverse of `parseDecimal`.
  */

@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 import { parse as parseYaml } from 'yaml';
 import { z } from 'zod';
-import { formatDecimal, parseDecimal } from '../money.ts';
+import { formatDecimal, parseDecimal, withoutExponent } from '../money.ts';
 import { DEPLOYMENT_TYPES } from '../prices/rows.ts';
 import { TOKEN_TYPES } from '../usage/tokens.ts';
 import type { GlobalMarkup, Plan, PlanPrice, PlanProblem, PlanRate, PlanVersion } from './plan.ts';
@@ -15,7 +15,8 @@ const optional = <Schema extends z.ZodType>(schema: Schema) =>
   );
 /** 3.00 and 3 are one amount, and make one version. */
 const decimal = text
-  .regex(/^-?\d{1,20}(\.\d{1,30})?$/, 'is not a plain decimal number')
+  .transform(withoutExponent)
+  .pipe(z.string().regex(/^-?\d{1,20}(\.\d{1,30})?$/, 'is not a plain decimal number'))
   .transform((value) => formatDecimal(parseDecimal(value, 30), 30));
 const tokenCount = text
   .transform((value) => value.replaceAll('_', ''))

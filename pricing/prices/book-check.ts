@@ -125,12 +125,21 @@ function judgeText(text: string): string | null {
   return text.includes('\0') || !text.isWellFormed() ? 'holds a zero character or half a character' : null;
 }
 
+/** Embeddings answer with no text: their price lists say zero for what cannot be used. */
+function isZeroMeant({ model, tokenType, allowAbsurd }: PriceRow): boolean {
+  return allowAbsurd !== '' || (tokenType === 'completion' && /embed/.test(model));
+}
+
 function judgeAmount(row: PriceRow): string | null {
   try {
     const pico = picoPerUnitOf(row);
     if (pico === null || pico > 0n) return null;
-    return pico === 0n ? 'is zero; a price that ended is "retired"' : 'is negative';
+    if (pico < 0n) return 'is negative';
+    return isZeroMeant(row)
+      ? null
+      : 'is zero; a price that ended is "retired"; say in allowAbsurd why it is free';
   } catch (error) {
+    if (row.amount.includes(',')) return 'has a comma; write 2.50 with a point, and thousands without a mark';
     return `is not exact: ${error instanceof Error ? error.message : String(error)}`;
   }
 }

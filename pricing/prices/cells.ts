@@ -1,3 +1,4 @@
+import { withoutExponent } from '../money.ts';
 import { modelKey, nameKey } from '../usage/names.ts';
 import {
   completeDeploymentRule,
@@ -86,7 +87,7 @@ export function rowOfCells(cells: Cells): { row: PriceRow | null; problems: Cell
   const given: PriceRowInput = {
     model: modelKey(cells.model ?? ''),
     tokenType: normalizePriceKind(word(cells.tokenType)) as PriceKind,
-    amount: word(cells.amount),
+    amount: withoutExponent(word(cells.amount)),
     effectiveFrom,
     confirmed,
     ...ifSet('deploymentType', word(cells.deploymentType) as DeploymentType),

@@ -6,19 +6,22 @@ import type { PriceRow } from './rows.ts';
 /** More lines than this whose quotes do not close are one mistake, not many. */
 const MAX_BROKEN_LINES = 100;
 
-/** Price rows as CSV (RFC 4180), a header and CRLF. The inverse of parsePriceCsv. */
-export function formatPriceCsv(rows: readonly PriceRow[]): string {
-  const lines = rows.map((row) => {
-    const cells = cellsOfRow(row);
-    return PRICE_COLUMNS.map((column) => toCell(cells[column])).join(',');
-  });
-  return [PRICE_COLUMNS.join(','), ...lines].map((line) => `${line}\r\n`).join('');
+/** Price rows as the cells of a table, without what a spreadsheet would calculate. parsePriceCsv reads them back. */
+export function priceTable(rows: readonly PriceRow[]): { columns: readonly string[]; rows: string[][] } {
+  return {
+    columns: PRICE_COLUMNS,
+    rows: rows.map((row) => {
+      const cells = cellsOfRow(row);
+      return PRICE_COLUMNS.map((column) => toCell(cells[column]));
+    }),
+  };
 }
 
 /** Reads a CSV of price rows. Columns may come in any order; those with a usual value may be missing. */
 export function parsePriceCsv(text: string): PriceFile {
   const file = emptyPriceFile();
-  const [header, ...records] = readRecords(text.replace(/^\uFEFF/, ''), file);
+  const content = text.replace(/^\uFEFF/, '');
+  const [header, ...records] = readRecords(content, separatorOf(content), file);
   const columns = (header?.cells ?? []).map((cell) => cell.trim());
   const known: readonly string[] = PRICE_COLUMNS;
   const line = header?.line ?? 1;
@@ -53,13 +56,22 @@ interface CsvRecord {
   line: number;
 }
 
+/** Comma, semicolon or tab: what divides the header into most columns that are known. */
+function separatorOf(text: string): string {
+  const header = text.split(/\r?\n/).find((line) => /[^\s,;]/.test(line)) ?? '';
+  const known: readonly string[] = PRICE_COLUMNS;
+  const countOf = (separator: string) =>
+    header.split(separator).filter((cell) => known.includes(cell.trim().replace(/^"(.*)"$/, '$1'))).length;
+  return [',', ';', '\t'].reduce((best, next) => (countOf(next) > countOf(best) ? next : best));
+}
+
 /** Records with their lines. A line whose quotes do not close is told, and reading goes on behind it. */
-function readRecords(text: string, file: PriceFile): CsvRecord[] {
+function readRecords(text: string, separator: string, file: PriceFile): CsvRecord[] {
   const lines = text.split(/(?<=\n)/);
   const records: CsvRecord[] = [];
   let start = 0;
   for (let brokenCount = 0; start < lines.length; brokenCount += 1) {
-    const part = readUntilBroken(lines.slice(start).join(''), start);
+    const part = readUntilBroken(lines.slice(start).join(''), separator, start);
     records.push(...part.records);
     if (part.brokenLine === null) return records;
     if (brokenCount === MAX_BROKEN_LINES) {
@@ -81,7 +93,7 @@ function readRecords(text: string, file: PriceFile): CsvRecord[] {
   return records;
 }
 
-function readUntilBroken(text: string, linesBefore: number) {
+function readUntilBroken(text: string, delimiter: string, linesBefore: number) {
   const records: CsvRecord[] = [];
   // Line where the next record may begin, counted from 1 in the whole file.
   let nextLine = linesBefore + 1;
@@ -89,11 +101,12 @@ function readUntilBroken(text: string, linesBefore: number) {
     const { record, raw } = entry as { record: string[]; raw: string };
     const line = nextLine;
     nextLine += raw.replace(/\r?\n?$/, '').split('\n').length;
-    if (record.length > 1 || record[0]?.trim() !== '') records.push({ cells: record, line });
+    // Spreadsheets save an empty row as its separators.
+    if (record.some((cell) => cell.trim() !== '')) records.push({ cells: record, line });
     return null;
   };
   try {
-    parse(text, { relax_column_count: true, raw: true, on_record: onRecord });
+    parse(text, { delimiter, relax_column_count: true, raw: true, on_record: onRecord });
     return { records, brokenLine: null };
   } catch (error) {
     if (!(error instanceof CsvError)) throw error;
@@ -102,11 +115,10 @@ function readUntilBroken(text: string, linesBefore: number) {
 }
 
 /** What makes a spreadsheet read a cell as a formula, also behind space or the quote that prevents it. */
-const FORMULA = /^['\s]*[=+\-@]/;
+const FORMULA = /^['\s]*[=+\-@\t\r]/;
 
 function toCell(text: string): string {
-  const harmless = FORMULA.test(text) ? `'${text}` : text;
-  return /[",\r\n]|^\s|\s$/.test(harmless) ? `"${harmless.replaceAll('"', '""')}"` : harmless;
+  return FORMULA.test(text) ? `'${text}` : text;
 }
 
 function fromCell(cell: string): string {

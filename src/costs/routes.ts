@@ -2,7 +2,7 @@ import { createRoute, z } from '@hono/zod-openapi';
 import { formatPico } from '../../pricing/money.ts';
 import { openTo } from '../identity/require-scope.ts';
 import { type LedgerSnapshot, readSnapshot } from '../platform/database/snapshot.ts';
-import { csvPage, toCsv, wantsCsv } from '../platform/http/csv.ts';
+import { answerWholeCsv, CSV_DESCRIPTION, CSV_FIELDS, wantsCsv } from '../platform/http/csv.ts';
 import { decodeCursor, takePage } from '../platform/http/cursor.ts';
 import type { Api, ApiDependencies } from '../platform/http/dependencies.ts';
 import { groupBySchema } from '../platform/http/group-by.ts';
@@ -20,6 +20,7 @@ import {
   COST_DIMENSIONS,
   type CostDimension,
   type CostFilter,
+  type CostRow,
   type CostTotals,
   queryCosts,
   readCostCompleteness,
@@ -36,6 +37,7 @@ const CostQuerySchema = z.strictObject({
   feature: textSchema(512).min(1).optional(),
   deployment: textSchema(512).min(1).optional(),
   ...PAGE_FIELDS,
+  ...CSV_FIELDS,
 });
 
 const totalsFields = {
@@ -97,8 +99,7 @@ export function addCostRoutes(api: Api, dependencies: ApiDependencies): void {
     request: { query: CostQuerySchema },
     responses: {
       200: {
-        description:
-          'A page, and the totals of the whole window. As CSV the next page is in the Link header.',
+        description: `A page, and the totals of the whole window. ${CSV_DESCRIPTION}`,
         content: { 'application/json': { schema: CostsSchema }, 'text/csv': { schema: z.string() } },
       },
       ...problems(),
@@ -116,22 +117,22 @@ export function addCostRoutes(api: Api, dependencies: ApiDependencies): void {
       ...(filters.feature === undefined ? {} : { feature: filters.feature }),
       ...(filters.deployment === undefined ? {} : { deployment: filters.deployment }),
     };
+    const keysOf = ({ dimensions }: CostRow) => groupBy.map((name) => dimensions[name] ?? '');
+    if (wantsCsv(context)) {
+      return await answerWholeCsv<CostRow>(
+        context,
+        database,
+        csvColumns(groupBy),
+        (snapshot, last, most) =>
+          queryCosts(snapshot, { ...filter, groupBy, after: last && keysOf(last), limit: most }),
+        (row) => csvCells(showRow(row), groupBy),
+      );
+    }
     const { found, whole } = await readSnapshot(database, async (snapshot) => ({
       found: await queryCosts(snapshot, { ...filter, groupBy, after, limit: limit + 1 }),
-      // A table has no place for it.
-      whole: wantsCsv(context) ? null : await readWhole(snapshot, filter),
+      whole: await readWhole(snapshot, filter),
     }));
-    const { page, nextCursor } = takePage(found, limit, (last) =>
-      groupBy.map((name) => last.dimensions[name] ?? ''),
-    );
-    const rows: ShownRow[] = page.map(({ dimensions: { customer, ...others }, ...totals }) => ({
-      ...others,
-      ...(customer === undefined ? {} : { customerId: customer === '' ? null : customer }),
-      ...showTotals(totals),
-    }));
-    if (whole === null) {
-      return csvPage(context, toCostCsv(rows, groupBy), nextCursor);
-    }
+    const { page, nextCursor } = takePage(found, limit, keysOf);
     const { completeness, idle, totals } = whole;
     const overhead = idle.reduce((sum, { costPicoUsd }) => sum + costPicoUsd, 0n);
     return context.json(
@@ -143,7 +144,7 @@ export function addCostRoutes(api: Api, dependencies: ApiDependencies): void {
         priceBookVersions: completeness.priceBookVersions,
         totals: { ...showTotals(totals), overhead: formatPico(overhead) },
         overhead: idle.map(({ deployment, costPicoUsd }) => ({ deployment, cost: formatPico(costPicoUsd) })),
-        rows,
+        rows: page.map(showRow),
         nextCursor,
       },
       200,
@@ -160,6 +161,14 @@ async function readWhole(snapshot: LedgerSnapshot, filter: CostFilter) {
   };
 }
 
+function showRow({ dimensions: { customer, ...others }, ...totals }: CostRow): ShownRow {
+  return {
+    ...others,
+    ...(customer === undefined ? {} : { customerId: customer === '' ? null : customer }),
+    ...showTotals(totals),
+  };
+}
+
 function showTotals(totals: CostTotals) {
   const known = totals.tokenCostPicoUsd + totals.provisionedCostPicoUsd;
   return {
@@ -172,15 +181,20 @@ function showTotals(totals: CostTotals) {
   };
 }
 
-function toCostCsv(rows: readonly ShownRow[], groupBy: readonly CostDimension[]): string {
-  const names = groupBy.map((dimension) => (dimension === 'customer' ? 'customerId' : dimension));
-  const figures = ['tokenCount', 'cost', 'knownCost', 'tokenCost', 'provisionedCost'] as const;
-  return toCsv(
-    [...names, ...figures, 'unknownTokens'],
-    rows.map((row) => [
-      ...names.map((name) => row[name] ?? null),
-      ...figures.map((figure) => row[figure]),
-      row.unknown.map(({ reason, tokenCount }) => `${reason}:${tokenCount}`).join(' '),
-    ]),
-  );
+const CSV_FIGURES = ['tokenCount', 'cost', 'knownCost', 'tokenCost', 'provisionedCost'] as const;
+
+function csvNames(groupBy: readonly CostDimension[]) {
+  return groupBy.map((dimension) => (dimension === 'customer' ? 'customerId' : dimension));
+}
+
+function csvColumns(groupBy: readonly CostDimension[]): string[] {
+  return [...csvNames(groupBy), ...CSV_FIGURES, 'unknownTokens'];
+}
+
+function csvCells(row: ShownRow, groupBy: readonly CostDimension[]): (string | null)[] {
+  return [
+    ...csvNames(groupBy).map((name) => row[name] ?? null),
+    ...CSV_FIGURES.map((figure) => row[figure]),
+    row.unknown.map(({ reason, tokenCount }) => `${reason}:${tokenCount}`).join(' '),
+  ];
 }

@@ -1,8 +1,8 @@
-import { readFile } from 'node:fs/promises';
 import type { Command } from 'commander';
 import { TallystickError } from '../platform/errors.ts';
 import type { CommandFrame } from '../platform/terminal/frame.ts';
 import { groupDigits, print, renderTable } from '../platform/terminal/output.ts';
+import { readTextFile } from '../platform/terminal/text-file.ts';
 import { addPlanCatalogCommands } from './catalog-command.ts';
 import { readCheckedPlan } from './routes.ts';
 import type { PlanDetailBody, PlanListBody } from './schemas.ts';
@@ -38,13 +38,7 @@ export function addPlansCommand(program: Command, frame: CommandFrame): void {
     .option('--json', 'print as JSON')
     .action((file: string, options: { json?: boolean }) =>
       frame.withStores(async ({ stores }) => {
-        const source = await readFile(file, 'utf8').catch((error: NodeJS.ErrnoException) => {
-          throw new TallystickError(`${file} cannot be read: ${error.code ?? error.message}.`, {
-            code: 'VALIDATION',
-            retry: false,
-            fix: 'Name a file that is there.',
-          });
-        });
+        const source = await readTextFile(file, 'file');
         const plan = await readCheckedPlan(stores, source).catch((error) => {
           throw withEveryProblem(error);
         });

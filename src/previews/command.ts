@@ -1,7 +1,7 @@
 import type { Command } from 'commander';
 import type { CommandFrame } from '../platform/terminal/frame.ts';
-import { groupDigits, print, renderTable } from '../platform/terminal/output.ts';
-import { toPreviewCsv } from './csv.ts';
+import { groupDigits, print, printCsv, renderTable, SEPARATOR_OPTION } from '../platform/terminal/output.ts';
+import { previewTable } from './csv.ts';
 import type { InvoicePreviewBody, SubscriptionPreviewBody } from './schemas.ts';
 
 export function addPreviewCommand(program: Command, frame: CommandFrame): void {
@@ -10,17 +10,17 @@ export function addPreviewCommand(program: Command, frame: CommandFrame): void {
     .description("a customer's next invoices: Stripe's own preview with the usage it does not count yet")
     .option('--json', 'print as JSON')
     .option('--csv', 'print as CSV, a row for each tier line')
+    .option(...SEPARATOR_OPTION)
     .addHelpText(
       'after',
       '\nA customer is named by its tenant (Stripe metadata tenant_id), or by its Stripe id where it has none.\n\n  tallystick preview northwind',
     )
-    .action((customer: string, options: { json?: boolean; csv?: boolean }) =>
+    .action((customer: string, options: { json?: boolean; csv?: boolean; separator?: string }) =>
       frame.askApi(async (ask) => {
         const route = `/v1/customers/${encodeURIComponent(customer)}/invoice-preview`;
         const preview = await ask<InvoicePreviewBody>('GET', route);
-        print(options.json === true, preview, () =>
-          options.csv === true ? toPreviewCsv(preview).trimEnd() : renderPreview(preview),
-        );
+        if (options.csv === true) return printCsv(previewTable(preview), options);
+        print(options.json === true, preview, () => renderPreview(preview));
       }),
     );
 }

@@ -1,4 +1,4 @@
-import { toCsv } from '../platform/http/csv.ts';
+import type { CsvTable } from '../platform/csv.ts';
 import type { InvoicePreviewBody, SubscriptionPreviewBody } from './schemas.ts';
 
 const COLUMNS = [
@@ -35,17 +35,14 @@ type Row = Record<(typeof COLUMNS)[number], string | null>;
 type Line = SubscriptionPreviewBody['lines'][number];
 
 /**
- * A preview as CSV: a row for each tier line, so that the amounts add up to the total. What belongs to a line as a
+ * A preview as a table: a row for each tier line, so that the amounts add up to the total. What belongs to a line as a
  * whole is on its first row alone.
  */
-export function toPreviewCsv(preview: InvoicePreviewBody): string {
+export function previewTable(preview: InvoicePreviewBody): CsvTable {
   const rows = preview.subscriptions.flatMap((subscription) =>
     subscription.lines.flatMap((line) => rowsOf(preview.customerId, subscription, line)),
   );
-  return toCsv(
-    COLUMNS,
-    rows.map((row) => COLUMNS.map((column) => row[column])),
-  );
+  return { columns: COLUMNS, rows: rows.map((row) => COLUMNS.map((column) => row[column])) };
 }
 
 function rowsOf(customerId: string, subscription: SubscriptionPreviewBody, line: Line): Row[] {

@@ -1,15 +1,14 @@
-import { readFile } from 'node:fs/promises';
 import path from 'node:path';
 import { type Command, Option } from 'commander';
-import { formatPriceCsv } from '../../pricing/prices/csv.ts';
+import { priceTable } from '../../pricing/prices/csv.ts';
 import type { PriceFileFormat } from '../../pricing/prices/file.ts';
 import { formatPriceYaml } from '../../pricing/prices/yaml.ts';
 import { TOKEN_TYPES } from '../../pricing/usage/tokens.ts';
 import { commandLineActor } from '../identity/command-line-caller.ts';
 import { systemClock } from '../platform/clock.ts';
-import { ValidationError } from '../platform/errors.ts';
 import { type CommandFrame, type Options, toQuery } from '../platform/terminal/frame.ts';
-import { print } from '../platform/terminal/output.ts';
+import { print, printCsv, SEPARATOR_OPTION } from '../platform/terminal/output.ts';
+import { readTextFile } from '../platform/terminal/text-file.ts';
 import { readPriceBook } from './book.ts';
 import { importPriceFile } from './file-import.ts';
 import { type PriceChangeBody, showPriceChange } from './schemas.ts';
@@ -112,9 +111,7 @@ function addFileCommands(prices: Command, frame: CommandFrame): void {
     .option('--json', 'print as JSON')
     .action((file: string, options: Options) =>
       frame.withStores(async ({ stores }) => {
-        const text = await readFile(file, 'utf8').catch((error: NodeJS.ErrnoException) => {
-          throw new ValidationError('file', `cannot be read: ${error.code ?? error.message}`);
-        });
+        const text = await readTextFile(file, 'file');
         const result = await importPriceFile(stores.database, {
           text,
           format: formatOf(file, options.format),
@@ -136,11 +133,13 @@ function addFileCommands(prices: Command, frame: CommandFrame): void {
     .description('write the price book to standard output')
     .addOption(new Option('--format <format>', 'what to write').choices(['yaml', 'csv']).default('yaml'))
     .option('--as-of-version <version>', 'as the book was after an earlier change')
-    .action((options: { format: PriceFileFormat; asOfVersion?: string }) =>
+    .option(...SEPARATOR_OPTION)
+    .action((options: { format: PriceFileFormat; asOfVersion?: string; separator?: string }) =>
       frame.withStores(async ({ stores }) => {
         const asked = options.asOfVersion === undefined ? {} : { version: options.asOfVersion };
         const { data } = await readPriceBook(stores.database, asked);
-        process.stdout.write(options.format === 'csv' ? formatPriceCsv(data.prices) : formatPriceYaml(data));
+        if (options.format === 'csv') printCsv(priceTable(data.prices), options);
+        else process.stdout.write(formatPriceYaml(data));
       }),
     );
 }

@@ -1,6 +1,6 @@
 import { createRoute, z } from '@hono/zod-openapi';
 import { diffPrices, type PriceState } from '../../pricing/prices/book-diff.ts';
-import { formatPriceCsv } from '../../pricing/prices/csv.ts';
+import { priceTable } from '../../pricing/prices/csv.ts';
 import { PRICE_FILE_FORMATS } from '../../pricing/prices/file.ts';
 import { DEPLOYMENT_TYPES, PRICE_KINDS } from '../../pricing/prices/rows.ts';
 import { formatPriceYaml } from '../../pricing/prices/yaml.ts';
@@ -8,8 +8,10 @@ import { openTo } from '../identity/require-scope.ts';
 import type { LedgerDatabase } from '../platform/database/database.ts';
 import { readSnapshot } from '../platform/database/snapshot.ts';
 import { ValidationError } from '../platform/errors.ts';
+import { answerCsv, CSV_FIELDS } from '../platform/http/csv.ts';
 import { type Api, type ApiDependencies, actorOf } from '../platform/http/dependencies.ts';
 import { jsonContent, problems, textSchema } from '../platform/http/schemas.ts';
+import { decodeText } from '../platform/text-bytes.ts';
 import { readPriceBook } from './book.ts';
 import { importPriceFile } from './file-import.ts';
 import { PriceChangeSchema, PriceSchema, readInstantQuery, showPriceChange } from './schemas.ts';
@@ -28,6 +30,7 @@ const ImportQuery = z.strictObject({
 const ExportQuery = z.strictObject({
   format: format.default('yaml'),
   version: z.string().max(100).optional(),
+  ...CSV_FIELDS,
 });
 
 const DiffQuery = z.strictObject({
@@ -88,7 +91,7 @@ export function addPriceFileRoutes(api: Api, dependencies: ApiDependencies): voi
     const query = context.req.valid('query');
     const isCsv = (context.req.header('content-type') ?? '').toLowerCase().startsWith('text/csv');
     const result = await importPriceFile(database, {
-      text: await context.req.text(),
+      text: decodeText(new Uint8Array(await context.req.arrayBuffer()), 'body'),
       format: query.format ?? (isCsv ? 'csv' : 'yaml'),
       supersede: query.supersede === 'true',
       addModels: query.addModels === 'true',
@@ -117,9 +120,7 @@ export function addPriceFileRoutes(api: Api, dependencies: ApiDependencies): voi
     const query = context.req.valid('query');
     const { data } = await readPriceBook(database, versionOf(query.version));
     return query.format === 'csv'
-      ? context.text(formatPriceCsv(data.prices), 200, {
-          'Content-Type': 'text/csv; charset=utf-8; header=present',
-        })
+      ? answerCsv(context, priceTable(data.prices))
       : context.text(formatPriceYaml(data), 200, { 'Content-Type': 'application/yaml; charset=utf-8' });
   });
 

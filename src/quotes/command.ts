@@ -2,8 +2,8 @@ import type { Command } from 'commander';
 import { TELLABLE_PARTS } from '../../pricing/usage/untold.ts';
 import { ValidationError } from '../platform/errors.ts';
 import type { CommandFrame } from '../platform/terminal/frame.ts';
-import { print } from '../platform/terminal/output.ts';
-import { quoteToCsv } from './csv.ts';
+import { print, printCsv, SEPARATOR_OPTION } from '../platform/terminal/output.ts';
+import { quoteTable } from './csv.ts';
 import type { QuoteBody } from './schemas.ts';
 import { renderQuote } from './text.ts';
 
@@ -35,6 +35,7 @@ interface QuoteOptions {
   title?: string;
   for?: string;
   csv?: boolean;
+  separator?: string;
   json?: boolean;
 }
 
@@ -69,6 +70,7 @@ export function addQuoteCommand(program: Command, frame: CommandFrame): void {
     .option('--title <text>', 'title of its page')
     .option('--for <name>', 'whom its page names')
     .option('--csv', 'print as CSV')
+    .option(...SEPARATOR_OPTION)
     .option('--json', 'print as JSON')
     .addHelpText(
       'after',
@@ -86,7 +88,7 @@ A model with a price for one of them has a cost once you say how many there are,
     .action((options: QuoteOptions) =>
       frame.askApi(async (ask) => {
         const quote = await ask<QuoteBody>('POST', '/v1/quotes', readRequest(options));
-        if (options.csv === true) process.stdout.write(quoteToCsv(quote));
+        if (options.csv === true) printCsv(quoteTable(quote), options);
         else print(options.json === true, quote, () => renderQuote(quote));
       }),
     );

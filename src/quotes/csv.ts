@@ -1,4 +1,4 @@
-import { toCsv } from '../platform/http/csv.ts';
+import type { CsvTable } from '../platform/csv.ts';
 import type { StoredQuoteBody } from './schemas.ts';
 
 const COLUMNS = [
@@ -30,7 +30,7 @@ type Row = Partial<Record<(typeof COLUMNS)[number], string | null>>;
  * A quote as a table: its lines (`line`), the lines of the invoice (`invoice_line`, `minimum`), and the sums of each
  * (`total`, `invoice_total`). An amount that is not known is empty, and its reason beside it says why.
  */
-export function quoteToCsv(quote: StoredQuoteBody): string {
+export function quoteTable(quote: StoredQuoteBody): CsvTable {
   const { quoteId, currency, costCurrency, totals } = quote;
   const rows: Row[] = [
     ...quote.lines.map((line) => ({
@@ -59,13 +59,13 @@ export function quoteToCsv(quote: StoredQuoteBody): string {
     { kind: 'minimum', description: 'Top-up to the minimum', price: quote.minimumTopUp.added },
     { kind: 'invoice_total', price: totals.invoiceAmount.amount, priceReason: totals.invoiceAmount.reason },
   ];
-  return toCsv(
-    COLUMNS,
-    rows.map((row) => {
+  return {
+    columns: COLUMNS,
+    rows: rows.map((row) => {
       const cells: Row = { quoteId, currency, costCurrency, ...row };
       return COLUMNS.map((column) => cells[column] ?? null);
     }),
-  );
+  };
 }
 
 function figures({

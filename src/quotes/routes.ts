@@ -5,7 +5,7 @@ import { writeGround } from '../../pricing/quotes/ground.ts';
 import { readLinkKey } from '../identity/page-links.ts';
 import { openTo } from '../identity/require-scope.ts';
 import { addMs, DAY_MS } from '../platform/clock.ts';
-import { wantsCsv } from '../platform/http/csv.ts';
+import { answerCsv, CSV_FIELDS, wantsCsv } from '../platform/http/csv.ts';
 import { decodeCursor, invalidCursor, takePage } from '../platform/http/cursor.ts';
 import {
   type Api,
@@ -15,7 +15,7 @@ import {
 } from '../platform/http/dependencies.ts';
 import { IdentifierSchema, jsonBody, jsonContent, PAGE_FIELDS, problems } from '../platform/http/schemas.ts';
 import { randomText } from '../platform/random-text.ts';
-import { quoteToCsv } from './csv.ts';
+import { quoteTable } from './csv.ts';
 import { readQuoteFacts } from './gather.ts';
 import { signQuotePath } from './links.ts';
 import { getQuote, insertQuote, listQuotes, type StoredQuote } from './quotes.ts';
@@ -95,7 +95,7 @@ export function addQuoteRoutes(api: Api, dependencies: ApiDependencies): void {
     method: 'get',
     path: '/v1/quotes/{quoteId}',
     summary: 'A stored quote, as it was given; JSON, or CSV with Accept: text/csv',
-    request: { params: QuoteParams },
+    request: { params: QuoteParams, query: z.strictObject(CSV_FIELDS) },
     responses: {
       200: {
         description: 'The quote.',
@@ -109,10 +109,8 @@ export function addQuoteRoutes(api: Api, dependencies: ApiDependencies): void {
     const linkKey = await readLinkKey(dependencies);
     const stored = await getQuote(dependencies.database, quoteId.replace('.csv', ''));
     if (quoteId.endsWith('.csv') || wantsCsv(context)) {
-      return context.text(quoteToCsv(JSON.parse(stored.resultText) as StoredQuoteBody), 200, {
-        'Content-Type': 'text/csv; charset=utf-8; header=present',
-        'Content-Disposition': `attachment; filename="${stored.quoteId}.csv"`,
-      });
+      const quote = JSON.parse(stored.resultText) as StoredQuoteBody;
+      return answerCsv(context, quoteTable(quote), stored.quoteId);
     }
     return answerText(dependencies, context, { ...stored, linkKey }, 200);
   });

@@ -3,7 +3,7 @@ import { TOKEN_TYPES } from '../../pricing/usage/shape.ts';
 import { openTo } from '../identity/require-scope.ts';
 import { addMs, HOUR_MS } from '../platform/clock.ts';
 import { readSnapshot } from '../platform/database/snapshot.ts';
-import { csvPage, toCsv, wantsCsv } from '../platform/http/csv.ts';
+import { answerWholeCsv, CSV_DESCRIPTION, CSV_FIELDS, wantsCsv } from '../platform/http/csv.ts';
 import { decodeCursor, invalidCursor, takePage } from '../platform/http/cursor.ts';
 import type { Api, ApiDependencies } from '../platform/http/dependencies.ts';
 import {
@@ -26,6 +26,7 @@ const DriftQuerySchema = z.strictObject({
     .default('differing')
     .openapi({ description: '`differing` leaves out the rows in which source and bill agree.' }),
   ...PAGE_FIELDS,
+  ...CSV_FIELDS,
 });
 
 const DriftRowSchema = z
@@ -74,7 +75,7 @@ export function addDriftRoutes(api: Api, dependencies: ApiDependencies): void {
     request: { query: DriftQuerySchema },
     responses: {
       200: {
-        description: 'A page. As CSV the next page is in the Link header.',
+        description: `A page. ${CSV_DESCRIPTION}`,
         content: { 'application/json': { schema: DriftSchema }, 'text/csv': { schema: z.string() } },
       },
       ...problems(),
@@ -86,6 +87,19 @@ export function addDriftRoutes(api: Api, dependencies: ApiDependencies): void {
     const window = readWindow({ from, to, period });
     checkDriftWindow(window);
     const whose = { window, customerId: customerId ?? null };
+    if (wantsCsv(context)) {
+      return await answerWholeCsv<DriftRow>(
+        context,
+        dependencies.database,
+        CSV_COLUMNS,
+        (snapshot, after, most) =>
+          readDriftReport(snapshot, { ...whose, withAgreeing: show === 'all', after, limit: most }),
+        (row) => {
+          const shown = showDriftRow(row);
+          return CSV_COLUMNS.map((column) => shown[column]);
+        },
+      );
+    }
     const { found, held } = await readSnapshot(dependencies.database, async (snapshot) => ({
       held: await readHeldMetrics(snapshot, whose),
       found: await readDriftReport(snapshot, {
@@ -100,15 +114,10 @@ export function addDriftRoutes(api: Api, dependencies: ApiDependencies): void {
       last.customerId,
       last.tokenType,
     ]);
-    const rows = page.map(showDriftRow);
-    if (wantsCsv(context)) {
-      const cells = rows.map((row) => CSV_COLUMNS.map((column) => row[column]));
-      return csvPage(context, toCsv(CSV_COLUMNS, cells), nextCursor);
-    }
     return context.json(
       {
         asOf: dependencies.clock.now().toISOString(),
-        rows,
+        rows: page.map(showDriftRow),
         unknownMetrics: held.map(showHeldMetric),
         nextCursor,
       },

@@ -1,9 +1,9 @@
-import { readFile } from 'node:fs/promises';
 import type { Command } from 'commander';
 import { parse } from 'yaml';
 import { ValidationError } from '../platform/errors.ts';
 import type { CommandFrame } from '../platform/terminal/frame.ts';
 import { print, renderTable } from '../platform/terminal/output.ts';
+import { readTextFile } from '../platform/terminal/text-file.ts';
 import type { SimulationBody } from './schemas.ts';
 
 export function addSimulateCommand(program: Command, frame: CommandFrame): void {
@@ -35,12 +35,7 @@ export function addSimulateCommand(program: Command, frame: CommandFrame): void 
 
 /** Every scalar stays the text that stood there: a price is never a float. */
 async function readRequest(path: string): Promise<object> {
-  let text: string;
-  try {
-    text = await readFile(path, 'utf8');
-  } catch {
-    throw new ValidationError('--file', `${path} cannot be read`);
-  }
+  const text = await readTextFile(path, '--file');
   try {
     const request: unknown = parse(text, { schema: 'failsafe' });
     if (typeof request === 'object' && request !== null && !Array.isArray(request)) return request;

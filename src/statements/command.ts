@@ -1,13 +1,14 @@
 import type { Command } from 'commander';
 import { ValidationError } from '../platform/errors.ts';
 import type { CommandFrame } from '../platform/terminal/frame.ts';
-import { groupDigits, print, renderTable } from '../platform/terminal/output.ts';
-import { toStatementCsv } from './csv.ts';
+import { groupDigits, print, printCsv, renderTable, SEPARATOR_OPTION } from '../platform/terminal/output.ts';
+import { statementTable } from './csv.ts';
 import { lineCount, linePrice } from './page/line-words.ts';
 import type { StatementBody, StatementPreviewBody } from './schemas.ts';
 
 interface StatementOptions {
   csv?: boolean;
+  separator?: string;
   json?: boolean;
   link?: boolean;
   validDays?: string;
@@ -20,6 +21,7 @@ export function addStatementCommand(program: Command, frame: CommandFrame): void
     .description("an invoice's usage as its customer reads it: by day, model, feature and user")
     .option('--so-far', "instead: a customer's next invoices as they would be now; names the customer")
     .option('--csv', 'print as CSV, every user included')
+    .option(...SEPARATOR_OPTION)
     .option('--json', 'print as JSON')
     .option('--link', 'print a signed link to its page, for whoever has it')
     .option('--valid-days <days>', 'how long the link lives (120)')
@@ -37,7 +39,7 @@ export function addStatementCommand(program: Command, frame: CommandFrame): void
         }
         const answer = await ask<StatementBody | StatementPreviewBody>('GET', path);
         const statements = 'statements' in answer ? answer.statements : [answer];
-        if (options.csv === true) return void process.stdout.write(toStatementCsv(statements));
+        if (options.csv === true) return printCsv(statementTable(statements), options);
         print(options.json === true, answer, () =>
           statements.length === 0
             ? `${name} has no active subscription item.`

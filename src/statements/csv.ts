@@ -1,4 +1,4 @@
-import { toCsv } from '../platform/http/csv.ts';
+import type { CsvTable } from '../platform/csv.ts';
 import type { StatementBody, StatementBreakdownBody } from './schemas.ts';
 
 const COLUMNS = [
@@ -26,10 +26,10 @@ type Row = Partial<Record<(typeof COLUMNS)[number], string | null>>;
  * `model`, `feature`, `user`: every user), what no usage explains (`rest`), or a sum. The rows of each breakdown, with its
  * rest, sum to the usage lines.
  */
-export function toStatementCsv(statements: readonly StatementBody[]): string {
-  return toCsv(
-    COLUMNS,
-    statements.flatMap((statement) => {
+export function statementTable(statements: readonly StatementBody[]): CsvTable {
+  return {
+    columns: COLUMNS,
+    rows: statements.flatMap((statement) => {
       const { invoiceId, number, status, customerId, currency, dataAsOf } = statement;
       const common = { invoiceId, number, status, customerId, currency, dataAsOf };
       return rowsOf(statement).map((row) => {
@@ -37,7 +37,7 @@ export function toStatementCsv(statements: readonly StatementBody[]): string {
         return COLUMNS.map((column) => cells[column] ?? null);
       });
     }),
-  );
+  };
 }
 
 function rowsOf(statement: StatementBody): Row[] {

@@ -4,12 +4,12 @@ import { CustomerParams } from '../catalog/customer-routes.ts';
 import { getCustomer } from '../catalog/customers.ts';
 import { openTo } from '../identity/require-scope.ts';
 import { writeAudit } from '../platform/database/audit.ts';
-import { wantsCsv } from '../platform/http/csv.ts';
+import { answerCsv, CSV_FIELDS, wantsCsv } from '../platform/http/csv.ts';
 import { type Api, actorOf } from '../platform/http/dependencies.ts';
 import { problemResponse } from '../platform/http/problem.ts';
 import { InstantSchema, jsonContent, problems } from '../platform/http/schemas.ts';
 import { requireLinkOrScope } from './access.ts';
-import { toStatementCsv } from './csv.ts';
+import { statementTable } from './csv.ts';
 import { decideInvoiceStatement, decideStatementsSoFar } from './decide.ts';
 import type { StatementDependencies } from './dependencies.ts';
 import { gatherInvoiceStatement, gatherStatementSoFar } from './gather.ts';
@@ -19,6 +19,7 @@ import { showStatement, showStatementsSoFar } from './show.ts';
 
 const InvoiceParams = z.object({ invoiceId: InvoiceIdSchema });
 const LinkQuery = z.object({
+  ...CSV_FIELDS,
   expires: z.string().max(12).optional().openapi({ description: 'Of a link; instead of a key.' }),
   signature: z.string().max(200).optional(),
 });
@@ -56,7 +57,7 @@ export function addStatementRoutes(api: Api, dependencies: StatementDependencies
     const material = await gatherInvoiceStatement(dependencies, context.req.valid('param').invoiceId);
     const statement = showStatement(decideInvoiceStatement(material));
     if (wantsCsv(context)) {
-      return context.text(toStatementCsv([statement]), 200, csvHeaders(statement.invoiceId ?? 'statement'));
+      return answerCsv(context, statementTable([statement]), statement.invoiceId ?? 'statement');
     }
     return context.json(statement, 200);
   });
@@ -76,7 +77,7 @@ export function addStatementRoutes(api: Api, dependencies: StatementDependencies
     const material = await gatherStatementSoFar(dependencies, context.req.valid('param').customerId);
     const preview = showStatementsSoFar(material, decideStatementsSoFar(material));
     if (wantsCsv(context)) {
-      return context.text(toStatementCsv(preview.statements), 200, csvHeaders('statement-so-far'));
+      return answerCsv(context, statementTable(preview.statements), 'statement-so-far');
     }
     return context.json(preview, 200);
   });
@@ -129,12 +130,4 @@ export function addStatementRoutes(api: Api, dependencies: StatementDependencies
     const { origin } = new URL(context.req.url);
     return context.json(await makeLink({ customerId }, validDays, origin, actorOf(context)), 201);
   });
-}
-
-/** Of a CSV that a browser saves under this name. */
-export function csvHeaders(name: string): Record<string, string> {
-  return {
-    'Content-Type': 'text/csv; charset=utf-8; header=present',
-    'Content-Disposition': `attachment; filename="${name}.csv"`,
-  };
 }

@@ -256,14 +256,10 @@ describe('the coverage report', () => {
       cursor = coverage.nextCursor;
     }
     expect(hours).toEqual([0, 1, 2].map((hour) => new Date(START_MS + hour * HOUR_MS).toISOString()));
-    const csv = await call(
-      opened,
-      '/v1/coverage?from=2026-10-01&to=2026-10-02&limit=2',
-      'finance',
-      'text/csv',
-    );
-    expect(csv.headers.get('link')).toMatch(/rel="next"/);
-    expect((await csv.text()).split('\r\n').slice(0, 3)).toEqual([
+    const csv = await call(opened, '/v1/coverage?from=2026-10-01&to=2026-10-02', 'finance', 'text/csv');
+    const rows = (await csv.text()).trimEnd().split('\r\n');
+    expect(rows).toHaveLength(4);
+    expect(rows.slice(0, 3)).toEqual([
       'windowStart,model,billingTokenCount,controlTokenCount,differenceTokenCount,billingRequestCount,controlRequestCount,not_collected_yet,missing_in_log,missing_in_metrics,stream_without_usage,streaming_estimate,no_token_count,no_trace,gateway_log_late,repeated_rows,request_failed,unexplained',
       '2026-10-01T00:00:00.000Z,gpt-4o,120,120,0,1,1,,,,,,,,,,,',
       '2026-10-01T01:00:00.000Z,gpt-4o,0,120,-120,0,1,,,1,,,,,,,,',

@@ -32,6 +32,48 @@ const amounts = async (query: string) => {
 const countOf = async (table: 'price_book_changes' | 'price_book_rows' | 'audit_log' | 'rerating_requests') =>
   (await bench.ledger.database.selectFrom(table).selectAll().execute()).length;
 
+describe('a file in another encoding', () => {
+  const row = 'gpt-4o,prompt,2.40,2027-01-01,Preis für alle\n';
+  const file = `model,tokenType,amount,effectiveFrom,note\n${row}`;
+  const swapped = () => Buffer.from(`\uFEFF${file}`, 'utf16le').swap16();
+  const post = (path: string, type: string, body: Uint8Array<ArrayBuffer>) =>
+    bench.call(path, { method: 'POST', headers: { 'content-type': type }, body });
+
+  it.each([
+    [
+      'Latin-1',
+      () => Buffer.from(file, 'latin1'),
+      'not UTF-8, but Latin-1 or Windows-1252 as it seems (line 2)',
+    ],
+    ['UTF-16 with a mark', () => Buffer.from(`\uFEFF${file}`, 'utf16le'), 'UTF-16 (little endian)'],
+    ['UTF-16 of the other order', swapped, 'UTF-16 (big endian)'],
+    ['UTF-16 without a mark', () => Buffer.from(file, 'utf16le'), 'UTF-16 (little endian)'],
+  ])('is refused by name: %s', async (_, bytes, words) => {
+    const body = new Uint8Array(bytes());
+    const before = await countOf('price_book_rows');
+    for (const [path, type] of [
+      ['/v1/prices/import', 'text/csv'],
+      ['/v1/prices/import', 'application/yaml'],
+      ['/v1/plans', 'application/yaml'],
+    ] as const) {
+      const refused = await post(path, type, body);
+      expect(refused.status).toBe(400);
+      expect(await refused.json()).toMatchObject({
+        code: 'VALIDATION',
+        detail: expect.stringContaining(words),
+      });
+    }
+    expect(await countOf('price_book_rows')).toBe(before);
+  });
+
+  it('is taken as UTF-8 with a byte order mark', async () => {
+    const body = new Uint8Array(Buffer.from(`\uFEFF${file}`));
+    expect((await post('/v1/prices/import', 'text/csv', body)).status).toBe(201);
+    const prices = await read(bench.call('/v1/prices?model=gpt-4o&at=2027-02-01'));
+    expect(JSON.stringify(prices)).toContain('Preis für alle');
+  });
+});
+
 describe('the price book over the API', () => {
   it('lists what is in force, by another name of a model, and page by page', async () => {
     expect(await amounts('model=gpt-4o-2024-08-06&deploymentType=global')).toEqual([

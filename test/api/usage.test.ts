@@ -1,3 +1,4 @@
+import { sql } from 'kysely';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { type ApiBench, createApiBench } from './setup.ts';
 import { insertCatalog, insertUsage } from './world.ts';
@@ -143,27 +144,60 @@ describe('GET /v1/usage', () => {
     expect(pageCount).toBe(Math.ceil(all.length / 2));
   });
 
-  it('answers CSV when asked, harmless to spreadsheets, with the next page in Link', async () => {
-    const response = await bench.call(
-      '/v1/usage?from=2026-11-20&to=2026-11-21&groupBy=feature,model&limit=2',
-      {
-        headers: { accept: 'text/csv' },
-      },
-    );
+  const csv = { headers: { accept: 'text/csv' } };
+
+  it('answers CSV when asked, whole and harmless to spreadsheets', async () => {
+    const path = '/v1/usage?from=2026-11-20&to=2026-11-21&groupBy=feature,model';
+    const response = await bench.call(path, csv);
     expect(response.headers.get('content-type')).toContain('text/csv');
-    expect((await response.text()).split('\r\n')).toEqual([
+    const rows = [
       'windowStart,windowEnd,feature,model,tokenCount,requestCount,reasoningTokenCount',
       "2026-11-20T00:00:00.000Z,2026-11-21T00:00:00.000Z,'=cmd(),gpt-4o,5,0,0",
       '2026-11-20T00:00:00.000Z,2026-11-21T00:00:00.000Z,chat,gpt-4o,147,9,4',
-      '',
-    ]);
-    const next = /<([^>]+)>; rel="next"/.exec(response.headers.get('link') ?? '')?.[1] ?? '';
-    const second = await bench.call(next, { headers: { accept: 'text/csv' } });
-    expect((await second.text()).split('\r\n').slice(1)).toEqual([
       '2026-11-20T00:00:00.000Z,2026-11-21T00:00:00.000Z,chat,gpt-4o-mini,11,0,0',
       '',
-    ]);
-    expect(second.headers.get('link')).toBeNull();
+    ];
+    expect((await response.text()).split('\r\n')).toEqual(rows);
+    const bytes = async (query: string) =>
+      Buffer.from(await (await bench.call(`${path}&${query}`, csv)).arrayBuffer()).toString('utf8');
+    expect(await bytes('separator=semicolon')).toBe(`\uFEFF${rows.join('\r\n').replaceAll(',', ';')}`);
+    expect(await bytes('separator=tab&bom=false')).toBe(rows.join('\r\n').replaceAll(',', '\t'));
+    expect(await bytes('bom=true')).toBe(`\uFEFF${rows.join('\r\n')}`);
+    for (const query of ['limit=2', 'cursor=x', 'separator=pipe', 'bom=yes']) {
+      const refused = await bench.call(`${path}&${query}`, csv);
+      expect([query, refused.status]).toEqual([query, 400]);
+    }
+  });
+
+  it('exports every row as of one instant, while others write, and lets go when nobody reads on', async () => {
+    const { database } = bench.ledger;
+    const features = (prefix: string) =>
+      Array.from({ length: 2_300 }, (_, index) => ({
+        hour: '2026-11-22T09:00:00Z',
+        tokens: 1n,
+        feature: `${prefix}${String(index).padStart(4, '0')}`,
+      }));
+    await insertUsage(database, features('b'));
+    const path = '/v1/usage?from=2026-11-22&to=2026-11-23&groupBy=feature';
+    const whole = (await (await bench.call(path, csv)).text()).trimEnd().split('\r\n');
+    expect(whole).toHaveLength(2_301);
+
+    const reader = (await bench.call(path, csv)).body?.getReader();
+    const chunks: string[] = [];
+    for (let chunk = await reader?.read(); chunk?.done === false; chunk = await reader?.read()) {
+      if (chunks.length === 0) await insertUsage(database, [...features('a'), ...features('c')]);
+      chunks.push(Buffer.from(chunk.value).toString('utf8'));
+    }
+    expect(chunks.length).toBeGreaterThan(2);
+    expect(chunks.join('').trimEnd().split('\r\n')).toEqual(whole);
+
+    const left = (await bench.call(path, csv)).body?.getReader();
+    await left?.read();
+    await left?.cancel();
+    const open = await sql<{ count: bigint }>`
+      select count(*) as count from pg_stat_activity
+      where datname = current_database() and state like 'idle in transaction%'`.execute(database);
+    expect(open.rows).toEqual([{ count: 0n }]);
   });
 
   it.each([

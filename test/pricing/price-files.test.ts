@@ -2,7 +2,7 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { azureOpenAiPriceBook } from '../../pricing/prices/azure-openai.ts';
 import { planPriceChange } from '../../pricing/prices/change.ts';
-import { formatPriceCsv, parsePriceCsv } from '../../pricing/prices/csv.ts';
+import { parsePriceCsv, priceTable } from '../../pricing/prices/csv.ts';
 import { changeOfFile, type PriceFile, problemsOfFile } from '../../pricing/prices/file.ts';
 import {
   completeDeploymentRule,
@@ -12,6 +12,7 @@ import {
   type PriceRow,
 } from '../../pricing/prices/rows.ts';
 import { formatPriceYaml, parsePriceYaml } from '../../pricing/prices/yaml.ts';
+import { toCsv } from '../../src/platform/csv.ts';
 
 const { data } = azureOpenAiPriceBook;
 
@@ -37,6 +38,10 @@ const trickyText = fc.oneof(
 const instant = fc
   .integer({ min: 0, max: 4_000_000_000 })
   .map((seconds) => new Date(seconds * 1_000).toISOString().replace('.000Z', 'Z'));
+const csvForm = fc.record({
+  separator: fc.constantFrom('comma' as const, 'semicolon' as const, 'tab' as const),
+  hasByteOrderMark: fc.boolean(),
+});
 const priceRow: fc.Arbitrary<PriceRow> = fc.record({
   model: fc.constantFrom('gpt-4o', 'o3', 'a b'),
   deploymentType: fc.constantFrom(...DEPLOYMENT_TYPES),
@@ -57,12 +62,49 @@ const priceRow: fc.Arbitrary<PriceRow> = fc.record({
 
 describe('a price file that was exported', () => {
   it('reads back as the very same rows, as CSV', () => {
-    expect(parsePriceCsv(formatPriceCsv(data.prices))).toMatchObject({ rows: data.prices, problems: [] });
+    expect(parsePriceCsv(toCsv(priceTable(data.prices)))).toMatchObject({ rows: data.prices, problems: [] });
     fc.assert(
-      fc.property(fc.array(priceRow, { maxLength: 6 }), (rows) => {
-        expect(parsePriceCsv(formatPriceCsv(rows))).toMatchObject({ rows, problems: [] });
+      fc.property(fc.array(priceRow, { maxLength: 6 }), csvForm, (rows, form) => {
+        expect(parsePriceCsv(toCsv(priceTable(rows), form))).toMatchObject({ rows, problems: [] });
       }),
     );
+  });
+
+  it('is read as spreadsheets save it: semicolons or tabs, a byte order mark, empty rows, exponents', () => {
+    const rows = (separator: string) =>
+      [
+        ['Model', 'tokenType', 'amount', 'unit'],
+        ['', '', '', ''],
+        ['gpt-4o', 'prompt', '5.0e-6', 'token'],
+        [''],
+        ['gpt-4o', '"completion"', '1.25E1', 'million_tokens'],
+        ['', '', '', ''],
+      ].map((cells) => cells.join(separator).replace('Model', 'model'));
+    for (const separator of [',', ';', '\t']) {
+      const file = parsePriceCsv(`\uFEFF\r\n${rows(separator).join('\r\n')}`);
+      expect(file.problems).toEqual([]);
+      expect(file.rows.map(({ amount, tokenType }) => [tokenType, amount])).toEqual([
+        ['prompt', '0.0000050'],
+        ['completion', '12.5'],
+      ]);
+    }
+  });
+
+  it('may hold a price of zero where that is meant', () => {
+    const file = parsePriceCsv(
+      [
+        'model,tokenType,amount,effectiveFrom,allowAbsurd',
+        'text-embedding-3-small,completion,0,2027-01-01,',
+        'gpt-4o,prompt,0,2027-01-01,free for a month',
+        'gpt-4o,prompt,0.0,2027-02-01,',
+        'gpt-4o,completion,"2,50",2027-02-01,',
+      ].join('\n'),
+    );
+    const plan = planPriceChange(data, changeOfFile(file, { supersede: false, addModels: true }));
+    expect(problemsOfFile(file, plan).map(({ line, message }) => `${line} ${message}`)).toEqual([
+      expect.stringMatching(/^4 .*is zero; .*say in allowAbsurd why it is free$/),
+      expect.stringMatching(/^5 .*has a comma; write 2\.50 with a point/),
+    ]);
   });
 
   it('reads back as the very same book, as YAML', () => {
@@ -89,7 +131,10 @@ describe('a price file that was exported', () => {
   });
 
   it('changes nothing when it is imported where it came from', () => {
-    for (const file of [parsePriceCsv(formatPriceCsv(data.prices)), parsePriceYaml(formatPriceYaml(data))]) {
+    for (const file of [
+      parsePriceCsv(toCsv(priceTable(data.prices))),
+      parsePriceYaml(formatPriceYaml(data)),
+    ]) {
       const plan = planPriceChange(data, changeOfFile(file, { supersede: false }));
       expect(problemsOfFile(file, plan)).toEqual([]);
       expect(plan.added).toEqual({ sources: {}, models: [], deployments: [], prices: [] });

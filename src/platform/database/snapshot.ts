@@ -1,3 +1,4 @@
+import { sql } from 'kysely';
 import type { LedgerDatabase, LedgerTransaction } from './database.ts';
 
 /** What was committed when the first statement ran, and nothing that came after: for reading alone. */
@@ -20,4 +21,25 @@ export async function readSnapshot<Result>(
     .setIsolationLevel('repeatable read')
     .setAccessMode('read only')
     .execute(read);
+}
+
+/**
+ * The same for an answer that is sent while it is read. The snapshot ends with the last item, or when whoever reads stops; a
+ * reader that stands still for a minute is cut off, because Postgres keeps replaced rows for it meanwhile.
+ */
+export async function* streamSnapshot<Item>(
+  database: LedgerDatabase,
+  read: (snapshot: LedgerSnapshot) => AsyncGenerator<Item>,
+): AsyncGenerator<Item> {
+  const snapshot = await database
+    .startTransaction()
+    .setIsolationLevel('repeatable read')
+    .setAccessMode('read only')
+    .execute();
+  try {
+    await sql`set local idle_in_transaction_session_timeout = '60s'`.execute(snapshot);
+    yield* read(snapshot);
+  } finally {
+    await snapshot.rollback().execute();
+  }
 }

@@ -1,5 +1,28 @@
 import type { Context } from 'hono';
 import { accepts } from 'hono/accepts';
+import {
+  CSV_FORM_FIELDS,
+  type CsvCells,
+  type CsvForm,
+  type CsvTable,
+  readCsvForm,
+  toCsv,
+  toCsvLines,
+} from '../csv.ts';
+import type { LedgerDatabase } from '../database/database.ts';
+import { type LedgerSnapshot, streamSnapshot } from '../database/snapshot.ts';
+import { ValidationError } from '../errors.ts';
+
+const MEDIA_TYPE = 'text/csv; charset=utf-8; header=present';
+/** Rows read and sent at a time. */
+const BATCH_SIZE = 1_000;
+
+/** What every route that can answer as CSV takes in its query. */
+export const CSV_FIELDS = CSV_FORM_FIELDS;
+
+/** What such a route says of them in the API's description. */
+export const CSV_DESCRIPTION =
+  'CSV is whole: every row, as of one instant, in UTF-8; `limit` and `cursor` are for JSON. `separator` (comma) and `bom` (true unless it is a comma) are for spreadsheets.';
 
 /** Whether the caller would rather have CSV than JSON. */
 export function wantsCsv(context: Context): boolean {
@@ -7,28 +30,68 @@ export function wantsCsv(context: Context): boolean {
   return accepts(context, { header: 'Accept', supports, default: 'application/json' }) === 'text/csv';
 }
 
-/** A page of a list as CSV; where the next one is says the `Link` header (RFC 8288), as a table has no room for it. */
-export function csvPage(context: Context, text: string, nextCursor: string | null) {
-  const headers: Record<string, string> = { 'Content-Type': 'text/csv; charset=utf-8; header=present' };
-  if (nextCursor !== null) {
-    const next = new URL(context.req.url);
-    next.searchParams.set('cursor', nextCursor);
-    headers.Link = `<${next.pathname}${next.search}>; rel="next"`;
+/** A table as the answer, in the form that the query asks for; a browser saves it as `name`.csv. @throws ValidationError */
+export function answerCsv(context: Context, table: CsvTable, name?: string) {
+  return context.text(toCsv(table, readForm(context)), 200, csvHeaders(name));
+}
+
+/**
+ * A list as the answer, whole: every row as of one instant, sent batch by batch, so that memory does not grow with the
+ * list. A reader that stands still for a minute loses the connection, and the snapshot with it.
+ * @param read the rows after one (null: the first), at most so many
+ * @throws ValidationError for a query that asks for a page; what the first `read` throws
+ */
+export async function answerWholeCsv<Row>(
+  context: Context,
+  database: LedgerDatabase,
+  columns: readonly string[],
+  read: (snapshot: LedgerSnapshot, after: Row | null, limit: number) => Promise<Row[]>,
+  toCells: (row: Row) => CsvCells,
+) {
+  for (const field of ['limit', 'cursor']) {
+    if (context.req.query(field) === undefined) continue;
+    throw new ValidationError(field, 'is for pages of JSON; CSV has every row', 'Leave it out.');
   }
-  return context.text(text, 200, headers);
+  const form = readForm(context);
+  const texts = streamSnapshot(database, async function* (snapshot) {
+    let after: Row | null = null;
+    for (let isFirst = true; isFirst || after !== null; isFirst = false) {
+      const rows: Row[] = await read(snapshot, after, BATCH_SIZE);
+      const lines = toCsvLines(rows.map(toCells), form);
+      yield isFirst ? toCsv({ columns, rows: [] }, form) + lines : lines;
+      after = rows.length < BATCH_SIZE ? null : (rows.at(-1) ?? null);
+    }
+  });
+  // Read before the answer begins, so that what is refused is a problem and no broken file.
+  const first = await texts.next();
+  const encoder = new TextEncoder();
+  const body = new ReadableStream<Uint8Array>(
+    {
+      start(controller) {
+        if (first.done !== true) controller.enqueue(encoder.encode(first.value));
+      },
+      async pull(controller) {
+        const next = await texts.next();
+        if (next.done === true) controller.close();
+        else controller.enqueue(encoder.encode(next.value));
+      },
+      async cancel() {
+        await texts.return(undefined);
+      },
+    },
+    { highWaterMark: 1 },
+  );
+  return context.body(body, 200, csvHeaders());
 }
 
-/** A page as CSV (RFC 4180): CRLF, a header, every text quoted where it must be. */
-export function toCsv(header: readonly string[], rows: readonly (readonly (string | null)[])[]): string {
-  return [header, ...rows].map((row) => `${row.map(toCell).join(',')}\r\n`).join('');
+/** Of a CSV; a browser saves it under the name. */
+function csvHeaders(name?: string): Record<string, string> {
+  return {
+    'Content-Type': MEDIA_TYPE,
+    ...(name === undefined ? {} : { 'Content-Disposition': `attachment; filename="${name}.csv"` }),
+  };
 }
 
-const PLAIN_NUMBER = /^-?\d+(?:\.\d+)?$/;
-/** What makes a spreadsheet read a cell as a formula, also behind leading space (OWASP, CSV injection). */
-const FORMULA_START = /^\s*[=+\-@\t\r]/;
-
-function toCell(value: string | null): string {
-  if (value === null) return '';
-  const harmless = !PLAIN_NUMBER.test(value) && FORMULA_START.test(value) ? `'${value}` : value;
-  return /[",\r\n]/.test(harmless) ? `"${harmless.replaceAll('"', '""')}"` : harmless;
+function readForm(context: Context): CsvForm {
+  return readCsvForm({ separator: context.req.query('separator'), bom: context.req.query('bom') });
 }

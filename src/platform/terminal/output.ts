@@ -1,4 +1,5 @@
 import Table from 'cli-table3';
+import { type CsvTable, readCsvForm, toCsv } from '../csv.ts';
 
 /** With `--json` one object on one line; else what `text` makes of it. Results go to standard output only. */
 export function print(json: boolean, value: object, text: () => string): void {
@@ -42,6 +43,17 @@ function withDecimals(cell: string | number, decimals: number): string | number 
   const [, whole, fraction = '', unit = ''] = AMOUNT.exec(String(cell)) ?? [];
   if (whole === undefined || decimals === 0) return cell;
   return `${whole}.${fraction.padEnd(decimals, '0')}${unit}`;
+}
+
+/** Of the commands with `--csv`. */
+export const SEPARATOR_OPTION = [
+  '--separator <name>',
+  'of the CSV: comma, semicolon or tab; the last two with a byte order mark, for spreadsheets',
+] as const;
+
+/** A table as CSV on standard output. @throws ValidationError */
+export function printCsv(table: CsvTable, options: { separator?: string | undefined }): void {
+  process.stdout.write(toCsv(table, readCsvForm(options)));
 }
 
 /** Digits in groups of three: 1,234,567. */

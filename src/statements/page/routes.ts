@@ -2,14 +2,14 @@ import type { Context } from 'hono';
 import { accepts } from 'hono/accepts';
 import { addStyle, PAGE_HEADERS } from '../../pages/document.ts';
 import { toTallystickError } from '../../platform/errors.ts';
+import { answerCsv } from '../../platform/http/csv.ts';
 import type { Api, ApiEnvironment } from '../../platform/http/dependencies.ts';
 import { logRefusedLink, mayReadStatement } from '../access.ts';
-import { toStatementCsv } from '../csv.ts';
+import { statementTable } from '../csv.ts';
 import { decideInvoiceStatement, decideStatementsSoFar } from '../decide.ts';
 import type { StatementDependencies } from '../dependencies.ts';
 import { gatherInvoiceStatement, gatherStatementSoFar } from '../gather.ts';
 import { type StatementTarget, statementPath } from '../links.ts';
-import { csvHeaders } from '../routes.ts';
 import type { StatementBody } from '../schemas.ts';
 import { showStatement, showStatementsSoFar } from '../show.ts';
 import { missingStatementPage, STATEMENT_STYLE_PATH, statementPage, waitingStatementPage } from './page.ts';
@@ -56,7 +56,8 @@ async function answer(
     if (form === 'application/json') return context.json(json, 200, PAGE_HEADERS);
     if (form === 'text/csv') {
       const name = 'invoiceId' in target ? target.invoiceId : 'usage-so-far';
-      return context.text(toStatementCsv(statements), 200, { ...PAGE_HEADERS, ...csvHeaders(name) });
+      for (const [header, value] of Object.entries(PAGE_HEADERS)) context.header(header, value);
+      return answerCsv(context, statementTable(statements), name);
     }
     return context.html(statementPage(statements, addressOf(context, target)), 200, PAGE_HEADERS);
   } catch (error) {

@@ -5,14 +5,20 @@ import { openTo } from '../../identity/require-scope.ts';
 import { DAY_MS } from '../../platform/clock.ts';
 import { type LedgerSnapshot, readSnapshot } from '../../platform/database/snapshot.ts';
 import { ValidationError } from '../../platform/errors.ts';
-import { csvPage, toCsv, wantsCsv } from '../../platform/http/csv.ts';
+import { answerWholeCsv, CSV_DESCRIPTION, CSV_FIELDS, wantsCsv } from '../../platform/http/csv.ts';
 import { decodeCursor, invalidCursor, takePage } from '../../platform/http/cursor.ts';
 import type { Api, ApiDependencies } from '../../platform/http/dependencies.ts';
 import { InstantSchema, PAGE_FIELDS, problems, TokenCountSchema } from '../../platform/http/schemas.ts';
 import { HeldMetricSchema, readHeldMetrics, showHeldMetric } from '../collection/held-metrics.ts';
 import { NotedMetricSchema, readNotedMetrics, showNotedMetric } from '../collection/noted-metrics.ts';
 import { readWindow, usageWindowFields } from '../hours/window.ts';
-import { type CoverageTotals, queryCoverage, readCoverageSources, readCoverageTotals } from './coverage.ts';
+import {
+  type CoverageRow,
+  type CoverageTotals,
+  queryCoverage,
+  readCoverageSources,
+  readCoverageTotals,
+} from './coverage.ts';
 import { DIFFERENCE_REASONS } from './reasons.ts';
 import { queryUntold } from './untold.ts';
 
@@ -91,12 +97,12 @@ export function addCoverageRoutes(
       query: z.strictObject({
         ...usageWindowFields,
         ...PAGE_FIELDS,
+        ...CSV_FIELDS,
       }),
     },
     responses: {
       200: {
-        description:
-          'A page, and the totals of the whole window. As CSV the next page is in the Link header.',
+        description: `A page, and the totals of the whole window. ${CSV_DESCRIPTION}`,
         content: {
           'application/json': { schema: CoverageSchema },
           'text/csv': { schema: z.string() },
@@ -113,34 +119,35 @@ export function addCoverageRoutes(
       throw new ValidationError('to', 'must be at most 35 days after from', 'Ask for one month at a time.');
     }
     const after = cursor === undefined ? null : readCursor(cursor);
-    const { sources, found, whole } = await readSnapshot(dependencies.database, async (snapshot) => {
+    if (wantsCsv(context)) {
+      return await answerWholeCsv<CoverageRow>(
+        context,
+        dependencies.database,
+        CSV_COLUMNS,
+        async (snapshot, last, most) =>
+          await queryCoverage(snapshot, await readCoverageSources(snapshot), {
+            window,
+            after: last && { hour: last.windowStart, model: last.model },
+            limit: most,
+          }),
+        (row) => csvCells(showRow(row)),
+      );
+    }
+    const { sources, found, ...whole } = await readSnapshot(dependencies.database, async (snapshot) => {
       const sources = await readCoverageSources(snapshot);
       return {
         sources,
         found: await queryCoverage(snapshot, sources, { window, after, limit: limit + 1 }),
-        // A table has no place for them.
-        whole: wantsCsv(context)
-          ? null
-          : {
-              totals: await readCoverageTotals(snapshot, sources, window),
-              held: await readHeldMetrics(snapshot, { window }),
-              noted: await readNotedMetrics(snapshot),
-              untold: await queryUntold(snapshot, window, await readPriceBook(snapshot)),
-            },
+        totals: await readCoverageTotals(snapshot, sources, window),
+        held: await readHeldMetrics(snapshot, { window }),
+        noted: await readNotedMetrics(snapshot),
+        untold: await queryUntold(snapshot, window, await readPriceBook(snapshot)),
       };
     });
     const { page, nextCursor } = takePage(found, limit, (last) => [
       last.windowStart.toISOString(),
       last.model,
     ]);
-    const rows = page.map((row) => ({
-      windowStart: row.windowStart.toISOString(),
-      model: row.model,
-      ...show(row),
-    }));
-    if (whole === null) {
-      return csvPage(context, toCoverageCsv(rows), nextCursor);
-    }
     const showSource = (side: typeof sources.billing) =>
       side === null ? null : { ...side, collectedThrough: side.collectedThrough.toISOString() };
     return context.json(
@@ -151,7 +158,7 @@ export function addCoverageRoutes(
         totals: show(whole.totals),
         unknownMetrics: whole.held.map(showHeldMetric),
         notedMetrics: whole.noted.map(showNotedMetric),
-        rows,
+        rows: page.map(showRow),
         untold: whole.untold.map(({ start, end, ...untold }) => ({
           ...untold,
           from: start.toISOString(),
@@ -168,6 +175,10 @@ function readCursor(cursor: string): { hour: Date; model: string } {
   const [hour = '', model = ''] = decodeCursor(cursor, 2);
   if (Number.isNaN(Date.parse(hour))) throw invalidCursor();
   return { hour: new Date(hour), model };
+}
+
+function showRow(row: CoverageRow) {
+  return { windowStart: row.windowStart.toISOString(), model: row.model, ...show(row) };
 }
 
 function show({ billing, control, differences }: CoverageTotals) {
@@ -188,31 +199,30 @@ function show({ billing, control, differences }: CoverageTotals) {
   };
 }
 
-function toCoverageCsv(rows: readonly CoverageBody['rows'][number][]): string {
-  return toCsv(
-    [
-      'windowStart',
-      'model',
-      'billingTokenCount',
-      'controlTokenCount',
-      'differenceTokenCount',
-      'billingRequestCount',
-      'controlRequestCount',
-      ...DIFFERENCE_REASONS,
-    ],
-    rows.map((row) => [
-      row.windowStart,
-      row.model,
-      row.billing.tokenCount,
-      row.control?.tokenCount ?? null,
-      row.differenceTokenCount,
-      row.billing.requestCount,
-      row.control?.requestCount ?? null,
-      // Requests concerned; where only tokens are known, those.
-      ...DIFFERENCE_REASONS.map((reason) => {
-        const found = row.differences.find((entry) => entry.reason === reason);
-        return found === undefined ? null : (found.requestCount ?? found.tokenCount ?? 'yes');
-      }),
-    ]),
-  );
+const CSV_COLUMNS = [
+  'windowStart',
+  'model',
+  'billingTokenCount',
+  'controlTokenCount',
+  'differenceTokenCount',
+  'billingRequestCount',
+  'controlRequestCount',
+  ...DIFFERENCE_REASONS,
+];
+
+function csvCells(row: CoverageBody['rows'][number]): (string | null)[] {
+  return [
+    row.windowStart,
+    row.model,
+    row.billing.tokenCount,
+    row.control?.tokenCount ?? null,
+    row.differenceTokenCount,
+    row.billing.requestCount,
+    row.control?.requestCount ?? null,
+    // Requests concerned; where only tokens are known, those.
+    ...DIFFERENCE_REASONS.map((reason) => {
+      const found = row.differences.find((entry) => entry.reason === reason);
+      return found === undefined ? null : (found.requestCount ?? found.tokenCount ?? 'yes');
+    }),
+  ];
 }

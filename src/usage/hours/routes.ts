@@ -2,7 +2,7 @@ import { createRoute, z } from '@hono/zod-openapi';
 import { byDimension, TOKEN_TYPES } from '../../../pricing/usage/shape.ts';
 import { openTo } from '../../identity/require-scope.ts';
 import { readSnapshot } from '../../platform/database/snapshot.ts';
-import { csvPage, toCsv, wantsCsv } from '../../platform/http/csv.ts';
+import { answerWholeCsv, CSV_DESCRIPTION, CSV_FIELDS, wantsCsv } from '../../platform/http/csv.ts';
 import { decodeCursor, invalidCursor, takePage } from '../../platform/http/cursor.ts';
 import type { Api, ApiDependencies } from '../../platform/http/dependencies.ts';
 import { groupBySchema } from '../../platform/http/group-by.ts';
@@ -37,6 +37,7 @@ const UsageQuerySchema = z.strictObject({
       .optional(),
   ),
   ...PAGE_FIELDS,
+  ...CSV_FIELDS,
 });
 
 const CountSchema = TokenCountSchema.nullable();
@@ -81,7 +82,7 @@ export function addUsageRoutes(api: Api, dependencies: ApiDependencies): void {
     request: { query: UsageQuerySchema },
     responses: {
       200: {
-        description: 'A page. As CSV the next page is in the Link header.',
+        description: `A page. ${CSV_DESCRIPTION}`,
         content: {
           'application/json': { schema: UsageSchema },
           'text/csv': { schema: z.string() },
@@ -92,27 +93,35 @@ export function addUsageRoutes(api: Api, dependencies: ApiDependencies): void {
   });
 
   api.openapi(route, async (context) => {
-    const { from, to, period, granularity, groupBy, cursor, limit, ...filter } = context.req.valid('query');
+    const { from, to, period, granularity, groupBy, cursor, limit, separator, bom, ...filter } =
+      context.req.valid('query');
     const window = readWindow({ from, to, period });
     const after = cursor === undefined ? null : decodeCursor(cursor, groupBy.length + 1);
     if (after !== null && Number.isNaN(Date.parse(after[0] ?? ''))) throw invalidCursor();
-    const read = { ...withoutUndefined(filter), window, granularity, groupBy, after, limit: limit + 1 };
+    const read = { ...withoutUndefined(filter), window, granularity, groupBy };
+    const show = (row: UsageRow) => showRow(row, clipBucket(row.windowStart, granularity, window));
+    if (wantsCsv(context)) {
+      const columns = csvColumns(groupBy);
+      return await answerWholeCsv<UsageRow>(
+        context,
+        dependencies.database,
+        columns,
+        (snapshot, last, most) =>
+          queryUsage(snapshot, { ...read, after: last && keysOf(last, groupBy), limit: most }),
+        (row) => columns.map((column) => show(row)[column] ?? null),
+      );
+    }
     const { found, completeness } = await readSnapshot(dependencies.database, async (snapshot) => ({
-      found: await queryUsage(snapshot, read),
-      // A table has no place for it.
-      completeness: wantsCsv(context) ? null : await readCompleteness(snapshot, window),
+      found: await queryUsage(snapshot, { ...read, after, limit: limit + 1 }),
+      completeness: await readCompleteness(snapshot, window),
     }));
     const { page, nextCursor } = takePage(found, limit, (last) => keysOf(last, groupBy));
-    const rows = page.map((row) => showRow(row, clipBucket(row.windowStart, granularity, window)));
-    if (completeness === null) {
-      return csvPage(context, toUsageCsv(rows, groupBy), nextCursor);
-    }
     return context.json(
       {
         asOf: dependencies.clock.now().toISOString(),
         collectedThrough: completeness.collectedThrough?.toISOString() ?? null,
         openHourCount: String(completeness.openHourCount),
-        rows,
+        rows: page.map(show),
         nextCursor,
       },
       200,
@@ -140,8 +149,8 @@ function showRow(row: UsageRow, window: { start: Date; end: Date }): ShownRow {
   };
 }
 
-function toUsageCsv(rows: readonly ShownRow[], groupBy: readonly UsageDimension[]): string {
-  const columns = [
+function csvColumns(groupBy: readonly UsageDimension[]) {
+  return [
     'windowStart',
     'windowEnd',
     ...groupBy.map((dimension) => (dimension === 'customer' ? 'customerId' : dimension)),
@@ -149,10 +158,6 @@ function toUsageCsv(rows: readonly ShownRow[], groupBy: readonly UsageDimension[
     'requestCount',
     'reasoningTokenCount',
   ] as (keyof ShownRow)[];
-  return toCsv(
-    columns,
-    rows.map((row) => columns.map((column) => row[column] ?? null)),
-  );
 }
 
 function withoutUndefined<Value extends object>(value: Value) {
