@@ -29,6 +29,9 @@ import { type HeldMetric, showHeldMetric } from '../../src/usage/collection/held
 /** Under which metadata of an item, and so of its line, the plan is found whose minimum it tops up. */
 export const MINIMUM_METADATA_KEY = 'tallystick_minimum';
 
+/** Usage in a trial is given away; its lines, if there are any, show it at nothing. */
+const FREE = { kind: 'per_unit', unitAmountDecimal: '0' } as const;
+
 /** Stripe's own sums by meter and period, under `sumKey`. */
 export type MeterSums = ReadonlyMap<string, bigint>;
 
@@ -148,7 +151,8 @@ function toMeter(group: LineGroup, { pushed, stripeSums, invoice }: ComparisonPa
   );
   const pushedTokens = known?.tokenCount ?? 0n;
   const isItsPrice = lines.every((line) => line.priceId === null || line.priceId === item.priceId);
-  const price = isItsPrice ? item.price : priceOfLines(lines);
+  const isTrial = item.trialEndsAt !== null && group.periodEnd <= item.trialEndsAt;
+  const price = isTrial ? FREE : isItsPrice ? item.price : priceOfLines(lines);
   const quantity = pushedTokens < 0n ? 0n : pushedTokens;
   const charged = lines.reduce((sum, line) => sum + line.amountMinor, 0n);
   const inSteps = rateMeterInSteps(quantity, price, invoice.currency);

@@ -43,8 +43,10 @@ export function billingPlaces(usage: {
       bool_or(i.active and i.price_problem is not null) as lacks_price
     from subscription_items i
     cross join lateral (
-      -- An item that joined its subscription later bills from then on.
-      select i.active and ${billedAt} >= greatest(i.current_period_start, i.started_at) as is_running) period
+      -- An item that joined its subscription later bills from then on. What was used in a trial is given away, however late it
+      -- comes: it goes where the rest of the trial's usage went.
+      select i.active and (${billedAt} >= greatest(i.current_period_start, i.started_at)
+        or coalesce(${billedAt} >= i.started_at and ${billedAt} < i.trial_ends_at, false)) as is_running) period
     left join lateral (
       select min(v.synced_at) as draft_synced_at from invoices v
       where not is_running and v.customer_id = i.customer_id and v.subscription_id = i.subscription_id

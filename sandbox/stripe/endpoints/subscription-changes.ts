@@ -13,7 +13,7 @@ import {
 import { refuseParameter } from '../http/refusal.ts';
 import { toSeconds, type WireSubscriptionItem } from '../http/wire.ts';
 import type { BillingCycle } from '../invoices/billing-cycle.ts';
-import { endPeriod, invoicePending } from '../invoices/renewals.ts';
+import { endPeriod, invoicePending, resetAnchor } from '../invoices/renewals.ts';
 import type { Subscription } from '../state.ts';
 import {
   addItem,
@@ -106,6 +106,9 @@ export function updateSubscription(
       changes.filter(({ item }) => item === undefined).length -
       changes.filter(({ priceId }) => priceId === null).length,
   );
+  // What was used until then is of the old price: its period ends first.
+  if (readText(readNested(form, 'billing_cycle_anchor'), 'type') === 'now')
+    resetAnchor(account, subscription, nowMs);
   for (const { item, priceId } of changes) {
     if (item !== undefined && priceId === null) removeItem(account, subscription, item, nowMs, billsUsage);
   }

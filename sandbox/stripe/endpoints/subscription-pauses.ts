@@ -51,7 +51,7 @@ export function subscriptionPauseEndpoints(cycle: BillingCycle): Endpoint[] {
       method: 'POST',
       path: '/v1/subscriptions/:id/resume',
       shape: {
-        billing_cycle_anchor: 'text',
+        billing_cycle_anchor: { type: 'text' },
         proration_behavior: 'text',
         expand: 'any',
       } satisfies FormShape<Stripe.SubscriptionResumeParams>,
@@ -61,7 +61,8 @@ export function subscriptionPauseEndpoints(cycle: BillingCycle): Endpoint[] {
         const subscription = living(found(state.subscriptions, 'subscription', idOf(call)));
         if (subscription.wire.status !== 'paused')
           throw refuseParameter('id', 'Only a paused subscription can be resumed.');
-        resume(subscription, toSeconds(nowMs) * 1_000, readText(form, 'billing_cycle_anchor') ?? 'now');
+        const anchor = readText(readNested(form, 'billing_cycle_anchor'), 'type') ?? 'now';
+        resume(subscription, toSeconds(nowMs) * 1_000, anchor);
         emit('customer.subscription.resumed', renderSubscription(subscription), nowMs);
         emitSubscription(account, subscription, nowMs);
         cycle.reconsider();

@@ -94,6 +94,7 @@ export function subscriptionEndpoints(cycle: BillingCycle): Endpoint[] {
         items: { id: 'text', price: 'text', quantity: 'text', deleted: 'text' },
         billing_thresholds: { amount_gte: 'text', reset_billing_cycle_anchor: 'text' },
         trial_end: 'text',
+        billing_cycle_anchor: { type: 'text' },
         proration_behavior: 'text',
         cancel_at_period_end: 'text',
         pause_collection: { behavior: 'text', resumes_at: 'text' },

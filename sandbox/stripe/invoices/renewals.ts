@@ -57,6 +57,22 @@ export function cancelNow(
   account.emit('customer.subscription.deleted', renderSubscription(subscription), atMs);
 }
 
+/**
+ * A new period begins now, and the one that ran is invoiced as far as it went
+ * (docs.stripe.com/billing/subscriptions/billing-cycle).
+ */
+export function resetAnchor(account: BillingAccount, subscription: Subscription, atMs: number): void {
+  const endMs = toSeconds(atMs) * 1_000;
+  for (const period of [subscription, ...subscription.otherPeriods.values()]) period.periodEndMs = endMs;
+  const invoice = draftInvoice(account, subscription, 'subscription_update', endMs);
+  subscription.anchorMs = endMs;
+  subscription.wire.billing_cycle_anchor = toSeconds(endMs);
+  subscription.billedEarlier.clear();
+  beginPeriods(subscription, endMs, true);
+  addAdvanceLines(account.state, subscription, invoice, subscription.items);
+  announce(account, subscription, invoice, endMs);
+}
+
 /** What waits for the next invoice, on one of its own that is final at once; none where nothing waits. */
 export function invoicePending(
   account: BillingAccount,
