@@ -1,5 +1,5 @@
 import { priceFinder } from '../prices/finder.ts';
-import { resolveModel } from '../prices/lookup.ts';
+import { resolveModel, type StandInNote, standInOf } from '../prices/lookup.ts';
 import type { PriceBook } from '../prices/price-book.ts';
 import type { RatePrice } from '../rating/rate-price.ts';
 import type { SellRate } from '../rating/sell-rates.ts';
@@ -19,7 +19,7 @@ import { markedUpUnitAmount, perUnitPrice, tiersOf, unitAmountOf, wholeMinorOf }
 /** What a rate rests on beside the plan's own words; shown, so that nothing is silent. */
 interface PlanRateNote {
   rateId: string;
-  note: 'markup_rounded_at_12_decimals' | 'no_cost_to_mark_up' | 'no_markup_in_force';
+  note: 'markup_rounded_at_12_decimals' | 'no_cost_to_mark_up' | 'no_markup_in_force' | StandInNote;
   model: string;
   tokenType: TokenType;
 }
@@ -118,9 +118,11 @@ function markedUpRates(input: MarkupInput): SellRate[] {
           plan.currency,
         );
         if (isRounded) note('markup_rounded_at_12_decimals');
-        return [
-          toSellRate(plan, rate, model, tokenType, perUnitPrice(unitAmountDecimal, rate.includedTokens)),
-        ];
+        const standIn = standInOf(cost.notes);
+        if (standIn !== null) note(standIn);
+        const ratePrice = perUnitPrice(unitAmountDecimal, rate.includedTokens);
+        const sellRate = toSellRate(plan, rate, model, tokenType, ratePrice);
+        return [standIn === null ? sellRate : { ...sellRate, standIn }];
       }),
   );
 }

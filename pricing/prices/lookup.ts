@@ -40,13 +40,23 @@ export type PriceLookup =
     }
   | { found: false; model: string | null; reason: PriceMissReason };
 
+/** That another price stands in for one that the book does not have. */
+export type StandInNote = Extract<PriceNote, `priced_as_global_${string}`>;
+
 /** Without a price of their own these are priced as global, which is said; provisioned never is. */
-const FALLBACK_NOTE: Partial<Record<DeploymentType, PriceNote>> = {
+const FALLBACK_NOTE: Partial<Record<DeploymentType, StandInNote>> = {
   data_zone: 'priced_as_global_for_want_of_a_data_zone_price',
   regional: 'priced_as_global_for_want_of_a_regional_price',
   batch: 'priced_as_global_for_want_of_a_batch_price',
   developer: 'priced_as_global_for_want_of_a_developer_price',
 };
+
+const STAND_INS: ReadonlySet<string> = new Set(Object.values(FALLBACK_NOTE));
+
+/** What stands in, of what a price rests on; null: it is a price of its own. */
+export function standInOf(notes: readonly PriceNote[]): StandInNote | null {
+  return notes.find((note): note is StandInNote => STAND_INS.has(note)) ?? null;
+}
 
 type Named = { model: string; notes: PriceNote[] };
 

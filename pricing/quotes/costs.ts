@@ -24,6 +24,8 @@ export interface Costing {
   at?: Date;
   /** Throughput bought by the hour that is in force then. */
   capacities?: readonly QuoteCapacity[];
+  /** The cost of batch is unknown without a batch price: how quotes were made before a stand-in was said everywhere. */
+  batchNeedsOwnPrice?: boolean;
 }
 
 /**
@@ -31,7 +33,7 @@ export interface Costing {
  * @param furtherPicoUsd what it adds to the price of throughput bought by the hour, where it runs on such
  */
 export function costOf(
-  { priceBook, at }: Costing,
+  { priceBook, at, batchNeedsOwnPrice = false }: Costing,
   part: RatedPart,
   furtherPicoUsd?: bigint | undefined,
 ): PartCost {
@@ -41,8 +43,7 @@ export function costOf(
   const { usage, tokenType, tokenCount } = part;
   const found = findPrice(priceBook, at === undefined ? usage : { ...usage, at }, tokenType);
   if (!found.found) return { cost: unknown(found.reason), picoUsdPerToken: null, notes: [] };
-  // Batch is half the price or it is nothing we know: the direct price would be a guess.
-  if (usage.deploymentType === 'batch' && found.row.deploymentType !== 'batch') {
+  if (batchNeedsOwnPrice && usage.deploymentType === 'batch' && found.row.deploymentType !== 'batch') {
     return { cost: unknown('no_batch_price'), picoUsdPerToken: null, notes: [] };
   }
   const untold =

@@ -45,6 +45,7 @@ export function decideQuote(question: QuoteQuestion, facts: QuoteFacts): Decided
     existing: existing.usage,
     rangeReason: quoted.rangeReason,
     averagePicoUsdPerMillion: null,
+    standsIn: true,
     ...(facts.capacities === undefined ? {} : { capacities: facts.capacities }),
   };
   const answer = answerQuote(toAnswerInput(ground, priceBook, ratesFor(modelsOf(ground))));

@@ -59,6 +59,8 @@ export interface QuoteGround {
   averagePicoUsdPerMillion: bigint | null;
   /** Throughput bought by the hour, where some of the usage would run on it; quotes from before there was such have none. */
   capacities?: readonly QuoteCapacity[];
+  /** A price that stands in for one of batch is used and said; quotes from before left such a cost unknown. */
+  standsIn?: true;
 }
 
 /** What the quote is computed from. @param rates of the plan, or the ground's own */
@@ -78,6 +80,7 @@ export function toAnswerInput(
     priceBook,
     at: ground.at,
     capacities: ground.capacities ?? [],
+    batchNeedsOwnPrice: ground.standsIn !== true,
     adjustments: {
       ...(modelSwaps === undefined ? {} : { modelSwaps }),
       ...(cachedShare === undefined ? {} : { cachedShare: parseRatio(cachedShare, SHARE_DIGITS) }),

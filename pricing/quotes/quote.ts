@@ -2,7 +2,7 @@ import { TOKEN_TYPES, type TokenType } from '../usage/tokens.ts';
 import { type CapacityStep, costOnCapacity } from './capacity.ts';
 import { type Costing, costBesideParts, costBesideThroughput, costOf, type QuoteNote } from './costs.ts';
 import { type Figure, type Figures, figuresOf, known, sumOf } from './figures.ts';
-import { partsOf, type QuotedRate } from './parts.ts';
+import { partsOf, type QuotedRate, type RatedPart } from './parts.ts';
 import { type PricedRate, priceByRate } from './rates.ts';
 import { countTokens, mergeUsage, type QuoteUsage, subtractUsage } from './usage.ts';
 
@@ -102,7 +102,8 @@ export function createQuote(input: QuoteInput): Quote {
       tokenType: part.tokenType,
       tokenCount: part.tokenCount,
       rateId: part.rate?.rateId ?? null,
-      ...found,
+      picoUsdPerToken: found.picoUsdPerToken,
+      notes: withStandIn(found.notes, part, input),
       ...figuresOf(cost, priced.priceOfPart(part), isOneCurrency),
     };
   });
@@ -146,4 +147,14 @@ export function createQuote(input: QuoteInput): Quote {
     matchedRates: priced.matchedRates,
     capacitySteps: onCapacity.steps,
   };
+}
+
+/** What a line rests on: its cost, and its price where that marks up one that stands in for another. */
+function withStandIn(
+  notes: readonly QuoteNote[],
+  { rate }: RatedPart,
+  { batchNeedsOwnPrice = false }: Costing,
+): QuoteNote[] {
+  const standIn = batchNeedsOwnPrice ? undefined : rate?.standIn;
+  return standIn === undefined || notes.includes(standIn) ? [...notes] : [...notes, standIn];
 }

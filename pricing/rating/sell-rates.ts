@@ -1,3 +1,4 @@
+import type { StandInNote } from '../prices/lookup.ts';
 import { modelKey, nameKey } from '../usage/names.ts';
 import type { TokenType } from '../usage/tokens.ts';
 import type { RatePrice } from './rate-price.ts';
@@ -15,6 +16,8 @@ export interface SellRate extends RateKey {
   rateId: string;
   description: string;
   price: RatePrice;
+  /** What the price rests on where it marks up one that stands in for another; left out: nothing of the kind. */
+  standIn?: StandInNote;
 }
 
 /**

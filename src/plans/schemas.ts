@@ -68,6 +68,9 @@ export const PlanDetailSchema = PlanHeadSchema.extend({
       feature: z.string().openapi({ description: '`*` is any feature.' }),
       tokenType: z.enum(TOKEN_TYPES),
       price: PriceSchema,
+      standIn: z.string().nullable().openapi({
+        description: 'Where it marks up a price that stands in for one that the book does not have.',
+      }),
     }),
   ),
   notes: z.array(
@@ -119,7 +122,11 @@ export function showPlan(
       until: next?.effectiveFrom ?? null,
     },
     globalMarkupPercent: globalMarkupAt(plan, at),
-    rates: rates.rates.map((rate) => ({ ...rate, price: showPrice(rate.price, plan.currency) })),
+    rates: rates.rates.map((rate) => ({
+      ...rate,
+      price: showPrice(rate.price, plan.currency),
+      standIn: rate.standIn ?? null,
+    })),
     notes: rates.notes,
   };
 }

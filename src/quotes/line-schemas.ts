@@ -29,7 +29,7 @@ export const LineSchema = z.object({
   }),
   costPerMillionTokens: AmountSchema.nullable(),
   ...figures,
-  notes: z.array(z.string()).openapi({ description: 'What the cost rests on beside an exact match.' }),
+  notes: z.array(z.string()).openapi({ description: 'What cost and price rest on beside an exact match.' }),
 });
 
 export const InvoiceLineSchema = z.object({

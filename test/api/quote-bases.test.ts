@@ -19,6 +19,7 @@ interface QuoteBody {
     tokenType: string;
     tokenCount: string;
     cost: Figure;
+    notes: string[];
   }[];
   minimumTopUp: { added: string };
   totals: Record<'cost' | 'price' | 'margin' | 'invoiceAmount', Figure> & {
@@ -161,8 +162,11 @@ describe('a quote with adjustments', () => {
       ['gpt-4.1', 'batch', 'prompt_cached', '200000'],
     ]);
     expect(body.lines[2]?.cost.amount).toBe('0.30');
-    expect(body.lines[3]?.cost).toEqual({ amount: null, reason: 'no_batch_price' });
-    expect(body.totals.cost.reason).toBe('no_batch_price');
+    expect(body.lines[3]).toMatchObject({
+      cost: { amount: '0.10', reason: null },
+      notes: ['priced_as_global_for_want_of_a_batch_price'],
+    });
+    expect(body.lines[2]?.notes).toEqual([]);
   });
 
   it('refuses swaps to what has no price, and of what is not used', async () => {

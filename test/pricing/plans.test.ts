@@ -108,6 +108,26 @@ describe('a markup', () => {
     ]);
   });
 
+  it('says where it marks up a price that stands in for one that the book does not have', () => {
+    const rates = (deploymentType: string) =>
+      planRatesAt(
+        planOf(
+          version(
+            `      - { model: gpt-4o, tokenType: prompt, markupPercent: 20, deploymentType: ${deploymentType} }`,
+          ),
+        ),
+        AT,
+        book,
+      );
+    const note = 'priced_as_global_for_want_of_a_batch_price';
+    expect(rates('batch')).toMatchObject({
+      rates: [{ price: { unitAmountDecimal: '0.0003' }, standIn: note }],
+      notes: [{ note, model: 'gpt-4o', tokenType: 'prompt' }],
+    });
+    expect(rates('global')).toMatchObject({ rates: [{ price: { unitAmountDecimal: '0.0003' } }], notes: [] });
+    expect(rates('global').rates[0]).not.toHaveProperty('standIn');
+  });
+
   it('marks audio up on the price of audio, and sells none of it by a rate for text', () => {
     const model = 'gpt-4o-audio-preview';
     const markup = planOf(version(`      - { model: ${model}, tokenType: '*', markupPercent: 50 }`));
@@ -385,7 +405,7 @@ describe('a wrong plan', () => {
         'versions:',
         '  - effectiveFrom: 2025-02-30',
         '    rates:',
-        '      - { model: a, tokenType: promp, perMillion: 1e3, currency: eur }',
+        '      - { model: a, tokenType: promp, perMillion: 1e, currency: eur }',
         '      - { model: a, tokenType: prompt, perMillion: 1, volume: [{ perMillion: 2 }] }',
         '      - { model: a, tokenType: prompt, includedTokens: 1.5, perMillion: 1 }',
       ].join('\n'),

@@ -85,16 +85,23 @@ describe('adjusted usage', () => {
     expect(entry?.deployment).toBeUndefined();
   });
 
-  it('costs in batch what the batch row says, and nothing known where there is none', () => {
-    const inBatch = (model: string) =>
+  it('costs in batch what the batch row says, else what the global one does, and says so', () => {
+    const inBatch = (model: string, more: { batchNeedsOwnPrice?: boolean } = {}) =>
       createQuote({
         usage: [{ ...of(model, 1_000_000n), deploymentType: 'batch' }],
         sellRates: [],
         currency: 'usd',
         priceBook,
-      }).lines[0]?.cost;
-    expect(inBatch('gpt-4.1')).toEqual({ value: 10n ** 12n, reason: null });
-    expect(inBatch('gpt-4o')).toEqual({ value: null, reason: 'no_batch_price' });
+        ...more,
+      }).lines[0];
+    expect(inBatch('gpt-4.1')).toMatchObject({ cost: { value: 10n ** 12n }, notes: [] });
+    expect(inBatch('gpt-4o')).toMatchObject({
+      cost: { value: 25n * 10n ** 11n },
+      notes: ['priced_as_global_for_want_of_a_batch_price'],
+    });
+    // As quotes were made before, so that they are made again to the letter.
+    const before = inBatch('gpt-4o', { batchNeedsOwnPrice: true });
+    expect(before).toMatchObject({ cost: { value: null, reason: 'no_batch_price' }, notes: [] });
   });
 });
 
