@@ -12,8 +12,10 @@ interface KnownLie {
 
 /** What an outside system's maker says about its interface, from whatever he publishes. */
 export interface Contract {
-  /** Every route that may be asked, as `METHOD /path/{parameter}`. */
+  /** Every route that the product asks, as `METHOD /path/{parameter}`. */
   routes: readonly string[];
+  /** Routes that somebody else may ask, too: tests, in a person's place. */
+  others?: readonly string[];
   lies: readonly KnownLie[];
   /** What the description does not know of all this. Asked once for everything, since some checks are dear. */
   check(described: Described): Promise<string[]>;
@@ -53,7 +55,7 @@ export async function judge(
   const answers: DescribedAnswer[] = [];
   const unseen = { lies: new Set(contract.lies), routes: new Set(contract.routes) };
   for (const exchange of exchanges) {
-    const route = routeOf(contract, exchange);
+    const route = routeOf([...contract.routes, ...(contract.others ?? [])], exchange);
     if (route === null) {
       problems.push(`${exchange.method} ${exchange.path}: no route of the contract`);
       continue;
@@ -76,9 +78,12 @@ export async function judge(
   return [...new Set(problems)].sort();
 }
 
-/** The route of an exchange: the one with the fewest parameters that fits. */
-function routeOf(contract: Contract, { method, path }: Exchange): string | null {
-  const fitting = contract.routes.filter((route) => {
+/** The route of an exchange: of those that fit, the one with the fewest parameters, and the first of several. */
+export function routeOf(
+  routes: readonly string[],
+  { method, path }: Pick<Exchange, 'method' | 'path'>,
+): string | null {
+  const fitting = routes.filter((route) => {
     const [routeMethod, template = ''] = route.split(' ');
     const pattern = template.replaceAll(/\{[^}]+\}/g, '[^/]+');
     return routeMethod === method && new RegExp(`^${pattern}$`).test(path);

@@ -1,5 +1,6 @@
 import { amountsIn, toWireOptions } from '../prices.ts';
 import type { StripeState } from '../state.ts';
+import { renderSubscription } from '../subscriptions.ts';
 import type { Form } from './form.ts';
 import { refuseParameter } from './refusal.ts';
 
@@ -14,7 +15,10 @@ const RESOLVERS: Record<string, Resolve> = {
   customer: (state, id) => state.customers.get(id),
   product: (state, id) => state.products.get(id),
   price: (state, id) => state.prices.get(id),
-  subscription: (state, id) => state.subscriptions.get(id)?.wire,
+  subscription: (state, id) => {
+    const known = state.subscriptions.get(id);
+    return known === undefined ? undefined : renderSubscription(known);
+  },
   latest_invoice: (state, id) => state.invoices.get(id)?.wire,
 };
 

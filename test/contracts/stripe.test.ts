@@ -1,0 +1,118 @@
+import { beforeAll, describe, expect, test } from 'vitest';
+import { routeOf } from './contract.ts';
+import type { Exchange } from './exchange.ts';
+import { type SeenRead, watchReads } from './read-fields.ts';
+import { replay } from './replay.ts';
+import { STRIPE_OPTIONS } from './stripe-exceptions.ts';
+import { READ } from './stripe-fields.ts';
+import { judgeStripe } from './stripe-judge.ts';
+import { findStripeMock, startStripeMock } from './stripe-mock.ts';
+import { walkClosing, walkLegacy, walkPipeline, walkPlans } from './stripe-walk.ts';
+import { recordStripe } from './wire-recorder.ts';
+
+const module = await findStripeMock();
+if (module === null) {
+  const message = 'go is not on the PATH: install Go to hold what we say to Stripe against its description.';
+  if (process.env.CI) throw new Error(message);
+  console.warn(`Left out: ${message}`);
+}
+
+const FIELDS = Object.entries(READ).flatMap(([route, fields]) =>
+  fields.map((field) => ({ route, status: 200, field })),
+);
+
+const exchanges: Exchange[] = [];
+let reads: SeenRead[] = [];
+beforeAll(async () => {
+  const recorder = recordStripe((exchange) => exchanges.push(exchange));
+  const watch = watchReads();
+  for (const walk of [walkClosing, walkPlans, walkLegacy, walkPipeline]) await walk();
+  watch.stop();
+  recorder.stop();
+  reads = watch.reads();
+});
+
+/** A recorded exchange, changed. */
+function changed(method: string, path: RegExp, change: (exchange: Exchange) => void): Exchange {
+  const found = exchanges.findLast(
+    (exchange) => exchange.method === method && path.test(exchange.path) && exchange.status === 200,
+  );
+  if (found === undefined) throw new Error(`No ${method} ${path} was answered`);
+  const copy = structuredClone(found);
+  change(copy);
+  return copy;
+}
+
+test('no answer of Stripe is read for more than is listed', () => {
+  const routes = Object.keys(READ);
+  const seen: Record<string, string[]> = Object.fromEntries(routes.map((route) => [route, []]));
+  for (const { method, path, field } of reads) {
+    const route = routeOf(routes, { method, path }) ?? `${method} ${path}`;
+    const fields = seen[route] ?? [];
+    seen[route] = [...new Set([...fields, field])].sort();
+  }
+  const deepest = Object.entries(seen).map(([route, fields]) => [
+    route,
+    fields.filter(
+      (field) => !fields.some((other) => other.startsWith(`${field}.`) || other.startsWith(`${field}[]`)),
+    ),
+  ]);
+  expect(Object.fromEntries(deepest)).toEqual(READ);
+});
+
+describe.skipIf(module === null)('Stripe, by the description that it publishes', () => {
+  if (module === null) return;
+
+  test('takes what we send, answers as our stand-in does, and knows every field that we read', async () => {
+    expect(await judgeStripe(module, STRIPE_OPTIONS, exchanges, FIELDS)).toEqual([]);
+  });
+
+  test('is held strictly: nothing that it does not know passes, sent, answered or read', async () => {
+    type Body = Record<string, unknown>;
+    const wrong = [
+      changed('POST', /\/meter_events$/, ({ requestBody }) => {
+        Object.assign(requestBody as Body, { colour: 'red', timestamp: 'yesterday' });
+      }),
+      changed('GET', /\/invoices$/, (exchange) => exchange.query.push(['limit', 'many'], ['colour', 'red'])),
+      changed('GET', /\/v1\/customers\/[^/]+$/, ({ answerBody }) => {
+        Object.assign(answerBody as Body, { colour: 'red', created: 'now' });
+      }),
+      changed('GET', /\/v1\/invoices\/[^/]+$/, ({ answerBody }) => {
+        delete (answerBody as Body).amount_due;
+      }),
+      changed('GET', /\/v2\/core\/events\//, ({ answerBody }) => {
+        Object.assign(answerBody as Body, { created: 7 });
+      }),
+    ];
+    const fields = [{ route: 'GET /v1/customers', status: 200, field: 'data[].colour' }];
+    const told = (await judgeStripe(module, { ...STRIPE_OPTIONS, deviations: [] }, wrong, fields)).join('\n');
+    expect(told).toContain('POST /v1/billing/meter_events asked, body: .colour is unknown');
+    expect(told).toContain('POST /v1/billing/meter_events asked, body: .timestamp must be integer');
+    expect(told).toContain('GET /v1/invoices asked, query: .colour is unknown');
+    expect(told).toContain('GET /v1/invoices asked, query: .limit must be integer');
+    expect(told).toContain('GET /v1/customers/{customer} answered 200: .colour is unknown');
+    expect(told).toContain('GET /v1/customers/{customer} answered 200: .created must be integer');
+    expect(told).toContain('GET /v1/invoices/{invoice} answered 200: .amount_due is missing');
+    expect(told).toMatch(/GET \/v2\/core\/events\/\{id\} answered 200: .*'number' is not assignable/);
+    expect(told).toContain('GET /v1/customers is read: data[].colour is not in the description');
+  });
+
+  test('has a stand-in of its own that refuses what is wrong, too', async () => {
+    const server = await startStripeMock(module.binary);
+    try {
+      const wrong = changed('POST', /\/meter_events$/, ({ requestBody }) => {
+        delete (requestBody as Record<string, unknown>).event_name;
+      });
+      expect(await replay(server.url, [wrong])).toEqual([expect.stringContaining('event_name')]);
+    } finally {
+      await server.close();
+    }
+  });
+
+  test('is held to its known deviations only while they are seen', async () => {
+    const options = { ...STRIPE_OPTIONS, routes: [], deviations: [{ problem: /colour/, reason: 'none' }] };
+    expect(await judgeStripe(module, options, [], [])).toEqual([
+      '/colour/: named as an exception, and never seen',
+    ]);
+  });
+});
