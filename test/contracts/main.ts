@@ -1,20 +1,34 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { parseArgs } from 'node:util';
 import type { Exchange } from './exchange.ts';
+import type { SeenRead } from './read-fields.ts';
 import { STRIPE_OPTIONS } from './stripe-exceptions.ts';
+import { unlistedReads, unreadFields } from './stripe-fields/lists.ts';
 import { judgeStripe } from './stripe-judge.ts';
 import { findStripeMock } from './stripe-mock.ts';
 import { kindsOf } from './wire-recorder.ts';
 
-/** Judges what `record.mjs` kept in a folder. Exit status 1 unless all of it is as Stripe describes it. */
-const [, , directory = ''] = process.argv;
+/**
+ * Judges what `record.mjs` kept in a folder; with `--whole`, what the lists name must have been read, too. Exit status 1
+ * unless all of it is as Stripe describes it.
+ */
+const { values, positionals } = parseArgs({
+  options: { whole: { type: 'boolean', default: false } },
+  allowPositionals: true,
+});
+const [directory] = positionals;
+if (directory === undefined) throw new Error('Usage: npm run contracts -- FOLDER [--whole]');
+
 const seen = new Set<string>();
 const exchanges: Exchange[] = [];
+const reads: SeenRead[] = [];
 for (const name of readdirSync(directory)) {
   for (const line of readFileSync(join(directory, name), 'utf8').split('\n')) {
-    const exchange = readLine(line);
-    const kinds = exchange === null ? [] : kindsOf(exchange);
-    if (exchange !== null && kinds.some((kind) => !seen.has(kind))) exchanges.push(exchange);
+    const { exchange, read } = readLine(line);
+    if (read !== undefined) reads.push(read);
+    const kinds = exchange === undefined ? [] : kindsOf(exchange);
+    if (exchange !== undefined && kinds.some((kind) => !seen.has(kind))) exchanges.push(exchange);
     for (const kind of kinds) seen.add(kind);
   }
 }
@@ -24,19 +38,25 @@ if (module === null) {
   console.error('go is not on the PATH: what was said to Stripe is held against nothing.');
   process.exitCode = process.env.CI ? 1 : 0;
 } else {
-  const problems = await judgeStripe(module, STRIPE_OPTIONS, exchanges, []);
-  // Exceptions, and routes that only a walk asks, are the test's to look for.
-  const told = problems.filter((problem) => !/never (seen|asked)$/.test(problem));
-  for (const problem of told) console.log(problem);
-  console.log(JSON.stringify({ exchanges: exchanges.length, problems: told.length }));
-  process.exitCode = exchanges.length > 0 && told.length === 0 ? 0 : 1;
+  const judged = await judgeStripe(module, STRIPE_OPTIONS, exchanges, []);
+  const problems = [
+    // Exceptions, and routes that only a walk asks, are the test's to look for.
+    ...judged.filter((problem) => !/never (seen|asked)$/.test(problem)),
+    ...unlistedReads(reads),
+    ...(values.whole ? unreadFields(reads) : []),
+  ];
+  for (const problem of problems) console.log(problem);
+  console.log(
+    JSON.stringify({ exchanges: exchanges.length, reads: reads.length, problems: problems.length }),
+  );
+  process.exitCode = exchanges.length > 0 && problems.length === 0 ? 0 : 1;
 }
 
-/** Null: the process that wrote it was killed half-way. */
-function readLine(line: string): Exchange | null {
+/** Nothing: the process that wrote it was killed half-way. */
+function readLine(line: string): { exchange?: Exchange; read?: SeenRead } {
   try {
-    return JSON.parse(line) as Exchange;
+    return JSON.parse(line) as { exchange?: Exchange; read?: SeenRead };
   } catch {
-    return null;
+    return {};
   }
 }

@@ -108,14 +108,18 @@ function readExchange(
   }
 }
 
-/** What an exchange shows: its request as a whole, and each object of its answer by itself. */
-export function kindsOf({ method, path, query, requestBody, status, answerBody }: Exchange): string[] {
-  const place = path
+/** An address without the ids in it. */
+export function placeOf(path: string): string {
+  return path
     .split('/')
     .map((part) => (ID.test(part) ? '*' : part))
     .join('/');
+}
+
+/** What an exchange shows: its request as a whole, and each object of its answer by itself. */
+export function kindsOf({ method, path, query, requestBody, status, answerBody }: Exchange): string[] {
   const names = [...new Set(query.map(([name]) => name))].sort();
-  const call = `${method} ${place} ${status}`;
+  const call = `${method} ${placeOf(path)} ${status}`;
   return [`${call} ${names} ${requestKind(requestBody)}`, ...answerKinds(answerBody, call)];
 }
 
