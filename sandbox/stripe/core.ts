@@ -2,7 +2,10 @@ import { join } from 'node:path';
 import { Journal } from '../journal.ts';
 import type { Scenario } from '../scenario.ts';
 import type { StandInContext } from '../stand-in.ts';
+import { couponEndpoints } from './endpoints/coupons.ts';
+import { creditGrantEndpoints } from './endpoints/credit-grants.ts';
 import { creditNoteEndpoints } from './endpoints/credit-notes.ts';
+import { customerBalanceEndpoints } from './endpoints/customer-balance.ts';
 import { customerEndpoints } from './endpoints/customers.ts';
 import type { Endpoint } from './endpoints/endpoint.ts';
 import { eventEndpoints, newWebhookEndpoint } from './endpoints/events.ts';
@@ -15,6 +18,7 @@ import { scheduleEndpoints } from './endpoints/schedules.ts';
 import { subscriptionItemEndpoints } from './endpoints/subscription-items.ts';
 import { subscriptionPauseEndpoints } from './endpoints/subscription-pauses.ts';
 import { subscriptionEndpoints } from './endpoints/subscriptions.ts';
+import { taxEndpoints } from './endpoints/taxes.ts';
 import { testClockEndpoints } from './endpoints/test-clocks.ts';
 import { usageRecordEndpoints } from './endpoints/usage-records.ts';
 import { MeterErrorReports } from './error-reports.ts';
@@ -120,6 +124,7 @@ export class StripeCore {
     this.state.thresholdPeriods = settings.thresholdPeriods;
     this.state.packageQuantities = settings.packageQuantities;
     this.state.showsTrials = settings.showsTrials;
+    this.state.taxRounding = settings.taxRounding;
     seedState(this.cycle, scenario, settings);
     if (settings.webhook !== null) {
       const { url, secret } = settings.webhook;
@@ -130,6 +135,10 @@ export class StripeCore {
     this.endpoints = new Map(
       [
         ...customerEndpoints(cycle),
+        ...customerBalanceEndpoints(state),
+        ...couponEndpoints(state),
+        ...creditGrantEndpoints(state),
+        ...taxEndpoints(state),
         ...subscriptionEndpoints(cycle),
         ...subscriptionPauseEndpoints(cycle),
         ...scheduleEndpoints(cycle),

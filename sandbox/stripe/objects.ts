@@ -19,6 +19,7 @@ export interface NewProduct {
   id?: string;
   description?: string | null;
   unitLabel?: string | null;
+  taxCode?: string | null;
   metadata?: Record<string, string>;
 }
 
@@ -38,7 +39,7 @@ export function newProduct(state: StripeState, input: NewProduct): WireProduct {
     package_dimensions: null,
     shippable: null,
     statement_descriptor: null,
-    tax_code: null,
+    tax_code: input.taxCode ?? null,
     tax_details: null,
     type: 'service',
     unit_label: input.unitLabel ?? null,
@@ -89,6 +90,7 @@ export interface NewCustomer {
   created: number;
   /** Absent: invoices stay open. */
   paymentMethodId?: string | null;
+  address?: WireCustomer['address'];
 }
 
 export function newCustomer(state: StripeState, input: NewCustomer): WireCustomer {
@@ -96,7 +98,7 @@ export function newCustomer(state: StripeState, input: NewCustomer): WireCustome
   const customer: WireCustomer = {
     id,
     object: 'customer',
-    address: null,
+    address: input.address ?? null,
     balance: 0,
     created: input.created,
     currency: input.currency,

@@ -1,7 +1,7 @@
 import type { WirePlan, WirePrice, WireTier } from './http/wire.ts';
 import { type BillingInterval, MONTHLY } from './invoices/months.ts';
 import type { PriceScheme, TierInput } from './price-scheme.ts';
-import type { StripeState } from './state.ts';
+import type { ItemTaxes, StripeState } from './state.ts';
 
 export interface NewPrice {
   productId: string;
@@ -18,6 +18,7 @@ export interface NewPrice {
   lookupKey?: string | null;
   active?: boolean;
   metadata: Record<string, string>;
+  taxBehavior?: ItemTaxes['behavior'];
   /** Amounts in further currencies. */
   options?: ReadonlyMap<string, PriceScheme>;
   /** Seconds. */
@@ -49,7 +50,7 @@ export function newPrice(state: StripeState, input: NewPrice): WirePrice {
       trial_period_days: null,
       usage_type: input.usageType ?? 'metered',
     },
-    tax_behavior: 'unspecified',
+    tax_behavior: input.taxBehavior ?? 'unspecified',
     tiers_mode: tiered ? scheme.tiersMode : null,
     transform_quantity: input.transformQuantity ?? null,
     type: 'recurring',

@@ -25,13 +25,15 @@ import type { WebhookFaults } from './webhook-faults.ts';
  * billing mode; licensed quantities, billed ahead, with prorations; days, weeks, months and years, in the flexible mode
  * beside each other; billing thresholds; schedules whose phases change prices; subscriptions that pause and resume; prices
  * by the package. Where the documents leave a reading open, an option says which is played. Of invoices: drafts held, changed, deleted, voided; texts of lines; invoice items, pending or on a draft, 250
- * of them; credit notes; the customer's credit balance; customers who cannot pay. Events are listed for 30 days.
+ * of them; credit notes and their previews; customers who cannot pay; coupons and discounts, billing credits, exclusive
+ * and inclusive tax (rates put on by hand, and Stripe Tax) and the customer's credit balance, in Stripe's order of applying
+ * them (`adjustments/adjust.ts`). Events are listed for 30 days.
  *
  * Of an account: restricted keys and what each may do, another account than the key's, and test clocks, whose customers
  * live by the clock's time and are in no list that does not name it.
  *
  * It does not model: payments (who has a payment method has paid at once; who has none never has, and there are no
- * retries), transfers, tax, discounts, credit grants, tiers of licensed prices, phases that begin a schedule,
+ * retries), transfers, promotion codes, exempt customers, tiers of licensed prices, phases that begin a schedule,
  * `cancel_at`, one-off invoices, refunds, the v2 meter event stream, API versions other than the SDK's. Parameters that Tallystick
  * has no use for are unknown to it. Where Stripe's behaviour is unknown (docs/stripe.md lists it), it takes the harsher
  * reading.

@@ -1,7 +1,12 @@
 import { createRandom, deriveSeed } from '../random.ts';
 import type {
+  WireBalanceTransaction,
+  WireCoupon,
+  WireCreditGrant,
   WireCreditNote,
+  WireCreditTransaction,
   WireCustomer,
+  WireDiscount,
   WireInvoice,
   WireInvoiceItem,
   WireInvoiceLine,
@@ -11,6 +16,9 @@ import type {
   WireSubscription,
   WireSubscriptionItem,
   WireSubscriptionSchedule,
+  WireTaxRate,
+  WireTaxRegistration,
+  WireTaxSettings,
   WireTestClock,
   WireTier,
   WireWebhookEndpoint,
@@ -77,6 +85,12 @@ export interface MeteredItem {
   isTrial?: boolean;
 }
 
+/** How an invoice item is taxed; what is not said follows the account's settings. */
+export interface ItemTaxes {
+  behavior: 'exclusive' | 'inclusive' | 'unspecified';
+  code: string | null;
+}
+
 interface LineEdit {
   description?: string;
   metadata?: Record<string, string>;
@@ -137,7 +151,27 @@ export class StripeState {
   readonly items = new Map<string, WireSubscriptionItem>();
   readonly invoices = new Map<string, Invoice>();
   readonly invoiceItems = new Map<string, WireInvoiceItem>();
+  readonly invoiceItemTaxes = new Map<string, ItemTaxes>();
   readonly creditNotes = new Map<string, WireCreditNote>();
+  /** Deleted ones too: what they were redeemed for goes on. */
+  readonly coupons = new Map<string, WireCoupon>();
+  readonly deletedCouponIds = new Set<string>();
+  readonly discounts = new Map<string, WireDiscount>();
+  readonly creditGrants = new Map<string, WireCreditGrant>();
+  readonly creditTransactions = new Map<string, WireCreditTransaction>();
+  readonly balanceTransactions = new Map<string, WireBalanceTransaction>();
+  readonly taxRates = new Map<string, WireTaxRate>();
+  readonly taxRegistrations = new Map<string, WireTaxRegistration>();
+  taxSettings: WireTaxSettings = {
+    object: 'tax.settings',
+    defaults: { provider: 'stripe', tax_behavior: null, tax_code: null },
+    head_office: null,
+    livemode: false,
+    status: 'pending',
+    status_details: { pending: { missing_fields: ['head_office'] } },
+  };
+  /** See StripeStandInOptions. */
+  taxRounding: 'line' | 'invoice' = 'line';
   readonly events = new Map<string, StripeEvent>();
   readonly webhookEndpoints = new Map<string, WireWebhookEndpoint>();
   readonly usage = new UsageStore();

@@ -1,4 +1,6 @@
 import type { BillingAccount } from './account.ts';
+import { idsOf } from './adjustments/discounts.ts';
+import { TAX_BEHAVIORS } from './adjustments/tax-parameters.ts';
 import { refuseParameter } from './http/refusal.ts';
 import { toSeconds, type WireSubscriptionItem } from './http/wire.ts';
 import { newInvoiceItem } from './invoices/items.ts';
@@ -7,7 +9,7 @@ import { newSubscriptionItem } from './objects.ts';
 import { openPeriod, periodOf, writePeriods } from './periods.ts';
 import { amountsIn, toPlan } from './prices.ts';
 import { type Proration, prorate } from './prorations.ts';
-import type { MeteredItem, StripeState, Subscription } from './state.ts';
+import type { ItemTaxes, MeteredItem, StripeState, Subscription } from './state.ts';
 
 /** Stripe's cap on a subscription. */
 const MAX_ITEMS = 20;
@@ -182,8 +184,18 @@ export function billUsedSoFar(
       periodEnd: toSeconds(atMs),
       metadata: {},
       date: toSeconds(atMs),
+      taxes: taxesOf(state, item),
+      discounts: idsOf(item.discounts),
+      taxRates: item.tax_rates ?? [],
     });
   }
+}
+
+/** What is billed of an item beside its line is taxed as its price is. */
+function taxesOf(state: StripeState, { price }: WireSubscriptionItem): ItemTaxes {
+  const code = state.products.get(String(price.product))?.tax_code ?? null;
+  const behavior = TAX_BEHAVIORS.find((known) => known === price.tax_behavior) ?? 'unspecified';
+  return { behavior, code: typeof code === 'string' ? code : null };
 }
 
 /** @throws StripeRefusal */

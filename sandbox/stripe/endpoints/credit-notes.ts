@@ -1,4 +1,5 @@
 import type Stripe from 'stripe';
+import type { AskedCredit } from '../adjustments/credited.ts';
 import {
   type Form,
   type FormShape,
@@ -12,7 +13,7 @@ import {
 import { PAGING_SHAPE, toPage } from '../http/paging.ts';
 import { refuseMissing, refuseParameter } from '../http/refusal.ts';
 import type { BillingCycle } from '../invoices/billing-cycle.ts';
-import { issueCreditNote, type NewCreditNote } from '../invoices/credit-notes.ts';
+import { issueCreditNote, type NewCreditNote, previewCreditNote } from '../invoices/credit-notes.ts';
 import { checkChargeable, priceLine } from '../money.ts';
 import type { StripeState } from '../state.ts';
 import { type Call, type Endpoint, found, retrieve } from './endpoint.ts';
@@ -45,29 +46,18 @@ export function creditNoteEndpoints(cycle: BillingCycle): Endpoint[] {
         return toPage(notes, form, '/v1/credit_notes');
       },
     },
+    {
+      method: 'GET',
+      path: '/v1/credit_notes/preview',
+      shape: NOTE_SHAPE satisfies FormShape<Stripe.CreditNotePreviewParams>,
+      mutates: false,
+      run: (call) => previewCreditNote(cycle.account, readCreditNote(state, call), call.nowMs),
+    },
     retrieve('/v1/credit_notes/:id', (id) => found(state.creditNotes, 'credit note', id)),
     {
       method: 'POST',
       path: '/v1/credit_notes',
-      shape: {
-        invoice: 'text',
-        amount: 'text',
-        credit_amount: 'text',
-        refund_amount: 'text',
-        out_of_band_amount: 'text',
-        lines: {
-          type: 'text',
-          invoice_line_item: 'text',
-          amount: 'text',
-          description: 'text',
-          quantity: 'text',
-          unit_amount_decimal: 'text',
-        },
-        reason: 'text',
-        memo: 'text',
-        metadata: 'any',
-        expand: 'any',
-      } satisfies FormShape<Stripe.CreditNoteCreateParams>,
+      shape: NOTE_SHAPE satisfies FormShape<Stripe.CreditNoteCreateParams>,
       mutates: true,
       run: (call) => {
         const note = issueCreditNote(cycle.account, readCreditNote(state, call), call.nowMs);
@@ -78,15 +68,33 @@ export function creditNoteEndpoints(cycle: BillingCycle): Endpoint[] {
   ];
 }
 
+const NOTE_SHAPE = {
+  invoice: 'text',
+  amount: 'text',
+  credit_amount: 'text',
+  refund_amount: 'text',
+  out_of_band_amount: 'text',
+  lines: {
+    type: 'text',
+    invoice_line_item: 'text',
+    amount: 'text',
+    description: 'text',
+    quantity: 'text',
+    unit_amount_decimal: 'text',
+  },
+  reason: 'text',
+  memo: 'text',
+  metadata: 'any',
+  expand: 'any',
+} as const;
+
 function readCreditNote(state: StripeState, { form }: Call): NewCreditNote {
   const invoiceId = requireText(form, 'invoice');
   const lines = readObjects(form, 'lines').map(readLine);
-  const sum = lines.reduce((total, line) => total + line.amount, 0);
-  const amount = readInteger(form, 'amount') ?? (lines.length > 0 ? sum : undefined);
-  if (amount === undefined) throw refuseMissing('amount');
-  if (lines.length > 0 && amount !== sum) throw refuseParameter('amount', 'must be the sum of the lines');
+  const amount = readInteger(form, 'amount') ?? null;
+  if (amount === null && lines.length === 0) throw refuseMissing('amount');
   const invoice = found(state.invoices, 'invoice', invoiceId);
-  checkChargeable(BigInt(amount), invoice.wire.currency);
+  if (amount !== null) checkChargeable(BigInt(amount), invoice.wire.currency);
   const reason = readText(form, 'reason') ?? null;
   if (reason !== null && !REASONS.includes(reason)) {
     throw refuseParameter('reason', `must be one of ${REASONS.join(', ')}`);
@@ -110,21 +118,27 @@ function readPart(form: Form, name: string): number {
   return amount;
 }
 
-function readLine(line: Form): NewCreditNote['lines'][number] {
+function readLine(line: Form): AskedCredit {
   const type = requireText(line, 'type');
-  if (type !== 'invoice_line_item' && type !== 'custom_line_item') {
+  const amount = readInteger(line, 'amount') ?? null;
+  const quantity = readInteger(line, 'quantity') ?? null;
+  if (type === 'invoice_line_item') {
+    if ((amount === null) === (quantity === null)) {
+      throw refuseParameter('lines', 'One of amount and quantity is needed, not both.');
+    }
+    return { invoiceLineId: requireText(line, 'invoice_line_item'), amount, quantity };
+  }
+  if (type !== 'custom_line_item') {
     throw refuseParameter('lines', 'type must be invoice_line_item or custom_line_item');
   }
-  const quantity = readInteger(line, 'quantity') ?? null;
-  const unit = readText(line, 'unit_amount_decimal');
-  const amount =
-    readInteger(line, 'amount') ??
-    (unit === undefined ? undefined : Number(priceLine(BigInt(quantity ?? 1), unit)));
-  if (amount === undefined) throw refuseMissing('lines[amount]');
+  if (amount !== null) {
+    throw refuseParameter('lines', 'amount is only valid when type is invoice_line_item.');
+  }
+  const unitAmountDecimal = requireText(line, 'unit_amount_decimal');
   return {
-    invoiceLineId: type === 'invoice_line_item' ? requireText(line, 'invoice_line_item') : null,
     description: readText(line, 'description') ?? null,
-    amount,
-    quantity,
+    amount: Number(priceLine(BigInt(quantity ?? 1), unitAmountDecimal)),
+    quantity: quantity ?? 1,
+    unitAmountDecimal,
   };
 }

@@ -1,5 +1,6 @@
 import type Stripe from 'stripe';
 import { HOUR_MS } from '../../../src/platform/clock.ts';
+import { readTerms, TERMS_SHAPE } from '../adjustments/terms.ts';
 import {
   type Form,
   type FormShape,
@@ -57,6 +58,7 @@ export function invoiceChangeEndpoints(cycle: BillingCycle): Endpoint[] {
         custom_fields: { name: 'text', value: 'text' },
         description: 'text',
         footer: 'text',
+        ...TERMS_SHAPE,
         metadata: 'any',
       } satisfies FormShape<Stripe.InvoiceUpdateParams>,
       (invoice, call) => {
@@ -169,8 +171,10 @@ function updateInvoice({ account }: BillingCycle, invoice: Invoice, { form, nowM
   if (Object.keys(changes).length > 0) requireDraft(invoice);
   const customFields = readCustomFields(form);
   const advance = readAdvance(account, invoice, form, nowMs);
+  const setTerms = readTerms(account.state, form, wire, nowMs);
   const description = readChange(form, 'description');
   const footer = readChange(form, 'footer');
+  setTerms(wire, { customer: invoice.customerId, invoice: wire.id }, nowMs);
   Object.assign(wire, advance);
   if (customFields !== undefined) wire.custom_fields = customFields;
   if (description !== undefined) wire.description = description;

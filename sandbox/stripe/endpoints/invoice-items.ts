@@ -1,4 +1,7 @@
 import type Stripe from 'stripe';
+import { readTaxBehavior, readTaxCode, readTaxRates } from '../adjustments/tax-parameters.ts';
+import { checkTaxable } from '../adjustments/taxes.ts';
+import { ITEM_TERMS_SHAPE, readItemTerms } from '../adjustments/terms.ts';
 import {
   type Form,
   type FormShape,
@@ -65,6 +68,10 @@ export function invoiceItemEndpoints({ account }: BillingCycle): Endpoint[] {
         quantity: 'text',
         unit_amount_decimal: 'text',
         period: { start: 'text', end: 'text' },
+        discountable: 'text',
+        tax_behavior: 'text',
+        tax_code: 'text',
+        ...ITEM_TERMS_SHAPE,
         metadata: 'any',
         expand: 'any',
       } satisfies FormShape<Stripe.InvoiceItemCreateParams>,
@@ -84,17 +91,32 @@ export function invoiceItemEndpoints({ account }: BillingCycle): Endpoint[] {
       shape: {
         amount: 'text',
         description: 'text',
+        discountable: 'text',
+        ...ITEM_TERMS_SHAPE,
         metadata: 'any',
         expand: 'any',
       } satisfies FormShape<Stripe.InvoiceItemUpdateParams>,
       mutates: true,
       run: (call) => {
         const item = found(state.invoiceItems, 'invoiceitem', idOf(call));
-        requireOpenItem(state, item);
+        const invoice = requireOpenItem(state, item);
         const amount = readInteger(call.form, 'amount');
-        if (amount !== undefined) Object.assign(item, { amount, net_amount: amount });
+        const setTerms = readItemTerms(state, call.form, item, call.nowMs);
+        if (amount !== undefined) {
+          const { behavior } = state.invoiceItemTaxes.get(item.id) ?? { behavior: 'unspecified' };
+          checkChargeable(BigInt(amount), item.currency);
+          if (invoice !== undefined)
+            checkFits(state, invoice, { amount: BigInt(amount), taxRateCount: 0, behavior });
+          const pricing = item.pricing ?? null;
+          const unit = { type: 'price_details' as const, unit_amount_decimal: String(amount) };
+          Object.assign(item, { amount, net_amount: amount, quantity: 1, quantity_decimal: '1' });
+          item.pricing = { ...pricing, ...unit };
+        }
+        setTerms(item, { customer: String(item.customer), invoice_item: item.id }, call.nowMs);
+        item.discountable = readBoolean(call.form, 'discountable') ?? item.discountable;
         item.description = readChange(call.form, 'description') ?? item.description;
         item.metadata = mergeMetadata(item.metadata ?? {}, call.form);
+        if (invoice !== undefined) emitInvoice(account, 'invoice.updated', invoice, call.nowMs);
         return item;
       },
     },
@@ -143,8 +165,20 @@ function createItem(state: StripeState, invoice: Invoice | null, { form, nowMs }
   const { start = toSeconds(nowMs), end = toSeconds(nowMs) } = readPeriod(form);
   const amounts = readAmount(form);
   if (form.amount !== undefined) checkChargeable(amounts.amount, currency);
+  const taxes = {
+    behavior: readTaxBehavior(form) ?? 'unspecified',
+    code: readTaxCode(form) ?? null,
+  } as const;
+  const setTerms = readItemTerms(state, form, null, nowMs);
+  const discountable = readBoolean(form, 'discountable');
+  const taxRateCount = readTaxRates(state, form, 'tax_rates')?.length ?? 0;
+  if (invoice !== null) {
+    checkFits(state, invoice, { amount: amounts.amount, taxRateCount, behavior: taxes.behavior });
+  }
   const input = {
     ...amounts,
+    taxes,
+    ...(discountable === undefined ? {} : { discountable }),
     customerId,
     subscriptionId: subscriptionId ?? invoice?.subscriptionId ?? null,
     currency,
@@ -157,8 +191,18 @@ function createItem(state: StripeState, invoice: Invoice | null, { form, nowMs }
   // A refused call leaves no trace, not even a used-up id: a replay would number differently.
   if (invoice !== null) checkRoom(invoice);
   const item = newInvoiceItem(state, input);
+  setTerms(item, { customer: customerId, invoice_item: item.id }, nowMs);
   if (invoice !== null) joinInvoice(invoice, item);
   return item;
+}
+
+/** @throws StripeRefusal for what an invoice with automatic tax does not take */
+function checkFits(
+  state: StripeState,
+  { wire }: Invoice,
+  item: Pick<Parameters<typeof checkTaxable>[1], 'amount' | 'taxRateCount' | 'behavior'>,
+): void {
+  if (wire.automatic_tax.enabled) checkTaxable(state, { ...item, currency: wire.currency });
 }
 
 /** An amount, or a quantity at a price with its product rounded once. */

@@ -1,4 +1,5 @@
 import type Stripe from 'stripe';
+import { adjustWireLines } from '../adjustments/wire-lines.ts';
 import { type FormShape, readRange, readText } from '../http/form.ts';
 import { PAGING_SHAPE, toPage } from '../http/paging.ts';
 import { refuseMissing, refuseParameter, StripeRefusal } from '../http/refusal.ts';
@@ -11,7 +12,7 @@ import { computeLines } from '../invoices/lines.ts';
 import { nextBoundary } from '../invoices/months.ts';
 import { endsAt, nextEndMs, periodOf } from '../periods.ts';
 import { advanceLines } from '../prorations.ts';
-import type { Invoice, Subscription } from '../state.ts';
+import type { Invoice, StripeState, Subscription } from '../state.ts';
 import { isEnded, meteredNow } from '../subscriptions.ts';
 import { type Call, type Endpoint, found, idOf, retrieve } from './endpoint.ts';
 
@@ -80,7 +81,7 @@ function readLines({ account }: BillingCycle, id: string, nowMs: number): WireIn
   const { state } = account;
   if (id.startsWith(PREVIEW_PREFIX)) {
     const subscription = found(state.subscriptions, 'invoice', `sub_${id.slice(PREVIEW_PREFIX.length)}`);
-    return previewLines(account, subscription, nowMs);
+    return previewLines(account, subscription, upcomingWire(state, subscription), nowMs);
   }
   return linesAt(account, found(state.invoices, 'invoice', id), nowMs);
 }
@@ -101,7 +102,12 @@ function preview({ account }: BillingCycle, { form, nowMs }: Call): WireInvoice 
       message: 'No upcoming invoices for customer.',
     });
   }
-  const wire = newInvoiceWire(state, {
+  const wire = upcomingWire(state, subscription);
+  return renderInvoice(state, wire, previewLines(account, subscription, wire, nowMs));
+}
+
+function upcomingWire(state: StripeState, subscription: Subscription): Invoice['wire'] {
+  return newInvoiceWire(state, {
     id: `${PREVIEW_PREFIX}${subscription.wire.id.slice('sub_'.length)}`,
     customerId: subscription.customerId,
     subscription,
@@ -111,22 +117,22 @@ function preview({ account }: BillingCycle, { form, nowMs }: Call): WireInvoice 
     periodEndMs: nextEndMs(subscription),
     finalizesAtMs: null,
   });
-  wire.starting_balance = state.customers.get(subscription.customerId)?.balance ?? 0;
-  return renderInvoice(wire, previewLines(account, subscription, nowMs));
 }
 
 function previewLines(
   { state, aggregationDelayMs }: BillingCycle['account'],
   subscription: Subscription,
+  wire: Invoice['wire'],
   nowMs: number,
 ): WireInvoiceLine[] {
   const endMs = nextEndMs(subscription);
   const linePrefix = `il_tmp_${subscription.wire.id.slice('sub_'.length)}`;
+  const bills = meteredNow(state, subscription).filter(({ item }) => endsAt(subscription, item, endMs));
   const metered = computeLines({
     state,
     customerId: subscription.customerId,
     subscriptionId: subscription.wire.id,
-    metered: meteredNow(state, subscription).filter(({ item }) => endsAt(subscription, item, endMs)),
+    metered: bills,
     periodEndMs: endMs,
     receivedUntilMs: nowMs - aggregationDelayMs,
     invoiceId: null,
@@ -142,7 +148,12 @@ function previewLines(
       return { interval, periodStartMs: endMs, periodEndMs };
     },
   });
-  return [...metered, ...advance, ...pendingLines(state, subscription)];
+  const lines = [...metered, ...advance, ...pendingLines(state, subscription)];
+  return adjustWireLines(state, lines, {
+    customerId: subscription.customerId,
+    wire,
+    items: subscription.items,
+  });
 }
 
 function withId(invoice: Invoice): { id: string; invoice: Invoice } {

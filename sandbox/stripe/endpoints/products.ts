@@ -1,5 +1,6 @@
 import type Stripe from 'stripe';
 import type { BillingAccount } from '../account.ts';
+import { readTaxBehavior, readTaxCode } from '../adjustments/tax-parameters.ts';
 import {
   type Form,
   type FormShape,
@@ -51,6 +52,7 @@ export function productEndpoints({ state, emit }: BillingAccount): Endpoint[] {
         name: 'text',
         description: 'text',
         unit_label: 'text',
+        tax_code: 'text',
         metadata: 'any',
         expand: 'any',
       } satisfies FormShape<Stripe.ProductCreateParams>,
@@ -65,6 +67,7 @@ export function productEndpoints({ state, emit }: BillingAccount): Endpoint[] {
           name: requireText(form, 'name'),
           description: readText(form, 'description') ?? null,
           unitLabel: readText(form, 'unit_label') ?? null,
+          taxCode: readTaxCode(form) ?? null,
           metadata: readMap(form, 'metadata'),
           created: toSeconds(nowMs),
         });
@@ -80,16 +83,19 @@ export function productEndpoints({ state, emit }: BillingAccount): Endpoint[] {
         active: 'text',
         description: 'text',
         unit_label: 'text',
+        tax_code: 'text',
         metadata: 'any',
         expand: 'any',
       } satisfies FormShape<Stripe.ProductUpdateParams>,
       mutates: true,
       run: (call) => {
         const product = found(state.products, 'product', idOf(call));
+        const taxCode = readTaxCode(call.form);
         product.name = readText(call.form, 'name') ?? product.name;
         product.active = readBoolean(call.form, 'active') ?? product.active;
         product.description = readText(call.form, 'description') ?? product.description;
         product.unit_label = readText(call.form, 'unit_label') ?? product.unit_label ?? null;
+        if (taxCode !== undefined) product.tax_code = taxCode;
         product.metadata = mergeMetadata(product.metadata, call.form);
         product.updated = toSeconds(call.nowMs);
         emit('product.updated', product, call.nowMs);
@@ -135,6 +141,7 @@ export function productEndpoints({ state, emit }: BillingAccount): Endpoint[] {
         currency_options: 'any',
         lookup_key: 'text',
         transfer_lookup_key: 'text',
+        tax_behavior: 'text',
         metadata: 'any',
         expand: 'any',
       } satisfies FormShape<Stripe.PriceCreateParams>,
@@ -154,6 +161,7 @@ export function productEndpoints({ state, emit }: BillingAccount): Endpoint[] {
         currency_options: 'any',
         lookup_key: 'text',
         transfer_lookup_key: 'text',
+        tax_behavior: 'text',
         metadata: 'any',
         expand: 'any',
       } satisfies FormShape<Stripe.PriceUpdateParams>,
@@ -165,7 +173,19 @@ export function productEndpoints({ state, emit }: BillingAccount): Endpoint[] {
         const isTiered = price.tiers_mode !== null;
         const scheme: PriceScheme = isTiered ? { tiersMode, tiers: [] } : { unitAmountDecimal: '0' };
         const options = readOptions(call.form, scheme);
+        const taxBehavior = readTaxBehavior(call.form);
+        if (
+          taxBehavior !== undefined &&
+          taxBehavior !== price.tax_behavior &&
+          price.tax_behavior !== 'unspecified'
+        ) {
+          throw refuseParameter(
+            'tax_behavior',
+            'Once specified as inclusive or exclusive, it cannot be changed.',
+          );
+        }
         const lookupKey = takeLookupKey(state, call.form, price.id);
+        price.tax_behavior = taxBehavior ?? price.tax_behavior;
         state.priceOptions.set(price.id, new Map([...(state.priceOptions.get(price.id) ?? []), ...options]));
         price.active = active ?? price.active;
         price.nickname = readText(call.form, 'nickname') ?? price.nickname;
@@ -196,6 +216,7 @@ function createPrice(state: StripeState, { form, nowMs }: Call): WirePrice {
     active,
     nickname: readText(form, 'nickname') ?? null,
     metadata: readMap(form, 'metadata'),
+    taxBehavior: readTaxBehavior(form) ?? 'unspecified',
     lookupKey: takeLookupKey(state, form, null) ?? null,
     created: toSeconds(nowMs),
   });

@@ -1,4 +1,5 @@
 import type { BillingAccount } from '../account.ts';
+import { readItemTerms, readTerms } from '../adjustments/terms.ts';
 import {
   type Form,
   mergeMetadata,
@@ -80,12 +81,16 @@ export function updateSubscription(
   { form, nowMs }: Call,
 ): void {
   const { account } = cycle;
+  const { state } = account;
   const { wire } = subscription;
   const pause = readPause(form);
   const cancelAtPeriodEnd = readBoolean(form, 'cancel_at_period_end');
   const paymentMethod = readChange(form, 'default_payment_method');
   const proration = readProration(form);
   const billsUsage = proration !== 'none';
+  const setTerms = readTerms(state, form, wire, nowMs);
+  const target = { customer: subscription.customerId, subscription: wire.id };
+  const atMs = state.timeOf(subscription.customerId, nowMs);
   // All of them are checked before the first is made: a refused call must leave nothing behind.
   const changes = readObjects(form, 'items').map((change) => {
     const id = readText(change, 'id');
@@ -93,13 +98,15 @@ export function updateSubscription(
     if (id !== undefined && item === undefined) {
       throw refuseParameter('items', `No such subscription item: '${id}'`, 'resource_missing');
     }
+    const setItem = readItemTerms(state, change, item ?? null, nowMs);
     if (item !== undefined && readBoolean(change, 'deleted') === true)
-      return { item, priceId: null, quantity: undefined };
+      return { item, priceId: null, quantity: undefined, setItem };
     const quantity = readInteger(change, 'quantity');
-    if (item !== undefined && change.price === undefined) return { item, priceId: item.price.id, quantity };
+    if (item !== undefined && change.price === undefined)
+      return { item, priceId: item.price.id, quantity, setItem };
     const priceId = requireText(change, 'price');
     checkPrice(account, subscription, priceId, item);
-    return { item, priceId, quantity };
+    return { item, priceId, quantity, setItem };
   });
   checkItemCount(
     subscription.items.length +
@@ -113,15 +120,22 @@ export function updateSubscription(
     if (item !== undefined && priceId === null) removeItem(account, subscription, item, nowMs, billsUsage);
   }
   const added: WireSubscriptionItem[] = [];
-  for (const { item, priceId, quantity } of changes) {
+  for (const { item, priceId, quantity, setItem } of changes) {
     if (priceId === null) continue;
     if (item === undefined) {
-      added.push(addItem(account, subscription, priceId, nowMs, { ...definedQuantity(quantity), proration }));
+      const made = addItem(account, subscription, priceId, nowMs, {
+        ...definedQuantity(quantity),
+        proration,
+      });
+      setItem(made, { ...target, subscription_item: made.id }, atMs);
+      added.push(made);
       continue;
     }
     replacePrice(account, subscription, item, priceId, nowMs, billsUsage);
     if (quantity !== undefined) changeQuantity(account, subscription, item, quantity, nowMs, proration);
+    setItem(item, { ...target, subscription_item: item.id }, atMs);
   }
+  setTerms(wire, target, atMs);
   if (proration === 'always_invoice') invoicePending(account, subscription, nowMs, added);
   const thresholds = readThresholds(form);
   if (thresholds !== undefined) wire.billing_thresholds = thresholds;

@@ -1,4 +1,6 @@
 import type Stripe from 'stripe';
+import type { DiscountTarget } from '../adjustments/discounts.ts';
+import { ITEM_TERMS_SHAPE, readItemTerms } from '../adjustments/terms.ts';
 import {
   type Form,
   type FormShape,
@@ -10,8 +12,10 @@ import {
   requireText,
 } from '../http/form.ts';
 import { PAGING_SHAPE, toPage } from '../http/paging.ts';
+import type { WireSubscriptionItem } from '../http/wire.ts';
 import type { BillingCycle } from '../invoices/billing-cycle.ts';
 import { invoicePending } from '../invoices/renewals.ts';
+import type { Subscription } from '../state.ts';
 import { addItem, changeQuantity, emitSubscription, removeItem, replacePrice } from '../subscriptions.ts';
 import { type Endpoint, found, idOf, retrieve } from './endpoint.ts';
 import { readProration } from './subscription-changes.ts';
@@ -42,6 +46,7 @@ export function subscriptionItemEndpoints({ account }: BillingCycle): Endpoint[]
         quantity: 'text',
         proration_behavior: 'text',
         billing_thresholds: { usage_gte: 'text' },
+        ...ITEM_TERMS_SHAPE,
         metadata: 'any',
         expand: 'any',
       } satisfies FormShape<Stripe.SubscriptionItemCreateParams>,
@@ -49,12 +54,14 @@ export function subscriptionItemEndpoints({ account }: BillingCycle): Endpoint[]
       run: ({ form, nowMs }) => {
         const id = requireText(form, 'subscription');
         const subscription = living(found(state.subscriptions, 'subscription', id));
+        const setTerms = readItemTerms(state, form, null, nowMs);
         const proration = readProration(form);
         const quantity = readInteger(form, 'quantity') ?? 1;
         const item = addItem(account, subscription, requireText(form, 'price'), nowMs, {
           quantity,
           proration,
         });
+        setTerms(item, targetOf(item, subscription), state.timeOf(subscription.customerId, nowMs));
         item.billing_thresholds = readUsageThreshold(form) ?? null;
         if (proration === 'always_invoice') invoicePending(account, subscription, nowMs, [item]);
         item.metadata = readMap(form, 'metadata');
@@ -70,6 +77,7 @@ export function subscriptionItemEndpoints({ account }: BillingCycle): Endpoint[]
         quantity: 'text',
         proration_behavior: 'text',
         billing_thresholds: { usage_gte: 'text' },
+        ...ITEM_TERMS_SHAPE,
         metadata: 'any',
         expand: 'any',
       } satisfies FormShape<Stripe.SubscriptionItemUpdateParams>,
@@ -80,6 +88,7 @@ export function subscriptionItemEndpoints({ account }: BillingCycle): Endpoint[]
         const subscription = living(found(state.subscriptions, 'subscription', item.subscription));
         const price = readText(form, 'price');
         const proration = readProration(form);
+        const setTerms = readItemTerms(state, form, item, nowMs);
         if (price !== undefined)
           replacePrice(account, subscription, item, price, nowMs, proration !== 'none');
         const quantity = readInteger(form, 'quantity');
@@ -87,6 +96,7 @@ export function subscriptionItemEndpoints({ account }: BillingCycle): Endpoint[]
         const threshold = readUsageThreshold(form);
         if (threshold !== undefined) item.billing_thresholds = threshold;
         if (proration === 'always_invoice') invoicePending(account, subscription, nowMs);
+        setTerms(item, targetOf(item, subscription), state.timeOf(subscription.customerId, nowMs));
         item.metadata = mergeMetadata(item.metadata, form);
         emitSubscription(account, subscription, nowMs);
         return item;
@@ -115,4 +125,8 @@ function readUsageThreshold(form: Form): { usage_gte: number } | null | undefine
   if (form.billing_thresholds === undefined) return undefined;
   const usageGte = readInteger(readNested(form, 'billing_thresholds'), 'usage_gte');
   return usageGte === undefined ? null : { usage_gte: usageGte };
+}
+
+function targetOf(item: WireSubscriptionItem, { customerId, wire }: Subscription): DiscountTarget {
+  return { customer: customerId, subscription: wire.id, subscription_item: item.id };
 }

@@ -1,5 +1,6 @@
 import type Stripe from 'stripe';
 import { DAY_MS } from '../../../src/platform/clock.ts';
+import { ITEM_TERMS_SHAPE, readItemTerms, readTerms, TERMS_SHAPE } from '../adjustments/terms.ts';
 import {
   type Form,
   type FormShape,
@@ -67,8 +68,14 @@ export function subscriptionEndpoints(cycle: BillingCycle): Endpoint[] {
         customer: 'text',
         currency: 'text',
         billing_mode: { type: 'text' },
-        items: { price: 'text', quantity: 'text', billing_thresholds: { usage_gte: 'text' } },
+        items: {
+          price: 'text',
+          quantity: 'text',
+          billing_thresholds: { usage_gte: 'text' },
+          ...ITEM_TERMS_SHAPE,
+        },
         billing_thresholds: { amount_gte: 'text', reset_billing_cycle_anchor: 'text' },
+        ...TERMS_SHAPE,
         billing_cycle_anchor: 'text',
         trial_end: 'text',
         trial_period_days: 'text',
@@ -91,10 +98,11 @@ export function subscriptionEndpoints(cycle: BillingCycle): Endpoint[] {
       method: 'POST',
       path: '/v1/subscriptions/:id',
       shape: {
-        items: { id: 'text', price: 'text', quantity: 'text', deleted: 'text' },
+        items: { id: 'text', price: 'text', quantity: 'text', deleted: 'text', ...ITEM_TERMS_SHAPE },
         billing_thresholds: { amount_gte: 'text', reset_billing_cycle_anchor: 'text' },
         trial_end: 'text',
         billing_cycle_anchor: { type: 'text' },
+        ...TERMS_SHAPE,
         proration_behavior: 'text',
         cancel_at_period_end: 'text',
         pause_collection: { behavior: 'text', resumes_at: 'text' },
@@ -138,6 +146,8 @@ function createSubscription(cycle: BillingCycle, { form, nowMs }: Call): Subscri
   const customer = found(state.customers, 'customer', requireText(form, 'customer'));
   const asked = readObjects(form, 'items');
   const prices = asked.map((item) => requireText(item, 'price'));
+  const setTerms = readTerms(state, form, null, nowMs);
+  const setItemTerms = asked.map((item) => readItemTerms(state, item, null, nowMs));
   const [first] = prices;
   if (first === undefined) throw refuseMissing('items');
   const own = found(state.prices, 'price', first);
@@ -178,18 +188,21 @@ function createSubscription(cycle: BillingCycle, { form, nowMs }: Call): Subscri
   subscription.wire.cancel_at_period_end = readBoolean(form, 'cancel_at_period_end') ?? false;
   customer.currency = currency;
   subscription.wire.test_clock = customer.test_clock ?? null;
+  const target = { customer: customer.id, subscription: subscription.wire.id };
+  setTerms(subscription.wire, target, startMs);
   subscription.wire.billing_thresholds = readThresholds(form) ?? null;
   const missing = readNested(readNested(form, 'trial_settings'), 'end_behavior');
   if (readText(missing, 'missing_payment_method') === 'pause')
     subscription.wire.trial_settings = {
       end_behavior: { billing_cycle_anchor: null, missing_payment_method: 'pause' },
     };
-  for (const item of asked) {
+  for (const [index, item] of asked.entries()) {
     const priceId = requireText(item, 'price');
     checkPrice(account, subscription, priceId);
     const made = newSubscriptionItem(state, subscription, priceId, undefined, readInteger(item, 'quantity'));
     const usageGte = readInteger(readNested(item, 'billing_thresholds'), 'usage_gte');
     if (usageGte !== undefined) made.billing_thresholds = { usage_gte: usageGte };
+    setItemTerms[index]?.(made, { ...target, subscription_item: made.id }, startMs);
   }
   return subscription;
 }

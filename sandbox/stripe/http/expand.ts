@@ -7,6 +7,9 @@ import { refuseParameter } from './refusal.ts';
 /** Stripe's own limit; `data.items.data.price.product` is one too many. */
 const MAX_DEPTH = 4;
 
+/** Properties that only entries of a certain `type` have. */
+const TYPED = ['discount', 'credit_balance_transaction'];
+
 type Json = Record<string, unknown>;
 type Resolve = (state: StripeState, id: string) => object | undefined;
 
@@ -19,6 +22,11 @@ const RESOLVERS: Record<string, Resolve> = {
     const known = state.subscriptions.get(id);
     return known === undefined ? undefined : renderSubscription(known);
   },
+  discount: (state, id) => state.discounts.get(id),
+  discounts: (state, id) => state.discounts.get(id),
+  coupon: (state, id) => state.coupons.get(id),
+  credit_balance_transaction: (state, id) => state.creditTransactions.get(id),
+  credit_grant: (state, id) => state.creditGrants.get(id),
   latest_invoice: (state, id) => state.invoices.get(id)?.wire,
 };
 
@@ -51,15 +59,19 @@ function expandPath(state: StripeState, holder: unknown, names: readonly string[
   const object = holder as Json;
   if (name === 'currency_options') return expandOptions(state, object, rest, path);
   const value = name === 'tiers' ? tiersOf(state, object) : object[name];
+  // Of an entry of a list that is of another type.
+  if (value === undefined && TYPED.includes(name) && object.type !== undefined) return object;
   if (value === undefined) {
     throw refuseParameter('expand', `This property cannot be expanded (${path}).`);
   }
   if (value === null) return object;
-  let next: unknown = value;
-  if (typeof value === 'string') {
-    next = RESOLVERS[name]?.(state, value);
-    if (next === undefined) throw refuseParameter('expand', `This property cannot be expanded (${path}).`);
-  }
+  const resolve = (id: unknown): unknown => {
+    if (typeof id !== 'string') return id;
+    const found = RESOLVERS[name]?.(state, id);
+    if (found !== undefined) return found;
+    throw refuseParameter('expand', `This property cannot be expanded (${path}).`);
+  };
+  const next = Array.isArray(value) ? value.map(resolve) : resolve(value);
   return { ...object, [name]: expandPath(state, next, rest, path) };
 }
 

@@ -40,6 +40,8 @@ export interface StripeStandInOptions {
    * unit. Stripe's documents leave it open.
    */
   roundsLinesToSteps?: boolean;
+  /** Where tax rates put on by hand are rounded, as chosen in Stripe's dashboard; default each line. */
+  taxRounding?: 'line' | 'invoice';
   /** Where snapshot events go; default nowhere. */
   webhook?: { url: string; secret: string; enabledEvents?: string[] } | null;
   /** Where thin events go; default nowhere. */
@@ -62,6 +64,7 @@ export interface StripeStandInSettings {
   tieredPrices: readonly SeedTieredPrice[];
   optionCurrencies: Readonly<Record<string, string>>;
   roundsLinesToSteps: boolean;
+  taxRounding: 'line' | 'invoice';
   webhook: { url: string; secret: string; enabledEvents: string[] } | null;
   thinWebhook: ThinDestination | null;
 }
@@ -108,6 +111,7 @@ export function withDefaults(options: StripeStandInOptions): StripeStandInSettin
     tieredPrices: options.tieredPrices ?? [],
     optionCurrencies: options.optionCurrencies ?? {},
     roundsLinesToSteps: options.roundsLinesToSteps ?? false,
+    taxRounding: options.taxRounding ?? 'line',
     webhook: webhook === null ? null : { ...webhook, enabledEvents: webhook.enabledEvents ?? DEFAULT_EVENTS },
     thinWebhook: options.thinWebhook ?? null,
   };

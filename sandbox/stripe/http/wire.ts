@@ -35,6 +35,14 @@ export type WireInvoiceLine = Wire<Stripe.InvoiceLineItem>;
 export type WireInvoiceItem = Wire<Stripe.InvoiceItem>;
 export type WireCreditNote = Wire<Stripe.CreditNote>;
 export type WireCreditNoteLine = Wire<Stripe.CreditNoteLineItem>;
+export type WireCoupon = Wire<Stripe.Coupon>;
+export type WireDiscount = Wire<Stripe.Discount>;
+export type WireTaxRate = Wire<Stripe.TaxRate>;
+export type WireTaxRegistration = Wire<Stripe.Tax.Registration>;
+export type WireTaxSettings = Wire<Stripe.Tax.Settings>;
+export type WireCreditGrant = Wire<Stripe.Billing.CreditGrant>;
+export type WireCreditTransaction = Wire<Stripe.Billing.CreditBalanceTransaction>;
+export type WireBalanceTransaction = Wire<Stripe.CustomerBalanceTransaction>;
 export type WireTestClock = Wire<Stripe.TestHelpers.TestClock>;
 export type WireWebhookEndpoint = Wire<Stripe.WebhookEndpoint>;
 

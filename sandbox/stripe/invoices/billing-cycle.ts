@@ -4,7 +4,7 @@ import { nextEndMs } from '../periods.ts';
 import { beginPhase, nextPhase } from '../schedules.ts';
 import type { Invoice, Subscription, TestClock } from '../state.ts';
 import { emitSubscription, isEnded } from '../subscriptions.ts';
-import { finalizeInvoice, linesAt, renderAt } from './fate.ts';
+import { finalizeByItself, linesAt, renderAt } from './fate.ts';
 import { endPeriod } from './renewals.ts';
 
 interface Happening {
@@ -76,7 +76,7 @@ export class BillingCycle {
     for (const invoice of account.state.invoices.values()) {
       const at = invoice.wire.automatically_finalizes_at;
       if (invoice.wire.status !== 'draft' || invoice.wire.auto_advance !== true || at === null) continue;
-      consider(invoice.customerId, at * 1_000, () => finalizeInvoice(account, invoice, at * 1_000, true));
+      consider(invoice.customerId, at * 1_000, () => finalizeByItself(account, invoice, at * 1_000));
     }
     for (const subscription of account.state.subscriptions.values()) {
       if (isEnded(subscription)) continue;

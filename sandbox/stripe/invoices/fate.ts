@@ -1,4 +1,8 @@
 import type { BillingAccount } from '../account.ts';
+import { moveBalance } from '../adjustments/balance.ts';
+import { reinstateCredits, useCredit } from '../adjustments/credits.ts';
+import { checkLocation } from '../adjustments/taxes.ts';
+import { sumLines } from '../adjustments/wire-lines.ts';
 import { refuseParameter, StripeRefusal } from '../http/refusal.ts';
 import { toSeconds, type WireInvoice, type WireInvoiceLine } from '../http/wire.ts';
 import type { Invoice } from '../state.ts';
@@ -7,7 +11,7 @@ import { amountDue, linesOf, renderInvoice } from './invoices.ts';
 
 /** An invoice with lines and sums as they stand at an instant. */
 export function renderAt(account: BillingAccount, invoice: Invoice, nowMs: number): WireInvoice {
-  return renderInvoice(invoice.wire, linesAt(account, invoice, nowMs));
+  return renderInvoice(account.state, invoice.wire, linesAt(account, invoice, nowMs));
 }
 
 /** Lines as they stand at an instant: of a draft by the usage until then, or until it was made. */
@@ -32,9 +36,9 @@ export function requireDraft(
 }
 
 /**
- * Freezes the lines with the usage that has been aggregated, gives the number, uses up the customer's credit balance,
- * and collects.
- * @throws StripeRefusal when it is no draft any more
+ * Freezes the lines with the usage that has been aggregated, gives the number, uses up billing credits and then the
+ * customer's credit balance, and collects.
+ * @throws StripeRefusal when it is no draft any more, or cannot be taxed where the customer is
  */
 export function finalizeInvoice(
   account: BillingAccount,
@@ -46,18 +50,28 @@ export function finalizeInvoice(
   const { state, aggregationDelayMs } = account;
   const { wire } = invoice;
   const at = toSeconds(atMs);
-  invoice.frozenLines = linesOf(state, invoice, atMs - aggregationDelayMs);
-  const total = invoice.frozenLines.reduce((sum, line) => sum + line.amount, 0);
+  if (wire.automatic_tax.enabled) checkLocation(state, invoice.customerId);
+  invoice.frozenLines = linesOf(state, invoice, atMs - aggregationDelayMs, (used) =>
+    useCredit(state, { ...used, invoiceId: wire.id }, at),
+  );
+  const { total } = sumLines(invoice.frozenLines);
   const customer = state.customers.get(invoice.customerId);
   if (customer !== undefined) {
     const sequence = customer.next_invoice_sequence ?? 1;
     wire.number = `${customer.invoice_prefix}-${String(sequence).padStart(4, '0')}`;
     customer.next_invoice_sequence = sequence + 1;
     wire.starting_balance = customer.balance;
-    customer.balance += total - amountDue(wire, total);
+    moveBalance(state, customer, {
+      amount: total - amountDue(wire, total),
+      type: 'applied_to_invoice',
+      invoiceId: wire.id,
+      currency: wire.currency,
+      at,
+    });
     wire.ending_balance = customer.balance;
   }
   wire.status = 'open';
+  wire.last_finalization_error = null;
   wire.auto_advance = collect;
   wire.automatically_finalizes_at = null;
   wire.effective_at = at;
@@ -65,6 +79,21 @@ export function finalizeInvoice(
   wire.status_transitions = { ...wire.status_transitions, finalized_at: at };
   emitInvoice(account, 'invoice.finalized', invoice, atMs);
   if (collect) collectPayment(account, invoice, atMs);
+}
+
+/** Stripe finalizes by itself; what it cannot finalize stays a draft, and is left to people. */
+export function finalizeByItself(account: BillingAccount, invoice: Invoice, atMs: number): void {
+  try {
+    finalizeInvoice(account, invoice, atMs, true);
+  } catch (error) {
+    if (!(error instanceof StripeRefusal)) throw error;
+    const { wire } = invoice;
+    const { code = '', message } = error.body.error;
+    wire.auto_advance = false;
+    wire.automatically_finalizes_at = null;
+    wire.last_finalization_error = { code, message, type: 'invalid_request_error' };
+    emitInvoice(account, 'invoice.finalization_failed', invoice, atMs);
+  }
 }
 
 /** Takes what is owed from the payment method; without one the invoice stays open and the subscription is past due. */
@@ -105,6 +134,18 @@ export function voidInvoice(account: BillingAccount, invoice: Invoice, atMs: num
       'invoice',
       `You can only void open or uncollectible invoices, this one is ${wire.status}.`,
     );
+  }
+  const { state } = account;
+  reinstateCredits(state, wire.id, toSeconds(atMs));
+  const customer = state.customers.get(invoice.customerId);
+  if (customer !== undefined) {
+    moveBalance(state, customer, {
+      amount: wire.starting_balance - (wire.ending_balance ?? wire.starting_balance),
+      type: 'unapplied_from_invoice',
+      invoiceId: wire.id,
+      currency: wire.currency,
+      at: toSeconds(atMs),
+    });
   }
   wire.status = 'void';
   wire.auto_advance = false;

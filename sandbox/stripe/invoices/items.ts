@@ -1,6 +1,6 @@
 import { refuseParameter } from '../http/refusal.ts';
-import type { WireInvoiceItem, WireInvoiceLine } from '../http/wire.ts';
-import type { Invoice, StripeState, Subscription } from '../state.ts';
+import type { WireInvoiceItem, WireInvoiceLine, WireTaxRate } from '../http/wire.ts';
+import type { Invoice, ItemTaxes, StripeState, Subscription } from '../state.ts';
 
 /** "There is a maximum of 250 items per invoice." */
 const MAX_ITEMS_PER_INVOICE = 250;
@@ -21,6 +21,11 @@ export interface NewInvoiceItem {
   date: number;
   /** Made by a change of a licensed item within its period. */
   proration?: boolean;
+  /** "Defaults to false for prorations or negative invoice items, and true for all other invoice items." */
+  discountable?: boolean;
+  taxes?: ItemTaxes;
+  discounts?: string[];
+  taxRates?: WireTaxRate[];
 }
 
 /** Made pending; see `joinInvoice`. */
@@ -34,8 +39,8 @@ export function newInvoiceItem(state: StripeState, input: NewInvoiceItem): WireI
     customer_account: null,
     date: input.date,
     description: input.description,
-    discountable: true,
-    discounts: [],
+    discountable: input.discountable ?? (input.proration !== true && input.amount >= 0n),
+    discounts: input.discounts ?? [],
     invoice: null,
     livemode: false,
     metadata: input.metadata,
@@ -63,10 +68,11 @@ export function newInvoiceItem(state: StripeState, input: NewInvoiceItem): WireI
     proration: input.proration ?? false,
     quantity: Number(input.quantity),
     quantity_decimal: input.quantity.toString(),
-    tax_rates: [],
+    tax_rates: input.taxRates ?? [],
     test_clock: null,
   };
   state.invoiceItems.set(item.id, item);
+  state.invoiceItemTaxes.set(item.id, input.taxes ?? { behavior: 'unspecified', code: null });
   return item;
 }
 

@@ -1,11 +1,12 @@
 import { HOUR_MS } from '../../../src/platform/clock.ts';
 import type { BillingAccount } from '../account.ts';
+import { idsOf, useUpOnce } from '../adjustments/discounts.ts';
 import { toSeconds, type WireSubscriptionItem } from '../http/wire.ts';
 import { beginPeriods, endsAt, nextEndMs, periodOf } from '../periods.ts';
 import { advanceLines, fixedLine } from '../prorations.ts';
 import type { Invoice, StripeState, Subscription } from '../state.ts';
 import { emitSubscription, meteredNow, renderSubscription } from '../subscriptions.ts';
-import { emitInvoice, finalizeInvoice, voidInvoice, writeOffInvoice } from './fate.ts';
+import { emitInvoice, finalizeByItself, finalizeInvoice, voidInvoice, writeOffInvoice } from './fate.ts';
 import { newInvoiceWire, type SubscriptionReason } from './invoices.ts';
 import { joinPendingItems } from './items.ts';
 
@@ -124,7 +125,11 @@ function issueAtOnce(account: BillingAccount, subscription: Subscription, invoic
   account.state.invoices.set(invoice.wire.id, invoice);
   subscription.wire.latest_invoice = invoice.wire.id;
   emitInvoice(account, 'invoice.created', invoice, atMs);
-  finalizeInvoice(account, invoice, atMs, true);
+  finalizeByItself(account, invoice, atMs);
+  // "No longer applying to zero-cost invoices": docs.stripe.com/changelog/2013-10-29.
+  const taken = invoice.frozenLines?.flatMap((line) => line.discount_amounts ?? []) ?? [];
+  const usedIds = taken.flatMap(({ amount, discount }) => (amount === 0 ? [] : String(discount)));
+  useUpOnce(account.state, subscription, usedIds);
 }
 
 function hasLicensed({ items }: Subscription): boolean {
@@ -181,6 +186,10 @@ function draftInvoice(
   const invoice = newDraft(account, subscription, { billingReason, periodEndMs, metered });
   joinPendingItems(state, invoice);
   state.invoices.set(invoice.wire.id, invoice);
+  useUpOnce(state, subscription, [
+    ...idsOf(invoice.wire.discounts),
+    ...metered.flatMap(({ item }) => idsOf(item.discounts)),
+  ]);
   wire.latest_invoice = invoice.wire.id;
   return invoice;
 }
