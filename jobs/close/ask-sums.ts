@@ -1,4 +1,8 @@
-import type { CloseComparison, CloseMeterFigures } from '../../pricing/closing/certificate.ts';
+import {
+  type CloseComparison,
+  type CloseMeterFigures,
+  shownTokens,
+} from '../../pricing/closing/certificate.ts';
 import { refundUnanswered, takeStripeRead } from '../../src/billing/stripe-reads.ts';
 import type { OpenClose } from '../../src/closing/closes.ts';
 import type { ClosingItem } from '../../src/closing/evidence.ts';
@@ -27,7 +31,7 @@ export async function askSums(
   const sums = new Map<string, bigint>();
   for (const [index, group] of groups.entries()) {
     const meter = comparison.meters[index];
-    if (meter === undefined || meter.invoiceQuantity === meter.pushedTokens) continue;
+    if (meter === undefined || BigInt(meter.invoiceQuantity) === shownTokens(meter)) continue;
     const { stripeMeterId, eventTimeWindow } = group.item;
     const window = summedWindow(group, eventTimeWindow);
     if (window === null) continue;

@@ -7,6 +7,8 @@ import {
   rateMeter,
   rateMeterInSteps,
 } from '../../pricing/closing/certificate.ts';
+import type { BilledBefore } from '../../pricing/rating/rate-further.ts';
+import type { BilledEarlier } from '../../src/billing/instalments.ts';
 import type { LateItem } from '../../src/billing/late-items.ts';
 import type { PlanMinimum } from '../../src/billing/minimums.ts';
 import type { ChargedElsewhere, UninvoicedFigures } from '../../src/closing/beside-lines.ts';
@@ -46,6 +48,8 @@ export interface LineGroup {
   item: ClosingItem;
   /** Invoice items that Stripe made when the item left this price: they stand still. */
   isLeft: boolean;
+  /** What instalments have billed at this price within the period; it begins with them. */
+  earlier: BilledBefore | null;
   periodStart: Date;
   periodEnd: Date;
   lines: ClosingInvoiceLine[];
@@ -55,7 +59,11 @@ export interface LineGroup {
  * The invoice's metered lines by item and period; tiers, and flat amounts, give several. Usage at a price that its item has
  * left is on invoice items, which name the price alone.
  */
-export function groupLines(invoice: ClosingInvoice, { byItem, byPrice }: ClosingItems): LineGroup[] {
+export function groupLines(
+  invoice: ClosingInvoice,
+  { byItem, byPrice }: ClosingItems,
+  earlier: readonly BilledEarlier[],
+): LineGroup[] {
   const groups = new Map<string, LineGroup>();
   for (const line of invoice.lines) {
     const { periodStart, periodEnd, invoiceItemId, subscriptionItemId, priceId } = line;
@@ -67,10 +75,28 @@ export function groupLines(invoice: ClosingInvoice, { byItem, byPrice }: Closing
     if (item === undefined) continue;
     const key = `${isLeft} ${item.subscriptionItemId} ${item.priceId} ${periodStart.getTime()}`;
     const group = groups.get(key);
-    if (group === undefined) groups.set(key, { item, isLeft, periodStart, periodEnd, lines: [line] });
+    if (group === undefined)
+      groups.set(key, { item, isLeft, earlier: null, periodStart, periodEnd, lines: [line] });
     else group.lines.push(line);
   }
-  return [...groups.values()];
+  return takeOff([...groups.values()], earlier);
+}
+
+/** Puts what instalments have billed to the lines that it is taken off: of an item that left their price, or has it still. */
+function takeOff(groups: readonly LineGroup[], earlier: readonly BilledEarlier[]): LineGroup[] {
+  if (earlier.length === 0) return [...groups];
+  return groups.map((group) => {
+    const { priceId, stripeMeterId } = group.item;
+    const before = earlier.find((one) => one.priceId === priceId && one.stripeMeterId === stripeMeterId);
+    const isTaken =
+      before !== undefined &&
+      before.periodStart < group.periodEnd &&
+      (group.isLeft || !groups.some(({ isLeft, item }) => isLeft && item.priceId === priceId));
+    if (!isTaken) return group;
+    const { tokenCount, amountMinor, periodStart } = before;
+    const start = periodStart < group.periodStart ? periodStart : group.periodStart;
+    return { ...group, periodStart: start, earlier: { tokenCount, amountMinor } };
+  });
 }
 
 /** Late usage, and top-ups to a minimum. */
@@ -145,7 +171,7 @@ export function buildComparison(parts: ComparisonParts): CloseComparison {
 }
 
 function toMeter(group: LineGroup, { pushed, stripeSums, invoice }: ComparisonParts): CloseMeterFigures {
-  const { item, lines, isLeft } = group;
+  const { item, lines, isLeft, earlier } = group;
   const known = pushed.find(
     (row) => row.stripeMeterId === item.stripeMeterId && +row.periodStart === +group.periodStart,
   );
@@ -155,8 +181,8 @@ function toMeter(group: LineGroup, { pushed, stripeSums, invoice }: ComparisonPa
   const price = isTrial ? FREE : isItsPrice ? item.price : priceOfLines(lines);
   const quantity = pushedTokens < 0n ? 0n : pushedTokens;
   const charged = lines.reduce((sum, line) => sum + line.amountMinor, 0n);
-  const inSteps = rateMeterInSteps(quantity, price, invoice.currency);
-  const rated = inSteps === charged ? inSteps : rateMeter(quantity, price);
+  const inSteps = rateMeterInSteps(quantity, price, invoice.currency, earlier);
+  const rated = inSteps === charged ? inSteps : rateMeter(quantity, price, earlier);
   const counted = stripeSums.get(sumKey(item.stripeMeterId, group.periodStart.getTime()));
   return {
     stripeMeterId: item.stripeMeterId,
@@ -167,6 +193,9 @@ function toMeter(group: LineGroup, { pushed, stripeSums, invoice }: ComparisonPa
     price: showPrice(price),
     period: showPeriod(group.periodStart, group.periodEnd),
     ...(isLeft ? { standsStill: true as const } : {}),
+    ...(earlier === null
+      ? {}
+      : { earlier: { tokenCount: String(earlier.tokenCount), amountMinor: String(earlier.amountMinor) } }),
     pushedTokens: String(pushedTokens),
     pushCount: String(known?.pushCount ?? 0n),
     stripeTokens: counted === undefined ? null : String(counted),

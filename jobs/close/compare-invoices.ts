@@ -18,7 +18,7 @@ import { leaveDraft } from './claim-drafts.ts';
 import { gatherCloses } from './gather-closes.ts';
 import { addLateItems } from './late-items.ts';
 import { addMinimumTopUps } from './minimum-top-up.ts';
-import { keepInvoice } from './read-invoice.ts';
+import { keepInvoice, withPlacedLines } from './read-invoice.ts';
 import { backOff, nextLook } from './run-closes.ts';
 
 /** A line that Stripe may still be adding to is looked at again so soon, then later and later. */
@@ -96,8 +96,11 @@ export class InvoiceComparer {
     const { invoicing } = this.#deps;
     const { invoiceId } = close;
     const invoice = this.#finalized.get(invoiceId) ?? (await invoicing.readInvoice(invoiceId, this.#signal));
-    this.#invoices.set(invoiceId, invoice);
     if (invoice !== null) await keepInvoice(this.#deps, close, invoice, this.#signal);
+    this.#invoices.set(
+      invoiceId,
+      invoice === null ? null : await withPlacedLines(this.#deps.database, invoice),
+    );
   }
 
   /** A draft of which nothing is due: equal, it goes on; else Stripe is given its time, and then it is held. */
@@ -185,7 +188,7 @@ export class InvoiceComparer {
     return {
       invoice,
       facts,
-      groups: groupLines(invoice, facts.items),
+      groups: groupLines(invoice, facts.items, facts.earlier.get(close.invoiceId) ?? []),
       pushed: facts.pushed.get(close.invoiceId) ?? [],
     };
   }

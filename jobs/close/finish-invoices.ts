@@ -1,6 +1,6 @@
 import { billedTokens, type CloseMeterFigures } from '../../pricing/closing/certificate.ts';
 import { groupTokens, speakLine, speakMemo, speakPeriod } from '../../pricing/closing/words.ts';
-import { rateQuantity } from '../../pricing/rating/rating.ts';
+import { rateFurther } from '../../pricing/rating/rate-further.ts';
 import { endClose, readPrice } from '../../src/closing/certificates.ts';
 import { moveClose, type OpenClose, postponeClose } from '../../src/closing/closes.ts';
 import { hasLaterPush } from '../../src/closing/progress.ts';
@@ -73,17 +73,27 @@ function describeLines(meter: CloseMeterFigures) {
   const charged =
     price === null
       ? lines.flatMap((line) => (line.quantity === null ? [] : [BigInt(line.quantity)]))
-      : rateQuantity(billedTokens(meter), price).map((line) => line.quantity);
+      : rateFurther(BigInt(meter.pushedTokens), price, beforeOf(meter))
+          .filter(({ amountMinor }) => amountMinor >= 0n)
+          .map((line) => line.quantity);
   let tierNumber = 0;
-  return lines.map((line) => {
+  return lines.flatMap((line) => {
+    // What is taken back of an instalment says so by itself.
+    if (BigInt(line.amountMinor) < 0n) return [];
     if (line.quantity !== null) tierNumber += 1;
     const description = speakLine({
       productName,
       quantity: line.quantity === null ? null : (charged[tierNumber - 1] ?? 0n),
       tierNumber: charged.length > 1 ? tierNumber : null,
     });
-    return { lineId: line.lineId, description: description.slice(0, LINE_LENGTH) };
+    return [{ lineId: line.lineId, description: description.slice(0, LINE_LENGTH) }];
   });
+}
+
+function beforeOf({ earlier }: CloseMeterFigures) {
+  return earlier === undefined
+    ? null
+    : { tokenCount: BigInt(earlier.tokenCount), amountMinor: BigInt(earlier.amountMinor) };
 }
 
 /**

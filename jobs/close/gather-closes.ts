@@ -1,3 +1,4 @@
+import { readBilledEarlier } from '../../src/billing/instalments.ts';
 import { type LateItem, readLateItems } from '../../src/billing/late-items.ts';
 import { readPlanMinimums } from '../../src/billing/minimums.ts';
 import { type LineGap, readChargedElsewhere, readUninvoiced } from '../../src/closing/beside-lines.ts';
@@ -22,9 +23,11 @@ export async function gatherCloses(
   const invoiceIds = page.map((close) => close.invoiceId);
   return await readSnapshot(database, async (snapshot) => {
     const items = await readClosingItems(snapshot, [...new Set(page.map((close) => close.subscriptionId))]);
+    const earlier = await readBilledEarlier(snapshot, invoiceIds);
     const lines = page.flatMap((close) => {
       const invoice = invoices.get(close.invoiceId) ?? null;
-      return invoice === null ? [] : [{ close, groups: groupLines(invoice, items) }];
+      const before = earlier.get(close.invoiceId) ?? [];
+      return invoice === null ? [] : [{ close, groups: groupLines(invoice, items, before) }];
     });
     const asked = lines.flatMap(({ close: { invoiceId, customerId }, groups }) =>
       groups.map(({ item: { stripeMeterId }, periodStart, periodEnd }) => ({
@@ -41,6 +44,7 @@ export async function gatherCloses(
     }
     return {
       items,
+      earlier,
       lateItems,
       figures: await readCloseFigures(snapshot, page),
       heldMetrics: await readHeldMetricsOfCloses(snapshot, page),

@@ -1,6 +1,6 @@
 import { chargeStep, divideHalfUp, divideUp, PICO_DIGITS } from '../money.ts';
+import { type BilledBefore, rateFurther } from '../rating/rate-further.ts';
 import type { RatePrice } from '../rating/rate-price.ts';
-import { rateQuantity } from '../rating/rating.ts';
 import { type CloseCollection, isChained, type RecordedCollection } from './collection.ts';
 
 const PICO = 10n ** BigInt(PICO_DIGITS);
@@ -48,6 +48,8 @@ export interface CloseMeterFigures {
   period: { start: string; end: string };
   /** Invoice items for usage at a price that the item has left: nothing is added to them; absent: lines of the item. */
   standsStill?: true;
+  /** What instalments within the period have billed of it before; absent: nothing. */
+  earlier?: { tokenCount: string; amountMinor: string };
   pushedTokens: string;
   pushCount: string;
   /** Stripe's own sum of the meter before it was final; null: not asked, because the line agreed. */
@@ -128,12 +130,23 @@ export interface CloseDifference {
   found: string;
 }
 
-/** What is charged of what was delivered: Stripe bills a total below zero as none. */
-export function billedTokens({ pushedTokens }: Pick<CloseMeterFigures, 'pushedTokens'>): bigint {
-  return billed(pushedTokens);
+/**
+ * What an invoice charges of what was delivered: Stripe bills a total below zero as none, and not again what instalments have
+ * billed.
+ */
+export function billedTokens({
+  pushedTokens,
+  earlier,
+}: Pick<CloseMeterFigures, 'pushedTokens' | 'earlier'>): bigint {
+  const tokens = BigInt(pushedTokens) - BigInt(earlier?.tokenCount ?? 0);
+  return tokens < 0n ? 0n : tokens;
 }
 
-const billed = (tokens: string): bigint => (BigInt(tokens) < 0n ? 0n : BigInt(tokens));
+/** What the lines show of it: all, where a price by volume takes back the amount that was billed. */
+export function shownTokens(meter: CloseMeterFigures): bigint {
+  const price = meter.price as { kind?: string; mode?: string } | null;
+  return price?.mode === 'volume' ? billedTokens({ pushedTokens: meter.pushedTokens }) : billedTokens(meter);
+}
 
 /**
  * What differs: source from events (less what waits), the invoice's quantities from what Stripe acknowledged, its
@@ -150,7 +163,7 @@ export function findCloseDifferences(comparison: CloseComparison): CloseDifferen
     }
   }
   for (const meter of comparison.meters) {
-    const expected = billed(meter.pushedTokens);
+    const expected = shownTokens(meter);
     if (BigInt(meter.invoiceQuantity) !== expected) {
       const found = meter.invoiceQuantity;
       differences.push({ kind: 'quantity', subject: meter.eventName, expected: String(expected), found });
@@ -188,9 +201,7 @@ export function findCloseDifferences(comparison: CloseComparison): CloseDifferen
  * forgoes is no reason to hold the rest.
  */
 export function findDraftDifferences(comparison: CloseComparison): CloseDifference[] {
-  const open = comparison.meters.filter(
-    (meter) => BigInt(meter.invoiceQuantity) !== billed(meter.pushedTokens),
-  );
+  const open = comparison.meters.filter((meter) => BigInt(meter.invoiceQuantity) !== shownTokens(meter));
   const bySum = open.filter(
     ({ stripeTokens, pushedTokens, ratedAmountMinor, stripeMeterId, standsStill }) =>
       standsStill !== true &&
@@ -207,10 +218,22 @@ export function findDraftDifferences(comparison: CloseComparison): CloseDifferen
       .filter((meter) => !proven.has(meter))
       .map((meter) =>
         open.includes(meter) && meter.standsStill !== true
-          ? { ...meter, ratedAmountMinor: null, invoiceQuantity: meter.stripeTokens ?? meter.invoiceQuantity }
+          ? {
+              ...meter,
+              ratedAmountMinor: null,
+              invoiceQuantity: shownOfStripe(meter) ?? meter.invoiceQuantity,
+            }
           : meter,
       ),
   });
+}
+
+/** What the lines would show if Stripe's own sum was charged; null: it was not asked for. */
+function shownOfStripe(meter: CloseMeterFigures): string | null {
+  if (meter.stripeTokens === null) return null;
+  return meter.earlier === undefined
+    ? meter.stripeTokens
+    : String(shownTokens({ ...meter, pushedTokens: meter.stripeTokens }));
 }
 
 /** What the lines lack of the minimum, in minor units: the least that can be charged and reaches it. */
@@ -220,20 +243,32 @@ export function minimumTopUp({ minimumMinor, linesMinor }: CloseMinimum, currenc
   return lacking > 0n ? divideUp(lacking, step) * step : 0n;
 }
 
-/** What a meter's quantity is charged in minor units, each line rounded once; null without a price that can be rated. */
-export function rateMeter(quantity: bigint, price: RatePrice | null): bigint | null {
+/**
+ * What a meter's quantity is charged in minor units, each line rounded once, less what instalments have billed; null without
+ * a price that can be rated.
+ */
+export function rateMeter(
+  quantity: bigint,
+  price: RatePrice | null,
+  before: BilledBefore | null = null,
+): bigint | null {
   if (price === null) return null;
-  return rateQuantity(quantity, price).reduce((sum, line) => sum + line.amountMinor, 0n);
+  return rateFurther(quantity, price, before).reduce((sum, line) => sum + line.amountMinor, 0n);
 }
 
 /**
  * The same with each line rounded to what can be charged in the currency. Whether Stripe rounds lines so where that is
  * more than a minor unit is not documented.
  */
-export function rateMeterInSteps(quantity: bigint, price: RatePrice | null, currency: string): bigint | null {
+export function rateMeterInSteps(
+  quantity: bigint,
+  price: RatePrice | null,
+  currency: string,
+  before: BilledBefore | null = null,
+): bigint | null {
   if (price === null) return null;
   const step = chargeStep(currency) * PICO;
-  return rateQuantity(quantity, price).reduce(
+  return rateFurther(quantity, price, before).reduce(
     (sum, line) => sum + divideHalfUp(line.amountPicoMinor, step) * chargeStep(currency),
     0n,
   );

@@ -89,7 +89,7 @@ export function exactAmountPicoMinor(quantity: bigint, unitAmountDecimal: string
 }
 
 /** Pico of a minor unit to whole minor units: the one rounding of an invoice line, halves away from zero. */
-function roundToMinor(amountPicoMinor: bigint): bigint {
+export function roundToMinor(amountPicoMinor: bigint): bigint {
   return divideHalfUp(amountPicoMinor, PICO);
 }
 

@@ -5,6 +5,7 @@ import { camelRow } from '../platform/database/camel-row.ts';
 import type { LedgerDatabase, LedgerTransaction } from '../platform/database/database.ts';
 import { KEY_METADATA_KEY } from '../stripe/closing/port.ts';
 import type { BillingInvoiceLine } from '../stripe/port.ts';
+import { endLinesWithInvoice, placeInstalments } from './instalments.ts';
 
 /** An invoice as one reading of Stripe showed it, with every line. */
 export interface InvoiceReading {
@@ -123,6 +124,8 @@ export async function storeInvoiceLines(
           stripe_meter_id = case when known.price_id is not distinct from excluded.price_id
             then coalesce(known.stripe_meter_id, excluded.stripe_meter_id) else excluded.stripe_meter_id end,
           price_id = excluded.price_id`.execute(transaction);
+  await endLinesWithInvoice(transaction, [...keptIds]);
+  await placeInstalments(transaction, [...keptIds]);
 }
 
 /** An invoice as the ledger knows it; null: it knows none of this id. */

@@ -51,6 +51,8 @@ export function billingPlaces(usage: {
       select min(v.synced_at) as draft_synced_at from invoices v
       where not is_running and v.customer_id = i.customer_id and v.subscription_id = i.subscription_id
         -- A record is taken for the running period only.
+        -- To an invoice that a threshold made nothing is added, though it is a draft.
+        and v.billing_reason is distinct from 'subscription_threshold'
         and i.stripe_meter_id not like 'legacy:%' and v.status = 'draft' and v.sealed_at is null and ${billedAt} >= v.period_start and ${billedAt} < v.period_end
         and (i.started_at is null or i.started_at < v.period_end)
         -- What was used at a price that the item left in this period is on an invoice item, to which nothing is added.

@@ -5,6 +5,7 @@ import { storePeriodBoundaries } from '../usage/hours/hour-parts.ts';
 import { type MeterBinding, renewBindings } from './bindings.ts';
 import { type CatalogCustomer, storeChangedCustomers, storeCustomers } from './catalog-customers.ts';
 import { storeInvoiceQuantities } from './invoice-quantities.ts';
+import { storeInvoices } from './invoices.ts';
 import { endMissingItems, storeItems, storePriceChanges } from './items.ts';
 import { moveCatalogProgress } from './progress.ts';
 
@@ -125,25 +126,5 @@ async function storeMeters(transaction: LedgerTransaction, meters: LedgerCatalog
     on conflict (stripe_meter_id) do update
       set event_name = excluded.event_name, display_name = excluded.display_name, aggregation = excluded.aggregation,
           event_time_window = excluded.event_time_window, status = excluded.status, synced_at = excluded.synced_at
-      where known.synced_at <= excluded.synced_at`.execute(transaction);
-}
-
-async function storeInvoices(
-  transaction: LedgerTransaction,
-  invoices: LedgerCatalog['invoices'],
-  idByStripeId: ReadonlyMap<string, string>,
-  now: Date,
-) {
-  const known = invoices.filter((invoice) => idByStripeId.has(invoice.stripeCustomerId));
-  await sql`
-    insert into invoices as known (invoice_id, customer_id, subscription_id, status, number, currency, total_minor, period_start, period_end, synced_at)
-    select *, ${now}::timestamptz from unnest(${text(known, (row) => row.invoiceId)}::text[],
-      ${text(known, (row) => idByStripeId.get(row.stripeCustomerId) ?? '')}::text[], ${text(known, (row) => row.subscriptionId)}::text[],
-      ${text(known, (row) => row.status)}::text[], ${text(known, (row) => row.number)}::text[], ${text(known, (row) => row.currency)}::text[],
-      ${text(known, (row) => String(row.totalMinor))}::bigint[], ${text(known, (row) => row.periodStart.toISOString())}::timestamptz[],
-      ${text(known, (row) => row.periodEnd.toISOString())}::timestamptz[])
-    on conflict (invoice_id) do update
-      set status = excluded.status, number = excluded.number, total_minor = excluded.total_minor,
-          period_start = excluded.period_start, period_end = excluded.period_end, synced_at = excluded.synced_at
       where known.synced_at <= excluded.synced_at`.execute(transaction);
 }

@@ -74,7 +74,7 @@ export async function readChargedElsewhere(
   return Map.groupBy(rows.rows, ({ invoiceId }) => invoiceId);
 }
 
-/** Final invoices of the same subscription and period whose lines are not known. */
+/** Final invoices of the same subscription and period whose lines are not known, and drafts to which nothing is added; the oldest first. */
 export async function findUnreadInvoices(
   database: LedgerDatabase,
   close: CloseTarget & { subscriptionId: string },
@@ -82,8 +82,8 @@ export async function findUnreadInvoices(
   const rows = await sql<{ id: string }>`
     select i.invoice_id as id from invoices i left join invoice_readings r on r.invoice_id = i.invoice_id
     where i.customer_id = ${close.customerId} and i.subscription_id = ${close.subscriptionId} and i.invoice_id <> ${close.invoiceId}
-      and i.status not in ('draft', 'void', 'deleted') and coalesce(r.status = 'draft', true)
+      and (i.is_instalment or i.status not in ('draft', 'void')) and i.status <> 'deleted' and coalesce(r.status = 'draft', true)
       and i.period_start >= ${close.periodStart} and i.period_end <= ${close.periodEnd}
-    order by 1`.execute(database);
+    order by i.made_at, 1`.execute(database);
   return rows.rows.map((row) => row.id);
 }

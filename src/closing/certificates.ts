@@ -1,9 +1,11 @@
 import { createHash } from 'node:crypto';
 import { sql } from 'kysely';
 import {
+  billedTokens,
   buildCloseCertificate,
   type CloseComparison,
   type CloseMeterFigures,
+  shownTokens,
 } from '../../pricing/closing/certificate.ts';
 import type { RatePrice } from '../../pricing/rating/rate-price.ts';
 import { toStoredPrice } from '../catalog/stored-price.ts';
@@ -99,7 +101,12 @@ async function storeMeters(
           period_start: new Date(meter.period.start),
           period_end: new Date(meter.period.end),
           ledger_quantity: BigInt(meter.pushedTokens),
-          invoice_quantity: BigInt(meter.invoiceQuantity),
+          // Late usage goes on from all that was billed of the period.
+          invoice_quantity:
+            BigInt(meter.invoiceQuantity) +
+            billedTokens(meter) -
+            shownTokens(meter) +
+            BigInt(meter.earlier?.tokenCount ?? 0),
           invoice_amount_minor: BigInt(meter.invoiceAmountMinor),
           rated_amount_minor: meter.ratedAmountMinor === null ? null : BigInt(meter.ratedAmountMinor),
           unit_amount_decimal: price.unitAmountDecimal,

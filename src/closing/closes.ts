@@ -32,7 +32,7 @@ export interface OpenClose {
 /**
  * Takes up what is to be closed: drafts of subscriptions with metered items whose period is over, and invoices that
  * became final before we saw the draft, which are examined only. A period that is closed already is left alone, and so
- * is a draft that is kept while collection is paused.
+ * is a draft that is kept while collection is paused. What a threshold made within a period belongs to that period's close.
  * @returns how many
  */
 export async function findNewCloses(database: LedgerDatabase, now: Date): Promise<number> {
@@ -47,7 +47,7 @@ export async function findNewCloses(database: LedgerDatabase, now: Date): Promis
       cross join lateral (
         select exists (select 1 from subscription_items s
           where s.subscription_id = i.subscription_id and s.collection_pause = 'keep_as_draft') as is_kept) paused
-      where i.subscription_id is not null and i.period_end <= ${now}
+      where i.subscription_id is not null and not i.is_instalment and i.period_end <= ${now}
         and ((i.status = 'draft' and i.period_end > ${now}::timestamptz - ${DRAFTS_BACK}::interval)
           or (i.status in ('open', 'paid', 'uncollectible') and i.period_end > ${now}::timestamptz - ${OVERTAKEN_BACK}::interval
             and exists (select 1 from meter_pushes p where p.customer_id = i.customer_id

@@ -136,7 +136,7 @@ export async function findDueDrafts(
   const { periodEndsAfter, periodEndsUntil, customerId, now } = filter;
   const rows = await sql<DueDraft>`
     select i.invoice_id as "invoiceId", i.customer_id as "customerId", i.period_end as "periodEnd" from invoices i
-    where i.status = 'draft' and i.subscription_id is not null and i.period_end <= ${now}
+    where i.status = 'draft' and i.subscription_id is not null and not i.is_instalment and i.period_end <= ${now}
       and ${periodEndsAfter === undefined ? sql`true` : sql`i.period_end > ${periodEndsAfter}`}
       and ${periodEndsUntil === undefined ? sql`true` : sql`i.period_end <= ${periodEndsUntil}`}
       and ${customerId === undefined ? sql`true` : sql`i.customer_id = ${customerId}`}

@@ -11,6 +11,7 @@ import {
 import type { StatementDependencies } from './dependencies.ts';
 import { readStatementFacts, type StatementFacts } from './facts.ts';
 import { isUsageLine, usageOfLines } from './groups.ts';
+import { readMovedUsage } from './moved-usage.ts';
 import { readStatedInvoice, refreshStatedInvoice } from './stated-invoice.ts';
 import { readStatementUsage, readUnpushedStatementUsage, type StatementUsageRows } from './usage.ts';
 
@@ -57,7 +58,11 @@ export async function gatherInvoiceStatement(
       meterIds: lines.filter(isUsageLine).map((line) => line.stripeMeterId ?? ''),
       isOpen: invoice.status === 'draft',
     });
-    return { now, invoice, lines, ...divided, usage: usageOfLines(divided.usage, lines) };
+    const { subscriptionId } = invoice;
+    const moved = await readMovedUsage(snapshot, { invoiceId, customerId, subscriptionId });
+    const usage = [...divided.usage.usage, ...moved.usage];
+    const users = [...divided.usage.users, ...moved.users];
+    return { now, invoice, lines, ...divided, usage: usageOfLines({ usage, users }, lines) };
   });
 }
 

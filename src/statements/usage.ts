@@ -116,7 +116,7 @@ function nameCounted(row: StatementUsage): StatementUsage {
   return { ...row, model: modelKey(row.model) };
 }
 
-function divideRows(rows: readonly (StatementUsage & { subject: string })[]): StatementUsageRows {
+export function divideRows(rows: readonly (StatementUsage & { subject: string })[]): StatementUsageRows {
   return {
     usage: rows.map(({ subject: _, ...row }) => nameCounted(row)),
     users: rows.map(({ stripeMeterId, periodStart, periodEnd, subject, tokenCount }) => ({

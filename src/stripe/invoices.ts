@@ -1,4 +1,5 @@
 import type Stripe from 'stripe';
+import { KEY_METADATA_KEY } from './closing/port.ts';
 import type { BillingInvoice, BillingInvoiceHeader, BillingInvoiceLine, BillingMeteredLine } from './port.ts';
 import { type RetryPolicy, withRetry } from './retry.ts';
 
@@ -64,11 +65,14 @@ export function meteredPeriod(
 /**
  * `lines` null: the invoice has no usage, and its own period is taken. Where an item got another price its lines begin with
  * that, and the usage until then is on an invoice item, or on nothing: an invoice that ends with its lines is of all of its
- * own period.
+ * own period. Usage is billed when it was used: lines of a period that has not ended when the invoice was made are a
+ * threshold's, or the zero that the classic billing mode shows ahead, and reach to that instant at the most.
  */
 export function toInvoiceHeader(invoice: Stripe.Invoice, lines: ServicePeriod | null): BillingInvoiceHeader {
   const isOwn = lines !== null && invoice.period_end === lines.end && invoice.period_start < lines.start;
-  const period = isOwn ? { start: invoice.period_start, end: lines.end } : lines;
+  const own = isOwn ? { start: invoice.period_start, end: lines.end } : lines;
+  const madeAt = invoice.billing_reason === 'upcoming' ? Number.POSITIVE_INFINITY : invoice.created;
+  const period = own === null ? null : { start: Math.min(own.start, madeAt), end: Math.min(own.end, madeAt) };
   return {
     invoiceId: invoice.id,
     stripeCustomerId: idOf(invoice.customer) ?? '',
@@ -79,30 +83,45 @@ export function toInvoiceHeader(invoice: Stripe.Invoice, lines: ServicePeriod | 
     totalMinor: BigInt(invoice.total),
     periodStart: new Date((period?.start ?? invoice.period_start) * 1_000),
     periodEnd: new Date((period?.end ?? invoice.period_end) * 1_000),
+    createdAt: new Date(invoice.created * 1_000),
+    billingReason: invoice.billing_reason,
   };
 }
 
 /**
- * What the lines bill of the given metered items. A line without a quantity, or with a fraction of a token,
- * says nothing that could be compared.
+ * What the lines bill of the given metered items, and of prices that items have left: these are invoice items, which the
+ * ledger knows by their price. A line without a quantity, with a fraction of a token, or ahead of its time says nothing that
+ * could be compared.
  */
 export function readMeteredLines(
+  invoice: Pick<Stripe.Invoice, 'created'>,
   lines: readonly Stripe.InvoiceLineItem[],
   meteredItemIds: ReadonlySet<string>,
 ): BillingMeteredLine[] {
   return lines.flatMap((line) => {
-    const subscriptionItemId = line.parent?.subscription_item_details?.subscription_item;
-    if (subscriptionItemId === undefined || !meteredItemIds.has(subscriptionItemId)) return [];
-    if (line.quantity === null || !Number.isSafeInteger(line.quantity)) return [];
+    const subscriptionItemId = line.parent?.subscription_item_details?.subscription_item ?? null;
+    const priceId = idOf(line.pricing?.price_details?.price ?? null);
+    const isLeft = line.parent?.invoice_item_details != null && line.metadata[KEY_METADATA_KEY] === undefined;
+    if (subscriptionItemId === null ? !isLeft || priceId === null : !meteredItemIds.has(subscriptionItemId))
+      return [];
+    const quantity = readQuantity(line);
+    if (quantity === null || line.period.start >= invoice.created) return [];
     return [
       {
         subscriptionItemId,
-        quantity: BigInt(line.quantity),
+        priceId,
+        quantity,
         periodStart: new Date(line.period.start * 1_000),
-        periodEnd: new Date(line.period.end * 1_000),
+        periodEnd: new Date(Math.min(line.period.end, invoice.created) * 1_000),
       },
     ];
   });
+}
+
+/** In whole units; null: the line has none, or a fraction of one. */
+function readQuantity({ quantity, quantity_decimal }: Stripe.InvoiceLineItem): bigint | null {
+  const text = quantity_decimal?.toString() ?? (quantity === null ? null : String(quantity));
+  return text !== null && /^\d+(?:\.0+)?$/.test(text) ? BigInt(text.split('.')[0] ?? '0') : null;
 }
 
 export function toInvoiceLine(line: Stripe.InvoiceLineItem): BillingInvoiceLine {
@@ -112,7 +131,7 @@ export function toInvoiceLine(line: Stripe.InvoiceLineItem): BillingInvoiceLine 
     description: line.description ?? '',
     subscriptionItemId: line.parent?.subscription_item_details?.subscription_item ?? null,
     priceId: idOf(price),
-    quantity: line.quantity === null ? null : BigInt(line.quantity),
+    quantity: readQuantity(line),
     amountMinor: BigInt(line.amount),
     unitAmountDecimal: line.pricing?.unit_amount_decimal?.toString() ?? null,
     periodStart: new Date(line.period.start * 1_000),

@@ -176,13 +176,18 @@ export interface BillingInvoiceHeader {
   /** Service period of the metered lines, when the invoice has any. */
   periodStart: Date;
   periodEnd: Date;
+  createdAt: Date;
+  /** `subscription_cycle`, `subscription_threshold`, `subscription_update`, `manual`, … */
+  billingReason: string | null;
   /** Quantities of the lines that came with the invoice: at most ten, and of metered items only. */
   meteredLines?: BillingMeteredLine[];
 }
 
 /** How much of a subscription item's meter an invoice bills, for what period. Tiers give several. */
 export interface BillingMeteredLine {
-  subscriptionItemId: string;
+  /** Null: an invoice item, for usage at a price that its item has left. */
+  subscriptionItemId: string | null;
+  priceId: string | null;
   quantity: bigint;
   periodStart: Date;
   periodEnd: Date;

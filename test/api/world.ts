@@ -230,6 +230,8 @@ export function stripePreview(
     totalMinor: all.reduce((sum, line) => sum + line.amountMinor, 0n),
     periodStart: PERIOD.start,
     periodEnd: PERIOD.end,
+    createdAt: PERIOD.end,
+    billingReason: 'upcoming',
     lines: all,
   };
 }

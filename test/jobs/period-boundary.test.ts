@@ -29,6 +29,8 @@ function renewAt(boundary: Date, invoiceStatus: string) {
         totalMinor: 0n,
         periodStart: at(-720),
         periodEnd: boundary,
+        createdAt: boundary,
+        billingReason: 'subscription_cycle',
       };
     }),
   });

@@ -137,6 +137,10 @@ export function toCatalogInvoice(
   return {
     ...toInvoiceHeader(invoice, meteredPeriod(lines.data, items.meteredItemIds)),
     // Of a tiered item some lines may be on the next page, which is not read.
-    meteredLines: readMeteredLines(lines.data, lines.has_more ? items.perUnitItemIds : items.meteredItemIds),
+    meteredLines: readMeteredLines(
+      invoice,
+      lines.data,
+      lines.has_more ? items.perUnitItemIds : items.meteredItemIds,
+    ),
   };
 }

@@ -61,7 +61,6 @@ export function toClosingInvoice(
   return {
     ...toInvoiceHeader(invoice, meteredPeriod(lines)),
     lines: lines.map(toClosingLine),
-    createdAt: new Date(invoice.created * 1_000),
     autoAdvance: invoice.auto_advance ?? false,
     automaticallyFinalizesAt: toInstant(invoice.automatically_finalizes_at),
     finalizedAt: toInstant(invoice.status_transitions.finalized_at),
@@ -70,7 +69,6 @@ export function toClosingInvoice(
     memo: invoice.description,
     footer: invoice.footer,
     customFields: (invoice.custom_fields ?? []).map(({ name, value }) => ({ name, value })),
-    billingReason: invoice.billing_reason,
     amountDueMinor: BigInt(invoice.amount_due),
     amountPaidMinor: BigInt(invoice.amount_paid),
     customerHasPaymentMethod: hasPaymentMethod(invoice),

@@ -65,7 +65,6 @@ export type ClosedDraft = 'already_final' | 'deleted';
 
 export interface ClosingInvoice extends BillingInvoice {
   lines: ClosingInvoiceLine[];
-  createdAt: Date;
   autoAdvance: boolean;
   /** When Stripe will finalize the draft by itself; null: never, or it did. */
   automaticallyFinalizesAt: Date | null;
@@ -76,8 +75,6 @@ export interface ClosingInvoice extends BillingInvoice {
   memo: string | null;
   footer: string | null;
   customFields: InvoiceCustomField[];
-  /** `subscription_cycle`, `subscription_update`, `manual`, … */
-  billingReason: string | null;
   /** Minor units; an invoice to be collected by transfer is owed like any other. */
   amountDueMinor: bigint;
   amountPaidMinor: bigint;

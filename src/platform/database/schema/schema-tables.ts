@@ -459,9 +459,12 @@ interface InvoiceReadings {
 }
 
 interface Invoices {
+  billing_reason: string | null;
   currency: string;
   customer_id: string;
   invoice_id: string;
+  is_instalment: Generated<boolean>;
+  made_at: Date | null;
   number: string | null;
   period_end: Date;
   period_start: Date;

@@ -1,0 +1,53 @@
+import { PICO_DIGITS } from '../money.ts';
+import type { RatePrice } from './rate-price.ts';
+import { exactAmountPicoMinor, type RatedLine, rateQuantity, roundToMinor } from './rating.ts';
+
+/** What instalments have billed of a period's usage before. */
+export interface BilledBefore {
+  tokenCount: bigint;
+  amountMinor: bigint;
+}
+
+const PICO = 10n ** BigInt(PICO_DIGITS);
+
+/**
+ * The lines of a quantity of which a part was billed before, within the same period: tiers go on where they stood, a flat
+ * amount is charged once, and a price by volume is charged for all, less what was charged
+ * (docs.stripe.com/billing/subscriptions/usage-based/thresholds).
+ * @throws RangeError when the price is malformed
+ */
+export function rateFurther(quantity: bigint, price: RatePrice, before: BilledBefore | null): RatedLine[] {
+  const all = rateQuantity(quantity, price);
+  if (before === null) return all;
+  if (isChargedForAll(price)) {
+    if (before.amountMinor === 0n) return all;
+    const amountPicoMinor = -before.amountMinor * PICO;
+    const none = { quantity: 0n, unitAmountDecimal: '0', flatAmountDecimal: null, tierIndex: null };
+    return [...all, { ...none, amountPicoMinor, amountMinor: -before.amountMinor }];
+  }
+  const billed = rateQuantity(before.tokenCount, price);
+  const further = all.flatMap((line) => {
+    const known = billed.find(({ tierIndex }) => tierIndex === line.tierIndex);
+    if (known === undefined) return [line];
+    const more = line.quantity - known.quantity;
+    return more > 0n ? [lineOf(line, more)] : [];
+  });
+  const last = billed.at(-1);
+  return further.length > 0 || last === undefined ? further : [lineOf(last, 0n)];
+}
+
+/** Whether a line shows all of a period's usage, whatever was billed before. */
+export function isChargedForAll(price: RatePrice | null): boolean {
+  return price?.kind === 'tiered' && price.mode === 'volume';
+}
+
+function lineOf(line: RatedLine, quantity: bigint): RatedLine {
+  const amountPicoMinor = exactAmountPicoMinor(quantity, line.unitAmountDecimal);
+  return {
+    ...line,
+    quantity,
+    flatAmountDecimal: null,
+    amountPicoMinor,
+    amountMinor: roundToMinor(amountPicoMinor),
+  };
+}
