@@ -1,8 +1,5 @@
-import {
-  type CloseComparison,
-  type CloseMeterFigures,
-  shownTokens,
-} from '../../pricing/closing/certificate.ts';
+import type { CloseComparison } from '../../pricing/closing/certificate.ts';
+import { type CloseMeterFigures, shownTokens } from '../../pricing/closing/meter.ts';
 import { refundUnanswered, takeStripeRead } from '../../src/billing/stripe-reads.ts';
 import type { OpenClose } from '../../src/closing/closes.ts';
 import type { ClosingItem } from '../../src/closing/evidence.ts';

@@ -1,12 +1,10 @@
-import {
-  type CloseComparison,
-  type CloseLateItem,
-  type CloseMeterFigures,
-  type CloseMinimum,
-  type CloseTokenTypeFigures,
-  rateMeter,
-  rateMeterInSteps,
+import type {
+  CloseComparison,
+  CloseLateItem,
+  CloseMinimum,
+  CloseTokenTypeFigures,
 } from '../../pricing/closing/certificate.ts';
+import { type CloseMeterFigures, rateMeter, rateMeterInSteps } from '../../pricing/closing/meter.ts';
 import type { BilledBefore } from '../../pricing/rating/rate-further.ts';
 import type { BilledEarlier } from '../../src/billing/instalments.ts';
 import type { LateItem } from '../../src/billing/late-items.ts';

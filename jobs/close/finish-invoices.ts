@@ -1,4 +1,4 @@
-import { billedTokens, type CloseMeterFigures } from '../../pricing/closing/certificate.ts';
+import { billedTokens, type CloseMeterFigures } from '../../pricing/closing/meter.ts';
 import { groupTokens, speakLine, speakMemo, speakPeriod } from '../../pricing/closing/words.ts';
 import { rateFurther } from '../../pricing/rating/rate-further.ts';
 import { endClose, readPrice } from '../../src/closing/certificates.ts';

@@ -1,9 +1,6 @@
-import { chargeStep, divideHalfUp, divideUp, PICO_DIGITS } from '../money.ts';
-import { type BilledBefore, rateFurther } from '../rating/rate-further.ts';
-import type { RatePrice } from '../rating/rate-price.ts';
+import { chargeStep, divideUp } from '../money.ts';
 import { type CloseCollection, isChained, type RecordedCollection } from './collection.ts';
-
-const PICO = 10n ** BigInt(PICO_DIGITS);
+import { type CloseMeterFigures, shownOfStripe, shownTokens } from './meter.ts';
 
 /** Version of the form: a certificate says by which rules it is to be read. */
 const CERTIFICATE_FORMAT = 'tallystick-close-certificate/2';
@@ -35,31 +32,6 @@ export interface CloseUnknownMetric {
   metricName: string;
   rowCount: string;
   tokenCount: string;
-}
-
-/** One meter on the invoice, from the ledger's pushes to the line. */
-export interface CloseMeterFigures {
-  stripeMeterId: string;
-  eventName: string;
-  productName: string;
-  subscriptionItemId: string;
-  priceId: string | null;
-  price: unknown;
-  period: { start: string; end: string };
-  /** Invoice items for usage at a price that the item has left: nothing is added to them; absent: lines of the item. */
-  standsStill?: true;
-  /** What instalments within the period have billed of it before; absent: nothing. */
-  earlier?: { tokenCount: string; amountMinor: string };
-  pushedTokens: string;
-  pushCount: string;
-  /** Stripe's own sum of the meter before it was final; null: not asked, because the line agreed. */
-  stripeTokens: string | null;
-  invoiceQuantity: string;
-  invoiceAmountMinor: string;
-  /** By our own rating; null: the price is of a kind that this version cannot rate. */
-  ratedAmountMinor: string | null;
-  /** Its lines; a flat amount has no quantity. */
-  lines: readonly { lineId: string; quantity: string | null; amountMinor: string }[];
 }
 
 /** What was delivered of a meter where no invoice has a line for it: nobody is charged for it. */
@@ -128,24 +100,6 @@ export interface CloseDifference {
   subject: string;
   expected: string;
   found: string;
-}
-
-/**
- * What an invoice charges of what was delivered: Stripe bills a total below zero as none, and not again what instalments have
- * billed.
- */
-export function billedTokens({
-  pushedTokens,
-  earlier,
-}: Pick<CloseMeterFigures, 'pushedTokens' | 'earlier'>): bigint {
-  const tokens = BigInt(pushedTokens) - BigInt(earlier?.tokenCount ?? 0);
-  return tokens < 0n ? 0n : tokens;
-}
-
-/** What the lines show of it: all, where a price by volume takes back the amount that was billed. */
-export function shownTokens(meter: CloseMeterFigures): bigint {
-  const price = meter.price as { kind?: string; mode?: string } | null;
-  return price?.mode === 'volume' ? billedTokens({ pushedTokens: meter.pushedTokens }) : billedTokens(meter);
 }
 
 /**
@@ -228,50 +182,11 @@ export function findDraftDifferences(comparison: CloseComparison): CloseDifferen
   });
 }
 
-/** What the lines would show if Stripe's own sum was charged; null: it was not asked for. */
-function shownOfStripe(meter: CloseMeterFigures): string | null {
-  if (meter.stripeTokens === null) return null;
-  return meter.earlier === undefined
-    ? meter.stripeTokens
-    : String(shownTokens({ ...meter, pushedTokens: meter.stripeTokens }));
-}
-
 /** What the lines lack of the minimum, in minor units: the least that can be charged and reaches it. */
 export function minimumTopUp({ minimumMinor, linesMinor }: CloseMinimum, currency: string): bigint {
   const lacking = BigInt(minimumMinor) - BigInt(linesMinor);
   const step = chargeStep(currency);
   return lacking > 0n ? divideUp(lacking, step) * step : 0n;
-}
-
-/**
- * What a meter's quantity is charged in minor units, each line rounded once, less what instalments have billed; null without
- * a price that can be rated.
- */
-export function rateMeter(
-  quantity: bigint,
-  price: RatePrice | null,
-  before: BilledBefore | null = null,
-): bigint | null {
-  if (price === null) return null;
-  return rateFurther(quantity, price, before).reduce((sum, line) => sum + line.amountMinor, 0n);
-}
-
-/**
- * The same with each line rounded to what can be charged in the currency. Whether Stripe rounds lines so where that is
- * more than a minor unit is not documented.
- */
-export function rateMeterInSteps(
-  quantity: bigint,
-  price: RatePrice | null,
-  currency: string,
-  before: BilledBefore | null = null,
-): bigint | null {
-  if (price === null) return null;
-  const step = chargeStep(currency) * PICO;
-  return rateFurther(quantity, price, before).reduce(
-    (sum, line) => sum + divideHalfUp(line.amountPicoMinor, step) * chargeStep(currency),
-    0n,
-  );
 }
 
 export interface CloseOutcome {

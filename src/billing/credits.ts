@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
 import { sql } from 'kysely';
-import { rateMeter } from '../../pricing/closing/certificate.ts';
+import { rateMeter } from '../../pricing/closing/meter.ts';
 import { CHARGE_STEPS, toChargeable } from '../../pricing/money.ts';
 import { writeAudit, writeAudits } from '../platform/database/audit.ts';
 import type { LedgerDatabase, LedgerTransaction } from '../platform/database/database.ts';

@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
 import { sql } from 'kysely';
-import { rateMeter } from '../../pricing/closing/certificate.ts';
+import { rateMeter } from '../../pricing/closing/meter.ts';
 import { speakLateItem } from '../../pricing/closing/words.ts';
 import { chargeStep, toChargeable } from '../../pricing/money.ts';
 import { amountMinor } from '../../pricing/rating/rating.ts';

@@ -1,12 +1,7 @@
 import { createHash } from 'node:crypto';
 import { sql } from 'kysely';
-import {
-  billedTokens,
-  buildCloseCertificate,
-  type CloseComparison,
-  type CloseMeterFigures,
-  shownTokens,
-} from '../../pricing/closing/certificate.ts';
+import { buildCloseCertificate, type CloseComparison } from '../../pricing/closing/certificate.ts';
+import { billedTokens, type CloseMeterFigures, shownTokens } from '../../pricing/closing/meter.ts';
 import type { RatePrice } from '../../pricing/rating/rate-price.ts';
 import { toStoredPrice } from '../catalog/stored-price.ts';
 import { camelRow } from '../platform/database/camel-row.ts';

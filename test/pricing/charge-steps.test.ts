@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
-import { minimumTopUp, rateMeter, rateMeterInSteps } from '../../pricing/closing/certificate.ts';
+import { minimumTopUp } from '../../pricing/closing/certificate.ts';
+import { rateMeter, rateMeterInSteps } from '../../pricing/closing/meter.ts';
 import { formatMinor, toChargeable } from '../../pricing/money.ts';
 import { wholeMinorOf } from '../../pricing/plans/price.ts';
 
