@@ -72,5 +72,5 @@ function renderProjection({ projection }: SubscriptionPreviewBody, currency: str
   const { total, reason, knownDayCount, periodEnd } = projection;
   return total === null
     ? `at the end of the period: not projected, ${reason} (${knownDayCount} known days)`
-    : `at ${periodEnd}: ${total.p50} ${currency}, from ${total.p10} to ${total.p90} (on ${knownDayCount} known days)`;
+    : `at ${periodEnd}: ${total.expected} ${currency} expected; in 8 of 10 cases from ${total.p10} to ${total.p90}, in half above ${total.p50} (on ${knownDayCount} known days)`;
 }

@@ -9,14 +9,13 @@ export interface SubscriptionPreview {
   material: SubscriptionMaterial;
   currency: string;
   lines: PreviewLine[];
-  projection: Projection;
   /** Of the period: what waits, and what no line can hold. */
   quarantined: { reason: string; tokenCount: bigint }[];
 }
 
 /** Merges Stripe's answer, if there is one, with everything that the ledger knows. */
 export function decidePreview(material: SubscriptionMaterial): SubscriptionPreview {
-  const { items, stripe, period, knownThrough, openDays, usage, quarantined } = material;
+  const { items, stripe, usage, quarantined } = material;
   const lines = mergePreview({
     items: items.map((item) => ({
       subscriptionItemId: item.subscriptionItemId,
@@ -28,35 +27,34 @@ export function decidePreview(material: SubscriptionMaterial): SubscriptionPrevi
     stripeLines: stripe.status === 'ok' ? stripe.invoice.lines : null,
     usage: usageByMeter(usage),
   });
-  const meterByItem = new Map(items.map((item) => [item.subscriptionItemId, item.stripeMeterId]));
-  const projection = projectPeriod({
-    period,
-    knownThrough,
-    openDays,
-    items: lines.flatMap((line): ProjectedItem[] => {
-      const itemId = line.subscriptionItemId;
-      const meterId = itemId === null ? null : (meterByItem.get(itemId) ?? null);
-      if (itemId === null || meterId === null || line.quantity === null) return [];
-      const own = usage.filter((entry) => entry.stripeMeterId === meterId && entry.state !== 'refused');
-      return [
-        {
-          itemId,
-          price: line.price,
-          quantity: line.quantity,
-          dailyTokens: tokensByDay(own),
-          periodTokens: tokensByDay(own.filter((entry) => entry.inPeriod)),
-        },
-      ];
-    }),
-  });
   const currency = (stripe.status === 'ok' ? stripe.invoice.currency : items[0]?.currency) ?? 'usd';
   return {
     material,
     currency,
     lines,
-    projection,
     quarantined: [...sumByReason(quarantined), ...outsideOfLines(usage)],
   };
+}
+
+/** How the period of a preview will end. */
+export function decideProjection({ material, lines }: SubscriptionPreview): Projection {
+  const { items, period, knownThrough, knownMs, openDays, usage } = material;
+  const meterByItem = new Map(items.map((item) => [item.subscriptionItemId, item.stripeMeterId]));
+  const usageByMeter = Map.groupBy(
+    usage.filter(({ state }) => state !== 'refused'),
+    ({ stripeMeterId }) => stripeMeterId,
+  );
+  return projectPeriod({
+    period,
+    knownThrough,
+    knownMs,
+    openDays,
+    items: lines.flatMap(({ subscriptionItemId: itemId, price, quantity }): ProjectedItem[] => {
+      const meterId = itemId === null ? null : (meterByItem.get(itemId) ?? null);
+      if (itemId === null || meterId === null || quantity === null) return [];
+      return [{ itemId, price, quantity, dailyTokens: tokensByDay(usageByMeter.get(meterId) ?? []) }];
+    }),
+  });
 }
 
 function usageByMeter(usage: readonly MeterUsage[]): PreviewUsage[] {

@@ -1,4 +1,4 @@
-import { knownThroughDay, projectionHistoryStart } from '../../pricing/previews/projection.ts';
+import { knownOfDays, knownThroughDay, projectionHistoryStart } from '../../pricing/previews/days.ts';
 import { refreshStatementSlices } from '../billing/day-sums.ts';
 import { type Customer, getCustomer } from '../catalog/customers.ts';
 import { addMs, DAY_MS, type TimeWindow } from '../platform/clock.ts';
@@ -10,8 +10,8 @@ import { type ActiveItem, readActiveItems } from './items.ts';
 import { readStripePreview, type StripePreview } from './stripe-previews.ts';
 import { type PreviewUsageRows, previewPeriods, readPreviewUsage } from './usage.ts';
 
-/** Days before today whose open hours may hold back what counts as known, beyond the four weeks of history. */
-const OPEN_DAYS_BACK = 60;
+/** Days before today whose open hours may hold back what counts as known, beyond the eight weeks of history. */
+const OPEN_DAYS_BACK = 90;
 
 /** Which time a preview of one subscription is about, and how far it is known. */
 interface PreviewWindow {
@@ -22,6 +22,8 @@ interface PreviewWindow {
   openDays: ReadonlySet<number>;
   /** Midnight UTC: days from it on are not known, or not wholly. */
   knownThrough: Date;
+  /** How many milliseconds of days from then on are known. */
+  knownMs: ReadonlyMap<number, number>;
   historyStart: Date;
 }
 
@@ -121,10 +123,17 @@ async function readWindow(
   const period = periodOf(items, stripe);
   const hours = await readPreviewHours(database, { since: addMs(now, -OPEN_DAYS_BACK * DAY_MS), period });
   const collectedThrough = hours.collectedThrough ?? now;
-  const openDays = new Set(hours.openHours.map(dayOf));
-  const knownThrough = knownThroughDay(collectedThrough < now ? collectedThrough : now, openDays);
+  const readThrough = collectedThrough < now ? collectedThrough : now;
+  const openByDay = Map.groupBy(hours.openHours, dayOf);
+  const openDays = new Set(openByDay.keys());
+  const knownThrough = knownThroughDay(readThrough, openDays);
+  const hoursOf = (day: number) => ({
+    settled: hours.settledByDay.get(day) ?? 0,
+    open: openByDay.get(day)?.length ?? 0,
+  });
+  const knownMs = knownOfDays(knownThrough, readThrough, hoursOf);
   const historyStart = projectionHistoryStart(knownThrough, period.start);
-  return { now, period, hours, openDays, knownThrough, historyStart };
+  return { now, period, hours, openDays, knownThrough, knownMs, historyStart };
 }
 
 /** The period of the metered lines: Stripe's word, because the catalog may be one renewal behind. */

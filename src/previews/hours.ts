@@ -8,6 +8,8 @@ export interface PreviewHours {
   openHours: Date[];
   /** Settled hours of the period. */
   settledHourCount: number;
+  /** Settled hours of the whole window by UTC day (its first millisecond). */
+  settledByDay: ReadonlyMap<number, number>;
   /** Up to which ingestion time every source has been collected; null before the first collection. */
   collectedThrough: Date | null;
 }
@@ -21,19 +23,25 @@ export async function readPreviewHours(
   const result = await sql<{
     open_hours: Date[];
     settled_hour_count: number;
+    settled_by_day: [dayMs: number, count: number][];
     collected_through: Date | null;
   }>`
+    with hour as materialized (
+      select window_start, status from settlements
+       where window_start >= least(${since}::timestamptz, ${period.start}::timestamptz) and window_start < ${period.end}
+    )
     select coalesce(array_agg(window_start order by window_start) filter (where status = 'open'), '{}') as open_hours,
            (count(*) filter (where status = 'settled' and window_start >= ${period.start}))::int as settled_hour_count,
+           (select coalesce(json_agg(json_build_array(extract(epoch from day) * 1000, count)), '[]')
+              from (select date_trunc('day', window_start, 'UTC') as day, count(*) as count
+                      from hour where status = 'settled' group by 1) as days) as settled_by_day,
            (select min(position) from watermarks where ${IS_COLLECTION}) as collected_through
-      from settlements
-     where window_start >= least(${since}::timestamptz, ${period.start}::timestamptz) and window_start < ${period.end}`.execute(
-    database,
-  );
+      from hour`.execute(database);
   const row = result.rows[0];
   return {
     openHours: row?.open_hours ?? [],
     settledHourCount: row?.settled_hour_count ?? 0,
+    settledByDay: new Map(row?.settled_by_day ?? []),
     collectedThrough: row?.collected_through ?? null,
   };
 }

@@ -5,7 +5,7 @@ import { answerCsv, CSV_DESCRIPTION, CSV_FIELDS, wantsCsv } from '../platform/ht
 import type { Api } from '../platform/http/dependencies.ts';
 import { problems } from '../platform/http/schemas.ts';
 import { previewTable } from './csv.ts';
-import { decidePreview } from './decide.ts';
+import { decidePreview, decideProjection } from './decide.ts';
 import type { PreviewDependencies } from './dependencies.ts';
 import { gatherPreview } from './gather.ts';
 import { InvoicePreviewSchema } from './schemas.ts';
@@ -34,7 +34,13 @@ export function addInvoicePreviewRoutes(api: Api, dependencies: PreviewDependenc
   });
   api.openapi(route, async (context) => {
     const material = await gatherPreview(dependencies, context.req.valid('param').customerId);
-    const preview = showPreview(material, material.subscriptions.map(decidePreview));
+    const preview = showPreview(
+      material,
+      material.subscriptions.map(decidePreview).map((decided) => ({
+        ...decided,
+        projection: decideProjection(decided),
+      })),
+    );
     if (wantsCsv(context)) return answerCsv(context, previewTable(preview));
     return context.json(preview, 200);
   });

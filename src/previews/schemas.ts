@@ -22,7 +22,16 @@ const PreviewTierSchema = z
   })
   .openapi('InvoicePreviewTier');
 
-const RangeSchema = z.object({ p10: z.string(), p50: z.string(), p90: z.string() });
+const RangeSchema = z
+  .object({
+    expected: z
+      .string()
+      .openapi({ description: 'The mean. Of an amount: the price of the expected quantity.' }),
+    p10: z.string(),
+    p50: z.string().openapi({ description: 'Half of all outcomes lie above it.' }),
+    p90: z.string(),
+  })
+  .openapi('ProjectedRange', { description: '80 in 100 outcomes lie from p10 to p90.' });
 
 const PreviewLineSchema = z
   .object({
@@ -63,9 +72,19 @@ const PreviewLineSchema = z
         'Whether our rating of what Stripe counts is Stripe’s amount to the cent; null: not comparable.',
     }),
     projected: z
-      .object({ quantity: RangeSchema, amount: RangeSchema.nullable() })
+      .object({
+        quantity: RangeSchema.nullable(),
+        amount: RangeSchema.nullable(),
+        reason: z.enum(['too_little_history', 'unpriced_line']).nullable().openapi({
+          description:
+            '`too_little_history`: the line began less than 14 days ago. `unpriced_line`: no amount alone.',
+        }),
+      })
       .nullable()
-      .openapi({ description: 'At the end of the period; null when `projection` has a reason.' }),
+      .openapi({
+        description:
+          'At the end of the period; null: not metered, or nothing of the subscription is projected.',
+      }),
     parts: z.array(PreviewPartSchema).openapi({
       description: 'Per model and feature; quantities and amounts sum exactly to the line.',
     }),
@@ -78,7 +97,8 @@ const ProjectionSchema = z
   .object({
     periodEnd: InstantSchema,
     total: RangeSchema.nullable().openapi({
-      description: 'Sums of the lines’ amounts, before taxes and discounts; null: `reason` says why.',
+      description:
+        'Of the lines together, before taxes and discounts: no sum of their ranges, for they do not all come out high at once. null: `reason` says why.',
     }),
     reason: z.enum(['too_little_history', 'period_is_over', 'unpriced_line']).nullable(),
     knownDayCount: z.number().int().openapi({ description: 'Wholly settled days that it rests on.' }),

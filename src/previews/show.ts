@@ -9,7 +9,8 @@ import type { PreviewLine } from '../../pricing/previews/preview.ts';
 import {
   type ItemProjection,
   PROJECTION_METHOD,
-  type QuantityRange,
+  type ProjectedRange,
+  type Projection,
 } from '../../pricing/previews/projection.ts';
 import type { RatePrice } from '../../pricing/rating/rate-price.ts';
 import { addMs, HOUR_MS } from '../platform/clock.ts';
@@ -17,8 +18,11 @@ import type { SubscriptionPreview } from './decide.ts';
 import type { PreviewMaterial } from './gather.ts';
 import type { InvoicePreviewBody, SubscriptionPreviewBody } from './schemas.ts';
 
+/** A preview, and how its period will end. */
+type ProjectedPreview = SubscriptionPreview & { projection: Projection };
 type LineBody = SubscriptionPreviewBody['lines'][number];
 type ProjectionBody = SubscriptionPreviewBody['projection'];
+type LineReason = NonNullable<LineBody['projected']>['reason'];
 
 const ROUNDING =
   'each tier line once to the minor unit of the currency, halves away from zero, as Stripe does';
@@ -26,7 +30,7 @@ const ROUNDING =
 /** The answer's form: counts and amounts as text, instants in ISO. */
 export function showPreview(
   { customer, now }: PreviewMaterial,
-  subscriptions: readonly SubscriptionPreview[],
+  subscriptions: readonly ProjectedPreview[],
 ): InvoicePreviewBody {
   return {
     customerId: customer.customerId,
@@ -35,7 +39,7 @@ export function showPreview(
   };
 }
 
-function showSubscription(preview: SubscriptionPreview): SubscriptionPreviewBody {
+function showSubscription(preview: ProjectedPreview): SubscriptionPreviewBody {
   const { material, currency, lines, projection } = preview;
   const { items, period, stripe, hours, now } = material;
   const openHours = hours.openHours.filter((hour) => hour >= period.start && hour < period.end);
@@ -120,10 +124,8 @@ function showLine(
         ? null
         : {
             quantity: showRange(more.projected.quantity, String),
-            amount:
-              more.projected.amountMinor === null
-                ? null
-                : showRange(more.projected.amountMinor, (value) => formatMinor(value, currency)),
+            amount: showRange(more.projected.amountMinor, (value) => formatMinor(value, currency)),
+            reason: reasonOf(more.projected),
           },
     parts: line.parts.map((part) => ({
       model: part.model,
@@ -135,7 +137,7 @@ function showLine(
 }
 
 function showProjection(
-  { material: { period, knownThrough }, currency, lines, projection }: SubscriptionPreview,
+  { material: { period, knownThrough }, currency, lines, projection }: ProjectedPreview,
   projected: ReadonlyMap<string, ItemProjection>,
 ): ProjectionBody {
   const common = {
@@ -148,30 +150,31 @@ function showProjection(
     return { ...common, total: null, reason: projection.reason, historyFrom: null };
   }
   const historyFrom = projection.historyStart.toISOString();
-  const total: QuantityRange = { p10: 0n, p50: 0n, p90: 0n };
-  for (const line of lines) {
-    const item = line.subscriptionItemId === null ? undefined : projected.get(line.subscriptionItemId);
-    // What is not metered stays as it is.
-    const amounts = item === undefined ? sameThroughout(line.amountMinor) : item.amountMinor;
-    if (amounts === null) return { ...common, total: null, reason: 'unpriced_line', historyFrom };
-    total.p10 += amounts.p10;
-    total.p50 += amounts.p50;
-    total.p90 += amounts.p90;
-  }
+  // What is not metered stays as it is.
+  const others = totalOf(lines.filter(({ subscriptionItemId: id }) => id === null || !projected.has(id)));
+  const { totalMinor } = projection;
+  const total =
+    others === null || totalMinor === null ? null : mapRange(totalMinor, (amount) => amount + others);
   return {
     ...common,
     total: showRange(total, (value) => formatMinor(value, currency)),
-    reason: null,
+    reason: others === null ? 'unpriced_line' : projection.totalReason,
     historyFrom,
   };
 }
 
-function sameThroughout(amount: bigint | null): QuantityRange | null {
-  return amount === null ? null : { p10: amount, p50: amount, p90: amount };
+/** Why a line has no range, or none of its amount. */
+function reasonOf({ quantity, amountMinor }: ItemProjection): LineReason {
+  if (quantity === null) return 'too_little_history';
+  return amountMinor === null ? 'unpriced_line' : null;
 }
 
-function showRange(range: QuantityRange, show: (value: bigint) => string) {
-  return { p10: show(range.p10), p50: show(range.p50), p90: show(range.p90) };
+function showRange(range: ProjectedRange | null, show: (value: bigint) => string) {
+  return range === null ? null : mapRange(range, show);
+}
+
+function mapRange<Value>({ expected, p10, p50, p90 }: ProjectedRange, map: (value: bigint) => Value) {
+  return { expected: map(expected), p10: map(p10), p50: map(p50), p90: map(p90) };
 }
 
 function kindOf(price: RatePrice | null): LineBody['price']['kind'] {
