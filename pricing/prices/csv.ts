@@ -1,10 +1,13 @@
 import { CsvError, parse } from 'csv-parse/sync';
+import { separatorOf } from '../separator.ts';
 import { cellsOfRow, PRICE_COLUMNS, REQUIRED_COLUMNS } from './cells.ts';
 import { emptyPriceFile, type PriceFile, takeRow } from './file.ts';
 import type { PriceRow } from './rows.ts';
 
 /** More lines than this whose quotes do not close are one mistake, not many. */
 const MAX_BROKEN_LINES = 100;
+
+const isColumn = (cell: string) => (PRICE_COLUMNS as readonly string[]).includes(cell);
 
 /** Price rows as the cells of a table, without what a spreadsheet would calculate. parsePriceCsv reads them back. */
 export function priceTable(rows: readonly PriceRow[]): { columns: readonly string[]; rows: string[][] } {
@@ -21,7 +24,7 @@ export function priceTable(rows: readonly PriceRow[]): { columns: readonly strin
 export function parsePriceCsv(text: string): PriceFile {
   const file = emptyPriceFile();
   const content = text.replace(/^\uFEFF/, '');
-  const [header, ...records] = readRecords(content, separatorOf(content), file);
+  const [header, ...records] = readRecords(content, separatorOf(content, isColumn), file);
   const columns = (header?.cells ?? []).map((cell) => cell.trim());
   const known: readonly string[] = PRICE_COLUMNS;
   const line = header?.line ?? 1;
@@ -54,15 +57,6 @@ interface CsvRecord {
   cells: string[];
   /** The line it begins on. */
   line: number;
-}
-
-/** Comma, semicolon or tab: what divides the header into most columns that are known. */
-function separatorOf(text: string): string {
-  const header = text.split(/\r?\n/).find((line) => /[^\s,;]/.test(line)) ?? '';
-  const known: readonly string[] = PRICE_COLUMNS;
-  const countOf = (separator: string) =>
-    header.split(separator).filter((cell) => known.includes(cell.trim().replace(/^"(.*)"$/, '$1'))).length;
-  return [',', ';', '\t'].reduce((best, next) => (countOf(next) > countOf(best) ? next : best));
 }
 
 /** Records with their lines. A line whose quotes do not close is told, and reading goes on behind it. */

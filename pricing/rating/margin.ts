@@ -1,3 +1,4 @@
+import { divideUp, formatDecimal } from '../money.ts';
 import type { TokenType } from '../usage/tokens.ts';
 import { rateUsage } from './rate-usage.ts';
 import type { SellRate } from './sell-rates.ts';
@@ -23,7 +24,19 @@ export interface MarginSums {
   knownCostPicoUsd: bigint;
   unknownCostTokenCount: bigint;
   isCostPartial: boolean;
+  /** Of the tokens whose revenue and cost are both known, exact. */
+  known: KnownMargin;
 }
+
+/** What is known of both, where something of the whole is not. */
+export interface KnownMargin {
+  tokenCount: bigint;
+  /** Pico of the minor unit. */
+  revenuePicoMinor: bigint;
+  costPicoUsd: bigint;
+}
+
+const NOTHING_KNOWN: KnownMargin = { tokenCount: 0n, revenuePicoMinor: 0n, costPicoUsd: 0n };
 
 export const NO_SUMS: MarginSums = {
   tokenCount: 0n,
@@ -32,6 +45,7 @@ export const NO_SUMS: MarginSums = {
   knownCostPicoUsd: 0n,
   unknownCostTokenCount: 0n,
   isCostPartial: false,
+  known: NOTHING_KNOWN,
 };
 
 /** Pico units in a minor unit. */
@@ -45,7 +59,34 @@ export function addSums(left: MarginSums, right: MarginSums): MarginSums {
     knownCostPicoUsd: left.knownCostPicoUsd + right.knownCostPicoUsd,
     unknownCostTokenCount: left.unknownCostTokenCount + right.unknownCostTokenCount,
     isCostPartial: left.isCostPartial || right.isCostPartial,
+    known: addKnown(left.known, right.known),
   };
+}
+
+export function addKnown(left: KnownMargin, right: KnownMargin): KnownMargin {
+  return {
+    tokenCount: left.tokenCount + right.tokenCount,
+    revenuePicoMinor: left.revenuePicoMinor + right.revenuePicoMinor,
+    costPicoUsd: left.costPicoUsd + right.costPicoUsd,
+  };
+}
+
+/** The tokens of a whole that are not known, in per cent with two decimals, rounded up: never 0 while there are some. */
+export function unknownPercent(tokenCount: bigint, known: KnownMargin): string | null {
+  if (tokenCount <= 0n) return null;
+  const unknownTokenCount = tokenCount - known.tokenCount;
+  const hundredths = unknownTokenCount <= 0n ? 0n : divideUp(unknownTokenCount * 10_000n, tokenCount);
+  return formatDecimal(hundredths, 2, 2);
+}
+
+/** Of an entry with a revenue, what has a cost too; a part of its tokens has its share of the revenue. */
+function knownOf(entry: MarginEntry, amountPicoMinor: bigint): KnownMargin {
+  const { tokenCount, unknownCostTokenCount: unknown, knownCostPicoUsd: costPicoUsd, isCostPartial } = entry;
+  if (isCostPartial) return NOTHING_KNOWN;
+  if (unknown === 0n) return { tokenCount, revenuePicoMinor: amountPicoMinor, costPicoUsd };
+  const known = tokenCount - unknown;
+  if (unknown < 0n || known <= 0n) return NOTHING_KNOWN;
+  return { tokenCount: known, revenuePicoMinor: (amountPicoMinor * known) / tokenCount, costPicoUsd };
 }
 
 /**
@@ -77,7 +118,11 @@ export function rateMargins(
       for (const { usage, amountPicoMinor } of parts) {
         // Corrections that leave no honest split leave the revenue of these tokens unknown.
         if (amountPicoMinor === null) addTo(usage.feature, { unratedTokenCount: usage.tokenCount });
-        else addTo(usage.feature, { ratedRevenuePicoMinor: amountPicoMinor });
+        else {
+          const known = knownOf(usage, amountPicoMinor);
+          addTo(usage.feature, { ratedRevenuePicoMinor: amountPicoMinor, known });
+          total = addSums(total, { ...NO_SUMS, known });
+        }
       }
     }
   }

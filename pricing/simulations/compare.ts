@@ -1,17 +1,19 @@
+import { type Conversion, type ConversionMiss, type Conversions, convertPicoUsd } from '../exchange/rates.ts';
+import { minorUnitDigits } from '../money.ts';
+import { addKnown, type KnownMargin } from '../rating/margin.ts';
 import type { ScenarioOutcome } from './scenario.ts';
 
-/** A dollar has 100 cents: pico-USD times 100 is pico-cents. */
-const CENTS = 100n;
 const PICO = 10n ** 12n;
 
 type ScenarioReason =
   | 'no_sell_rate'
   | 'no_known_cost'
   | 'nobody_pays'
-  | 'currency_differs_from_cost'
   | 'currency_differs_from_baseline'
+  | 'unknown_differs_from_baseline'
   | 'revenue_unknown'
-  | 'cost_unknown';
+  | 'cost_unknown'
+  | ConversionMiss;
 
 /** A figure, or why there is none. */
 export type ScenarioFigure = { value: bigint; reason: null } | { value: null; reason: ScenarioReason };
@@ -27,27 +29,58 @@ export function costOf(outcome: ScenarioOutcome): ScenarioFigure {
   return outcome.unknownCostTokenCount === 0n ? some(outcome.knownCostPicoUsd) : none('no_known_cost');
 }
 
-/** Revenue less cost in pico of the minor unit; only where both are known and in one currency. */
-export function marginOf(outcome: ScenarioOutcome, costCurrency: string): ScenarioFigure {
+/** By what the costs of an outcome are converted; null: they are in its currency, or nobody pays. */
+export function conversionOf(
+  { currency }: ScenarioOutcome,
+  conversions: Conversions,
+): Conversion | ConversionMiss | null {
+  if (currency === null || currency === 'usd') return null;
+  return conversions.get(currency) ?? 'no_exchange_rate';
+}
+
+/** Revenue less cost in pico of the minor unit; only where both are known. */
+export function marginOf(outcome: ScenarioOutcome, conversions: Conversions): ScenarioFigure {
   const revenue = revenueOf(outcome);
   const cost = costOf(outcome);
   if (revenue.value === null) {
     return revenue.reason === 'nobody_pays' ? revenue : none('revenue_unknown');
   }
   if (cost.value === null) return none('cost_unknown');
-  if (outcome.currency !== costCurrency) return none('currency_differs_from_cost');
-  return some(revenue.value * PICO - cost.value * CENTS);
+  return lessCost(outcome, revenue.value * PICO, cost.value, conversions);
 }
 
-/** How much the margin is beyond the baseline's, in pico of the minor unit. */
+/** The margin of what is known; the same as the margin where all is. */
+export function knownMarginOf(outcome: ScenarioOutcome, conversions: Conversions): ScenarioFigure {
+  if (outcome.currency === null) return none('nobody_pays');
+  const { revenuePicoMinor, costPicoUsd } = knownOf(outcome);
+  return lessCost(outcome, revenuePicoMinor, costPicoUsd, conversions);
+}
+
+/** What is known of both revenue and cost. */
+export function knownOf(outcome: ScenarioOutcome): KnownMargin {
+  return (
+    outcome.known ?? {
+      tokenCount: outcome.tokenCount,
+      revenuePicoMinor: outcome.ratedRevenueMinor * PICO,
+      costPicoUsd: outcome.knownCostPicoUsd,
+    }
+  );
+}
+
+/**
+ * How much the margin is beyond the baseline's, in pico of the minor unit. Where something is unknown it is that of the known
+ * part, as long as as many tokens are unknown in both: else the difference would be one of knowing.
+ */
 export function marginDeltaOf(
   baseline: ScenarioOutcome,
   outcome: ScenarioOutcome,
-  costCurrency: string,
+  conversions: Conversions,
 ): ScenarioFigure {
   if (baseline.currency !== outcome.currency) return none('currency_differs_from_baseline');
-  const before = marginOf(baseline, costCurrency);
-  const after = marginOf(outcome, costCurrency);
+  const unknownOf = (one: ScenarioOutcome) => one.tokenCount - knownOf(one).tokenCount;
+  if (unknownOf(baseline) !== unknownOf(outcome)) return none('unknown_differs_from_baseline');
+  const before = knownMarginOf(baseline, conversions);
+  const after = knownMarginOf(outcome, conversions);
   if (before.value === null) return before;
   if (after.value === null) return after;
   return some(after.value - before.value);
@@ -62,7 +95,23 @@ export function addOutcomes(left: ScenarioOutcome, right: ScenarioOutcome): Scen
     unratedTokenCount: left.unratedTokenCount + right.unratedTokenCount,
     knownCostPicoUsd: left.knownCostPicoUsd + right.knownCostPicoUsd,
     unknownCostTokenCount: left.unknownCostTokenCount + right.unknownCostTokenCount,
+    known: left.known === null && right.known === null ? null : addKnown(knownOf(left), knownOf(right)),
   };
+}
+
+function lessCost(
+  outcome: ScenarioOutcome,
+  revenuePicoMinor: bigint,
+  costPicoUsd: bigint,
+  conversions: Conversions,
+): ScenarioFigure {
+  const conversion = conversionOf(outcome, conversions);
+  if (typeof conversion === 'string') return none(conversion);
+  const costPicoMinor =
+    conversion === null
+      ? costPicoUsd * 10n ** BigInt(minorUnitDigits('usd'))
+      : convertPicoUsd(costPicoUsd, conversion);
+  return some(revenuePicoMinor - costPicoMinor);
 }
 
 function some(value: bigint): ScenarioFigure {

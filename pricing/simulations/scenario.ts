@@ -4,7 +4,8 @@ import { unitAmountOf } from '../plans/price.ts';
 import { planRatesAt } from '../plans/rates.ts';
 import { findPrice, resolveModel } from '../prices/lookup.ts';
 import type { PriceBook, PriceQuery } from '../prices/price-book.ts';
-import { rateUsage } from '../rating/rate-usage.ts';
+import type { KnownMargin } from '../rating/margin.ts';
+import { type RatedUsage, rateUsage } from '../rating/rate-usage.ts';
 import { findSellRate, type RateKey, type SellRate } from '../rating/sell-rates.ts';
 import { modelKey, nameKey } from '../usage/names.ts';
 import type { TokenType } from '../usage/tokens.ts';
@@ -79,6 +80,8 @@ export interface ScenarioOutcome {
   /** What has no price is not in it. */
   knownCostPicoUsd: bigint;
   unknownCostTokenCount: bigint;
+  /** Of the tokens with a rate and a price, exact and before any minimum; null: all have both. */
+  known: KnownMargin | null;
 }
 
 interface PreparedKind {
@@ -145,6 +148,7 @@ export class PreparedScenario {
       unratedTokenCount: 0n,
       knownCostPicoUsd: customer.provisionedCostPicoUsd,
       unknownCostTokenCount: 0n,
+      known: null,
     };
     const overrides = this.#overridesByCurrency.get(currency ?? '') ?? [];
     const months = new Map<number, { monthStart: Date; stated: Rateable[]; overridden: Rateable[] }>();
@@ -152,10 +156,9 @@ export class PreparedScenario {
       const prepared = this.#kinds[kind.index] ?? this.#prepare(kind);
       if (prepared.key === null) continue;
       outcome.tokenCount += tokenCount;
-      if (!kind.isProvisioned) {
-        if (prepared.picoUsdPerToken === null) outcome.unknownCostTokenCount += tokenCount;
-        else outcome.knownCostPicoUsd += tokenCount * prepared.picoUsdPerToken;
-      }
+      const picoUsdPerToken = kind.isProvisioned ? 0n : prepared.picoUsdPerToken;
+      if (picoUsdPerToken === null) outcome.unknownCostTokenCount += tokenCount;
+      else outcome.knownCostPicoUsd += tokenCount * picoUsdPerToken;
       const monthMs = kind.monthStart.getTime();
       let month = months.get(monthMs);
       if (month === undefined) {
@@ -164,20 +167,25 @@ export class PreparedScenario {
       }
       const { model, feature, tokenType } = this.#plan === null ? prepared.key : prepared.planKey;
       const isOverridden = overrides.length > 0 && findSellRate(overrides, prepared.planKey) !== null;
-      if (isOverridden) month.overridden.push({ ...prepared.planKey, tokenCount });
-      else month.stated.push({ model, feature, tokenType, tokenCount });
+      if (isOverridden) month.overridden.push({ ...prepared.planKey, tokenCount, picoUsdPerToken });
+      else month.stated.push({ model, feature, tokenType, tokenCount, picoUsdPerToken });
     }
     if (payer === null) return outcome;
+    const rated: RatedUsage<Rateable>[] = [];
     for (const { monthStart, stated, overridden } of months.values()) {
       const { rates, minimumAmountMinor } =
         this.#plan === null
           ? { rates: payer.rates, minimumAmountMinor: 0n }
           : this.#monthRates(this.#plan, monthStart);
-      const own = rateUsage(stated, rates).totals;
-      const other = rateUsage(overridden, overrides).totals;
-      const ratedMinor = own.ratedAmountMinor + other.ratedAmountMinor;
+      const own = rateUsage(stated, rates);
+      const other = rateUsage(overridden, overrides);
+      const ratedMinor = own.totals.ratedAmountMinor + other.totals.ratedAmountMinor;
       outcome.ratedRevenueMinor += ratedMinor > minimumAmountMinor ? ratedMinor : minimumAmountMinor;
-      outcome.unratedTokenCount += own.unratedTokenCount;
+      outcome.unratedTokenCount += own.totals.unratedTokenCount;
+      rated.push(own, other);
+    }
+    if (outcome.unratedTokenCount !== 0n || outcome.unknownCostTokenCount !== 0n) {
+      outcome.known = knownPart(rated, customer.provisionedCostPicoUsd);
     }
     return outcome;
   }
@@ -245,7 +253,21 @@ export class PreparedScenario {
   }
 }
 
-type Rateable = RateKey & { tokenCount: bigint };
+type Rateable = RateKey & { tokenCount: bigint; picoUsdPerToken: bigint | null };
+
+/** What has a rate and a price, beside the customer's share of capacity, which is paid whatever happens. */
+function knownPart(rated: readonly RatedUsage<Rateable>[], provisionedCostPicoUsd: bigint): KnownMargin {
+  const known: KnownMargin = { tokenCount: 0n, revenuePicoMinor: 0n, costPicoUsd: provisionedCostPicoUsd };
+  for (const { parts } of rated.flatMap(({ lines }) => lines)) {
+    for (const { usage, amountPicoMinor } of parts) {
+      if (amountPicoMinor === null || usage.picoUsdPerToken === null) continue;
+      known.tokenCount += usage.tokenCount;
+      known.revenuePicoMinor += amountPicoMinor;
+      known.costPicoUsd += usage.tokenCount * usage.picoUsdPerToken;
+    }
+  }
+  return known;
+}
 
 /** A plan that asks for every token what it costs and so much more. */
 function markupPlan(percent: string, currency: string): Plan {

@@ -7,6 +7,7 @@ import { addReconcileCommand } from '../../jobs/reconcile/command.ts';
 import { addRescanCommand } from '../../jobs/rescan/command.ts';
 import { addClosesCommand } from '../closing/command.ts';
 import { addCostsCommand } from '../costs/command.ts';
+import { addExchangeCommand } from '../costs/exchange/command.ts';
 import { addProvisionedCommand } from '../costs/provisioned/command.ts';
 import { addKeysCommand } from '../identity/command.ts';
 import { addPlansCommand } from '../plans/command.ts';
@@ -55,6 +56,7 @@ export function createProgram(): Command {
   addQuoteCommand(program, frame);
   addStatementCommand(program, frame);
   addCostsCommand(program, frame);
+  addExchangeCommand(program, frame);
   addProvisionedCommand(program, frame);
   addSimulateCommand(program, frame);
   addReconcileCommand(program, frame);

@@ -1,6 +1,13 @@
 import { createRoute, z } from '@hono/zod-openapi';
+import { type Conversions, convertPicoUsd } from '../../pricing/exchange/rates.ts';
 import { formatDecimal, formatPico, minorUnitDigits, PICO_DIGITS } from '../../pricing/money.ts';
-import { addSums, type MarginSums, NO_SUMS, rateMargins } from '../../pricing/rating/margin.ts';
+import {
+  addSums,
+  type MarginSums,
+  NO_SUMS,
+  rateMargins,
+  unknownPercent,
+} from '../../pricing/rating/margin.ts';
 import { openTo } from '../identity/require-scope.ts';
 import { CustomerRateReader } from '../plans/customer-rates.ts';
 import type { TimeWindow } from '../platform/clock.ts';
@@ -16,6 +23,8 @@ import {
   TokenCountSchema,
 } from '../platform/http/schemas.ts';
 import { usageWindowFields } from '../usage/hours/window.ts';
+import { readConversions } from './exchange/rates.ts';
+import { ConversionSchema, showConversion } from './exchange/schemas.ts';
 import { readFeatureUserCosts, readMarginCustomers, readMarginUsage } from './margin-queries.ts';
 import { readCostCompleteness } from './queries.ts';
 import { readDayWindow } from './window.ts';
@@ -35,6 +44,16 @@ const figureFields = {
   knownCost: AmountSchema,
   unknownCostTokenCount: TokenCountSchema,
   margin: FigureSchema,
+  knownMargin: FigureSchema.openapi({
+    description: 'Of the tokens whose revenue and cost are known; the margin itself where all are.',
+  }),
+  unknownTokenPercent: z.string().nullable().openapi({
+    description: 'Tokens that are not in `knownMargin`; rounded up, null without tokens.',
+  }),
+  exchange: ConversionSchema.nullable().openapi({
+    description:
+      'What cost was converted by for the margins; null: it is in the currency, or there is no rate.',
+  }),
 };
 const CountSchema = z.string().regex(/^\d+$/);
 const MarginsSchema = z
@@ -83,14 +102,24 @@ export function addMarginRoutes(api: Api, dependencies: ApiDependencies): void {
     const { cursor, limit, ...named } = context.req.valid('query');
     const window = readDayWindow(named);
     const after = cursor === undefined ? null : (decodeCursor(cursor, 1)[0] ?? null);
-    const { collected, users, dueDayCount } = await readSnapshot(database, async (snapshot) => ({
-      collected: await collectMargins(snapshot, window, { after, limit }),
-      users: Map.groupBy(await readFeatureUserCosts(snapshot, window), (entry) => entry.feature),
-      dueDayCount: (await readCostCompleteness(snapshot, window)).dueDayCount,
-    }));
+    const now = clock.now();
+    const { collected, users, dueDayCount, conversions } = await readSnapshot(database, async (snapshot) => {
+      const collected = await collectMargins(snapshot, window, { after, limit });
+      return {
+        collected,
+        conversions: await readConversions(snapshot, {
+          window,
+          currencies: collected.totals.map(({ currency }) => currency),
+          now,
+        }),
+        users: Map.groupBy(await readFeatureUserCosts(snapshot, window), (entry) => entry.feature),
+        dueDayCount: (await readCostCompleteness(snapshot, window)).dueDayCount,
+      };
+    });
+    const showFigures = (sums: MarginSums, currency: string) => figuresOf(sums, currency, conversions);
     return context.json(
       {
-        asOf: clock.now().toISOString(),
+        asOf: now.toISOString(),
         dueDayCount: String(dueDayCount),
         customers: collected.page.map(({ customerId, currency, sums }) => ({
           customerId,
@@ -176,14 +205,22 @@ async function collectMargins(
   };
 }
 
-function showFigures(sums: MarginSums, currency: string) {
+function figuresOf(sums: MarginSums, currency: string, conversions: Conversions) {
   const showPico = (value: bigint) => formatDecimal(value, PICO_DIGITS + minorUnitDigits(currency), 2);
   const known = (amount: string) => ({ amount, reason: null });
   const unknown = (reason: string) => ({ amount: null, reason });
   const hasRevenue = sums.unratedTokenCount === 0n;
   const hasCost = sums.unknownCostTokenCount === 0n && !sums.isCostPartial;
-  // A dollar has 100 cents: pico-USD times 100 is pico-cents.
-  const margin = () => showPico(sums.ratedRevenuePicoMinor - sums.knownCostPicoUsd * 100n);
+  const conversion = currency === 'usd' ? null : (conversions.get(currency) ?? 'no_exchange_rate');
+  const less = (revenuePicoMinor: bigint, costPicoUsd: bigint) => {
+    if (typeof conversion === 'string') return unknown(conversion);
+    const costPicoMinor =
+      conversion === null
+        ? costPicoUsd * 10n ** BigInt(minorUnitDigits('usd'))
+        : convertPicoUsd(costPicoUsd, conversion);
+    return known(showPico(revenuePicoMinor - costPicoMinor));
+  };
+  const margin = less(sums.ratedRevenuePicoMinor, sums.knownCostPicoUsd);
   return {
     currency,
     tokenCount: String(sums.tokenCount),
@@ -194,12 +231,12 @@ function showFigures(sums: MarginSums, currency: string) {
       : unknown(sums.unknownCostTokenCount > 0n ? 'no_known_cost' : 'cache_writes_not_told'),
     knownCost: formatPico(sums.knownCostPicoUsd),
     unknownCostTokenCount: String(sums.unknownCostTokenCount),
-    margin: !hasRevenue
-      ? unknown('revenue_unknown')
-      : !hasCost
-        ? unknown('cost_unknown')
-        : currency === 'usd'
-          ? known(margin())
-          : unknown('currency_differs_from_cost'),
+    margin: !hasRevenue ? unknown('revenue_unknown') : !hasCost ? unknown('cost_unknown') : margin,
+    knownMargin: hasRevenue && hasCost ? margin : less(sums.known.revenuePicoMinor, sums.known.costPicoUsd),
+    unknownTokenPercent:
+      hasRevenue && hasCost
+        ? unknownPercent(sums.tokenCount, { ...sums.known, tokenCount: sums.tokenCount })
+        : unknownPercent(sums.tokenCount, sums.known),
+    exchange: conversion === null || typeof conversion === 'string' ? null : showConversion(conversion),
   };
 }

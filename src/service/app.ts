@@ -6,6 +6,7 @@ import { addCreditProposalRoutes } from '../billing/credit-routes.ts';
 import { addCustomerRoutes } from '../catalog/customer-routes.ts';
 import { addSubjectRoutes } from '../catalog/subject-routes.ts';
 import { addCloseRoutes } from '../closing/routes.ts';
+import { addExchangeRoutes } from '../costs/exchange/routes.ts';
 import { addMarginRoutes } from '../costs/margin-routes.ts';
 import { addProvisionedRoutes } from '../costs/provisioned/routes.ts';
 import { addCostRoutes } from '../costs/routes.ts';
@@ -93,6 +94,7 @@ export function createApp(dependencies: AppDependencies): Api {
   addQuoteRoutes(app, dependencies);
   addCostRoutes(app, dependencies);
   addMarginRoutes(app, dependencies);
+  addExchangeRoutes(app, dependencies);
   addProvisionedRoutes(app, dependencies);
   addSimulationRoutes(app, dependencies);
   addPriceRoutes(app, dependencies);

@@ -4,7 +4,7 @@ import { ValidationError } from '../platform/errors.ts';
 import type { CommandFrame } from '../platform/terminal/frame.ts';
 import { print, renderTable } from '../platform/terminal/output.ts';
 import { readTextFile } from '../platform/terminal/text-file.ts';
-import type { SimulationBody } from './schemas.ts';
+import type { SimulatedFigures, SimulationBody } from './schemas.ts';
 
 export function addSimulateCommand(program: Command, frame: CommandFrame): void {
   program
@@ -45,6 +45,12 @@ async function readRequest(path: string): Promise<object> {
   throw new ValidationError('--file', `${path} holds no request`, 'See "tallystick simulate --help".');
 }
 
+/** The margin of what is known, and how much is not. */
+function partly({ margin, knownMargin, unknownTokenPercent }: SimulatedFigures): string {
+  if (knownMargin.amount === null || unknownTokenPercent === null) return `unknown: ${margin.reason}`;
+  return `${knownMargin.amount} without ${unknownTokenPercent} % of tokens (${margin.reason})`;
+}
+
 function renderSimulation({ simulationId, result, priceBookVersion }: SimulationBody): string {
   if (result === null) return `${simulationId} has no result.`;
   const rows = result.totals.flatMap(({ figures }) =>
@@ -56,7 +62,7 @@ function renderSimulation({ simulationId, result, priceBookVersion }: Simulation
         entry.currency?.toUpperCase() ?? 'nobody',
         show(entry.revenue),
         show(entry.cost),
-        show(entry.margin),
+        entry.margin.amount ?? partly(entry),
       ];
     }),
   );
@@ -66,9 +72,21 @@ function renderSimulation({ simulationId, result, priceBookVersion }: Simulation
         `${scenario}: ${customerId ?? 'nobody'} ${marginDelta.startsWith('-') ? '' : '+'}${marginDelta} ${currency.toUpperCase()}`,
     ),
   );
+  const exchanges = [
+    ...new Set(
+      result.totals
+        .flatMap(({ figures }) => figures)
+        .flatMap(({ exchange }) =>
+          exchange === null
+            ? []
+            : `costs at ${exchange.rate} ${exchange.to.toUpperCase()} for 1 USD (${exchange.source}, ${exchange.day})`,
+        ),
+    ),
+  ];
   return [
     renderTable(['scenario', 'currency', 'revenue', 'cost USD', 'margin'], rows, [2, 3, 4]),
     ...farthest,
+    ...exchanges,
     `overhead ${result.overhead} USD; ${result.customerCount} customers; ${simulationId}, price book ${priceBookVersion}`,
   ].join('\n');
 }

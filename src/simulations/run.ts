@@ -3,6 +3,7 @@ import type { PriceBook } from '../../pricing/prices/price-book.ts';
 import { marginDeltaOf } from '../../pricing/simulations/compare.ts';
 import { AS_IT_IS, PreparedScenario, type Scenario } from '../../pricing/simulations/scenario.ts';
 import { ScenarioTotals } from '../../pricing/simulations/totals.ts';
+import { readConversions } from '../costs/exchange/rates.ts';
 import type { Clock, TimeWindow } from '../platform/clock.ts';
 import type { LedgerDatabase, LedgerTransaction } from '../platform/database/database.ts';
 import { scanCustomers } from './scan.ts';
@@ -11,6 +12,7 @@ import { showFigures, showPicoMinor, showTotals } from './show.ts';
 import {
   finishSimulation,
   insertSimulatedCustomers,
+  readBilledCurrencies,
   readFarthestCustomers,
   readSimulationScope,
   type StoredSimulation,
@@ -44,6 +46,11 @@ export async function runSimulation(
     .setIsolationLevel('repeatable read')
     .execute(async (transaction) => {
       const scope = await readSimulationScope(transaction, window);
+      const conversions = await readConversions(transaction, {
+        window,
+        currencies: await readBilledCurrencies(transaction, simulation.scenarios),
+        now: clock.now(),
+      });
       let ratedCustomerCount = 0;
       for await (const batch of scanCustomers(transaction, window, book)) {
         const rated = batch.map((customer) => {
@@ -53,11 +60,11 @@ export async function runSimulation(
           return {
             customerId: customer.customerId,
             currency: customer.billed?.currency ?? '',
-            figures: outcomes.map((outcome, index) => showFigures(outcome, names[index] ?? '')),
+            figures: outcomes.map((outcome, index) => showFigures(outcome, names[index] ?? '', conversions)),
             marginDeltas:
               baseline === undefined
                 ? []
-                : others.map((outcome) => marginDeltaOf(baseline, outcome, book.currency).value),
+                : others.map((outcome) => marginDeltaOf(baseline, outcome, conversions).value),
           };
         });
         await insertSimulatedCustomers(transaction, simulationId, rated);
@@ -66,7 +73,7 @@ export async function runSimulation(
       }
       const result: SimulationResult = {
         customerCount: totals.customerCount,
-        totals: showTotals(totals.list(), names, book.currency),
+        totals: showTotals(totals.list(), names, conversions),
         scenarios: await readFarthest(transaction, simulationId, simulation.scenarios),
         overhead: formatPico(scope.idlePicoUsd),
         unratedDayCount: Number(scope.dueDayCount),

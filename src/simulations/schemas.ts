@@ -1,5 +1,6 @@
 import { z } from '@hono/zod-openapi';
 import { TOKEN_TYPES } from '../../pricing/usage/tokens.ts';
+import { ConversionSchema } from '../costs/exchange/schemas.ts';
 import {
   AmountSchema,
   CurrencySchema,
@@ -99,6 +100,16 @@ const FiguresSchema = z
     knownCost: AmountSchema.openapi({ description: 'USD; of the usage whose price is known.' }),
     unknownCostTokenCount: TokenCountSchema,
     margin: FigureSchema,
+    knownMargin: FigureSchema.openapi({
+      description: 'Of the tokens with a rate and a price; the margin itself where all have both.',
+    }),
+    unknownTokenPercent: z.string().nullable().openapi({
+      description: 'Tokens that are not in `knownMargin`; rounded up, null without tokens.',
+    }),
+    exchange: ConversionSchema.nullable().openapi({
+      description:
+        'What cost was converted by for the margins; null: it is in the currency, or there is no rate.',
+    }),
   })
   .openapi('SimulatedFigures');
 export type SimulatedFigures = z.output<typeof FiguresSchema>;

@@ -1,7 +1,18 @@
+import type { Conversions } from '../../pricing/exchange/rates.ts';
 import { formatDecimal, formatPico, minorUnitDigits, PICO_DIGITS } from '../../pricing/money.ts';
-import { costOf, marginOf, revenueOf, type ScenarioFigure } from '../../pricing/simulations/compare.ts';
+import { unknownPercent } from '../../pricing/rating/margin.ts';
+import {
+  conversionOf,
+  costOf,
+  knownMarginOf,
+  knownOf,
+  marginOf,
+  revenueOf,
+  type ScenarioFigure,
+} from '../../pricing/simulations/compare.ts';
 import type { ScenarioOutcome } from '../../pricing/simulations/scenario.ts';
 import type { CurrencyTotals } from '../../pricing/simulations/totals.ts';
+import { showConversion } from '../costs/exchange/schemas.ts';
 import { HOUR_MS } from '../platform/clock.ts';
 import type { SimulatedFigures, SimulationBody, SimulationResult } from './schemas.ts';
 import type { SimulatedCustomer, StoredSimulation } from './simulations.ts';
@@ -42,13 +53,13 @@ export function showSimulatedCustomer({ customerId, currency, figures, marginDel
 export function showTotals(
   totals: readonly CurrencyTotals[],
   names: readonly string[],
-  costCurrency: string,
+  conversions: Conversions,
 ): SimulationResult['totals'] {
   return totals.map(({ currency, customerCount, outcomes }) => ({
     currency,
     customerCount,
     figures: outcomes.flatMap((ofScenario, index) =>
-      ofScenario.map((outcome) => showFigures(outcome, names[index] ?? '', costCurrency)),
+      ofScenario.map((outcome) => showFigures(outcome, names[index] ?? '', conversions)),
     ),
   }));
 }
@@ -56,9 +67,10 @@ export function showTotals(
 export function showFigures(
   outcome: ScenarioOutcome,
   scenario: string,
-  costCurrency = 'usd',
+  conversions: Conversions,
 ): SimulatedFigures {
   const { currency } = outcome;
+  const conversion = conversionOf(outcome, conversions);
   const minor = (value: bigint) =>
     currency === null ? '0' : formatDecimal(value, minorUnitDigits(currency), minorUnitDigits(currency));
   const figure = ({ value, reason }: ScenarioFigure, show: (value: bigint) => string) =>
@@ -73,7 +85,12 @@ export function showFigures(
     cost: figure(costOf(outcome), formatPico),
     knownCost: formatPico(outcome.knownCostPicoUsd),
     unknownCostTokenCount: String(outcome.unknownCostTokenCount),
-    margin: figure(marginOf(outcome, costCurrency), (value) => showPicoMinor(value, currency ?? 'usd')),
+    margin: figure(marginOf(outcome, conversions), (value) => showPicoMinor(value, currency ?? 'usd')),
+    knownMargin: figure(knownMarginOf(outcome, conversions), (value) =>
+      showPicoMinor(value, currency ?? 'usd'),
+    ),
+    unknownTokenPercent: unknownPercent(outcome.tokenCount, knownOf(outcome)),
+    exchange: conversion === null || typeof conversion === 'string' ? null : showConversion(conversion),
   };
 }
 

@@ -1,4 +1,6 @@
 import { type Selectable, sql } from 'kysely';
+import type { Scenario } from '../../pricing/simulations/scenario.ts';
+import { countDueCostDays } from '../costs/notes.ts';
 import type { TimeWindow } from '../platform/clock.ts';
 import { camelRow } from '../platform/database/camel-row.ts';
 import type { LedgerDatabase, LedgerTransaction } from '../platform/database/database.ts';
@@ -165,10 +167,10 @@ export async function readSimulationScope(
   window: TimeWindow,
 ): Promise<{ hasUsage: boolean; dueDayCount: bigint; idlePicoUsd: bigint }> {
   const [fromDay, untilDay] = [window.start, window.end].map((at) => at.toISOString().slice(0, 10));
-  const result = await sql<{ has_usage: boolean; due_day_count: bigint; idle: string }>`
+  const dueDayCount = await countDueCostDays(database, window);
+  const result = await sql<{ has_usage: boolean; idle: string }>`
     select exists (select 1 from hourly_usage where window_start >= ${window.start}
                      and window_start < ${window.end}) as has_usage,
-      (select count(*) from cost_days_due where day >= ${fromDay}::date and day < ${untilDay}::date) as due_day_count,
       (select coalesce(sum(cost_pico_usd), 0)::text from daily_costs
         where kind = 'idle' and day >= ${fromDay}::date and day < ${untilDay}::date) as idle`.execute(
     database,
@@ -176,9 +178,23 @@ export async function readSimulationScope(
   const row = result.rows[0];
   return {
     hasUsage: row?.has_usage ?? false,
-    dueDayCount: row?.due_day_count ?? 0n,
+    dueDayCount,
     idlePicoUsd: BigInt(row?.idle ?? '0'),
   };
+}
+
+/** Every currency that anybody is billed in, or would be under a scenario's plan. */
+export async function readBilledCurrencies(
+  database: LedgerDatabase,
+  scenarios: readonly Scenario[],
+): Promise<string[]> {
+  const billed = await sql<{ currency: string }>`
+    select currency from subscription_items where active
+    union select currency from customers where currency is not null`.execute(database);
+  return [
+    ...billed.rows.map(({ currency }) => currency),
+    ...scenarios.flatMap(({ plan }) => (plan === null ? [] : [plan.currency])),
+  ];
 }
 
 /** First and last hour with usage; null when there is none at all. */

@@ -117,6 +117,12 @@ const REQUESTS: Record<string, Expected> = {
     status: 201,
     actions: [['price_book.add']],
   },
+  'POST /v1/exchange-rates/import': {
+    path: () => '/v1/exchange-rates/import',
+    body: 'Date,USD\n2026-11-20,1.08\n',
+    status: 201,
+    actions: [['exchange_rates.import']],
+  },
   'POST /v1/prices/import': {
     path: () => `/v1/prices/import?reason=${encodeURIComponent(reason)}`,
     body: `prices:

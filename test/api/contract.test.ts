@@ -296,6 +296,15 @@ const CASES: [path: string, request: string, init: RequestInit, status: number][
   ['/v1/closes/{invoiceId}/windows', '/v1/closes/in_none/windows?limit=0', {}, 400],
   ['/v1/closes/{invoiceId}/windows/proof', '/v1/closes/in_none/windows/proof', {}, 404],
   ['/v1/closes/{invoiceId}/release', '/v1/closes/in_none/release', json('POST', { reason: ' ' }), 400],
+  ['/v1/exchange-rates', '/v1/exchange-rates?currency=usd', {}, 200],
+  ['/v1/exchange-rates', '/v1/exchange-rates?currency=euro', {}, 400],
+  [
+    '/v1/exchange-rates/import',
+    '/v1/exchange-rates/import?dryRun=true',
+    csv('Date,USD\n2026-11-20,1.08\n'),
+    200,
+  ],
+  ['/v1/exchange-rates/import', '/v1/exchange-rates/import', csv('Date,USD\n2026-11-20,-1\n'), 400],
   ['/v1/recounts', '/v1/recounts?month=2026-10', {}, 200],
   ['/v1/recounts', '/v1/recounts?month=October', {}, 400],
   [

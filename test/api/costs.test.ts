@@ -252,7 +252,8 @@ describe('GET /v1/margins', () => {
       {
         customerId: 'adatum',
         currency: 'eur',
-        margin: { amount: null, reason: 'currency_differs_from_cost' },
+        margin: { amount: null, reason: 'no_exchange_rate' },
+        exchange: null,
       },
       {
         customerId: 'northwind',
@@ -267,6 +268,74 @@ describe('GET /v1/margins', () => {
       cost: { amount: '2.50' },
     });
     expect(margins.totals.map(({ currency }) => currency)).toEqual(['eur', 'usd']);
+  });
+
+  const importRates = (text: string, query = '') =>
+    bench.call(`/v1/exchange-rates/import${query}`, {
+      method: 'POST',
+      headers: { 'content-type': 'text/csv' },
+      body: text,
+    });
+
+  it('converts costs for customers of other currencies, by a rate that it names', async () => {
+    await insertUsage(bench.ledger.database, [
+      { hour: HOUR, tokens: 1_000_000n, subject: 'user-3', customer: 'adatum' },
+    ]);
+    await rate();
+    const file = 'Date, USD, \n20 November 2026, 1.2500, \n';
+    expect((await importRates(file, '?dryRun=true')).status).toBe(200);
+    const margin = async () => (await ask<MarginsBody>(`/v1/margins?${DAY}`)).customers[0];
+    expect((await margin())?.margin.reason).toBe('no_exchange_rate');
+
+    expect((await importRates(file)).status).toBe(201);
+    expect((await importRates(file)).status).toBe(200);
+    // 3.00 EUR against 2.50 USD at 1.25 USD for 1 EUR.
+    expect(await margin()).toMatchObject({
+      currency: 'eur',
+      cost: { amount: '2.50' },
+      margin: { amount: '1.00', reason: null },
+      exchange: {
+        from: 'usd',
+        to: 'eur',
+        rate: '0.8',
+        day: '2026-11-20',
+        source: 'ECB',
+        published: [{ base: 'eur', currency: 'usd', rate: '1.25' }],
+      },
+    });
+    const absurd = await importRates('Date,USD\n2026-11-21,12.6\n');
+    expect([absurd.status, await absurd.json()]).toMatchObject([
+      400,
+      { code: 'VALIDATION', errors: [{ field: 'line 2: rate', message: expect.stringContaining('absurd') }] },
+    ]);
+    const corrected = 'day,base,currency,rate\n2026-11-20,eur,usd,1.5\n';
+    expect((await importRates(corrected)).status).toBe(400);
+    expect(await (await importRates(corrected, '?supersede=true')).json()).toMatchObject({
+      supersededCount: 1,
+    });
+    // 2.50 / 1.5 = 1.666666..., rounded at the twelfth decimal of a cent.
+    expect((await margin())?.margin.amount).toBe('1.33333333333333');
+    const listed = await ask<{ rates: { rate: string }[] }>('/v1/exchange-rates?currency=usd');
+    expect(listed.rates.map(({ rate }) => rate)).toEqual(['1.5']);
+  });
+
+  it('shows the margin of what is known, and how much is not', async () => {
+    await insertUsage(bench.ledger.database, [
+      { hour: HOUR, tokens: 624_000n },
+      // A model without a price, but with a rate for any model; and one of each day that has none for a part of the tokens.
+      { hour: HOUR, tokens: 1_000n, model: 'gpt-99', deployment: 'x' },
+    ]);
+    await rate();
+    const { customers, totals } = await ask<MarginsBody>(`/v1/margins?${DAY}`);
+    expect(customers[0]).toMatchObject({
+      customerId: 'northwind',
+      cost: { amount: null, reason: 'no_known_cost' },
+      margin: { amount: null },
+      // 0.624 million at 3.00 against 2.50.
+      knownMargin: { amount: '0.312', reason: null },
+      unknownTokenPercent: '0.16',
+    });
+    expect(totals[0]).toMatchObject({ knownMargin: { amount: '0.312' }, unknownTokenPercent: '0.16' });
   });
 
   it('gives the cost of an active user, without those whose cost is unknown', async () => {

@@ -112,7 +112,7 @@ describe('POST /v1/simulations', () => {
       ]),
     ).toEqual([
       [null, 0, null, 'nobody_pays'],
-      ['eur', 1, '3.00', 'currency_differs_from_cost'],
+      ['eur', 1, '3.00', 'no_exchange_rate'],
       ['usd', 1, '9.00', null],
     ]);
   });

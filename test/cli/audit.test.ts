@@ -34,6 +34,8 @@ writeFileSync(
   prices,
   'prices:\n  - { model: o3, tokenType: prompt, amount: 1.70, effectiveFrom: 2027-01-01 }\n',
 );
+const exchangeRates = path.join(directory, 'rates.csv');
+writeFileSync(exchangeRates, 'Date,USD\n2026-11-20,1.08\n');
 beforeAll(async () => {
   ledger = await createTestLedger();
   const now = new Date();
@@ -87,6 +89,7 @@ const READS: Record<string, string[]> = {
   'quarantine list': [],
   coverage: ['--from', '2026-11-20', '--to', '2026-11-21'],
   'recounts list': ['2026-10'],
+  'exchange list': [],
   'keys list': [],
   'plans list': [],
   'plans show': ['standard'],
@@ -150,6 +153,7 @@ const CHANGES: Record<string, { argv: () => string[]; actions: string[][] }> = {
     actions: [['price_book.add']],
   },
   'prices import': { argv: () => [prices], actions: [['price_book.import']] },
+  'exchange import': { argv: () => [exchangeRates], actions: [['exchange_rates.import']] },
   'prices review accept': {
     argv: () => [ids.largeChange ?? '', '--reason', 'test'],
     actions: [['price_book.sync', 'price_sync.accept']],

@@ -2,7 +2,8 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { azureOpenAiPriceBook as book } from '../../pricing/prices/azure-openai.ts';
 import { findPrice } from '../../pricing/prices/lookup.ts';
-import { marginDeltaOf, marginOf } from '../../pricing/simulations/compare.ts';
+import { unknownPercent } from '../../pricing/rating/margin.ts';
+import { knownMarginOf, knownOf, marginDeltaOf, marginOf } from '../../pricing/simulations/compare.ts';
 import {
   AS_IT_IS,
   PreparedScenario,
@@ -54,7 +55,7 @@ describe('a scenario', () => {
         const baseline = rate({}, customer);
         const same = rate({ modelSwaps: [{ from: 'gpt-4o', to: 'gpt-4o' }] }, customer);
         expect(same).toEqual(baseline);
-        expect(marginDeltaOf(baseline, same, 'usd').value).toBe(0n);
+        expect(marginDeltaOf(baseline, same, new Map()).value).toBe(0n);
       }),
     );
   });
@@ -160,6 +161,33 @@ describe('a scenario', () => {
     const customer = { billed: null, usage: [{ kind, tokenCount: 7n }], provisionedCostPicoUsd: 5n };
     const outcome = rate({}, customer);
     expect(outcome).toMatchObject({ unknownCostTokenCount: 7n, knownCostPicoUsd: 5n, currency: null });
-    expect(marginOf(outcome, 'usd')).toEqual({ value: null, reason: 'nobody_pays' });
+    expect(marginOf(outcome, new Map())).toEqual({ value: null, reason: 'nobody_pays' });
+  });
+
+  it('has the margin of what is known, which in all is the margin where nothing is unknown', () => {
+    fc.assert(
+      fc.property(anyCustomer, (customer) => {
+        const outcome = rate({}, customer);
+        const unknown = {
+          ...KINDS[0],
+          model: 'gpt-99',
+          deployment: 'x',
+          index: KINDS.length,
+        } as ScenarioKind;
+        const more = rate({}, { ...customer, usage: [...customer.usage, { kind: unknown, tokenCount: 7n }] });
+        expect(outcome.known).toBeNull();
+        expect(knownMarginOf(outcome, new Map())).toEqual(marginOf(outcome, new Map()));
+        expect(marginOf(more, new Map()).reason).toBe('cost_unknown');
+        expect(knownOf(more).tokenCount).toBe(outcome.tokenCount);
+        expect(unknownPercent(more.tokenCount, knownOf(more))).not.toBe('0.00');
+        // The invoice rounds each line once; the known part is exact.
+        const margin = marginOf(outcome, new Map()).value ?? 0n;
+        const known = knownMarginOf(more, new Map()).value ?? 0n;
+        const difference = margin - known;
+        expect(difference < 0n ? -difference : difference).toBeLessThanOrEqual(
+          BigInt(PRICED_TYPES.length) * 10n ** 12n,
+        );
+      }),
+    );
   });
 });

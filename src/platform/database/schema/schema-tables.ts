@@ -366,6 +366,16 @@ interface DroppedItemSums {
   window_start: Date;
 }
 
+interface ExchangeRates {
+  base: string;
+  currency: string;
+  day: string;
+  imported_at: Date;
+  imported_by: string;
+  rate: string;
+  source: string;
+}
+
 interface GlobalMarkups {
   effective_from: Date;
   global_markup_id: Generated<bigint>;
@@ -1175,6 +1185,7 @@ export interface Ledger {
   drifts: Drifts;
   dropped_item_days: DroppedItemDays;
   dropped_item_sums: DroppedItemSums;
+  exchange_rates: ExchangeRates;
   global_markups: GlobalMarkups;
   hourly_activity: HourlyActivity;
   hourly_usage: HourlyUsage;
