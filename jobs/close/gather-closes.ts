@@ -3,7 +3,12 @@ import { type LateItem, readLateItems } from '../../src/billing/late-items.ts';
 import { readPlanMinimums } from '../../src/billing/minimums.ts';
 import { type LineGap, readChargedElsewhere, readUninvoiced } from '../../src/closing/beside-lines.ts';
 import type { OpenClose } from '../../src/closing/closes.ts';
-import { type ClosingItems, readCloseEvidence, readClosingItems } from '../../src/closing/evidence.ts';
+import {
+  type ClosingItem,
+  type ClosingItems,
+  readCloseEvidence,
+  readClosingItems,
+} from '../../src/closing/evidence.ts';
 import { readCloseFigures, readPushedFigures } from '../../src/closing/figures.ts';
 import { readHeldMetricsOfCloses } from '../../src/closing/unknown-metrics.ts';
 import type { LedgerDatabase } from '../../src/platform/database/database.ts';
@@ -82,7 +87,23 @@ function findLineGaps(
       if (group.periodStart > start) gaps.push({ ...of, periodStart: start, periodEnd: group.periodStart });
       if (group.periodEnd > start) start = group.periodEnd;
     }
-    if (start < periodEnd) gaps.push({ ...of, periodStart: start, periodEnd });
+    // What its running period holds is for a later invoice, where that bills less often.
+    const end = runsBefore(items, { subscriptionId, stripeMeterId }, periodEnd);
+    if (start < end) gaps.push({ ...of, periodStart: start, periodEnd: end });
   }
   return gaps;
+}
+
+/** Where a meter's running period begins, if that is before an instant. */
+function runsBefore(
+  items: readonly ClosingItem[],
+  of: { subscriptionId: string; stripeMeterId: string },
+  instant: Date,
+): Date {
+  const begun = items.flatMap(({ subscriptionId, stripeMeterId, runsSince }) =>
+    subscriptionId === of.subscriptionId && stripeMeterId === of.stripeMeterId && runsSince !== null
+      ? [+runsSince]
+      : [],
+  );
+  return new Date(Math.min(+instant, ...begun));
 }

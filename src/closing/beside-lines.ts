@@ -57,7 +57,10 @@ export interface ChargedElsewhere {
   amountMinor: bigint;
 }
 
-/** By invoice. Such are made within a period: when a price changes and that is billed at once, or by a threshold. */
+/**
+ * By invoice. Such are made within a period: when a price changes and that is billed at once, or by a threshold. What stands
+ * on an invoice that ended a period of the meter is of that period: it may be shorter than this one's longest.
+ */
 export async function readChargedElsewhere(
   database: LedgerDatabase,
   invoiceIds: readonly string[],
@@ -69,6 +72,10 @@ export async function readChargedElsewhere(
       and i.status not in ('void', 'deleted')
     join invoice_lines l on l.invoice_id = i.invoice_id and l.stripe_meter_id is not null
       and l.period_start >= c.period_start and l.period_end <= c.period_end
+      and i.billing_reason is distinct from 'subscription_cycle' and not exists (
+        select 1 from invoices ended join invoice_lines e on e.invoice_id = ended.invoice_id and e.stripe_meter_id = l.stripe_meter_id
+        where ended.subscription_id = c.subscription_id and ended.billing_reason = 'subscription_cycle' and ended.status not in ('void', 'deleted')
+          and ended.invoice_id <> c.invoice_id and e.period_end < c.period_end and e.period_end >= l.period_end)
     where c.invoice_id = any(${[...invoiceIds]}::text[])
     group by 1, 2 order by 1, 2`.execute(database);
   return Map.groupBy(rows.rows, ({ invoiceId }) => invoiceId);
