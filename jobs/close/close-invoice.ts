@@ -1,4 +1,4 @@
-import { proposeCredits } from '../../src/billing/credits.ts';
+import { proposeCredits } from '../../src/billing/propose-credits.ts';
 import { findNewCloses, moveClose } from '../../src/closing/closes.ts';
 import { confirmCloses, countOpenCloses } from '../../src/closing/desk.ts';
 import {

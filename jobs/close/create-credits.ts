@@ -1,13 +1,18 @@
 import { speakPeriod } from '../../pricing/closing/words.ts';
+import { formatMinor } from '../../pricing/money.ts';
 import { speakProduct } from '../../pricing/usage/words.ts';
 import {
+  amountToCredit,
   type CreditProposal,
   listCreditProposals,
   markCreditCreated,
   markCreditFailed,
+  returnCredit,
 } from '../../src/billing/credits.ts';
+import { readInvoiceLines } from '../../src/billing/invoice-lines.ts';
+import type { LedgerDatabase } from '../../src/platform/database/database.ts';
 import { type TallystickError, toTallystickError } from '../../src/platform/errors.ts';
-import type { NewCreditNote } from '../../src/stripe/closing/port.ts';
+import type { CreditBeyond, NewCreditNote } from '../../src/stripe/closing/port.ts';
 import type { JobDependencies } from '../dependencies.ts';
 
 const BATCH_LIMIT = 100;
@@ -29,9 +34,21 @@ export async function createCredits(deps: JobDependencies, signal: AbortSignal |
     signal?.throwIfAborted();
     const { creditProposalId } = proposal;
     try {
-      const { creditNoteId } = await invoicing.createCreditNote(toCreditNote(proposal), signal);
-      await markCreditCreated(database, { creditProposalId, creditNoteId, now: clock.now() });
-      count += 1;
+      const lineIds = await readCreditedLines(database, proposal);
+      const outcome = await invoicing.createCreditNote(toCreditNote(proposal, lineIds), signal);
+      const now = clock.now();
+      if ('creditNoteId' in outcome) {
+        await markCreditCreated(database, { creditProposalId, ...outcome, now });
+        count += 1;
+        continue;
+      }
+      const error = explainBeyond(proposal, outcome);
+      const { creditableMinor } = outcome;
+      await returnCredit(database, { creditProposalId, creditableMinor, error, now });
+      log.warn(
+        { creditProposalId: String(creditProposalId), reason: error },
+        'Less is left than was approved',
+      );
     } catch (error) {
       const known = toTallystickError(error);
       await markCreditFailed(database, creditProposalId, known.message);
@@ -46,18 +63,46 @@ export async function createCredits(deps: JobDependencies, signal: AbortSignal |
   return count;
 }
 
-function toCreditNote(proposal: CreditProposal): NewCreditNote {
-  const { invoiceId, lineId, amountMinor, idempotencyKey, productName } = proposal;
+/** The meter's lines, the last tier first: what was billed too much came on top. */
+async function readCreditedLines(database: LedgerDatabase, proposal: CreditProposal): Promise<string[]> {
+  const { invoiceId, lineId, stripeMeterId, periodStart } = proposal;
+  const lines = await readInvoiceLines(database, invoiceId);
+  const ofMeter = lines.filter(
+    (line) =>
+      line.stripeMeterId === stripeMeterId &&
+      line.amountMinor > 0n &&
+      line.period.start.getTime() === periodStart.getTime(),
+  );
+  const known = lineId === null ? [] : [lineId];
+  return [...new Set([...known, ...ofMeter.map((line) => line.lineId).reverse()])];
+}
+
+function toCreditNote(proposal: CreditProposal, lineIds: readonly string[]): NewCreditNote {
+  const { invoiceId, idempotencyKey, productName, paidPart } = proposal;
   const period = speakPeriod(proposal.periodStart.toISOString(), proposal.periodEnd.toISOString());
   return {
     invoiceId,
-    ...(lineId === null ? { amountMinor } : { lines: [{ lineId, amountMinor }] }),
+    amountMinor: amountToCredit(proposal),
+    lineIds,
     reason: 'order_change',
     memo: `Correction of ${speakProduct(productName)}, ${period}: less was used than billed.`,
     metadata: {
       tallystick_credit_proposal: String(proposal.creditProposalId),
       tallystick_token_count: String(proposal.tokenCount),
     },
+    paidPart,
     idempotencyKey,
   };
+}
+
+function explainBeyond(proposal: CreditProposal, { creditableMinor, reason }: CreditBeyond): string {
+  const { amountMinor, currency } = proposal;
+  const money = (amount: bigint) => `${formatMinor(amount, currency)} ${currency.toUpperCase()}`;
+  const rest = money(amountMinor - creditableMinor);
+  if (reason === 'not_charged') {
+    return `Nothing of these lines was charged in money: discounts or billing credits paid for ${money(amountMinor)}. What they paid is given back by a new credit grant.`;
+  }
+  if (creditableMinor === 0n)
+    return `Nothing is left of the invoice to credit: of ${rest} all was credited before.`;
+  return `Only ${money(creditableMinor)} of ${money(amountMinor)} is left to credit: ${rest} was credited before. Approve again to give back what is left.`;
 }

@@ -17,6 +17,11 @@ import {
 import { type CreditProposal, decideCredit, listCreditProposals } from './credits.ts';
 import { CREDIT_STATES } from './states.ts';
 
+const PaidPartSchema = z.enum(['customer_balance', 'refund', 'outside_stripe']).openapi({
+  description:
+    'Where what was paid already goes: to the balance that the next invoices use up, back, or elsewhere.',
+});
+
 const CreditProposalSchema = z
   .object({
     id: z.string().openapi({ example: '17' }),
@@ -26,7 +31,14 @@ const CreditProposalSchema = z
     period: z.object({ start: InstantSchema, end: InstantSchema }),
     tokenCount: TokenCountSchema.openapi({ description: 'Billed, and not used.' }),
     currency: z.string(),
-    amount: AmountSchema,
+    amount: AmountSchema.openapi({ description: 'At the price of the lines, without exclusive tax.' }),
+    creditableAmount: AmountSchema.nullable().openapi({
+      description: 'What can be credited at most, where that is less: approved again, so much is given back.',
+    }),
+    creditedAmount: AmountSchema.nullable().openapi({
+      description: 'Total of the credit note, with its tax.',
+    }),
+    paidPart: PaidPartSchema,
     cause: z.enum(['corrected_usage', 'invoice_above_ledger']),
     state: z.enum(CREDIT_STATES),
     creditNoteId: z.string().nullable(),
@@ -52,7 +64,9 @@ const CreditParams = z.object({
 });
 const ReasonBody = (missing: string) =>
   textSchema(2_000).refine((text) => text.trim() !== '', { error: missing });
-const ApproveBody = z.strictObject({ reason: textSchema(2_000).optional() }).openapi('CreditApproval');
+const ApproveBody = z
+  .strictObject({ reason: textSchema(2_000).optional(), paidPart: PaidPartSchema.optional() })
+  .openapi('CreditApproval');
 const RejectBody = z
   .strictObject({ reason: ReasonBody('is missing; say why nothing is given back') })
   .openapi('CreditRejection');
@@ -110,6 +124,7 @@ export function addCreditProposalRoutes(api: Api, dependencies: ApiDependencies)
       creditProposalId: BigInt(context.req.valid('param').id),
       state: 'approved',
       reason: context.req.valid('json').reason ?? null,
+      paidPart: context.req.valid('json').paidPart,
       actor: actorOf(context),
       now: clock.now(),
     });
@@ -146,6 +161,7 @@ function readCursor(cursor: string): bigint {
 }
 
 function showCreditProposal(proposal: CreditProposal) {
+  const money = (amount: bigint) => formatMinor(amount, proposal.currency);
   return {
     id: String(proposal.creditProposalId),
     customerId: proposal.customerId,
@@ -154,7 +170,10 @@ function showCreditProposal(proposal: CreditProposal) {
     period: { start: proposal.periodStart.toISOString(), end: proposal.periodEnd.toISOString() },
     tokenCount: String(proposal.tokenCount),
     currency: proposal.currency,
-    amount: formatMinor(proposal.amountMinor, proposal.currency),
+    amount: money(proposal.amountMinor),
+    creditableAmount: proposal.creditableMinor === null ? null : money(proposal.creditableMinor),
+    creditedAmount: proposal.creditedMinor === null ? null : money(proposal.creditedMinor),
+    paidPart: proposal.paidPart,
     cause: proposal.cause,
     state: proposal.state,
     creditNoteId: proposal.creditNoteId,

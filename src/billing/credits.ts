@@ -1,16 +1,12 @@
-import { createHash } from 'node:crypto';
 import { sql } from 'kysely';
-import { rateMeter } from '../../pricing/closing/meter.ts';
-import { CHARGE_STEPS, toChargeable } from '../../pricing/money.ts';
-import { writeAudit, writeAudits } from '../platform/database/audit.ts';
+import { writeAudit } from '../platform/database/audit.ts';
 import type { LedgerDatabase, LedgerTransaction } from '../platform/database/database.ts';
 import { TallystickError } from '../platform/errors.ts';
-import { type LateGroup, lockLateGroups } from './late-groups.ts';
-import { CARRY_TO_NEXT_INVOICE } from './meter-pushes.ts';
+import type { PaidPart } from '../stripe/closing/port.ts';
 import type { CreditCause, CreditState } from './states.ts';
 
 /** Who proposes, and gives back what a person approved. */
-const JOB = 'job:close-invoices';
+export const JOB = 'job:close-invoices';
 
 /** An invoice that billed more than was used, and what would be given back. */
 export interface CreditProposal {
@@ -29,130 +25,17 @@ export interface CreditProposal {
   state: CreditState;
   idempotencyKey: string;
   creditNoteId: string | null;
+  /** What the note gave back, tax included and discounts taken off. */
+  creditedMinor: bigint | null;
+  /** At most so much can be credited; null: Stripe was not asked, or it is enough. */
+  creditableMinor: bigint | null;
+  paidPart: PaidPart;
   decidedBy: string | null;
   decidedReason: string | null;
   proposedAt: Date;
   decidedAt: Date | null;
   createdAt: Date | null;
   lastError: string | null;
-}
-
-/**
- * Proposes what the ledger can prove: carried corrections that make a meter's usage of a final invoice less than it
- * billed, and invoices that were final with more on them than Stripe had been told. Less than a minor unit is no
- * proposal; corrections wait until they are worth one. Audited.
- * @returns how many
- */
-export async function proposeCredits(database: LedgerDatabase, now: Date): Promise<number> {
-  const customers = await sql<{ customerId: string }>`
-    select distinct customer_id as "customerId" from hourly_usage
-    where quarantine_reason = ${CARRY_TO_NEXT_INVOICE} and late_item_id is null and credit_proposal_id is null
-      and written_off_at is null and delta_token_count < 0 and customer_id is not null`.execute(database);
-  let count = await database.transaction().execute((transaction) => proposeAboveLedger(transaction, now));
-  if (customers.rows.length === 0) return count;
-  const ids = customers.rows.map((row) => row.customerId);
-  count += await database.transaction().execute(async (transaction) => {
-    const groups = await lockLateGroups(transaction, ids);
-    let proposed = 0;
-    for (const group of groups) proposed += (await proposeCorrection(transaction, group, now)) ? 1 : 0;
-    return proposed;
-  });
-  return count;
-}
-
-async function proposeCorrection(
-  transaction: LedgerTransaction,
-  group: LateGroup,
-  now: Date,
-): Promise<boolean> {
-  const { price, missedInvoiceId, billedQuantity, tokenCount } = group;
-  if (tokenCount >= 0n || missedInvoiceId === null || price === null) return false;
-  const before = rateMeter(billedQuantity, price) ?? 0n;
-  const after = rateMeter(billedQuantity + tokenCount, price) ?? 0n;
-  const amountMinor = toChargeable(before - after, group.currency);
-  if (amountMinor <= 0n) return false;
-  const facts = [missedInvoiceId, group.stripeMeterId, ...group.hourlyUsageIds.map(String)].join('|');
-  const row = await transaction
-    .insertInto('credit_proposals')
-    .values({
-      customer_id: group.customerId,
-      invoice_id: missedInvoiceId,
-      stripe_meter_id: group.stripeMeterId,
-      product_name: group.productName,
-      line_id: group.lineId,
-      period_start: group.periodStart,
-      period_end: group.periodEnd,
-      token_count: -tokenCount,
-      currency: group.currency,
-      amount_minor: amountMinor,
-      cause: 'corrected_usage',
-      idempotency_key: `tallystick_credit_${createHash('sha256').update(facts).digest('hex').slice(0, 40)}`,
-      proposed_at: now,
-    })
-    .returning('credit_proposal_id')
-    .executeTakeFirstOrThrow();
-  await sql`update hourly_usage set credit_proposal_id = ${row.credit_proposal_id}
-            where hourly_usage_id = any(${group.hourlyUsageIds.map(String)}::bigint[])`.execute(transaction);
-  await auditProposals(
-    transaction,
-    [
-      {
-        creditProposalId: row.credit_proposal_id,
-        invoiceId: missedInvoiceId,
-        tokenCount: -tokenCount,
-        amountMinor,
-        cause: 'corrected_usage',
-      },
-    ],
-    now,
-  );
-  return true;
-}
-
-async function proposeAboveLedger(transaction: LedgerTransaction, now: Date): Promise<number> {
-  const proposed = await sql<Proposed>`
-    insert into credit_proposals (customer_id, invoice_id, stripe_meter_id, product_name, line_id, period_start, period_end,
-      token_count, currency, amount_minor, cause, idempotency_key, proposed_at)
-    select m.customer_id, m.invoice_id, m.stripe_meter_id, m.product_name, m.line_id, m.period_start, m.period_end,
-      m.invoice_quantity - greatest(m.ledger_quantity, 0), i.currency, round((m.invoice_amount_minor - m.rated_amount_minor) / step.size) * step.size,
-      'invoice_above_ledger', 'tallystick_credit_above_' || md5(m.invoice_id || m.subscription_item_id || m.period_start), ${now}
-    from close_meters m join invoices i on i.invoice_id = m.invoice_id
-    -- Only so much can be given back as can be charged in the currency.
-    cross join lateral (select coalesce((${JSON.stringify(CHARGE_STEPS)}::jsonb->>i.currency)::numeric, 1) as size) step
-    where m.invoice_quantity > greatest(m.ledger_quantity, 0)
-      and round((m.invoice_amount_minor - m.rated_amount_minor) / step.size) > 0
-    on conflict (idempotency_key) do nothing
-    returning credit_proposal_id as "creditProposalId", invoice_id as "invoiceId", token_count as "tokenCount",
-      amount_minor as "amountMinor", cause`.execute(transaction);
-  await auditProposals(transaction, proposed.rows, now);
-  return proposed.rows.length;
-}
-
-type Proposed = Pick<
-  CreditProposal,
-  'creditProposalId' | 'invoiceId' | 'tokenCount' | 'amountMinor' | 'cause'
->;
-
-async function auditProposals(
-  transaction: LedgerTransaction,
-  proposals: readonly Proposed[],
-  now: Date,
-): Promise<void> {
-  await writeAudits(
-    transaction,
-    proposals.map((proposal) => ({
-      actor: JOB,
-      action: 'credit.propose',
-      target: `credit-${proposal.creditProposalId}`,
-      details: {
-        invoice_id: proposal.invoiceId,
-        token_count: String(proposal.tokenCount),
-        amount_minor: String(proposal.amountMinor),
-        cause: proposal.cause,
-      },
-      now,
-    })),
-  );
 }
 
 /** Proposals in these states, the oldest first. */
@@ -195,15 +78,18 @@ export async function decideCredit(
     creditProposalId: bigint;
     state: 'approved' | 'rejected';
     reason: string | null;
+    /** Where what was paid goes; absent: to the customer's balance. */
+    paidPart?: PaidPart | undefined;
     actor: string;
     now: Date;
   },
 ): Promise<CreditProposal> {
-  const { creditProposalId, state, reason, actor, now } = decision;
+  const { creditProposalId, state, reason, paidPart = 'customer_balance', actor, now } = decision;
   return await database.transaction().execute(async (transaction) => {
     const before = await getCreditProposal(transaction, creditProposalId);
     const decided = await sql`
-      update credit_proposals set state = ${state}, decided_by = ${actor}, decided_reason = ${reason}, decided_at = ${now}
+      update credit_proposals set state = ${state}, decided_by = ${actor}, decided_reason = ${reason}, decided_at = ${now},
+        paid_part = ${paidPart}
       where credit_proposal_id = ${creditProposalId} and state = 'proposed'`.execute(transaction);
     if (decided.numAffectedRows !== 1n) {
       throw new TallystickError(`Credit proposal ${creditProposalId} is ${before.state} already.`, {
@@ -223,7 +109,8 @@ export async function decideCredit(
       details: {
         invoice_id: before.invoiceId,
         token_count: String(before.tokenCount),
-        amount_minor: String(before.amountMinor),
+        amount_minor: String(amountToCredit(before)),
+        ...(state === 'approved' ? { paid_part: paidPart } : {}),
         reason,
       },
       now,
@@ -235,19 +122,48 @@ export async function decideCredit(
 /** The credit note exists. Audited. */
 export async function markCreditCreated(
   database: LedgerDatabase,
-  created: { creditProposalId: bigint; creditNoteId: string; now: Date },
+  created: { creditProposalId: bigint; creditNoteId: string; totalMinor: bigint; now: Date },
 ): Promise<void> {
-  const { creditProposalId, creditNoteId, now } = created;
+  const { creditProposalId, creditNoteId, totalMinor, now } = created;
   await database.transaction().execute(async (transaction) => {
     const marked = await sql`
-      update credit_proposals set state = 'created', credit_note_id = ${creditNoteId}, created_at = ${now}, last_error = null
+      update credit_proposals set state = 'created', credit_note_id = ${creditNoteId}, credited_minor = ${totalMinor}, created_at = ${now}, last_error = null
       where credit_proposal_id = ${creditProposalId} and state = 'approved'`.execute(transaction);
     if (marked.numAffectedRows !== 1n) return;
     await writeAudit(transaction, {
       actor: JOB,
       action: 'credit.create',
       target: `credit-${creditProposalId}`,
-      details: { credit_note_id: creditNoteId },
+      details: { credit_note_id: creditNoteId, total_minor: String(totalMinor) },
+      now,
+    });
+  });
+}
+
+/** What is credited when it is approved: all of it, or what can be at most. */
+export function amountToCredit({ amountMinor, creditableMinor }: CreditProposal): bigint {
+  return creditableMinor === null || creditableMinor === 0n || creditableMinor > amountMinor
+    ? amountMinor
+    : creditableMinor;
+}
+
+/** Less is left than was approved: a person decides again, on what is left. Audited. */
+export async function returnCredit(
+  database: LedgerDatabase,
+  returned: { creditProposalId: bigint; creditableMinor: bigint; error: string; now: Date },
+): Promise<void> {
+  const { creditProposalId, creditableMinor, error, now } = returned;
+  await database.transaction().execute(async (transaction) => {
+    const moved = await sql`
+      update credit_proposals set state = 'proposed', creditable_minor = ${creditableMinor}, last_error = ${error},
+        decided_by = null, decided_reason = null, decided_at = null
+      where credit_proposal_id = ${creditProposalId} and state = 'approved'`.execute(transaction);
+    if (moved.numAffectedRows !== 1n) return;
+    await writeAudit(transaction, {
+      actor: JOB,
+      action: 'credit.return',
+      target: `credit-${creditProposalId}`,
+      details: { creditable_minor: String(creditableMinor), reason: error },
       now,
     });
   });
@@ -273,7 +189,8 @@ async function select(
     select credit_proposal_id as "creditProposalId", customer_id as "customerId", invoice_id as "invoiceId",
       stripe_meter_id as "stripeMeterId", product_name as "productName", line_id as "lineId", period_start as "periodStart",
       period_end as "periodEnd", token_count as "tokenCount", currency, amount_minor as "amountMinor", cause, state,
-      idempotency_key as "idempotencyKey", credit_note_id as "creditNoteId", decided_by as "decidedBy",
+      idempotency_key as "idempotencyKey", credit_note_id as "creditNoteId", credited_minor as "creditedMinor",
+      creditable_minor as "creditableMinor", paid_part as "paidPart", decided_by as "decidedBy",
       decided_reason as "decidedReason", proposed_at as "proposedAt", decided_at as "decidedAt", created_at as "createdAt",
       last_error as "lastError"
     from credit_proposals where ${where} order by credit_proposal_id limit ${limit}`.execute(database);

@@ -25,6 +25,7 @@ interface ShownCredit {
   currency: string;
   state: string;
   cause: string;
+  lastError: string | null;
 }
 interface ShownCertificate {
   sha256: string;
@@ -134,10 +135,21 @@ export function addClosesCommand(program: Command, frame: CommandFrame): void {
   ] as const) {
     const command = credits.command(`${name} <id>`).option('--json', 'print as JSON');
     if (name === 'reject') command.requiredOption('--reason <text>', 'why nothing is given back');
-    else command.option('--reason <text>', 'why');
-    command.action((id: string, options: { reason?: string; json?: boolean }) =>
+    else {
+      command
+        .option('--reason <text>', 'why')
+        .option(
+          '--paid-part <where>',
+          'where what was paid goes: customer_balance, refund or outside_stripe',
+        );
+    }
+    command.action((id: string, options: { reason?: string; paidPart?: string; json?: boolean }) =>
       frame.askApi(async (ask) => {
-        const body = options.reason === undefined ? {} : { reason: options.reason };
+        const { reason, paidPart } = options;
+        const body = {
+          ...(reason === undefined ? {} : { reason }),
+          ...(paidPart === undefined ? {} : { paidPart }),
+        };
         const route = `/v1/credit-proposals/${encodeURIComponent(id)}/${act}`;
         const answer = await ask<ShownCredit>('POST', route, body);
         print(options.json === true, answer, () => `Credit ${id}: ${said}.`);
@@ -205,7 +217,7 @@ function renderProof(certificate: ShownCertificate, windows: ShownProof): string
 function renderCredits(credits: readonly ShownCredit[], isInPart: boolean): string {
   if (credits.length === 0) return isInPart ? 'No credit matches.' : 'Nothing is to be given back.';
   return renderTable(
-    ['id', 'customer', 'invoice', 'product', 'tokens', 'amount', 'state', 'cause'],
+    ['id', 'customer', 'invoice', 'product', 'tokens', 'amount', 'state', 'cause', 'note'],
     credits.map((credit) => [
       credit.id,
       credit.customerId,
@@ -215,6 +227,7 @@ function renderCredits(credits: readonly ShownCredit[], isInPart: boolean): stri
       `${credit.amount} ${credit.currency.toUpperCase()}`,
       credit.state,
       credit.cause,
+      credit.lastError ?? '',
     ]),
     [4, 5],
   );

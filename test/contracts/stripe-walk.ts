@@ -34,7 +34,13 @@ export async function walkPipeline(): Promise<void> {
 export async function walkClosing(): Promise<void> {
   const world = await openClosing({ customerCount: 2 });
   try {
-    const { billing, invoicing, id, goTo, subscriptionId } = world;
+    const { billing, invoicing, id, goTo, subscriptionId, sdk } = world;
+    const vat = await sdk.taxRates.create({ display_name: 'VAT', percentage: 19, inclusive: false });
+    const coupon = await sdk.coupons.create({ percent_off: 10, duration: 'forever', name: 'Partner' });
+    await sdk.subscriptions.update(subscriptionId, {
+      default_tax_rates: [vat.id],
+      discounts: [{ coupon: coupon.id }],
+    });
     const period = { start: new Date(FIRST_END_MS - 2 * HOUR_MS), end: new Date(FIRST_END_MS) };
     goTo(FIRST_END_MS - HOUR_MS);
     await world.use(1_500_000n, FIRST_END_MS - 2 * HOUR_MS);
@@ -79,9 +85,13 @@ export async function walkClosing(): Promise<void> {
     await invoicing.createCreditNote({ ...note, amountMinor: 5n, idempotencyKey: 'credit-1' });
     await invoicing.createCreditNote({
       ...note,
-      lines: [{ lineId: credited?.lineId ?? '', amountMinor: 5n }],
+      lineIds: [credited?.lineId ?? ''],
+      amountMinor: 5n,
+      paidPart: 'refund',
       idempotencyKey: 'credit-2',
     });
+    const lineIds = [credited?.lineId ?? ''];
+    await invoicing.createCreditNote({ ...note, lineIds, amountMinor: 7n, idempotencyKey: 'credit-3' });
     await invoicing.listEvents({ since: new Date(0), types: ['invoice.finalized', 'customer.updated'] });
     const catalog = await billing.readCatalog({ invoicesSince: new Date(0) });
     const [item] = catalog.subscriptionItems;

@@ -65,14 +65,7 @@ export function checkCreditNote(note: NewCreditNote): void {
   checkIdempotencyKey(note.idempotencyKey);
   checkLength('memo', note.memo, MAX_CREDIT_MEMO_LENGTH);
   checkMetadata('metadata', note.metadata);
-  if ('amountMinor' in note) {
-    checkPositive('amountMinor', note.amountMinor);
-    return;
-  }
-  if (note.lines.length === 0) throw new ValidationError('lines', 'must name at least one line');
-  for (const [index, { amountMinor }] of note.lines.entries()) {
-    checkPositive(`lines[${index}].amountMinor`, amountMinor);
-  }
+  checkPositive('amountMinor', note.amountMinor);
 }
 
 /** @throws ValidationError */

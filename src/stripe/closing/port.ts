@@ -45,11 +45,12 @@ export interface InvoiceSystem {
   /** All items of a customer that were not made by a subscription, billed ones too, oldest first. */
   listInvoiceItems(stripeCustomerId: string, signal?: AbortSignal): Promise<BillingInvoiceItem[]>;
   /**
-   * Credits a finalized invoice. An open one is then owed less; of a paid one the amount goes to the customer's credit
-   * balance, which the next invoices use up. Made once for an idempotency key, however old that is.
-   * @throws ValidationError; UpstreamError UPSTREAM_REJECTED when the credit exceeds what is left of the invoice
+   * Credits a finalized invoice, with the tax and the discounts that are on what is credited, as Stripe's own preview has
+   * them. An open one is then owed less; of what was paid `paidPart` says where it goes. Made once for an idempotency key,
+   * however old that is. Nothing is made where less is left than is to be credited.
+   * @throws ValidationError; UpstreamError UPSTREAM_REJECTED when the invoice is neither open nor paid
    */
-  createCreditNote(note: NewCreditNote, signal?: AbortSignal): Promise<{ creditNoteId: string }>;
+  createCreditNote(note: NewCreditNote, signal?: AbortSignal): Promise<CreditNoteOutcome>;
   /**
    * What happened in the account since an instant, that instant included, oldest first. Stripe keeps thirty days and
    * leaves older ones away without a word. Thin events are not in the list. Each 100 events cost a rationed read.
@@ -150,17 +151,32 @@ export interface BillingInvoiceItem {
   idempotencyKey: string | null;
 }
 
-export type NewCreditNote = CreditNoteTarget &
-  /** Minor units above 0: off the whole, or so much off each line. */
-  ({ amountMinor: bigint } | { lines: readonly { lineId: string; amountMinor: bigint }[] });
-
-interface CreditNoteTarget {
+export interface NewCreditNote {
   invoiceId: string;
+  /** Minor units above 0. Of lines at their price: before discounts, with inclusive tax and without exclusive tax. */
+  amountMinor: bigint;
+  /** Lines that it is taken off, the first the first; without any it comes off the whole, tax included. */
+  lineIds?: readonly string[];
   reason: 'duplicate' | 'fraudulent' | 'order_change' | 'product_unsatisfactory';
   /** What the customer reads; at most 5,000 characters. */
   memo: string;
   metadata?: Readonly<Record<string, string>>;
+  /** Absent: `customer_balance`. A refund of what the customer's balance paid goes to that. */
+  paidPart?: PaidPart;
   idempotencyKey: string;
+}
+
+/** Where what was paid goes: to the customer's balance, which the next invoices use up; back; or it is paid elsewhere. */
+export type PaidPart = 'customer_balance' | 'refund' | 'outside_stripe';
+
+/** The note with its total, tax included; or what is left. */
+export type CreditNoteOutcome = { creditNoteId: string; totalMinor: bigint } | CreditBeyond;
+
+export interface CreditBeyond {
+  /** So much can be credited at most, in the measure of the amount that was asked for. */
+  creditableMinor: bigint;
+  /** Other notes have taken it; or nothing of it was charged in money: discounts and billing credits paid for it. */
+  reason: 'credited_before' | 'not_charged';
 }
 
 /** What happened, without the object as it then was: objects are read again. */

@@ -257,6 +257,8 @@ interface CreditProposals {
   created_at: Date | null;
   credit_note_id: string | null;
   credit_proposal_id: Generated<bigint>;
+  creditable_minor: bigint | null;
+  credited_minor: bigint | null;
   currency: string;
   customer_id: string;
   decided_at: Date | null;
@@ -266,6 +268,7 @@ interface CreditProposals {
   invoice_id: string;
   last_error: string | null;
   line_id: string | null;
+  paid_part: Generated<'customer_balance' | 'refund' | 'outside_stripe'>;
   period_end: Date;
   period_start: Date;
   product_name: string;
