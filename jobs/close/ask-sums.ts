@@ -5,7 +5,8 @@ import type { OpenClose } from '../../src/closing/closes.ts';
 import type { ClosingItem } from '../../src/closing/evidence.ts';
 import { HOUR_MS, MINUTE_MS, type TimeWindow } from '../../src/platform/clock.ts';
 import type { JobDependencies } from '../dependencies.ts';
-import { type LineGroup, type MeterSums, sumKey } from './build-comparison.ts';
+import { type MeterSums, sumKey } from './build-comparison.ts';
+import type { LineGroup } from './line-prices.ts';
 
 const keyOf = ({ stripeMeterId, period }: CloseMeterFigures) => sumKey(stripeMeterId, period.start);
 

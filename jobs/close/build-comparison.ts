@@ -5,7 +5,6 @@ import type {
   CloseTokenTypeFigures,
 } from '../../pricing/closing/certificate.ts';
 import { type CloseMeterFigures, rateMeter, rateMeterInSteps } from '../../pricing/closing/meter.ts';
-import type { BilledBefore } from '../../pricing/rating/rate-further.ts';
 import type { BilledEarlier } from '../../src/billing/instalments.ts';
 import type { LateItem } from '../../src/billing/late-items.ts';
 import type { PlanMinimum } from '../../src/billing/minimums.ts';
@@ -25,12 +24,10 @@ import {
   KEY_METADATA_KEY,
 } from '../../src/stripe/closing/port.ts';
 import { type HeldMetric, showHeldMetric } from '../../src/usage/collection/held-metrics.ts';
+import { chargesInSteps, isFlat, type LineGroup, priceOf, quantityOf, sumOf } from './line-prices.ts';
 
 /** Under which metadata of an item, and so of its line, the plan is found whose minimum it tops up. */
 export const MINIMUM_METADATA_KEY = 'tallystick_minimum';
-
-/** Usage in a trial is given away; its lines, if there are any, show it at nothing. */
-const FREE = { kind: 'per_unit', unitAmountDecimal: '0' } as const;
 
 /** Stripe's own sums by meter and period, under `sumKey`. */
 export type MeterSums = ReadonlyMap<string, bigint>;
@@ -38,19 +35,6 @@ export type MeterSums = ReadonlyMap<string, bigint>;
 /** @param periodStart of the lines, as milliseconds or ISO text */
 export function sumKey(stripeMeterId: string, periodStart: number | string): string {
   return `${stripeMeterId} ${new Date(periodStart).getTime()}`;
-}
-
-/** The lines of one metered item at one price in one service period. */
-export interface LineGroup {
-  /** As it was at the price of the lines, where the ledger knows that. */
-  item: ClosingItem;
-  /** Invoice items that Stripe made when the item left this price: they stand still. */
-  isLeft: boolean;
-  /** What instalments have billed at this price within the period; it begins with them. */
-  earlier: BilledBefore | null;
-  periodStart: Date;
-  periodEnd: Date;
-  lines: ClosingInvoiceLine[];
 }
 
 /**
@@ -108,15 +92,6 @@ function asOf(now: ClosingItem, priced: ClosingItem | undefined): ClosingItem {
   return { ...priced, subscriptionItemId: now.subscriptionItemId };
 }
 
-/** A flat amount of a tier: a line without tokens and without a price for one. */
-function isFlat(line: ClosingInvoiceLine): boolean {
-  return line.unitAmountDecimal === null;
-}
-
-function quantityOf(lines: readonly ClosingInvoiceLine[]): bigint {
-  return lines.reduce((sum, line) => sum + (isFlat(line) ? 0n : (line.quantity ?? 0n)), 0n);
-}
-
 export interface ComparisonParts {
   close: OpenClose;
   invoice: ClosingInvoice;
@@ -168,19 +143,19 @@ export function buildComparison(parts: ComparisonParts): CloseComparison {
   };
 }
 
-function toMeter(group: LineGroup, { pushed, stripeSums, invoice }: ComparisonParts): CloseMeterFigures {
+function toMeter(group: LineGroup, parts: ComparisonParts): CloseMeterFigures {
+  const { pushed, stripeSums, invoice } = parts;
   const { item, lines, isLeft, earlier } = group;
   const known = pushed.find(
     (row) => row.stripeMeterId === item.stripeMeterId && +row.periodStart === +group.periodStart,
   );
   const pushedTokens = known?.tokenCount ?? 0n;
-  const isItsPrice = lines.every((line) => line.priceId === null || line.priceId === item.priceId);
-  const isTrial = item.trialEndsAt !== null && group.periodEnd <= item.trialEndsAt;
-  const price = isTrial ? FREE : isItsPrice ? item.price : priceOfLines(lines);
+  const price = priceOf(group);
   const quantity = pushedTokens < 0n ? 0n : pushedTokens;
-  const charged = lines.reduce((sum, line) => sum + line.amountMinor, 0n);
-  const inSteps = rateMeterInSteps(quantity, price, invoice.currency, earlier);
-  const rated = inSteps === charged ? inSteps : rateMeter(quantity, price, earlier);
+  const charged = sumOf(lines);
+  const rated = chargesInSteps(parts.groups, invoice.currency)
+    ? rateMeterInSteps(quantity, price, invoice.currency, earlier)
+    : rateMeter(quantity, price, earlier);
   const counted = stripeSums.get(sumKey(item.stripeMeterId, group.periodStart.getTime()));
   return {
     stripeMeterId: item.stripeMeterId,
@@ -250,13 +225,6 @@ function toMinimum(
 function toUninvoiced({ stripeMeterId, eventName, tokenCount, pushCount, ...gap }: UninvoicedFigures) {
   const period = showPeriod(gap.periodStart, gap.periodEnd);
   return { stripeMeterId, eventName, period, tokenCount: String(tokenCount), pushCount: String(pushCount) };
-}
-
-/** One line with a price for a token was charged by exactly that; tiers of an earlier price are not known. */
-function priceOfLines(lines: readonly ClosingInvoiceLine[]) {
-  const [line, ...further] = lines;
-  if (line === undefined || line.unitAmountDecimal === null || further.length > 0) return null;
-  return { kind: 'per_unit' as const, unitAmountDecimal: line.unitAmountDecimal };
 }
 
 function toLateItem(item: LateItem, invoice: ClosingInvoice): CloseLateItem {

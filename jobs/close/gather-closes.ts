@@ -14,7 +14,8 @@ import { readHeldMetricsOfCloses } from '../../src/closing/unknown-metrics.ts';
 import type { LedgerDatabase } from '../../src/platform/database/database.ts';
 import { readSnapshot } from '../../src/platform/database/snapshot.ts';
 import type { ClosingInvoice } from '../../src/stripe/closing/port.ts';
-import { groupLines, type LineGroup } from './build-comparison.ts';
+import { groupLines } from './build-comparison.ts';
+import type { LineGroup } from './line-prices.ts';
 
 /**
  * All that certificates of these closes are decided from, beside their invoices as Stripe showed them before: a few

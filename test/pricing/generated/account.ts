@@ -1,49 +1,49 @@
-import { planRatesAt } from '../../../pricing/plans/rates.ts';
-import { azureOpenAiPriceBook } from '../../../pricing/prices/azure-openai.ts';
-import { type RateableUsage, rateUsage } from '../../../pricing/rating/rate-usage.ts';
-import type { SellRate } from '../../../pricing/rating/sell-rates.ts';
+import { rateUsage } from '../../../pricing/rating/rate-usage.ts';
 import { createScenario } from '../../../sandbox/scenario.ts';
+import type { DraftQuantities } from '../../../sandbox/stripe/account.ts';
 import { addMonths } from '../../../sandbox/stripe/invoices/months.ts';
 import { createStripeStandIn } from '../../../sandbox/stripe/stand-in.ts';
 import { VirtualClock } from '../../../sandbox/virtual-clock.ts';
-import { HOUR_MS, MINUTE_MS } from '../../../src/platform/clock.ts';
-import { toPriceParameters } from '../../../src/stripe/rate-price.ts';
+import { DAY_MS, HOUR_MS, MINUTE_MS } from '../../../src/platform/clock.ts';
+import { createStripe } from '../../../src/stripe/client.ts';
+import type { ClosingInvoice, InvoiceSystem } from '../../../src/stripe/closing/port.ts';
+import { FormCalls } from '../../setup/form-calls.ts';
 import { Draws } from '../../simulation/draws.ts';
-import { FormCalls } from './form-calls.ts';
-import { oracleLines, oracleTotal } from './period-oracle.ts';
-import { drawPlan, type PlanSpec, RATE_KEYS, type RateSpec, toPlan } from './plan-spec.ts';
+import { certify, compare, type Period, type Segment, state, topUpOf } from './certify.ts';
+import { type Customer, openCustomer, openShelf, type RatedItem, type Shelf, swapPrice } from './customer.ts';
+import { oracleLines, oracleTopUp } from './period-oracle.ts';
+import { CURRENCIES, drawPlan } from './plan-spec.ts';
+import { drawCounts, keyUnder } from './usage.ts';
 
 const START = new Date('2026-11-01T00:00:00Z');
 
-/** One customer: a plan, what the house makes of it, and where it is at Stripe. */
-interface Customer {
-  stripeCustomerId: string;
-  plan: PlanSpec;
-  rates: readonly SellRate[];
-  minimumAmountMinor: bigint;
-  /** Subscription items, in the order of the plan's rates. */
-  itemIds: string[];
-}
-
-interface WireLine {
-  id: string;
-  amount: number;
-  parent: { subscription_item_details: { subscription_item: string } | null };
-  pricing: { unit_amount_decimal: string | null } | null;
-}
-
-/** Three opinions on one billing period, in minor units: the house's, the invoice's, and the oracle's. */
+/** Opinions on one billing period, in minor units. */
 export interface ComparedPeriod {
   what: string;
-  rated: { lines: bigint[][]; total: bigint };
-  invoiced: { lines: bigint[][]; total: bigint };
+  /** What the oracle expects of each part of the usage, line by line, and of the whole. */
   expected: { lines: bigint[][]; total: bigint };
-  hasTopUp: boolean;
+  /** The invoice's, as Stripe has it. */
+  invoiced: { lines: bigint[][]; total: bigint };
+  /** By our rating: lines, null where the currency's are rounded to what can be charged; by the certificate, and the whole. */
+  rated: { lines: bigint[][] | null; amounts: bigint[]; total: bigint };
+  /** By the statement: the lines, and what its tables divide of the usage. */
+  stated: { total: bigint; usage: bigint; tables: bigint[]; expectedUsage: bigint };
+  /** By which the certificate's halves differ, beyond what Stripe forwent. */
+  driftTokens: bigint;
+  driftMinor: bigint;
+  marks: {
+    topUp: boolean;
+    swapped: boolean;
+    forgone: boolean;
+    storage: boolean;
+    currency: string;
+    drafts: DraftQuantities;
+  };
 }
 
 /**
- * Plays customers with plans of their own through months of usage in one account of the stand-in: prices made, meter
- * events sent, drafts topped up to their minimum, invoices finalized by its clock.
+ * Plays customers with plans of their own through months of usage in one account of the stand-in: prices made and changed,
+ * meter events sent, drafts topped up to their minimum, invoices finalized by its clock.
  */
 export async function playAccount(options: {
   seed: number;
@@ -62,11 +62,15 @@ export async function playAccount(options: {
     }),
     models: [],
   };
-  const specs = scenario.customers.map(() => drawPlan(draws));
+  const plans = scenario.customers.map(() => drawPlan(draws));
   scenario.customers.forEach((customer, index) => {
-    customer.currency = specs[index]?.currency ?? 'usd';
+    // The sandbox's own worlds know two.
+    customer.currency = (plans[index]?.currency ?? 'usd') as 'usd';
     customer.billingAnchorMs = addMonths(START.getTime(), 1);
   });
+  const draftQuantities = options.seed % 2 === 0 ? 'follow' : 'stand_still';
+  // A draft that stands still at nothing does not show how lines are rounded: there the likelier reading is played alone.
+  const roundsLinesToSteps = draftQuantities === 'stand_still' || options.seed % 4 === 0;
   const standIn = createStripeStandIn(
     { clock, seed: options.seed, stateDirectory: null, latencyMs: 0 },
     scenario,
@@ -74,16 +78,43 @@ export async function playAccount(options: {
       aggregationDelayMs: 0,
       callsPerSecond: Number.POSITIVE_INFINITY,
       otherCallsPerSecond: Number.POSITIVE_INFINITY,
+      draftQuantities,
+      roundsLinesToSteps,
     },
   );
-  const account = new Account(new FormCalls(standIn), draws, clock);
+  const { invoicing } = createStripe(
+    { STRIPE_API_KEY: standIn.apiKey, STRIPE_API_BASE: 'http://127.0.0.1:1' },
+    { fetch: async (input, init) => await standIn.app.fetch(new Request(input, init)) },
+  );
+  const calls = new FormCalls(standIn.apiKey, (request) => standIn.app.fetch(request));
+  const moveTo = (nowMs: number) => {
+    clock.advanceTo(nowMs);
+    standIn.advance(nowMs);
+  };
   try {
-    await account.open(specs);
+    const shelf = await openShelf(calls);
+    // Lists are newest first.
+    const subscriptions = await calls.listAll<{ id: string; customer: string }>('/v1/subscriptions?');
+    const customers: Customer[] = [];
+    for (const [index, { id, customer }] of subscriptions.reverse().entries()) {
+      const plan = plans[index];
+      if (plan === undefined) throw new Error('there are more subscriptions than plans');
+      customers.push(await openCustomer(shelf, { customerId: customer, subscriptionId: id }, plan, draws));
+    }
+    const account = new Account({
+      shelf,
+      invoicing,
+      draws,
+      moveTo,
+      customers,
+      draftQuantities,
+      roundsLinesToSteps,
+    });
     const periods: ComparedPeriod[] = [];
     for (let month = 0; month < options.monthCount; month += 1) {
       const start = new Date(addMonths(START.getTime(), month));
       const end = new Date(addMonths(START.getTime(), month + 1));
-      periods.push(...(await account.playMonth({ start, end }, (nowMs) => standIn.advance(nowMs))));
+      periods.push(...(await account.playMonth(start, end)));
     }
     return periods;
   } finally {
@@ -91,206 +122,209 @@ export async function playAccount(options: {
   }
 }
 
+interface AccountParts {
+  shelf: Shelf;
+  invoicing: InvoiceSystem;
+  draws: Draws;
+  moveTo: (nowMs: number) => void;
+  customers: readonly Customer[];
+  draftQuantities: DraftQuantities;
+  roundsLinesToSteps: boolean;
+}
+
 class Account {
-  readonly #calls: FormCalls;
-  readonly #draws: Draws;
-  readonly #clock: VirtualClock;
-  #customers: Customer[] = [];
+  readonly #parts: AccountParts;
   #eventCount = 0;
 
-  constructor(calls: FormCalls, draws: Draws, clock: VirtualClock) {
-    this.#calls = calls;
-    this.#draws = draws;
-    this.#clock = clock;
+  constructor(parts: AccountParts) {
+    this.#parts = parts;
   }
 
-  async open(specs: readonly PlanSpec[]): Promise<void> {
-    const calls = this.#calls;
-    const meterIds = new Map<string, string>();
-    for (const key of RATE_KEYS) {
-      const meter = await calls.post<{ id: string }>('/v1/billing/meters', {
-        event_name: eventNameOf(key),
-        display_name: eventNameOf(key),
-        default_aggregation: { formula: 'sum' },
-      });
-      meterIds.set(eventNameOf(key), meter.id);
-    }
-    const product = await calls.post<{ id: string }>('/v1/products', { name: 'Generated' });
-    const subscriptions = await this.#listAll<{ id: string; customer: string }>('/v1/subscriptions?');
-    // Lists are newest first.
-    for (const [index, subscription] of subscriptions.reverse().entries()) {
-      const plan = specs[index];
-      if (plan === undefined) throw new Error('there are more subscriptions than plans');
-      const { rates, minimumAmountMinor } = planRatesAt(
-        toPlan(plan, `plan-${index}`, START.toISOString()),
-        START,
-        azureOpenAiPriceBook,
-      );
-      const itemIds: string[] = [];
-      for (const rate of rates) {
-        const price = await calls.post<{ id: string }>('/v1/prices', {
-          product: product.id,
-          currency: plan.currency,
-          recurring: { interval: 'month', usage_type: 'metered', meter: meterIds.get(eventNameOf(rate)) },
-          ...toPriceParameters(rate.price),
-        });
-        const item = await calls.post<{ id: string }>('/v1/subscription_items', {
-          subscription: subscription.id,
-          price: price.id,
-        });
-        itemIds.push(item.id);
-      }
-      this.#customers.push({
-        stripeCustomerId: subscription.customer,
-        plan,
-        rates,
-        minimumAmountMinor,
-        itemIds,
-      });
-    }
-  }
-
-  async playMonth(
-    period: { start: Date; end: Date },
-    advance: (nowMs: number) => void,
-  ): Promise<ComparedPeriod[]> {
-    const moveTo = (nowMs: number) => {
-      this.#clock.advanceTo(nowMs);
-      advance(nowMs);
-    };
-    moveTo(period.end.getTime() - MINUTE_MS);
-    const usage: RateableUsage[][] = [];
-    for (const customer of this.#customers) usage.push(await this.#use(customer, period));
-    moveTo(period.end.getTime() + MINUTE_MS);
-    const rated = this.#customers.map((customer, index) =>
-      rateUsage(usage[index] ?? [], customer.rates, customer.minimumAmountMinor),
+  async playMonth(start: Date, end: Date): Promise<ComparedPeriod[]> {
+    const { draws, moveTo, customers, shelf } = this.#parts;
+    const swapsAt = new Date(
+      start.getTime() + draws.between(5, 20) * DAY_MS + draws.between(0, 900) * MINUTE_MS,
     );
-    const drafts = await this.#listAll<{ id: string; customer: string }>('/v1/invoices?status=draft&');
+    moveTo(swapsAt.getTime());
+    const left = new Map<Customer, Segment>();
+    for (const customer of customers) {
+      if (!draws.chance(0.25)) continue;
+      const index = draws.between(0, customer.items.length - 1);
+      const before = customer.items[index] as RatedItem;
+      const used = await this.#use(customer, before, { start, end: swapsAt });
+      const isForgone = draws.chance(0.2);
+      await swapPrice(shelf, customer, index, draws, isForgone ? 'none' : 'create_prorations');
+      left.set(customer, { ...before, start, end: swapsAt, used, isLeft: true, isForgone });
+    }
+    // Of every other customer the last usage comes when the draft is made already.
+    const segments = new Map<Customer, Segment[]>();
+    const stored = new Map<Customer, bigint>();
+    const useAll = async (isLast: boolean) => {
+      for (const [index, customer] of customers.entries()) {
+        if ((index % 2 === 0) !== isLast) continue;
+        const own: Segment[] = [];
+        const gone = left.get(customer);
+        for (const item of customer.items) {
+          const since = item.itemId === gone?.itemId ? swapsAt : start;
+          const used = await this.#use(customer, item, { start: since, end });
+          own.push({ ...item, start: since, end, used, isLeft: false, isForgone: false });
+        }
+        segments.set(customer, [...own, ...(gone === undefined ? [] : [gone])]);
+        if (customer.storage === null) continue;
+        const quantity = BigInt(draws.between(0, 50));
+        await this.#send(customer, customer.storage.eventName, quantity, new Date(end.getTime() - DAY_MS));
+        stored.set(customer, quantity);
+      }
+    };
+    moveTo(end.getTime() - MINUTE_MS);
+    await useAll(false);
+    moveTo(end.getTime() + MINUTE_MS);
+    await useAll(true);
+    const drafts = await shelf.calls.listAll<{ id: string; customer: string }>('/v1/invoices?status=draft&');
     const invoiceIds = new Map(drafts.map((draft) => [draft.customer, draft.id]));
-    for (const [index, customer] of this.#customers.entries()) {
-      const amount = rated[index]?.minimumTopUpMinor ?? 0n;
-      if (amount === 0n) continue;
-      await this.#calls.post('/v1/invoiceitems', {
-        customer: customer.stripeCustomerId,
-        invoice: invoiceIds.get(customer.stripeCustomerId),
-        currency: customer.plan.currency,
-        amount,
-        description: 'Top-up to the minimum',
-        period: { start: period.start.getTime() / 1_000, end: period.end.getTime() / 1_000 },
-      });
-    }
-    moveTo(period.end.getTime() + 2 * HOUR_MS);
+    const periodOf = (customer: Customer): Period => ({
+      invoiceId: invoiceIds.get(customer.customerId) ?? '',
+      start,
+      end,
+      segments: segments.get(customer) ?? [],
+    });
+    for (const customer of customers) await this.#topUp(customer, periodOf(customer));
+    moveTo(end.getTime() + 2 * HOUR_MS);
     const compared: ComparedPeriod[] = [];
-    for (const [index, customer] of this.#customers.entries()) {
-      const ours = rated[index];
-      if (ours === undefined) throw new Error('a customer was not rated');
-      const invoiceId = invoiceIds.get(customer.stripeCustomerId) ?? '';
-      const used = customer.rates.map((rate) => sumOf(usage[index] ?? [], rate));
-      compared.push({
-        what: describe(customer.plan, used),
-        rated: {
-          lines: customer.rates.map((rate) =>
-            ours.lines
-              .filter((line) => line.rate === rate)
-              .flatMap((line) => line.tierLines.map((tier) => tier.amountMinor)),
-          ),
-          total: ours.totals.amountMinor ?? -1n,
-        },
-        invoiced: await this.#readInvoice(invoiceId, customer),
-        expected: {
-          lines: customer.plan.rates.map((rate, position) => oracleLines(rate, used[position] ?? 0n)),
-          total: oracleTotal(customer.plan, used),
-        },
-        hasTopUp: ours.minimumTopUpMinor > 0n,
-      });
-    }
+    for (const customer of customers)
+      compared.push(await this.#judge(customer, periodOf(customer), stored.get(customer) ?? 0n));
     return compared;
   }
 
-  /** Usage of every rate, none included, as meter events of the stand-in and as what the house rates. */
-  async #use(customer: Customer, period: { start: Date; end: Date }): Promise<RateableUsage[]> {
-    const draws = this.#draws;
-    const usage: RateableUsage[] = [];
-    for (const [index, rate] of customer.rates.entries()) {
-      for (const tokenCount of drawCounts(draws, customer.plan.rates[index])) {
-        usage.push({ ...keyUnder(rate), tokenCount });
-        this.#eventCount += 1;
-        await this.#calls.post('/v1/billing/meter_events', {
-          event_name: eventNameOf(rate),
-          payload: { stripe_customer_id: customer.stripeCustomerId, value: tokenCount },
-          identifier: `generated-${this.#eventCount}`,
-          timestamp: Math.floor((period.start.getTime() + draws.between(0, 27 * 24) * HOUR_MS) / 1_000),
-        });
-      }
-      // As previews do: an idle price is a line, too.
-      usage.push({ ...keyUnder(rate), tokenCount: 0n });
-    }
-    return usage;
+  async #topUp(customer: Customer, period: Period): Promise<void> {
+    const topUp = topUpOf(compare(customer, period, await this.#read(period.invoiceId)));
+    if (topUp === null) return;
+    await this.#parts.shelf.calls.post('/v1/invoiceitems', {
+      customer: customer.customerId,
+      invoice: period.invoiceId,
+      currency: customer.plan.currency,
+      description: 'Top-up to the minimum',
+      period: { start: period.start.getTime() / 1_000, end: period.end.getTime() / 1_000 },
+      ...topUp,
+    });
   }
 
-  async #readInvoice(invoiceId: string, customer: Customer): Promise<ComparedPeriod['invoiced']> {
-    const invoice = await this.#calls.get<{ status: string; total: number }>(`/v1/invoices/${invoiceId}`);
-    if (invoice.status === 'draft') throw new Error(`${invoiceId} is still a draft`);
-    const lines = await this.#listAll<WireLine>(`/v1/invoices/${invoiceId}/lines?`);
-    return {
-      lines: customer.itemIds.map((itemId) =>
-        foldFlatAmounts(
-          lines.filter((line) => line.parent.subscription_item_details?.subscription_item === itemId),
-        ),
+  async #judge(customer: Customer, period: Period, stored: bigint): Promise<ComparedPeriod> {
+    const { draftQuantities, roundsLinesToSteps } = this.#parts;
+    const { segments, start } = period;
+    const { plan, storage } = customer;
+    const { step } = CURRENCIES[plan.currency];
+    const roundedTo = roundsLinesToSteps ? step : 1n;
+    const invoice = await this.#read(period.invoiceId);
+    if (invoice.status === 'draft') throw new Error(`${invoice.invoiceId} is still a draft`);
+    const comparison = compare(customer, period, invoice);
+    const certificate = certify(comparison);
+    const statement = state(customer, period, invoice);
+
+    const lines = segments.map(({ spec, used, isLeft, isForgone }) =>
+      isForgone || (isLeft && used <= 0n) ? [] : oracleLines(spec, used, roundedTo),
+    );
+    const charged = sum(lines.flat());
+    const topUp = oracleTopUp(plan.minimumMinor, charged, step);
+    const storageMinor = storage === null ? 0n : stored * storage.unitMinor;
+    const forgone = segments.filter(({ isForgone, used }) => isForgone && used > 0n);
+    const { byDay, byModel, byFeature, byUser, totals } = statement;
+    const ratedTopUp =
+      topUpOf({ ...comparison, minimums: comparison.minimums.map((one) => ({ ...one })) })?.amount ?? 0n;
+    const amounts = segments.map(({ meterId, start: since }) =>
+      BigInt(
+        comparison.meters.find(
+          (meter) => meter.stripeMeterId === meterId && Date.parse(meter.period.start) === since.getTime(),
+        )?.ratedAmountMinor ?? '0',
       ),
-      total: BigInt(invoice.total),
+    );
+    return {
+      what: describe(customer, segments),
+      expected: { lines, total: charged + topUp + storageMinor },
+      invoiced: {
+        lines: segments.map((segment) => linesOf(invoice, segment)),
+        total: invoice.totalMinor,
+      },
+      rated: {
+        lines: roundedTo > 1n ? null : segments.map(ratedLinesOf),
+        amounts,
+        total: sum(amounts) + ratedTopUp + storageMinor,
+      },
+      stated: {
+        total: totals.lineMinor,
+        usage: totals.usageMinor,
+        tables: [byDay, byModel, byFeature, byUser].map(
+          ({ rows, rest }) => sum(rows.map((row) => row.amountMinor)) + (rest?.amountMinor ?? 0n),
+        ),
+        expectedUsage: charged,
+      },
+      driftTokens: certificate.driftTokenCount - sum(forgone.map(({ used }) => used)),
+      driftMinor: certificate.driftAmountMinor,
+      marks: {
+        topUp: topUp > 0n,
+        swapped: segments.some(({ isLeft, start: since, used }) => isLeft && +since === +start && used > 0n),
+        forgone: forgone.length > 0,
+        storage: storageMinor > 0n,
+        currency: plan.currency,
+        drafts: draftQuantities,
+      },
     };
   }
 
-  async #listAll<Item extends { id: string }>(path: string): Promise<Item[]> {
-    const items: Item[] = [];
-    for (let after = ''; ; after = `&starting_after=${items.at(-1)?.id}`) {
-      const page = await this.#calls.get<{ data: Item[]; has_more: boolean }>(`${path}limit=100${after}`);
-      items.push(...page.data);
-      if (!page.has_more) return items;
+  async #read(invoiceId: string): Promise<ClosingInvoice> {
+    const invoice = await this.#parts.invoicing.readInvoice(invoiceId);
+    if (invoice === null) throw new Error(`there is no invoice ${invoiceId}`);
+    return invoice;
+  }
+
+  async #use(customer: Customer, item: RatedItem, span: { start: Date; end: Date }): Promise<bigint> {
+    const { draws } = this.#parts;
+    let used = 0n;
+    for (const count of drawCounts(draws, item.spec)) {
+      const minutes = Math.floor((span.end.getTime() - span.start.getTime()) / MINUTE_MS) - 1;
+      const at = new Date(span.start.getTime() + draws.between(0, minutes) * MINUTE_MS);
+      await this.#send(customer, item.eventName, count, at);
+      used += count;
     }
+    return used;
+  }
+
+  async #send(customer: Customer, eventName: string, value: bigint, at: Date): Promise<void> {
+    this.#eventCount += 1;
+    await this.#parts.shelf.calls.post('/v1/billing/meter_events', {
+      event_name: eventName,
+      payload: { stripe_customer_id: customer.customerId, value },
+      identifier: `generated-${this.#eventCount}`,
+      timestamp: Math.floor(at.getTime() / 1_000),
+    });
   }
 }
 
-/** None, a little, much, or just where a tier ends; now and then a correction. */
-function drawCounts(draws: Draws, rate: RateSpec | undefined): bigint[] {
-  if (draws.chance(0.15)) return [];
-  const ends = [rate?.includedTokens, ...(rate?.tiers.map((tier) => tier.upTo) ?? [])].filter(
-    (end) => end != null,
-  );
-  const [end] = draws.shuffle(ends);
-  if (end !== undefined && draws.chance(0.3)) return [end + BigInt(draws.between(-1, 1))];
-  const counts = [BigInt(draws.between(1, draws.pick([10, 100_000, 40_000_000])))];
-  if (draws.chance(0.3)) counts.push(BigInt(draws.between(0, 1_000_000)));
-  if (draws.chance(0.1)) counts.push(BigInt(-draws.between(1, 2_000_000)));
-  return counts;
-}
-
-const eventNameOf = ({ model, feature, tokenType }: Pick<SellRate, 'model' | 'feature' | 'tokenType'>) =>
-  [model, feature, tokenType].map((part) => (part === '*' ? 'any' : part)).join('_');
-
-/** Usage that no other rate can claim: names that no rate has, where the rate is for any. */
-function keyUnder({ model, feature, tokenType }: SellRate): Omit<RateableUsage, 'tokenCount'> {
-  return { model: model === '*' ? 'phi-4' : model, feature: feature === '*' ? 'search' : feature, tokenType };
+/** What the house rates of a part, line by line. */
+function ratedLinesOf({ rate, used, isForgone, isLeft }: Segment): bigint[] {
+  if (isForgone || (isLeft && used <= 0n)) return [];
+  const { lines } = rateUsage([{ ...keyUnder(rate), tokenCount: used }], [rate], 0n);
+  return lines.flatMap((line) => line.tierLines.map((tier) => tier.amountMinor));
 }
 
 /** A tier's flat amount is a line of its own, after the tier's tokens. */
-function foldFlatAmounts(lines: readonly WireLine[]): bigint[] {
+function linesOf(invoice: ClosingInvoice, { itemId, priceId, isLeft }: Segment): bigint[] {
   const folded: bigint[] = [];
-  for (const line of lines) {
-    if (line.pricing?.unit_amount_decimal == null) folded.push((folded.pop() ?? 0n) + BigInt(line.amount));
-    else folded.push(BigInt(line.amount));
+  for (const line of invoice.lines) {
+    const isIts = isLeft
+      ? line.invoiceItemId !== null && line.priceId === priceId
+      : line.invoiceItemId === null && line.subscriptionItemId === itemId;
+    if (!isIts) continue;
+    const isFlat = line.unitAmountDecimal === null || (isLeft && line.quantity === 0n);
+    if (isFlat && folded.length > 0) folded.push((folded.pop() ?? 0n) + line.amountMinor);
+    else folded.push(line.amountMinor);
   }
   return folded;
 }
 
-function sumOf(usage: readonly RateableUsage[], rate: SellRate): bigint {
-  const { model, feature, tokenType } = keyUnder(rate);
-  return usage
-    .filter((entry) => entry.model === model && entry.feature === feature && entry.tokenType === tokenType)
-    .reduce((sum, entry) => sum + entry.tokenCount, 0n);
-}
+const sum = (amounts: readonly bigint[]) => amounts.reduce((total, amount) => total + amount, 0n);
 
-function describe(plan: PlanSpec, used: readonly bigint[]): string {
+function describe({ plan }: Customer, segments: readonly Segment[]): string {
+  const used = segments.map((segment) => segment.used);
   return JSON.stringify({ plan, used }, (_, value) => (typeof value === 'bigint' ? String(value) : value));
 }

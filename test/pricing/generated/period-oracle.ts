@@ -1,34 +1,34 @@
-import type { PlanSpec, RateSpec, TierSpec } from './plan-spec.ts';
+import type { RateSpec, TierSpec } from './plan-spec.ts';
 
-const CENT = 10n ** 12n;
+const PICO = 10n ** 12n;
 
 /**
- * The cents of one line for each tier entered, from the numbers a plan was written from: neither the house's rating
+ * The minor units of one line for each tier entered, from the numbers a plan was written from: neither the house's rating
  * nor the stand-in's is used, nor their reading of prices.
+ * @param step to a multiple of which lines are rounded
  */
-export function oracleLines(rate: RateSpec, used: bigint): bigint[] {
+export function oracleLines(rate: RateSpec, used: bigint, step: bigint): bigint[] {
   const quantity = used > 0n ? used : 0n;
   const allowance: TierSpec[] =
-    rate.includedTokens === null ? [] : [{ upTo: rate.includedTokens, unitPico: 0n, flatCents: null }];
+    rate.includedTokens === null ? [] : [{ upTo: rate.includedTokens, unitPico: 0n, flatMinor: null }];
   const tiers = [...allowance, ...rate.tiers];
-  const cents = (tokens: bigint, tier: TierSpec) =>
-    (2n * tokens * tier.unitPico + CENT) / (2n * CENT) + (tier.flatCents ?? 0n);
+  const charge = (tokens: bigint, tier: TierSpec) =>
+    ((2n * tokens * tier.unitPico + step * PICO) / (2n * step * PICO)) * step + (tier.flatMinor ?? 0n);
   if (rate.kind === 'volume') {
     const tier = tiers.find(({ upTo }) => upTo === null || upTo >= quantity);
-    return tier === undefined ? [] : [cents(quantity, tier)];
+    return tier === undefined ? [] : [charge(quantity, tier)];
   }
   const starts = tiers.map((_, index) => (index === 0 ? 0n : (tiers[index - 1]?.upTo ?? 0n)));
   return tiers.flatMap((tier, index) => {
     const start = starts[index] ?? 0n;
     if (index > 0 && quantity <= start) return [];
     const end = tier.upTo === null || tier.upTo > quantity ? quantity : tier.upTo;
-    return [cents(end - start, tier)];
+    return [charge(end - start, tier)];
   });
 }
 
-/** What the whole period costs, the minimum included. */
-export function oracleTotal(plan: PlanSpec, used: readonly bigint[]): bigint {
-  const lines = plan.rates.flatMap((rate, index) => oracleLines(rate, used[index] ?? 0n));
-  const sum = lines.reduce((total, cents) => total + cents, 0n);
-  return sum < plan.minimumCents ? plan.minimumCents : sum;
+/** What is lacking of a minimum, as far as it can be charged: never less than it lacks. */
+export function oracleTopUp(minimumMinor: bigint, charged: bigint, step: bigint): bigint {
+  const lacking = minimumMinor - charged;
+  return lacking <= 0n ? 0n : ((lacking + step - 1n) / step) * step;
 }

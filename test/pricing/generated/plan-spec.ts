@@ -7,9 +7,9 @@ import type { Draws } from '../../simulation/draws.ts';
 export interface TierSpec {
   /** Inclusive; null: without end. */
   upTo: bigint | null;
-  /** 10^-12 of a cent for one token. */
+  /** 10^-12 of a minor unit for one token. */
   unitPico: bigint;
-  flatCents: bigint | null;
+  flatMinor: bigint | null;
 }
 
 /** What one rate charges. `per_unit` has one tier. */
@@ -23,10 +23,20 @@ export interface RateSpec {
 }
 
 export interface PlanSpec {
-  currency: 'usd' | 'eur';
+  currency: Currency;
   rates: readonly RateSpec[];
-  minimumCents: bigint;
+  minimumMinor: bigint;
 }
+
+/** Decimals of the currency's unit, and of which number of minor units what is charged is a multiple. */
+export const CURRENCIES = {
+  usd: { digits: 2, step: 1n },
+  eur: { digits: 2, step: 1n },
+  jpy: { digits: 0, step: 1n },
+  kwd: { digits: 3, step: 10n },
+  ugx: { digits: 2, step: 100n },
+} as const;
+export type Currency = keyof typeof CURRENCIES;
 
 const MODELS = ['gpt-4o', 'o4-mini', '*'] as const;
 const FEATURES = ['chat', '*'] as const;
@@ -38,19 +48,25 @@ const MOST_RATES = 4;
 
 export function drawPlan(draws: Draws): PlanSpec {
   const keys = draws.shuffle(RATE_KEYS).slice(0, draws.between(1, MOST_RATES));
+  const currency = draws.pick<Currency>(['usd', 'usd', 'eur', 'jpy', 'kwd', 'ugx']);
+  const { step } = CURRENCIES[currency];
   return {
-    currency: draws.chance(0.3) ? 'eur' : 'usd',
-    rates: keys.map((key) => ({ ...key, ...drawPrice(draws) })),
-    minimumCents: draws.chance(0.5) ? BigInt(draws.pick([1, 100, 4_900, 99_900, 5_000_000])) : 0n,
+    currency,
+    rates: keys.map((key) => ({ ...key, ...drawPrice(draws, currency) })),
+    minimumMinor: draws.chance(0.5) ? BigInt(draws.pick([1, 100, 4_900, 99_900, 5_000_000])) * step : 0n,
   };
 }
 
-function drawPrice(draws: Draws): Pick<RateSpec, 'kind' | 'tiers' | 'includedTokens'> {
+export function drawPrice(
+  draws: Draws,
+  currency: Currency,
+): Pick<RateSpec, 'kind' | 'tiers' | 'includedTokens'> {
+  const { step } = CURRENCIES[currency];
   const kind = draws.pick<RateSpec['kind']>(['per_unit', 'graduated', 'graduated', 'volume']);
   const hasAllowance = kind !== 'volume' && draws.chance(0.5);
   const includedTokens = hasAllowance ? BigInt(draws.pick([1, 1_000, 250_000, 2_000_000])) : null;
   if (kind === 'per_unit') {
-    return { kind, includedTokens, tiers: [{ upTo: null, unitPico: drawUnit(draws), flatCents: null }] };
+    return { kind, includedTokens, tiers: [{ upTo: null, unitPico: drawUnit(draws), flatMinor: null }] };
   }
   const ends: (bigint | null)[] = [];
   let below = includedTokens ?? 0n;
@@ -64,21 +80,22 @@ function drawPrice(draws: Draws): Pick<RateSpec, 'kind' | 'tiers' | 'includedTok
     tiers: [...ends, null].map((upTo) => ({
       upTo,
       unitPico: drawUnit(draws),
-      flatCents: draws.chance(0.35) ? BigInt(draws.pick([0, 1, 1_900, 25_000])) : null,
+      flatMinor: draws.chance(0.35) ? BigInt(draws.pick([0, 1, 1_900, 25_000])) * step : null,
     })),
   };
 }
 
-/** Mostly as dear as tokens are, with all 12 decimals; sometimes nothing, or half a cent, which rounds. */
+/** Mostly as dear as tokens are, with all 12 decimals; sometimes nothing, or half a minor unit, which rounds. */
 function drawUnit(draws: Draws): bigint {
   if (draws.chance(0.05)) return 0n;
   if (draws.chance(0.1)) return 500_000_000_000n;
-  // A plan states an amount for a million tokens, and so do 12 decimals of a cent hold whatever it says.
+  // A plan states an amount for a million tokens, and so do 12 decimals of a minor unit hold whatever it says.
   return BigInt(draws.between(1, 2_000_000)) * BigInt(draws.pick([1, 97, 1_000]));
 }
 
 /** The same as a person would have written it in a plan file. */
 export function toPlan(spec: PlanSpec, planId: string, effectiveFrom: string): Plan {
+  const { digits } = CURRENCIES[spec.currency];
   return {
     planId,
     name: planId,
@@ -91,33 +108,33 @@ export function toPlan(spec: PlanSpec, planId: string, effectiveFrom: string): P
         effectiveFrom,
         note: null,
         markupPercent: null,
-        minimum: spec.minimumCents === 0n ? null : formatDecimal(spec.minimumCents, 2),
-        rates: spec.rates.map(toPlanRate),
+        minimum: spec.minimumMinor === 0n ? null : formatDecimal(spec.minimumMinor, digits),
+        rates: spec.rates.map((rate) => toPlanRate(rate, digits)),
       },
     ],
   };
 }
 
-function toPlanRate(spec: RateSpec): PlanRate {
+function toPlanRate(spec: RateSpec, digits: number): PlanRate {
   const { model, feature, tokenType, includedTokens, kind } = spec;
   const [first] = spec.tiers;
   const price: PlanPrice =
     kind === 'per_unit'
-      ? { kind: 'per_million', amount: perMillion(first?.unitPico ?? 0n) }
+      ? { kind: 'per_million', amount: perMillion(first?.unitPico ?? 0n, digits) }
       : {
           kind: 'tiered',
           mode: kind,
           tiers: spec.tiers.map((tier) => ({
             from: null,
             upTo: tier.upTo,
-            perMillion: perMillion(tier.unitPico),
-            flat: tier.flatCents === null ? null : formatDecimal(tier.flatCents, 2),
+            perMillion: perMillion(tier.unitPico, digits),
+            flat: tier.flatMinor === null ? null : formatDecimal(tier.flatMinor, digits),
           })),
         };
   return { model, feature, tokenType, includedTokens, price };
 }
 
-/** 10^-12 of a cent a token is 10^-8 of the currency's unit for a million. */
-function perMillion(unitPico: bigint): string {
-  return formatDecimal(unitPico, 8);
+/** 10^-12 of a minor unit a token is 10^-6 of one for a million. */
+function perMillion(unitPico: bigint, digits: number): string {
+  return formatDecimal(unitPico, digits + 6);
 }

@@ -1,0 +1,64 @@
+import { rateMeter, rateMeterInSteps } from '../../pricing/closing/meter.ts';
+import type { BilledBefore } from '../../pricing/rating/rate-further.ts';
+import type { ClosingItem } from '../../src/closing/evidence.ts';
+import type { ClosingInvoiceLine } from '../../src/stripe/closing/port.ts';
+
+/** The lines of one metered item at one price in one service period. */
+export interface LineGroup {
+  /** As it was at the price of the lines, where the ledger knows that. */
+  item: ClosingItem;
+  /** Invoice items that Stripe made when the item left this price: they stand still. */
+  isLeft: boolean;
+  /** What instalments have billed at this price within the period; it begins with them. */
+  earlier: BilledBefore | null;
+  periodStart: Date;
+  periodEnd: Date;
+  lines: ClosingInvoiceLine[];
+}
+
+/** Usage in a trial is given away; its lines, if there are any, show it at nothing. */
+const FREE = { kind: 'per_unit', unitAmountDecimal: '0' } as const;
+
+/** A flat amount of a tier: a line without tokens and without a price for one. */
+export function isFlat(line: ClosingInvoiceLine): boolean {
+  return line.unitAmountDecimal === null;
+}
+
+export function quantityOf(lines: readonly ClosingInvoiceLine[]): bigint {
+  return lines.reduce((sum, line) => sum + (isFlat(line) ? 0n : (line.quantity ?? 0n)), 0n);
+}
+
+export function sumOf(lines: readonly ClosingInvoiceLine[]): bigint {
+  return lines.reduce((sum, line) => sum + line.amountMinor, 0n);
+}
+
+/**
+ * Whether lines are rounded to what can be charged in the currency. Stripe does not say: a line that was rounded finer tells,
+ * by the quantity that it shows. Where none does, as on a draft that stands still at nothing, a total that can be charged
+ * speaks for it.
+ */
+export function chargesInSteps(groups: readonly LineGroup[], currency: string): boolean {
+  return groups.every((group) => {
+    const { lines, earlier } = group;
+    const price = priceOf(group);
+    const charged = sumOf(lines);
+    const shown = quantityOf(lines) + (earlier?.tokenCount ?? 0n);
+    return (
+      rateMeter(shown, price, earlier) !== charged ||
+      rateMeterInSteps(shown, price, currency, earlier) === charged
+    );
+  });
+}
+
+export function priceOf({ item, lines, periodEnd }: LineGroup) {
+  if (item.trialEndsAt !== null && periodEnd <= item.trialEndsAt) return FREE;
+  const isItsPrice = lines.every((line) => line.priceId === null || line.priceId === item.priceId);
+  return isItsPrice ? item.price : priceOfLines(lines);
+}
+
+/** One line with a price for a token was charged by exactly that; tiers of an earlier price are not known. */
+function priceOfLines(lines: readonly ClosingInvoiceLine[]) {
+  const [line, ...further] = lines;
+  if (line === undefined || line.unitAmountDecimal === null || further.length > 0) return null;
+  return { kind: 'per_unit' as const, unitAmountDecimal: line.unitAmountDecimal };
+}

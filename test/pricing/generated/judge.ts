@@ -1,0 +1,40 @@
+import type { ComparedPeriod } from './account.ts';
+
+/** What differs in these periods, in words; empty: nothing. And how many of each kind there were. */
+export function judgePeriods(periods: readonly ComparedPeriod[]) {
+  const differences: string[] = [];
+  const counts: Record<string, number> = {};
+  const count = (name: string) => {
+    counts[name] = (counts[name] ?? 0) + 1;
+  };
+  let differenceMinor = 0n;
+  for (const { what, expected, invoiced, rated, stated, driftTokens, driftMinor, marks } of periods) {
+    const differ = (name: string, found: unknown, wanted: unknown) => {
+      const [one, other] = [found, wanted].map((value) =>
+        JSON.stringify(value, (_, each) => (typeof each === 'bigint' ? String(each) : each)),
+      );
+      if (one !== other) differences.push(`${name}: ${one} instead of ${other}, of ${what}`);
+    };
+    differ('the lines of the invoice', invoiced.lines, expected.lines);
+    if (rated.lines !== null) differ('the lines of our rating', rated.lines, expected.lines);
+    differ('the amounts of the certificate', rated.amounts, expected.lines.map(sum));
+    differ('the total of our rating', rated.total, expected.total);
+    differ('the total of the invoice', invoiced.total, expected.total);
+    differ('the total of the statement', stated.total, expected.total);
+    for (const usage of [stated.usage, ...stated.tables])
+      differ('the usage of the statement', usage, stated.expectedUsage);
+    differ('the drift of the certificate', [driftTokens, driftMinor], [0n, 0n]);
+    for (const total of [rated.total, invoiced.total, stated.total]) {
+      const difference = total - expected.total;
+      differenceMinor += difference < 0n ? -difference : difference;
+    }
+    differenceMinor += driftMinor;
+    for (const name of ['topUp', 'swapped', 'forgone', 'storage'] as const) if (marks[name]) count(name);
+    if (expected.lines.some((lines) => lines.length > 2)) count('tiers');
+    count(marks.currency);
+    count(marks.drafts);
+  }
+  return { differences, differenceMinor, counts };
+}
+
+const sum = (amounts: readonly bigint[]) => amounts.reduce((total, amount) => total + amount, 0n);
