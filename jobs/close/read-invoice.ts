@@ -50,7 +50,8 @@ async function keepReading(
 /** The catalog has the lines that come with an invoice; here are all. */
 function toMeteredLine(line: ClosingInvoiceLine, { createdAt }: ClosingInvoice) {
   const { subscriptionItemId, priceId, quantity, periodStart, periodEnd } = line;
-  if (isOwnItem(line) || quantity === null || periodStart >= createdAt) return [];
+  const isAhead = periodEnd > createdAt && quantity === 0n;
+  if (isOwnItem(line) || quantity === null || isAhead || periodStart >= createdAt) return [];
   const end = periodEnd < createdAt ? periodEnd : createdAt;
   return [{ subscriptionItemId, priceId, quantity, periodStart, periodEnd: end }];
 }

@@ -105,7 +105,8 @@ export function readMeteredLines(
     if (subscriptionItemId === null ? !isLeft || priceId === null : !meteredItemIds.has(subscriptionItemId))
       return [];
     const quantity = readQuantity(line);
-    if (quantity === null || line.period.start >= invoice.created) return [];
+    const isAhead = line.period.end > invoice.created && quantity === 0n;
+    if (quantity === null || isAhead || line.period.start >= invoice.created) return [];
     return [
       {
         subscriptionItemId,

@@ -39,6 +39,17 @@ export interface LegacyClient extends KeyedClient {
   stripe: Stripe;
 }
 
+interface RecordSummary {
+  id: string;
+  total_usage: number;
+  period: { start: number | null; end: number | null };
+}
+
+interface SummaryPage {
+  data: RecordSummary[];
+  has_more: boolean;
+}
+
 /**
  * Usage records for items without a meter, which the API takes no more at its present version. `action: set` replaces
  * what was said of the same instant: so absolute values of an hour may be sent any number of times.
@@ -101,22 +112,21 @@ export class LegacyUsage {
     const path = `/v1/subscription_items/${encodeURIComponent(itemId)}/usage_record_summaries`;
     const { stripe, policy, limiter } = this.#client;
     const call = { action: 'read usage records', writes: false, context: { path } };
-    const ask = () => stripe.rawRequest('GET', path, { limit: 100 }, LEGACY);
-    const answer = (await withRetry(
-      policy,
-      call,
-      () => paced(limiter, call, ask, signal),
-      signal,
-    )) as unknown as {
-      data: { total_usage: number; period: { start: number | null; end: number | null } }[];
-    };
-    const found = answer.data.find(
-      ({ period }) =>
-        period.start === query.window.start.getTime() / 1_000 &&
-        (period.end === null || period.end === query.window.end.getTime() / 1_000),
-    );
-    if (found === undefined) throw refused('Usage records are summed by whole billing periods only.');
-    return [{ windowStart: query.window.start, value: BigInt(found.total_usage) }];
+    const isAsked = ({ period }: RecordSummary) =>
+      period.start === query.window.start.getTime() / 1_000 &&
+      (period.end === null || period.end === query.window.end.getTime() / 1_000);
+    // The newest first; an item that bills by the week has a hundred of them in two years.
+    for (let after: string | undefined; ; ) {
+      const page = { limit: 100, ...(after === undefined ? {} : { starting_after: after }) };
+      const ask = () => stripe.rawRequest('GET', path, page, LEGACY);
+      const paged = () => paced(limiter, call, ask, signal);
+      const answer = (await withRetry(policy, call, paged, signal)) as unknown as SummaryPage;
+      const found = answer.data.find(isAsked);
+      if (found !== undefined) return [{ windowStart: query.window.start, value: BigInt(found.total_usage) }];
+      after = answer.data.at(-1)?.id;
+      if (!answer.has_more || after === undefined)
+        throw refused('Usage records are summed by whole billing periods only.');
+    }
   }
 
   async #findItem(customerId: string, meterId: string, signal: AbortSignal | undefined): Promise<string> {

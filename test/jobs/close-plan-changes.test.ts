@@ -1,6 +1,6 @@
 import { afterEach, expect, it } from 'vitest';
 import { HOUR_MS } from '../../src/platform/clock.ts';
-import { call, runUntil } from '../setup/closing.ts';
+import { call, PERIOD_END_MS, runUntil } from '../setup/closing.ts';
 import { describeForBothDrafts } from '../setup/drafts.ts';
 import { closedOf, expectDivided, northwindOf, openWithPlan, priceLike } from '../setup/invoiced.ts';
 import { balance, type Pipeline, START_MS } from '../setup/pipeline.ts';
@@ -204,5 +204,43 @@ describeForBothDrafts('a trial that ends within the period', () => {
       .where('period_end', '=', new Date(START_MS + 12 * HOUR_MS))
       .execute();
     expect(trials).toMatchObject([{ state: 'finalized', held_count: 0 }]);
+  });
+});
+
+describeForBothDrafts('the classic billing mode', () => {
+  it('shows a zero line ahead, which is no bill, and bills nothing of a price that an item has left', async () => {
+    const caller = await open();
+    const { customer, subscription, items } = await northwindOf(pipeline);
+    await pipeline.account.subscriptions.cancel(subscription.id, { invoice_now: true });
+    const made = await pipeline.account.subscriptions.create({
+      customer: customer.id,
+      billing_mode: { type: 'classic' },
+      items: items.map(({ price }) => ({ price: price.id })),
+      billing_cycle_anchor: PERIOD_END_MS / 1_000,
+    });
+    call(pipeline, caller, { hour: 3, prompt: 40_000_000, completion: 0 });
+    await untilSix();
+    const [item] = (
+      await pipeline.account.subscriptionItems.list({ subscription: made.id, limit: 100 })
+    ).data.filter(({ price }) => price.id === items[0]?.price.id);
+    if (item === undefined) throw new Error('the world has changed');
+    const price = await priceLike(pipeline, item, { unitAmountDecimal: '0.002' });
+    await pipeline.account.subscriptionItems.update(item.id, { price: price.id });
+    await pipeline.tick(0);
+    call(pipeline, caller, { hour: 22, prompt: 5_000_000, completion: 0 });
+    await toTheEnd();
+    const { close, states, certificate, content, statement } = await closedOf(pipeline, caller);
+    expect(close).toMatchObject({ subscriptionId: made.id, state: 'finalized' });
+    expect(states).not.toContain('held');
+    expect(content.uninvoiced).toMatchObject([{ tokenCount: '40000000' }]);
+    expect([certificate.driftTokenCount, certificate.driftAmountMinor]).toEqual([40_000_000n, 0n]);
+    expect(content.minimums).toMatchObject([{ linesMinor: '10000', topUpMinor: '40000' }]);
+    expectDivided(statement, 5_000_000n);
+    const closed = await pipeline.deps.database
+      .selectFrom('closes')
+      .select('invoice_id')
+      .where('subscription_id', '=', made.id)
+      .execute();
+    expect(closed).toEqual([{ invoice_id: close.invoiceId }]);
   });
 });

@@ -168,7 +168,11 @@ function addZeroLines(
 }
 
 function placeOf(subscription: Subscription, { wire: { id } }: Invoice) {
-  const period = (item: WireSubscriptionItem) => periodOf(subscription, item);
+  const period = (item: WireSubscriptionItem) => {
+    const own = periodOf(subscription, item);
+    const sinceMs = subscription.itemSinceMs.get(item.id) ?? own.periodStartMs;
+    return { ...own, periodStartMs: Math.max(own.periodStartMs, sinceMs) };
+  };
   return { id, linePrefix: `il_${id.slice('in_'.length)}`, periodOf: period };
 }
 

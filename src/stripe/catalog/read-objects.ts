@@ -63,13 +63,15 @@ export async function readCatalogObjects(
     change.subscriptions.push({ subscriptionId: id, items: await readItems(client, subscription, signal) });
     // After the subscription, never before: a period that it has left has its draft by then.
     const invoices = await read('list invoices of a subscription', id, () =>
-      stripe.invoices.list({
-        subscription: id,
-        created: { gte: Math.floor(options.invoicesSince.getTime() / 1_000) },
-        limit: PAGE_SIZE,
-      }),
+      collect(
+        stripe.invoices.list({
+          subscription: id,
+          created: { gte: Math.floor(options.invoicesSince.getTime() / 1_000) },
+          limit: PAGE_SIZE,
+        }),
+      ),
     );
-    change.invoices.push(...(invoices?.data ?? []).map(toHeader));
+    change.invoices.push(...(invoices ?? []).map(toHeader));
   }
   const seen = new Set(change.invoices.map((invoice) => invoice.invoiceId));
   for (const id of new Set(wanted.invoiceIds)) {
@@ -111,16 +113,14 @@ async function readItems(
     ? await withRetry(
         client.policy,
         call,
-        async () => {
-          const listed: Stripe.SubscriptionItem[] = [];
-          const list = client.stripe.subscriptionItems.list({
-            subscription: subscription.id,
-            limit: PAGE_SIZE,
-            expand: ['data.price.product', 'data.price.tiers'],
-          });
-          for await (const item of list) listed.push(item);
-          return listed;
-        },
+        () =>
+          collect(
+            client.stripe.subscriptionItems.list({
+              subscription: subscription.id,
+              limit: PAGE_SIZE,
+              expand: ['data.price.product', 'data.price.tiers'],
+            }),
+          ),
         signal,
       )
     : subscription.items.data;
@@ -163,6 +163,13 @@ function toHeader(invoice: Stripe.Invoice) {
     invoice.lines.data.flatMap((line) => line.parent?.subscription_item_details?.subscription_item ?? []),
   );
   return toCatalogInvoice(invoice, { meteredItemIds: itemIds, perUnitItemIds: new Set() });
+}
+
+/** Every page of a list: what lies beyond the first is there as well. */
+async function collect<Item>(list: AsyncIterable<Item>): Promise<Item[]> {
+  const items: Item[] = [];
+  for await (const item of list) items.push(item);
+  return items;
 }
 
 /** Null: Stripe has no such object (any more). */
