@@ -1,18 +1,40 @@
 import { findPrice } from '../prices/lookup.ts';
 import type { PriceBook } from '../prices/price-book.ts';
 import { splitAmount } from '../rating/rating.ts';
+import { Refusal } from '../refusal.ts';
 import { modelKey, nameKey } from '../usage/names.ts';
 import { bucketOf, mapBuckets, type SourceTokenCounts, toDisjointBuckets } from '../usage/tokens.ts';
 import { TELLABLE_PARTS, type ToldParts } from '../usage/untold.ts';
 import type { UsageGroup } from './answer.ts';
 import { SHARE_DIGITS, type UsageBasis } from './ground.ts';
-import type { GivenUsage, KindUsage, LikeCustomer, QuoteFacts, QuoteQuestion } from './question.ts';
+import type {
+  GivenUsage,
+  KindUsage,
+  LikeCustomer,
+  LikeUsage,
+  QuoteFacts,
+  QuoteQuestion,
+  Span,
+} from './question.ts';
 import { measureVariation } from './range.ts';
 import { arePartsPriced, untoldOf, withUntold } from './untold.ts';
-import { countTokens, mergeUsage, ONE, parseRatio, type QuoteUsage, scaleUsage } from './usage.ts';
+import {
+  countTokens,
+  mergeUsage,
+  ONE,
+  parseRatio,
+  type QuoteUsage,
+  type Ratio,
+  scaleUsage,
+  timesRatio,
+} from './usage.ts';
 import { measureActiveUsers } from './users.ts';
 
 const DAY_MS = 86_400_000;
+/** Less than a week has no weekend, or nothing else. */
+const LEAST_COVERED_DAYS = 7;
+/** Who uses it once a week has that many in a month. */
+const LEAST_USED_DAYS = 4;
 
 export interface QuotedUsage {
   groups: UsageGroup[];
@@ -93,12 +115,17 @@ function shareOf(count: bigint, share: string): bigint {
 
 function likeCustomer(
   { customerId, scale = '1' }: LikeCustomer,
-  { window, rows }: NonNullable<QuoteFacts['like']>,
+  like: LikeUsage,
   { priceBook, at, untold }: QuoteFacts,
 ): QuotedUsage {
-  const ratio = scale === '1' ? ONE : parseRatio(scale, SHARE_DIGITS);
+  const { window, rows } = like;
+  const covered = coveredPart(customerId, like);
+  const asked = scale === '1' ? ONE : parseRatio(scale, SHARE_DIGITS);
+  const ratio = covered === null ? asked : timesRatio(asked, toWholeMonth(like.month, covered));
   const dayCount = Math.ceil((window.end.getTime() - window.start.getTime()) / DAY_MS);
-  const range = measureVariation(weighDays(rows, dayCount, priceBook, at));
+  const firstDay =
+    covered === null ? 0 : Math.floor((covered.start.getTime() - window.start.getTime()) / DAY_MS);
+  const range = measureVariation(weighDays(rows, dayCount, priceBook, at).slice(firstDay));
   return {
     groups: [{ usage: scaleUsage(withUntold(toUsage(rows), untold), ratio), range }],
     basis: {
@@ -108,9 +135,51 @@ function likeCustomer(
       from: window.start.toISOString(),
       to: window.end.toISOString(),
       scale,
+      ...(covered === null
+        ? {}
+        : {
+            extrapolated: {
+              from: covered.start.toISOString(),
+              to: covered.end.toISOString(),
+              monthDayCount: String(Math.round(lengthOf(like.month) / DAY_MS)),
+            },
+          }),
     },
     rangeReason: range === null ? 'too_few_days_to_vary' : null,
   };
+}
+
+/**
+ * The part of the month that the usage is of; null: all of it, to a day.
+ * @throws Refusal NOT_ENOUGH_DATA where a month would be made of too little
+ */
+function coveredPart(
+  customerId: string,
+  { month, window, rows, firstUsedAt, isOlder }: LikeUsage,
+): Span | null {
+  const start = isOlder ? window.start : (firstUsedAt ?? window.end);
+  const covered = { start, end: window.end };
+  const usedDayCount = new Set(rows.filter(({ tokenCount }) => tokenCount > 0n).map(({ day }) => day)).size;
+  if (lengthOf(covered) < LEAST_COVERED_DAYS * DAY_MS || usedDayCount < LEAST_USED_DAYS) {
+    const tenths = Math.floor(lengthOf(covered) / (DAY_MS / 10));
+    throw new Refusal(
+      `${JSON.stringify(customerId)} has ${tenths / 10} days of usage in that time, with tokens on ${usedDayCount} of them; a month is made of at least ${LEAST_COVERED_DAYS} days, ${LEAST_USED_DAYS} of them with tokens.`,
+      {
+        code: 'NOT_ENOUGH_DATA',
+        field: 'likeCustomer',
+        fix: 'Name another month or customer, or give usage in tokens.',
+      },
+    );
+  }
+  return lengthOf(month) - lengthOf(covered) < DAY_MS ? null : covered;
+}
+
+function toWholeMonth(month: Span, covered: Span): Ratio {
+  return { numerator: BigInt(lengthOf(month)), denominator: BigInt(lengthOf(covered)) };
+}
+
+function lengthOf({ start, end }: Span): number {
+  return end.getTime() - start.getTime();
 }
 
 /** What each day weighs: what it cost at list prices, or its tokens where some of them have no price. */

@@ -19,6 +19,8 @@ export interface UsageBasis {
   from: string | null;
   to: string | null;
   scale: string | null;
+  /** Where usage of a part of a month was brought to a month: that part; left out where nothing was. */
+  extrapolated?: { from: string; to: string; monthDayCount: string };
   activeUsers: MeasuredUsers[] | null;
   /** What there is already, for `merge` and `replace`. */
   existing: { from: string | null; to: string | null; tokenCount: string; openHourCount: string } | null;

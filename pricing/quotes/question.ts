@@ -59,7 +59,7 @@ export interface AskedAdjustments {
 }
 
 /** A half-open run of instants. */
-interface Span {
+export interface Span {
   start: Date;
   end: Date;
 }
@@ -87,7 +87,7 @@ export interface QuoteFacts {
   /** Currencies in which anybody pays; read where nothing is usual in the one that was asked for. */
   soldIn: readonly string[];
   /** What the customer that this shall be like used, by day of the window. */
-  like: { window: Span; rows: readonly (KindUsage & { day: number })[] } | null;
+  like: LikeUsage | null;
   users: ObservedUsers | null;
   /** What `customerId` uses in its current period, for `merge` and `replace`. */
   existing: { period: Span; rows: readonly KindUsage[]; openHourCount: bigint } | null;
@@ -97,6 +97,19 @@ export interface QuoteFacts {
   capacities: readonly QuoteCapacity[] | undefined;
   /** What so many tokens of models that run on such throughput cost, in pico-USD; null where none was bought lately. */
   averages: ReadonlyMap<string, { costPicoUsd: bigint; tokenCount: bigint }> | null;
+}
+
+/** Settled usage of a customer, as far as the ledger has it. */
+export interface LikeUsage {
+  /** The month that is asked for: 30 days, or a calendar month, which may not be over. */
+  month: Span;
+  /** Of it, what the ledger can know by now: until its newest hour. */
+  window: Span;
+  rows: readonly (KindUsage & { day: number })[];
+  /** The customer's first hour with usage in the window; null: none. */
+  firstUsedAt: Date | null;
+  /** Whether it was a user in the 30 days before the window too: then days without usage are such, and no holes. */
+  isOlder: boolean;
 }
 
 /** Token types of which nobody said how many a deployment's model used. */

@@ -34,6 +34,14 @@ export interface Ratio {
 
 export const ONE: Ratio = { numerator: 1n, denominator: 1n };
 
+/** One factor after another. */
+export function timesRatio(left: Ratio, right: Ratio): Ratio {
+  return {
+    numerator: left.numerator * right.numerator,
+    denominator: left.denominator * right.denominator,
+  };
+}
+
 /** What is done to usage before it is priced, in the order of these fields. */
 export interface QuoteAdjustments {
   modelSwaps?: readonly { from: string; to: string }[];

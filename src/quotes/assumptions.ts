@@ -28,10 +28,14 @@ export function writeAssumptions(quote: Quote, ground: QuoteGround): string[] {
 }
 
 function describeUsage({ usageBasis }: QuoteGround): string[] {
-  const { kind, likeCustomer, from, to, scale, activeUsers } = usageBasis;
+  const { kind, likeCustomer, from, to, scale, activeUsers, extrapolated } = usageBasis;
   if (kind === 'like_customer') {
     const factor = scale === '1' ? '' : `, times ${scale}`;
-    return [`The usage is the settled usage of ${likeCustomer} from ${from} to ${to}${factor}.`];
+    return extrapolated === undefined
+      ? [`The usage is the settled usage of ${likeCustomer} from ${from} to ${to}${factor}.`]
+      : [
+          `The usage is the settled usage of ${likeCustomer} from ${extrapolated.from} to ${extrapolated.to}, a part of a month, brought to ${extrapolated.monthDayCount} days${factor}.`,
+        ];
   }
   if (kind === 'active_users') {
     return (activeUsers ?? []).map(

@@ -32,6 +32,8 @@ import {
   readCurrentPeriod,
   readCustomerDays,
   readFeatureUsers,
+  readFirstUse,
+  readKnownUntil,
   readPeriodUsage,
 } from './usage-queries.ts';
 
@@ -210,18 +212,27 @@ async function readLike(
 ): Promise<QuoteFacts['like']> {
   if (like === null) return null;
   await getCustomer(snapshot, like.customerId);
-  const window = likeWindow(like.period, floorToHour(now));
-  return { window, rows: await readCustomerDays(snapshot, like.customerId, window) };
+  const known = await readKnownUntil(snapshot, now);
+  const month = likeMonth(like.period, known);
+  const window = { start: month.start, end: month.end < known ? month.end : known };
+  const earlier = { start: addMs(window.start, -LIKE_CUSTOMER_DAYS * DAY_MS), end: window.start };
+  return {
+    month,
+    window,
+    rows: await readCustomerDays(snapshot, like.customerId, window),
+    firstUsedAt: await readFirstUse(snapshot, like.customerId, window),
+    isOlder: (await readFirstUse(snapshot, like.customerId, earlier)) !== null,
+  };
 }
 
-/** @throws ValidationError when the period has not begun */
-function likeWindow(period: string | undefined, now: Date): TimeWindow {
-  if (period === undefined) return { start: addMs(now, -LIKE_CUSTOMER_DAYS * DAY_MS), end: now };
+/** @throws ValidationError when the ledger has nothing of the period yet */
+function likeMonth(period: string | undefined, known: Date): TimeWindow {
+  if (period === undefined) return { start: addMs(known, -LIKE_CUSTOMER_DAYS * DAY_MS), end: known };
   const month = readMonth(period);
-  if (month === null || month.start >= now) {
+  if (month === null || month.start >= known) {
     throw new ValidationError('likeCustomer.period', 'has not begun', 'Name a month that has usage.');
   }
-  return { start: month.start, end: month.end < now ? month.end : now };
+  return month;
 }
 
 async function readUsers(
@@ -230,7 +241,7 @@ async function readUsers(
   now: Date,
 ): Promise<ObservedUsers | null> {
   if (wanted === undefined) return null;
-  const end = floorToHour(now);
+  const end = await readKnownUntil(snapshot, now);
   const window: TimeWindow = { start: addMs(end, -OBSERVED_DAYS * DAY_MS), end };
   const features: ObservedUsers['features'][number][] = [];
   for (const { feature, count } of wanted) {

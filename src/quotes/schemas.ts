@@ -32,6 +32,10 @@ const UsageBasisSchema = z.object({
   from: InstantSchema.nullable(),
   to: InstantSchema.nullable(),
   scale: z.string().nullable(),
+  extrapolated: z
+    .object({ from: InstantSchema, to: InstantSchema, monthDayCount: z.string() })
+    .optional()
+    .openapi({ description: 'The part of a month that was brought to a month; left out where nothing was.' }),
   activeUsers: z
     .array(
       z.object({

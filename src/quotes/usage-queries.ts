@@ -3,10 +3,10 @@ import type { KindUsage, ObservedUsers } from '../../pricing/quotes/question.ts'
 import { nameKey } from '../../pricing/usage/names.ts';
 import type { TokenType } from '../../pricing/usage/shape.ts';
 import { boundMeter } from '../catalog/bound-meter.ts';
-import { DAY_MS, type TimeWindow } from '../platform/clock.ts';
+import { DAY_MS, floorToHour, type TimeWindow } from '../platform/clock.ts';
 import type { LedgerDatabase } from '../platform/database/database.ts';
 import { billedAt } from '../usage/hours/hour-parts.ts';
-import { belongsTo } from '../usage/hours/queries.ts';
+import { belongsTo, readCompleteness } from '../usage/hours/queries.ts';
 import { countedColumn, nameKeySql } from '../usage/name-keys.ts';
 
 const MODEL = countedColumn('model', 'usage');
@@ -36,6 +36,35 @@ export async function readCustomerDays(
      group by 1, 2, 3, 4, 5
      order by 2, 3, 4, 5, 1`.execute(database);
   return result.rows.map((row) => ({ ...toKind(row), day: row.day }));
+}
+
+/** A customer's first hour with settled usage in a window; null where there is none. */
+export async function readFirstUse(
+  database: LedgerDatabase,
+  customerId: string,
+  window: TimeWindow,
+): Promise<Date | null> {
+  const result = await sql<{ first: Date | null }>`
+    select min(window_start) as first from hourly_usage as usage
+     where window_start >= ${window.start} and window_start < ${window.end} and ${belongsTo(customerId)}`.execute(
+    database,
+  );
+  return result.rows[0]?.first ?? null;
+}
+
+/**
+ * Up to when the ledger knows what was used, on the hour: its newest hour with usage, or how far the source was collected where
+ * nothing was used since. A clock that is ahead of it would find hours without usage that are only not collected yet.
+ */
+export async function readKnownUntil(database: LedgerDatabase, now: Date): Promise<Date> {
+  const newest = await sql<{ until: Date | null }>`
+    select max(window_start) + interval '1 hour' as until from hourly_usage`.execute(database);
+  const { collectedThrough } = await readCompleteness(database, { start: now, end: now });
+  const known = [newest.rows[0]?.until ?? null, collectedThrough].flatMap((at) =>
+    at === null ? [] : floorToHour(at).getTime(),
+  );
+  const latest = floorToHour(now).getTime();
+  return new Date(known.length === 0 ? latest : Math.min(Math.max(...known), latest));
 }
 
 /**

@@ -6,7 +6,7 @@ import { insertListedPrices, UNNAMED_METER } from './listed-prices.ts';
 import { type OpenApiDocument, responseValidator } from './openapi-schemas.ts';
 import { type ApiBench, createApiBench } from './setup.ts';
 import { insertInvoice, storeLines } from './statement-world.ts';
-import { insertCatalog, insertUsage, stripePreview } from './world.ts';
+import { insertCatalog, insertUsage, STEADY_USE, stripePreview } from './world.ts';
 
 let bench: ApiBench;
 let document: OpenApiDocument;
@@ -25,6 +25,7 @@ beforeAll(async () => {
     { hour: '2026-11-20T12:00:00Z', tokens: 40n, tokenType: 'completion' },
     { hour: '2026-11-20T13:00:00Z', tokens: 4n, subject: 'stray', customer: null, quarantine: 'no_customer' },
     { hour: '2026-10-20T13:00:00Z', tokens: 4n, quarantine: 'carry_to_next_invoice' },
+    ...STEADY_USE,
   ]);
   await database
     .insertInto('watermarks')

@@ -4,7 +4,7 @@ import { addMs, HOUR_MS } from '../../src/platform/clock.ts';
 import { createApp } from '../../src/service/app.ts';
 import { RecordedLedger } from '../setup/recorded-ledger.ts';
 import { type ApiBench, createApiBench } from './setup.ts';
-import { insertCatalog, insertUsage, PERIOD } from './world.ts';
+import { insertCatalog, insertUsage, PERIOD, STEADY_USE } from './world.ts';
 
 let bench: ApiBench;
 let recorded: RecordedLedger;
@@ -12,10 +12,10 @@ beforeEach(async () => {
   bench = await createApiBench();
   recorded = new RecordedLedger(bench.ledger.databaseUrl);
   await insertCatalog(bench.ledger.database);
-  await insertUsage(
-    bench.ledger.database,
-    [1, 2, 3, 4, 5, 6].map((user) => ({ hour: hourOf(user), subject: `user-${user}`, tokens: 10_000n })),
-  );
+  await insertUsage(bench.ledger.database, [
+    ...[1, 2, 3, 4, 5, 6].map((user) => ({ hour: hourOf(user), subject: `user-${user}`, tokens: 10_000n })),
+    ...STEADY_USE,
+  ]);
 });
 afterEach(async () => {
   await recorded.close();

@@ -1,6 +1,6 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { type ApiBench, createApiBench } from './setup.ts';
-import { insertCatalog, insertUsage, stripePreview } from './world.ts';
+import { insertCatalog, insertUsage, STEADY_USE, stripePreview } from './world.ts';
 
 let bench: ApiBench;
 
@@ -12,7 +12,10 @@ interface QuoteBody {
   usageBasis: {
     activeUsers: { sampleUserCount: number; sampleDayCount: number; tokensPerUserMonth: object }[];
     existing: { tokenCount: string } | null;
+    to: string;
+    extrapolated?: object;
   };
+  pageUrl: string;
   lines: {
     model: string;
     deploymentType: string | null;
@@ -49,9 +52,12 @@ async function quote(body: unknown): Promise<QuoteBody> {
 
 async function problem(
   body: unknown,
-): Promise<{ status: number; code: string; errors: { field: string; fix?: string }[] }> {
+): Promise<{ status: number; code: string; detail: string; errors: { field: string; fix?: string }[] }> {
   const response = await post(body);
-  return { ...((await response.json()) as { code: string; errors: [] }), status: response.status };
+  return {
+    ...((await response.json()) as { code: string; detail: string; errors: [] }),
+    status: response.status,
+  };
 }
 
 const million = { model: 'gpt-4o', promptTokenCount: 1_000_000, completionTokenCount: 0 };
@@ -83,6 +89,7 @@ beforeEach(async () => {
       quarantine: 'no_binding',
     },
     { hour: '2026-10-05T09:00:00Z', tokens: 5_000n },
+    ...STEADY_USE,
   ]);
   bench.billing.previews.set('sub_northwind', stripePreview('northwind', {}));
 });
@@ -91,22 +98,22 @@ afterEach(() => bench.close());
 describe('a quote for active users', () => {
   it('uses what ours were measured to use, with the sample and a range', async () => {
     const body = await quote({ activeUsers: [{ feature: 'chat', count: 12 }] });
-    // 21,000 and 2,100 tokens of 6 users in 13 days (the first hour is 12 days and an hour back).
+    // 21,000 and 2,100 tokens of 6 users in 12 days (the first hour is 11 days and an hour before the newest one's end).
     expect(body.usageBasis.activeUsers).toMatchObject([
       {
         feature: 'chat',
         count: '12',
         sampleUserCount: 6,
-        sampleDayCount: 13,
-        tokensPerUserMonth: { p50: '7615', p90: '15231', mean: '8885' },
-        costPerUserMonth: { p50: '0.024230769231' },
+        sampleDayCount: 12,
+        tokensPerUserMonth: { p50: '8250', p90: '16500', mean: '9625' },
+        costPerUserMonth: { p50: '0.02625' },
       },
     ]);
-    expect(body.totals.tokenCount).toBe('106615');
+    expect(body.totals.tokenCount).toBe('115500');
     const { low, expected, high } = body.range ?? {};
-    expect(low?.tokenCount).toBe('91384');
-    expect(expected?.tokenCount).toBe('106615');
-    expect(high?.tokenCount).toBe('182769');
+    expect(low?.tokenCount).toBe('99000');
+    expect(expected?.tokenCount).toBe('115500');
+    expect(high?.tokenCount).toBe('198000');
     expect(body.assumptions.join(' ')).toContain('12 active users of chat');
   });
 
@@ -135,15 +142,62 @@ describe('a quote like a customer', () => {
     const november = await quote({
       likeCustomer: { customerId: 'northwind', period: '2026-11', scale: '2' },
     });
-    expect(november.totals.tokenCount).toBe('46240');
+    expect(november.totals.tokenCount).toBe('71456');
     expect(november.range).not.toBeNull();
     expect(november.totals.cost).toEqual({ amount: null, reason: 'unknown_model' });
     expect(Number(november.totals.knownCost)).toBeGreaterThan(0);
-    const october = await quote({ likeCustomer: { customerId: 'northwind', period: '2026-10' } });
-    expect(october.totals.tokenCount).toBe('5000');
-    expect(october.range?.low.tokenCount).toBe('0');
+    expect(november.usageBasis.extrapolated).toEqual({
+      from: '2026-11-01T00:00:00.000Z',
+      to: '2026-11-20T10:00:00.000Z',
+      monthDayCount: '30',
+    });
     const early = await problem({ likeCustomer: { customerId: 'northwind', period: '2027-01' } });
     expect(early).toMatchObject({ status: 400, errors: [{ field: 'likeCustomer.period' }] });
+  });
+
+  it('is refused where a month would be made of too little', async () => {
+    const october = await problem({ likeCustomer: { customerId: 'northwind', period: '2026-10' } });
+    expect(october).toMatchObject({
+      status: 422,
+      code: 'NOT_ENOUGH_DATA',
+      detail: expect.stringContaining(
+        '"northwind" has 26.6 days of usage in that time, with tokens on 2 of them',
+      ),
+      errors: [{ field: 'likeCustomer' }],
+    });
+    await insertUsage(bench.ledger.database, [
+      { hour: day(19), customer: 'adatum', subject: 'user-9', tokens: 900n },
+      { hour: day(20), customer: 'adatum', subject: 'user-9', tokens: 900n },
+    ]);
+    const young = await problem({ likeCustomer: 'adatum' });
+    expect(young).toMatchObject({
+      code: 'NOT_ENOUGH_DATA',
+      detail: expect.stringContaining('"adatum" has 1 days of usage in that time, with tokens on 2 of them'),
+    });
+  });
+
+  it('brings a part of a month to a month, and says so, also to the customer', async () => {
+    await insertUsage(
+      bench.ledger.database,
+      [11, 13, 15, 17, 19].map((number) => ({
+        hour: day(number),
+        customer: 'adatum',
+        subject: 'user-9',
+        tokens: 100n,
+      })),
+    );
+    const body = await quote({ likeCustomer: 'adatum', planId: 'standard' });
+    // 500 tokens from 11 November, 09:00, to 20 November, 10:00: 217 of 720 hours.
+    expect(body.totals.tokenCount).toBe('1659');
+    expect(body.assumptions[0]).toContain('a part of a month, brought to 30 days');
+    const page = await bench.call(body.pageUrl.replace(/^https?:\/\/[^/]+/, ''), { scope: null });
+    expect(await page.text()).toContain('estimated from 9 days of comparable use, brought to 30 days');
+  });
+
+  it('ends where the ledger does, not at the clock', async () => {
+    bench.clock.instant = new Date('2026-11-30T10:30:00.000Z');
+    const body = await quote({ likeCustomer: 'northwind' });
+    expect(body.usageBasis.to).toBe('2026-11-20T10:00:00.000Z');
   });
 });
 
@@ -277,7 +331,7 @@ describe('a quote for an existing customer', () => {
       mode: 'merge',
     };
     const body = await quote(request);
-    expect(body.usageBasis.existing?.tokenCount).toBe('23110');
+    expect(body.usageBasis.existing?.tokenCount).toBe('23114');
     await insertUsage(database, [
       { hour: day(21), subject: 'user-9', tokens: BigInt(promptTokenCount) },
       { hour: day(21), subject: 'user-9', tokens: 777_777n, tokenType: 'completion' },

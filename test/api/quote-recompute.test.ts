@@ -4,7 +4,7 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { DAY_MS } from '../../src/platform/clock.ts';
 import { DEFAULT_API_SETTINGS } from '../../src/platform/http/dependencies.ts';
 import { type ApiBench, createApiBench } from './setup.ts';
-import { insertCatalog, insertUsage } from './world.ts';
+import { insertCatalog, insertUsage, STEADY_USE } from './world.ts';
 
 let bench: ApiBench;
 
@@ -52,6 +52,7 @@ const usage = [{ model: 'gpt-4o', promptTokenCount: 2_000_000, completionTokenCo
 beforeEach(async () => {
   bench = await createApiBench();
   await insertCatalog(bench.ledger.database);
+  await insertUsage(bench.ledger.database, STEADY_USE);
   await insertUsage(
     bench.ledger.database,
     [1, 2, 3, 4, 5, 6].flatMap((user) => [
@@ -146,6 +147,9 @@ describe('a stored quote', () => {
   it('says why there is no answer today', async () => {
     const { quoteId } = await quote({ activeUsers: [{ feature: 'chat', count: 250 }] });
     bench.clock.instant = new Date('2027-03-01T00:30:00Z');
+    await insertUsage(bench.ledger.database, [
+      { hour: '2027-02-28T09:00:00Z', feature: 'search', tokens: 1n },
+    ]);
     const { reproduced, now, nowReason } = await recompute(quoteId);
     expect(reproduced.identical).toBe(true);
     expect(now).toBeNull();

@@ -60,6 +60,8 @@ beforeAll(async () => {
     { hour: '2026-11-20T09:00:00Z', tokens: 101n, tokenType: 'completion' },
     { hour: '2026-10-30T09:00:00Z', tokens: 7n, model: 'mystery-9', quarantine: 'no_binding' },
     { hour: '2026-10-01T09:00:00Z', tokens: 9_000n },
+    { hour: '2026-11-02T09:00:00Z', tokens: 1n },
+    { hour: '2026-11-05T09:00:00Z', tokens: 1n },
   ]);
 });
 afterAll(() => bench.close());
@@ -114,16 +116,16 @@ describe('a quote', () => {
     expect(body.usageBasis).toEqual({
       kind: 'like_customer',
       likeCustomer: 'northwind',
-      from: '2026-10-22T10:00:00.000Z',
-      to: '2026-11-21T10:00:00.000Z',
+      from: '2026-10-21T10:00:00.000Z',
+      to: '2026-11-20T10:00:00.000Z',
       scale: '1.5',
       activeUsers: null,
       existing: null,
     });
     expect(body.lines.map((line) => [line.model, line.tokenType, line.tokenCount])).toEqual([
-      ['gpt-4o', 'prompt', '1500'],
+      ['gpt-4o', 'prompt', '1503'],
       ['gpt-4o', 'completion', '152'],
-      // The halves left over go to the first: 1662 in all, as 1.5 times 1108.
+      // The halves left over go to the first: 1665 in all, as 1.5 times 1110.
       ['mystery-9', 'prompt', '10'],
     ]);
     expect(body.lines[2]).toMatchObject({

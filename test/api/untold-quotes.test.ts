@@ -3,7 +3,7 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { TELLABLE_PARTS } from '../../pricing/usage/untold.ts';
 import type { QuoteBody } from '../../src/quotes/schemas.ts';
 import { type ApiBench, createApiBench } from './setup.ts';
-import { insertCatalog, insertUsage } from './world.ts';
+import { insertCatalog, insertUsage, STEADY_USE } from './world.ts';
 
 let bench: ApiBench;
 beforeEach(async () => {
@@ -120,16 +120,18 @@ describe('a quote like a customer', () => {
       { ...kind, tokens: 100n },
       { ...kind, tokens: 500n, tokenType: 'prompt_audio' },
       { ...kind, tokens: 900n, tokenType: 'completion' },
+      ...STEADY_USE,
     ]);
     await measure({ prompt: [2n, 600n], audio_prompt: [2n, 500n], completion: [2n, 900n] });
     const { lines, totals, assumptions } = await quote({ likeCustomer: 'northwind' });
     expect(lines.map(({ tokenType, cost }) => [tokenType, cost.reason ?? cost.amount])).toEqual([
+      ['prompt', '0.00001'],
       ['prompt', '0.00025'],
       ['prompt_audio', '0.02'],
       ['completion', 'audio_not_told'],
     ]);
     expect(totals.cost.reason).toBe('audio_not_told');
-    expect(totals.knownCost).toBe('0.02025');
+    expect(totals.knownCost).toBe('0.02026');
     expect(assumptions.join(' ')).toContain('are audio was not said: what they cost is unknown.');
     expect(assumptions.join(' ')).not.toContain('Say ');
   });

@@ -163,6 +163,13 @@ export async function insertUsage(database: LedgerDatabase, seeds: readonly Usag
   }
 }
 
+/** Four days of November with a token of northwind each, and one of October: enough for a month to be made of. */
+export const STEADY_USE: readonly UsageSeed[] = ['10-10', '11-02', '11-05', '11-08', '11-11'].map((day) => ({
+  hour: `2026-${day}T09:00:00Z`,
+  feature: 'steady',
+  tokens: 1n,
+}));
+
 let pushNumber = 0;
 
 async function insertPush(

@@ -20,6 +20,12 @@ export function priceInWords(line: InvoiceLine, currency: string): string {
   return `by volume, ${perMillion(first.unitAmountDecimal, currency)} to ${perMillion(last.unitAmountDecimal, currency)}`;
 }
 
+function likeInWords(part: StoredQuoteBody['usageBasis']['extrapolated']): string {
+  if (part === undefined) return 'The usage is estimated from comparable use.';
+  const dayCount = Math.floor((Date.parse(part.to) - Date.parse(part.from)) / 86_400_000);
+  return `The usage of a month is estimated from ${dayCount} days of comparable use, brought to ${part.monthDayCount} days.`;
+}
+
 /** What the quote rests on, for the customer: without our costs, our other customers and our words. */
 export function customerAssumptions(quote: StoredQuoteBody): string[] {
   const { usageBasis, mode } = quote;
@@ -31,7 +37,7 @@ export function customerAssumptions(quote: StoredQuoteBody): string[] {
             `${groupDigits(count)} active users of ${feature || 'the service'}, each using what comparable users use in a month of 30 days.`,
         )
       : []),
-    ...(usageBasis.kind === 'like_customer' ? ['The usage is estimated from comparable use.'] : []),
+    ...(usageBasis.kind === 'like_customer' ? [likeInWords(usageBasis.extrapolated)] : []),
     ...(usageBasis.kind === 'given' ? ['The usage is that of one month, as it was discussed.'] : []),
     ...(mode === 'merge' ? ['It comes on top of what is used already in the current billing period.'] : []),
     ...(mode === 'replace' ? ['It replaces what is used already in the current billing period.'] : []),
