@@ -35,8 +35,8 @@ interface RawGroup extends StoredPrice, Omit<LateGroup, 'price' | 'hourlyUsageId
 
 /**
  * What is carried, by customer, meter and missed period, with the rows locked until the transaction ends. The price is
- * the one the missed invoice was closed with, else that of the line for that time, else the item's of today. Usage that no item has a price for is left out:
- * it goes on waiting.
+ * the one the missed invoice was closed with, else that of the line for that time, else the one the item had then, as far as the
+ * ledger saw it. Usage that no item has a price for is left out: it goes on waiting.
  */
 export async function lockLateGroups(
   transaction: LedgerTransaction,
@@ -56,7 +56,8 @@ export async function lockLateGroups(
     placed as (
       select c.*, binding.stripe_meter_id, coalesce(missed.product_name, line.product_name, item.product_name) as product_name,
         coalesce(missed.period_start, line.period_start, invoice.period_start, date_trunc('day', c.used_at, 'UTC')) as period_start,
-        coalesce(missed.period_end, line.period_end, invoice.period_end, date_trunc('day', c.used_at, 'UTC') + interval '1 day') as period_end,
+        coalesce(missed.period_end, line.period_end, least(invoice.period_end, item.price_until), date_trunc('day', c.used_at, 'UTC') + interval '1 day') as period_end,
+        case when missed.invoice_id is null and line.currency is null then item.former_price_id end as former_price_id,
         coalesce(missed.invoice_id, case when invoice.status in ('open', 'paid', 'uncollectible') then invoice.invoice_id end) as missed_invoice_id,
         missed.line_id, coalesce(missed.currency, line.currency, item.currency) as currency,
         ${priceColumn('unit_amount_decimal')}, ${priceColumn('tiers_mode')}, ${priceColumn('price_tiers')},
@@ -82,7 +83,16 @@ export async function lockLateGroups(
           and l.stripe_meter_id = binding.stripe_meter_id and c.used_at >= l.period_start and c.used_at < l.period_end
         order by l.period_start desc limit 1) line on true
       left join lateral (
-        select s.product_name, s.currency, s.unit_amount_decimal, s.tiers_mode, s.price_tiers from subscription_items s
+        select s.currency, former.price_id as former_price_id, case when former.price_id is not null then s.price_since end as price_until,
+          coalesce(former.product_name, s.product_name) as product_name, ${formerColumn('unit_amount_decimal')},
+          ${formerColumn('tiers_mode')}, ${formerColumn('price_tiers')}
+        from subscription_items s
+        left join lateral (
+          -- Used before the item got its price, and on no line: at the price it had, the last that was seen by then.
+          select f.* from item_prices f
+          where c.used_at < s.price_since and f.subscription_id = s.subscription_id and f.stripe_meter_id = s.stripe_meter_id
+            and f.price_id <> s.price_id
+          order by f.first_seen_at > c.used_at, abs(extract(epoch from f.first_seen_at - c.used_at)), f.price_id limit 1) former on true
         where s.customer_id = c.customer_id and s.stripe_meter_id = binding.stripe_meter_id
         order by s.active desc, s.synced_at desc, s.subscription_item_id limit 1) item on true
       where missed.invoice_id is not null or line.currency is not null or item.currency is not null)
@@ -100,7 +110,7 @@ export async function lockLateGroups(
       (select coalesce(array_agg(distinct s.subscription_id), '{}') from subscription_items s
         where s.customer_id = p.customer_id and s.stripe_meter_id = p.stripe_meter_id and s.active) as "subscriptionIds",
       array_agg(p.hourly_usage_id::text order by p.hourly_usage_id) as "hourlyUsageIds"
-    from placed p group by p.customer_id, p.stripe_meter_id, p.period_start, p.period_end
+    from placed p group by p.customer_id, p.stripe_meter_id, p.period_start, p.period_end, p.former_price_id
     order by 1, 2, 4`.execute(transaction);
   return rows.rows.map(({ unit_amount_decimal, tiers_mode, price_tiers, hourlyUsageIds, ...group }) => ({
     ...group,
@@ -114,4 +124,9 @@ function priceColumn(name: 'unit_amount_decimal' | 'tiers_mode' | 'price_tiers')
   const of = (alias: string) => sql.ref(`${alias}.${name}`);
   return sql`case when missed.invoice_id is not null then ${of('missed')} when line.currency is not null then ${of('line')}
     else ${of('item')} end as ${sql.ref(name)}`;
+}
+
+/** A column of the price that the item had, or has. */
+function formerColumn(name: 'unit_amount_decimal' | 'tiers_mode' | 'price_tiers') {
+  return sql`case when former.price_id is null then ${sql.ref(`s.${name}`)} else ${sql.ref(`former.${name}`)} end as ${sql.ref(name)}`;
 }

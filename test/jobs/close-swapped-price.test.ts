@@ -183,6 +183,27 @@ describeForBothDrafts('an item that gets another price within its period', () =>
     expect(await balance(pipeline)).toMatchObject({ drift: 0n, quarantined: 0n });
   });
 
+  it('and before which nothing was used: what comes late for that time is billed at the price of then', async () => {
+    const caller = await open();
+    call(pipeline, caller, { hour: 3, ingestedAtHour: 20, prompt: 1_000_000, completion: 0 });
+    await pipeline.tick(0);
+    for (let round = 0; round < 3; round += 1) await pipeline.tick(6);
+    await swapPrice('0.002');
+    await pipeline.tick(0);
+    call(pipeline, caller, { hour: 22, prompt: 5_000_000, completion: 0 });
+    await runUntil(pipeline, 0, 9 * 60);
+    await runUntil(pipeline, 3, 60);
+    const { content } = await result(caller);
+    expect(content.lateItems).toMatchObject([
+      {
+        tokenCount: '1000000',
+        amountMinor: '1000',
+        period: { start: '2026-10-01T00:00:00.000Z', end: '2026-10-01T18:00:00.000Z' },
+      },
+    ]);
+    expect(content.minimums).toMatchObject([{ linesMinor: '11000' }]);
+  });
+
   it('twice before the catalog looks: the price in the middle is asked for by its line', async () => {
     const caller = await open();
     call(pipeline, caller, { hour: 3, prompt: 40_000_000, completion: 0 });
