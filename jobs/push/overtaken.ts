@@ -44,7 +44,10 @@ export async function isOvertaken(
   }
   const place = pairText(later);
   const seen = shown.get(place);
-  if (seen !== undefined && seen >= after) return true;
+  if (seen !== undefined && seen >= after) {
+    await endSummaryWait(database, pair);
+    return true;
+  }
   if (await waitsForSummaries(deps, pair)) return false;
   const read = { purpose: 'doubt', now, limitPerDay: settings.stripeDoubtReadsPerDay } as const;
   if (!(await takeStripeRead(database, read))) return 'unread';

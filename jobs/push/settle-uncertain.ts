@@ -1,5 +1,6 @@
 import { type HourAttempt, readHourAttempts } from '../../src/billing/hour-attempts.ts';
 import { withdrawPush } from '../../src/billing/late-pushes.ts';
+import { endSummaryWait } from '../../src/billing/later-pushes.ts';
 import { markPushesDelivered, markPushRefused, type PendingPush } from '../../src/billing/meter-pushes.ts';
 import { refundUnanswered, takeStripeRead } from '../../src/billing/stripe-reads.ts';
 import { addMs, HOUR_MS } from '../../src/platform/clock.ts';
@@ -90,6 +91,8 @@ export async function settleUncertain(
     const passed = await hasPassed(deps, push, sum, run, signal);
     if (passed !== true) return passed === 'unread' ? 'unread' : 'settled';
   }
+  // The sums show it, or something later: they are waited for no more.
+  await endSummaryWait(deps.database, push);
   const pendingIds = doubtful
     .filter(({ status }) => status === 'pending')
     .map(({ meterPushId }) => meterPushId);

@@ -1,3 +1,4 @@
+import { endSummaryWait } from '../../src/billing/later-pushes.ts';
 import { addMs, DAY_MS, floorToHour, HOUR_MS, type TimeWindow } from '../../src/platform/clock.ts';
 import type { BillingPair } from '../../src/reconciliation/billing-checks.ts';
 import {
@@ -105,6 +106,7 @@ export async function checkPair(
       mayAppear: hours.some((hour) => hour.hasRecentLoss),
     }),
   });
+  if (known.length > 0 && open.length === 0 && !isWaiting) await endSummaryWait(deps.database, pair);
   outcome.readCount = reader.readCount;
   outcome.driftCount = open.length;
   outcome.unexplainedCount = open.filter((verdict) => verdict.driftClass === 'unexplained').length;

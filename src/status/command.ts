@@ -1,4 +1,5 @@
 import type { Command } from 'commander';
+import type { SummaryWaits } from '../billing/summary-waits.ts';
 import type { CloseTotals } from '../closing/totals.ts';
 import { systemClock } from '../platform/clock.ts';
 import { ageInWords, durationInWords } from '../platform/terminal/duration.ts';
@@ -55,6 +56,7 @@ export function addStatusCommand(program: Command, frame: CommandFrame): void {
             `pushes        ${pushes.delivered} delivered, ${pushes.pending} pending, ${pushes.refused} refused`,
             `unassigned    ${groupDigits(status.unassignedTokenCount)} tokens wait for the next push`,
             `drifts        ${status.openDriftCount} open`,
+            ...describeSummaryWaits(status.summaryWaits),
             ...describeSink(status.openMeterSink),
             ...status.quarantine.map(
               ({ reason, metricName, tokenCount, rowCount }) =>
@@ -112,6 +114,13 @@ export function addStatusCommand(program: Command, frame: CommandFrame): void {
         });
       }),
     );
+}
+
+function describeSummaryWaits({ pairCount, oldestAt }: SummaryWaits): string[] {
+  if (oldestAt === null) return [];
+  return [
+    `sums late     Stripe's of ${groupDigits(pairCount)} customers and meters do not show what was sent since ${oldestAt.toISOString()}; nothing is concluded until they do`,
+  ];
 }
 
 /** Each alarm of OpenMeter's sink; none while all is well. */

@@ -137,6 +137,11 @@ function pipelineMetrics(
     gauge('open_drifts', 'Differences between the ledger and OpenMeter that are not resolved.', [
       { value: status.openDriftCount },
     ]),
+    gauge(
+      'summary_waits',
+      "Customers and meters of which Stripe's event summaries do not show yet what was sent.",
+      [{ value: status.summaryWaits.pairCount }],
+    ),
     gauge('openmeter_sink_outage', '1 while OpenMeter takes events and shows none of them.', [
       { value: status.openMeterSink.outage === null ? 0 : 1 },
     ]),

@@ -1,5 +1,8 @@
+import { z } from '@hono/zod-openapi';
 import { sql } from 'kysely';
+import { secondsBetween } from '../platform/clock.ts';
 import type { LedgerDatabase } from '../platform/database/database.ts';
+import { CountSchema, InstantSchema } from '../platform/http/schemas.ts';
 
 /** Why a queue takes no work: its store is full, or does not answer. */
 export type QueueError = 'QUEUE_FULL' | 'QUEUE_UNREACHABLE';
@@ -68,4 +71,41 @@ export async function readQueueStates(database: LedgerDatabase): Promise<QueueSt
       oldest_waiting_at as "oldestWaitingAt", error, failing_since as "failingSince"
     from queue_states order by queue`.execute(database);
   return rows.rows;
+}
+
+export const QueueStateSchema = z
+  .object({
+    queue: z.string(),
+    backend: z.enum(['redis', 'postgres']),
+    observedAt: InstantSchema.nullable().openapi({ description: 'When a worker last read the counts.' }),
+    waitingCount: CountSchema,
+    activeCount: CountSchema,
+    delayedCount: CountSchema,
+    failedCount: CountSchema.openapi({ description: 'Jobs that ended for good without success.' }),
+    oldestWaitingSeconds: z
+      .int()
+      .openapi({ description: 'How long the job at the head waits; 0 when none.' }),
+    error: z
+      .enum(['QUEUE_FULL', 'QUEUE_UNREACHABLE'])
+      .nullable()
+      .openapi({ description: 'Why it takes no work at present.' }),
+    failingSince: InstantSchema.nullable(),
+  })
+  .openapi('QueueState');
+
+/** As the API shows it. */
+export function showQueueState(queue: QueueState, now: Date) {
+  const { oldestWaitingAt } = queue;
+  return {
+    queue: queue.queue,
+    backend: queue.backend,
+    observedAt: queue.observedAt?.toISOString() ?? null,
+    waitingCount: String(queue.waitingCount),
+    activeCount: String(queue.activeCount),
+    delayedCount: String(queue.delayedCount),
+    failedCount: String(queue.failedCount),
+    oldestWaitingSeconds: oldestWaitingAt === null ? 0 : secondsBetween(oldestWaitingAt, now),
+    error: queue.error,
+    failingSince: queue.failingSince?.toISOString() ?? null,
+  };
 }

@@ -1,4 +1,5 @@
 import { createRoute, z } from '@hono/zod-openapi';
+import { SummaryWaitsSchema, showSummaryWaits } from '../billing/summary-waits.ts';
 import { AttributionSummarySchema, showAttributionSummary } from '../catalog/attribution-summary.ts';
 import type { DoubleBinding } from '../catalog/billing-places.ts';
 import { CloseStateSchema } from '../closing/schemas.ts';
@@ -18,28 +19,8 @@ import { isAlarming } from '../quarantine/entries.ts';
 import { QuarantineSummarySchema, showQuarantineSummary } from '../quarantine/summary.ts';
 import { NotedMetricSchema, showNotedMetric } from '../usage/collection/noted-metrics.ts';
 import type { SinkState } from '../usage/events/sink-state.ts';
-import type { QueueState } from './queue-states.ts';
+import { QueueStateSchema, showQueueState } from './queue-states.ts';
 import { readStatusReport } from './status.ts';
-
-const QueueStateSchema = z
-  .object({
-    queue: z.string(),
-    backend: z.enum(['redis', 'postgres']),
-    observedAt: InstantSchema.nullable().openapi({ description: 'When a worker last read the counts.' }),
-    waitingCount: CountSchema,
-    activeCount: CountSchema,
-    delayedCount: CountSchema,
-    failedCount: CountSchema.openapi({ description: 'Jobs that ended for good without success.' }),
-    oldestWaitingSeconds: z
-      .int()
-      .openapi({ description: 'How long the job at the head waits; 0 when none.' }),
-    error: z
-      .enum(['QUEUE_FULL', 'QUEUE_UNREACHABLE'])
-      .nullable()
-      .openapi({ description: 'Why it takes no work at present.' }),
-    failingSince: InstantSchema.nullable(),
-  })
-  .openapi('QueueState');
 
 const PipelineStatusSchema = z
   .object({
@@ -119,6 +100,7 @@ const PipelineStatusSchema = z
         'Customers whose users OpenMeter does not all have as subject keys; billing goes by the ledger.',
     }),
     openDriftCount: CountSchema,
+    summaryWaits: SummaryWaitsSchema,
     openMeterSink: z.object({
       outageSince: InstantSchema.nullable().openapi({
         description: 'OpenMeter takes events and shows none sent since then; null: no outage is known.',
@@ -226,6 +208,7 @@ export function addStatusRoutes(api: Api, dependencies: ApiDependencies): void {
         doubleBindings: status.doubleBindings.map(showDoubleBinding),
         attributions: status.attributions.map(showAttributionSummary),
         openDriftCount: String(status.openDriftCount),
+        summaryWaits: showSummaryWaits(status.summaryWaits),
         openMeterSink: showSinkState(status.openMeterSink),
         closes: showCloseTotals(status.closes),
         costs: {
@@ -263,22 +246,6 @@ function showSinkState({ outage, stuckSubjectCount, stuckSince }: SinkState) {
     outageNoticedAt: outage?.noticedAt.toISOString() ?? null,
     stuckSubjectCount: String(stuckSubjectCount),
     stuckSince: stuckSince?.toISOString() ?? null,
-  };
-}
-
-function showQueueState(queue: QueueState, now: Date) {
-  const { oldestWaitingAt } = queue;
-  return {
-    queue: queue.queue,
-    backend: queue.backend,
-    observedAt: queue.observedAt?.toISOString() ?? null,
-    waitingCount: String(queue.waitingCount),
-    activeCount: String(queue.activeCount),
-    delayedCount: String(queue.delayedCount),
-    failedCount: String(queue.failedCount),
-    oldestWaitingSeconds: oldestWaitingAt === null ? 0 : secondsBetween(oldestWaitingAt, now),
-    error: queue.error,
-    failingSince: queue.failingSince?.toISOString() ?? null,
   };
 }
 

@@ -1,4 +1,5 @@
 import { sql } from 'kysely';
+import { readSummaryWaits, type SummaryWaits } from '../billing/summary-waits.ts';
 import { type AttributionSummary, readAttributionSummary } from '../catalog/attribution-summary.ts';
 import { type DoubleBinding, readDoubleBindings } from '../catalog/billing-places.ts';
 import { type CloseTotals, readCloseTotals } from '../closing/totals.ts';
@@ -32,6 +33,7 @@ export interface PipelineStatus {
   /** Metrics that nobody knows, and that counted nothing so far as they are told here. */
   notedMetrics: Awaited<ReturnType<typeof readNotedMetrics>>;
   openDriftCount: bigint;
+  summaryWaits: SummaryWaits;
   openMeterSink: SinkState;
   closes: CloseTotals;
   priceSync: PriceSyncState;
@@ -142,6 +144,7 @@ async function selectPipelineStatus(snapshot: LedgerSnapshot): Promise<PipelineS
     quarantine: await readQuarantineSummary(snapshot),
     notedMetrics: await readNotedMetrics(snapshot),
     openDriftCount: drifts.count,
+    summaryWaits: await readSummaryWaits(snapshot),
     openMeterSink: await readSinkState(snapshot),
     closes: await readCloseTotals(snapshot),
     costs: { dueDayCount: await countDueCostDays(snapshot), unknown: await readUnknownCosts(snapshot) },

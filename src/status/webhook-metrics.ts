@@ -32,6 +32,14 @@ export function webhookMetrics(
       samples: counts.map((count) => ({ labels: labelsOf(count), value: count.duplicateCount })),
     },
     {
+      name: 'tallystick_webhook_other_account_total',
+      help: 'Events of other accounts than STRIPE_ACCOUNT: answered, and left alone.',
+      type: 'counter',
+      samples: counts
+        .filter(({ otherAccountCount }) => otherAccountCount > 0n)
+        .map((count) => ({ labels: labelsOf(count), value: count.otherAccountCount })),
+    },
+    {
       name: 'tallystick_webhook_events_due',
       help: 'Events that were recorded and whose work is not done yet.',
       type: 'gauge',

@@ -1,6 +1,7 @@
 import { afterEach, expect, it } from 'vitest';
 import { HOUR_MS } from '../../src/platform/clock.ts';
 import { balance, openPipeline, type Pipeline } from '../setup/pipeline.ts';
+import { openPipelineReads } from '../setup/pipeline-api.ts';
 import { makeCall } from '../setup/rows.ts';
 
 let pipeline: Pipeline;
@@ -68,7 +69,13 @@ it('waits with a push of unknown outcome until something sent later is shown', a
     .orderBy('meter_push_id')
     .execute();
   expect([sent > 0, first?.status]).toEqual([true, 'pending']);
+  const read = await openPipelineReads(pipeline);
+  type Shown = { summaryWaits: { pairCount: string; oldestAt: string | null } };
+  expect(await read<Shown>('/v1/status')).toMatchObject({
+    summaryWaits: { pairCount: '1', oldestAt: expect.any(String) },
+  });
   pipeline.stripe.setSummariesStanding(false);
   await goOn(12, 2);
+  expect((await read<Shown>('/v1/status')).summaryWaits).toEqual({ pairCount: '0', oldestAt: null });
   expect(await balance(pipeline)).toMatchObject({ billed: 463n, due: 0n, quarantined: 0n, drift: 0n });
 });
