@@ -3,10 +3,11 @@ import { createOpenMeterWebhookRoute } from './openmeter.ts';
 import type { WebhookDependencies } from './receive.ts';
 import { createStripeWebhookRoute } from './stripe.ts';
 
-/** The secrets of webhooks as the environment names them. */
+/** What the environment says of webhooks: their secrets, and whose events are meant. */
 export interface WebhookSecrets {
   STRIPE_WEBHOOK_SECRET?: string | undefined;
   STRIPE_THIN_WEBHOOK_SECRET?: string | undefined;
+  STRIPE_ACCOUNT?: string | undefined;
   OPENMETER_WEBHOOK_SECRET?: readonly string[] | undefined;
 }
 
@@ -19,6 +20,7 @@ export function createWebhookRoutes(dependencies: WebhookDependencies, secrets: 
       ...dependencies,
       webhookSecret: secrets.STRIPE_WEBHOOK_SECRET,
       thinWebhookSecret: secrets.STRIPE_THIN_WEBHOOK_SECRET,
+      account: secrets.STRIPE_ACCOUNT,
     }),
   );
   routes.route(

@@ -9,6 +9,8 @@ export interface VerifiedStripeEvent {
   relatedObjectId: string | null;
   /** What kind of object that is, as snapshots name it: `subscription`, `billing.meter`. */
   objectType: string | null;
+  /** Whose event it is, where Stripe says so: as it does to whoever acts for several accounts. */
+  account: string | null;
   occurredAt: Date | null;
   /** Small enough to keep, and without the names and addresses that snapshots carry. */
   summary: Record<string, unknown>;
@@ -88,11 +90,23 @@ function readThin(event: Stripe.V2.Core.EventNotification): VerifiedStripeEvent 
   };
 }
 
-function readNames(event: unknown): { id: string; type: string } {
+function readNames(event: object): Pick<VerifiedStripeEvent, 'id' | 'type' | 'account'> {
   const id = textOf(event, 'id');
   const type = textOf(event, 'type');
   if (id === null || type === null) throw new UnusableEventError('The event has no id or no type.');
-  return { id, type };
+  return { id, type, account: accountOf(event) };
+}
+
+/** Connect's events name the account, an organization's the path to it. */
+function accountOf(event: object): string | null {
+  const context = 'context' in event ? event.context : null;
+  const account =
+    textOf(event, 'account') ??
+    String(context ?? '')
+      .split('/')
+      .at(-1) ??
+    '';
+  return account.startsWith('acct_') ? account : null;
 }
 
 /** Seconds since the epoch in snapshots, ISO text in thin events; null when it is no instant. */

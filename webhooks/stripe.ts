@@ -1,5 +1,6 @@
 import { type Context, Hono } from 'hono';
 import { catalogTargetOf, isKnownStripeEvent, tellsOfLostUsage } from '../src/stripe/event-targets.ts';
+import { countOtherAccount } from '../src/webhook-events/events.ts';
 import { webhookProblem } from './problem.ts';
 import { acceptEvent, limitBody, type WebhookDependencies, type WebhookStep } from './receive.ts';
 import {
@@ -15,6 +16,8 @@ export interface StripeWebhookDependencies extends WebhookDependencies {
   webhookSecret: string | undefined;
   /** Of the event destination for thin events; each has a secret of its own. */
   thinWebhookSecret: string | undefined;
+  /** The account that is acted for; events of others are counted, and nothing else. Absent: the key's own, whatever is told. */
+  account?: string | undefined;
 }
 
 /**
@@ -62,6 +65,20 @@ async function receive(
           'WEBHOOK_SIGNATURE_INVALID',
           'The Stripe-Signature header is missing, does not fit the body, or is older than five minutes.',
         );
+  }
+  if (
+    dependencies.account !== undefined &&
+    event.account !== null &&
+    event.account !== dependencies.account
+  ) {
+    const { database, clock } = dependencies;
+    const isKnownType = isKnownStripeEvent(event.type);
+    await countOtherAccount(database, { eventType: event.type, isKnownType, receivedAt: clock.now() });
+    log?.warn(
+      { eventId: event.id, eventType: event.type, account: event.account },
+      'An event of another account was left alone',
+    );
+    return context.json({ received: true, otherAccount: true });
   }
   if (tellsOfLostUsage(event.type)) {
     const fields = { eventId: event.id, eventType: event.type, relatedObjectId: event.relatedObjectId };

@@ -74,6 +74,20 @@ export async function recordWebhookEvents(
   return new Set(inserted.rows.map((row) => row.id));
 }
 
+/** An event of an account that is not billed here: nothing of it is kept but its count. */
+export async function countOtherAccount(
+  database: LedgerDatabase,
+  event: { eventType: string; isKnownType: boolean; receivedAt: Date },
+): Promise<void> {
+  const { eventType, isKnownType, receivedAt } = event;
+  await sql`
+    insert into webhook_counts as known (provider, event_type, is_known, other_account_count, last_received_at)
+    values ('stripe', ${eventType}, ${isKnownType}, 1, ${receivedAt})
+    on conflict (provider, event_type) do update set other_account_count = known.other_account_count + 1`.execute(
+    database,
+  );
+}
+
 /**
  * Records one event once.
  * @returns false when it had been recorded before
@@ -166,13 +180,22 @@ export interface WebhookCount {
   isKnown: boolean;
   receivedCount: bigint;
   duplicateCount: bigint;
+  /** Events of accounts that are not billed here. */
+  otherAccountCount: bigint;
 }
 
 /** What came, by type. */
 export async function readWebhookCounts(database: LedgerDatabase): Promise<WebhookCount[]> {
   const counts = await database
     .selectFrom('webhook_counts')
-    .select(['provider', 'event_type', 'is_known', 'received_count', 'duplicate_count'])
+    .select([
+      'provider',
+      'event_type',
+      'is_known',
+      'received_count',
+      'duplicate_count',
+      'other_account_count',
+    ])
     .orderBy('provider')
     .orderBy('event_type')
     .execute();

@@ -88,6 +88,43 @@ async function post(
 
 const rows = () => ledger.database.selectFrom('webhook_events').selectAll().execute();
 
+describe('where one account of several is billed', () => {
+  const account = 'acct_1Ours';
+  const count = async () => {
+    const counts = await readWebhookCounts(ledger.database);
+    return counts.find(({ eventType }) => eventType === 'invoice.finalized')?.otherAccountCount ?? 0n;
+  };
+
+  test('an event of another is answered and counted, and nothing is read or kept of it', async () => {
+    const before = await count();
+    const { app, enqueued } = open({ account });
+    for (const whose of [
+      { account: 'acct_1Other' },
+      { context: 'acct_1Other' },
+      { context: 'org_1/acct_1Other' },
+    ]) {
+      const response = await post(app, snapshot(whose));
+      expect(response.status).toBe(200);
+      expect(await response.json()).toEqual({ received: true, otherAccount: true });
+    }
+    const thin = JSON.stringify({ ...JSON.parse(THIN), context: 'acct_1Other' });
+    const response = await post(app, thin, { path: '/webhooks/stripe/thin', secret: THIN_SECRET });
+    expect(await response.json()).toEqual({ received: true, otherAccount: true });
+    expect(enqueued).toEqual([]);
+    expect(await rows()).toEqual([]);
+    expect((await count()) - before).toBe(3n);
+  });
+
+  test('its own events are taken, named or not', async () => {
+    const { app, enqueued } = open({ account });
+    await post(app, snapshot({ id: 'evt_a', account }));
+    await post(app, snapshot({ id: 'evt_b', context: `org_1/${account}` }));
+    await post(app, snapshot({ id: 'evt_c', context: 'org_1' }));
+    await post(app, snapshot({ id: 'evt_d' }));
+    expect(enqueued).toHaveLength(4);
+  });
+});
+
 describe('a genuine event', () => {
   test('is recorded as work that is due, and asks for its object to be read', async () => {
     const { app, enqueued } = open();
@@ -134,6 +171,7 @@ describe('a genuine event', () => {
     expect(counts.find((count) => count.eventType === 'teapot.boiled')).toEqual({
       provider: 'stripe',
       eventType: 'teapot.boiled',
+      otherAccountCount: 0n,
       isKnown: false,
       receivedCount: 1n,
       duplicateCount: 1n,

@@ -1141,6 +1141,7 @@ interface WebhookCounts {
   event_type: string;
   is_known: boolean;
   last_received_at: Date;
+  other_account_count: Generated<bigint>;
   provider: string;
   received_count: Generated<bigint>;
 }
