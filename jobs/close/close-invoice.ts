@@ -115,7 +115,8 @@ export async function closeInvoices(deps: JobDependencies, signal?: AbortSignal)
     });
     await attempt(async () => {
       const states = ['overtaken'] as const;
-      const run = (close: Parameters<typeof claimDraft>[1]) => examineOvertaken(deps, comparer, close);
+      const run = (close: Parameters<typeof claimDraft>[1]) =>
+        examineOvertaken(deps, comparer, close, signal);
       const reading = comparer.readingOf('final');
       outcome.overtakenCount = await runCloses(deps, { states, reading, run }, signal);
     });

@@ -4,11 +4,13 @@ import { rateFurther } from '../../pricing/rating/rate-further.ts';
 import { endClose, readPrice } from '../../src/closing/certificates.ts';
 import { moveClose, type OpenClose, postponeClose } from '../../src/closing/closes.ts';
 import { hasLaterPush } from '../../src/closing/progress.ts';
-import { addMs, MINUTE_MS } from '../../src/platform/clock.ts';
+import { addMs, HOUR_MS, MINUTE_MS } from '../../src/platform/clock.ts';
 import type { ClosingInvoice, InvoiceAnnotation } from '../../src/stripe/closing/port.ts';
+import { refusalOf } from '../../src/stripe/closing/refusals.ts';
 import type { JobDependencies } from '../dependencies.ts';
 import { leaveDraft } from './claim-drafts.ts';
 import type { InvoiceComparer } from './compare-invoices.ts';
+import { holdRefused } from './hold-refused.ts';
 
 /** Stripe's own limits. */
 const CUSTOM_FIELD_LIMIT = 4;
@@ -16,6 +18,11 @@ const FIELD_VALUE_LENGTH = 140;
 const MEMO_LENGTH = 1_500;
 const LINE_LENGTH = 500;
 const AGAIN_MS = 5 * MINUTE_MS;
+/** By when Stripe has finalized a draft at its deadline, if it does. */
+const STRIPE_FINALIZES_MS = HOUR_MS;
+
+/** What passes by itself is tried so often before a person is told; each try counts twice, begun and failed. */
+const PASSING_TRIES = 8;
 
 const keyOf = (invoiceId: string, step: string) => `tallystick_close_${invoiceId}_${step}`;
 
@@ -98,8 +105,8 @@ function beforeOf({ earlier }: CloseMeterFigures) {
 
 /**
  * Finalizes. The attempt is on record before the call: when the answer is lost, the next run finds the invoice final and
- * knows that it was us. A push that slipped in since the comparison sends it back. The certificate waits for the final
- * lines, because a draft's quantities prove nothing of them.
+ * knows that it was us. A push that slipped in since the comparison sends it back; a refusal that a person must mend
+ * holds it. The certificate waits for the final lines, because a draft's quantities prove nothing of them.
  */
 export async function finalizeInvoice(
   deps: JobDependencies,
@@ -125,11 +132,8 @@ export async function finalizeInvoice(
   }
   const wasTried = close.attemptCount > 0;
   await postponeClose(database, { invoiceId, state: 'annotated', nextLookAt: clock.now(), error: null });
-  const outcome = await invoicing.finalizeInvoice(
-    invoiceId,
-    { idempotencyKey: keyOf(invoiceId, 'finalize') },
-    signal,
-  );
+  const outcome = await tryToFinalize(deps, close, signal);
+  if (outcome === 'held') return;
   if (outcome === 'deleted') return await leaveDraft(deps, close, 'deleted');
   if (outcome === 'already_final') {
     const invoice = wasTried ? await invoicing.readInvoice(invoiceId, signal) : null;
@@ -137,6 +141,23 @@ export async function finalizeInvoice(
     comparer.noteFinal(invoice);
   } else if (outcome.invoice !== null) comparer.noteFinal(outcome.invoice);
   await moveClose(database, { invoiceId, from: ['annotated'], to: 'issued', now: clock.now() });
+}
+
+/** Asks Stripe to; `held`: it refuses, and a person must mend what stands in the way. */
+async function tryToFinalize(deps: JobDependencies, close: OpenClose, signal: AbortSignal | undefined) {
+  const { invoiceId, attemptCount } = close;
+  try {
+    return await deps.invoicing.finalizeInvoice(
+      invoiceId,
+      { idempotencyKey: keyOf(invoiceId, 'finalize') },
+      signal,
+    );
+  } catch (error) {
+    const refusal = refusalOf(error);
+    if (refusal === null || (refusal.passes && attemptCount < PASSING_TRIES)) throw error;
+    await holdRefused(deps, close, refusal);
+    return 'held';
+  }
 }
 
 /** From the deadline on Stripe finalizes by itself. */
@@ -170,11 +191,34 @@ export async function certifyIssued(
   );
 }
 
+/** Stripe has not done it at the deadline, and will not: nobody but us comes back to such a draft. */
+async function finalizeOverdue(
+  deps: JobDependencies,
+  comparer: InvoiceComparer,
+  close: OpenClose,
+  signal: AbortSignal | undefined,
+): Promise<void> {
+  const { database, clock } = deps;
+  const { invoiceId, state, comparison, difference } = close;
+  const outcome = await tryToFinalize(deps, close, signal);
+  if (outcome === 'held') return;
+  if (outcome === 'deleted') return await leaveDraft(deps, close, 'deleted');
+  const now = clock.now();
+  if (outcome === 'already_final' || comparison === null || difference !== null) {
+    // As Stripe would have left it: it is examined as it is.
+    await postponeClose(database, { invoiceId, state, nextLookAt: now, error: null });
+    return;
+  }
+  if (outcome.invoice !== null) comparer.noteFinal(outcome.invoice);
+  await moveClose(database, { invoiceId, from: [state], to: 'issued', now });
+}
+
 /** An invoice that became final without us: examined once, and certified with whatever it shows. */
 export async function examineOvertaken(
   deps: JobDependencies,
   comparer: InvoiceComparer,
   close: OpenClose,
+  signal: AbortSignal | undefined,
 ): Promise<void> {
   const { database, clock, log } = deps;
   const { invoiceId } = close;
@@ -182,6 +226,9 @@ export async function examineOvertaken(
   if (found === null) return;
   const now = clock.now();
   if (found.invoice.status === 'draft') {
+    if (close.deadline !== null && now >= addMs(close.deadline, STRIPE_FINALIZES_MS)) {
+      return await finalizeOverdue(deps, comparer, close, signal);
+    }
     await postponeClose(database, {
       invoiceId,
       state: close.state,

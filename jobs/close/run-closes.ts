@@ -20,11 +20,11 @@ export function backOff(firstMs: number, attemptCount: number, longestMs: number
 }
 
 /**
- * When a close is looked at again: after `waitMs`, and no later than half-way to its deadline, so that what is mended in
- * the last hours of a draft is seen while it is open.
+ * When a close is looked at again: after `waitMs`, and no later than half-way to a deadline to come, so that what is mended
+ * in the last hours of a draft is seen while it is open.
  */
 export function nextLook(now: Date, waitMs: number, deadline: Date | null): Date {
-  if (deadline === null) return addMs(now, waitMs);
+  if (deadline === null || deadline <= now) return addMs(now, waitMs);
   const halfLeftMs = (deadline.getTime() - now.getTime()) / 2;
   return addMs(now, Math.min(waitMs, Math.max(halfLeftMs, SHORTEST_LOOK_MS)));
 }
@@ -106,12 +106,13 @@ export async function runCloses(
 async function noteFailure(deps: JobDependencies, close: OpenClose, error: TallystickError): Promise<void> {
   const { invoiceId, state, attemptCount, deadline } = close;
   const now = deps.clock.now();
+  const { stripeCode } = error.context;
   const waitMs = backOff(RETRY_AFTER_MS, attemptCount, LONGEST_RETRY_MS);
   await postponeClose(deps.database, {
     invoiceId,
     state,
     nextLookAt: error.retry ? now : nextLook(now, waitMs, deadline),
-    error: error.message,
+    error: stripeCode === undefined ? error.message : `${error.message} (${stripeCode})`,
   });
   deps.log.error({ invoiceId, state, code: error.code, reason: error.message }, 'A step of a close failed');
 }

@@ -83,6 +83,13 @@ export function createStripeStandIn(
     withholdCurrencyOptions: (withholds) => {
       state.withholdsOptions = withholds;
     },
+    refuseFinalizations: (tenantKey, code) => {
+      for (const id of state.customers.keys()) {
+        if (tenantOf(id) !== tenantKey) continue;
+        if (code === null) state.finalizationRefusals.delete(id);
+        else state.finalizationRefusals.set(id, code);
+      }
+    },
     setSummariesStanding: (standing) => {
       core.summariesUntilMs = standing ? context.clock.nowMs() - 1 : Number.POSITIVE_INFINITY;
     },
@@ -162,6 +169,8 @@ export interface StripeStandIn extends StandIn {
   setSummaryLag(lagMs: number): void;
   /** Whether prices keep their amounts in other currencies to themselves, although they are billed by them. */
   withholdCurrencyOptions(withholds: boolean): void;
+  /** With which code no invoice of a customer is finalized, by whomsoever; null: all are again. */
+  refuseFinalizations(tenantKey: string, code: string | null): void;
   /** From now on event summaries show nothing that comes, and all of it once they go on. Invoices count as ever. */
   setSummariesStanding(standing: boolean): void;
   /** Token meter values per tenant key, for all customers that exist. */

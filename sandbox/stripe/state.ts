@@ -150,6 +150,8 @@ export class StripeState {
   readonly schedules = new Map<string, Schedule>();
   readonly items = new Map<string, WireSubscriptionItem>();
   readonly invoices = new Map<string, Invoice>();
+  /** With which code Stripe refuses to finalize invoices of a customer. */
+  readonly finalizationRefusals = new Map<string, string>();
   readonly invoiceItems = new Map<string, WireInvoiceItem>();
   readonly invoiceItemTaxes = new Map<string, ItemTaxes>();
   readonly creditNotes = new Map<string, WireCreditNote>();

@@ -92,6 +92,8 @@ export interface CloseMove {
   /** Usage may reach the draft again, from the same instant on. */
   unseals?: boolean;
   note?: string;
+  /** Of a held close: why Stripe does not finalize it. It is then not given up to Stripe at its deadline. */
+  refusal?: string;
   deadline?: Date;
   nextLookAt?: Date;
   comparison?: CloseComparison;
@@ -110,7 +112,7 @@ export async function moveClose(
 ): Promise<boolean> {
   const moved = await sql`
     with moved as (
-      update closes set state = ${move.to}, state_at = ${move.now}, attempt_count = 0, last_error = null,
+      update closes set state = ${move.to}, state_at = ${move.now}, attempt_count = 0, last_error = ${move.refusal ?? null},
         next_look_at = ${move.nextLookAt ?? null}, deadline = coalesce(${move.deadline ?? null}::timestamptz, deadline),
         comparison = coalesce(${move.comparison === undefined ? null : JSON.stringify(move.comparison)}::jsonb, comparison),
         difference = case when ${move.difference === undefined} then difference

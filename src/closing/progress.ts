@@ -120,7 +120,8 @@ export function moveOvertaken(database: LedgerDatabase, now: Date): Promise<stri
     from: ['found', 'claimed', 'collected', 'rescanned', 'settled', 'pushed', 'held'],
     to: 'overtaken',
     now,
-    where: sql`(c.deadline <= ${now} or exists (
+    // Held with an error is what Stripe does not finalize: after its deadline, too, it is only tried at its own times.
+    where: sql`((c.deadline <= ${now} and (c.state <> 'held' or c.last_error is null or c.next_look_at <= ${now})) or exists (
       select 1 from invoices i where i.invoice_id = c.invoice_id and i.status not in ('draft', 'deleted')))`,
     also: sql`, sealed as (
       update invoices i set sealed_at = coalesce(i.sealed_at, ${now}::timestamptz) from moved where i.invoice_id = moved.invoice_id)`,

@@ -23,9 +23,9 @@ it('a finalization that was refused once is done at the next look after the cust
   expect(await states(pipeline)).toEqual(
     Object.fromEntries(callersOf(pipeline).map(({ customerId }) => [customerId, 'finalized'])),
   );
-  expect(await pipeline.deps.database.selectFrom('stripe_call_keys').selectAll().execute()).toMatchObject([
-    { intent: `tallystick_close_${invoiceId}_finalize`, spent_count: 1 },
-  ]);
+  const intent = `tallystick_close_${invoiceId}_finalize`;
+  const keys = pipeline.deps.database.selectFrom('stripe_call_keys').selectAll().where('intent', '=', intent);
+  expect(await keys.execute()).toMatchObject([{ spent_count: 1 }]);
 });
 
 it('a push refused for a missing permission is delivered by the next run once it is given', async () => {

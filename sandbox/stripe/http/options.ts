@@ -74,6 +74,7 @@ const DEFAULT_EVENTS = [
   'invoice.created',
   'invoice.updated',
   'invoice.finalized',
+  'invoice.finalization_failed',
   'invoice.paid',
   'invoice.payment_failed',
   'invoice.voided',

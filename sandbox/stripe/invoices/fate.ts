@@ -38,7 +38,7 @@ export function requireDraft(
 /**
  * Freezes the lines with the usage that has been aggregated, gives the number, uses up billing credits and then the
  * customer's credit balance, and collects.
- * @throws StripeRefusal when it is no draft any more, or cannot be taxed where the customer is
+ * @throws StripeRefusal when it is no draft any more, cannot be taxed where the customer is, or is not to be finalized
  */
 export function finalizeInvoice(
   account: BillingAccount,
@@ -50,6 +50,8 @@ export function finalizeInvoice(
   const { state, aggregationDelayMs } = account;
   const { wire } = invoice;
   const at = toSeconds(atMs);
+  const code = state.finalizationRefusals.get(invoice.customerId);
+  if (code !== undefined) throw new StripeRefusal(400, { code, message: `Not as things are: ${code}.` });
   if (wire.automatic_tax.enabled) checkLocation(state, invoice.customerId);
   invoice.frozenLines = linesOf(state, invoice, atMs - aggregationDelayMs, (used) =>
     useCredit(state, { ...used, invoiceId: wire.id }, at),

@@ -30,6 +30,7 @@ export interface InvoiceSystem {
   /**
    * Finalizes a draft now. Whoever did it before, the answer is then `already_final`. `invoice`: as it is final; null where
    * the answer does not hold all of its lines.
+   * @throws UpstreamError UPSTREAM_REJECTED, see `refusals.ts`, while it stays a draft
    */
   finalizeInvoice(
     invoiceId: string,
