@@ -71,6 +71,7 @@ export const INVOICES: readonly ReadObject[] = [
       'pricing.price_details.price',
       'pricing.unit_amount_decimal',
       'quantity',
+      'quantity_decimal',
       'taxes[].amount',
       'taxes[].tax_behavior',
     ],
