@@ -1,5 +1,5 @@
+import { persistence, sumInflation } from '../spread.ts';
 import { sumOf } from '../statistics.ts';
-import { persistence, sumInflation } from './spread.ts';
 
 /** Growth a day that is told from chance well enough to be believed by half: 1.35 times in 30 days. */
 const HALF_BELIEVED = 0.01;

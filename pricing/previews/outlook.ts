@@ -1,11 +1,9 @@
+import { effectiveFreedom, persistence, STUDENT, sumInflation } from '../spread.ts';
 import { sumOf } from '../statistics.ts';
 import { type ComingDay, dayNumberOf, weekdayOf } from './days.ts';
 import { fitGrowth, type Growth, growthAt, growthSlopeAt } from './growth.ts';
 import { estimateLevels, type Levels } from './levels.ts';
-import { effectiveFreedom, persistence, sumInflation } from './spread.ts';
 
-/** How far 8 in 10 lie apart is widened by so much over the count of days that the spread was measured on (Student). */
-const STUDENT = 0.9;
 /** What has fallen to less than this share tells nothing of its weekdays any more, and is not divided by it. */
 const LEAST_GROWN = 0.05;
 

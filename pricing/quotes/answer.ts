@@ -1,9 +1,9 @@
 import { divideHalfUp } from '../money.ts';
 import { type Figure, known, unknown } from './figures.ts';
 import { createQuote, type Quote, type QuoteInput } from './quote.ts';
-import type { UsageRange } from './range.ts';
 import { priceForMargin, type TargetPrice } from './target.ts';
 import { adjustUsage, type QuoteAdjustments, type QuoteUsage, type Ratio, scaleUsage } from './usage.ts';
+import type { UsageRange } from './users-range.ts';
 
 const MILLION = 1_000_000n;
 

@@ -52,8 +52,8 @@ const NO_BASIS = { likeCustomer: null, from: null, to: null, scale: null, active
 export function decideUsage(question: QuoteQuestion, facts: QuoteFacts): QuotedUsage {
   const like = likeOf(question);
   if (facts.users !== null) {
-    const { groups, basis } = measureActiveUsers(facts.users, facts);
-    return { groups, basis: { ...NO_BASIS, kind: 'active_users', ...basis }, rangeReason: null };
+    const { groups, basis, rangeReason } = measureActiveUsers(facts.users, facts);
+    return { groups, basis: { ...NO_BASIS, kind: 'active_users', ...basis }, rangeReason };
   }
   if (like !== null && facts.like !== null) return likeCustomer(like, facts.like, facts);
   return {

@@ -4,24 +4,21 @@ import type { PriceBook } from '../prices/price-book.ts';
 import { compare, nearestRank, sum } from '../statistics.ts';
 import { TOKEN_TYPES } from '../usage/tokens.ts';
 import { countTokens, type QuoteUsage, type Ratio } from './usage.ts';
+import { aroundOne, rangeOfUsers, type UsageRange } from './users-range.ts';
 
 /** A month of a quote, in days. */
 export const MONTH_DAYS = 30;
 /** Fewer people or days than these say nothing about the next customer's. */
 export const LEAST_ACTIVE_USERS = 5;
 export const LEAST_ACTIVE_DAYS = 7;
+/** Among fewer the heaviest users are mostly missing, and with them what a range would have to hold. */
+const LEAST_RANGE_USERS = 10;
 /** Two weeks side by side are the least that can be called variation. */
 const LEAST_VARIATION_DAYS = 14;
 const WEEK_DAYS = 7;
 
-/** How much less and more than expected it may be, as factors of the expected usage: low <= 1 <= high. */
-export interface UsageRange {
-  low: Ratio;
-  high: Ratio;
-}
-
 /** What one active user of a feature costs us and uses in a month of 30 days. */
-interface UserDistribution {
+export interface UserDistribution {
   userCount: number;
   dayCount: number;
   tokens: Percentiles;
@@ -39,19 +36,19 @@ export interface Percentiles {
 
 export interface ActivityMeasure {
   distribution: UserDistribution;
-  range: UsageRange;
+  /** Null: of fewer than 10 users. */
+  range: UsageRange | null;
 }
 
 /**
- * Measures users by what they cost, or by their tokens where some of their usage has no price.
+ * Measures users by what they cost, or by their tokens where some of their usage has no price. The range is that of what
+ * `count` further users use together.
  * @param users each active user's usage of the observed days
  * @throws RangeError when there is no user, no day or no token
  */
 export function measureUsers(
   users: readonly (readonly QuoteUsage[])[],
-  dayCount: number,
-  book: PriceBook,
-  at?: Date,
+  { count, dayCount, book, at }: { count: bigint; dayCount: number; book: PriceBook; at?: Date | undefined },
 ): ActivityMeasure {
   const tokens = users.map(countTokens);
   if (tokens.length === 0 || dayCount < 1 || sum(tokens) <= 0n) {
@@ -61,12 +58,6 @@ export function measureUsers(
   const knownCosts = costs.filter((cost) => cost !== null);
   const cost = knownCosts.length === costs.length && sum(knownCosts) > 0n ? knownCosts : null;
   const measured = cost ?? tokens;
-  const ranked = measured.toSorted(compare);
-  const total = sum(measured);
-  const ratioOf = (percent: number): Ratio => ({
-    numerator: nearestRank(ranked, percent) * BigInt(measured.length),
-    denominator: total,
-  });
   return {
     distribution: {
       userCount: users.length,
@@ -74,7 +65,7 @@ export function measureUsers(
       tokens: monthly(tokens, dayCount),
       cost: cost === null ? null : monthly(cost, dayCount),
     },
-    range: aroundOne(ratioOf(50), ratioOf(90)),
+    range: measured.length < LEAST_RANGE_USERS ? null : rangeOfUsers(measured, count),
   };
 }
 
@@ -113,15 +104,6 @@ function costOfUsage(usage: readonly QuoteUsage[], book: PriceBook, at?: Date): 
     }
   }
   return cost;
-}
-
-/** What is expected is the mean, which a few heavy users can lift over most others: the range still holds it. */
-function aroundOne(low: Ratio, high: Ratio): UsageRange {
-  const one = { numerator: 1n, denominator: 1n };
-  return {
-    low: low.numerator > low.denominator ? one : low,
-    high: high.numerator < high.denominator ? one : high,
-  };
 }
 
 function monthly(values: readonly bigint[], dayCount: number): Percentiles {

@@ -11,9 +11,11 @@ import {
   measureUsers,
   type Percentiles,
   perUserMonth,
+  type UserDistribution,
 } from './range.ts';
 import { withUntold } from './untold.ts';
 import { mergeUsage, type QuoteUsage, scaleUsage } from './usage.ts';
+import { drawTogether } from './users-range.ts';
 
 /** Users of the last so many days are who is active now. */
 export const OBSERVED_DAYS = 30;
@@ -26,17 +28,23 @@ const DAY_MS = 86_400_000;
 export function measureActiveUsers(
   { window, features, usedFeatures }: ObservedUsers,
   { priceBook, at, untold }: Pick<QuoteFacts, 'priceBook' | 'at' | 'untold'>,
-): { groups: UsageGroup[]; basis: Pick<UsageBasis, 'from' | 'to' | 'activeUsers'> } {
+): {
+  groups: UsageGroup[];
+  rangeReason: string | null;
+  basis: Pick<UsageBasis, 'from' | 'to' | 'activeUsers'>;
+} {
   const groups: UsageGroup[] = [];
   const shown: MeasuredUsers[] = [];
+  const means: { count: bigint; distribution: UserDistribution }[] = [];
   for (const [index, { feature, count, users: observed, firstUsedAt }] of features.entries()) {
     if (firstUsedAt === null) throw unknownFeature(index, feature, usedFeatures);
     const dayCount = Math.ceil((window.end.getTime() - firstUsedAt.getTime()) / DAY_MS);
     refuseTooLittle(index, feature, observed.length, dayCount);
     const users = observed.map((rows) => withUntold(toUsage(rows, feature), untold));
-    const { distribution, range } = measureUsers(users, dayCount, priceBook, at);
+    const { distribution, range } = measureUsers(users, { count, dayCount, book: priceBook, at });
     const all = mergeUsage(users.flat());
     groups.push({ usage: scaleUsage(all, perUserMonth(count, users.length, dayCount)), range });
+    means.push({ count, distribution });
     shown.push({
       feature,
       count: String(count),
@@ -46,8 +54,18 @@ export function measureActiveUsers(
       costPerUserMonth: distribution.cost === null ? null : show(distribution.cost, formatPico),
     });
   }
+  const isPriced = means.every(({ distribution }) => distribution.cost !== null);
+  const ranges = drawTogether(
+    groups.flatMap(({ range }, place) => {
+      const { count, distribution } = means[place] ?? {};
+      const mean = (isPriced ? distribution?.cost : distribution?.tokens)?.mean ?? 0n;
+      return range === null ? [] : [{ range, expected: Number((count ?? 0n) * mean) }];
+    }),
+  );
+  const hasRange = ranges.length === groups.length;
   return {
-    groups,
+    groups: groups.map(({ usage }, place) => ({ usage, range: hasRange ? (ranges[place] ?? null) : null })),
+    rangeReason: hasRange ? null : 'too_few_users_for_a_range',
     basis: { from: window.start.toISOString(), to: window.end.toISOString(), activeUsers: shown },
   };
 }

@@ -13,6 +13,7 @@ import { addKeysCommand } from '../identity/command.ts';
 import { addPlansCommand } from '../plans/command.ts';
 import { toTallystickError } from '../platform/errors.ts';
 import { addPreviewCommand } from '../previews/command.ts';
+import { addProjectionsCommand } from '../previews/projections-command.ts';
 import { addPricesCommand } from '../prices/command.ts';
 import { addDeploymentsCommand } from '../prices/deployments-command.ts';
 import { addQuarantineCommand } from '../quarantine/command.ts';
@@ -53,6 +54,7 @@ export function createProgram(): Command {
   addPricesSyncCommand(addPricesCommand(program, frame), frame);
   addDeploymentsCommand(program, frame);
   addPreviewCommand(program, frame);
+  addProjectionsCommand(program, frame);
   addQuoteCommand(program, frame);
   addStatementCommand(program, frame);
   addCostsCommand(program, frame);

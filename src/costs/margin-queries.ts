@@ -80,7 +80,7 @@ export interface FeatureUserCosts {
 }
 
 /**
- * The cost of each feature's active users: subjects with tokens in the window. A user's tokens cost what the day's
+ * The cost of each feature's active users: subjects with tokens in the window, but those who are nobody's. A user's tokens cost what the day's
  * tokens of their kind and customer cost on average, shares of capacity included, so that users sum up to the costs.
  * Percentiles are the cost of a user that exists (nearest rank), rounded to a pico.
  */
@@ -111,6 +111,7 @@ export async function readFeatureUserCosts(
         sum(usage.delta_token_count) as tokens
       from hourly_usage as usage left join subjects on subjects.subject = usage.subject
       where usage.window_start >= ${window.start} and usage.window_start < ${window.end}
+        and ${CUSTOMER_OF_COST} is not null
       group by 1, 2, 3, 4, 5, 6, 7),
     users as (
       select feature, subject, round(sum(tokens * pico_per_token)) as cost,

@@ -93,7 +93,13 @@ function describePrices({ rateBasis, plan, customerId, currency }: QuoteGround):
     : `Prices are the usual ones in ${currency}: for each meter what most subscriptions pay.`;
 }
 
-function describeRange({ usageBasis }: QuoteGround): string[] {
+function describeRange({ usageBasis, groups }: QuoteGround): string[] {
+  if (groups.some(({ range }) => range?.heldPercent !== undefined)) {
+    return [
+      'In 8 of 10 cases so many users are expected to use from low to high: as they are drawn among ours, with what a sample of so few may be off by, each feature by itself.',
+    ];
+  }
+  // Quotes from before ranges said how often they hold.
   return usageBasis.kind === 'active_users'
     ? [
         'The range is what it would be if every user were like the median one (low) or like one whom nine in ten do not exceed (high).',

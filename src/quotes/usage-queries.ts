@@ -6,7 +6,7 @@ import { boundMeter } from '../catalog/bound-meter.ts';
 import { DAY_MS, floorToHour, type TimeWindow } from '../platform/clock.ts';
 import type { LedgerDatabase } from '../platform/database/database.ts';
 import { billedAt } from '../usage/hours/hour-parts.ts';
-import { belongsTo, readCompleteness } from '../usage/hours/queries.ts';
+import { BELONGS_TO_SOMEBODY, belongsTo, readCompleteness } from '../usage/hours/queries.ts';
 import { countedColumn, nameKeySql } from '../usage/name-keys.ts';
 
 const MODEL = countedColumn('model', 'usage');
@@ -117,7 +117,7 @@ export async function readCurrentPeriod(
 /** What each user of a feature used in the window: only who used any; and when it was first used in it. */
 export type FeatureUsage = Pick<ObservedUsers['features'][number], 'users' | 'firstUsedAt'>;
 
-/** A user who only took back what was counted before is not active. */
+/** A user who only took back what was counted before is not active, and one who is nobody's is no user of ours. */
 export async function readFeatureUsers(
   database: LedgerDatabase,
   feature: string,
@@ -128,6 +128,7 @@ export async function readFeatureUsers(
            min(window_start) as first_used_at
       from hourly_usage as usage
      where ${FEATURE} = ${nameKey(feature)} and window_start >= ${window.start} and window_start < ${window.end}
+       and ${BELONGS_TO_SOMEBODY}
      group by 1, 2, 3, 4
     having sum(delta_token_count) > 0
      order by subject collate "C", 2, 3, 4`.execute(database);
@@ -149,14 +150,15 @@ export async function readFeatureUsers(
   };
 }
 
-/** Features that were used in the window, in the order of their names. */
+/** Features that anybody's users used in the window, in the order of their names. */
 export async function listUsedFeatures(database: LedgerDatabase, window: TimeWindow): Promise<string[]> {
   const rows = await database
-    .selectFrom('hourly_usage')
+    .selectFrom('hourly_usage as usage')
     .select('feature')
     .distinct()
     .where('window_start', '>=', window.start)
     .where('window_start', '<', window.end)
+    .where(BELONGS_TO_SOMEBODY)
     .orderBy('feature')
     .execute();
   return rows.map((row) => row.feature);

@@ -343,7 +343,16 @@ describe('GET /v1/margins', () => {
       { hour: HOUR, tokens: 1_000_000n, subject: 'user-1' },
       { hour: HOUR, tokens: 3_000_000n, subject: 'user-2' },
       { hour: HOUR, tokens: 2_000_000n, subject: 'user-3', customer: 'adatum' },
-      { hour: HOUR, tokens: 5n, subject: 'stray', customer: null, model: 'gpt-99', deployment: 'x' },
+      {
+        hour: HOUR,
+        tokens: 5n,
+        subject: 'user-5',
+        model: 'gpt-99',
+        deployment: 'x',
+        push: { meterId: 'mtr_prompt', status: 'delivered' },
+      },
+      // Nobody's user is no user of ours.
+      { hour: HOUR, tokens: 9_000_000n, subject: 'stray', customer: null },
     ]);
     await rate();
     const { features } = await ask<MarginsBody>(`/v1/margins?${DAY}`);

@@ -110,11 +110,45 @@ describe('a quote for active users', () => {
       },
     ]);
     expect(body.totals.tokenCount).toBe('115500');
-    const { low, expected, high } = body.range ?? {};
-    expect(low?.tokenCount).toBe('99000');
-    expect(expected?.tokenCount).toBe('115500');
-    expect(high?.tokenCount).toBe('198000');
+    // Six users tell no range.
+    expect(body).toMatchObject({ range: null, rangeReason: 'too_few_users_for_a_range' });
     expect(body.assumptions.join(' ')).toContain('12 active users of chat');
+  });
+
+  it('has a range of what so many use together from ten users on, and counts no user who is nobody’s', async () => {
+    const more = [7, 8, 9, 10].map((user) => ({
+      hour: day(9),
+      subject: `user-${user}`,
+      tokens: BigInt(user) * 1_000n,
+    }));
+    const strays = Array.from({ length: 5 }, (_, user) => ({
+      hour: day(1),
+      subject: `stray-${user}`,
+      customer: null,
+      tokens: 10n ** 9n,
+    }));
+    await insertUsage(bench.ledger.database, strays);
+    const few = await quote({ activeUsers: [{ feature: 'chat', count: 12 }] });
+    expect(few).toMatchObject({ range: null, totals: { tokenCount: '115500' } });
+
+    await insertUsage(bench.ledger.database, more);
+    const [one, many] = [
+      await quote({ activeUsers: [{ feature: 'chat', count: 12 }] }),
+      await quote({ activeUsers: [{ feature: 'chat', count: 1_200 }] }),
+    ];
+    expect(one.usageBasis.activeUsers).toMatchObject([{ sampleUserCount: 10, sampleDayCount: 12 }]);
+    const width = ({ range }: QuoteBody) => {
+      const [low, expected, high] = [range?.low, range?.expected, range?.high].map((point) =>
+        Number(point?.tokenCount),
+      ) as [number, number, number];
+      expect(low).toBeLessThan(expected);
+      expect(high).toBeGreaterThan(expected);
+      return (high - low) / expected;
+    };
+    // What a sample of ten may be off by stays, however many they stand for.
+    expect(width(many)).toBeLessThan(width(one));
+    expect(width(many)).toBeGreaterThan(width(one) / 3);
+    expect(one.assumptions.join(' ')).toContain('In 8 of 10 cases');
   });
 
   it('is refused rather than guessed from too little, saying what there is and what is needed', async () => {

@@ -100,6 +100,7 @@ const READS: Record<string, string[]> = {
   'prices review list': [],
   'deployments list': [],
   preview: ['northwind'],
+  'projections backtest': ['--months', '2'],
   statement: ['northwind', '--so-far'],
   costs: ['--from', '2026-11-20', '--to', '2026-11-21'],
   'provisioned list': [],

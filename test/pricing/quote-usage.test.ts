@@ -13,7 +13,9 @@ import {
   type QuoteUsage,
   scaleUsage,
 } from '../../pricing/quotes/usage.ts';
+import { drawTogether } from '../../pricing/quotes/users-range.ts';
 import { emptyBuckets } from '../../pricing/usage/tokens.ts';
+import { createRandom, deriveSeed } from '../../sandbox/random.ts';
 
 const count = fc.bigInt({ min: 0n, max: 10n ** 12n });
 const usage: fc.Arbitrary<QuoteUsage[]> = fc.array(
@@ -150,11 +152,14 @@ describe('the price for a target margin', () => {
   });
 });
 
+/** Samples of users, each with as many others as it is asked for. */
+const SEED_COUNT = 300;
+
 describe('measured users', () => {
   const users = [10n, 20n, 30n, 40n, 50n, 60n, 70n, 80n, 90n, 1_000n].map((prompt) => [of('gpt-4o', prompt)]);
 
   it('are told by nearest rank, as of a month', () => {
-    const { distribution } = measureUsers(users, 15, priceBook);
+    const { distribution } = measureUsers(users, { count: 1n, dayCount: 15, book: priceBook });
     expect(distribution).toMatchObject({
       userCount: 10,
       dayCount: 15,
@@ -167,14 +172,56 @@ describe('measured users', () => {
     });
   });
 
-  it('vary around the mean, which a heavy user can lift over nine in ten', () => {
-    const { range } = measureUsers(users, 30, priceBook);
-    expect(range.low).toEqual({ numerator: 50n * 2_500_000n * 10n, denominator: 1_450n * 2_500_000n });
-    expect(range.high).toEqual({ numerator: 1n, denominator: 1n });
+  it('have a range in which 8 of 10 outcomes lie, for few users and for many', () => {
+    for (const [count, sampleSize] of [
+      [1, 30],
+      [12, 20],
+      [100, 40],
+    ] as const) {
+      let [below, above] = [0, 0];
+      for (let seed = 0; seed < SEED_COUNT; seed += 1) {
+        const random = createRandom(deriveSeed(seed, count));
+        // From a hundredth of what the heaviest use, few of them heavy.
+        const draw = () => of('gpt-4o', BigInt(Math.round(100 / (0.01 + random()))));
+        const sample = Array.from({ length: sampleSize }, () => [draw()]);
+        const { range } = measureUsers(sample, { count: BigInt(count), dayCount: 30, book: priceBook });
+        if (range === null) throw new Error('no range');
+        const total = countTokens(Array.from({ length: count }, draw)) * BigInt(sampleSize);
+        const expected = countTokens(sample.flat()) * BigInt(count);
+        if (total * range.low.denominator < expected * range.low.numerator) below += 1;
+        if (total * range.high.denominator > expected * range.high.numerator) above += 1;
+      }
+      expect(below).toBeLessThanOrEqual(SEED_COUNT * 0.15);
+      expect(above).toBeLessThanOrEqual(SEED_COUNT * 0.2);
+      expect(below + above).toBeGreaterThanOrEqual(SEED_COUNT * 0.12);
+      expect(below + above).toBeLessThanOrEqual(SEED_COUNT * 0.29);
+    }
+  });
+
+  it('have no range below ten of them', () => {
+    const { range } = measureUsers(users.slice(0, 9), { count: 5n, dayCount: 30, book: priceBook });
+    expect(range).toBeNull();
+  });
+
+  it('of two features come out low or high each by itself', () => {
+    const end = (numerator: bigint) => ({ numerator, denominator: 100n });
+    const range = { low: end(70n), high: end(140n) };
+    expect(drawTogether([{ range, expected: 1 }])).toEqual([range]);
+    const [one, other] = drawTogether([
+      { range, expected: 3 },
+      { range, expected: 4 },
+    ]);
+    // A fifth of seven less each: 5 in place of 7, as sides of a triangle add up.
+    expect(one).toEqual({ low: end(79n), high: end(129n) });
+    expect(other).toEqual(one);
   });
 
   it('count tokens where some of them have no price', () => {
-    const { distribution } = measureUsers([...users, [of('mystery-9', 5n)]], 30, priceBook);
+    const { distribution } = measureUsers([...users, [of('mystery-9', 5n)]], {
+      count: 1n,
+      dayCount: 30,
+      book: priceBook,
+    });
     expect(distribution.cost).toBeNull();
     expect(distribution.tokens.p50).toBe(50n);
   });

@@ -49,6 +49,10 @@ export function belongsTo(customerId: string): RawBuilder<boolean> {
     (select subjects.subject from subjects where subjects.customer_id = ${customerId})))`;
 }
 
+/** That a row of `hourly_usage as usage` is anybody's. */
+export const BELONGS_TO_SOMEBODY = sql<boolean>`(usage.customer_id is not null or usage.subject in
+  (select subjects.subject from subjects where subjects.customer_id is not null))`;
+
 /** How each dimension reads in the union below. */
 const COLUMNS: Record<UsageDimension, RawBuilder<string>> = {
   customer: sql<string>`coalesce(customer_id, '')`,

@@ -1,5 +1,7 @@
-import { sumOf } from '../statistics.ts';
+import { sumOf } from './statistics.ts';
 
+/** How far 8 in 10 lie apart is widened by so much over the count of days that the spread was measured on (Student). */
+export const STUDENT = 0.9;
 /** A day is never taken to be more like the one before than this. */
 const MOST_PERSISTENT = 0.8;
 /** Beyond so many days nothing of a day is left in another, even at that. */
