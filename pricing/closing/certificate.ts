@@ -1,6 +1,6 @@
 import { chargeStep, divideUp } from '../money.ts';
 import { type CloseCollection, isChained, type RecordedCollection } from './collection.ts';
-import { type CloseMeterFigures, shownOfStripe, shownTokens } from './meter.ts';
+import { type CloseMeterFigures, shownOfStripe, shownPackages, shownTokens } from './meter.ts';
 
 /** Version of the form: a certificate says by which rules it is to be read. */
 const CERTIFICATE_FORMAT = 'tallystick-close-certificate/2';
@@ -118,7 +118,9 @@ export function findCloseDifferences(comparison: CloseComparison): CloseDifferen
   }
   for (const meter of comparison.meters) {
     const expected = shownTokens(meter);
-    if (BigInt(meter.invoiceQuantity) !== expected) {
+    const isShown =
+      BigInt(meter.invoiceQuantity) === expected || BigInt(meter.invoiceQuantity) === shownPackages(meter);
+    if (!isShown) {
       const found = meter.invoiceQuantity;
       differences.push({ kind: 'quantity', subject: meter.eventName, expected: String(expected), found });
     }

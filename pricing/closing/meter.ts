@@ -1,6 +1,6 @@
 import { chargeStep, divideHalfUp, PICO_DIGITS } from '../money.ts';
 import { type BilledBefore, rateFurther } from '../rating/rate-further.ts';
-import type { RatePrice } from '../rating/rate-price.ts';
+import { packagesOf, type RatePrice } from '../rating/rate-price.ts';
 
 const PICO = 10n ** BigInt(PICO_DIGITS);
 
@@ -45,6 +45,25 @@ export function billedTokens({
 export function shownTokens(meter: CloseMeterFigures): bigint {
   const price = meter.price as { kind?: string; mode?: string } | null;
   return price?.mode === 'volume' ? billedTokens({ pushedTokens: meter.pushedTokens }) : billedTokens(meter);
+}
+
+/** The same in packages, where the price counts by them: Stripe's documents do not say which of the two a line shows. */
+export function shownPackages(meter: CloseMeterFigures): bigint | null {
+  const price = meter.price as { kind?: string; packageSize?: string; round?: 'up' | 'down' } | null;
+  if (price?.kind !== 'per_package') return null;
+  const count = (tokens: bigint) =>
+    packagesOf(
+      {
+        kind: 'per_package',
+        unitAmountDecimal: '0',
+        packageSize: BigInt(price.packageSize ?? '1'),
+        round: price.round ?? 'up',
+      },
+      tokens,
+    );
+  const before = BigInt(meter.earlier?.tokenCount ?? 0);
+  const all = billedTokens({ pushedTokens: meter.pushedTokens });
+  return all > before ? count(all) - count(before) : 0n;
 }
 
 /** What the lines would show if Stripe's own sum was charged; null: it was not asked for. */

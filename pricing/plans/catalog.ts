@@ -192,6 +192,8 @@ function isSamePrice(one: RatePrice, other: RatePrice): boolean {
 function normalForm(price: RatePrice): unknown {
   const pico = (amount: string | null) => String(parseDecimal(amount ?? '0', PICO_DIGITS));
   if (price.kind === 'per_unit') return ['per_unit', pico(price.unitAmountDecimal)];
+  if (price.kind === 'per_package')
+    return ['per_package', pico(price.unitAmountDecimal), String(price.packageSize), price.round];
   return [
     price.mode,
     ...price.tiers.map(({ upTo, unitAmountDecimal, flatAmountDecimal }) => [

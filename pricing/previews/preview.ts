@@ -1,4 +1,4 @@
-import type { RatePrice } from '../rating/rate-price.ts';
+import { packagesOf, type RatePrice } from '../rating/rate-price.ts';
 import { type RatedLine, rateQuantity, splitAmount } from '../rating/rating.ts';
 import { sum } from '../statistics.ts';
 
@@ -100,7 +100,7 @@ function mergeItem(
   usage: readonly PreviewUsage[],
 ): PreviewLine {
   const ledgerTotal = sum(usage.map((entry) => entry.tokenCount));
-  const counted = stripeLines === null ? null : sum(stripeLines.map((line) => line.quantity ?? 0n));
+  const counted = stripeLines === null ? null : countedBy(stripeLines, item.price, ledgerTotal);
   const notYetCounted = larger(ledgerTotal - (counted ?? 0n), 0n);
   const quantity = (counted ?? 0n) + notYetCounted;
   const stripeAmountMinor = stripeLines === null ? null : sum(stripeLines.map((line) => line.amountMinor));
@@ -135,6 +135,16 @@ function mergeItem(
         : amountOf(rateQuantity(counted, price)) === stripeAmountMinor,
     parts: partsOf(usage, quantity, amount),
   };
+}
+
+/** What Stripe counts. Of a price by the package its lines may show packages: then it is what makes them, and was used. */
+function countedBy(lines: readonly PreviewStripeLine[], price: RatePrice | null, used: bigint): bigint {
+  const shown = sum(lines.map((line) => line.quantity ?? 0n));
+  if (price?.kind !== 'per_package' || packagesOf(price, shown) === shown) return shown;
+  const charged = sum(lines.map((line) => line.amountMinor));
+  if (amountOf(rateQuantity(shown, price)) === charged) return shown;
+  if (amountOf(rateQuantity(shown * price.packageSize, price)) !== charged) return shown;
+  return packagesOf(price, used) === shown ? used : shown * price.packageSize;
 }
 
 function partsOf(usage: readonly PreviewUsage[], quantity: bigint, amount: bigint | null): PreviewPart[] {

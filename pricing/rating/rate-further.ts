@@ -26,6 +26,7 @@ export function rateFurther(quantity: bigint, price: RatePrice, before: BilledBe
     return [...all, { ...none, amountPicoMinor, amountMinor: -before.amountMinor }];
   }
   const billed = rateQuantity(before.tokenCount, price);
+  if (price.kind === 'per_package') return all.map((line) => lessThan(line, billed[0], before.tokenCount));
   const further = all.flatMap((line) => {
     const known = billed.find(({ tierIndex }) => tierIndex === line.tierIndex);
     if (known === undefined) return [line];
@@ -39,6 +40,14 @@ export function rateFurther(quantity: bigint, price: RatePrice, before: BilledBe
 /** Whether a line shows all of a period's usage, whatever was billed before. */
 export function isChargedForAll(price: RatePrice | null): boolean {
   return price?.kind === 'tiered' && price.mode === 'volume';
+}
+
+/** Packages that were begun before are charged already. */
+function lessThan(line: RatedLine, billed: RatedLine | undefined, tokenCount: bigint): RatedLine {
+  const more = line.amountPicoMinor - (billed?.amountPicoMinor ?? 0n);
+  const amountPicoMinor = more > 0n ? more : 0n;
+  const quantity = line.quantity > tokenCount ? line.quantity - tokenCount : 0n;
+  return { ...line, quantity, amountPicoMinor, amountMinor: roundToMinor(amountPicoMinor) };
 }
 
 function lineOf(line: RatedLine, quantity: bigint): RatedLine {

@@ -9,13 +9,28 @@ export interface PriceTier {
   flatAmountDecimal: string | null;
 }
 
+/** So many tokens at one amount (Stripe's `transform_quantity`); what is left over counts as a whole package, or as none. */
+export interface PackagePrice {
+  kind: 'per_package';
+  /** Minor units for a package. */
+  unitAmountDecimal: string;
+  packageSize: bigint;
+  round: 'up' | 'down';
+}
+
 /**
  * What a quantity is charged. `graduated`: each tier's part at its own price. `volume`: all of it at the price of
  * the tier that the total falls into. An included allowance is a first tier at 0.
  */
 export type RatePrice =
   | { kind: 'per_unit'; unitAmountDecimal: string }
+  | PackagePrice
   | { kind: 'tiered'; mode: 'graduated' | 'volume'; tiers: readonly PriceTier[] };
+
+/** How many packages a quantity makes. */
+export function packagesOf({ packageSize, round }: PackagePrice, quantity: bigint): bigint {
+  return (quantity + (round === 'up' ? packageSize - 1n : 0n)) / packageSize;
+}
 
 /** What is wrong with a price: where in it (`tiers[1].upTo`), and what to write instead. */
 export interface PriceProblem {
@@ -27,6 +42,12 @@ export interface PriceProblem {
 /** Everything that is wrong with a price; empty when nothing is. */
 export function ratePriceProblems(price: RatePrice): PriceProblem[] {
   if (price.kind === 'per_unit') return amountProblems('unitAmountDecimal', price.unitAmountDecimal);
+  if (price.kind === 'per_package') {
+    const amounts = amountProblems('unitAmountDecimal', price.unitAmountDecimal);
+    if (price.packageSize > 0n) return amounts;
+    const message = `${price.packageSize} is not positive`;
+    return [...amounts, { path: 'packageSize', message, fix: 'Give a package of 1 or more.' }];
+  }
   if (price.tiers.length === 0) {
     return [{ path: 'tiers', message: 'there is no tier', fix: 'Give at least one tier, without an end.' }];
   }

@@ -1,11 +1,18 @@
 import { divideHalfUp, PICO_DIGITS, parseDecimal } from '../money.ts';
-import { checkRatePrice, type PriceTier, type RatePrice } from './rate-price.ts';
+import {
+  checkRatePrice,
+  type PackagePrice,
+  type PriceTier,
+  packagesOf,
+  type RatePrice,
+} from './rate-price.ts';
 
 const PICO = 10n ** BigInt(PICO_DIGITS);
 
 /** One line of an invoice: a quantity at one unit amount, and what is charged once beside it. */
 export interface RatedLine {
   quantity: bigint;
+  /** For one; of a price by the package, for a package. */
   unitAmountDecimal: string;
   flatAmountDecimal: string | null;
   /** Exact, in pico of the minor unit. */
@@ -31,6 +38,8 @@ interface PreparedTier {
 
 interface PreparedPrice {
   isGraduated: boolean;
+  /** Null: each unit has the price. */
+  packages: PackagePrice | null;
   tiers: readonly PreparedTier[];
 }
 
@@ -49,7 +58,7 @@ export function rateQuantity(quantity: bigint, price: RatePrice): RatedLine[] {
   const prepared = preparePrice(price);
   const billed = quantity < 0n ? 0n : quantity;
   const last = tierOf(prepared, billed);
-  if (!prepared.isGraduated) return [toLine(last, billed)];
+  if (!prepared.isGraduated) return [toLine(last, billed, unitsOf(prepared, billed))];
   return prepared.tiers
     .slice(0, prepared.tiers.indexOf(last) + 1)
     .map((tier) => toLine(tier, (tier === last ? billed : (tier.upTo ?? billed)) - tier.from));
@@ -70,7 +79,7 @@ export function exactAmount(quantity: bigint, price: RatePrice): bigint {
 export function prepareRate(price: RatePrice): (quantity: bigint) => bigint {
   const prepared = preparePrice(price);
   const [only, ...further] = prepared.tiers;
-  if (only === undefined || further.length > 0 || only.flatPicoMinor > 0n) {
+  if (only === undefined || further.length > 0 || only.flatPicoMinor > 0n || prepared.packages !== null) {
     return (quantity) => amountAt(prepared, quantity);
   }
   const { unitPicoMinor } = only;
@@ -120,7 +129,8 @@ function preparePrice(price: RatePrice): PreparedPrice {
     belowPicoMinor += ((tier.upTo ?? from) - from) * unitPicoMinor + flatPicoMinor;
     from = tier.upTo ?? from;
   }
-  const prepared = { isGraduated: price.kind === 'tiered' && price.mode === 'graduated', tiers };
+  const isGraduated = price.kind === 'tiered' && price.mode === 'graduated';
+  const prepared = { isGraduated, packages: price.kind === 'per_package' ? price : null, tiers };
   preparedByPrice.set(price, prepared);
   return prepared;
 }
@@ -130,7 +140,7 @@ function amountAt(prepared: PreparedPrice, quantity: bigint): bigint {
   const tier = tierOf(prepared, billed);
   return prepared.isGraduated
     ? tier.belowPicoMinor + (billed - tier.from) * tier.unitPicoMinor + tier.flatPicoMinor
-    : billed * tier.unitPicoMinor + tier.flatPicoMinor;
+    : unitsOf(prepared, billed) * tier.unitPicoMinor + tier.flatPicoMinor;
 }
 
 /** The tier that a total falls into; its end belongs to it. */
@@ -139,8 +149,13 @@ function tierOf({ tiers }: PreparedPrice, quantity: bigint): PreparedTier {
   throw new RangeError('a checked price has an open end');
 }
 
-function toLine(prepared: PreparedTier, quantity: bigint): RatedLine {
-  const amountPicoMinor = quantity * prepared.unitPicoMinor + prepared.flatPicoMinor;
+/** What a quantity is counted as by its price: itself, or packages. */
+function unitsOf({ packages }: PreparedPrice, quantity: bigint): bigint {
+  return packages === null ? quantity : packagesOf(packages, quantity);
+}
+
+function toLine(prepared: PreparedTier, quantity: bigint, unitCount = quantity): RatedLine {
+  const amountPicoMinor = unitCount * prepared.unitPicoMinor + prepared.flatPicoMinor;
   return {
     quantity,
     unitAmountDecimal: prepared.tier.unitAmountDecimal,

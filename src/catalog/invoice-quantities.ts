@@ -62,6 +62,9 @@ export async function judgeInvoiceQuantities(
   const result = await sql<{ judged_count: number; disagreeing_count: number }>`
     with due as (
       select q.invoice_id, q.stripe_meter_id, q.period_start, q.quantity, q.quantity + earlier.quantity as with_earlier,
+        -- Whether a line shows tokens or packages is not documented; the close holds it against both.
+        exists (select 1 from item_prices price where price.subscription_id = i.subscription_id and price.stripe_meter_id = q.stripe_meter_id
+          and price.tiers_mode like 'package%') as is_by_package,
         case when i.status = 'draft' and ${judge.closesInvoices} then least(p.least, q.quantity + earlier.quantity) else p.least end as least, p.most
       from invoice_quantities q
       join invoices i on i.invoice_id = q.invoice_id and not i.is_instalment
@@ -85,7 +88,7 @@ export async function judgeInvoiceQuantities(
       where q.judged_at is null or q.judged_at < q.changed_at or (i.status = 'draft' and q.judged_at < q.seen_at)),
     judged as (
       update invoice_quantities q set judged_at = ${judge.now}, agrees = due.quantity between due.least and due.most
-          or due.with_earlier between due.least and due.most
+          or due.with_earlier between due.least and due.most or due.is_by_package
       from due where q.invoice_id = due.invoice_id and q.stripe_meter_id = due.stripe_meter_id
         and q.period_start = due.period_start
       returning q.agrees)

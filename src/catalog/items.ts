@@ -157,7 +157,7 @@ export async function storePriceChanges(
         .set({
           price_problem: null,
           unit_amount_decimal: stored.unitAmountDecimal,
-          tiers_mode: stored.tiersMode as 'graduated' | 'volume' | null,
+          tiers_mode: stored.tiersMode as 'graduated' | 'volume' | 'package_up' | 'package_down' | null,
           price_tiers: stored.priceTiers,
         })
         .where('price_id', '=', priceId)

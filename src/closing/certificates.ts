@@ -116,6 +116,7 @@ async function storeMeters(
 
 /** A price as a comparison keeps it: JSON has no bigint, so the ends of tiers are text there. */
 export function showPrice(price: RatePrice | null): unknown {
+  if (price?.kind === 'per_package') return { ...price, packageSize: String(price.packageSize) };
   return price === null || price.kind === 'per_unit'
     ? price
     : {
@@ -129,6 +130,7 @@ export function readPrice(shown: unknown): RatePrice | null {
   if (shown === null || shown === undefined) return null;
   const price = shown as RatePrice;
   if (price.kind === 'per_unit') return price;
+  if (price.kind === 'per_package') return { ...price, packageSize: BigInt(price.packageSize) };
   return {
     ...price,
     tiers: price.tiers.map((tier) => ({ ...tier, upTo: tier.upTo === null ? null : BigInt(tier.upTo) })),

@@ -58,6 +58,15 @@ export function dayInWords(instant: string): string {
   return new Intl.DateTimeFormat('en-GB', { dateStyle: 'long', timeZone: 'UTC' }).format(new Date(instant));
 }
 
+/** Minor units, exact: `$0.40`, `$0.0005`. */
+export function minorInWords(minorDecimal: string, currency: string): string {
+  const digits = minorUnitDigits(currency);
+  return moneyInWords(
+    formatDecimal(parseDecimal(minorDecimal, PICO_DIGITS), PICO_DIGITS + digits, digits),
+    currency,
+  );
+}
+
 /** Minor units for one token as a price for people: `$3.00 per million`. */
 export function perMillion(unitAmountDecimal: string, currency: string): string {
   const pico = parseDecimal(unitAmountDecimal, PICO_DIGITS) * 1_000_000n;

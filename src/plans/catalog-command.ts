@@ -169,6 +169,10 @@ function describePrice(price: RatePrice, currency: string): string {
   const code = currency.toUpperCase();
   if (price.kind === 'per_unit')
     return `${perMillionOf(price.unitAmountDecimal, currency)} ${code} a million`;
+  if (price.kind === 'per_package') {
+    const { unitAmountDecimal, packageSize, round } = price;
+    return `${unitAmountDecimal} ${code} minor units for ${groupDigits(packageSize)}, rounded ${round}`;
+  }
   const tiers = price.tiers.map(({ upTo, unitAmountDecimal, flatAmountDecimal }) => {
     const flat = flatAmountDecimal === null ? '' : ` and ${formatMinor(BigInt(flatAmountDecimal), currency)}`;
     const range = upTo === null ? 'above' : `to ${groupDigits(upTo)}`;

@@ -140,6 +140,8 @@ function showPrice(price: RatePrice, currency: string): PlanDetailBody['rates'][
     const { unitAmountDecimal } = price;
     return { kind: 'per_unit', unitAmountDecimal, perMillion: perMillionOf(unitAmountDecimal, currency) };
   }
+  // A plan file has no packages.
+  if (price.kind === 'per_package') throw new RangeError('a plan has no price by the package');
   return {
     kind: 'tiered',
     mode: price.mode,

@@ -154,7 +154,7 @@ function periodOf(items: readonly ActiveItem[], stripe: StripePreview): TimeWind
 
 /** At most so many lines an item has on an invoice: one for each tier's tokens and one for its flat amount. */
 function lineCountOf({ price }: ActiveItem): number {
-  if (price === null || price.kind === 'per_unit') return 1;
+  if (price === null || price.kind !== 'tiered') return 1;
   const tiers = price.mode === 'volume' ? price.tiers.slice(0, 1) : price.tiers;
   return tiers.length * 2;
 }

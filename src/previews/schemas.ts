@@ -43,7 +43,7 @@ const PreviewLineSchema = z
         description:
           '`stripe_catalog`: rated by us, by the price as read at `readAt`. `stripe_preview`: Stripe’s own amount.',
       }),
-      kind: z.enum(['per_unit', 'graduated', 'volume']).nullable(),
+      kind: z.enum(['per_unit', 'per_package', 'graduated', 'volume']).nullable(),
       readAt: InstantSchema.nullable(),
     }),
     unitAmountDecimal: z.string().nullable().openapi({

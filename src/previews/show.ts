@@ -179,7 +179,7 @@ function mapRange<Value>({ expected, p10, p50, p90 }: ProjectedRange, map: (valu
 
 function kindOf(price: RatePrice | null): LineBody['price']['kind'] {
   if (price === null) return null;
-  return price.kind === 'per_unit' ? 'per_unit' : price.mode;
+  return price.kind === 'tiered' ? price.mode : price.kind;
 }
 
 /** A flat amount in minor units as the currency's own decimal, exact. */

@@ -53,6 +53,14 @@ export const InvoiceLineSchema = z.object({
       ),
     })
     .nullable(),
+  package: z
+    .object({
+      unitAmountDecimal: z.string().openapi({ description: 'Minor units for a package.' }),
+      size: TokenCountSchema,
+      round: z.enum(['up', 'down']).openapi({ description: 'Whether a package that was begun is charged.' }),
+    })
+    .optional()
+    .openapi({ description: 'Of a price by the package; absent for others.' }),
   amount: AmountSchema.nullable(),
 });
 

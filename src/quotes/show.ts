@@ -161,6 +161,15 @@ function showInvoiceLine(
             })),
           }
         : null,
+    ...(price?.kind === 'per_package'
+      ? {
+          package: {
+            unitAmountDecimal: price.unitAmountDecimal,
+            size: String(price.packageSize),
+            round: price.round,
+          },
+        }
+      : {}),
     amount:
       line.amountAfterMinor === null || line.amountBeforeMinor === null
         ? null

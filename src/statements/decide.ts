@@ -11,6 +11,7 @@ import {
   groupLines,
   kindOf,
   type LineGroup,
+  packagePriceOf,
   type StatementLine,
   sharesBy,
   sharesByUser,
@@ -176,10 +177,16 @@ function stateLine(
   { period, groups, facts }: { period: TimeWindow; groups: readonly LineGroup[]; facts: StatementFacts },
 ): StatedLine {
   const group = groups.find(({ lines }) => lines.includes(line));
-  const { quantity, amountMinor, unitAmountDecimal } = line;
+  const { amountMinor } = line;
+  // An amount for a package is no price for a token, and a number of packages none of tokens.
+  const isByPackage = packagePriceOf(line, facts) !== null;
+  const unitAmountDecimal = isByPackage ? null : line.unitAmountDecimal;
+  const quantity = isByPackage && group?.lines.length === 1 ? group.tokenCount : line.quantity;
   const isCounted = quantity !== null && quantity !== 0n && group !== undefined;
   return {
     ...line,
+    quantity,
+    unitAmountDecimal,
     kind: kindOf(line, facts, period),
     name: group?.name ?? bareDescription(line.description),
     isCounted,

@@ -1,3 +1,4 @@
+import { type PackagePrice, packagesOf } from '../../pricing/rating/rate-price.ts';
 import type { GroupShare, StatementGroup } from '../../pricing/statements/statement.ts';
 import type { StoredInvoiceLine } from '../billing/invoice-lines.ts';
 import { usageInWords } from '../pages/words.ts';
@@ -61,10 +62,35 @@ export function groupLines(
   return [...grouped].map(([groupId, its]) => ({
     groupId,
     lines: its,
-    tokenCount: its.reduce((sum, line) => sum + (line.quantity ?? 0n), 0n),
+    tokenCount: tokensOf(its, usageByGroup.get(groupId) ?? [], facts),
     amountMinor: its.reduce((sum, line) => sum + (line.amountMinor ?? 0n), 0n),
     name: nameOf(its, usageByGroup.get(groupId) ?? [], facts),
   }));
+}
+
+/**
+ * What the lines count. Of a price by the package they may show packages: then it is the usage that makes so many, and where
+ * it makes another number, what they show.
+ */
+function tokensOf(
+  lines: readonly StatementLine[],
+  usage: StatementUsageRows['usage'],
+  facts: StatementFacts,
+): bigint {
+  const shown = lines.reduce((sum, line) => sum + (line.quantity ?? 0n), 0n);
+  const price = lines.map((line) => packagePriceOf(line, facts)).find((one) => one !== null);
+  if (price === null || price === undefined) return shown;
+  const used = usage.reduce((sum, row) => sum + row.tokenCount, 0n);
+  return packagesOf(price, used) === shown ? used : shown;
+}
+
+/** Null: the line's price is no price by the package. */
+export function packagePriceOf(
+  line: Pick<StatementLine, 'priceId'>,
+  { items, prices }: StatementFacts,
+): PackagePrice | null {
+  const known = [...items, ...prices].find(({ priceId }) => priceId === line.priceId);
+  return known?.price?.kind === 'per_package' ? known.price : null;
 }
 
 /** Model and kind of token where the meter counts exactly one pair; else the product's name. */

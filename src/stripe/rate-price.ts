@@ -31,15 +31,25 @@ type PriceFields = Pick<
 >;
 
 /**
- * What a price charges, in our words. Null for what we cannot rate: packages (`transform_quantity`), tiers that were
- * not asked for, and anything newer than this code.
+ * What a price charges, in our words. Null for what we cannot rate: tiers that were not asked for, tiers of packages, which
+ * Stripe does not make, and anything newer than this code.
  */
 export function toRatePrice(price: PriceFields, tiers: Stripe.Price['tiers']): RatePrice | null {
-  if (price.transform_quantity !== null) return null;
+  const { transform_quantity: transform } = price;
   if (price.billing_scheme === 'per_unit') {
     const unitAmountDecimal = price.unit_amount_decimal?.toString();
-    return unitAmountDecimal === undefined ? null : { kind: 'per_unit', unitAmountDecimal };
+    if (unitAmountDecimal === undefined) return null;
+    if (transform === null) return { kind: 'per_unit', unitAmountDecimal };
+    const { divide_by: size, round } = transform;
+    if (round !== 'up' && round !== 'down') return null;
+    return {
+      kind: 'per_package',
+      unitAmountDecimal,
+      packageSize: BigInt(size),
+      round: round === 'up' ? 'up' : 'down',
+    };
   }
+  if (transform !== null) return null;
   const mode = price.tiers_mode;
   if (tiers === undefined || tiers === null || tiers.length === 0) return null;
   if (!isTiersMode(mode)) return null;
@@ -61,11 +71,21 @@ function toTier(tier: NonNullable<Stripe.Price['tiers']>[number]): PriceTier {
 /** The amounts of a new price as Stripe takes them. */
 export function toPriceParameters(
   price: RatePrice,
-): Pick<Stripe.PriceCreateParams, 'billing_scheme' | 'unit_amount_decimal' | 'tiers_mode' | 'tiers'> {
+): Pick<
+  Stripe.PriceCreateParams,
+  'billing_scheme' | 'unit_amount_decimal' | 'tiers_mode' | 'tiers' | 'transform_quantity'
+> {
   if (price.kind === 'per_unit') {
     return {
       billing_scheme: 'per_unit',
       unit_amount_decimal: Stripe.Decimal.from(price.unitAmountDecimal),
+    };
+  }
+  if (price.kind === 'per_package') {
+    return {
+      billing_scheme: 'per_unit',
+      unit_amount_decimal: Stripe.Decimal.from(price.unitAmountDecimal),
+      transform_quantity: { divide_by: Number(price.packageSize), round: price.round },
     };
   }
   return {

@@ -32,4 +32,18 @@ export function anyTieredPrice(mode: 'graduated' | 'volume'): fc.Arbitrary<RateP
     });
 }
 
-export const anyPrice = fc.oneof(anyPerUnitPrice, anyTieredPrice('graduated'), anyTieredPrice('volume'));
+const anyPackagePrice: fc.Arbitrary<RatePrice> = fc
+  .tuple(amount, fc.bigInt({ min: 1n, max: 10n ** 7n }), fc.constantFrom('up', 'down'))
+  .map(([unitAmountDecimal, packageSize, round]) => ({
+    kind: 'per_package',
+    unitAmountDecimal,
+    packageSize,
+    round,
+  }));
+
+export const anyPrice = fc.oneof(
+  anyPerUnitPrice,
+  anyPackagePrice,
+  anyTieredPrice('graduated'),
+  anyTieredPrice('volume'),
+);

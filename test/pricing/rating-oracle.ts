@@ -15,6 +15,11 @@ function pico(text: string): bigint {
 export function oracleLines(quantity: bigint, price: RatePrice): { exact: bigint; minor: bigint }[] {
   const line = (exact: bigint) => ({ exact, minor: (exact + PICO / 2n) / PICO });
   if (price.kind === 'per_unit') return [line(quantity * pico(price.unitAmountDecimal))];
+  if (price.kind === 'per_package') {
+    const whole = quantity / price.packageSize;
+    const begun = price.round === 'up' && whole * price.packageSize < quantity ? 1n : 0n;
+    return [line((whole + begun) * pico(price.unitAmountDecimal))];
+  }
   const lines: { exact: bigint; minor: bigint }[] = [];
   let below = 0n;
   for (const { upTo, unitAmountDecimal, flatAmountDecimal } of price.tiers) {

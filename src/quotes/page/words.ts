@@ -1,4 +1,4 @@
-import { dayInWords, groupDigits, modelInWords, perMillion } from '../../pages/words.ts';
+import { dayInWords, groupDigits, minorInWords, modelInWords, perMillion } from '../../pages/words.ts';
 import type { StoredQuoteBody } from '../schemas.ts';
 
 type InvoiceLine = StoredQuoteBody['invoiceLines'][number];
@@ -6,6 +6,11 @@ type InvoiceLine = StoredQuoteBody['invoiceLines'][number];
 /** What a line's tokens cost, for people: `$3.00 per million`, or its tiers in short. */
 export function priceInWords(line: InvoiceLine, currency: string): string {
   if (line.unitAmountDecimal !== null) return perMillion(line.unitAmountDecimal, currency);
+  if (line.package !== undefined) {
+    const { size, unitAmountDecimal, round } = line.package;
+    const begun = round === 'up' ? ', a begun one as a whole' : ', whole ones only';
+    return `${minorInWords(unitAmountDecimal, currency)} for each ${groupDigits(size)}${begun}`;
+  }
   const tiers = line.tiers?.tiers ?? [];
   const [first, second] = tiers;
   const last = tiers.at(-1);

@@ -282,6 +282,7 @@ function planMetadata(object: { planId: string; metadata?: Record<string, string
 
 /** Quantities are bigint, which JSON has not. */
 function toText(price: RatePrice): unknown {
+  if (price.kind === 'per_package') return { ...price, packageSize: String(price.packageSize) };
   return price.kind === 'per_unit'
     ? price
     : { ...price, tiers: price.tiers.map((tier) => ({ ...tier, upTo: tier.upTo?.toString() ?? null })) };

@@ -1079,7 +1079,7 @@ interface SubscriptionItems {
   subscription_item_id: string;
   subscription_status: string;
   synced_at: Date;
-  tiers_mode: 'graduated' | 'volume' | null;
+  tiers_mode: 'graduated' | 'volume' | 'package_up' | 'package_down' | null;
   trial_ends_at: Date | null;
   unit_amount_decimal: string | null;
 }
