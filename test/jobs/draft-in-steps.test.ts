@@ -23,6 +23,7 @@ const CUSTOMER: Customer = {
   minimumMinor: 2_000n,
   items: [ITEM as unknown as Customer['items'][number]],
   storage: null,
+  terms: { off: 0n, tax: 0n, grantMinor: 0n, balanceMinor: 0n },
 };
 const [item] = CUSTOMER.items as [Customer['items'][number]];
 const PERIOD: Period = {

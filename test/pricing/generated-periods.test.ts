@@ -1,6 +1,7 @@
 import { expect, it } from 'vitest';
-import { type ComparedPeriod, playAccount } from './generated/account.ts';
+import { playAccount } from './generated/account.ts';
 import { judgePeriods } from './generated/judge.ts';
+import type { ComparedPeriod } from './generated/months.ts';
 
 const CUSTOMER_COUNT = 20;
 const MONTH_COUNT = 5;
@@ -20,8 +21,20 @@ it(`rating, invoice, statement and certificate agree to the last unit over ${PER
   expect(differences).toEqual([]);
   expect(differenceMinor).toBe(0n);
   // The seeds do use what the comparison is about.
-  for (const name of ['topUp', 'swapped', 'storage', 'tiers', 'usd', 'eur', 'jpy', 'kwd', 'ugx'])
+  for (const name of [
+    'topUp',
+    'swapped',
+    'storage',
+    'tiers',
+    'coupon',
+    'tax',
+    'usd',
+    'eur',
+    'jpy',
+    'kwd',
+    'ugx',
+  ])
     expect(counts[name] ?? 0, name).toBeGreaterThan(PERIOD_COUNT / 20);
-  expect(counts.forgone ?? 0).toBeGreaterThan(0);
+  for (const name of ['forgone', 'credits', 'balance']) expect(counts[name] ?? 0, name).toBeGreaterThan(0);
   expect([counts.follow, counts.stand_still]).toEqual([PERIOD_COUNT / 2, PERIOD_COUNT / 2]);
 });

@@ -1,45 +1,15 @@
-import { rateUsage } from '../../../pricing/rating/rate-usage.ts';
 import { createScenario } from '../../../sandbox/scenario.ts';
-import type { DraftQuantities } from '../../../sandbox/stripe/account.ts';
 import { addMonths } from '../../../sandbox/stripe/invoices/months.ts';
 import { createStripeStandIn } from '../../../sandbox/stripe/stand-in.ts';
 import { VirtualClock } from '../../../sandbox/virtual-clock.ts';
-import { DAY_MS, HOUR_MS, MINUTE_MS } from '../../../src/platform/clock.ts';
 import { createStripe } from '../../../src/stripe/client.ts';
-import type { ClosingInvoice, InvoiceSystem } from '../../../src/stripe/closing/port.ts';
 import { FormCalls } from '../../setup/form-calls.ts';
 import { Draws } from '../../simulation/draws.ts';
-import { certify, compare, type Period, type Segment, state, topUpOf } from './certify.ts';
-import { type Customer, openCustomer, openShelf, type RatedItem, type Shelf, swapPrice } from './customer.ts';
-import { oracleLines, oracleTopUp } from './period-oracle.ts';
-import { CURRENCIES, drawPlan } from './plan-spec.ts';
-import { drawCounts, keyUnder } from './usage.ts';
+import { type Customer, openCustomer, openShelf } from './customer.ts';
+import { type ComparedPeriod, Months } from './months.ts';
+import { drawPlan } from './plan-spec.ts';
 
 const START = new Date('2026-11-01T00:00:00Z');
-
-/** Opinions on one billing period, in minor units. */
-export interface ComparedPeriod {
-  what: string;
-  /** What the oracle expects of each part of the usage, line by line, and of the whole. */
-  expected: { lines: bigint[][]; total: bigint };
-  /** The invoice's, as Stripe has it. */
-  invoiced: { lines: bigint[][]; total: bigint };
-  /** By our rating: lines, null where the currency's are rounded to what can be charged; by the certificate, and the whole. */
-  rated: { lines: bigint[][] | null; amounts: bigint[]; total: bigint };
-  /** By the statement: the lines, and what its tables divide of the usage. */
-  stated: { total: bigint; usage: bigint; tables: bigint[]; expectedUsage: bigint };
-  /** By which the certificate's halves differ, beyond what Stripe forwent. */
-  driftTokens: bigint;
-  driftMinor: bigint;
-  marks: {
-    topUp: boolean;
-    swapped: boolean;
-    forgone: boolean;
-    storage: boolean;
-    currency: string;
-    drafts: DraftQuantities;
-  };
-}
 
 /**
  * Plays customers with plans of their own through months of usage in one account of the stand-in: prices made and changed,
@@ -80,6 +50,7 @@ export async function playAccount(options: {
       otherCallsPerSecond: Number.POSITIVE_INFINITY,
       draftQuantities,
       roundsLinesToSteps,
+      taxRounding: 'invoice',
     },
   );
   const { invoicing } = createStripe(
@@ -101,7 +72,7 @@ export async function playAccount(options: {
       if (plan === undefined) throw new Error('there are more subscriptions than plans');
       customers.push(await openCustomer(shelf, { customerId: customer, subscriptionId: id }, plan, draws));
     }
-    const account = new Account({
+    const account = new Months({
       shelf,
       invoicing,
       draws,
@@ -120,211 +91,4 @@ export async function playAccount(options: {
   } finally {
     standIn.close();
   }
-}
-
-interface AccountParts {
-  shelf: Shelf;
-  invoicing: InvoiceSystem;
-  draws: Draws;
-  moveTo: (nowMs: number) => void;
-  customers: readonly Customer[];
-  draftQuantities: DraftQuantities;
-  roundsLinesToSteps: boolean;
-}
-
-class Account {
-  readonly #parts: AccountParts;
-  #eventCount = 0;
-
-  constructor(parts: AccountParts) {
-    this.#parts = parts;
-  }
-
-  async playMonth(start: Date, end: Date): Promise<ComparedPeriod[]> {
-    const { draws, moveTo, customers, shelf } = this.#parts;
-    const swapsAt = new Date(
-      start.getTime() + draws.between(5, 20) * DAY_MS + draws.between(0, 900) * MINUTE_MS,
-    );
-    moveTo(swapsAt.getTime());
-    const left = new Map<Customer, Segment>();
-    for (const customer of customers) {
-      if (!draws.chance(0.25)) continue;
-      const index = draws.between(0, customer.items.length - 1);
-      const before = customer.items[index] as RatedItem;
-      const used = await this.#use(customer, before, { start, end: swapsAt });
-      const isForgone = draws.chance(0.2);
-      await swapPrice(shelf, customer, index, draws, isForgone ? 'none' : 'create_prorations');
-      left.set(customer, { ...before, start, end: swapsAt, used, isLeft: true, isForgone });
-    }
-    // Of every other customer the last usage comes when the draft is made already.
-    const segments = new Map<Customer, Segment[]>();
-    const stored = new Map<Customer, bigint>();
-    const useAll = async (isLast: boolean) => {
-      for (const [index, customer] of customers.entries()) {
-        if ((index % 2 === 0) !== isLast) continue;
-        const own: Segment[] = [];
-        const gone = left.get(customer);
-        for (const item of customer.items) {
-          const since = item.itemId === gone?.itemId ? swapsAt : start;
-          const used = await this.#use(customer, item, { start: since, end });
-          own.push({ ...item, start: since, end, used, isLeft: false, isForgone: false });
-        }
-        segments.set(customer, [...own, ...(gone === undefined ? [] : [gone])]);
-        if (customer.storage === null) continue;
-        const quantity = BigInt(draws.between(0, 50));
-        await this.#send(customer, customer.storage.eventName, quantity, new Date(end.getTime() - DAY_MS));
-        stored.set(customer, quantity);
-      }
-    };
-    moveTo(end.getTime() - MINUTE_MS);
-    await useAll(false);
-    moveTo(end.getTime() + MINUTE_MS);
-    await useAll(true);
-    const drafts = await shelf.calls.listAll<{ id: string; customer: string }>('/v1/invoices?status=draft&');
-    const invoiceIds = new Map(drafts.map((draft) => [draft.customer, draft.id]));
-    const periodOf = (customer: Customer): Period => ({
-      invoiceId: invoiceIds.get(customer.customerId) ?? '',
-      start,
-      end,
-      segments: segments.get(customer) ?? [],
-    });
-    for (const customer of customers) await this.#topUp(customer, periodOf(customer));
-    moveTo(end.getTime() + 2 * HOUR_MS);
-    const compared: ComparedPeriod[] = [];
-    for (const customer of customers)
-      compared.push(await this.#judge(customer, periodOf(customer), stored.get(customer) ?? 0n));
-    return compared;
-  }
-
-  async #topUp(customer: Customer, period: Period): Promise<void> {
-    const topUp = topUpOf(compare(customer, period, await this.#read(period.invoiceId)));
-    if (topUp === null) return;
-    await this.#parts.shelf.calls.post('/v1/invoiceitems', {
-      customer: customer.customerId,
-      invoice: period.invoiceId,
-      currency: customer.plan.currency,
-      description: 'Top-up to the minimum',
-      period: { start: period.start.getTime() / 1_000, end: period.end.getTime() / 1_000 },
-      ...topUp,
-    });
-  }
-
-  async #judge(customer: Customer, period: Period, stored: bigint): Promise<ComparedPeriod> {
-    const { draftQuantities, roundsLinesToSteps } = this.#parts;
-    const { segments, start } = period;
-    const { plan, storage } = customer;
-    const { step } = CURRENCIES[plan.currency];
-    const roundedTo = roundsLinesToSteps ? step : 1n;
-    const invoice = await this.#read(period.invoiceId);
-    if (invoice.status === 'draft') throw new Error(`${invoice.invoiceId} is still a draft`);
-    const comparison = compare(customer, period, invoice);
-    const certificate = certify(comparison);
-    const statement = state(customer, period, invoice);
-
-    const lines = segments.map(({ spec, used, isLeft, isForgone }) =>
-      isForgone || (isLeft && used <= 0n) ? [] : oracleLines(spec, used, roundedTo),
-    );
-    const charged = sum(lines.flat());
-    const topUp = oracleTopUp(plan.minimumMinor, charged, step);
-    const storageMinor = storage === null ? 0n : stored * storage.unitMinor;
-    const forgone = segments.filter(({ isForgone, used }) => isForgone && used > 0n);
-    const { byDay, byModel, byFeature, byUser, totals } = statement;
-    const ratedTopUp =
-      topUpOf({ ...comparison, minimums: comparison.minimums.map((one) => ({ ...one })) })?.amount ?? 0n;
-    const amounts = segments.map(({ meterId, start: since }) =>
-      BigInt(
-        comparison.meters.find(
-          (meter) => meter.stripeMeterId === meterId && Date.parse(meter.period.start) === since.getTime(),
-        )?.ratedAmountMinor ?? '0',
-      ),
-    );
-    return {
-      what: describe(customer, segments),
-      expected: { lines, total: charged + topUp + storageMinor },
-      invoiced: {
-        lines: segments.map((segment) => linesOf(invoice, segment)),
-        total: invoice.totalMinor,
-      },
-      rated: {
-        lines: roundedTo > 1n ? null : segments.map(ratedLinesOf),
-        amounts,
-        total: sum(amounts) + ratedTopUp + storageMinor,
-      },
-      stated: {
-        total: totals.lineMinor,
-        usage: totals.usageMinor,
-        tables: [byDay, byModel, byFeature, byUser].map(
-          ({ rows, rest }) => sum(rows.map((row) => row.amountMinor)) + (rest?.amountMinor ?? 0n),
-        ),
-        expectedUsage: charged,
-      },
-      driftTokens: certificate.driftTokenCount - sum(forgone.map(({ used }) => used)),
-      driftMinor: certificate.driftAmountMinor,
-      marks: {
-        topUp: topUp > 0n,
-        swapped: segments.some(({ isLeft, start: since, used }) => isLeft && +since === +start && used > 0n),
-        forgone: forgone.length > 0,
-        storage: storageMinor > 0n,
-        currency: plan.currency,
-        drafts: draftQuantities,
-      },
-    };
-  }
-
-  async #read(invoiceId: string): Promise<ClosingInvoice> {
-    const invoice = await this.#parts.invoicing.readInvoice(invoiceId);
-    if (invoice === null) throw new Error(`there is no invoice ${invoiceId}`);
-    return invoice;
-  }
-
-  async #use(customer: Customer, item: RatedItem, span: { start: Date; end: Date }): Promise<bigint> {
-    const { draws } = this.#parts;
-    let used = 0n;
-    for (const count of drawCounts(draws, item.spec)) {
-      const minutes = Math.floor((span.end.getTime() - span.start.getTime()) / MINUTE_MS) - 1;
-      const at = new Date(span.start.getTime() + draws.between(0, minutes) * MINUTE_MS);
-      await this.#send(customer, item.eventName, count, at);
-      used += count;
-    }
-    return used;
-  }
-
-  async #send(customer: Customer, eventName: string, value: bigint, at: Date): Promise<void> {
-    this.#eventCount += 1;
-    await this.#parts.shelf.calls.post('/v1/billing/meter_events', {
-      event_name: eventName,
-      payload: { stripe_customer_id: customer.customerId, value },
-      identifier: `generated-${this.#eventCount}`,
-      timestamp: Math.floor(at.getTime() / 1_000),
-    });
-  }
-}
-
-/** What the house rates of a part, line by line. */
-function ratedLinesOf({ rate, used, isForgone, isLeft }: Segment): bigint[] {
-  if (isForgone || (isLeft && used <= 0n)) return [];
-  const { lines } = rateUsage([{ ...keyUnder(rate), tokenCount: used }], [rate], 0n);
-  return lines.flatMap((line) => line.tierLines.map((tier) => tier.amountMinor));
-}
-
-/** A tier's flat amount is a line of its own, after the tier's tokens. */
-function linesOf(invoice: ClosingInvoice, { itemId, priceId, isLeft }: Segment): bigint[] {
-  const folded: bigint[] = [];
-  for (const line of invoice.lines) {
-    const isIts = isLeft
-      ? line.invoiceItemId !== null && line.priceId === priceId
-      : line.invoiceItemId === null && line.subscriptionItemId === itemId;
-    if (!isIts) continue;
-    const isFlat = line.unitAmountDecimal === null || (isLeft && line.quantity === 0n);
-    if (isFlat && folded.length > 0) folded.push((folded.pop() ?? 0n) + line.amountMinor);
-    else folded.push(line.amountMinor);
-  }
-  return folded;
-}
-
-const sum = (amounts: readonly bigint[]) => amounts.reduce((total, amount) => total + amount, 0n);
-
-function describe({ plan }: Customer, segments: readonly Segment[]): string {
-  const used = segments.map((segment) => segment.used);
-  return JSON.stringify({ plan, used }, (_, value) => (typeof value === 'bigint' ? String(value) : value));
 }

@@ -29,6 +29,17 @@ export interface Customer {
   items: RatedItem[];
   /** What another system bills of the subscription, at so many minor units for one. */
   storage: { eventName: string; priceId: string; unitMinor: bigint } | null;
+  terms: Terms;
+}
+
+/** What is taken off an invoice, and put on it: percentages in millionths, amounts in minor units. */
+export interface Terms {
+  off: bigint;
+  /** Exclusive. */
+  tax: bigint;
+  /** Left of a grant of billing credits, and of the customer's balance. */
+  grantMinor: bigint;
+  balanceMinor: bigint;
 }
 
 /** What all customers of an account share. */
@@ -87,7 +98,57 @@ export async function openCustomer(
     await calls.post('/v1/subscription_items', { subscription: at.subscriptionId, price: price.id });
     storage = { eventName: 'storage_gb', priceId: price.id, unitMinor };
   }
-  return { ...at, plan, minimumMinor: minimumAmountMinor, items, storage };
+  const terms = await openTerms(calls, at, plan, draws);
+  return { ...at, plan, minimumMinor: minimumAmountMinor, items, storage, terms };
+}
+
+/** A coupon or a grant, and tax and a balance beside them, as they are drawn. */
+async function openTerms(
+  calls: FormCalls,
+  { customerId, subscriptionId }: { customerId: string; subscriptionId: string },
+  { currency }: PlanSpec,
+  draws: Draws,
+): Promise<Terms> {
+  const { step } = CURRENCIES[currency];
+  const terms: Terms = { off: 0n, tax: 0n, grantMinor: 0n, balanceMinor: 0n };
+  const deal = draws.pick(['none', 'none', 'coupon', 'grant'] as const);
+  if (deal === 'coupon') {
+    const percent = draws.pick([10, 12.5, 33.33]);
+    const coupon = await calls.post<{ id: string }>('/v1/coupons', {
+      percent_off: percent,
+      duration: 'forever',
+    });
+    await calls.post(`/v1/subscriptions/${subscriptionId}`, { discounts: [{ coupon: coupon.id }] });
+    terms.off = BigInt(Math.round(percent * 10_000));
+  }
+  if (deal === 'grant') {
+    terms.grantMinor = BigInt(draws.pick([1, 5_000, 400_000])) * step;
+    await calls.post('/v1/billing/credit_grants', {
+      customer: customerId,
+      name: 'Granted',
+      category: 'promotional',
+      amount: { type: 'monetary', monetary: { currency, value: terms.grantMinor } },
+      applicability_config: { scope: { price_type: 'metered' } },
+    });
+  }
+  if (draws.chance(0.4)) {
+    const percentage = draws.pick([19, 7.7, 8.875]);
+    const rate = await calls.post<{ id: string }>('/v1/tax_rates', {
+      display_name: 'Tax',
+      inclusive: false,
+      percentage,
+    });
+    await calls.post(`/v1/subscriptions/${subscriptionId}`, { default_tax_rates: [rate.id] });
+    terms.tax = BigInt(Math.round(percentage * 10_000));
+  }
+  if (draws.chance(0.2)) {
+    terms.balanceMinor = BigInt(draws.pick([700, 90_000])) * step;
+    await calls.post(`/v1/customers/${customerId}/balance_transactions`, {
+      amount: -terms.balanceMinor,
+      currency,
+    });
+  }
+  return terms;
 }
 
 /** Gives an item of the customer's another price. @returns the item as it was, and as it is */

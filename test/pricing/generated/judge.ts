@@ -1,4 +1,4 @@
-import type { ComparedPeriod } from './account.ts';
+import type { ComparedPeriod } from './months.ts';
 
 /** What differs in these periods, in words; empty: nothing. And how many of each kind there were. */
 export function judgePeriods(periods: readonly ComparedPeriod[]) {
@@ -18,21 +18,28 @@ export function judgePeriods(periods: readonly ComparedPeriod[]) {
     differ('the lines of the invoice', invoiced.lines, expected.lines);
     if (rated.lines !== null) differ('the lines of our rating', rated.lines, expected.lines);
     differ('the amounts of the certificate', rated.amounts, expected.lines.map(sum));
-    differ('the total of our rating', rated.total, expected.total);
+    differ('what our rating comes to', rated.subtotal, expected.subtotal);
+    differ('what the lines of the statement come to', stated.subtotal, expected.subtotal);
     differ('the total of the invoice', invoiced.total, expected.total);
+    differ('what is due of the invoice', invoiced.due, expected.due);
+    differ('the total of the certificate', rated.total, expected.total);
     differ('the total of the statement', stated.total, expected.total);
     for (const usage of [stated.usage, ...stated.tables])
       differ('the usage of the statement', usage, stated.expectedUsage);
     differ('the drift of the certificate', [driftTokens, driftMinor], [0n, 0n]);
-    for (const total of [rated.total, invoiced.total, stated.total]) {
-      const difference = total - expected.total;
+    for (const difference of [
+      rated.subtotal - expected.subtotal,
+      stated.subtotal - expected.subtotal,
+      ...[rated.total, invoiced.total, stated.total].map((total) => total - expected.total),
+    ]) {
       differenceMinor += difference < 0n ? -difference : difference;
     }
     differenceMinor += driftMinor;
-    for (const name of ['topUp', 'swapped', 'forgone', 'storage'] as const) if (marks[name]) count(name);
+    const { currency, drafts, ...others } = marks;
+    for (const [name, isMarked] of Object.entries(others)) if (isMarked) count(name);
     if (expected.lines.some((lines) => lines.length > 2)) count('tiers');
-    count(marks.currency);
-    count(marks.drafts);
+    count(currency);
+    count(drafts);
   }
   return { differences, differenceMinor, counts };
 }

@@ -1,3 +1,4 @@
+import type { Terms } from './customer.ts';
 import type { RateSpec, TierSpec } from './plan-spec.ts';
 
 const PICO = 10n ** 12n;
@@ -31,4 +32,27 @@ export function oracleLines(rate: RateSpec, used: bigint, step: bigint): bigint[
 export function oracleTopUp(minimumMinor: bigint, charged: bigint, step: bigint): bigint {
   const lacking = minimumMinor - charged;
   return lacking <= 0n ? 0n : ((lacking + step - 1n) / step) * step;
+}
+
+const WHOLE = 1_000_000n;
+
+/**
+ * What an invoice comes to, and what is owed of it: the coupon first, then billing credits on metered lines, then tax on what
+ * is left, rounded over the whole invoice, then the customer's balance. What is used up is taken from the terms.
+ * @param step of which what is taken off and put on is a multiple
+ */
+export function oracleTotals(
+  terms: Terms,
+  charged: { lines: bigint; metered: bigint },
+  step: bigint,
+): { total: bigint; due: bigint } {
+  const share = (amount: bigint, millionths: bigint) =>
+    ((2n * amount * millionths + step * WHOLE) / (2n * step * WHOLE)) * step;
+  const granted = terms.grantMinor < charged.metered ? terms.grantMinor : charged.metered;
+  terms.grantMinor -= granted;
+  const net = charged.lines - share(charged.lines, terms.off) - granted;
+  const total = net + share(net, terms.tax);
+  const balance = terms.balanceMinor < total ? terms.balanceMinor : total;
+  terms.balanceMinor -= balance;
+  return { total, due: total - balance };
 }
