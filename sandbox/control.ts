@@ -17,7 +17,10 @@ import type { VirtualClock } from './virtual-clock.ts';
 export interface SandboxTotals {
   sourceTokens: string;
   meteredTokens: string;
+  /** On Stripe's meters, whatever became of it. */
   billedTokens: string;
+  /** On final invoices. */
+  invoicedTokens: string;
   customers: {
     customer: string;
     name: string;
@@ -117,6 +120,7 @@ export function countTotals(parts: Omit<ControlParts, 'calls' | 'retail' | 'faul
     sourceTokens: sum(sourceByTenant.values()),
     meteredTokens: String(openMeter.tokenTotal()),
     billedTokens: String(stripe.tokenTotal()),
+    invoicedTokens: String(stripe.invoicedTokenTotal()),
     customers: scenario.customers.map((customer) => ({
       customer: customer.tenantKey,
       name: customer.name,

@@ -222,9 +222,16 @@ function toMinimum(
   };
 }
 
-function toUninvoiced({ stripeMeterId, eventName, tokenCount, pushCount, ...gap }: UninvoicedFigures) {
-  const period = showPeriod(gap.periodStart, gap.periodEnd);
-  return { stripeMeterId, eventName, period, tokenCount: String(tokenCount), pushCount: String(pushCount) };
+function toUninvoiced({ stripeMeterId, eventName, reason, tokenCount, pushCount, ...of }: UninvoicedFigures) {
+  const period = showPeriod(of.periodStart, of.periodEnd);
+  return {
+    stripeMeterId,
+    eventName,
+    reason,
+    period,
+    tokenCount: String(tokenCount),
+    pushCount: String(pushCount),
+  };
 }
 
 function toLateItem(item: LateItem, invoice: ClosingInvoice): CloseLateItem {

@@ -16,6 +16,7 @@ import { claimDraft } from './claim-drafts.ts';
 import { InvoiceComparer } from './compare-invoices.ts';
 import { createCredits } from './create-credits.ts';
 import { annotateInvoice, certifyIssued, examineOvertaken, finalizeInvoice } from './finish-invoices.ts';
+import { placeUsage } from './place-usage.ts';
 import { rescanTail } from './rescan-tail.ts';
 import { runCloses } from './run-closes.ts';
 
@@ -34,6 +35,8 @@ export interface CloseOutcome {
   overtakenCount: number;
   proposedCreditCount: number;
   createdCreditCount: number;
+  /** Tokens that were delivered, and that no invoice has. */
+  uninvoicedTokenCount: bigint;
 }
 
 /**
@@ -52,9 +55,13 @@ export async function closeInvoices(deps: JobDependencies, signal?: AbortSignal)
     overtakenCount: 0,
     proposedCreditCount: 0,
     createdCreditCount: 0,
+    uninvoicedTokenCount: 0n,
   };
   const { database, settings, source } = deps;
-  if (!settings.closesInvoices) return outcome;
+  if (!settings.closesInvoices) {
+    outcome.uninvoicedTokenCount = await placeUsage(deps, signal);
+    return outcome;
+  }
   let failure: TallystickError | null = null;
   const attempt = async (work: () => Promise<void>) => {
     try {
@@ -132,6 +139,9 @@ export async function closeInvoices(deps: JobDependencies, signal?: AbortSignal)
   }
   await attempt(async () => {
     outcome.createdCreditCount = await createCredits(deps, signal);
+  });
+  await attempt(async () => {
+    outcome.uninvoicedTokenCount = await placeUsage(deps, signal);
   });
   if (failure !== null) throw failure;
   return outcome;

@@ -19,6 +19,7 @@ import { gatherCloses } from './gather-closes.ts';
 import { addLateItems } from './late-items.ts';
 import type { LineGroup } from './line-prices.ts';
 import { addMinimumTopUps } from './minimum-top-up.ts';
+import { placeUsageOf } from './place-usage.ts';
 import { keepInvoice, withPlacedLines } from './read-invoice.ts';
 import { backOff, nextLook } from './run-closes.ts';
 
@@ -68,6 +69,9 @@ export class InvoiceComparer {
         await this.#ask(close);
       },
       gather: async (page: readonly OpenClose[]) => {
+        // A certificate says what of its period no invoice has.
+        if (kind === 'final')
+          await placeUsageOf(this.#deps, [...new Set(page.map((close) => close.customerId))]);
         this.#facts = await gatherCloses(this.#deps.database, page, this.#invoices);
       },
     };

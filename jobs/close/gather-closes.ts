@@ -1,21 +1,15 @@
 import { readBilledEarlier } from '../../src/billing/instalments.ts';
 import { type LateItem, readLateItems } from '../../src/billing/late-items.ts';
 import { readPlanMinimums } from '../../src/billing/minimums.ts';
-import { type LineGap, readChargedElsewhere, readUninvoiced } from '../../src/closing/beside-lines.ts';
+import { readChargedElsewhere, readUninvoiced } from '../../src/closing/beside-lines.ts';
 import type { OpenClose } from '../../src/closing/closes.ts';
-import {
-  type ClosingItem,
-  type ClosingItems,
-  readCloseEvidence,
-  readClosingItems,
-} from '../../src/closing/evidence.ts';
+import { readCloseEvidence, readClosingItems } from '../../src/closing/evidence.ts';
 import { readCloseFigures, readPushedFigures } from '../../src/closing/figures.ts';
 import { readHeldMetricsOfCloses } from '../../src/closing/unknown-metrics.ts';
 import type { LedgerDatabase } from '../../src/platform/database/database.ts';
 import { readSnapshot } from '../../src/platform/database/snapshot.ts';
 import type { ClosingInvoice } from '../../src/stripe/closing/port.ts';
 import { groupLines } from './build-comparison.ts';
-import type { LineGroup } from './line-prices.ts';
 
 /**
  * All that certificates of these closes are decided from, beside their invoices as Stripe showed them before: a few
@@ -55,10 +49,7 @@ export async function gatherCloses(
       figures: await readCloseFigures(snapshot, page),
       heldMetrics: await readHeldMetricsOfCloses(snapshot, page),
       pushed: await readPushedFigures(snapshot, asked),
-      uninvoiced: await readUninvoiced(
-        snapshot,
-        lines.flatMap(({ close, groups }) => findLineGaps(close, groups, items)),
-      ),
+      uninvoiced: await readUninvoiced(snapshot, invoiceIds),
       chargedElsewhere: await readChargedElsewhere(snapshot, invoiceIds),
       minimums: await readPlanMinimums(snapshot, invoiceIds),
       evidence: await readCloseEvidence(
@@ -67,44 +58,4 @@ export async function gatherCloses(
       ),
     };
   });
-}
-
-/** Where in its period an invoice has no line of a meter that its subscription has, or had. */
-function findLineGaps(
-  { invoiceId, customerId, subscriptionId, periodStart, periodEnd }: OpenClose,
-  groups: readonly LineGroup[],
-  { byItem, byPrice }: ClosingItems,
-): LineGap[] {
-  const items = [...byItem.values(), ...byPrice.values()];
-  const meterIds = new Set(
-    items.filter((item) => item.subscriptionId === subscriptionId).map((item) => item.stripeMeterId),
-  );
-  const gaps: LineGap[] = [];
-  for (const stripeMeterId of meterIds) {
-    const of = { invoiceId, customerId, subscriptionId, stripeMeterId };
-    const own = groups.filter(({ item }) => item.stripeMeterId === stripeMeterId);
-    let start = periodStart;
-    for (const group of own.toSorted((one, other) => +one.periodStart - +other.periodStart)) {
-      if (group.periodStart > start) gaps.push({ ...of, periodStart: start, periodEnd: group.periodStart });
-      if (group.periodEnd > start) start = group.periodEnd;
-    }
-    // What its running period holds is for a later invoice, where that bills less often.
-    const end = runsBefore(items, { subscriptionId, stripeMeterId }, periodEnd);
-    if (start < end) gaps.push({ ...of, periodStart: start, periodEnd: end });
-  }
-  return gaps;
-}
-
-/** Where a meter's running period begins, if that is before an instant. */
-function runsBefore(
-  items: readonly ClosingItem[],
-  of: { subscriptionId: string; stripeMeterId: string },
-  instant: Date,
-): Date {
-  const begun = items.flatMap(({ subscriptionId, stripeMeterId, runsSince }) =>
-    subscriptionId === of.subscriptionId && stripeMeterId === of.stripeMeterId && runsSince !== null
-      ? [+runsSince]
-      : [],
-  );
-  return new Date(Math.min(+instant, ...begun));
 }

@@ -1,4 +1,5 @@
 import { readInvoiceLines, storeInvoiceLines } from '../../src/billing/invoice-lines.ts';
+import type { InvoiceTarget } from '../../src/billing/uninvoiced/undecided.ts';
 import { storeInvoiceQuantities } from '../../src/catalog/invoice-quantities.ts';
 import { findUnknownPrices, storeLinePrice } from '../../src/catalog/item-prices.ts';
 import { findUnreadInvoices } from '../../src/closing/beside-lines.ts';
@@ -28,9 +29,10 @@ export async function keepInvoice(
   await keepReading(deps, close, invoice, signal);
 }
 
-async function keepReading(
+/** Keeps one invoice's lines, and prices that the ledger never saw. */
+export async function keepReading(
   deps: JobDependencies,
-  close: OpenClose,
+  close: InvoiceTarget,
   invoice: ClosingInvoice,
   signal: AbortSignal | undefined,
 ): Promise<void> {
@@ -77,7 +79,7 @@ export async function withPlacedLines(
 /** An item may have had a price for so short a time that no listing showed it. */
 async function keepPrices(
   { database, billing, clock }: JobDependencies,
-  close: OpenClose,
+  close: InvoiceTarget,
   priceIds: readonly string[],
   signal: AbortSignal | undefined,
 ): Promise<void> {

@@ -27,7 +27,7 @@ interface ReconcileOptions {
 export function addReconcileCommand(program: Command, frame: PipelineFrame): void {
   program
     .command('reconcile')
-    .description('hold source, metered and billed against each other; exit status 1 on unexplained drift')
+    .description('hold source, meter and invoices against each other; exit status 1 on unexplained drift')
     .option('--from <instant>', 'first instant, e.g. 2026-11-01 (UTC); seven days ago when left out')
     .option('--to <instant>', 'end, not included; now when left out')
     .option('--customer <customer>', 'only this customer')
@@ -112,7 +112,7 @@ function renderChecked(checked: Awaited<ReturnType<typeof reconcileWindow>>): st
 }
 
 function renderRows(rows: readonly DriftRow[]): string {
-  if (rows.length === 0) return 'Source, metered and billed agree.';
+  if (rows.length === 0) return 'Source, meter and invoices agree.';
   const table = renderTable(
     [
       'hour',
@@ -120,9 +120,12 @@ function renderRows(rows: readonly DriftRow[]): string {
       'token type',
       'source',
       'metered',
-      'billed',
+      'invoiced',
+      'awaiting',
       'due',
       'quarantined',
+      'uninvoiced',
+      'written off',
       'difference',
       'class',
     ],
@@ -132,10 +135,20 @@ function renderRows(rows: readonly DriftRow[]): string {
         row.windowStart.toISOString().slice(0, 16),
         row.customerId === '' ? '-' : row.customerId,
         row.tokenType,
-        ...[row.source, row.metered, row.billed, row.due, row.quarantined, row.difference].map(groupDigits),
+        ...[
+          row.source,
+          row.metered,
+          row.invoiced,
+          row.awaitingInvoice,
+          row.due,
+          row.quarantined,
+          row.uninvoiced,
+          row.writtenOff,
+          row.difference,
+        ].map(groupDigits),
         row.driftClass ?? '',
       ]),
-    [3, 4, 5, 6, 7, 8],
+    [3, 4, 5, 6, 7, 8, 9, 10, 11],
   );
   return rows.length > SHOWN_ROWS ? `${table}\n${rows.length - SHOWN_ROWS} more; see --json` : table;
 }

@@ -1,5 +1,6 @@
 import { chargeStep, divideUp } from '../money.ts';
 import { type CloseCollection, isChained, type RecordedCollection } from './collection.ts';
+import type { UninvoicedReason } from './fate.ts';
 import { type CloseMeterFigures, shownOfStripe, shownPackages, shownTokens } from './meter.ts';
 
 /** Version of the form: a certificate says by which rules it is to be read. */
@@ -34,11 +35,12 @@ export interface CloseUnknownMetric {
   tokenCount: string;
 }
 
-/** What was delivered of a meter where no invoice has a line for it: nobody is charged for it. */
+/** What was delivered of a meter and no invoice has: nobody is charged for it. */
 interface CloseUninvoiced {
   stripeMeterId: string;
   eventName: string;
-  /** The part of the invoice's period without a line. */
+  /** Why; absent in certificates of before, where the price was swapped without proration. */
+  reason?: UninvoicedReason;
   period: { start: string; end: string };
   tokenCount: string;
   pushCount: string;

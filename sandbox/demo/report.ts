@@ -12,12 +12,16 @@ export interface DemoReport {
   subjects: number;
   sourceTokens: string;
   meteredTokens: string;
-  billedTokens: string;
+  /** On Stripe's meters, whatever became of it. */
+  deliveredTokens: string;
+  /** On final invoices, less what credit notes gave back. */
+  invoicedTokens: string;
+  /** Delivered, and its invoice is a draft or yet to come. */
+  awaitingInvoiceTokens: string;
   dueTokens: string;
   quarantinedTokens: string;
+  uninvoicedTokens: string;
   writtenOffTokens: string;
-  /** On later invoices as items, less what credit notes gave back. */
-  lateTokens: string;
   driftTokens: string;
   closes: { closed: number; certificates: number; driftTokens: string };
   invoices: {
@@ -30,7 +34,7 @@ export interface DemoReport {
   seconds: number;
 }
 
-/** Source, metered and billed come from the stand-ins' own counts; only due and quarantined from the ledger. */
+/** Source, metered, delivered and invoiced come from the stand-ins' own counts; what waits comes from the ledger. */
 export function buildReport(
   settings: DemoSettings,
   sandbox: SandboxTotals,
@@ -40,11 +44,14 @@ export function buildReport(
 ): DemoReport {
   const driftTokens =
     BigInt(sandbox.sourceTokens) -
-    BigInt(sandbox.billedTokens) -
-    ledger.lateBilledTokenCount -
+    BigInt(sandbox.invoicedTokens) -
+    ledger.awaitingInvoiceTokenCount -
     ledger.dueTokenCount -
     ledger.quarantinedTokenCount -
-    ledger.writtenOffTokenCount;
+    ledger.uninvoicedTokenCount -
+    ledger.writtenOffTokenCount +
+    // What Stripe took and lost is awaited in vain.
+    (ledger.deliveredTokenCount - BigInt(sandbox.billedTokens));
   return {
     seed: settings.seed,
     days: settings.dayCount,
@@ -52,11 +59,13 @@ export function buildReport(
     subjects: sandbox.customers.reduce((sum, customer) => sum + customer.subjectCount, 0),
     sourceTokens: sandbox.sourceTokens,
     meteredTokens: sandbox.meteredTokens,
-    billedTokens: sandbox.billedTokens,
+    deliveredTokens: sandbox.billedTokens,
+    invoicedTokens: sandbox.invoicedTokens,
+    awaitingInvoiceTokens: String(ledger.awaitingInvoiceTokenCount),
     dueTokens: String(ledger.dueTokenCount),
     quarantinedTokens: String(ledger.quarantinedTokenCount),
+    uninvoicedTokens: String(ledger.uninvoicedTokenCount),
     writtenOffTokens: String(ledger.writtenOffTokenCount),
-    lateTokens: String(ledger.lateBilledTokenCount),
     driftTokens: String(driftTokens),
     closes: {
       closed: Number(closes.states.find(({ state }) => state === 'finalized')?.count ?? 0n),
@@ -75,7 +84,7 @@ const number = (text: string | bigint) => BigInt(text).toLocaleString('en');
 /** The table per customer, and the balance below it. */
 export function renderReport(report: DemoReport, sandbox: SandboxTotals, ledger: TokenTotals): string {
   const table = new Table({
-    head: ['customer', 'users', 'source tokens', 'metered', 'billed', 'invoiced'],
+    head: ['customer', 'users', 'source tokens', 'metered', 'delivered', 'invoiced'],
     colAligns: ['left', 'right', 'right', 'right', 'right', 'right'],
     style: { head: [], border: [] },
   });
@@ -103,7 +112,7 @@ export function renderReport(report: DemoReport, sandbox: SandboxTotals, ledger:
     report.subjects,
     number(report.sourceTokens),
     number(report.meteredTokens),
-    number(report.billedTokens),
+    number(report.deliveredTokens),
     '',
   ]);
   const reasons = Object.entries(ledger.quarantinedByReason).map(
@@ -114,18 +123,22 @@ export function renderReport(report: DemoReport, sandbox: SandboxTotals, ledger:
     '',
     `source       ${number(report.sourceTokens).padStart(16)}  counted by the traffic generator`,
     `metered      ${number(report.meteredTokens).padStart(16)}  counted by the OpenMeter stand-in`,
-    `billed       ${number(report.billedTokens).padStart(16)}  counted by the Stripe stand-in`,
+    `delivered    ${number(report.deliveredTokens).padStart(16)}  on meters, counted by the Stripe stand-in`,
+    `invoiced     ${number(report.invoicedTokens).padStart(16)}  on final invoices, counted by the Stripe stand-in`,
+    `awaiting     ${number(report.awaitingInvoiceTokens).padStart(16)}  delivered, and its invoice is yet to come`,
     `due          ${number(report.dueTokens).padStart(16)}  on its way, says the ledger`,
     `quarantined  ${number(report.quarantinedTokens).padStart(16)}  ${reasons.join(', ') || 'nothing'}`,
+    ...(report.uninvoicedTokens === '0'
+      ? []
+      : [
+          `uninvoiced   ${number(report.uninvoicedTokens).padStart(16)}  ${Object.keys(ledger.uninvoicedByReason).join(', ')}`,
+        ]),
     ...(report.writtenOffTokens === '0'
       ? []
       : [
           `written off  ${number(report.writtenOffTokens).padStart(16)}  given up by a person, see the audit log`,
         ]),
-    ...(report.lateTokens === '0'
-      ? []
-      : [`billed late  ${number(report.lateTokens).padStart(16)}  as items of later invoices, less credits`]),
-    `drift        ${number(report.driftTokens).padStart(16)}  source - billed - due - quarantined - written off: ${report.driftTokens === '0' ? 'the halves match' : 'THE HALVES DO NOT MATCH'}`,
+    `drift        ${number(report.driftTokens).padStart(16)}  source - invoiced - awaiting - due - quarantined - uninvoiced - written off: ${report.driftTokens === '0' ? 'the halves match' : 'THE HALVES DO NOT MATCH'}`,
     `closes       ${report.closes.closed} invoices closed, ${report.closes.certificates} certificates, drift ${number(report.closes.driftTokens)}`,
   ].join('\n');
 }

@@ -4,6 +4,7 @@ import { StripeCore } from './core.ts';
 import { StripeFaults } from './faults.ts';
 import { StripeHttp } from './http/http.ts';
 import { type StripeStandInOptions, withDefaults } from './http/options.ts';
+import { invoicedTokens } from './invoices/invoiced-tokens.ts';
 import { toMajorUnits } from './money.ts';
 import type { WebhookFaults } from './webhook-faults.ts';
 
@@ -113,6 +114,15 @@ export function createStripeStandIn(
       }
       return total;
     },
+    invoicedTokenTotal: () => {
+      const nowMs = context.clock.nowMs();
+      core.catchUp(nowMs);
+      return invoicedTokens(state, (invoiceId) => {
+        const invoice = state.invoices.get(invoiceId);
+        if (invoice === undefined) return { lines: [], total: 0 };
+        return { lines: core.cycle.lines(invoice, nowMs), total: core.cycle.render(invoice, nowMs).total };
+      });
+    },
     usageByHour: () =>
       state.usage.pairs().flatMap(({ customerId, meterId }) => {
         const meter = state.meters.get(meterId);
@@ -180,6 +190,8 @@ export interface StripeStandIn extends StandIn {
    * received by an instant; for checks.
    */
   usageBetween(tenantKey: string, startMs: number, endMs: number, receivedUntilMs?: number): bigint;
+  /** Tokens on final invoices that were not taken back, by their lines, less what credit notes gave back. */
+  invoicedTokenTotal(): bigint;
   /** What each meter counts of each customer in each UTC hour, by all events received; for checks. */
   usageByHour(): { tenantKey: string; eventName: string; hourMs: number; value: bigint }[];
   /** All invoices, oldest first, drafts included, each as it stands now. */

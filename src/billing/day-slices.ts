@@ -1,9 +1,10 @@
 import { type RawBuilder, sql } from 'kysely';
 import { DAY_MS, HOUR_MS, type TimeWindow } from '../platform/clock.ts';
 
-/** Of `meter_pushes` under this alias: whether Stripe bills it, or will. */
+/** Of `meter_pushes` under this alias: whether an invoice has it, or may get it. */
 export function isBilledPush(alias: string): RawBuilder<boolean> {
-  return sql<boolean>`${sql.ref(`${alias}.status`)} in ('pending', 'delivered') and ${sql.ref(`${alias}.written_off_at`)} is null`;
+  return sql<boolean>`${sql.ref(`${alias}.status`)} in ('pending', 'delivered') and ${sql.ref(`${alias}.written_off_at`)} is null
+    and ${sql.ref(`${alias}.fate`)} is distinct from 'uninvoiced'`;
 }
 
 /** The UTC days of a period; its first and last may be parts of a day. */

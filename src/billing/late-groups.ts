@@ -1,4 +1,5 @@
-import { sql } from 'kysely';
+import { type RawBuilder, sql } from 'kysely';
+import { INVOICE_REASONS, TAKEN_UP_REASONS } from '../../pricing/closing/fate.ts';
 import type { RatePrice } from '../../pricing/rating/rate-price.ts';
 import { boundMeter } from '../catalog/bound-meter.ts';
 import { readStoredPrice, type StoredPrice } from '../catalog/stored-price.ts';
@@ -27,10 +28,34 @@ export interface LateGroup {
   /** Subscriptions that bill this meter now. */
   subscriptionIds: readonly string[];
   hourlyUsageIds: readonly bigint[];
+  /** Groups of uninvoiced usage that it takes up. */
+  uninvoicedIds: readonly bigint[];
 }
 
-interface RawGroup extends StoredPrice, Omit<LateGroup, 'price' | 'hourlyUsageIds'> {
+interface RawGroup extends StoredPrice, Omit<LateGroup, 'price' | 'hourlyUsageIds' | 'uninvoicedIds'> {
   hourlyUsageIds: string[];
+  uninvoicedIds: string[] | null;
+}
+
+/**
+ * Rows of these customers' usage that their next invoice takes up, as a query of `hourly_usage_id` and `customer_id`.
+ * Uninvoiced usage is among it where nobody meant it to be free, or a person said so.
+ */
+export function carriedRows(customerIds: readonly string[]): RawBuilder<unknown> {
+  const among = sql`any(${[...customerIds]}::text[])`;
+  return sql`
+    select hourly_usage_id, customer_id from hourly_usage
+    where quarantine_reason = ${CARRY_TO_NEXT_INVOICE} and late_item_id is null and credit_proposal_id is null
+      and written_off_at is null and meter_push_id is null and customer_id = ${among}
+    union all
+    select h.hourly_usage_id, h.customer_id from uninvoiced_usage u join hourly_usage h on h.uninvoiced_id = u.uninvoiced_id
+    where u.customer_id = ${among} and ${isTakenUp('u')} and h.late_item_id is null and h.written_off_at is null`;
+}
+
+/** Of `uninvoiced_usage` under this alias: whether a later invoice takes it up. */
+function isTakenUp(alias: string): RawBuilder<boolean> {
+  const state = sql.ref(`${alias}.state`);
+  return sql<boolean>`(${state} = 'due_again' or (${state} = 'open' and ${sql.ref(`${alias}.reason`)} = any(${[...TAKEN_UP_REASONS]}::text[])))`;
 }
 
 /**
@@ -42,31 +67,42 @@ export async function lockLateGroups(
   transaction: LedgerTransaction,
   customerIds: readonly string[],
 ): Promise<LateGroup[]> {
+  // A person who gives a group up takes the same locks in the same order.
+  await sql`
+    select 1 from uninvoiced_usage u where u.customer_id = any(${[...customerIds]}::text[]) and ${isTakenUp('u')}
+    order by u.uninvoiced_id for update`.execute(transaction);
   const locked = await sql<{ id: string }>`
-    select hourly_usage_id::text as id from hourly_usage
-    where quarantine_reason = ${CARRY_TO_NEXT_INVOICE} and late_item_id is null and credit_proposal_id is null
-      and written_off_at is null and meter_push_id is null and customer_id = any(${customerIds}::text[])
-    order by hourly_usage_id for update skip locked`.execute(transaction);
+    select h.hourly_usage_id::text as id from hourly_usage h
+    where h.hourly_usage_id in (select hourly_usage_id from (${carriedRows(customerIds)}) carried) and h.late_item_id is null
+      and h.credit_proposal_id is null and h.written_off_at is null and h.meter_push_id is null
+    order by h.hourly_usage_id for update skip locked`.execute(transaction);
   if (locked.rows.length === 0) return [];
   const rows = await sql<RawGroup>`
     with carried as (
       select h.hourly_usage_id, h.customer_id, h.model, h.feature, h.token_type, h.delta_token_count, h.window_start,
-        h.window_start + make_interval(mins => h.part_start_minute) as used_at
-      from hourly_usage h where h.hourly_usage_id = any(${locked.rows.map((row) => row.id)}::bigint[])),
+        h.window_start + make_interval(mins => h.part_start_minute) as used_at, u.uninvoiced_id, u.reason,
+        u.subscription_id as lost_subscription_id, u.invoice_id as lost_invoice_id, u.stripe_meter_id as lost_meter_id,
+        u.period_start as lost_start, u.period_end as lost_end
+      from hourly_usage h left join uninvoiced_usage u on u.uninvoiced_id = h.uninvoiced_id
+      where h.hourly_usage_id = any(${locked.rows.map((row) => row.id)}::bigint[])),
     placed as (
-      select c.*, binding.stripe_meter_id, coalesce(missed.product_name, line.product_name, item.product_name) as product_name,
-        coalesce(missed.period_start, line.period_start, invoice.period_start, date_trunc('day', c.used_at, 'UTC')) as period_start,
-        coalesce(missed.period_end, line.period_end, least(invoice.period_end, item.price_until), date_trunc('day', c.used_at, 'UTC') + interval '1 day') as period_end,
+      select c.*, meter.stripe_meter_id, coalesce(missed.product_name, line.product_name, item.product_name) as product_name,
+        coalesce(c.lost_start, missed.period_start, line.period_start, invoice.period_start, date_trunc('day', c.used_at, 'UTC')) as period_start,
+        coalesce(c.lost_end, missed.period_end, line.period_end, least(invoice.period_end, item.price_until), date_trunc('day', c.used_at, 'UTC') + interval '1 day') as period_end,
         case when missed.invoice_id is null and line.currency is null then item.former_price_id end as former_price_id,
-        coalesce(missed.invoice_id, case when invoice.status in ('open', 'paid', 'uncollectible') then invoice.invoice_id end) as missed_invoice_id,
+        -- What was taken back has paid for nothing, whatever it was topped up to.
+        case when c.reason = any(${[...INVOICE_REASONS]}::text[]) then null
+          else coalesce(missed.invoice_id, c.lost_invoice_id,
+            case when invoice.status in ('open', 'paid', 'uncollectible') then invoice.invoice_id end) end as missed_invoice_id,
         missed.line_id, coalesce(missed.currency, line.currency, item.currency) as currency,
         ${priceColumn('unit_amount_decimal')}, ${priceColumn('tiers_mode')}, ${priceColumn('price_tiers')},
-        missed.invoice_quantity
+        case when c.uninvoiced_id is null then missed.invoice_quantity end as invoice_quantity
       from carried c
-      join lateral (${boundMeter('c')}) binding on true
+      left join lateral (${boundMeter('c')}) binding on true
+      cross join lateral (select coalesce(c.lost_meter_id, binding.stripe_meter_id) as stripe_meter_id) meter
       left join lateral (
         select m.*, i.currency from close_meters m join invoices i on i.invoice_id = m.invoice_id
-        where m.customer_id = c.customer_id and m.stripe_meter_id = binding.stripe_meter_id
+        where m.customer_id = c.customer_id and m.stripe_meter_id = meter.stripe_meter_id
           and c.used_at >= m.period_start and c.used_at < m.period_end
         order by m.period_start desc limit 1) missed on true
       left join lateral (
@@ -80,7 +116,7 @@ export async function lockLateGroups(
         from invoices v join invoice_lines l on l.invoice_id = v.invoice_id
         join item_prices p on p.subscription_id = v.subscription_id and p.price_id = l.price_id
         where missed.invoice_id is null and v.customer_id = c.customer_id and v.status not in ('void', 'deleted')
-          and l.stripe_meter_id = binding.stripe_meter_id and c.used_at >= l.period_start and c.used_at < l.period_end
+          and l.stripe_meter_id = meter.stripe_meter_id and c.used_at >= l.period_start and c.used_at < l.period_end
         order by l.period_start desc limit 1) line on true
       left join lateral (
         select s.currency, former.price_id as former_price_id, case when former.price_id is not null then s.price_since end as price_until,
@@ -93,9 +129,10 @@ export async function lockLateGroups(
           where c.used_at < s.price_since and f.subscription_id = s.subscription_id and f.stripe_meter_id = s.stripe_meter_id
             and f.price_id <> s.price_id
           order by f.first_seen_at > c.used_at, abs(extract(epoch from f.first_seen_at - c.used_at)), f.price_id limit 1) former on true
-        where s.customer_id = c.customer_id and s.stripe_meter_id = binding.stripe_meter_id
-        order by s.active desc, s.synced_at desc, s.subscription_item_id limit 1) item on true
-      where missed.invoice_id is not null or line.currency is not null or item.currency is not null)
+        where s.customer_id = c.customer_id and s.stripe_meter_id = meter.stripe_meter_id
+        order by s.subscription_id = c.lost_subscription_id desc nulls last, s.active desc, s.synced_at desc, s.subscription_item_id limit 1) item on true
+      where meter.stripe_meter_id is not null
+        and (missed.invoice_id is not null or line.currency is not null or item.currency is not null))
     select p.customer_id as "customerId", p.stripe_meter_id as "stripeMeterId", max(p.product_name) as "productName",
       p.period_start as "periodStart", p.period_end as "periodEnd", max(p.missed_invoice_id) as "missedInvoiceId",
       max(p.line_id) as "lineId", min(p.window_start) as "usedFrom", max(p.window_start) + interval '1 hour' as "usedTo",
@@ -104,19 +141,24 @@ export async function lockLateGroups(
       (coalesce(max(p.invoice_quantity), (
         select coalesce(sum(m.delta_token_count), 0) from meter_pushes m
         where m.customer_id = p.customer_id and m.stripe_meter_id = p.stripe_meter_id and m.status = 'delivered'
-          and m.event_timestamp >= p.period_start and m.event_timestamp < p.period_end), 0) + (
+          and m.fate is distinct from 'uninvoiced' and m.event_timestamp >= p.period_start and m.event_timestamp < p.period_end), 0) + (
         select coalesce(sum(l.token_count), 0) from late_items l
-        where l.customer_id = p.customer_id and l.stripe_meter_id = p.stripe_meter_id and l.period_start = p.period_start))::bigint as "billedQuantity",
+        where l.customer_id = p.customer_id and l.stripe_meter_id = p.stripe_meter_id and l.period_start = p.period_start
+          and l.state <> 'taken_back'))::bigint as "billedQuantity",
       (select coalesce(array_agg(distinct s.subscription_id), '{}') from subscription_items s
         where s.customer_id = p.customer_id and s.stripe_meter_id = p.stripe_meter_id and s.active) as "subscriptionIds",
-      array_agg(p.hourly_usage_id::text order by p.hourly_usage_id) as "hourlyUsageIds"
+      array_agg(p.hourly_usage_id::text order by p.hourly_usage_id) as "hourlyUsageIds",
+      array_agg(distinct p.uninvoiced_id::text) filter (where p.uninvoiced_id is not null) as "uninvoicedIds"
     from placed p group by p.customer_id, p.stripe_meter_id, p.period_start, p.period_end, p.former_price_id
     order by 1, 2, 4`.execute(transaction);
-  return rows.rows.map(({ unit_amount_decimal, tiers_mode, price_tiers, hourlyUsageIds, ...group }) => ({
-    ...group,
-    price: readStoredPrice({ unit_amount_decimal, tiers_mode, price_tiers }),
-    hourlyUsageIds: hourlyUsageIds.map(BigInt),
-  }));
+  return rows.rows.map(
+    ({ unit_amount_decimal, tiers_mode, price_tiers, hourlyUsageIds, uninvoicedIds, ...group }) => ({
+      ...group,
+      price: readStoredPrice({ unit_amount_decimal, tiers_mode, price_tiers }),
+      hourlyUsageIds: hourlyUsageIds.map(BigInt),
+      uninvoicedIds: (uninvoicedIds ?? []).map(BigInt),
+    }),
+  );
 }
 
 /** A column of the price that usage is rated by. */

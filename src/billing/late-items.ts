@@ -5,10 +5,10 @@ import { speakLateItem } from '../../pricing/closing/words.ts';
 import { chargeStep, toChargeable } from '../../pricing/money.ts';
 import { amountMinor } from '../../pricing/rating/rating.ts';
 import type { LedgerDatabase } from '../platform/database/database.ts';
-import { type LateGroup, lockLateGroups } from './late-groups.ts';
-import { CARRY_TO_NEXT_INVOICE } from './meter-pushes.ts';
+import { carriedRows, type LateGroup, lockLateGroups } from './late-groups.ts';
 import { readTopUpLeft } from './minimums.ts';
 import type { LateItemState } from './states.ts';
+import { markTakenUp } from './uninvoiced/groups.ts';
 
 /** Usage that missed its own invoice, as one item of a later one. */
 export interface LateItem {
@@ -33,15 +33,13 @@ export interface LateItem {
   invoiceItemId: string | null;
 }
 
-/** Which of these customers have carried usage that nothing bills yet. */
+/** Which of these customers have usage for their next invoice that nothing bills yet. */
 export async function findCarryingCustomers(
   database: LedgerDatabase,
   customerIds: readonly string[],
 ): Promise<Set<string>> {
   const rows = await sql<{ customerId: string }>`
-    select distinct customer_id as "customerId" from hourly_usage
-    where quarantine_reason = ${CARRY_TO_NEXT_INVOICE} and late_item_id is null and credit_proposal_id is null
-      and written_off_at is null and customer_id = any(${customerIds}::text[])`.execute(database);
+    select distinct customer_id as "customerId" from (${carriedRows(customerIds)}) carried`.execute(database);
   return new Set(rows.rows.map((row) => row.customerId));
 }
 
@@ -103,6 +101,7 @@ export async function planLateItems(
                 where hourly_usage_id = any(${group.hourlyUsageIds.map(String)}::bigint[])`.execute(
         transaction,
       );
+      await markTakenUp(transaction, group.uninvoicedIds);
       count += 1;
     }
     return count;

@@ -20,17 +20,18 @@ export async function storeInvoices(
   const text = (pick: (row: BillingInvoiceHeader) => string | null) => known.map(pick);
   await sql`
     insert into invoices as known (invoice_id, customer_id, subscription_id, status, number, currency, total_minor, period_start, period_end,
-      billing_reason, made_at, synced_at)
+      billing_reason, made_at, credited_minor, synced_at)
     select *, ${now}::timestamptz from unnest(${text((row) => row.invoiceId)}::text[],
       ${text((row) => idByStripeId.get(row.stripeCustomerId) ?? '')}::text[], ${text((row) => row.subscriptionId)}::text[],
       ${text((row) => row.status)}::text[], ${text((row) => row.number)}::text[], ${text((row) => row.currency)}::text[],
       ${text((row) => String(row.totalMinor))}::bigint[], ${text((row) => row.periodStart.toISOString())}::timestamptz[],
       ${text((row) => row.periodEnd.toISOString())}::timestamptz[], ${text((row) => row.billingReason)}::text[],
-      ${text((row) => row.createdAt.toISOString())}::timestamptz[])
+      ${text((row) => row.createdAt.toISOString())}::timestamptz[],
+      ${text((row) => String(row.creditedMinor ?? 0n))}::bigint[])
     on conflict (invoice_id) do update
       set status = excluded.status, number = excluded.number, total_minor = excluded.total_minor,
           period_start = excluded.period_start, period_end = excluded.period_end, billing_reason = excluded.billing_reason,
-          made_at = excluded.made_at, synced_at = excluded.synced_at
+          made_at = excluded.made_at, credited_minor = excluded.credited_minor, synced_at = excluded.synced_at
       where known.synced_at <= excluded.synced_at`.execute(transaction);
   const made = known.filter(({ billingReason }) => billingReason === THRESHOLD);
   if (made.length === 0) return;

@@ -1,53 +1,38 @@
 import { sql } from 'kysely';
+import type { UninvoicedReason } from '../../pricing/closing/fate.ts';
 import type { LedgerDatabase } from '../platform/database/database.ts';
 import type { CloseTarget } from './figures.ts';
 
-/** A part of an invoice's period in which it has no line of a meter. */
-export interface LineGap extends CloseTarget {
-  subscriptionId: string;
-  stripeMeterId: string;
-}
-
-/** What Stripe acknowledged of a meter in such a part, and no invoice of the subscription has a line for. */
+/** What was delivered of a meter in an invoice's period, and no invoice has. */
 export interface UninvoicedFigures {
   stripeMeterId: string;
   eventName: string;
+  reason: UninvoicedReason;
   periodStart: Date;
   periodEnd: Date;
   tokenCount: bigint;
   pushCount: bigint;
 }
 
-/** By invoice; what another subscription of the customer bills, or a person gave up, is not among it. */
+/**
+ * By invoice; of its subscription and its period. What its own lines lack is told by them, and what a person gave up, or a
+ * later invoice has by now, is not among it.
+ */
 export async function readUninvoiced(
   database: LedgerDatabase,
-  gaps: readonly LineGap[],
+  invoiceIds: readonly string[],
 ): Promise<Map<string, UninvoicedFigures[]>> {
-  if (gaps.length === 0) return new Map();
   const rows = await sql<UninvoicedFigures & { invoiceId: string }>`
-    select gap.invoice_id as "invoiceId", gap.stripe_meter_id as "stripeMeterId", m.event_name as "eventName",
-      gap.period_start as "periodStart", gap.period_end as "periodEnd", sum(p.delta_token_count)::bigint as "tokenCount",
-      count(*) as "pushCount"
-    from unnest(${gaps.map((gap) => gap.invoiceId)}::text[], ${gaps.map((gap) => gap.customerId)}::text[],
-      ${gaps.map((gap) => gap.subscriptionId)}::text[], ${gaps.map((gap) => gap.stripeMeterId)}::text[],
-      ${gaps.map((gap) => gap.periodStart.toISOString())}::timestamptz[],
-      ${gaps.map((gap) => gap.periodEnd.toISOString())}::timestamptz[])
-      as gap(invoice_id, customer_id, subscription_id, stripe_meter_id, period_start, period_end)
-    join stripe_meters m on m.stripe_meter_id = gap.stripe_meter_id
-    join meter_pushes p on p.customer_id = gap.customer_id and p.stripe_meter_id = gap.stripe_meter_id
-      and p.status = 'delivered' and p.written_off_at is null
-      and p.event_timestamp >= gap.period_start and p.event_timestamp < gap.period_end
-    where not exists (
-        select 1 from invoices i join invoice_lines l on l.invoice_id = i.invoice_id
-        where i.customer_id = gap.customer_id and i.subscription_id = gap.subscription_id and i.invoice_id <> gap.invoice_id and i.status not in ('void', 'deleted')
-          and l.stripe_meter_id = gap.stripe_meter_id
-          and p.event_timestamp >= l.period_start and p.event_timestamp < l.period_end)
-      and not exists (
-        select 1 from subscription_items other
-        where other.customer_id = gap.customer_id and other.subscription_id <> gap.subscription_id
-          and other.stripe_meter_id = gap.stripe_meter_id and p.event_timestamp >= other.started_at
-          and (other.ends_at is null or p.event_timestamp < other.ends_at))
-    group by 1, 2, 3, 4, 5 having sum(p.delta_token_count) > 0 order by 1, 2, 4`.execute(database);
+    select c.invoice_id as "invoiceId", u.stripe_meter_id as "stripeMeterId", m.event_name as "eventName", u.reason,
+      u.period_start as "periodStart", u.period_end as "periodEnd", u.token_count as "tokenCount",
+      (select count(distinct h.former_push_id) from hourly_usage h where h.uninvoiced_id = u.uninvoiced_id) as "pushCount"
+    from closes c
+    join uninvoiced_usage u on u.customer_id = c.customer_id and u.subscription_id = c.subscription_id
+      and u.state in ('open', 'due_again') and u.reason <> 'missing_on_invoice' and u.late_item_id is null
+      and u.period_start >= c.period_start and u.period_start < c.period_end
+    join stripe_meters m on m.stripe_meter_id = u.stripe_meter_id
+    where c.invoice_id = any(${[...invoiceIds]}::text[]) and u.token_count > 0
+    order by 1, 2, 5, u.uninvoiced_id`.execute(database);
   return Map.groupBy(rows.rows, ({ invoiceId }) => invoiceId);
 }
 

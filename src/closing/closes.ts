@@ -147,7 +147,8 @@ export async function storeInvoiceStatus(
   invoiceId: string,
   status: string,
 ): Promise<void> {
-  await sql`update invoices set status = ${status} where invoice_id = ${invoiceId} and status <> ${status}`.execute(
+  // What is void stays void, whenever it was read before.
+  await sql`update invoices set status = ${status} where invoice_id = ${invoiceId} and status not in (${status}, 'void')`.execute(
     database,
   );
 }

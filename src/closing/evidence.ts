@@ -63,8 +63,6 @@ export interface ClosingItem {
   priceId: string;
   productName: string;
   price: RatePrice | null;
-  /** When the item's running period began, or will; null: of an item that has ended, or a price it had. */
-  runsSince: Date | null;
   /** Until then nothing is charged of it; null: it has, and had, no trial. */
   trialEndsAt: Date | null;
 }
@@ -89,7 +87,6 @@ export async function readClosingItems(
     const rows = await sql<Omit<ClosingItem, 'price'> & StoredPrice>`
       select i.subscription_item_id as "subscriptionItemId", i.subscription_id as "subscriptionId",
         i.stripe_meter_id as "stripeMeterId", m.event_name as "eventName", m.event_time_window as "eventTimeWindow",
-        ${table === 'subscription_items' ? sql`case when i.active then i.current_period_start end` : sql`null::timestamptz`} as "runsSince",
         i.price_id as "priceId", i.product_name as "productName", i.unit_amount_decimal, i.tiers_mode, i.price_tiers,
         (select max(trial.trial_ends_at) from subscription_items trial where trial.subscription_id = i.subscription_id) as "trialEndsAt"
       from ${sql.table(table)} i join stripe_meters m on m.stripe_meter_id = i.stripe_meter_id

@@ -5,6 +5,7 @@ import type { PipelineFrame } from '../../jobs/command-frame.ts';
 import { addPricesSyncCommand } from '../../jobs/prices/command.ts';
 import { addReconcileCommand } from '../../jobs/reconcile/command.ts';
 import { addRescanCommand } from '../../jobs/rescan/command.ts';
+import { addUninvoicedCommand } from '../billing/uninvoiced/command.ts';
 import { addClosesCommand } from '../closing/command.ts';
 import { addCostsCommand } from '../costs/command.ts';
 import { addExchangeCommand } from '../costs/exchange/command.ts';
@@ -64,6 +65,7 @@ export function createProgram(): Command {
   addReconcileCommand(program, frame);
   addCloseCommand(program, frame);
   addClosesCommand(program, frame);
+  addUninvoicedCommand(program, frame);
   addDoctorCommand(program);
   return program;
 }

@@ -1,4 +1,5 @@
 import { sql } from 'kysely';
+import { UNINVOICED } from '../billing/uninvoiced/groups.ts';
 import { writeAudit } from '../platform/database/audit.ts';
 import type { LedgerDatabase, LedgerTransaction } from '../platform/database/database.ts';
 import { TallystickError, ValidationError } from '../platform/errors.ts';
@@ -34,7 +35,7 @@ function parseQuarantineId(quarantineId: string): QuarantineKey {
 
 /**
  * The entry of this id, if it waits.
- * @throws TallystickError NOT_FOUND when there never was one, CONFLICT when it is resolved or written off
+ * @throws TallystickError NOT_FOUND when there never was one, CONFLICT when it is resolved or written off, or uninvoiced
  */
 export async function getWaitingEntry(
   database: LedgerDatabase,
@@ -42,7 +43,17 @@ export async function getWaitingEntry(
 ): Promise<QuarantineEntry & { key: QuarantineKey }> {
   const key = parseQuarantineId(quarantineId);
   const entry = await findQuarantineEntry(database, quarantineId);
-  if (entry !== null && entry.writtenOffAt === null) return { ...entry, key };
+  if (entry !== null && entry.writtenOffAt === null) {
+    if (entry.reason !== UNINVOICED) return { ...entry, key };
+    throw new TallystickError(
+      `${quarantineId} was delivered, and is decided with all that shares its cause.`,
+      {
+        code: 'CONFLICT',
+        retry: false,
+        fix: 'GET /v1/uninvoiced, or "tallystick uninvoiced", lists it; give it up or to the next invoice there.',
+      },
+    );
+  }
   if (entry !== null) throw resolved(quarantineId, `was written off at ${entry.writtenOffAt?.toISOString()}`);
   if (await rowExists(database, key)) throw resolved(quarantineId, 'is in quarantine no more');
   throw new TallystickError(`Nothing in quarantine has the id ${quarantineId}.`, {

@@ -1,5 +1,6 @@
 import { type RawBuilder, sql } from 'kysely';
 import { CARRY_TO_NEXT_INVOICE } from '../billing/meter-pushes.ts';
+import { UNINVOICED } from '../billing/uninvoiced/groups.ts';
 import type { LedgerDatabase } from '../platform/database/database.ts';
 
 export const QUARANTINE_STAGES = ['source_item', 'usage_event', 'hourly_usage', 'meter_push'] as const;
@@ -111,13 +112,18 @@ const ENTRY_COLUMNS = sql`quarantine_id as "quarantineId", stage, reason, detail
   feature, model, metric_name as "metricName", customer_id as "customerId", token_count as "tokenCount", waiting_since as "waitingSince",
   written_off_at as "writtenOffAt"`;
 
-/** Whether something waits so long that a person should look. What is carried to the next invoice waits by plan. */
+/**
+ * Whether something waits so long that a person should look. What is carried to the next invoice waits by plan, and what is
+ * uninvoiced is told by its cause at once.
+ */
 export function isAlarming(
   summary: Pick<QuarantineSummary, 'reason' | 'oldestAt'>,
   now: Date,
   alarmAfterMs: number,
 ): boolean {
   return (
-    summary.reason !== CARRY_TO_NEXT_INVOICE && now.getTime() - summary.oldestAt.getTime() > alarmAfterMs
+    summary.reason !== CARRY_TO_NEXT_INVOICE &&
+    summary.reason !== UNINVOICED &&
+    now.getTime() - summary.oldestAt.getTime() > alarmAfterMs
   );
 }

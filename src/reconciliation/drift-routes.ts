@@ -37,13 +37,20 @@ const DriftRowSchema = z
     tokenType: z.enum(TOKEN_TYPES),
     source: TokenCountSchema.openapi({ description: 'Collected, also what is in quarantine.' }),
     metered: TokenCountSchema.openapi({ description: 'What OpenMeter held when it was last read.' }),
-    billed: TokenCountSchema.openapi({
-      description: 'What Stripe acknowledged, less or more what its sums were read to differ.',
+    invoiced: TokenCountSchema.openapi({ description: 'On final invoices.' }),
+    awaitingInvoice: TokenCountSchema.openapi({
+      description:
+        'What Stripe acknowledged and no final invoice has yet, less or more what its sums were read to differ.',
     }),
     due: TokenCountSchema,
-    quarantined: TokenCountSchema.openapi({ description: 'Waiting with a reason, or written off.' }),
+    quarantined: TokenCountSchema.openapi({ description: 'Waiting with a reason.' }),
+    uninvoiced: TokenCountSchema.openapi({
+      description: 'Delivered, and on no invoice: `GET /v1/uninvoiced` says why.',
+    }),
+    writtenOff: TokenCountSchema.openapi({ description: 'Given up by a person.' }),
     difference: TokenCountSchema.openapi({
-      description: 'source - billed - due - quarantined: what nothing in the ledger accounts for.',
+      description:
+        'source - invoiced - awaitingInvoice - due - quarantined - uninvoiced - writtenOff: what nothing in the ledger accounts for.',
     }),
     class: z.enum(DRIFT_REPORT_CLASSES).nullable().openapi({ description: 'null: all agree.' }),
     since: InstantSchema.nullable(),
@@ -70,7 +77,8 @@ export function addDriftRoutes(api: Api, dependencies: ApiDependencies): void {
     method: 'get',
     path: '/v1/drift',
     tags: ['Pipeline'],
-    summary: 'Source, metered and billed tokens by customer, hour and token type, and why they differ',
+    summary:
+      'Where the tokens of each customer, hour and token type are, from source to invoice, and why they differ',
     ...openTo(dependencies, 'finance'),
     request: { query: DriftQuerySchema },
     responses: {
@@ -141,9 +149,12 @@ function showDriftRow(row: DriftRow): z.output<typeof DriftRowSchema> {
     tokenType: row.tokenType,
     source: String(row.source),
     metered: String(row.metered),
-    billed: String(row.billed),
+    invoiced: String(row.invoiced),
+    awaitingInvoice: String(row.awaitingInvoice),
     due: String(row.due),
     quarantined: String(row.quarantined),
+    uninvoiced: String(row.uninvoiced),
+    writtenOff: String(row.writtenOff),
     difference: String(row.difference),
     class: row.driftClass,
     since: row.since?.toISOString() ?? null,

@@ -59,7 +59,7 @@ export function addReconciliationRoutes(api: Api, dependencies: ApiDependencies)
     ...common,
     method: 'post',
     path: '/v1/reconciliations',
-    summary: 'Hold source, metered and billed of a window against each other now',
+    summary: 'Hold source, meter and bill of a window against each other now',
     request: { body: jsonBody(ReconciliationBody) },
     responses: {
       202: jsonContent(ReconciliationSchema, 'Taken; Location says where its state is.'),

@@ -3,6 +3,8 @@ import { HTTPException } from 'hono/http-exception';
 import { methodNotAllowed } from 'hono/method-not-allowed';
 import { addCarriedUsageRoutes } from '../billing/carried-usage-routes.ts';
 import { addCreditProposalRoutes } from '../billing/credit-routes.ts';
+import { addInvoiceChoiceRoutes } from '../billing/uninvoiced/choice-routes.ts';
+import { addUninvoicedRoutes } from '../billing/uninvoiced/routes.ts';
 import { addCustomerRoutes } from '../catalog/customer-routes.ts';
 import { addSubjectRoutes } from '../catalog/subject-routes.ts';
 import { addCloseRoutes } from '../closing/routes.ts';
@@ -107,6 +109,8 @@ export function createApp(dependencies: AppDependencies): Api {
   addCarriedUsageRoutes(app, dependencies);
   addCloseRoutes(app, dependencies);
   addCreditProposalRoutes(app, dependencies);
+  addUninvoicedRoutes(app, dependencies);
+  addInvoiceChoiceRoutes(app, dependencies);
   addRescanRoutes(app, dependencies);
   addRecountRoutes(app, dependencies);
   addMetricsRoute(app, dependencies);

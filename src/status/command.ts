@@ -10,12 +10,35 @@ import { isAlarming } from '../quarantine/entries.ts';
 import type { SinkState } from '../usage/events/sink-state.ts';
 import type { QueueState } from './queue-states.ts';
 import { readStatusReport } from './status.ts';
+import type { TokenTotals } from './totals.ts';
 
 function renderPriceSync({ lastDoneAt, waiting }: PriceSyncState, now: Date): string {
   if (lastDoneAt === null) return 'prices        never synchronized';
   const count = waiting.reduce((sum, { itemCount }) => sum + itemCount, 0n);
   const hint = count > 0n ? ' ("tallystick prices review")' : '';
   return `prices        synchronized ${ageInWords(lastDoneAt, now)} ago, ${groupDigits(count)} wait for a person${hint}`;
+}
+
+/** Where every token stands, each term of the sum. */
+function describeTotals(totals: TokenTotals): string[] {
+  const reasons = Object.entries(totals.uninvoicedByReason).map(
+    ([reason, count]) => `${reason} ${groupDigits(count)}`,
+  );
+  const terms = [
+    ['invoiced', totals.invoicedTokenCount],
+    ['awaiting their invoice', totals.awaitingInvoiceTokenCount],
+    ['due', totals.dueTokenCount],
+    ['quarantined', totals.quarantinedTokenCount],
+    ['uninvoiced', totals.uninvoicedTokenCount],
+    ['written off', totals.writtenOffTokenCount],
+  ] as const;
+  return [
+    `tokens        ${groupDigits(totals.collectedTokenCount)} collected = ${terms.map(([word, count]) => `${groupDigits(count)} ${word}`).join(' + ')}`,
+    ...(totals.differenceTokenCount === 0n
+      ? []
+      : [`DRIFT         ${groupDigits(totals.differenceTokenCount)} tokens are in none of these`]),
+    ...(reasons.length === 0 ? [] : [`uninvoiced    ${reasons.join(', ')} ("tallystick uninvoiced")`]),
+  ];
 }
 
 function describeCloses({ states, certificateCount, credits }: CloseTotals): string {
@@ -55,6 +78,7 @@ export function addStatusCommand(program: Command, frame: CommandFrame): void {
             `hours         ${hours.settledCount} settled, ${hours.openCount} open${hours.oldestOpenHour === null ? '' : `, the oldest ${hours.oldestOpenHour.toISOString()}`}`,
             `pushes        ${pushes.delivered} delivered, ${pushes.pending} pending, ${pushes.refused} refused`,
             `unassigned    ${groupDigits(status.unassignedTokenCount)} tokens wait for the next push`,
+            ...describeTotals(status.totals),
             `drifts        ${status.openDriftCount} open`,
             ...describeSummaryWaits(status.summaryWaits),
             ...describeSink(status.openMeterSink),

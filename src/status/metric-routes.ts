@@ -8,6 +8,7 @@ import {
 } from '../platform/http/dependencies.ts';
 import { isAlarming, type QuarantineSummary } from '../quarantine/entries.ts';
 import { readStatusMetrics, type StatusMetrics } from './status.ts';
+import { totalsMetrics } from './totals-metrics.ts';
 import { webhookMetrics } from './webhook-metrics.ts';
 
 /** The text format of Prometheus, version 0.0.4. */
@@ -42,7 +43,7 @@ export function addMetricsRoute(api: Api, dependencies: ApiDependencies): void {
 }
 
 function pipelineMetrics(
-  { report: status, totals, rescans, undividedPushCount, reconciliation }: StatusMetrics,
+  { report: status, rescans, undividedPushCount, reconciliation }: StatusMetrics,
   now: Date,
   alarmAfterMs: number,
 ): Metric[] {
@@ -90,15 +91,10 @@ function pipelineMetrics(
       'Pushes of hours that a period boundary cuts and whose meter cannot be told parts.',
       [{ value: undividedPushCount }],
     ),
-    gauge('due_tokens', 'Tokens on their way.', [{ value: totals.dueTokenCount }]),
     gauge('unassigned_tokens', 'Settled tokens that no push carries yet.', [
       { value: status.unassignedTokenCount },
     ]),
-    counter('collected_tokens_total', 'Tokens collected.', [{ value: totals.collectedTokenCount }]),
-    counter('delivered_tokens_total', 'Tokens that Stripe acknowledged.', [
-      { value: totals.deliveredTokenCount },
-    ]),
-    gauge('written_off_tokens', 'Tokens given up by a person.', [{ value: totals.writtenOffTokenCount }]),
+    ...totalsMetrics(status.totals),
     gauge(
       'quarantined_tokens',
       'Tokens that wait, by stage and reason; of metrics that nobody knows by their names.',

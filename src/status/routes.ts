@@ -21,6 +21,7 @@ import { NotedMetricSchema, showNotedMetric } from '../usage/collection/noted-me
 import type { SinkState } from '../usage/events/sink-state.ts';
 import { QueueStateSchema, showQueueState } from './queue-states.ts';
 import { readStatusReport } from './status.ts';
+import { showTokenTotals, TokenTotalsSchema } from './totals-schema.ts';
 
 const PipelineStatusSchema = z
   .object({
@@ -45,6 +46,7 @@ const PipelineStatusSchema = z
       oldestOpenHour: InstantSchema.nullable(),
     }),
     meterPushes: z.object({ pending: CountSchema, delivered: CountSchema, refused: CountSchema }),
+    totals: TokenTotalsSchema,
     unassignedTokenCount: TokenCountSchema,
     quarantine: z.array(QuarantineSummarySchema),
     notedMetrics: z
@@ -186,6 +188,7 @@ export function addStatusRoutes(api: Api, dependencies: ApiDependencies): void {
           delivered: String(status.meterPushes.delivered),
           refused: String(status.meterPushes.refused),
         },
+        totals: showTokenTotals(status.totals),
         unassignedTokenCount: String(status.unassignedTokenCount),
         notedMetrics: status.notedMetrics.map(showNotedMetric),
         quarantine: status.quarantine.map((entry) => showQuarantineSummary(entry, now, alarmAfterMs)),

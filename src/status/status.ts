@@ -51,6 +51,8 @@ export async function readPipelineStatus(database: LedgerDatabase): Promise<Pipe
 
 /** The status, and what webhooks and the catalog have waiting: all that a person is shown of the pipeline. */
 export interface StatusReport extends PipelineStatus {
+  /** Where every token stands. */
+  totals: TokenTotals;
   webhooks: { dueCount: bigint; oldestDueAt: Date | null };
   doubleBindings: DoubleBinding[];
   /** Customers whose users OpenMeter does not all have. */
@@ -64,7 +66,6 @@ export async function readStatusReport(database: LedgerDatabase, now: Date): Pro
 /** What `/metrics` tells, read in one snapshot. */
 export interface StatusMetrics {
   report: StatusReport;
-  totals: TokenTotals;
   rescans: { source: string; position: Date }[];
   undividedPushCount: bigint;
   reconciliation: DriftMetrics;
@@ -74,7 +75,6 @@ export interface StatusMetrics {
 export async function readStatusMetrics(database: LedgerDatabase, now: Date): Promise<StatusMetrics> {
   return await readSnapshot(database, async (snapshot) => ({
     report: await selectStatusReport(snapshot, now),
-    totals: await countTokens(snapshot),
     rescans: await readRescannedThrough(snapshot),
     undividedPushCount: await countUndividedPushes(snapshot),
     reconciliation: await readDriftMetrics(snapshot, now),
@@ -85,6 +85,7 @@ export async function readStatusMetrics(database: LedgerDatabase, now: Date): Pr
 async function selectStatusReport(snapshot: LedgerSnapshot, now: Date): Promise<StatusReport> {
   return {
     ...(await selectPipelineStatus(snapshot)),
+    totals: await countTokens(snapshot),
     webhooks: await readDueWebhooks(snapshot),
     doubleBindings: await readDoubleBindings(snapshot, now),
     attributions: await readAttributionSummary(snapshot),

@@ -1,4 +1,5 @@
 import { sql } from 'kysely';
+import { UNINVOICED } from '../billing/uninvoiced/groups.ts';
 import type { LedgerDatabase } from '../platform/database/database.ts';
 import { type LedgerSnapshot, readSnapshot } from '../platform/database/snapshot.ts';
 import { countedTokens, IS_COUNTED_ITEM } from '../usage/columns.ts';
@@ -6,21 +7,29 @@ import { countedTokens, IS_COUNTED_ITEM } from '../usage/columns.ts';
 /** Where every token that the ledger knows of stands. */
 export interface TokenTotals {
   collectedTokenCount: bigint;
-  deliveredTokenCount: bigint;
-  /** On later invoices as items, less what credit notes gave back. Beside what was delivered to meters. */
-  lateBilledTokenCount: bigint;
+  /** On final invoices: on lines of meters and as items, less what credit notes gave back. */
+  invoicedTokenCount: bigint;
+  /** Delivered, and its invoice is a draft or yet to come. */
+  awaitingInvoiceTokenCount: bigint;
   /** Still on its way: unsent, unsettled, unassigned, or not yet acknowledged by Stripe. */
   dueTokenCount: bigint;
   /** Waiting with a reason, by reason. */
   quarantinedTokenCount: bigint;
   quarantinedByReason: Record<string, bigint>;
+  /** Delivered, and on no invoice, by reason. */
+  uninvoicedTokenCount: bigint;
+  uninvoicedByReason: Record<string, bigint>;
   /** Given up by a person, with a reason in the audit log. */
   writtenOffTokenCount: bigint;
+  /** Collected less all of these: 0, or the ledger contradicts itself. */
+  differenceTokenCount: bigint;
+  /** What Stripe's meters acknowledged, whatever became of it. No part of the sum. */
+  deliveredTokenCount: bigint;
 }
 
 /**
- * Counts all of it in one snapshot. The parts are counted each on its own, so that
- * collected = delivered + billed late + due + quarantined + written off is a check and not a definition.
+ * Counts all of it in one snapshot. The parts are counted each on its own, so that collected = invoiced + awaiting its
+ * invoice + due + quarantined + uninvoiced + written off is a check and not a definition.
  */
 export async function readTokenTotals(database: LedgerDatabase): Promise<TokenTotals> {
   return await readSnapshot(database, countTokens);
@@ -33,8 +42,11 @@ export async function countTokens(snapshot: LedgerSnapshot): Promise<TokenTotals
   const collected = await one(sql`
         select ((select coalesce(sum(token_count), 0) from source_items where ${IS_COUNTED_ITEM})
           + (select coalesce(sum(token_count), 0) from dropped_item_days))::bigint as total`);
-  const delivered = await one(sql`
-        select coalesce(sum(delta_token_count), 0)::bigint as total from meter_pushes where status = 'delivered'`);
+  const delivered = await sql<{ all: bigint; invoiced: bigint; awaiting: bigint }>`
+        select coalesce(sum(delta_token_count), 0)::bigint as all,
+          coalesce(sum(delta_token_count) filter (where fate = 'invoiced'), 0)::bigint as invoiced,
+          coalesce(sum(delta_token_count) filter (where fate is null), 0)::bigint as awaiting
+        from meter_pushes where status = 'delivered'`.execute(snapshot);
   const unsent = await one(sql`
         select coalesce(sum(${countedTokens()}), 0)::bigint as total from usage_events where status = 'pending' and kind = 'usage'`);
   const sent = await one(sql`
@@ -47,25 +59,42 @@ export async function countTokens(snapshot: LedgerSnapshot): Promise<TokenTotals
         select coalesce(sum(delta_token_count), 0)::bigint as total from hourly_usage where meter_push_id is null and quarantine_reason is null`);
   const unacknowledged = await one(sql`
         select coalesce(sum(delta_token_count), 0)::bigint as total from meter_pushes where status = 'pending'`);
-  const late = await sql<{ billed: bigint; planned: bigint }>`
-        select coalesce(sum(h.delta_token_count) filter (where l.state <> 'planned' or c.state = 'created'), 0)::bigint as billed,
+  const late = await sql<{ invoiced: bigint; created: bigint; planned: bigint }>`
+        select coalesce(sum(h.delta_token_count) filter (where l.state = 'invoiced' or c.state = 'created'), 0)::bigint as invoiced,
+          coalesce(sum(h.delta_token_count) filter (where l.state = 'created'), 0)::bigint as created,
           coalesce(sum(h.delta_token_count) filter (where l.state = 'planned'), 0)::bigint as planned
         from hourly_usage h left join late_items l on l.late_item_id = h.late_item_id
         left join credit_proposals c on c.credit_proposal_id = h.credit_proposal_id
         where h.late_item_id is not null or h.credit_proposal_id is not null`.execute(snapshot);
-  const waiting = await sql<{ reason: string; total: bigint }>`
-        select reason, sum(token_count)::bigint as total from quarantine_entries
-        where written_off_at is null and is_counted group by reason order by reason`.execute(snapshot);
+  const waiting = await sql<{ reason: string; detail: string | null; total: bigint }>`
+        select reason, case when reason = ${UNINVOICED} then detail end as detail, sum(token_count)::bigint as total
+        from quarantine_entries where written_off_at is null and is_counted group by 1, 2 order by 1, 2`.execute(
+    snapshot,
+  );
   const writtenOff = await one(sql`
         select coalesce(sum(token_count), 0)::bigint as total from quarantine_entries where written_off_at is not null and is_counted`);
-  const byReason = Object.fromEntries(waiting.rows.map((row) => [row.reason, row.total]));
-  return {
-    collectedTokenCount: collected,
-    deliveredTokenCount: delivered,
-    lateBilledTokenCount: late.rows[0]?.billed ?? 0n,
-    dueTokenCount: unsent + (sent - settled) + unassigned + unacknowledged + (late.rows[0]?.planned ?? 0n),
-    quarantinedTokenCount: waiting.rows.reduce((sum, row) => sum + row.total, 0n),
-    quarantinedByReason: byReason,
+  const lost = waiting.rows.filter(({ reason }) => reason === UNINVOICED);
+  const held = waiting.rows.filter(({ reason }) => reason !== UNINVOICED);
+  const { all = 0n, invoiced = 0n, awaiting = 0n } = delivered.rows[0] ?? {};
+  const { invoiced: lateInvoiced = 0n, created = 0n, planned = 0n } = late.rows[0] ?? {};
+  const parts = {
+    invoicedTokenCount: invoiced + lateInvoiced,
+    awaitingInvoiceTokenCount: awaiting + created,
+    dueTokenCount: unsent + (sent - settled) + unassigned + unacknowledged + planned,
+    quarantinedTokenCount: sumOf(held),
+    uninvoicedTokenCount: sumOf(lost),
     writtenOffTokenCount: writtenOff,
   };
+  return {
+    collectedTokenCount: collected,
+    ...parts,
+    quarantinedByReason: Object.fromEntries(held.map((row) => [row.reason, row.total])),
+    uninvoicedByReason: Object.fromEntries(lost.map((row) => [row.detail ?? '', row.total])),
+    differenceTokenCount: Object.values(parts).reduce((rest, part) => rest - part, collected),
+    deliveredTokenCount: all,
+  };
+}
+
+function sumOf(rows: readonly { total: bigint }[]): bigint {
+  return rows.reduce((sum, row) => sum + row.total, 0n);
 }

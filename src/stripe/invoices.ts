@@ -81,6 +81,7 @@ export function toInvoiceHeader(invoice: Stripe.Invoice, lines: ServicePeriod | 
     number: invoice.number,
     currency: invoice.currency,
     totalMinor: BigInt(invoice.total),
+    creditedMinor: BigInt(invoice.pre_payment_credit_notes_amount + invoice.post_payment_credit_notes_amount),
     periodStart: new Date((period?.start ?? invoice.period_start) * 1_000),
     periodEnd: new Date((period?.end ?? invoice.period_end) * 1_000),
     createdAt: new Date(invoice.created * 1_000),

@@ -173,6 +173,8 @@ export interface BillingInvoiceHeader {
   currency: string;
   /** Minor units. */
   totalMinor: bigint;
+  /** What credit notes gave back, in minor units; absent: none. */
+  creditedMinor?: bigint;
   /** Service period of the metered lines, when the invoice has any. */
   periodStart: Date;
   periodEnd: Date;

@@ -16,6 +16,7 @@ export async function insertAuditWorld(database: LedgerDatabase, now: Date) {
     { ...waiting, tokens: 32n, feature: 'search' },
     { ...waiting, tokens: 33n, subject: 'other', customer: null, quarantine: 'no_customer' },
     { ...waiting, tokens: 34n, subject: 'owned', customer: null, quarantine: 'no_customer' },
+    { ...waiting, tokens: 9n, feature: 'lost' },
   ]);
   await sql`insert into subjects (subject, tenant_key, first_seen_at, updated_at)
             values ('other', '', now(), now()), ('owned', 'contoso', now(), now())`.execute(database);
@@ -39,6 +40,24 @@ export async function insertAuditWorld(database: LedgerDatabase, now: Date) {
     values ('2026-11-20', 'held', 'Completion Tokens', '2026-11-20T09:00:00Z', now(), 'owned', 'contoso', 'chat', 'gpt-4o', '',
       'completion', 20, 1, 'counts_disagree', 'total 120', '{}', 0, nextval('quarantined_item_numbers'))
     returning 'item-' || quarantine_number as id`.execute(database);
+  await sql`insert into invoices (invoice_id, customer_id, subscription_id, status, currency, total_minor, period_start, period_end, synced_at)
+            values ('in_void', 'northwind', 'sub_northwind', 'void', 'usd', 100, '2026-09-01', '2026-10-01', now())`.execute(
+    database,
+  );
+  await sql`
+    insert into uninvoiced_usage (customer_id, stripe_meter_id, subscription_id, invoice_id, reason, period_start, period_end, token_count, found_at)
+    values ('northwind', 'mtr_prompt', 'sub_northwind', 'in_void', 'invoice_voided', '2026-09-01', '2026-10-01', 8, now())`.execute(
+    database,
+  );
+  const uninvoiced = await sql<{ id: string }>`
+    insert into uninvoiced_usage (customer_id, stripe_meter_id, subscription_id, reason, period_start, period_end, token_count, found_at)
+    select 'northwind', 'mtr_prompt', 'sub_northwind', reason, '2026-10-01', '2026-11-01', 9, now()
+    from unnest(array['subscription_cancelled', 'in_trial']) as reason returning uninvoiced_id::text as id`.execute(
+    database,
+  );
+  await sql`
+    update hourly_usage set quarantine_reason = 'uninvoiced', uninvoiced_id = ${uninvoiced.rows[0]?.id}::bigint
+    where hourly_usage_id = (select max(hourly_usage_id) from hourly_usage)`.execute(database);
   // Usage of two months that the former rules counted.
   await sql`
     insert into usage_events (usage_event_id, window_start, event_time, subject, feature, model, deployment, prompt_token_count,
@@ -60,5 +79,7 @@ export async function insertAuditWorld(database: LedgerDatabase, now: Date) {
     retried: usageOf(31n),
     writtenOff: usageOf(32n),
     accepted: held.rows[0]?.id ?? '',
+    givenUp: uninvoiced.rows[0]?.id ?? '',
+    dueAgain: uninvoiced.rows[1]?.id ?? '',
   };
 }

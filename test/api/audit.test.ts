@@ -96,6 +96,24 @@ const REQUESTS: Record<string, Expected> = {
     status: 200,
     actions: [['credit.reject']],
   },
+  'POST /v1/uninvoiced/{id}/write-off': {
+    path: () => `/v1/uninvoiced/${ids.givenUp}/write-off`,
+    body: { reason },
+    status: 200,
+    actions: [['uninvoiced.write_off']],
+  },
+  'POST /v1/uninvoiced/{id}/due-again': {
+    path: () => `/v1/uninvoiced/${ids.dueAgain}/due-again`,
+    body: { reason },
+    status: 200,
+    actions: [['uninvoiced.due_again']],
+  },
+  'POST /v1/invoices/{invoiceId}/usage': {
+    path: () => '/v1/invoices/in_void/usage',
+    body: { choice: 'written_off', reason },
+    status: 200,
+    actions: [['invoice.choose', 'uninvoiced.write_off']],
+  },
   'POST /v1/recounts/approve': {
     path: () => '/v1/recounts/approve',
     body: { customerId: 'northwind', month: '2026-09', cause: 'told_apart' },

@@ -195,7 +195,7 @@ describe('/v1/credit-proposals', () => {
     expect(created[0]?.creditNoteId).toBe(notes.data[0]?.id);
     // What was given back is billed no more, and the cached tokens wait for the next invoice.
     expect(await balance(pipeline)).toMatchObject({
-      lateBilled: -400_000n,
+      uninvoiced: 0n,
       byReason: { carry_to_next_invoice: 400_000n },
       drift: 0n,
     });

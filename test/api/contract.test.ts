@@ -317,6 +317,16 @@ const CASES: [path: string, request: string, init: RequestInit, status: number][
   ['/v1/recounts/reject', '/v1/recounts/reject', json('POST', { customerId: 'northwind' }), 400],
   ['/v1/credit-proposals', '/v1/credit-proposals?state=proposed', {}, 200],
   ['/v1/credit-proposals/{id}/approve', '/v1/credit-proposals/7/approve', json('POST', {}), 404],
+  ['/v1/uninvoiced', '/v1/uninvoiced?state=open&reason=in_trial', {}, 200],
+  [
+    '/v1/invoices/{invoiceId}/usage',
+    '/v1/invoices/in_none/usage',
+    json('POST', { choice: 'due_again', reason: 'test' }),
+    404,
+  ],
+  ['/v1/invoices/{invoiceId}/usage', '/v1/invoices/in_none/usage', json('POST', { choice: 'some' }), 400],
+  ['/v1/uninvoiced/{id}/write-off', '/v1/uninvoiced/7/write-off', json('POST', { reason: 'test' }), 404],
+  ['/v1/uninvoiced/{id}/due-again', '/v1/uninvoiced/7/due-again', json('POST', {}), 400],
   ['/v1/credit-proposals/{id}/reject', '/v1/credit-proposals/7/reject', json('POST', {}), 400],
 ];
 

@@ -13,7 +13,8 @@ interface Row {
   tokenType: string;
   source: string;
   metered: string;
-  billed: string;
+  invoiced: string;
+  awaitingInvoice: string;
   due: string;
   quarantined: string;
   difference: string;
@@ -62,7 +63,15 @@ async function open(options: PipelineOptions = {}): Promise<void> {
 }
 
 const brief = (rows: Row[]) =>
-  rows.map((row) => [row.tokenType, row.source, row.metered, row.billed, row.due, row.difference, row.class]);
+  rows.map((row) => [
+    row.tokenType,
+    row.source,
+    row.metered,
+    row.awaitingInvoice,
+    row.due,
+    row.difference,
+    row.class,
+  ]);
 
 describe('the drift report', () => {
   beforeEach(() => {
@@ -111,7 +120,7 @@ describe('the drift report', () => {
     pipeline.traffic.inject(makeCall({ minute: 50, prompt: 5, completion: 0, ingestedAtHour: 3 }));
     await pipeline.tick(1);
     expect(await drift()).toMatchObject([
-      { tokenType: 'prompt', source: '65', metered: '60', billed: '60', due: '5', class: 'late' },
+      { tokenType: 'prompt', source: '65', metered: '60', awaitingInvoice: '60', due: '5', class: 'late' },
     ]);
   });
 
@@ -155,7 +164,9 @@ describe('the drift report', () => {
     expect(await drift()).toEqual([]);
     await pipeline.tick(3);
     const lost = await drift();
-    expect(lost).toMatchObject([{ billed: '0', due: '0', class: 'push_unconfirmed', since: instant(7) }]);
+    expect(lost).toMatchObject([
+      { invoiced: '0', awaitingInvoice: '0', due: '0', class: 'push_unconfirmed', since: instant(7) },
+    ]);
     expect(lost[0]?.difference).toBe(lost[0]?.source);
     const metrics = await (await call('/metrics')).text();
     expect(metrics).toMatch(/^tallystick_drifts\{boundary="stripe",class="push_unconfirmed"\} 1$/m);
@@ -179,7 +190,7 @@ describe('the drift report', () => {
     expect(rows).toMatchObject([
       { customerId: null, source: '100', quarantined: '100', difference: '0', class: 'quarantined' },
       { customerId: 'northwind', source: '9', quarantined: '9', class: 'quarantined' },
-      { customerId: null, source: '0', metered: '55', billed: '0', class: 'unexplained' },
+      { customerId: null, source: '0', metered: '55', awaitingInvoice: '0', class: 'unexplained' },
     ]);
     expect((await drift('&customerId=northwind')).map((row) => row.source)).toEqual(['9']);
   });
@@ -196,11 +207,12 @@ describe('the drift report', () => {
         if (page.nextCursor === null) break;
         cursor = `&cursor=${page.nextCursor}`;
       }
-      const sum = (field: 'source' | 'billed' | 'due' | 'quarantined' | 'difference') =>
+      const sum = (field: 'source' | 'invoiced' | 'awaitingInvoice' | 'due' | 'quarantined' | 'difference') =>
         rows.reduce((total, row) => total + BigInt(row[field]), 0n);
       const totals = await readTokenTotals(pipeline.deps.database);
       expect(sum('source')).toBe(totals.collectedTokenCount);
-      expect(sum('billed')).toBe(totals.deliveredTokenCount);
+      expect(sum('invoiced')).toBe(totals.invoicedTokenCount);
+      expect(sum('awaitingInvoice')).toBe(totals.awaitingInvoiceTokenCount);
       expect(sum('due')).toBe(totals.dueTokenCount);
       expect(sum('quarantined')).toBe(totals.quarantinedTokenCount);
       expect(sum('difference')).toBe(0n);
@@ -218,7 +230,7 @@ describe('the drift report', () => {
     const response = await call(path, { headers: { accept: 'text/csv' } });
     const lines = (await response.text()).trimEnd().split('\r\n');
     expect(lines[0]).toBe(
-      'windowStart,windowEnd,customerId,tokenType,source,metered,billed,due,quarantined,difference,class,since',
+      'windowStart,windowEnd,customerId,tokenType,source,metered,invoiced,awaitingInvoice,due,quarantined,uninvoiced,writtenOff,difference,class,since',
     );
     expect(lines).toHaveLength(5);
   });

@@ -107,6 +107,7 @@ const READS: Record<string, string[]> = {
   'closes list': [],
   'closes show': ['in_1'],
   'credits list': [],
+  'uninvoiced list': [],
   quote: ['--usage', 'gpt-4o:1000:10'],
   simulate: ['--file', scenarios],
 };
@@ -181,6 +182,18 @@ const CHANGES: Record<string, { argv: () => string[]; actions: string[][] }> = {
   'closes release': { argv: () => ['in_1', '--reason', 'test'], actions: [['close.release']] },
   'credits approve': { argv: () => [ids.approved ?? ''], actions: [['credit.approve']] },
   'credits reject': { argv: () => [ids.rejected ?? '', '--reason', 'test'], actions: [['credit.reject']] },
+  'uninvoiced write-off': {
+    argv: () => [ids.givenUp ?? '', '--reason', 'test'],
+    actions: [['uninvoiced.write_off']],
+  },
+  'uninvoiced due-again': {
+    argv: () => [ids.dueAgain ?? '', '--reason', 'test'],
+    actions: [['uninvoiced.due_again']],
+  },
+  'uninvoiced invoice': {
+    argv: () => ['in_void', '--choice', 'written_off', '--reason', 'test'],
+    actions: [['invoice.choose', 'uninvoiced.write_off']],
+  },
   // Their steps are held by another here, so that they only ask.
   rescan: {
     argv: () => ['--from', new Date(Date.now() - 7_200_000).toISOString()],

@@ -104,10 +104,10 @@ async function count(world: Awaited<ReturnType<typeof openCrashWorld>>, tally: T
   ]);
   const drift =
     BigInt(sandbox.sourceTokens) -
-    BigInt(sandbox.billedTokens) -
-    ledger.lateBilledTokenCount -
-    ledger.dueTokenCount -
-    ledger.quarantinedTokenCount;
+    ledger.collectedTokenCount +
+    ledger.differenceTokenCount +
+    ledger.deliveredTokenCount -
+    BigInt(sandbox.billedTokens);
   tally.driftTokens += drift < 0n ? -drift : drift;
   tally.duplicateCharges += sandbox.customers.filter(
     (customer) => BigInt(customer.billedTokens) > BigInt(customer.sourceTokens),

@@ -40,10 +40,12 @@ describe('the demo', () => {
     expect(report.driftTokens).toBe('0');
     expect(report.dueTokens).toBe('0');
     expect(report.meteredTokens).toBe(report.sourceTokens);
-    expect(BigInt(report.billedTokens ?? '') + BigInt(report.quarantinedTokens ?? '')).toBe(
+    const invoiced = BigInt(report.invoicedTokens ?? '') + BigInt(report.awaitingInvoiceTokens ?? '');
+    expect(invoiced).toBe(BigInt(report.deliveredTokens ?? ''));
+    expect(BigInt(report.deliveredTokens ?? '') + BigInt(report.quarantinedTokens ?? '')).toBe(
       BigInt(report.sourceTokens ?? ''),
     );
-    expect(BigInt(report.billedTokens ?? '')).toBeGreaterThan(0n);
+    expect(BigInt(report.deliveredTokens ?? '')).toBeGreaterThan(0n);
     expect(findOrphans()).toEqual([]);
   });
 

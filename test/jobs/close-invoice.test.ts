@@ -258,7 +258,12 @@ describeForBothDrafts('closing a period', () => {
     expect(await database.selectFrom('late_items').select(['state', 'token_count']).execute()).toEqual([
       { state: 'invoiced', token_count: 2_000_000n },
     ]);
-    expect(await balance(pipeline)).toMatchObject({ lateBilled: 2_000_000n, quarantined: 0n, drift: 0n });
+    expect(await balance(pipeline)).toMatchObject({
+      awaiting: 0n,
+      quarantined: 0n,
+      uninvoiced: 0n,
+      drift: 0n,
+    });
     expect(JSON.parse((await getCertificate(database, close.invoiceId)).content)).toMatchObject({
       carriedInTokens: '2000000',
       differences: [],

@@ -50,6 +50,9 @@ const WATCHED: Record<string, { on: string; when?: string }[]> = {
     { on: 'update', when: 'old.written_off_at is distinct from new.written_off_at' },
     { on: 'update', when: "old.status = 'refused' and new.status <> 'refused'" },
   ],
+  // Taken up by an item, it goes on by itself.
+  uninvoiced_usage: [{ on: 'update', when: 'old.decided_by is distinct from new.decided_by' }],
+  invoice_choices: [{ on: 'insert or update or delete' }],
   rescans: [{ on: 'insert' }],
   reconciliations: [{ on: 'insert' }],
 };

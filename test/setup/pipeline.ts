@@ -196,14 +196,14 @@ export async function balance(pipeline: Pipeline) {
     byReason: ledger.quarantinedByReason,
     collected: ledger.collectedTokenCount,
     delivered: ledger.deliveredTokenCount,
-    lateBilled: ledger.lateBilledTokenCount,
+    invoiced: ledger.invoicedTokenCount,
+    invoicedOutside: BigInt(outside.invoicedTokens),
+    awaiting: ledger.awaitingInvoiceTokenCount,
+    uninvoiced: ledger.uninvoicedTokenCount,
+    uninvoicedByReason: ledger.uninvoicedByReason,
+    // What the ledger collected and accounts for, and what Stripe's meters have, are held against the outside.
     drift:
-      source -
-      billed -
-      ledger.lateBilledTokenCount -
-      ledger.dueTokenCount -
-      ledger.quarantinedTokenCount -
-      ledger.writtenOffTokenCount,
+      source - ledger.collectedTokenCount + ledger.differenceTokenCount + ledger.deliveredTokenCount - billed,
     customers: outside.customers,
   };
 }

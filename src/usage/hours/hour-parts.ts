@@ -136,7 +136,7 @@ export async function reopenUndividedHours(database: LedgerDatabase): Promise<nu
 /** Of `hourly_usage` under this alias: whether a push or a person has disposed of the row. */
 function isTaken(alias: string) {
   const row = sql.ref(alias);
-  return sql<boolean>`(${row}.meter_push_id is not null or ${row}.written_off_at is not null)`;
+  return sql<boolean>`(${row}.meter_push_id is not null or ${row}.uninvoiced_id is not null or ${row}.written_off_at is not null)`;
 }
 
 /**

@@ -141,7 +141,9 @@ async function narrowParts(transaction: LedgerTransaction, usage: readonly Settl
     from ${unnestRows('d', divided, PART_FIELDS)}
     where h.window_start = d.window_start and ${sameKey('h', 'd')} and h.token_type = d.token_type
       and h.part_start_minute = d.part_start_minute and h.part_end_minute > d.part_end_minute
-      and h.meter_push_id is null and h.written_off_at is null`.execute(transaction);
+      and h.meter_push_id is null and h.uninvoiced_id is null and h.written_off_at is null`.execute(
+    transaction,
+  );
 }
 
 /** One text for a token type of an hour. */

@@ -44,6 +44,8 @@ export const INVOICES: readonly ReadObject[] = [
       'parent.subscription_details.subscription.pause_collection.behavior',
       'period_end',
       'period_start',
+      'post_payment_credit_notes_amount',
+      'pre_payment_credit_notes_amount',
       'status',
       'status_transitions.finalized_at',
       'total',

@@ -83,6 +83,7 @@ export function compare(customer: Customer, period: Period, invoice: ClosingInvo
       .map((segment) => ({
         stripeMeterId: segment.meterId,
         eventName: segment.eventName,
+        reason: 'price_swapped' as const,
         periodStart: segment.start,
         periodEnd: segment.end,
         tokenCount: segment.used,
@@ -176,7 +177,6 @@ function itemsOf(customer: Customer, segments: readonly Segment[]): ClosingItems
     productName: eventName,
     price: rate.price,
     trialEndsAt: null,
-    runsSince: null,
   });
   return {
     byItem: new Map(customer.items.map((item) => [item.itemId, toItem(item)])),

@@ -81,6 +81,17 @@ export const MUTANTS: readonly Mutant[] = [
     },
   },
   {
+    name: 'counts what was delivered as billed',
+    runTask: async (deps, task) => {
+      const result = await runTask(deps, task);
+      if (task === 'push-usage')
+        await sql`update meter_pushes set fate = 'invoiced' where status = 'delivered' and fate is null`.execute(
+          deps.database,
+        );
+      return result;
+    },
+  },
+  {
     name: 'trusts 204: settles without reading back',
     alterDeps: (deps) => ({
       ...deps,

@@ -407,6 +407,7 @@ interface HourlyUsage {
   delta_token_count: bigint;
   deployment: string;
   feature: string;
+  former_push_id: bigint | null;
   hourly_usage_id: Generated<bigint>;
   late_item_id: bigint | null;
   meter_push_id: bigint | null;
@@ -429,8 +430,17 @@ interface HourlyUsage {
     | 'completion'
     | 'completion_audio'
     | 'completion_image';
+  uninvoiced_id: bigint | null;
   window_start: Date;
   written_off_at: Date | null;
+}
+
+interface InvoiceChoices {
+  choice: 'invoiced' | 'due_again' | 'written_off';
+  decided_at: Date;
+  decided_by: string;
+  decided_reason: string;
+  invoice_id: string;
 }
 
 interface InvoiceLines {
@@ -473,6 +483,7 @@ interface InvoiceReadings {
 
 interface Invoices {
   billing_reason: string | null;
+  credited_minor: Generated<bigint>;
   currency: string;
   customer_id: string;
   invoice_id: string;
@@ -481,6 +492,7 @@ interface Invoices {
   number: string | null;
   period_end: Date;
   period_start: Date;
+  placed_at: Date | null;
   sealed_at: Date | null;
   status: string;
   subscription_id: string | null;
@@ -518,7 +530,7 @@ interface LateItems {
   period_start: Date;
   planned_at: Date;
   product_name: string;
-  state: Generated<'planned' | 'created' | 'invoiced'>;
+  state: Generated<'planned' | 'created' | 'invoiced' | 'taken_back'>;
   stripe_meter_id: string;
   subscription_id: string;
   token_count: bigint;
@@ -585,8 +597,10 @@ interface MeterPushes {
   delta_token_count: bigint;
   event_name: string;
   event_timestamp: Date;
+  fate: 'invoiced' | 'uninvoiced' | null;
   first_attempt_at: Date | null;
   identifier: string;
+  invoice_id: string | null;
   is_undivided: Generated<boolean>;
   is_unproven: Generated<boolean>;
   last_attempt_at: Date | null;
@@ -1091,6 +1105,35 @@ interface SummaryWaits {
   stripe_meter_id: string;
 }
 
+interface UninvoicedUsage {
+  customer_id: string;
+  decided_at: Date | null;
+  decided_by: string | null;
+  decided_reason: string | null;
+  found_at: Date;
+  invoice_id: string | null;
+  late_item_id: bigint | null;
+  period_end: Date;
+  period_start: Date;
+  reason:
+    | 'subscription_cancelled'
+    | 'customer_deleted'
+    | 'price_swapped'
+    | 'item_removed'
+    | 'no_invoice'
+    | 'missing_on_invoice'
+    | 'in_trial'
+    | 'draft_deleted'
+    | 'invoice_voided'
+    | 'invoice_credited'
+    | 'invoice_uncollectible';
+  state: Generated<'open' | 'due_again' | 'taken_up' | 'written_off' | 'invoiced'>;
+  stripe_meter_id: string;
+  subscription_id: string | null;
+  token_count: bigint;
+  uninvoiced_id: Generated<bigint>;
+}
+
 interface UsageEvents {
   accepted_prediction_token_count: Generated<bigint>;
   attempt_count: Generated<number>;
@@ -1193,6 +1236,7 @@ export interface Ledger {
   global_markups: GlobalMarkups;
   hourly_activity: HourlyActivity;
   hourly_usage: HourlyUsage;
+  invoice_choices: InvoiceChoices;
   invoice_lines: InvoiceLines;
   invoice_quantities: InvoiceQuantities;
   invoice_readings: InvoiceReadings;
@@ -1242,6 +1286,7 @@ export interface Ledger {
   subjects: Subjects;
   subscription_items: SubscriptionItems;
   summary_waits: SummaryWaits;
+  uninvoiced_usage: UninvoicedUsage;
   usage_events: UsageEvents;
   watermarks: Watermarks;
   webhook_counts: WebhookCounts;

@@ -1,0 +1,143 @@
+import { createRoute, z } from '@hono/zod-openapi';
+import { UNINVOICED_REASONS } from '../../../pricing/closing/fate.ts';
+import { openTo } from '../../identity/require-scope.ts';
+import { decodeCursor, invalidCursor, takePage } from '../../platform/http/cursor.ts';
+import { type Api, type ApiDependencies, actorOf } from '../../platform/http/dependencies.ts';
+import {
+  IdentifierSchema,
+  InstantSchema,
+  jsonBody,
+  jsonContent,
+  PAGE_FIELDS,
+  problems,
+  TokenCountSchema,
+  textSchema,
+} from '../../platform/http/schemas.ts';
+import { decideUninvoiced, listUninvoiced } from './desk.ts';
+import { UNINVOICED_STATES, type UninvoicedGroup } from './groups.ts';
+
+export const UninvoicedSchema = z
+  .object({
+    id: z.string().openapi({ example: '17' }),
+    customerId: z.string(),
+    stripeMeterId: z.string(),
+    subscriptionId: z.string().nullable(),
+    invoiceId: z
+      .string()
+      .nullable()
+      .openapi({ description: 'The invoice that would have had it, or had it.' }),
+    reason: z.enum(UNINVOICED_REASONS),
+    period: z.object({ start: InstantSchema, end: InstantSchema }),
+    tokenCount: TokenCountSchema,
+    state: z.enum(UNINVOICED_STATES).openapi({
+      description:
+        'open: it waits for the next invoice, or for a person, by its reason; due_again: a person gave it to the next invoice; taken_up: it is an item of one; written_off: given up; invoiced: a person says that it is billed as it was.',
+    }),
+    foundAt: InstantSchema,
+    decidedBy: z.string().nullable(),
+    decidedReason: z.string().nullable(),
+    decidedAt: InstantSchema.nullable(),
+  })
+  .openapi('UninvoicedUsage');
+
+const ListQuery = z.strictObject({
+  state: z.enum(UNINVOICED_STATES).optional(),
+  reason: z.enum(UNINVOICED_REASONS).optional(),
+  customerId: IdentifierSchema.optional(),
+  invoiceId: IdentifierSchema.optional(),
+  ...PAGE_FIELDS,
+});
+const GroupParams = z.object({
+  id: z
+    .string()
+    .regex(/^\d{1,18}$/, { error: 'must be the id of uninvoiced usage' })
+    .openapi({ example: '17', description: 'From GET /v1/uninvoiced.' }),
+});
+export const SaidBecause = textSchema(2_000)
+  .refine((text) => text.trim() !== '', { error: 'is missing; say why' })
+  .openapi({ example: 'Agreed with the customer on 3 November.' });
+const DecisionBody = z.strictObject({ reason: SaidBecause }).openapi('UninvoicedDecision');
+
+/** Adds `/v1/uninvoiced`: delivered usage that no invoice has, and a person's word on it. */
+export function addUninvoicedRoutes(api: Api, dependencies: ApiDependencies): void {
+  const { database, clock } = dependencies;
+  const listRoute = createRoute({
+    method: 'get',
+    path: '/v1/uninvoiced',
+    tags: ['Billing'],
+    summary: 'Usage that was delivered to Stripe, and that no invoice has or will have by itself',
+    ...openTo(dependencies, 'finance'),
+    request: { query: ListQuery },
+    responses: {
+      200: jsonContent(
+        z
+          .object({ uninvoiced: z.array(UninvoicedSchema), nextCursor: z.string().nullable() })
+          .openapi('UninvoicedUsageList'),
+        'The oldest first.',
+      ),
+      ...problems(),
+    },
+  });
+  api.openapi(listRoute, async (context) => {
+    const { state, reason, customerId, invoiceId, cursor, limit } = context.req.valid('query');
+    const rows = await listUninvoiced(
+      database,
+      { states: state === undefined ? undefined : [state], reason, customerId, invoiceId },
+      { afterId: cursor === undefined ? 0n : readCursor(cursor), limit: limit + 1 },
+    );
+    const { page, nextCursor } = takePage(rows, limit, (last) => [String(last.uninvoicedId)]);
+    return context.json({ uninvoiced: page.map(showUninvoiced), nextCursor }, 200);
+  });
+
+  for (const [verb, state, summary] of [
+    ['write-off', 'written_off', 'Give it up, for a reason that is kept'],
+    ['due-again', 'due_again', 'Give it to the next invoice of the customer, as an item'],
+  ] as const) {
+    const route = createRoute({
+      method: 'post',
+      path: `/v1/uninvoiced/{id}/${verb}`,
+      tags: ['Billing'],
+      summary,
+      ...openTo(dependencies),
+      request: { params: GroupParams, body: jsonBody(DecisionBody) },
+      responses: {
+        200: jsonContent(UninvoicedSchema, 'Said; saying it again changes nothing.'),
+        ...problems(404, 409, 413),
+      },
+    });
+    api.openapi(route, async (context) => {
+      const group = await decideUninvoiced(database, {
+        uninvoicedId: BigInt(context.req.valid('param').id),
+        state,
+        reason: context.req.valid('json').reason,
+        actor: actorOf(context),
+        now: clock.now(),
+      });
+      return context.json(showUninvoiced(group), 200);
+    });
+  }
+}
+
+function readCursor(cursor: string): bigint {
+  const [id = ''] = decodeCursor(cursor, 1);
+  if (!/^\d{1,18}$/.test(id)) throw invalidCursor();
+  return BigInt(id);
+}
+
+export function showUninvoiced(group: UninvoicedGroup): z.output<typeof UninvoicedSchema> {
+  return {
+    id: String(group.uninvoicedId),
+    customerId: group.customerId,
+    stripeMeterId: group.stripeMeterId,
+    subscriptionId: group.subscriptionId,
+    invoiceId: group.invoiceId,
+    reason: group.reason,
+    period: { start: group.periodStart.toISOString(), end: group.periodEnd.toISOString() },
+    tokenCount: String(group.tokenCount),
+    state: group.state,
+    foundAt: group.foundAt.toISOString(),
+    decidedBy: group.decidedBy,
+    decidedReason: group.decidedReason,
+    decidedAt: group.decidedAt?.toISOString() ?? null,
+  };
+}
