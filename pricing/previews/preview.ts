@@ -65,6 +65,22 @@ export interface PreviewLine {
   equalsStripe: boolean | null;
   /** Per model and feature; quantities and amounts sum exactly to the line's. */
   parts: PreviewPart[];
+  /** Of usage at a price that its item has left: the meter, and when that was; absent for others. */
+  left?: LeftUsage;
+}
+
+export interface LeftUsage {
+  meterId: string;
+  period: { start: Date; end: Date };
+}
+
+/** Usage at a price that its item has left: Stripe has put it on an item, to which nothing is added. */
+export interface PreviewLeft extends LeftUsage {
+  priceId: string;
+  description: string;
+  price: RatePrice | null;
+  lines: readonly PreviewStripeLine[];
+  usage: readonly PreviewUsage[];
 }
 
 /**
@@ -75,6 +91,8 @@ export function mergePreview(input: {
   items: readonly PreviewItem[];
   stripeLines: readonly PreviewStripeLine[] | null;
   usage: readonly PreviewUsage[];
+  /** Their lines are among Stripe's. */
+  left?: readonly PreviewLeft[];
 }): PreviewLine[] {
   const meteredIds = new Set(
     input.items.filter((item) => item.meterId !== null).map((item) => item.subscriptionItemId),
@@ -88,10 +106,38 @@ export function mergePreview(input: {
         input.usage.filter((usage) => usage.meterId === item.meterId),
       ),
     );
+  const left = input.left ?? [];
+  const standing = new Set(left.flatMap(({ lines }) => lines));
   const others = (input.stripeLines ?? [])
+    .filter((line) => !standing.has(line))
     .filter((line) => line.subscriptionItemId === null || !meteredIds.has(line.subscriptionItemId))
     .map(passLine);
-  return [...metered, ...others];
+  return [...metered, ...left.map(mergeLeft), ...others];
+}
+
+/** What was used until an item left its price, as it stands: rated by us where that comes to what Stripe charges. */
+function mergeLeft({ priceId, description, price, lines, usage, meterId, period }: PreviewLeft): PreviewLine {
+  const quantity = countedBy(lines, price, sum(usage.map((entry) => entry.tokenCount)));
+  const amountMinor = sum(lines.map((line) => line.amountMinor));
+  const rated = price === null ? [] : rateQuantity(quantity, price);
+  const isEqual = price !== null && amountOf(rated) === amountMinor;
+  return {
+    subscriptionItemId: null,
+    priceId,
+    description,
+    price: isEqual ? price : null,
+    quantity,
+    countedByStripe: quantity,
+    notYetCounted: 0n,
+    undelivered: 0n,
+    ratedLines: isEqual ? rated : [],
+    amountMinor,
+    unpricedReason: null,
+    stripeAmountMinor: amountMinor,
+    equalsStripe: price === null ? null : isEqual,
+    parts: partsOf(usage, quantity, amountMinor),
+    left: { meterId, period },
+  };
 }
 
 function mergeItem(

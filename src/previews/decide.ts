@@ -15,7 +15,7 @@ export interface SubscriptionPreview {
 
 /** Merges Stripe's answer, if there is one, with everything that the ledger knows. */
 export function decidePreview(material: SubscriptionMaterial): SubscriptionPreview {
-  const { items, stripe, usage, quarantined } = material;
+  const { items, stripe, usage, quarantined, left } = material;
   const lines = mergePreview({
     items: items.map((item) => ({
       subscriptionItemId: item.subscriptionItemId,
@@ -26,6 +26,15 @@ export function decidePreview(material: SubscriptionMaterial): SubscriptionPrevi
     })),
     stripeLines: stripe.status === 'ok' ? stripe.invoice.lines : null,
     usage: usageByMeter(usage),
+    left: left.map(({ priceId, stripeMeterId, productName, price, period, lines: its, usage: own }) => ({
+      priceId,
+      meterId: stripeMeterId,
+      description: productName,
+      price,
+      period,
+      lines: its,
+      usage: usageByMeter(own),
+    })),
   });
   const currency = (stripe.status === 'ok' ? stripe.invoice.currency : items[0]?.currency) ?? 'usd';
   return {

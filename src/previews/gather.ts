@@ -7,6 +7,7 @@ import { type LedgerSnapshot, readSnapshot } from '../platform/database/snapshot
 import type { PreviewDependencies } from './dependencies.ts';
 import { type PreviewHours, readPreviewHours } from './hours.ts';
 import { type ActiveItem, readActiveItems } from './items.ts';
+import { type LeftLines, readLeftLines } from './left-lines.ts';
 import { readStripePreview, type StripePreview } from './stripe-previews.ts';
 import { type PreviewUsageRows, previewPeriods, readPreviewUsage } from './usage.ts';
 
@@ -32,6 +33,8 @@ export interface SubscriptionMaterial extends PreviewWindow, PreviewUsageRows {
   subscriptionId: string;
   items: readonly ActiveItem[];
   stripe: StripePreview;
+  /** Of prices that items have left within the period. */
+  left: readonly LeftLines[];
 }
 
 /** All that a customer's previews rest on, as the ledger had it at `now`. */
@@ -111,7 +114,9 @@ export async function readPreview(
     const stripe = asked.get(subscriptionId) ?? { status: 'unavailable', reason: 'NEW_SUBSCRIPTION' };
     const window = await readWindow(snapshot, { items: its, stripe, now });
     const usage = await readPreviewUsage(snapshot, customerId, window);
-    subscriptions.push({ subscriptionId, items: its, stripe, ...window, ...usage });
+    const lines = stripe.status === 'ok' ? stripe.invoice.lines : [];
+    const left = await readLeftLines(snapshot, { customerId, subscriptionId }, lines);
+    subscriptions.push({ subscriptionId, items: its, stripe, left, ...window, ...usage });
   }
   return { customer, now, subscriptions };
 }

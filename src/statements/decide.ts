@@ -15,6 +15,7 @@ import {
   type StatementLine,
   sharesBy,
   sharesByUser,
+  usageOfLines,
 } from './groups.ts';
 import type { StatementBody, StatementLineKind } from './schemas.ts';
 import type { StatementUsage, StatementUsageRows } from './usage.ts';
@@ -101,7 +102,8 @@ export function decideStatementsSoFar({ customer, now, subscriptions }: SoFarMat
       totalMinor: null,
       amountDueMinor: null,
     };
-    return decideStatement(head, linesOfPreview(preview), divided);
+    const lines = linesOfPreview(preview);
+    return decideStatement(head, lines, { ...divided, usage: usageOfLines(divided.usage, lines) });
   });
 }
 
@@ -109,17 +111,17 @@ export function decideStatementsSoFar({ customer, now, subscriptions }: SoFarMat
 function linesOfPreview({ material: { items, period }, lines }: SubscriptionPreview): StatementLine[] {
   const meterByItem = new Map(items.map((item) => [item.subscriptionItemId, item.stripeMeterId]));
   return lines.flatMap((line: PreviewLine, position): StatementLine[] => {
-    const { subscriptionItemId: itemId, price, ratedLines } = line;
+    const { subscriptionItemId: itemId, price, ratedLines, left } = line;
     const whole = {
       lineId: `preview-${position + 1}`,
       description: line.description,
       subscriptionItemId: itemId,
       priceId: line.priceId,
-      stripeMeterId: itemId === null ? null : (meterByItem.get(itemId) ?? null),
+      stripeMeterId: itemId === null ? (left?.meterId ?? null) : (meterByItem.get(itemId) ?? null),
       quantity: line.quantity,
       unitAmountDecimal: price?.kind === 'per_unit' ? price.unitAmountDecimal : null,
       amountMinor: line.amountMinor,
-      period,
+      period: left?.period ?? period,
       invoiceItemId: null,
       metadata: {},
     };

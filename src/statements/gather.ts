@@ -80,10 +80,13 @@ export async function gatherStatementSoFar(
     const previews = await readPreview(snapshot, customerId, { asked, now });
     const subscriptions: SoFarMaterial['subscriptions'] = [];
     for (const preview of previews.subscriptions) {
-      const { period, items } = preview;
-      const meterIds = items.flatMap((item) => item.stripeMeterId ?? []);
-      const periods = meterIds.length === 0 ? [] : [period];
-      const of = { customerId, invoiceId: null, period, periods, meterIds, isOpen: true };
+      const { period, items, left } = preview;
+      const current = items.flatMap((item) => item.stripeMeterId ?? []);
+      const meterIds = [...current, ...left.map((one) => one.stripeMeterId)];
+      const billed = [...(current.length === 0 ? [] : [period]), ...left.map((one) => one.period)];
+      const periods = [...new Map(billed.map((one) => [`${+one.start} ${+one.end}`, one])).values()];
+      const span = spanOf(periods) ?? period;
+      const of = { customerId, invoiceId: null, period: span, periods, meterIds, isOpen: true };
       subscriptions.push({ preview, divided: await readDivided(snapshot, of) });
     }
     return { ...previews, subscriptions };

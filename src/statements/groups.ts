@@ -39,7 +39,7 @@ export function isUsageLine(line: Pick<StatementLine, 'stripeMeterId'>): boolean
 /** Rows of usage that some line bills: of a meter and period that it is of. */
 export function usageOfLines(
   { usage, users }: StatementUsageRows,
-  lines: readonly StoredInvoiceLine[],
+  lines: readonly Pick<StatementLine, 'stripeMeterId' | 'period'>[],
 ): StatementUsageRows {
   const groupIds = new Set(
     lines.filter(isUsageLine).map((line) => groupIdOf(line.stripeMeterId, line.period)),

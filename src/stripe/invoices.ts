@@ -136,6 +136,8 @@ export function toInvoiceLine(line: Stripe.InvoiceLineItem): BillingInvoiceLine 
     quantity: readQuantity(line),
     amountMinor: BigInt(line.amount),
     unitAmountDecimal: line.pricing?.unit_amount_decimal?.toString() ?? null,
+    invoiceItemId: line.parent?.invoice_item_details?.invoice_item ?? null,
+    isOwnItem: line.metadata[KEY_METADATA_KEY] !== undefined,
     periodStart: new Date(line.period.start * 1_000),
     periodEnd: new Date(line.period.end * 1_000),
   };

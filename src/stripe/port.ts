@@ -209,4 +209,8 @@ export interface BillingInvoiceLine {
   unitAmountDecimal: string | null;
   periodStart: Date;
   periodEnd: Date;
+  /** Set for a line that an invoice item made; absent or null: of a subscription's item. */
+  invoiceItemId?: string | null;
+  /** Whether that item was made by us: late usage, or a top-up. */
+  isOwnItem?: boolean;
 }
