@@ -46,6 +46,7 @@ export function decideQuote(question: QuoteQuestion, facts: QuoteFacts): Decided
     rangeReason: quoted.rangeReason,
     averagePicoUsdPerMillion: null,
     standsIn: true,
+    ...(question.targetMarginPercent === undefined ? {} : { isOffered: true as const }),
     ...(facts.capacities === undefined ? {} : { capacities: facts.capacities }),
   };
   const answer = answerQuote(toAnswerInput(ground, priceBook, ratesFor(modelsOf(ground))));

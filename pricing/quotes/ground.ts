@@ -63,6 +63,8 @@ export interface QuoteGround {
   capacities?: readonly QuoteCapacity[];
   /** A price that stands in for one of batch is used and said; quotes from before left such a cost unknown. */
   standsIn?: true;
+  /** A target margin is made an offer; quotes from before only said its price. */
+  isOffered?: true;
 }
 
 /** What the quote is computed from. @param rates of the plan, or the ground's own */
@@ -83,6 +85,7 @@ export function toAnswerInput(
     at: ground.at,
     capacities: ground.capacities ?? [],
     batchNeedsOwnPrice: ground.standsIn !== true,
+    isOffered: ground.isOffered === true,
     adjustments: {
       ...(modelSwaps === undefined ? {} : { modelSwaps }),
       ...(cachedShare === undefined ? {} : { cachedShare: parseRatio(cachedShare, SHARE_DIGITS) }),

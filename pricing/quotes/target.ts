@@ -4,7 +4,8 @@ import { type Figure, known, MINOR_PER_COST_UNIT, unknown } from './figures.ts';
 import type { Quote } from './quote.ts';
 import type { Ratio } from './usage.ts';
 
-const PICO = 10n ** BigInt(PICO_DIGITS);
+/** Pico units in a minor unit. */
+export const PICO = 10n ** BigInt(PICO_DIGITS);
 
 /** A price per token at which the usage reaches the wanted margin. */
 interface TargetRate {
@@ -25,6 +26,8 @@ export interface TargetPrice {
   /** Per cent of the cost to add, in units of 10^-12. */
   markupPercentPico: bigint;
   rates: TargetRate[];
+  /** What some cost, in pico of the cost's currency, must bring: pico of the minor unit, rounded up. */
+  priceOf(costPico: bigint): bigint;
 }
 
 /**
@@ -54,6 +57,7 @@ export function priceForMargin(quote: Quote, share: Ratio, costCurrency: string)
     invoiceAmountMinor: price.value === null ? price : known(divideUp(price.value, PICO)),
     markupPercentPico: divideUp(share.numerator * 100n * PICO, rest),
     rates: isOneCurrency ? ratesFor(quote, priceOf) : [],
+    priceOf,
   };
 }
 

@@ -79,6 +79,25 @@ const TargetMarginSchema = z.object({
   ),
 });
 
+const RangeSchema = z.object({ low: RangePointSchema, expected: RangePointSchema, high: RangePointSchema });
+
+const OfferSchema = z.object({
+  invoiceLines: z.array(InvoiceLineSchema),
+  invoiceAmount: FigureSchema.openapi({
+    description: 'At least the target: what the page for the customer says.',
+  }),
+  margin: FigureSchema,
+  marginPercent: FigureSchema,
+  discountPercent: z.string().nullable().openapi({
+    description: 'As a coupon on the quoted price it reaches the target too; null: that price is below it.',
+  }),
+  range: RangeSchema.nullable(),
+  planFile: z.string().openapi({
+    description:
+      'A plan with these prices, for POST /v1/plans: applied to Stripe, it is what the invoice charges.',
+  }),
+});
+
 /** What a quote says, computed from book, plan and usage alone: what its hash is of. */
 const answerFields = {
   currency: CurrencySchema,
@@ -124,7 +143,11 @@ const answerFields = {
   }),
   pricePerMillionTokens: FigureSchema,
   targetMargin: TargetMarginSchema.nullable(),
-  range: z.object({ low: RangePointSchema, expected: RangePointSchema, high: RangePointSchema }).nullable(),
+  offer: OfferSchema.nullable().optional().openapi({
+    description:
+      'The usage at prices that reach the target margin; left out without one, null where there are none.',
+  }),
+  range: RangeSchema.nullable(),
   rangeReason: z.string().nullable().openapi({ description: 'Why there is no range; null when there is.' }),
   assumptions: z.array(z.string()).openapi({ description: 'What the quote rests on, in sentences.' }),
   rounding: z.string(),

@@ -1,7 +1,9 @@
 import { createHash } from 'node:crypto';
 import { formatDecimal, minorUnitDigits, PICO_DIGITS } from '../../pricing/money.ts';
-import type { RangePoint } from '../../pricing/quotes/answer.ts';
+import type { QuoteAnswer, RangePoint } from '../../pricing/quotes/answer.ts';
 import type { DecidedQuote } from '../../pricing/quotes/decide.ts';
+import type { QuoteGround } from '../../pricing/quotes/ground.ts';
+import { offerPlanFile } from '../../pricing/quotes/offer-plan.ts';
 import type { QuoteInvoiceLine, QuoteLine, QuoteSide } from '../../pricing/quotes/quote.ts';
 import { writeAssumptions } from './assumptions.ts';
 import { type Formats, formatsOf } from './formats.ts';
@@ -97,18 +99,41 @@ function showAnswer({ answer, ground, priceBook }: DecidedQuote): QuoteAnswerBod
               unitAmountDecimal: formatDecimal(rate.unitPicoMinor, PICO_DIGITS),
             })),
           },
-    range:
-      range === null
-        ? null
-        : {
-            low: showSide(range.low, format),
-            expected: showSide(range.expected, format),
-            high: showSide(range.high, format),
-          },
+    ...(ground.isOffered === true ? { offer: showOffer(answer, ground, format) } : {}),
+    range: showRange(range, format),
     rangeReason: range === null ? ground.rangeReason : null,
     assumptions: writeAssumptions(quote, ground),
     rounding:
       'Costs, prices and margins are exact; invoice lines are rounded as the invoice rounds them, to the minor unit, halves away from zero. Scaled and shared tokens are whole: what is left over goes to the largest remainders, so that parts sum.',
+  };
+}
+
+/** What reaches the target margin, and what makes it true on an invoice. */
+function showOffer(
+  { offer }: QuoteAnswer,
+  { targetMarginPercent, at }: QuoteGround,
+  format: Formats,
+): QuoteAnswerBody['offer'] {
+  if (offer === null) return null;
+  const { quote, rates, discountHundredths, range } = offer;
+  const { show, minor, price, percent } = format;
+  return {
+    invoiceLines: quote.invoiceLines.map((line) => showInvoiceLine(line, minor)),
+    invoiceAmount: show(quote.totals.invoiceAmountMinor, minor),
+    margin: show(quote.totals.margin, price),
+    marginPercent: show(quote.totals.marginBasisPoints, percent),
+    discountPercent: discountHundredths === null ? null : formatDecimal(discountHundredths, 2, 2),
+    range: showRange(range, format),
+    planFile: offerPlanFile(rates, { percent: targetMarginPercent ?? '0', at, currency: quote.currency }),
+  };
+}
+
+function showRange(range: QuoteAnswer['range'], format: Formats): QuoteAnswerBody['range'] {
+  if (range === null) return null;
+  return {
+    low: showSide(range.low, format),
+    expected: showSide(range.expected, format),
+    high: showSide(range.high, format),
   };
 }
 

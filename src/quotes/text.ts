@@ -35,13 +35,19 @@ export function renderQuote(quote: QuoteBody): string {
   ].join('\n');
 }
 
-function targetLines({ targetMargin }: QuoteBody, price: string): string[] {
+function targetLines({ targetMargin, offer }: QuoteBody, price: string): string[] {
   if (targetMargin === null) return [];
   return [
     `for a margin of ${targetMargin.percent} %: ${show(targetMargin.price)} ${price}, a markup of ${targetMargin.markupPercent} %`,
+    ...(offer
+      ? [
+          `  offered: ${show(offer.invoiceAmount)} ${price}, a margin of ${show(offer.marginPercent)} %${offer.discountPercent === null ? '' : `; ${offer.discountPercent} % off the quoted price reaches it too`}`,
+        ]
+      : []),
     ...targetMargin.rates.map(
       (rate) => `  ${rate.model} ${rate.tokenType}: ${rate.pricePerMillionTokens} ${price} per million`,
     ),
+    ...(offer ? ['  its plan, for "tallystick plans check":', offer.planFile.trimEnd()] : []),
   ];
 }
 

@@ -31,6 +31,12 @@ interface QuoteBody {
   };
   averageCost: { perMillionTokens: Figure; perRequest: Figure };
   targetMargin: { price: Figure; markupPercent: string; rates: { pricePerMillionTokens: string }[] } | null;
+  offer?: {
+    invoiceAmount: Figure;
+    marginPercent: Figure;
+    discountPercent: string | null;
+    planFile: string;
+  } | null;
   range: Record<'low' | 'expected' | 'high', { tokenCount: string; price: Figure }> | null;
   rangeReason: string | null;
   assumptions: string[];
@@ -298,6 +304,34 @@ describe('a quote under a plan', () => {
     const body = await quote({ usage: [million], targetMarginPercent: '35' });
     expect(body.targetMargin?.price.amount).toBe('3.84615384615385');
     expect(body.targetMargin?.rates).toMatchObject([{ pricePerMillionTokens: '3.84615385' }]);
+    // 2.50 / 0.65 = 3.846..., a whole cent on the invoice.
+    expect(body.offer).toMatchObject({
+      invoiceAmount: { amount: '3.85' },
+      marginPercent: { amount: '35.00' },
+      discountPercent: null,
+    });
+    const page = await bench.call(body.pageUrl.replace(/^https?:\/\/[^/]+/, ''), { scope: null });
+    const text = await page.text();
+    expect(text).toContain('$3.85');
+    expect(text).not.toContain('$3.00');
+    expect(text).not.toMatch(/margin|offer-/i);
+    const recorded = await bench.call('/v1/plans', {
+      method: 'POST',
+      headers: { 'content-type': 'application/yaml' },
+      body: body.offer?.planFile ?? '',
+    });
+    expect([recorded.status, await recorded.clone().text()]).toMatchObject([201, expect.anything()]);
+    const again = await quote({ usage: [million], planId: 'offer-2026-11-21-35' });
+    expect(again.totals.invoiceAmount.amount).toBe('3.85');
+    const cheaper = await quote({ usage: [million], targetMarginPercent: '10' });
+    expect(cheaper.offer).toMatchObject({ invoiceAmount: { amount: '2.78' }, discountPercent: '7.33' });
+  });
+
+  it('offers no other price where none reaches the target margin', async () => {
+    const body = await quote({ likeCustomer: 'northwind', targetMarginPercent: '35' });
+    expect([body.totals.cost.reason, body.offer]).toEqual(['unknown_model', null]);
+    const page = await bench.call(body.pageUrl.replace(/^https?:\/\/[^/]+/, ''), { scope: null });
+    expect(await page.text()).toMatch(/class="amount">On request/);
   });
 
   it('answers costs of a million tokens and of a request', async () => {

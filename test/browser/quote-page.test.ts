@@ -98,7 +98,6 @@ describe.skipIf(!isAvailable)('the page of a quote in a real browser', () => {
       usage,
       title: 'Assistant for 200 people',
       preparedFor: 'Contoso Ltd',
-      targetMarginPercent: 35,
     });
     const { page, complaints, status } = await openPage(browser, quote.pageUrl);
     expect(status).toBe(200);

@@ -6,7 +6,7 @@ type Figure = { amount: string | null; reason: string | null };
 
 /** What only our own people see: cost and margin of each line, and all assumptions in our own words. */
 export function internalSection(quote: StoredQuoteBody) {
-  const { totals, currency, costCurrency, targetMargin } = quote;
+  const { totals, currency, costCurrency, targetMargin, offer } = quote;
   const cost = (figure: Figure) => show(figure, costCurrency);
   const price = (figure: Figure) => show(figure, currency);
   const percent = (figure: Figure) =>
@@ -54,7 +54,9 @@ export function internalSection(quote: StoredQuoteBody) {
         ? ''
         : html`<p>
             A margin of ${targetMargin.percent} % needs ${price(targetMargin.invoiceAmount)}: ${twoDecimals(targetMargin.markupPercent, 'up')} % on the cost.
-          </p>`
+            ${offer?.discountPercent ? `${offer.discountPercent} % less than the quoted ${price(totals.invoiceAmount)} reaches it.` : ''}
+          </p>
+          ${offer ? html`<p>A plan with these prices makes it true on the invoice (<code>tallystick plans apply</code>):</p><div class="scroll"><pre>${offer.planFile}</pre></div>` : ''}`
     }
     <ul class="assumptions">
       ${quote.assumptions.map((sentence) => html`<li>${sentence}</li>`)}

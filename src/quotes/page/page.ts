@@ -15,7 +15,8 @@ const MOST_ROWS = 30;
  * The page a salesperson sends: what is included in people's words, its monthly price, and on what it rests. Cost,
  * margin, other customers and names of ours are not in it, unless `internal` is asked for.
  */
-export function quotePage(quote: StoredQuoteBody, options: { internal: boolean; now: Date }) {
+export function quotePage(asked: StoredQuoteBody, options: { internal: boolean; now: Date }) {
+  const quote = asOffered(asked);
   const title = quote.title ?? 'Quote for AI usage';
   const isExpired = Date.parse(quote.validUntil) <= options.now.getTime();
   return pageDocument(
@@ -41,10 +42,31 @@ export function quotePage(quote: StoredQuoteBody, options: { internal: boolean; 
       <ul class="assumptions">
         ${customerAssumptions(quote).map((sentence) => html`<li>${sentence}</li>`)}
       </ul>
-      ${options.internal ? internalSection(quote) : ''}
+      ${options.internal ? internalSection(asked) : ''}
       <footer>Reference ${quote.quoteId}</footer>
     </main>`,
   );
+}
+
+/** Whoever asked for a margin offers its price; where there is none yet, no other price stands in for it. */
+function asOffered(quote: StoredQuoteBody): StoredQuoteBody {
+  const { offer, totals } = quote;
+  if (offer === undefined || (offer === null && quote.mode !== 'new')) return quote;
+  const none = { amount: null, reason: 'no_price_for_the_target' };
+  const nothing = '0';
+  return {
+    ...quote,
+    lines:
+      offer === null
+        ? quote.lines
+        : quote.lines.map((line) => ({ ...line, price: { amount: nothing, reason: null } })),
+    invoiceLines:
+      offer?.invoiceLines ??
+      quote.invoiceLines.map((line) => ({ ...line, unitAmountDecimal: null, tiers: null, amount: null })),
+    minimumTopUp: { before: nothing, after: nothing, added: nothing },
+    totals: { ...totals, invoiceAmount: offer?.invoiceAmount ?? none },
+    range: offer?.range ?? null,
+  };
 }
 
 /** For links that are wrong, altered or expired: all look alike. */

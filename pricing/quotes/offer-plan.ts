@@ -1,0 +1,30 @@
+import { formatDecimal, minorUnitDigits, PICO_DIGITS } from '../money.ts';
+import type { OfferRate } from './offer.ts';
+
+const MILLION_DIGITS = 6;
+
+/**
+ * A plan that charges what is offered, as `POST /v1/plans` and `tallystick plans` take it: recorded and written to Stripe, it makes
+ * the offer true on the invoice.
+ * @param percent the target margin, which names the plan
+ */
+export function offerPlanFile(
+  rates: readonly OfferRate[],
+  { percent, at, currency }: { percent: string; at: Date; currency: string },
+): string {
+  const day = at.toISOString().slice(0, 10);
+  const digits = PICO_DIGITS + minorUnitDigits(currency) - MILLION_DIGITS;
+  return [
+    `plan: offer-${day}-${percent.replaceAll('.', '-')}`,
+    `name: Offer of ${day}`,
+    `currency: ${currency}`,
+    'versions:',
+    `  - effectiveFrom: ${day}`,
+    '    rates:',
+    ...rates.map(
+      ({ model, tokenType, unitPicoMinor }) =>
+        `      - { model: ${JSON.stringify(model)}, tokenType: ${tokenType}, perMillion: ${formatDecimal(unitPicoMinor, digits, 2)} }`,
+    ),
+    '',
+  ].join('\n');
+}
