@@ -5,11 +5,13 @@ import {
   markLateItemInvoiced,
   moveLateItem,
   planLateItems,
+  readBillingItem,
   readLateItems,
   readStrandedItems,
 } from '../../src/billing/late-items.ts';
 import type { OpenClose } from '../../src/closing/closes.ts';
-import type { BillingInvoiceItem } from '../../src/stripe/closing/port.ts';
+import type { LedgerDatabase } from '../../src/platform/database/database.ts';
+import type { BillingInvoiceItem, NewInvoiceItem } from '../../src/stripe/closing/port.ts';
 import type { JobDependencies } from '../dependencies.ts';
 
 /**
@@ -37,6 +39,7 @@ export async function addLateItems(
           ? { amountMinor: item.amountMinor }
           : { quantity: item.tokenCount, unitAmountDecimal: item.unitAmountDecimal }),
         period: { start: item.periodStart, end: item.periodEnd },
+        ...(await taxOf(database, item)),
         metadata: metadataOf(item),
         idempotencyKey: item.idempotencyKey,
       },
@@ -48,6 +51,12 @@ export async function addLateItems(
       now: clock.now(),
     });
   }
+}
+
+/** Taxed as the usage would have been on the invoice that it missed. */
+async function taxOf(database: LedgerDatabase, item: LateItem): Promise<Pick<NewInvoiceItem, 'taxedAs'>> {
+  const taxedAs = await readBillingItem(database, item);
+  return taxedAs === null ? {} : { taxedAs };
 }
 
 function metadataOf(item: LateItem): Record<string, string> {

@@ -100,8 +100,6 @@ export function speakMinimum(minimum: {
   planName: string;
   /** With its currency: `500.00 USD`. */
   amount: string;
-  topUpMinor: bigint;
 }): string {
-  const what = minimum.topUpMinor < 0n ? 'correction of the top-up' : 'top-up';
-  return `${minimum.planName}, ${what} to the minimum of ${minimum.amount}`;
+  return `${minimum.planName}, top-up to the minimum of ${minimum.amount}`;
 }

@@ -3,7 +3,7 @@ import type { RatePrice } from '../rating/rate-price.ts';
 import type { RateKey, SellRate } from '../rating/sell-rates.ts';
 import { modelKey, nameKey } from '../usage/names.ts';
 import { planEventName, planLookupKey } from './catalog-names.ts';
-import type { Plan } from './plan.ts';
+import type { Plan, TaxBehavior } from './plan.ts';
 import type { PlanRates } from './rates.ts';
 
 /** What of plans is at Stripe already. Of products and prices only those that a plan made. */
@@ -13,6 +13,7 @@ export interface PlanCatalogState {
     planId: string;
     name: string;
     active: boolean;
+    taxCode?: string | null;
     metadata: Readonly<Record<string, string>>;
   }[];
   meters: readonly { meterId: string; eventName: string; aggregation: string; active: boolean }[];
@@ -30,13 +31,22 @@ interface CatalogPrice {
   currency: string;
   meterId: string | null;
   price: RatePrice | null;
+  taxBehavior?: TaxBehavior | null;
 }
 
 /** One write to Stripe. What does not exist yet is named by what will make it. */
 export type PlanCatalogChange =
   | { kind: 'create_meter'; eventName: string; displayName: string }
-  | { kind: 'create_product'; rateId: string; planId: string; name: string; metadata: Record<string, string> }
-  | { kind: 'update_product'; productId: string; name: string; active: boolean }
+  | {
+      kind: 'create_product';
+      rateId: string;
+      planId: string;
+      name: string;
+      taxCode: string | null;
+      metadata: Record<string, string>;
+    }
+  /** `taxCode` null: it is left as it is. */
+  | { kind: 'update_product'; productId: string; name: string; active: boolean; taxCode: string | null }
   | {
       kind: 'create_price';
       rateId: string;
@@ -47,11 +57,14 @@ export type PlanCatalogChange =
       lookupKey: string;
       currency: string;
       price: RatePrice;
+      taxBehavior: TaxBehavior | null;
       nickname: string;
       metadata: Record<string, string>;
       /** What the plan has charged so far; null: nothing. */
       replaces: CatalogPrice | null;
     }
+  /** Said once of a price, it is never changed. */
+  | { kind: 'set_tax_behavior'; priceId: string; lookupKey: string; taxBehavior: TaxBehavior }
   | { kind: 'activate_price'; priceId: string; lookupKey: string }
   | {
       kind: 'deactivate_price';
@@ -79,7 +92,7 @@ export function planCatalogChanges(
     products: state.products.filter((product) => product.planId === plan.planId),
     prices: state.prices.filter((price) => price.planId === plan.planId),
   };
-  const parts = rates.rates.map((rate) => rateChanges(plan, rates.version.versionId, rate, state, own));
+  const parts = rates.rates.map((rate) => rateChanges(plan, rates.version, rate, state, own));
   return [
     ...parts.flatMap((part) => part.meters),
     ...parts.flatMap((part) => part.products),
@@ -102,7 +115,7 @@ interface RateChanges {
 
 function rateChanges(
   plan: Plan,
-  versionId: string,
+  { versionId, taxBehavior, taxCode }: PlanRates['version'],
   rate: SellRate,
   state: PlanCatalogState,
   own: OwnObjects,
@@ -121,7 +134,8 @@ function rateChanges(
     current.currency === currency &&
     current.meterId === meterId &&
     current.productId === productId &&
-    isSamePrice(current.price, price);
+    isSamePrice(current.price, price) &&
+    (taxBehavior === null || (current.taxBehavior ?? taxBehavior) === taxBehavior);
   const changes: RateChanges = {
     meters: meterId === null ? [{ kind: 'create_meter', eventName, displayName: description }] : [],
     products: [],
@@ -131,10 +145,15 @@ function rateChanges(
   };
   if (product === null) {
     const metadata = { [RATE_KEY]: rateId, ...bindingOf(rate) };
-    changes.products.push({ kind: 'create_product', rateId, planId, name: description, metadata });
-  } else if (!product.active || product.name !== description) {
+    changes.products.push({ kind: 'create_product', rateId, planId, name: description, taxCode, metadata });
+  } else if (
+    !product.active ||
+    product.name !== description ||
+    (taxCode ?? product.taxCode ?? null) !== (product.taxCode ?? null)
+  ) {
     const { productId: changedId } = product;
-    changes.products.push({ kind: 'update_product', productId: changedId, name: description, active: true });
+    const change = { productId: changedId, name: description, active: true, taxCode };
+    changes.products.push({ kind: 'update_product', ...change });
   }
   if (!fits) {
     changes.prices.push({
@@ -147,12 +166,17 @@ function rateChanges(
       lookupKey,
       currency,
       price,
+      taxBehavior,
       nickname: `${plan.name}: ${description}`,
       metadata: { tallystick_plan_version: versionId, ...bindingOf(rate) },
       replaces: current?.active === true ? current : null,
     });
-  } else if (!current.active) {
-    changes.prices.push({ kind: 'activate_price', priceId: current.priceId, lookupKey });
+  } else {
+    const { priceId } = current;
+    if (!current.active) changes.prices.push({ kind: 'activate_price', priceId, lookupKey });
+    if (taxBehavior !== null && current.taxBehavior !== taxBehavior) {
+      changes.prices.push({ kind: 'set_tax_behavior', priceId, lookupKey, taxBehavior });
+    }
   }
   return changes;
 }
@@ -179,6 +203,7 @@ function retirements(own: OwnObjects, parts: readonly RateChanges[]): PlanCatalo
         productId,
         name,
         active: false,
+        taxCode: null,
       }),
     );
   return [...prices, ...products];

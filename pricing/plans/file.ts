@@ -66,6 +66,8 @@ const VersionData = z.strictObject({
   note: optional(text),
   markupPercent: optional(decimal),
   minimum: optional(decimal),
+  taxBehavior: optional(z.enum(['exclusive', 'inclusive'])),
+  taxCode: optional(text.regex(/^txcd_\d{8}$/, 'is no tax code of Stripe: txcd_ and eight digits')),
   rates: z.array(RateData).min(1, 'is empty: a version without rates prices nothing'),
 });
 const PlanFileData = z.strictObject({
@@ -119,12 +121,16 @@ function toVersion(data: PlanFileData, version: PlanFileData['versions'][number]
     minimum: version.minimum ?? null,
     rates: version.rates.map(toRate),
   };
+  // What states no tax is named as it always was.
+  const tax = [version.taxBehavior, version.taxCode].filter((value) => value !== undefined);
   const hash = createHash('sha256')
-    .update(JSON.stringify([data.plan, data.currency, content], inOneOrder))
+    .update(JSON.stringify([data.plan, data.currency, content, ...tax], inOneOrder))
     .digest('hex');
   return {
     versionId: `${content.effectiveFrom.slice(0, 10)}-${hash.slice(0, 8)}`,
     note: version.note ?? null,
+    taxBehavior: version.taxBehavior ?? null,
+    taxCode: version.taxCode ?? null,
     ...content,
   };
 }

@@ -41,8 +41,14 @@ export interface PlanVersion {
   markupPercent: string | null;
   /** What a billing period costs at least, in the currency's unit; null: nothing. */
   minimum: string | null;
+  /** Whether its prices are with tax; null: as the Stripe account says. */
+  taxBehavior: TaxBehavior | null;
+  /** What Stripe Tax takes its products for (`txcd_…`); null: as the account says. */
+  taxCode: string | null;
   rates: readonly PlanRate[];
 }
+
+export type TaxBehavior = 'exclusive' | 'inclusive';
 
 /** The markup of plans that state none, from an instant on. */
 export interface GlobalMarkup {

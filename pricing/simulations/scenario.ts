@@ -271,6 +271,7 @@ function knownPart(rated: readonly RatedUsage<Rateable>[], provisionedCostPicoUs
 
 /** A plan that asks for every token what it costs and so much more. */
 function markupPlan(percent: string, currency: string): Plan {
+  const price = { kind: 'markup' as const, percent, deploymentType: 'global' as const };
   return {
     planId: 'scenario-markup',
     name: 'markup',
@@ -283,16 +284,10 @@ function markupPlan(percent: string, currency: string): Plan {
         effectiveFrom: '1970-01-01T00:00:00Z',
         note: null,
         markupPercent: percent,
+        taxBehavior: null,
+        taxCode: null,
         minimum: null,
-        rates: [
-          {
-            model: '*',
-            feature: '*',
-            tokenType: '*',
-            price: { kind: 'markup', percent, deploymentType: 'global' },
-            includedTokens: null,
-          },
-        ],
+        rates: [{ model: '*', feature: '*', tokenType: '*', price, includedTokens: null }],
       },
     ],
   };

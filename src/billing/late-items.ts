@@ -170,6 +170,21 @@ async function selectLateItems(database: LedgerDatabase, where: ReturnType<typeo
   return rows.rows;
 }
 
+/** The subscription item that bills the usage of a late item, with the price of the time; null: it is not known any more. */
+export async function readBillingItem(
+  database: LedgerDatabase,
+  { customerId, stripeMeterId, missedInvoiceId }: LateItem,
+): Promise<{ subscriptionItemId: string; priceId: string | null } | null> {
+  const rows = await sql<{ subscriptionItemId: string; priceId: string | null }>`
+    (select subscription_item_id as "subscriptionItemId", price_id as "priceId" from close_meters
+      where invoice_id = ${missedInvoiceId} and stripe_meter_id = ${stripeMeterId} order by period_start desc limit 1)
+    union all
+    (select subscription_item_id, price_id from subscription_items
+      where customer_id = ${customerId} and stripe_meter_id = ${stripeMeterId}
+      order by active desc, synced_at desc, subscription_item_id limit 1)`.execute(database);
+  return rows.rows[0] ?? null;
+}
+
 /** The item is on its draft. */
 export async function markLateItemCreated(
   database: LedgerDatabase,

@@ -157,6 +157,8 @@ function describeChange(change: PlanCatalogChange, currency: string): string {
         ? `+ price    ${change.lookupKey}: ${now}`
         : `~ price    ${change.lookupKey}: ${describePrice(before, currency)} -> ${now}`;
     }
+    case 'set_tax_behavior':
+      return `~ price    ${change.lookupKey}: ${change.taxBehavior} of tax`;
     case 'activate_price':
       return `~ price    ${change.lookupKey}: in use again`;
     case 'deactivate_price':

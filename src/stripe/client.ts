@@ -14,6 +14,7 @@ import type { RateLimiter } from './rate-limiter.ts';
 import { DEFAULT_RETRY_POLICY, type RetryPolicy, withRetry } from './retry.ts';
 import { findMissingRights, type MissingRight } from './rights.ts';
 import { createStripeSdk, STRIPE_API_VERSION } from './sdk.ts';
+import { findUntaxed, readTaxSettings, type TaxSettings } from './taxes.ts';
 
 export interface StripeConfig {
   STRIPE_API_KEY: string;
@@ -43,6 +44,10 @@ const DEFAULT_TIMEOUT_MS = 30_000;
 /** Stripe, and what ends periods there, over one pool of connections. */
 export interface StripeSystem extends BillingSystem {
   readonly invoicing: InvoiceSystem;
+  /** How the account taxes what does not say it itself; null: the key may not read it. */
+  readTaxSettings(signal?: AbortSignal): Promise<TaxSettings | null>;
+  /** Metered prices in use that do not say their tax behavior, and their products without a tax code. */
+  findUntaxed(signal?: AbortSignal): Promise<{ priceIds: string[]; productIds: string[] }>;
   /** Rights that the key lacks for what we do; nothing is written to find out. */
   findMissingRights(signal?: AbortSignal): Promise<MissingRight[]>;
 }
@@ -78,6 +83,8 @@ export function createStripe(config: StripeConfig, options: StripeOptions = {}):
         : readEventSummaries(stripe, policy, query, signal),
     readMeterErrors: (eventId, signal) => readMeterErrors(stripe, policy, eventId, signal),
     previewInvoice: (query, signal) => previewInvoice(stripe, policy, query, signal),
+    readTaxSettings: (signal) => readTaxSettings(client, signal),
+    findUntaxed: (signal) => findUntaxed(client, signal),
     findMissingRights: (signal) => findMissingRights(stripe, policy, signal),
     async describe(signal) {
       const call = { action: 'read the list of meters', writes: false };

@@ -35,12 +35,18 @@ export async function walkClosing(): Promise<void> {
   const world = await openClosing({ customerCount: 2 });
   try {
     const { billing, invoicing, id, goTo, subscriptionId, sdk } = world;
+    const [first] = (await sdk.subscriptions.retrieve(subscriptionId)).items.data;
+    const [other] = (await sdk.subscriptions.retrieve(subscriptionId)).items.data.slice(1);
+    if (first === undefined || other === undefined) throw new Error('there are no items');
+    await billing.readTaxSettings();
+    await billing.findUntaxed();
     const vat = await sdk.taxRates.create({ display_name: 'VAT', percentage: 19, inclusive: false });
     const coupon = await sdk.coupons.create({ percent_off: 10, duration: 'forever', name: 'Partner' });
     await sdk.subscriptions.update(subscriptionId, {
       default_tax_rates: [vat.id],
       discounts: [{ coupon: coupon.id }],
     });
+    await sdk.subscriptionItems.update(other.id, { tax_rates: [vat.id] });
     const period = { start: new Date(FIRST_END_MS - 2 * HOUR_MS), end: new Date(FIRST_END_MS) };
     goTo(FIRST_END_MS - HOUR_MS);
     await world.use(1_500_000n, FIRST_END_MS - 2 * HOUR_MS);
@@ -51,6 +57,7 @@ export async function walkClosing(): Promise<void> {
       subscriptionId,
       quantity: 7n,
       unitAmountDecimal: '100.5',
+      taxedAs: { subscriptionItemId: other.id, priceId: null },
       idempotencyKey: 'late-1',
     });
     goTo(FIRST_END_MS + HOUR_MS);
@@ -63,10 +70,14 @@ export async function walkClosing(): Promise<void> {
         invoiceId,
         amountMinor: 120n,
         metadata: { tallystick_item: 'late' },
+        taxedAs: { subscriptionItemId: first.id, priceId: first.price.id },
         idempotencyKey: 'late-2',
       });
     }
-    await invoicing.listInvoiceItems(id);
+    const items = await invoicing.listInvoiceItems(id);
+    const changed = items.at(-1)?.invoiceItemId ?? '';
+    await invoicing.changeInvoiceItem(changed, { amountMinor: 130n, idempotencyKey: 'change-1' });
+    await invoicing.changeInvoiceItem(changed, { amountMinor: 0n, idempotencyKey: 'change-2' });
     const draft = await invoicing.readInvoice(invoiceId);
     const [line] = draft?.lines ?? [];
     await invoicing.annotateInvoice(invoiceId, {
@@ -131,8 +142,14 @@ export async function walkPlans(): Promise<void> {
     '{ model: o3, tokenType: completion, perMillion: 4 }',
   ];
   try {
-    for (const chosen of [rates, rates.slice(0, 2), rates]) {
-      const source = `{ plan: team, name: Team, currency: usd, versions: [{ effectiveFrom: 2026-01-01, rates: [${chosen.join()}] }] }`;
+    const tax = 'taxBehavior: exclusive, taxCode: txcd_10103001,';
+    for (const [chosen, said] of [
+      [rates, ''],
+      [rates.slice(0, 2), ''],
+      [rates, tax],
+      [rates.slice(1), tax],
+    ] as const) {
+      const source = `{ plan: team, name: Team, currency: usd, versions: [{ effectiveFrom: 2026-01-01, ${said} rates: [${chosen.join()}] }] }`;
       const parsed = parsePlanFile(source);
       if (parsed.value === null) throw new Error(JSON.stringify(parsed.problems));
       const plan = toPlan(parsed.value, []);

@@ -32,8 +32,8 @@ beforeEach(async () => {
 });
 afterEach(() => account.close());
 
-function planOf(rates: readonly string[], planId = 'team') {
-  const source = `{ plan: ${planId}, name: Team, currency: usd, versions: [{ effectiveFrom: 2026-01-01, rates: [${rates.join(', ')}] }] }`;
+function planOf(rates: readonly string[], planId = 'team', tax = '') {
+  const source = `{ plan: ${planId}, name: Team, currency: usd, versions: [{ effectiveFrom: 2026-01-01, ${tax} rates: [${rates.join(', ')}] }] }`;
   const parsed = parsePlanFile(source);
   if (parsed.value === null) throw new Error(JSON.stringify(parsed.problems));
   return toPlan(parsed.value, []);
@@ -43,8 +43,9 @@ async function compare(
   rates: readonly string[],
   planId = 'team',
   bindings: PlanCatalogState['bindings'] = [],
+  tax = '',
 ): Promise<PlanCatalogChange[]> {
-  const plan = planOf(rates, planId);
+  const plan = planOf(rates, planId, tax);
   const listing = await port.listPlanCatalog();
   return planCatalogChanges(plan, planRatesAt(plan, AT, book), { ...listing, bindings });
 }
@@ -69,6 +70,27 @@ async function everything() {
 }
 
 describe('writing a plan to Stripe', () => {
+  it('says how its usage is taxed: to prices that did not say it, and by new ones where they said otherwise', async () => {
+    const [rate = ''] = RATES;
+    const apply = async (tax: string) => {
+      const changes = await compare([rate], 'team', [], tax);
+      await applyPlanChanges(port, changes);
+      return kinds(changes);
+    };
+    await apply('');
+    const exclusive = 'taxBehavior: exclusive, taxCode: txcd_10103001,';
+    expect(await apply(exclusive)).toEqual(['update_product', 'set_tax_behavior']);
+    expect(await apply(exclusive)).toEqual([]);
+    expect(await apply('')).toEqual([]);
+    expect(await apply('taxBehavior: inclusive,')).toEqual(['create_price', 'deactivate_price']);
+    const { products, prices } = await port.listPlanCatalog();
+    expect(products.map(({ taxCode }) => taxCode)).toEqual(['txcd_10103001']);
+    expect(prices.map(({ taxBehavior, active }) => [taxBehavior, active])).toEqual([
+      ['exclusive', false],
+      ['inclusive', true],
+    ]);
+  });
+
   it('makes products, the meters that are missing, and prices; a second time nothing', async () => {
     const changes = await compare(RATES);
     expect(kinds(changes)).toEqual([

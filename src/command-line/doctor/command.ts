@@ -25,6 +25,7 @@ import {
   judgeSink,
 } from './checks.ts';
 import { checkProviders } from './provider-checks.ts';
+import { checkStripeTaxes } from './tax-checks.ts';
 
 const MARKS = { good: 'ok  ', look: 'look', bad: 'BAD ' } as const;
 
@@ -91,6 +92,7 @@ async function examineStripe(config: Config & { STRIPE_API_KEY: string }, now: D
   const found = await Promise.all([
     guarded('stripe', () => checkStripe(stripe, config, now)),
     guarded('stripe', () => checkStripeRights(stripe)),
+    guarded('stripe', () => checkStripeTaxes(stripe)),
   ]);
   return found.flat();
 }

@@ -3,7 +3,7 @@ import type { ClosingClient } from './calls.ts';
 import { createCreditNote } from './credit-notes.ts';
 import { annotateInvoice, claimInvoice, finalizeInvoice } from './drafts.ts';
 import { readInvoice } from './invoice.ts';
-import { createInvoiceItem, listInvoiceItems } from './items.ts';
+import { changeInvoiceItem, createInvoiceItem, listInvoiceItems } from './items.ts';
 import type { InvoiceSystem } from './port.ts';
 
 /** The port over Stripe's own SDK. */
@@ -15,6 +15,8 @@ export function createInvoiceSystem(client: ClosingClient): InvoiceSystem {
       annotateInvoice(client, invoiceId, annotation, signal),
     finalizeInvoice: (invoiceId, options, signal) => finalizeInvoice(client, invoiceId, options, signal),
     createInvoiceItem: (item, signal) => createInvoiceItem(client, item, signal),
+    changeInvoiceItem: (invoiceItemId, change, signal) =>
+      changeInvoiceItem(client, invoiceItemId, change, signal),
     listInvoiceItems: (stripeCustomerId, signal) => listInvoiceItems(client, stripeCustomerId, signal),
     createCreditNote: (note, signal) => createCreditNote(client, note, signal),
     listEvents: (query, signal) => listEvents(client, query, signal),

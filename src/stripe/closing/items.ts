@@ -1,7 +1,9 @@
 import Stripe from 'stripe';
 import { idOf } from '../invoices.ts';
 import { writeKeyed } from '../keyed-writes.ts';
+import { readItemTaxes } from '../taxes.ts';
 import { type ClosingClient, readPages } from './calls.ts';
+import { isMissing } from './invoice.ts';
 import { checkInvoiceItem } from './limits.ts';
 import { type BillingInvoiceItem, KEY_METADATA_KEY, type NewInvoiceItem } from './port.ts';
 
@@ -18,7 +20,9 @@ export async function createInvoiceItem(
   };
   const known = await find();
   if (known !== null) return { invoiceItemId: known.id };
-  const parameters = toParameters(item);
+  const taxes =
+    item.taxedAs === undefined ? {} : await readItemTaxes(client, item.taxedAs, item.currency, signal);
+  const parameters = { ...toParameters(item), ...taxes };
   const made = await writeKeyed<Stripe.InvoiceItem>(
     client,
     {
@@ -32,6 +36,49 @@ export async function createInvoiceItem(
     signal,
   );
   return { invoiceItemId: made.id };
+}
+
+/** See InvoiceSystem.changeInvoiceItem. */
+export async function changeInvoiceItem(
+  client: ClosingClient,
+  invoiceItemId: string,
+  { amountMinor, idempotencyKey }: { amountMinor: bigint; idempotencyKey: string },
+  signal?: AbortSignal,
+): Promise<void> {
+  const { stripe } = client;
+  const amount = Number(amountMinor);
+  const write = {
+    context: { item: invoiceItemId },
+    intent: idempotencyKey,
+    content: [invoiceItemId, amount],
+  };
+  if (amountMinor !== 0n) {
+    await writeKeyed<Stripe.InvoiceItem>(
+      client,
+      {
+        ...write,
+        action: 'change an invoice item',
+        run: (request) => stripe.invoiceItems.update(invoiceItemId, { amount }, request),
+        // A kept answer says nothing of what it was set to since.
+        holds: async () => false,
+      },
+      signal,
+    );
+    return;
+  }
+  try {
+    await writeKeyed(
+      client,
+      {
+        ...write,
+        action: 'take away an invoice item',
+        run: (request) => stripe.invoiceItems.del(invoiceItemId, {}, request),
+      },
+      signal,
+    );
+  } catch (error) {
+    if (!isMissing(error)) throw error;
+  }
 }
 
 /** See InvoiceSystem.listInvoiceItems. */

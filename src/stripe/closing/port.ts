@@ -43,6 +43,15 @@ export interface InvoiceSystem {
    * @throws ValidationError; UpstreamError UPSTREAM_REJECTED when the invoice is no draft any more, or is full
    */
   createInvoiceItem(item: NewInvoiceItem, signal?: AbortSignal): Promise<{ invoiceItemId: string }>;
+  /**
+   * Gives an item of a draft another amount; one that comes to nothing is taken away. Sets, so it may be repeated.
+   * @throws UpstreamError UPSTREAM_REJECTED when the invoice is no draft any more
+   */
+  changeInvoiceItem(
+    invoiceItemId: string,
+    change: { amountMinor: bigint; idempotencyKey: string },
+    signal?: AbortSignal,
+  ): Promise<void>;
   /** All items of a customer that were not made by a subscription, billed ones too, oldest first. */
   listInvoiceItems(stripeCustomerId: string, signal?: AbortSignal): Promise<BillingInvoiceItem[]>;
   /**
@@ -132,8 +141,17 @@ interface InvoiceItemTarget {
   description: string;
   /** In what time the usage was. Half-open; Stripe prints it on the line. */
   period: TimeWindow;
+  /** Whose tax it has; absent: none of its own. */
+  taxedAs?: TaxedAs;
   metadata?: Readonly<Record<string, string>>;
   idempotencyKey: string;
+}
+
+/** What an item beside the lines is taxed like. */
+export interface TaxedAs {
+  subscriptionItemId: string;
+  /** Null: the price that the item has. */
+  priceId: string | null;
 }
 
 export interface BillingInvoiceItem {

@@ -24,13 +24,17 @@ export async function applyPlanChanges(
         break;
       }
       case 'create_product': {
-        const { planId, name, metadata } = change;
-        const product = await port.createProduct({ planId, name, metadata }, signal);
+        const { planId, name, taxCode, metadata } = change;
+        const product = await port.createProduct({ planId, name, taxCode, metadata }, signal);
         productIdByRate.set(change.rateId, product.productId);
         break;
       }
       case 'update_product':
-        await port.updateProduct(change.productId, { name: change.name, active: change.active }, signal);
+        await port.updateProduct(
+          change.productId,
+          { name: change.name, active: change.active, taxCode: change.taxCode },
+          signal,
+        );
         break;
       case 'create_price': {
         const productId = change.productId ?? productIdByRate.get(change.rateId);
@@ -38,13 +42,16 @@ export async function applyPlanChanges(
         if (productId === undefined || meterId === undefined) {
           throw new RangeError(`${change.lookupKey} comes before its product or its meter`);
         }
-        const { planId, lookupKey, currency, price, nickname, metadata } = change;
+        const { planId, lookupKey, currency, price, taxBehavior, nickname, metadata } = change;
         await port.createPrice(
-          { planId, productId, meterId, lookupKey, currency, price, nickname, metadata },
+          { planId, productId, meterId, lookupKey, currency, price, taxBehavior, nickname, metadata },
           signal,
         );
         break;
       }
+      case 'set_tax_behavior':
+        await port.setTaxBehavior(change.priceId, change.taxBehavior, signal);
+        break;
       case 'activate_price':
         await port.activatePrice(change.priceId, signal);
         break;

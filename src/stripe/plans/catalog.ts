@@ -1,4 +1,5 @@
 import type Stripe from 'stripe';
+import type { TaxBehavior } from '../../../pricing/plans/plan.ts';
 import type { RatePrice } from '../../../pricing/rating/rate-price.ts';
 import { createMemoryKeys } from '../call-keys.ts';
 import type { StripeConfig, StripeOptions } from '../client.ts';
@@ -7,16 +8,15 @@ import { createRateLimiter, type RateLimiter } from '../rate-limiter.ts';
 import { toPriceParameters, toRatePrice } from '../rate-price.ts';
 import { DEFAULT_RETRY_POLICY, type RetryPolicy, withRetry } from '../retry.ts';
 import { createStripeSdk } from '../sdk.ts';
-import { type ContentCall, createOnce } from './content-key.ts';
-
-/** Marks what we made at Stripe: the plan's id. What does not bear it is never listed and never touched. */
-const PLAN_METADATA_KEY = 'tallystick_plan';
+import { toTaxBehavior } from '../taxes.ts';
+import { type ContentCall, createOnce, PLAN_METADATA_KEY, planMetadata, toText } from './content-key.ts';
 
 interface PlanCatalogProduct {
   productId: string;
   planId: string;
   name: string;
   active: boolean;
+  taxCode: string | null;
   metadata: Record<string, string>;
 }
 
@@ -40,6 +40,8 @@ interface PlanCatalogPrice {
   meterId: string | null;
   /** Null: not something this version can rate. */
   price: RatePrice | null;
+  /** Null: nobody said. */
+  taxBehavior: TaxBehavior | null;
   metadata: Record<string, string>;
 }
 
@@ -54,6 +56,8 @@ interface PlanCatalogListing {
 interface NewPlanProduct {
   planId: string;
   name: string;
+  /** Absent or null: as the account's default says. */
+  taxCode?: string | null;
   metadata?: Record<string, string>;
 }
 
@@ -65,6 +69,8 @@ export interface NewPlanPrice {
   lookupKey: string;
   currency: string;
   price: RatePrice;
+  /** Absent or null: as the account's default says. */
+  taxBehavior?: TaxBehavior | null;
   nickname?: string;
   metadata?: Record<string, string>;
 }
@@ -79,7 +85,7 @@ export interface PlanCatalogPort {
   createProduct(product: NewPlanProduct, signal?: AbortSignal): Promise<PlanCatalogProduct>;
   updateProduct(
     productId: string,
-    change: { name?: string; active?: boolean; metadata?: Record<string, string> },
+    change: { name?: string; active?: boolean; taxCode?: string | null; metadata?: Record<string, string> },
     signal?: AbortSignal,
   ): Promise<PlanCatalogProduct>;
   /** A meter that sums; its event name must not be another active meter's. */
@@ -88,6 +94,8 @@ export interface PlanCatalogPort {
     signal?: AbortSignal,
   ): Promise<PlanCatalogMeter>;
   createPrice(price: NewPlanPrice, signal?: AbortSignal): Promise<PlanCatalogPrice>;
+  /** Of a price of which nobody has said it yet. */
+  setTaxBehavior(priceId: string, taxBehavior: TaxBehavior, signal?: AbortSignal): Promise<void>;
   /** Subscriptions that have the price keep it; no new one can take it. */
   deactivatePrice(priceId: string, signal?: AbortSignal): Promise<void>;
   activatePrice(priceId: string, signal?: AbortSignal): Promise<void>;
@@ -120,6 +128,7 @@ export function createPlanCatalog(config: StripeConfig, options: StripeOptions =
     async createProduct(product, signal) {
       const parameters: Stripe.ProductCreateParams = {
         name: product.name,
+        ...(product.taxCode == null ? {} : { tax_code: product.taxCode }),
         metadata: planMetadata(product),
       };
       const made = await create({
@@ -131,9 +140,10 @@ export function createPlanCatalog(config: StripeConfig, options: StripeOptions =
       });
       return toProduct(made);
     },
-    async updateProduct(productId, changes, signal) {
+    async updateProduct(productId, { taxCode, ...changes }, signal) {
+      const parameters = { ...changes, ...(taxCode == null ? {} : { tax_code: taxCode }) };
       return toProduct(
-        await change('update a product', () => stripe.products.update(productId, changes), signal),
+        await change('update a product', () => stripe.products.update(productId, parameters), signal),
       );
     },
     async createMeter(meter, signal) {
@@ -162,6 +172,7 @@ export function createPlanCatalog(config: StripeConfig, options: StripeOptions =
         lookup_key: price.lookupKey,
         transfer_lookup_key: true,
         ...(price.nickname === undefined ? {} : { nickname: price.nickname }),
+        ...(price.taxBehavior == null ? {} : { tax_behavior: price.taxBehavior }),
         metadata: planMetadata(price),
         expand: ['tiers'],
       };
@@ -176,6 +187,7 @@ export function createPlanCatalog(config: StripeConfig, options: StripeOptions =
           price.nickname ?? null,
           planMetadata(price),
           toText(price.price),
+          ...(price.taxBehavior == null ? [] : [price.taxBehavior]),
         ],
         create: (request) => stripe.prices.create(parameters, request),
         isCurrent: async (id) => {
@@ -185,6 +197,9 @@ export function createPlanCatalog(config: StripeConfig, options: StripeOptions =
         ...(signal === undefined ? {} : { signal }),
       });
       return toPrice(made);
+    },
+    async setTaxBehavior(priceId, tax_behavior, signal) {
+      await change('set the tax of a price', () => stripe.prices.update(priceId, { tax_behavior }), signal);
     },
     async deactivatePrice(priceId, signal) {
       await change('deactivate a price', () => stripe.prices.update(priceId, { active: false }), signal);
@@ -244,6 +259,7 @@ function toProduct(product: Stripe.Product): PlanCatalogProduct {
     planId: product.metadata[PLAN_METADATA_KEY] ?? '',
     name: product.name,
     active: product.active,
+    taxCode: idOf(product.tax_code ?? null),
     metadata: { ...product.metadata },
   };
 }
@@ -270,20 +286,7 @@ function toPrice(price: Stripe.Price): PlanCatalogPrice {
     nickname: price.nickname,
     meterId: price.recurring?.meter ?? null,
     price: toRatePrice(price, price.tiers),
+    taxBehavior: toTaxBehavior(price.tax_behavior),
     metadata: { ...price.metadata },
   };
-}
-
-/** In one order, so that equal content gives equal keys and equal bytes. */
-function planMetadata(object: { planId: string; metadata?: Record<string, string> }): Record<string, string> {
-  const entries = { ...object.metadata, [PLAN_METADATA_KEY]: object.planId };
-  return Object.fromEntries(Object.entries(entries).sort(([one], [other]) => (one < other ? -1 : 1)));
-}
-
-/** Quantities are bigint, which JSON has not. */
-function toText(price: RatePrice): unknown {
-  if (price.kind === 'per_package') return { ...price, packageSize: String(price.packageSize) };
-  return price.kind === 'per_unit'
-    ? price
-    : { ...price, tiers: price.tiers.map((tier) => ({ ...tier, upTo: tier.upTo?.toString() ?? null })) };
 }

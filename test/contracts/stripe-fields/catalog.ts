@@ -35,6 +35,17 @@ export const CATALOG: readonly ReadObject[] = [
     ],
     fields: ['created', 'current_period_end', 'current_period_start', 'id', 'price.id'],
   },
+  { object: 'list of prices', at: ['GET /v1/prices'], fields: ['has_more'] },
+  {
+    object: 'subscription item, for its tax',
+    at: ['GET /v1/subscription_items/{item}'],
+    fields: ['price.id', 'tax_rates[].id'],
+  },
+  {
+    object: 'tax settings',
+    at: ['GET /v1/tax/settings'],
+    fields: ['defaults.tax_behavior', 'defaults.tax_code'],
+  },
   {
     object: 'price',
     at: [
@@ -63,6 +74,7 @@ export const CATALOG: readonly ReadObject[] = [
       'product.deleted',
       'product.id',
       'product.name',
+      'product.tax_code',
       'recurring.meter',
       'recurring.usage_type',
       'tax_behavior',
@@ -79,7 +91,7 @@ export const CATALOG: readonly ReadObject[] = [
   {
     object: 'product',
     at: ['GET /v1/products data[]', 'GET /v1/products/{id}', 'POST /v1/products', 'POST /v1/products/{id}'],
-    fields: ['active', 'id', 'metadata.*', 'name'],
+    fields: ['active', 'id', 'metadata.*', 'name', 'tax_code'],
   },
   { object: 'test clock', at: ['GET /v1/test_helpers/test_clocks data[]'], fields: ['id'] },
 ];

@@ -110,6 +110,8 @@ export function toPlan(spec: PlanSpec, planId: string, effectiveFrom: string): P
         markupPercent: null,
         minimum: spec.minimumMinor === 0n ? null : formatDecimal(spec.minimumMinor, digits),
         rates: spec.rates.map((rate) => toPlanRate(rate, digits)),
+        taxBehavior: null,
+        taxCode: null,
       },
     ],
   };
