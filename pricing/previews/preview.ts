@@ -69,7 +69,7 @@ export interface PreviewLine {
   left?: LeftUsage;
 }
 
-export interface LeftUsage {
+interface LeftUsage {
   meterId: string;
   period: { start: Date; end: Date };
 }

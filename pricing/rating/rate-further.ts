@@ -38,7 +38,7 @@ export function rateFurther(quantity: bigint, price: RatePrice, before: BilledBe
 }
 
 /** Whether a line shows all of a period's usage, whatever was billed before. */
-export function isChargedForAll(price: RatePrice | null): boolean {
+function isChargedForAll(price: RatePrice | null): boolean {
   return price?.kind === 'tiered' && price.mode === 'volume';
 }
 

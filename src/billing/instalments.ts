@@ -79,7 +79,7 @@ async function placeChain(transaction: LedgerTransaction, chain: readonly Placed
   }
 }
 
-export function isTakenBack(lines: readonly { quantity: bigint | null; amountMinor: bigint }[]): boolean {
+function isTakenBack(lines: readonly { quantity: bigint | null; amountMinor: bigint }[]): boolean {
   return lines.some(({ quantity, amountMinor }) => quantity === null && amountMinor < 0n);
 }
 

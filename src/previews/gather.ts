@@ -6,7 +6,7 @@ import type { LedgerDatabase } from '../platform/database/database.ts';
 import { type LedgerSnapshot, readSnapshot } from '../platform/database/snapshot.ts';
 import type { PreviewDependencies } from './dependencies.ts';
 import { type PreviewHours, readPreviewHours } from './hours.ts';
-import { type ActiveItem, readActiveItems } from './items.ts';
+import { type ActiveItem, hasInstalment, readActiveItems } from './items.ts';
 import { type LeftLines, readLeftLines } from './left-lines.ts';
 import { readStripePreview, type StripePreview } from './stripe-previews.ts';
 import { type PreviewUsageRows, previewPeriods, readPreviewUsage } from './usage.ts';
@@ -107,16 +107,19 @@ export async function readPreview(
   { asked, now }: { asked: AskedPreviews; now: Date },
 ): Promise<PreviewMaterial> {
   const customer = await getCustomer(snapshot, customerId);
-  const items = await readActiveItems(snapshot, customerId);
+  const active = await readActiveItems(snapshot, customerId);
   const subscriptions: SubscriptionMaterial[] = [];
-  for (const [subscriptionId, its] of Map.groupBy(items, (item) => item.subscriptionId)) {
+  for (const [subscriptionId, its] of Map.groupBy(active, (item) => item.subscriptionId)) {
     // A subscription that came after Stripe was asked: the ledger speaks alone, as when Stripe does not answer.
     const stripe = asked.get(subscriptionId) ?? { status: 'unavailable', reason: 'NEW_SUBSCRIPTION' };
     const window = await readWindow(snapshot, { items: its, stripe, now });
     const usage = await readPreviewUsage(snapshot, customerId, window);
     const lines = stripe.status === 'ok' ? stripe.invoice.lines : [];
     const left = await readLeftLines(snapshot, { customerId, subscriptionId }, lines);
-    subscriptions.push({ subscriptionId, items: its, stripe, left, ...window, ...usage });
+    // Tiers go on from what a threshold has billed of the period, which only Stripe knows until the close has read it.
+    const isBilledInPart = await hasInstalment(snapshot, subscriptionId);
+    const items = isBilledInPart ? its.map((item) => ({ ...item, price: null })) : its;
+    subscriptions.push({ subscriptionId, items, stripe, left, ...window, ...usage });
   }
   return { customer, now, subscriptions };
 }

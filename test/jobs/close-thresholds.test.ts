@@ -1,5 +1,7 @@
 import { afterEach, expect, it } from 'vitest';
 import { HOUR_MS } from '../../src/platform/clock.ts';
+import { decidePreview } from '../../src/previews/decide.ts';
+import { gatherPreview } from '../../src/previews/gather.ts';
 import { type Caller, call, runUntil } from '../setup/closing.ts';
 import { describeForBothDrafts } from '../setup/drafts.ts';
 import {
@@ -29,6 +31,18 @@ async function hours(count: number) {
 async function toTheEnd() {
   await runUntil(pipeline, 0, 9 * 60);
   await runUntil(pipeline, 3, 60);
+}
+
+/** What an instalment has billed is Stripe's to know: a preview says Stripe's amount, or none. */
+async function expectStripesAmounts({ customerId }: Caller) {
+  const { database, clock, invoicing, billing } = pipeline.deps;
+  const dependencies = { database, clock, invoicing, billing, previewCache: new Map(), version: 'test' };
+  const { subscriptions } = await gatherPreview(dependencies, customerId);
+  for (const { amountMinor, stripeAmountMinor, price } of subscriptions.flatMap(
+    (material) => decidePreview(material).lines,
+  )) {
+    expect([price, [null, stripeAmountMinor].includes(amountMinor)]).toEqual([null, true]);
+  }
 }
 
 async function instalments(caller: Caller) {
@@ -61,6 +75,7 @@ for (const thresholdPeriods of ['slices', 'whole'] as const) {
         { total_minor: 20_000n, is_instalment: true },
         { total_minor: 12_000n, is_instalment: true },
       ]);
+      await expectStripesAmounts(caller);
       await toTheEnd();
       const { close, states, invoice, certificate, content, statement } = await closedOf(pipeline, caller);
       expect(close.state).toBe('finalized');

@@ -233,12 +233,7 @@ export function newDraft(
 }
 
 /** What comes while collection is paused is void or written off at once, or stays a draft. */
-export function announce(
-  account: BillingAccount,
-  subscription: Subscription,
-  invoice: Invoice,
-  atMs: number,
-): void {
+function announce(account: BillingAccount, subscription: Subscription, invoice: Invoice, atMs: number): void {
   emitInvoice(account, 'invoice.created', invoice, atMs);
   if (!isPaused(subscription, atMs)) return;
   const behavior = subscription.wire.pause_collection?.behavior;
