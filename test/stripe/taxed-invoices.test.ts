@@ -105,6 +105,18 @@ describe('tax', () => {
     });
   });
 
+  test('that cannot be told leaves a draft of paused collection one, too, whatever it should become', async () => {
+    const { sdk, subscriptionId } = await open({
+      scenarioLives: { 0: { pause: { fromDay: 1, behavior: 'void' } } },
+    });
+    await sdk.subscriptions.update(subscriptionId, { automatic_tax: { enabled: true } });
+    await use(1_000_000n);
+    expect(await draft()).toMatchObject({
+      status: 'draft',
+      last_finalization_error: { code: 'customer_tax_location_invalid' },
+    });
+  });
+
   test('that cannot be told leaves the draft to people when Stripe would finalize it', async () => {
     const { sdk, subscriptionId } = await open();
     await sdk.subscriptions.update(subscriptionId, { automatic_tax: { enabled: true } });

@@ -83,10 +83,16 @@ export function finalizeInvoice(
   if (collect) collectPayment(account, invoice, atMs);
 }
 
-/** Stripe finalizes by itself; what it cannot finalize stays a draft, and is left to people. */
-export function finalizeByItself(account: BillingAccount, invoice: Invoice, atMs: number): void {
+/** Stripe finalizes by itself; what it cannot finalize stays a draft, and is left to people. @returns whether it is final */
+export function finalizeByItself(
+  account: BillingAccount,
+  invoice: Invoice,
+  atMs: number,
+  collect = true,
+): boolean {
   try {
-    finalizeInvoice(account, invoice, atMs, true);
+    finalizeInvoice(account, invoice, atMs, collect);
+    return true;
   } catch (error) {
     if (!(error instanceof StripeRefusal)) throw error;
     const { wire } = invoice;
@@ -95,6 +101,7 @@ export function finalizeByItself(account: BillingAccount, invoice: Invoice, atMs
     wire.automatically_finalizes_at = null;
     wire.last_finalization_error = { code, message, type: 'invalid_request_error' };
     emitInvoice(account, 'invoice.finalization_failed', invoice, atMs);
+    return false;
   }
 }
 

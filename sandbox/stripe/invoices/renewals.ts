@@ -6,7 +6,7 @@ import { beginPeriods, endsAt, nextEndMs, periodOf } from '../periods.ts';
 import { advanceLines, fixedLine } from '../prorations.ts';
 import type { Invoice, StripeState, Subscription } from '../state.ts';
 import { emitSubscription, meteredNow, renderSubscription } from '../subscriptions.ts';
-import { emitInvoice, finalizeByItself, finalizeInvoice, voidInvoice, writeOffInvoice } from './fate.ts';
+import { emitInvoice, finalizeByItself, voidInvoice, writeOffInvoice } from './fate.ts';
 import { newInvoiceWire, type SubscriptionReason } from './invoices.ts';
 import { joinPendingItems } from './items.ts';
 
@@ -238,7 +238,7 @@ function announce(account: BillingAccount, subscription: Subscription, invoice: 
   if (!isPaused(subscription, atMs)) return;
   const behavior = subscription.wire.pause_collection?.behavior;
   if (behavior === 'keep_as_draft') return;
-  finalizeInvoice(account, invoice, atMs, false);
+  if (!finalizeByItself(account, invoice, atMs, false)) return;
   if (behavior === 'void') voidInvoice(account, invoice, atMs);
   else writeOffInvoice(account, invoice, atMs);
 }
