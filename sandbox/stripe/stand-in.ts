@@ -100,7 +100,12 @@ export function createStripeStandIn(
     },
     tokenTotalByCustomer: () =>
       new Map([...state.customers.keys()].map((id) => [tenantOf(id), tokensOf(id)] as const)),
-    usageBetween: (tenantKey, startMs, endMs, receivedUntilMs = Number.POSITIVE_INFINITY) => {
+    usageBetween: (
+      tenantKey,
+      startMs,
+      endMs,
+      { eventName, receivedUntilMs = Number.POSITIVE_INFINITY } = {},
+    ) => {
       const range = {
         startSeconds: startMs / 1_000,
         endSeconds: endMs / 1_000,
@@ -109,8 +114,8 @@ export function createStripeStandIn(
       let total = 0n;
       for (const { customerId, meterId } of state.usage.pairs()) {
         const meter = state.meters.get(meterId);
-        if (meter !== undefined && tenantOf(customerId) === tenantKey)
-          total += state.usage.aggregate(customerId, meter, range);
+        if (meter === undefined || (eventName !== undefined && meter.event_name !== eventName)) continue;
+        if (tenantOf(customerId) === tenantKey) total += state.usage.aggregate(customerId, meter, range);
       }
       return total;
     },
@@ -186,10 +191,15 @@ export interface StripeStandIn extends StandIn {
   /** Token meter values per tenant key, for all customers that exist. */
   tokenTotalByCustomer(): Map<string, bigint>;
   /**
-   * What all meters together count of a customer with timestamps in `[startMs, endMs)`, of all events or of those
-   * received by an instant; for checks.
+   * What all meters together, or one, count of a customer with timestamps in `[startMs, endMs)`, of all events or of
+   * those received by an instant; for checks.
    */
-  usageBetween(tenantKey: string, startMs: number, endMs: number, receivedUntilMs?: number): bigint;
+  usageBetween(
+    tenantKey: string,
+    startMs: number,
+    endMs: number,
+    of?: { eventName?: string; receivedUntilMs?: number },
+  ): bigint;
   /** Tokens on final invoices that were not taken back, by their lines, less what credit notes gave back. */
   invoicedTokenTotal(): bigint;
   /** What each meter counts of each customer in each UTC hour, by all events received; for checks. */

@@ -1,4 +1,4 @@
-import { REAL_RETRY_TOOLS, retryCall } from '../platform/retry.ts';
+import { REAL_RETRY_TOOLS, type RetryTools, retryCall } from '../platform/retry.ts';
 import { detailOfProblem, errorOfNetwork, errorOfStatus, type FailedCall } from './failures.ts';
 
 /** How patiently OpenMeter is called. Defaults suit a job; an API route hands in shorter ones. */
@@ -18,6 +18,8 @@ export interface OpenMeterCallOptions {
   fetch?: (input: string, init: RequestInit) => Promise<Response>;
   /** Jitter source in [0, 1). */
   random?: () => number;
+  /** How it waits; a timer by default. */
+  sleep?: RetryTools['sleep'];
 }
 
 /**
@@ -53,7 +55,8 @@ export function createRetryingFetch(
     maxDelayMs,
     maxRetryAfterMs: maxDelayMs,
   };
-  const tools = { ...REAL_RETRY_TOOLS, random: options.random ?? REAL_RETRY_TOOLS.random };
+  const { random = REAL_RETRY_TOOLS.random, sleep = REAL_RETRY_TOOLS.sleep } = options;
+  const tools = { ...REAL_RETRY_TOOLS, random, sleep };
 
   return async (request) => {
     const { pathname } = new URL(request.url);

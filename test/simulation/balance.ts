@@ -1,16 +1,18 @@
 import { sql } from 'kysely';
 import { meterEventName } from '../../sandbox/stripe/seed.ts';
+import { HOUR_MS } from '../../src/platform/clock.ts';
 import type { LedgerDatabase } from '../../src/platform/database/database.ts';
 import { readTokenTotals } from '../../src/status/totals.ts';
+import { checkInvoices } from './closing/money.ts';
 import { checkOnlyDelayed } from './delayed.ts';
 import { addFigures, readStoredFigures } from './figures.ts';
-import { checkCloses, checkInvoices } from './invoices.ts';
+import { checkCloses } from './invoices.ts';
 import { bucketsOf, FIGURES, type Figure, type OracleCell } from './oracle/oracle.ts';
-import { keyOfEvent, type Witness } from './witness.ts';
+import { isOfTokens, keyOfEvent, type Witness } from './witness.ts';
 import type { World } from './world.ts';
 
-/** The reason under which usage of a finalized period waits. */
-const CARRIED = 'carry_to_next_invoice';
+/** Reasons under which usage waits that its invoice cannot take any more, or that comes after a subscription has ended. */
+const CARRIED = ['carry_to_next_invoice', 'no_subscription_item'];
 
 /** What must hold at every moment: the ledger loses nothing of what it collected, and claims nothing it has not. */
 export async function checkAtAnyMoment(world: World, ledger: LedgerDatabase): Promise<void> {
@@ -47,7 +49,7 @@ export async function checkAtTheEnd(world: World, ledger: LedgerDatabase): Promi
   settleDoubtful(world, refused);
   checkOpenMeter(world, refused);
   await checkStripe(world, ledger, refused);
-  checkInvoices(world);
+  await checkInvoices(world, ledger);
   await checkCloses(world, ledger);
   const totals = await readTokenTotals(ledger);
   if (totals.dueTokenCount !== 0n) witness.report(`${totals.dueTokenCount} tokens are still due at the end`);
@@ -58,7 +60,7 @@ export async function checkAtTheEnd(world: World, ledger: LedgerDatabase): Promi
     );
   const expected = expectedQuarantine(world, refused);
   // Held against the oracle cell by cell above.
-  expected.set(CARRIED, totals.quarantinedByReason[CARRIED] ?? 0n);
+  for (const reason of CARRIED) expected.set(reason, totals.quarantinedByReason[reason] ?? 0n);
   for (const reason of new Set([...expected.keys(), ...Object.keys(totals.quarantinedByReason)])) {
     const [have, want] = [totals.quarantinedByReason[reason] ?? 0n, expected.get(reason) ?? 0n];
     if (have !== want) witness.report(`${have} tokens are in quarantine as ${reason}, and should be ${want}`);
@@ -136,7 +138,7 @@ async function checkStripe(
   }
   const have = new Map<string, bigint>();
   for (const { tenantKey, hourMs, eventName, value } of stripe.usageByHour())
-    add(have, `${tenantKey} ${hourMs} ${eventName}`, value);
+    if (isOfTokens(eventName)) add(have, `${tenantKey} ${hourMs} ${eventName}`, value);
   const carried = await readCarried(world, ledger);
   const uninvoiced = await readUninvoiced(ledger);
   for (const key of new Set([...want.keys(), ...have.keys(), ...carried.keys()])) {
@@ -170,24 +172,34 @@ async function readUninvoiced(ledger: LedgerDatabase): Promise<Map<string, bigin
   return uninvoiced;
 }
 
-/** Usage of a period whose invoice was final before it could be pushed: it waits for the next one. */
+/** Usage of a period whose invoice was final before it could be pushed, and usage that no subscription is left for. */
 async function readCarried(world: World, ledger: LedgerDatabase): Promise<Map<string, bigint>> {
   const rows = await ledger
     .selectFrom('hourly_usage')
-    .select(['customer_id', 'window_start', 'model', 'token_type', 'delta_token_count'])
-    .where('quarantine_reason', '=', CARRIED)
+    .select(['customer_id', 'window_start', 'model', 'token_type', 'delta_token_count', 'quarantine_reason'])
+    .where('quarantine_reason', 'in', CARRIED)
     .execute();
+  const { witness, scenario, person } = world;
   const carried = new Map<string, bigint>();
   for (const row of rows) {
-    const periodEndMs = world.scenario.customers.find(
-      (customer) => customer.tenantKey === row.customer_id,
-    )?.billingAnchorMs;
-    if (periodEndMs === undefined || row.window_start.getTime() >= periodEndMs)
-      world.witness.report(
-        `usage of ${row.window_start.toISOString()} is carried, and its period has not ended`,
-      );
+    const tenantKey = row.customer_id ?? '';
     const eventName = meterEventName(row.model, row.token_type);
-    add(carried, `${row.customer_id} ${row.window_start.getTime()} ${eventName}`, row.delta_token_count);
+    const startMs = row.window_start.getTime();
+    const endedMs = person.endedAtMs.get(tenantKey) ?? Number.POSITIVE_INFINITY;
+    const periodEndMs =
+      scenario.customers.find((customer) => customer.tenantKey === tenantKey)?.billingAnchorMs ?? 0;
+    const swap = person.swaps.find((one) => one.tenantKey === tenantKey && one.eventName === eventName);
+    const isGrounded =
+      row.quarantine_reason === 'no_subscription_item'
+        ? startMs + HOUR_MS > endedMs
+        : [periodEndMs, person.endedAtMs.get(tenantKey), swap?.atMs].some(
+            (instant) => startMs < (instant ?? 0) && (instant ?? 0) < world.clock.nowMs(),
+          );
+    if (!isGrounded)
+      witness.report(
+        `usage of ${row.window_start.toISOString()} of ${tenantKey} waits as ${row.quarantine_reason}`,
+      );
+    add(carried, `${tenantKey} ${startMs} ${eventName}`, row.delta_token_count);
   }
   return carried;
 }

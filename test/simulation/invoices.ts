@@ -1,30 +1,7 @@
 import { sql } from 'kysely';
 import { hashContent } from '../../src/closing/certificates.ts';
-import { MINUTE_MS } from '../../src/platform/clock.ts';
 import type { LedgerDatabase } from '../../src/platform/database/database.ts';
 import type { World } from './world.ts';
-
-/** So long the pipeline believes what it read of a draft, which a person or Stripe may finalize meanwhile. */
-const BELIEVED_MS = 30 * MINUTE_MS;
-
-/**
- * Nothing may reach Stripe for a period whose invoice has been final for longer than anybody could not know it:
- * Stripe takes it, puts it on no invoice, and tells nobody.
- */
-export function checkInvoices(world: World): void {
-  const { stripe, witness } = world;
-  for (const invoice of stripe.invoiceReport()) {
-    const { finalizedAtMs } = invoice;
-    if (finalizedAtMs === null) continue;
-    const [startMs, endMs] = [Date.parse(invoice.period.start), Date.parse(invoice.period.end)];
-    const inTime = stripe.usageBetween(invoice.customer, startMs, endMs, finalizedAtMs + BELIEVED_MS);
-    const counted = stripe.usageBetween(invoice.customer, startMs, endMs);
-    if (inTime === counted) continue;
-    witness.report(
-      `${counted - inTime} tokens of ${invoice.customer} came after the invoice until ${invoice.period.end} was final`,
-    );
-  }
-}
 
 /**
  * At the end every period that was to be closed is: no draft is left past its deadline, every certificate is what was

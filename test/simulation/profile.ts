@@ -38,6 +38,8 @@ export interface Profile {
   visibilityDelayMs: number;
   crashChance: number;
   freezeChance: number;
+  /** How much more often a worker dies or stands still while it closes invoices. */
+  closeCrashFactor: number;
   /** Chance of a fault for each call to the outside. */
   callFaultChance: { azure: number; openmeter: number; stripe: number };
   azureRowCeiling: number;
@@ -63,8 +65,8 @@ export interface Profile {
   };
   /** Whether the rescan runs; without it the safety lag alone must lose nothing. */
   rescans: boolean;
-  /** Minutes after the start at which each customer's billing period ends; far away when none does. */
-  periodEndMinutes: number[];
+  /** Whether billing periods may end; see `drawLife`. */
+  periodEnds: boolean;
   gracePeriodHours: number;
   draftQuantities: 'follow' | 'stand_still';
   /** A system that answers nobody for some rounds. */
@@ -119,11 +121,8 @@ export function drawProfile(seed: number, classes: FaultClasses): Profile {
       pushConcurrency: draws.between(1, 4),
       settleRowLimit: draws.pick([20_000, 5]),
     },
-    periodEndMinutes: Array.from({ length: 4 }, () =>
-      classes.periodEnds && draws.chance(0.3)
-        ? draws.between(2, 70) * 60 + draws.pick([0, 0, 17])
-        : 20 * 24 * 60,
-    ),
+    periodEnds: classes.periodEnds,
+    closeCrashFactor: draws.pick([1, 1, 4]),
     rescans: draws.chance(0.5),
     gracePeriodHours: draws.pick([1, 12, 72]),
     outage: draws.chance(0.35) ? drawOutage(draws) : null,

@@ -8,6 +8,10 @@ export interface SimulatedProcess {
   alive: boolean;
   /** Stands still until this many effects have happened elsewhere; null when it runs. */
   frozenUntilEffect: number | null;
+  /** What it is at. */
+  task?: string;
+  /** Nothing befalls it: it is no worker. */
+  isSpared?: true;
 }
 
 /** Something that others can see: a statement, a commit, a call to an outside system. */
@@ -24,6 +28,8 @@ export interface Effect {
 export interface Disasters {
   crashChance: number;
   freezeChance: number;
+  /** How much more often they strike during a task. */
+  factorOf?: Readonly<Record<string, number>>;
 }
 
 interface Parked {
@@ -134,10 +140,9 @@ export class Scheduler {
   async #grant(parked: Parked): Promise<void> {
     const { process, effect } = parked;
     const { draws, trace, advance } = this.#options;
-    if (
-      this.#options.findTransactionHolder() === null &&
-      draws.chance(this.disasters.freezeChance * effect.weight)
-    ) {
+    const factor = this.disasters.factorOf?.[process.task ?? ''] ?? 1;
+    const risk = process.isSpared === true ? 0 : effect.weight * factor;
+    if (this.#options.findTransactionHolder() === null && draws.chance(this.disasters.freezeChance * risk)) {
       const milliseconds = draws.between(5_000, 240_000);
       process.frozenUntilEffect = this.effectCount + draws.between(3, 120);
       trace.add(process.name, `FROZEN for ${milliseconds} ms before ${effect.label}`);
@@ -145,7 +150,7 @@ export class Scheduler {
       return;
     }
     this.#parked.splice(this.#parked.indexOf(parked), 1);
-    const crashes = draws.chance(this.disasters.crashChance * effect.weight);
+    const crashes = draws.chance(this.disasters.crashChance * risk);
     if (crashes && draws.chance(0.5)) {
       trace.add(process.name, `CRASHED before ${effect.label}`);
       this.crashCount += 1;
@@ -182,7 +187,10 @@ export class Scheduler {
   /** A process by lot, then mostly its oldest effect: calls of one process rarely overtake each other. */
   #choose(candidates: Parked[]): Parked | undefined {
     const { draws } = this.#options;
-    const [first, ...others] = [...new Set(candidates.map((parked) => parked.process))];
+    // By their names: how many turns of the event loop one takes to come to its effect is not ours to fix.
+    const [first, ...others] = [...new Set(candidates.map((parked) => parked.process))].sort((one, other) =>
+      one.name < other.name ? -1 : 1,
+    );
     if (first === undefined) return undefined;
     const process = draws.pick([first, ...others]);
     const own = candidates.filter((parked) => parked.process === process);

@@ -30,7 +30,7 @@ export async function startSimulationServer(): Promise<{ databaseUrl: string; st
 export interface SimulationLedger {
   connections: Connections;
   ledger: LedgerDatabase;
-  /** Empties every table; sequences begin again. */
+  /** Empties every table; sequences begin again, and days have no partitions of their own yet. */
   empty(): Promise<void>;
   close(): Promise<void>;
 }
@@ -76,6 +76,11 @@ export async function openSimulationLedger(serverUrl: string, name: string): Pro
            -- What is kept for good is kept from people, and not from the next seed.
            perform set_config('session_replication_role', 'replica', true);
            execute 'truncate ' || names || ' restart identity cascade';
+           -- They are made in the schema that is named first.
+           for names in select quote_ident(relname) from pg_class
+             where relnamespace = 'simulation'::regnamespace and relispartition and relkind = 'r' loop
+             execute 'drop table simulation.' || names;
+           end loop;
          end $$`,
       ),
     close: async () => {

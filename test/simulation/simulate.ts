@@ -1,12 +1,16 @@
 import { backfillUsage } from '../../jobs/collect/collect-usage.ts';
 import type { JobDependencies } from '../../jobs/dependencies.ts';
 import { runStep, STEP_NAMES, type StepName } from '../../jobs/queue/steps.ts';
+import { readCatalogProgress } from '../../src/catalog/progress.ts';
 import { countOpenCloses } from '../../src/closing/desk.ts';
+import { seedPlans } from '../../src/plans/seed.ts';
 import { addMs, DAY_MS, HOUR_MS, MINUTE_MS } from '../../src/platform/clock.ts';
 import type { LedgerDatabase } from '../../src/platform/database/database.ts';
 import { TallystickError } from '../../src/platform/errors.ts';
 import { readTokenTotals } from '../../src/status/totals.ts';
 import { checkAtAnyMoment, checkAtTheEnd, describeState } from './balance.ts';
+import { decideCredits } from './closing/credits.ts';
+import { receiveWebhooks } from './closing/post.ts';
 import type { Connections } from './database.ts';
 import { Draws } from './draws.ts';
 import { ALL_FAULTS, drawProfile, type FaultClasses } from './profile.ts';
@@ -74,6 +78,7 @@ export async function simulate(options: SimulationOptions): Promise<SimulationRe
   const play = new Play(world, ledger, mutant?.runTask ?? runTask);
   const uninstall = world.scheduler.timers.install();
   try {
+    if (world.life.planPrices.length > 0) await seedPlans(ledger, world.clock.now());
     await play.storm();
     if (world.witness.violations.length === 0) await play.calm();
     if (world.witness.violations.length === 0) await play.replays();
@@ -122,7 +127,11 @@ class Play {
     const draws = this.#draws;
     const { crashChance, freezeChance } = profile;
     const outageRound = profile.longOutage ? draws.between(2, 8) : -1;
-    scheduler.disasters = { crashChance, freezeChance };
+    scheduler.disasters = {
+      crashChance,
+      freezeChance,
+      factorOf: { 'close-invoices': profile.closeCrashFactor },
+    };
     const sink = new SinkWeather(this.#world);
     for (let round = 0; round < MOST_ROUNDS || sink.isOut; round += 1) {
       if (clock.nowMs() > traffic.lastIngestionMs + HOUR_MS && !sink.isOut) break;
@@ -206,10 +215,7 @@ class Play {
 
   async #isAllPlaced(): Promise<boolean> {
     const totals = await readTokenTotals(this.#ledger);
-    const billed = this.#world.stripe.tokenTotal();
-    return (
-      totals.dueTokenCount === 0n && totals.collectedTokenCount === billed + totals.quarantinedTokenCount
-    );
+    return totals.dueTokenCount === 0n && totals.deliveredTokenCount === this.#world.stripe.tokenTotal();
   }
 
   #pass(milliseconds: number): void {
@@ -217,10 +223,16 @@ class Play {
   }
 
   async #round(tasksOf: (worker: number) => Task[]): Promise<void> {
-    const { scheduler } = this.#world;
+    const { scheduler, person, personProcess, post, life, clock } = this.#world;
+    await post.collect();
+    if (life.happenings.length > 0) await decideCredits(this.#ledger, this.#draws, clock.now());
+    // What ends before the catalog was read for the first time was never ours.
+    const isKnown = (await readCatalogProgress(this.#ledger, 'whole_listing')) !== null;
+    if (isKnown && person.hasWork) scheduler.spawn(personProcess, () => person.act());
     this.#workers.forEach((found, index) => {
-      const tasks = tasksOf(index);
-      if (tasks.length === 0) return;
+      const steps = tasksOf(index);
+      if (steps.length === 0) return;
+      const tasks = index === 0 ? (['receive-webhooks', ...steps] as const) : steps;
       const worker = found?.process.alive === true ? found : this.#start(index);
       scheduler.spawn(worker.process, () => this.#work(worker, tasks));
     });
@@ -235,13 +247,17 @@ class Play {
     return worker;
   }
 
-  async #work(worker: Worker, tasks: readonly Task[]): Promise<void> {
+  async #work(worker: Worker, tasks: readonly (Task | 'receive-webhooks')[]): Promise<void> {
     const { trace, witness } = this.#world;
     const { name } = worker.process;
     for (const task of tasks) {
       trace.add(name, `begins ${task}`);
+      worker.process.task = task;
       try {
-        const result = await this.#runTask(worker.deps, task);
+        const result =
+          task === 'receive-webhooks'
+            ? await receiveWebhooks(this.#world.post.take(), worker.deps)
+            : await this.#runTask(worker.deps, task);
         trace.add(
           name,
           `ends ${task} ${JSON.stringify(result, (_, value) => (typeof value === 'bigint' ? String(value) : value))}`,

@@ -12,11 +12,13 @@ import { VirtualClock } from '../../sandbox/virtual-clock.ts';
 import { createAppMetricsSource } from '../../src/azure/usage-source.ts';
 import { createCallKeys } from '../../src/billing/call-keys.ts';
 import { createOpenMeter } from '../../src/openmeter/client.ts';
-import { MINUTE_MS } from '../../src/platform/clock.ts';
 import { loadConfig } from '../../src/platform/config.ts';
 import { createLogger } from '../../src/platform/log.ts';
 import { createStripe } from '../../src/stripe/client.ts';
 import { createAzureHttpClient } from './azure-http.ts';
+import { drawLife, type Life, priceDearly } from './closing/life.ts';
+import { Person } from './closing/person.ts';
+import { Post } from './closing/post.ts';
 import { type Connections, ProcessDatabase } from './database.ts';
 import { Draws } from './draws.ts';
 import { createSystems } from './own-faults.ts';
@@ -41,6 +43,11 @@ export interface Worker {
 export interface World {
   seed: number;
   profile: Profile;
+  life: Life;
+  /** Who changes things at Stripe, and the process that the changes are made in. */
+  person: Person;
+  personProcess: SimulatedProcess;
+  post: Post;
   scenario: Scenario;
   clock: VirtualClock;
   traffic: SimulatedTraffic;
@@ -80,10 +87,11 @@ export function createWorld(parts: WorldParts): World {
     userCount: profile.userCount,
     startMs: START_MS,
   });
-  const scenario = { ...created, models: [...created.models, ...MAKER_MODELS] };
+  const scenario = { ...created, models: [...created.models, ...MAKER_MODELS].map(priceDearly) };
   const providers = createProviders(drawMakers(seed, profile), START_MS, nowMs);
+  const life = drawLife(seed, scenario, profile);
   scenario.customers.forEach((customer, index) => {
-    customer.billingAnchorMs = START_MS + (profile.periodEndMinutes[index] ?? 0) * MINUTE_MS;
+    customer.billingAnchorMs = life.periodEndMs[index] ?? 0;
   });
   const traffic = new SimulatedTraffic(drawRows(seed, scenario, profile), nowMs);
   const context = { clock, seed: deriveSeed(seed, 'stand-ins'), stateDirectory: null, latencyMs: 0 };
@@ -107,6 +115,7 @@ export function createWorld(parts: WorldParts): World {
     draftQuantities: profile.draftQuantities,
     aggregationDelayMs: profile.stripeSummaryDelayMs,
     hourWindowMeters: hasHourWindow,
+    tieredPrices: life.planPrices,
   });
   const trace = new Trace(nowMs);
   const advanceTo = (toMs: number) => {
@@ -135,9 +144,34 @@ export function createWorld(parts: WorldParts): World {
   const network = new Draws(seed, 'network');
   const jitter = new Draws(seed, 'jitter');
 
+  const personProcess: SimulatedProcess = {
+    name: 'person',
+    alive: true,
+    frozenUntilEffect: null,
+    isSpared: true,
+  };
+  const person = new Person(life, {
+    apiKey: stripe.apiKey,
+    nowMs,
+    send: createTransport(
+      { process: personProcess, scheduler, draws: network, advance },
+      {
+        name: 'stripe',
+        answer: systems.stripe.answer,
+        isDown: () => false,
+        faultChance: () => 0,
+        observe: () => {},
+      },
+    ),
+  });
+
   const world: World = {
     seed,
     profile,
+    life,
+    person,
+    personProcess,
+    post: new Post(seed, stripe, life.webhooks),
     scenario,
     clock,
     traffic,
@@ -180,7 +214,7 @@ export function createWorld(parts: WorldParts): World {
         ),
         metering: createOpenMeter(
           { OPENMETER_URL: LOOPBACK },
-          { fetch: createTransport(wire, systems.openmeter), random: jitter.random, attemptCount: 2 },
+          { fetch: createTransport(wire, systems.openmeter), random: jitter.random, sleep, attemptCount: 2 },
         ),
         billing,
         invoicing: billing.invoicing,

@@ -1,10 +1,12 @@
 import { sql } from 'kysely';
+import { isOwnItem } from '../../../jobs/close/build-comparison.ts';
 import type { JobDependencies } from '../../../jobs/dependencies.ts';
 import { BUILT_IN_PROVIDERS } from '../../../pricing/usage/providers.ts';
 import { FIGURE_NAMES, FIGURES, type MeterSlug } from '../../../pricing/usage/shape.ts';
 import type { MeterHour } from '../../../src/openmeter/port.ts';
 import { addMs, MINUTE_MS } from '../../../src/platform/clock.ts';
 import type { LedgerDatabase } from '../../../src/platform/database/database.ts';
+import type { ClosingInvoice } from '../../../src/stripe/closing/port.ts';
 import { sumSentEvents } from '../../../src/usage/hours/settlements.ts';
 import { type Mutant, runTask } from '../simulate.ts';
 
@@ -92,6 +94,34 @@ export const MUTANTS: readonly Mutant[] = [
     },
   },
   {
+    name: 'forgets the invoice items that Stripe makes when a price changes',
+    alterDeps: (deps) => {
+      const forget = (invoice: ClosingInvoice): ClosingInvoice => ({
+        ...invoice,
+        lines: invoice.lines.filter((line) => line.invoiceItemId === null || isOwnItem(line)),
+      });
+      return alterInvoices(deps, { read: forget, finalized: forget });
+    },
+  },
+  {
+    name: 'believes the draft: certifies what it showed before it was final',
+    alterDeps: (deps) => {
+      const drafts = new Map<string, ClosingInvoice>();
+      return alterInvoices(deps, {
+        read: (invoice) => {
+          if (invoice.status === 'draft') drafts.set(invoice.invoiceId, invoice);
+          return invoice;
+        },
+        finalized: ({ invoiceId, status, finalizedAt, ...shown }) => ({
+          ...(drafts.get(invoiceId) ?? shown),
+          invoiceId,
+          status,
+          finalizedAt,
+        }),
+      });
+    },
+  },
+  {
     name: 'trusts 204: settles without reading back',
     alterDeps: (deps) => ({
       ...deps,
@@ -128,6 +158,29 @@ export const MUTANTS: readonly Mutant[] = [
     },
   },
 ];
+
+/** Invoices as they are read, and as finalizing answers them, seen through other eyes. */
+function alterInvoices(
+  deps: JobDependencies,
+  see: Record<'read' | 'finalized', (invoice: ClosingInvoice) => ClosingInvoice>,
+): JobDependencies {
+  const { invoicing } = deps;
+  return {
+    ...deps,
+    invoicing: {
+      ...invoicing,
+      readInvoice: async (invoiceId, signal) => {
+        const invoice = await invoicing.readInvoice(invoiceId, signal);
+        return invoice === null ? null : see.read(invoice);
+      },
+      finalizeInvoice: async (invoiceId, options, signal) => {
+        const outcome = await invoicing.finalizeInvoice(invoiceId, options, signal);
+        if (typeof outcome === 'string' || outcome.invoice === null) return outcome;
+        return { invoice: see.finalized(outcome.invoice) };
+      },
+    },
+  };
+}
 
 async function answerFromLedger(
   deps: JobDependencies,
