@@ -202,6 +202,11 @@ export async function markLateItemInvoiced(
   await sql`update late_items set state = 'invoiced', invoice_item_id = ${invoiced.invoiceItemId},
               created_at = coalesce(created_at, ${invoiced.now}::timestamptz), invoiced_at = ${invoiced.now}
             where late_item_id = ${invoiced.lateItemId} and state <> 'invoiced'`.execute(database);
+  // Should the invoice be taken back, so is the item.
+  await sql`update invoices set placed_at = ${invoiced.now} where placed_at is null
+              and invoice_id = (select invoice_id from late_items where late_item_id = ${invoiced.lateItemId})`.execute(
+    database,
+  );
 }
 
 /**

@@ -65,9 +65,8 @@ export async function endClose(
     };
     await transaction.insertInto('close_certificates').values(certificate).execute();
     await storeMeters(transaction, close, comparison.meters);
-    await sql`update invoices set sealed_at = coalesce(sealed_at, ${now}::timestamptz) where invoice_id = ${close.invoiceId}`.execute(
-      transaction,
-    );
+    await sql`update invoices set sealed_at = coalesce(sealed_at, ${now}::timestamptz), placed_at = coalesce(placed_at, ${now}::timestamptz)
+              where invoice_id = ${close.invoiceId}`.execute(transaction);
     await storeInvoiceStatus(transaction, close.invoiceId, end.invoiceStatus);
     await sql`update late_items set state = 'invoiced', invoiced_at = ${now}
               where invoice_id = ${close.invoiceId} and state = 'created'`.execute(transaction);

@@ -17,7 +17,11 @@ export async function restoreGroup(
   await sql`
     update meter_pushes set fate = ${fate === null ? null : 'invoiced'}, invoice_id = ${fate?.invoiceId ?? null}
     where fate = 'uninvoiced' and meter_push_id in (select former_push_id from hourly_usage
-      where uninvoiced_id = ${id} and late_item_id is null and written_off_at is null)`.execute(transaction);
+      where uninvoiced_id = ${id} and late_item_id is null and written_off_at is null)
+      -- What was an item was taken from its push before.
+      and exists (select 1 from uninvoiced_usage where uninvoiced_id = ${id} and late_item_id is null)`.execute(
+    transaction,
+  );
   await sql`
     update late_items set state = 'invoiced' where state = 'taken_back'
       and late_item_id = (select late_item_id from uninvoiced_usage where uninvoiced_id = ${id})`.execute(
@@ -25,7 +29,8 @@ export async function restoreGroup(
   );
   await sql`
     update hourly_usage h set meter_push_id = case when u.late_item_id is null then h.former_push_id end,
-      late_item_id = u.late_item_id, former_push_id = null, uninvoiced_id = null,
+      late_item_id = u.late_item_id, uninvoiced_id = null,
+      former_push_id = case when u.late_item_id is null then null else h.former_push_id end,
       quarantine_reason = case when u.late_item_id is null then null else h.quarantine_reason end,
       quarantine_detail = case when u.late_item_id is null then null else h.quarantine_detail end
     from uninvoiced_usage u
