@@ -1,3 +1,4 @@
+import { addMs } from '../../src/platform/clock.ts';
 import { TallystickError } from '../../src/platform/errors.ts';
 import { findErrorReports, refuseReportedPushes } from '../../src/reconciliation/error-reports.ts';
 import type { BillingMeterError } from '../../src/stripe/port.ts';
@@ -18,7 +19,8 @@ export async function takeErrorReports(deps: JobDependencies, signal?: AbortSign
   for (const eventId of await findErrorReports(deps.database, REPORTS_PER_RUN)) {
     signal?.throwIfAborted();
     const errors = await readSamples(deps, eventId, signal);
-    const report = { eventId, errors, now: deps.clock.now() };
+    const now = deps.clock.now();
+    const report = { eventId, errors, lookAt: addMs(now, deps.settings.summaryLagMs), now };
     const count = await refuseReportedPushes(deps.database, report);
     refusedCount += count;
     if (count > 0) {

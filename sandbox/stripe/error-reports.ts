@@ -64,7 +64,8 @@ export class MeterErrorReports {
   }
 
   #record(report: PendingReport, atMs: number): StripeEvent {
-    const meter = [...this.#state.meters.values()].find((known) => known.event_name === report.eventName);
+    const named = [...this.#state.meters.values()].filter((known) => known.event_name === report.eventName);
+    const meter = named.find(({ status }) => status === 'active') ?? named[0];
     const code = report.fate;
     const noMeter = code === 'no_meter';
     return recordThinEvent(

@@ -16,7 +16,7 @@ import type { WebhookFaults } from './webhook-faults.ts';
  * repeated); meter events with identifiers unique for 24
  * hours, 35 days back and 5 minutes ahead, whole values of at most 15 digits, one call in flight per
  * customer and event name, a rate in real time, events lost after a 2xx when the meter or customer does not
- * exist (told by thin events with at most five samples); `sum`, `count` and `last` meters and event time
+ * exist or the payload lacks what the meter reads (told by thin events with at most five samples); `sum`, `count` and `last` meters and event time
  * windows, where the event received last counts; hourly and daily summaries; an aggregation delay; products,
  * prices and meters made, changed and found by `lookup_key`; graduated and volume tiers with flat amounts;
  * renewals, drafts, grace, finalization with numbers, previews; signed webhooks. Answers are typed by the SDK.

@@ -19,12 +19,18 @@ export async function findErrorReports(database: LedgerDatabase, limit: number):
  * Notes in one transaction that the samples of a report were read, and that Stripe did not count these pushes: they
  * count as delivered no more and wait as refused, with Stripe's code, until the sums agree that they did not count
  * and their usage is planned anew. One that takes another push back has no usage
- * to plan anew and is left to the sums.
+ * to plan anew and is left to the sums. Their pairs are doubted: what the report does not name, the sums find.
  * @returns how many pushes were delivered or under way until now
  */
 export async function refuseReportedPushes(
   database: LedgerDatabase,
-  report: { eventId: string; errors: readonly { identifier: string; code: string }[]; now: Date },
+  report: {
+    eventId: string;
+    errors: readonly { identifier: string; code: string }[];
+    /** When Stripe's sums must show what it did count. */
+    lookAt: Date;
+    now: Date;
+  },
 ): Promise<number> {
   return await database.transaction().execute(async (transaction) => {
     await transaction
@@ -33,7 +39,8 @@ export async function refuseReportedPushes(
       .where('webhook_event_id', '=', report.eventId)
       .execute();
     if (report.errors.length === 0) return 0;
-    const refused = await sql`
+    const refused = await sql<{ count: bigint }>`
+      with refused as (
       update meter_pushes p set status = 'refused', is_unproven = false, delivered_at = coalesce(p.delivered_at, ${report.now}),
         last_error = 'Stripe took it and did not count it: ' || reported.code
       from (select distinct on (identifier) identifier, code from unnest(
@@ -41,7 +48,16 @@ export async function refuseReportedPushes(
         ${report.errors.map((error) => error.code)}::text[]) as given(identifier, code)) as reported
       where p.identifier = reported.identifier and p.offsets_push_id is null
         and (p.status = 'delivered' or (p.status = 'pending' and p.first_attempt_at is not null)
-          or (p.status = 'refused' and p.is_unproven))`.execute(transaction);
-    return Number(refused.numAffectedRows ?? 0n);
+          or (p.status = 'refused' and p.is_unproven))
+      returning p.customer_id, p.stripe_meter_id),
+      -- The report may be of another meter than was meant: events go by name, and five are samples of many.
+      doubted as (
+        insert into billing_checks as known (customer_id, stripe_meter_id, next_check_at, doubt)
+        select distinct customer_id, stripe_meter_id, ${report.lookAt}::timestamptz, 'error report' from refused
+        where stripe_meter_id not like 'legacy:%' order by 1, 2
+        on conflict (customer_id, stripe_meter_id) do update
+          set next_check_at = excluded.next_check_at, doubt = excluded.doubt where known.next_check_at is null)
+      select count(*) as count from refused`.execute(transaction);
+    return Number(refused.rows[0]?.count ?? 0n);
   });
 }

@@ -111,7 +111,60 @@ describe('usage that was pushed to an archived meter', () => {
     const delivered = (await statuses()).filter((status) => status === 'delivered');
     expect(delivered.length).toBe(8);
   });
+});
 
+describe('usage that was pushed to a meter that reads other keys, before anybody told us', () => {
+  it.each([
+    ['meter_event_no_customer_defined', { customer_mapping: { event_payload_key: 'customer_ref' } }],
+    ['meter_event_invalid_value', { value_settings: { event_payload_key: 'tokens' } }],
+  ])(
+    'is refused by the report (%s), waits with its reason, and is pushed once the meter is right',
+    async (code, keys) => {
+      pipeline = await openPipeline({ settings: { stripeReadsPerDay: 0 } });
+      await pipeline.run('refresh-catalog');
+      const { account } = pipeline;
+      const meterId = await promptMeter();
+      await account.billing.meters.deactivate(meterId);
+      const wrong = await account.billing.meters.create({
+        event_name: 'gpt_4o_prompt_tokens',
+        display_name: 'GPT-4o input',
+        default_aggregation: { formula: 'sum' },
+        ...('customer_mapping' in keys
+          ? { customer_mapping: { type: 'by_id', ...keys.customer_mapping } }
+          : keys),
+      });
+      pipeline.traffic.inject(
+        Array.from({ length: 8 }, (_, hour) => makeCall({ hour, prompt: 100 + hour, completion: 0 })).flat(),
+      );
+      pipeline.advance(9);
+      await pass(2);
+      pipeline.advance(0.1);
+    pipeline.stripe.advance(pipeline.clock.nowMs());
+    const told = await Promise.all(
+        pipeline.stripe.thinEventIds().map((id) => account.v2.core.events.retrieve(id)),
+      );
+      expect(JSON.stringify(told)).toContain(code);
+      await account.billing.meters.deactivate(wrong.id);
+      await pass(34);
+      expect(new Set(await statuses())).toEqual(new Set(['withdrawn']));
+      expect(await balance(pipeline)).toMatchObject({ billed: 0n, due: 0n, drift: 0n, quarantined: 828n });
+      await account.billing.meters.reactivate(meterId);
+      await recordWebhookEvent(pipeline.deps.database, {
+        webhookEventId: 'evt_reactivated',
+        provider: 'stripe',
+        eventType: 'billing.meter.reactivated',
+        relatedObjectId: meterId,
+        objectType: 'billing.meter',
+        payload: {},
+        receivedAt: pipeline.clock.now(),
+      });
+      await pass(12);
+      expect(await balance(pipeline)).toMatchObject({ billed: 828n, due: 0n, quarantined: 0n, drift: 0n });
+    },
+  );
+});
+
+describe('usage whose price was moved from an archived meter', () => {
   it('waits for the next invoice when its price was moved to another meter', async () => {
     await pushIntoArchivedMeter();
     await pass(24);

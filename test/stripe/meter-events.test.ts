@@ -98,23 +98,31 @@ describe('a meter event', () => {
 
   test.each([
     ['a fraction', { value: '1.5' }, 'meter_event_invalid_value'],
-    ['no value', {}, 'meter_event_invalid_value'],
-    ['16 digits', { value: '1000000000000000' }, 'meter_event_value_too_many_digits'],
-  ])('with %s is refused by the account itself', async (_name, payload, code) => {
-    const { sdk, stripeCustomerId } = await open();
+    ['no value', { value: '' }, 'meter_event_invalid_value'],
+    ['the value under another key', { value: '', tokens: '1' }, 'meter_event_invalid_value'],
+    ['no customer', { stripe_customer_id: '' }, 'meter_event_no_customer_defined'],
+  ])('with %s is taken, not counted, and told of by a report', async (_name, payload, code) => {
+    const { sdk, stripeCustomerId, standIn, clock } = await open();
+    const event = { stripe_customer_id: stripeCustomerId, value: '1', ...payload };
+    await sdk.billing.meterEvents.create({
+      event_name: 'gpt_4o_prompt_tokens',
+      payload: Object.fromEntries(Object.entries(event).filter(([, value]) => value !== '')),
+    });
+    clock.advanceTo(clock.nowMs() + 120_000);
+    standIn.advance(clock.nowMs());
+    expect(standIn.tokenTotal()).toBe(0n);
+    const [id = ''] = standIn.thinEventIds();
+    expect(JSON.stringify(await sdk.v2.core.events.retrieve(id))).toContain(code);
+  });
+
+  test('of 16 digits, or with an unknown parameter, is refused', async () => {
+    const { sdk, url, standIn, stripeCustomerId } = await open();
     await expect(
       sdk.billing.meterEvents.create({
         event_name: 'gpt_4o_prompt_tokens',
-        payload: { stripe_customer_id: stripeCustomerId, ...payload },
+        payload: { stripe_customer_id: stripeCustomerId, value: '1000000000000000' },
       }),
-    ).rejects.toMatchObject({ statusCode: 400, code });
-  });
-
-  test('without a customer, or with an unknown parameter, is refused', async () => {
-    const { sdk, url, standIn } = await open();
-    await expect(
-      sdk.billing.meterEvents.create({ event_name: 'gpt_4o_prompt_tokens', payload: { value: '1' } }),
-    ).rejects.toMatchObject({ code: 'meter_event_no_customer_defined' });
+    ).rejects.toMatchObject({ statusCode: 400, code: 'meter_event_value_too_many_digits' });
     const response = await fetch(`${url}/v1/billing/meter_events`, {
       method: 'POST',
       headers: { authorization: `Bearer ${standIn.apiKey}` },
