@@ -1,5 +1,6 @@
 import { endSummaryWait } from '../../src/billing/later-pushes.ts';
 import { addMs, DAY_MS, floorToHour, HOUR_MS, type TimeWindow } from '../../src/platform/clock.ts';
+import { UpstreamError } from '../../src/platform/errors.ts';
 import type { BillingPair } from '../../src/reconciliation/billing-checks.ts';
 import {
   commitPairCheck,
@@ -23,6 +24,8 @@ const FURTHEST_BACK_MS = 400 * DAY_MS;
 const LOSS_WATCH_MS = 7 * DAY_MS;
 /** What nobody can explain is looked at once a day, in case it goes away. */
 const UNEXPLAINED_AGAIN_MS = DAY_MS;
+/** A customer who was deleted does not come back, and must not stop the others' turn. */
+const GONE_AGAIN_MS = 7 * DAY_MS;
 
 export interface PairOutcome {
   readCount: number;
@@ -84,6 +87,12 @@ export async function checkPair(
       if (differing.length === 0) verdicts.push(...disproveUnproven(hours, range.window));
     }
   } catch (error) {
+    if (isGone(error)) {
+      const next = { at: addMs(now, GONE_AGAIN_MS), doubt: 'not in Stripe' };
+      await commitPairCheck(deps.database, pair, [], { now, agreedAt: null, next });
+      deps.log.error({ pair }, 'Stripe has this customer or meter no more: what it counted cannot be read');
+      return { ...outcome, readCount: reader.readCount };
+    }
     if (!(error instanceof BudgetSpentError)) throw error;
     deps.log.warn({ pair, reason: error.message }, 'A pair waits for the next day to be looked at');
     return { ...outcome, readCount: reader.readCount, isDone: false };
@@ -112,6 +121,11 @@ export async function checkPair(
   outcome.unexplainedCount = open.filter((verdict) => verdict.driftClass === 'unexplained').length;
   if (open.length > 0) deps.log.error({ pair, drifts: open.slice(0, 10) }, 'Stripe counts something else');
   return outcome;
+}
+
+/** A deleted customer has no sums that could be read. */
+function isGone(error: unknown): boolean {
+  return error instanceof UpstreamError && error.statusCode === 404;
 }
 
 /** Whether only the absence from Stripe's sums says that pushes are lost; of those that it reported, Stripe itself does. */

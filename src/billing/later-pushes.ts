@@ -51,6 +51,8 @@ export async function readLaterHour(
         and other.window_start = p.window_start) hour
     where ${ofPair} and p.status = 'delivered' and p.first_attempt_at >= ${after} and p.delta_token_count <> 0
       and p.stripe_meter_id not like 'legacy:%' and hour.acknowledged <> 0 and not hour.is_doubtful
+      -- Of a customer who was deleted nothing can be read.
+      and exists (select 1 from customers k where k.customer_id = p.customer_id and k.deleted_at is null)
     order by p.first_attempt_at, p.meter_push_id limit 1`.execute(database);
   return rows.rows[0] ?? null;
 }

@@ -15,7 +15,8 @@ type Resolve = (state: StripeState, id: string) => object | undefined;
 
 /** Which fields hold an id that can be replaced by its object. */
 const RESOLVERS: Record<string, Resolve> = {
-  customer: (state, id) => state.customers.get(id),
+  // One who was deleted is shown as such.
+  customer: (state, id) => state.customers.get(id) ?? { id, object: 'customer', deleted: true },
   product: (state, id) => state.products.get(id),
   price: (state, id) => state.prices.get(id),
   subscription: (state, id) => {
