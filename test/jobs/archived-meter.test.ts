@@ -139,8 +139,8 @@ describe('usage that was pushed to a meter that reads other keys, before anybody
       pipeline.advance(9);
       await pass(2);
       pipeline.advance(0.1);
-    pipeline.stripe.advance(pipeline.clock.nowMs());
-    const told = await Promise.all(
+      pipeline.stripe.advance(pipeline.clock.nowMs());
+      const told = await Promise.all(
         pipeline.stripe.thinEventIds().map((id) => account.v2.core.events.retrieve(id)),
       );
       expect(JSON.stringify(told)).toContain(code);
