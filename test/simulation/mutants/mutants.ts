@@ -107,18 +107,12 @@ export const MUTANTS: readonly Mutant[] = [
     name: 'believes the draft: certifies what it showed before it was final',
     alterDeps: (deps) => {
       const drafts = new Map<string, ClosingInvoice>();
-      return alterInvoices(deps, {
-        read: (invoice) => {
-          if (invoice.status === 'draft') drafts.set(invoice.invoiceId, invoice);
-          return invoice;
-        },
-        finalized: ({ invoiceId, status, finalizedAt, ...shown }) => ({
-          ...(drafts.get(invoiceId) ?? shown),
-          invoiceId,
-          status,
-          finalizedAt,
-        }),
-      });
+      const remember = (invoice: ClosingInvoice): ClosingInvoice => {
+        const { invoiceId, status, finalizedAt } = invoice;
+        if (status === 'draft') drafts.set(invoiceId, invoice);
+        return { ...(drafts.get(invoiceId) ?? invoice), status, finalizedAt };
+      };
+      return alterInvoices(deps, { read: remember, finalized: remember });
     },
   },
   {
