@@ -85,7 +85,7 @@ describe('tax', () => {
     await sdk.tax.registrations.create({
       country: 'DE',
       active_from: 'now',
-      country_options: { de: { type: 'domestic_oss' } },
+      country_options: { de: { type: 'oss_union' } },
     } as unknown as Stripe.Tax.RegistrationCreateParams);
     await sdk.subscriptions.update(subscriptionId, { automatic_tax: { enabled: true } });
     await use(1_000_000n);

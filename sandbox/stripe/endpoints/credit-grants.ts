@@ -135,7 +135,8 @@ export function creditGrantEndpoints(state: StripeState): Endpoint[] {
           ({ credit_grant }) =>
             grants.has(String(credit_grant)) && (asked === undefined || credit_grant === asked),
         );
-        return toPage(transactions, form, '/v1/billing/credit_balance_transactions');
+        // So says Stripe's own description of the list's address.
+        return toPage(transactions, form, GRANTS);
       },
     },
     retrieve('/v1/billing/credit_balance_transactions/:id', (id) =>

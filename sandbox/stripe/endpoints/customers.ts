@@ -127,7 +127,8 @@ export function customerEndpoints(cycle: BillingCycle): Endpoint[] {
         const { discount } = customer;
         if (discount == null) throw refuseUnknown('discount', customer.id);
         customer.discount = null;
-        return { ...discount, deleted: true } satisfies Wire<Stripe.DeletedDiscount>;
+        const { end: _end, ...shown } = discount;
+        return { ...shown, deleted: true } satisfies Wire<Stripe.DeletedDiscount>;
       },
     },
     retrieve('/v1/customers/:id', (id) => found(state.customers, 'customer', id)),
