@@ -1,4 +1,5 @@
 import { proposeCredits } from '../../src/billing/propose-credits.ts';
+import { restoreFound } from '../../src/billing/uninvoiced/restore.ts';
 import { findNewCloses, moveClose } from '../../src/closing/closes.ts';
 import { confirmCloses, countOpenCloses } from '../../src/closing/desk.ts';
 import {
@@ -75,6 +76,8 @@ export async function closeInvoices(deps: JobDependencies, signal?: AbortSignal)
   outcome.foundCount = await findNewCloses(database, deps.clock.now());
   if ((await countOpenCloses(database)) > 0n) {
     const comparer = new InvoiceComparer(deps, signal);
+    // A draft that was heard of late has this usage on its line: it must be no item of it too.
+    await restoreFound(database, deps.clock.now());
     await moveOvertaken(database, deps.clock.now());
     await attempt(async () => {
       const states = ['found'] as const;
