@@ -45,10 +45,12 @@ export function buildMonthsReport(findings: MonthsFindings): MonthsReport {
   const billedLate = findings.months.reduce((sum, month) => sum + month.lateTokenCount, 0n);
   const drift =
     BigInt(sandbox.sourceTokens) -
-    BigInt(sandbox.billedTokens) -
-    billedLate -
+    BigInt(sandbox.invoicedTokens) -
+    ledger.awaitingInvoiceTokenCount -
     ledger.dueTokenCount -
-    ledger.quarantinedTokenCount;
+    ledger.quarantinedTokenCount -
+    ledger.uninvoicedTokenCount -
+    ledger.writtenOffTokenCount;
   return {
     seed: settings.seed,
     months: findings.months.map(({ lateTokenCount, ...month }) => ({

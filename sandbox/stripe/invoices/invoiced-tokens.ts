@@ -5,7 +5,7 @@ import type { StripeState } from '../state.ts';
  * Tokens on these lines: quantities at metered prices, and what items say in their metadata that they are for. Two items on
  * one meter show the same tokens.
  */
-export function tokensOfLines(state: StripeState, lines: readonly WireInvoiceLine[]): bigint {
+function tokensOfLines(state: StripeState, lines: readonly WireInvoiceLine[]): bigint {
   const byMeter = new Map<string, Map<string, bigint>>();
   let tokens = 0n;
   for (const line of lines) {

@@ -16,7 +16,7 @@ import {
 import { decideUninvoiced, listUninvoiced } from './desk.ts';
 import { UNINVOICED_STATES, type UninvoicedGroup } from './groups.ts';
 
-export const UninvoicedSchema = z
+const UninvoicedSchema = z
   .object({
     id: z.string().openapi({ example: '17' }),
     customerId: z.string(),
@@ -124,7 +124,7 @@ function readCursor(cursor: string): bigint {
   return BigInt(id);
 }
 
-export function showUninvoiced(group: UninvoicedGroup): z.output<typeof UninvoicedSchema> {
+function showUninvoiced(group: UninvoicedGroup): z.output<typeof UninvoicedSchema> {
   return {
     id: String(group.uninvoicedId),
     customerId: group.customerId,
