@@ -87,19 +87,27 @@ export async function lockLateGroups(
       where h.hourly_usage_id = any(${locked.rows.map((row) => row.id)}::bigint[])),
     placed as (
       select c.*, meter.stripe_meter_id, coalesce(missed.product_name, line.product_name, item.product_name) as product_name,
-        coalesce(c.lost_start, missed.period_start, line.period_start, invoice.period_start, date_trunc('day', c.used_at, 'UTC')) as period_start,
-        coalesce(c.lost_end, missed.period_end, line.period_end, least(invoice.period_end, item.price_until), date_trunc('day', c.used_at, 'UTC') + interval '1 day') as period_end,
+        coalesce(c.lost_start, lost.period_start, missed.period_start, line.period_start, invoice.period_start, date_trunc('day', c.used_at, 'UTC')) as period_start,
+        coalesce(c.lost_end, lost.period_end, missed.period_end, line.period_end, least(invoice.period_end, item.price_until), date_trunc('day', c.used_at, 'UTC') + interval '1 day') as period_end,
         case when missed.invoice_id is null and line.currency is null then item.former_price_id end as former_price_id,
         -- What was taken back has paid for nothing, whatever it was topped up to.
-        case when c.reason = any(${[...INVOICE_REASONS]}::text[]) then null
-          else coalesce(missed.invoice_id, c.lost_invoice_id,
+        case when coalesce(c.reason, lost.reason) = any(${[...INVOICE_REASONS]}::text[]) then null
+          else coalesce(missed.invoice_id, c.lost_invoice_id, lost.invoice_id,
             case when invoice.status in ('open', 'paid', 'uncollectible') then invoice.invoice_id end) end as missed_invoice_id,
         missed.line_id, coalesce(missed.currency, line.currency, item.currency) as currency,
         ${priceColumn('unit_amount_decimal')}, ${priceColumn('tiers_mode')}, ${priceColumn('price_tiers')},
-        case when c.uninvoiced_id is null then missed.invoice_quantity end as invoice_quantity
+        case when c.uninvoiced_id is null and lost.uninvoiced_id is null then missed.invoice_quantity end as invoice_quantity
       from carried c
       left join lateral (${boundMeter('c')}) binding on true
       cross join lateral (select coalesce(c.lost_meter_id, binding.stripe_meter_id) as stripe_meter_id) meter
+      left join lateral (
+        -- What corrects uninvoiced usage makes its item less: it may have no invoice to be given back from.
+        select g.* from uninvoiced_usage g
+        where c.uninvoiced_id is null and c.delta_token_count < 0 and g.customer_id = c.customer_id
+          and g.stripe_meter_id = meter.stripe_meter_id and ${isTakenUp('g')}
+          and c.used_at >= g.period_start and c.used_at < g.period_end
+          and exists (select 1 from carried whole where whole.uninvoiced_id = g.uninvoiced_id)
+        order by g.uninvoiced_id limit 1) lost on true
       left join lateral (
         select m.*, i.currency from close_meters m join invoices i on i.invoice_id = m.invoice_id
         where m.customer_id = c.customer_id and m.stripe_meter_id = meter.stripe_meter_id
@@ -130,7 +138,7 @@ export async function lockLateGroups(
             and f.price_id <> s.price_id
           order by f.first_seen_at > c.used_at, abs(extract(epoch from f.first_seen_at - c.used_at)), f.price_id limit 1) former on true
         where s.customer_id = c.customer_id and s.stripe_meter_id = meter.stripe_meter_id
-        order by s.subscription_id = c.lost_subscription_id desc nulls last, s.active desc, s.synced_at desc, s.subscription_item_id limit 1) item on true
+        order by s.subscription_id = coalesce(c.lost_subscription_id, lost.subscription_id) desc nulls last, s.active desc, s.synced_at desc, s.subscription_item_id limit 1) item on true
       where meter.stripe_meter_id is not null
         and (missed.invoice_id is not null or line.currency is not null or item.currency is not null))
     select p.customer_id as "customerId", p.stripe_meter_id as "stripeMeterId", max(p.product_name) as "productName",

@@ -7,6 +7,7 @@ import type { LedgerDatabase, LedgerTransaction } from '../platform/database/dat
 import { type CreditProposal, JOB } from './credits.ts';
 import { type LateGroup, lockLateGroups } from './late-groups.ts';
 import { CARRY_TO_NEXT_INVOICE } from './meter-pushes.ts';
+import { markTakenUp } from './uninvoiced/groups.ts';
 
 /**
  * Proposes what the ledger can prove: carried corrections that make a meter's usage of a final invoice less than it
@@ -64,6 +65,7 @@ async function proposeCorrection(
     .executeTakeFirstOrThrow();
   await sql`update hourly_usage set credit_proposal_id = ${row.credit_proposal_id}
             where hourly_usage_id = any(${group.hourlyUsageIds.map(String)}::bigint[])`.execute(transaction);
+  await markTakenUp(transaction, group.uninvoicedIds);
   await auditProposals(
     transaction,
     [

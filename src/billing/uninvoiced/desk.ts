@@ -95,9 +95,8 @@ export async function applyDecision(
   if (state === 'written_off')
     await sql`
       update hourly_usage set written_off_at = ${now}
-      where uninvoiced_id = ${id}::bigint and late_item_id is null and written_off_at is null`.execute(
-      transaction,
-    );
+      where uninvoiced_id = ${id}::bigint and late_item_id is null and credit_proposal_id is null
+        and written_off_at is null`.execute(transaction);
   await writeAudit(transaction, {
     actor,
     action: state === 'written_off' ? 'uninvoiced.write_off' : 'uninvoiced.due_again',

@@ -98,12 +98,18 @@ export interface UninvoicedGroup {
   decidedAt: Date | null;
 }
 
-/** An item of a later invoice has it: nobody gives it up any more. */
+/**
+ * An item of a later invoice has it, or a credit counts it: nobody gives it up any more. A group of which a part waits for a
+ * price, or for more usage, stays as it is.
+ */
 export async function markTakenUp(
   transaction: LedgerTransaction,
   uninvoicedIds: readonly bigint[],
 ): Promise<void> {
   if (uninvoicedIds.length === 0) return;
-  await sql`update uninvoiced_usage set state = 'taken_up' where uninvoiced_id = any(${uninvoicedIds.map(String)}::bigint[])
-              and state in ('open', 'due_again')`.execute(transaction);
+  await sql`
+    update uninvoiced_usage u set state = 'taken_up'
+    where u.uninvoiced_id = any(${uninvoicedIds.map(String)}::bigint[]) and u.state in ('open', 'due_again')
+      and not exists (select 1 from hourly_usage h where h.uninvoiced_id = u.uninvoiced_id and h.late_item_id is null
+        and h.credit_proposal_id is null and h.written_off_at is null)`.execute(transaction);
 }
