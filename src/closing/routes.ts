@@ -1,4 +1,5 @@
 import { createRoute, z } from '@hono/zod-openapi';
+import { readInvoiceChoice } from '../billing/uninvoiced/choices.ts';
 import { openTo } from '../identity/require-scope.ts';
 import { readMonth } from '../platform/clock.ts';
 import { readSnapshot } from '../platform/database/snapshot.ts';
@@ -137,8 +138,12 @@ export function addCloseRoutes(api: Api, dependencies: ApiDependencies): void {
     },
   });
   api.openapi(certificateRoute, async (context) => {
-    const certificate = await getCertificate(database, context.req.valid('param').invoiceId);
-    return context.json(showCertificate(certificate, isCertificateSound(certificate)), 200);
+    const { invoiceId } = context.req.valid('param');
+    const { certificate, choice } = await readSnapshot(database, async (snapshot) => ({
+      certificate: await getCertificate(snapshot, invoiceId),
+      choice: await readInvoiceChoice(snapshot, invoiceId),
+    }));
+    return context.json(showCertificate(certificate, isCertificateSound(certificate), choice), 200);
   });
 
   const releaseRoute = createRoute({

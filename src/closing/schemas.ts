@@ -1,6 +1,7 @@
 import { z } from '@hono/zod-openapi';
 import { formatMinor } from '../../pricing/money.ts';
 import { CLOSE_STATES } from '../billing/states.ts';
+import { INVOICE_CHOICES, type InvoiceChoice } from '../billing/uninvoiced/choices.ts';
 import { AmountSchema, InstantSchema, TokenCountSchema, textSchema } from '../platform/http/schemas.ts';
 import type { CloseCertificate } from './certificates.ts';
 import type { CloseRow, CloseStep } from './desk.ts';
@@ -93,10 +94,21 @@ export const CloseCertificateSchema = z
     content: z.string().openapi({ description: 'Canonical JSON: sums, prices, windows and differences.' }),
     driftTokenCount: TokenCountSchema,
     createdAt: InstantSchema,
+    usageChoice: z
+      .object({ choice: z.enum(INVOICE_CHOICES), decidedReason: z.string(), decidedAt: InstantSchema })
+      .nullable()
+      .openapi({
+        description:
+          'What a person said since of the usage, where the invoice was voided, credited in full or given up. Beside the content, which never changes.',
+      }),
   })
   .openapi('CloseCertificate');
 
-export function showCertificate(certificate: CloseCertificate, isSound: boolean) {
+export function showCertificate(
+  certificate: CloseCertificate,
+  isSound: boolean,
+  choice: InvoiceChoice | null,
+) {
   return {
     invoiceId: certificate.invoiceId,
     customerId: certificate.customerId,
@@ -105,6 +117,14 @@ export function showCertificate(certificate: CloseCertificate, isSound: boolean)
     content: certificate.content,
     driftTokenCount: String(certificate.driftTokenCount),
     createdAt: certificate.createdAt.toISOString(),
+    usageChoice:
+      choice === null
+        ? null
+        : {
+            choice: choice.choice,
+            decidedReason: choice.decidedReason,
+            decidedAt: choice.decidedAt.toISOString(),
+          },
   };
 }
 

@@ -25,6 +25,7 @@ interface StatementHead {
   invoiceId: string | null;
   number: string | null;
   status: StatementBody['status'];
+  usageChoice: StatementBody['usageChoice'];
   customerId: string;
   customerName: string;
   subscriptionId: string | null;
@@ -74,13 +75,20 @@ export interface Statement {
 }
 
 /** The usage statement of an invoice: its lines as Stripe has them, divided by what the ledger pushed for them. */
-export function decideInvoiceStatement({ invoice, lines, now, ...divided }: InvoiceMaterial): Statement {
+export function decideInvoiceStatement({
+  invoice,
+  lines,
+  now,
+  choice,
+  ...divided
+}: InvoiceMaterial): Statement {
   const { status, readAt } = invoice;
   const head: StatementHead = {
     ...invoice,
     status: status === 'void' ? 'void' : isFinalStatus(status) ? 'final' : 'draft',
     dataAsOf: readAt ?? now,
     linesReadAt: readAt,
+    usageChoice: choice?.choice ?? null,
   };
   return decideStatement(head, lines, divided);
 }
@@ -101,6 +109,7 @@ export function decideStatementsSoFar({ customer, now, subscriptions }: SoFarMat
       linesReadAt: material.stripe.status === 'ok' ? material.stripe.readAt : null,
       totalMinor: null,
       amountDueMinor: null,
+      usageChoice: null,
     };
     const lines = linesOfPreview(preview);
     return decideStatement(head, lines, { ...divided, usage: usageOfLines(divided.usage, lines) });

@@ -1,5 +1,6 @@
 import { refreshStatementSlices } from '../billing/day-sums.ts';
 import { readInvoiceLines, type StoredInvoice, type StoredInvoiceLine } from '../billing/invoice-lines.ts';
+import { type InvoiceChoice, readInvoiceChoice } from '../billing/uninvoiced/choices.ts';
 import type { TimeWindow } from '../platform/clock.ts';
 import { type LedgerSnapshot, readSnapshot } from '../platform/database/snapshot.ts';
 import {
@@ -28,6 +29,8 @@ export interface InvoiceMaterial extends DividedUsage {
   now: Date;
   invoice: StoredInvoice;
   lines: readonly StoredInvoiceLine[];
+  /** What a person said of its usage where it was taken back; null: nothing. */
+  choice: InvoiceChoice | null;
 }
 
 /** All that the statements of a customer's next invoices rest on. */
@@ -62,7 +65,8 @@ export async function gatherInvoiceStatement(
     const moved = await readMovedUsage(snapshot, { invoiceId, customerId, subscriptionId });
     const usage = [...divided.usage.usage, ...moved.usage];
     const users = [...divided.usage.users, ...moved.users];
-    return { now, invoice, lines, ...divided, usage: usageOfLines({ usage, users }, lines) };
+    const choice = await readInvoiceChoice(snapshot, invoiceId);
+    return { now, invoice, lines, choice, ...divided, usage: usageOfLines({ usage, users }, lines) };
   });
 }
 

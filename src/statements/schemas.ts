@@ -1,4 +1,5 @@
 import { z } from '@hono/zod-openapi';
+import { INVOICE_CHOICES } from '../billing/uninvoiced/choices.ts';
 import { AmountSchema, CurrencySchema, InstantSchema, TokenCountSchema } from '../platform/http/schemas.ts';
 
 export const InvoiceIdSchema = z
@@ -46,6 +47,10 @@ export const StatementSchema = z
     invoiceId: z.string().nullable().openapi({ description: 'null: a preview.' }),
     number: z.string().nullable(),
     status: z.enum(['final', 'draft', 'void', 'so_far']),
+    usageChoice: z.enum(INVOICE_CHOICES).nullable().openapi({
+      description:
+        'What becomes of the usage where the invoice was voided, credited in full or given up, as a person said: it is billed as it was, is due again, or is written off. null: nothing was said.',
+    }),
     customerId: z.string(),
     customerName: z.string(),
     subscriptionId: z.string().nullable(),

@@ -27,6 +27,7 @@ export function showStatement(statement: Statement): StatementBody {
     invoiceId: head.invoiceId,
     number: head.number,
     status: head.status,
+    usageChoice: head.usageChoice,
     customerId: head.customerId,
     customerName: head.customerName,
     subscriptionId: head.subscriptionId,

@@ -5,6 +5,7 @@ import { chooseForInvoice } from '../../src/billing/uninvoiced/choices.ts';
 import { decideUninvoiced, listUninvoiced } from '../../src/billing/uninvoiced/desk.ts';
 import { call, callersOf, closeOf, openClosing, runUntil } from '../setup/closing.ts';
 import { balance, openPipeline, type Pipeline } from '../setup/pipeline.ts';
+import { openPipelineReads } from '../setup/pipeline-api.ts';
 import { makeCall } from '../setup/rows.ts';
 
 let pipeline: Pipeline;
@@ -228,8 +229,15 @@ describe('the usage of an invoice that was taken back', () => {
       uninvoicedByReason: { invoice_voided: 5_000_000n },
       drift: 0n,
     });
+    const read = await openPipelineReads(pipeline);
+    const said = async () => [
+      (await read<{ usageChoice: string | null }>(`/v1/statements/${invoiceId}`)).usageChoice,
+      (await read<{ usageChoice: object | null }>(`/v1/closes/${invoiceId}/certificate`)).usageChoice,
+    ];
+    expect(await said()).toEqual([null, null]);
     await choose(invoiceId, 'written_off');
     await choose(invoiceId, 'written_off');
+    expect(await said()).toMatchObject(['written_off', { choice: 'written_off', decidedReason: 'test' }]);
     await expect(choose(invoiceId, 'due_again')).rejects.toMatchObject({ code: 'CONFLICT' });
     await pipeline.tick(1);
     expect(await balance(pipeline)).toMatchObject({ writtenOff: 5_000_000n, uninvoiced: 0n, drift: 0n });

@@ -36,7 +36,7 @@ export async function chooseForInvoice(
   if (reason === '') throw new ValidationError('reason', 'is missing', 'Say why.');
   return await database.transaction().execute(async (transaction) => {
     const standing = await lockInvoice(transaction, invoiceId);
-    const before = await readChoice(transaction, invoiceId);
+    const before = await readInvoiceChoice(transaction, invoiceId);
     if (before !== null) {
       if (before.choice === choice) return before;
       throw conflict(`The usage of ${invoiceId} is ${before.choice} already, by ${before.decidedBy}.`);
@@ -79,10 +79,14 @@ async function lockInvoice(transaction: LedgerTransaction, invoiceId: string): P
   return row.status !== 'void' && row.isCredited ? 'credited' : row.status;
 }
 
-async function readChoice(transaction: LedgerTransaction, invoiceId: string): Promise<InvoiceChoice | null> {
+/** What was said of an invoice; null: nothing. */
+export async function readInvoiceChoice(
+  database: LedgerDatabase,
+  invoiceId: string,
+): Promise<InvoiceChoice | null> {
   const rows = await sql<InvoiceChoice>`
     select invoice_id as "invoiceId", choice, decided_by as "decidedBy", decided_reason as "decidedReason", decided_at as "decidedAt"
-    from invoice_choices where invoice_id = ${invoiceId}`.execute(transaction);
+    from invoice_choices where invoice_id = ${invoiceId}`.execute(database);
   return rows.rows[0] ?? null;
 }
 

@@ -111,11 +111,19 @@ function headerOf(statement: StatementBody) {
   </header>`;
 }
 
-/** A statement that may still change says so first. */
-function noticeOf({ status, collectedThrough, openHourCount }: StatementBody) {
-  if (status === 'final') return '';
+/** What becomes of the usage of an invoice that was taken back. */
+const CHOICE_WORDS: Record<NonNullable<StatementBody['usageChoice']>, string> = {
+  invoiced: 'Its usage counts as billed.',
+  due_again: 'Its usage is billed again, on a later invoice.',
+  written_off: 'Its usage is not billed any more.',
+};
+
+/** A statement that may still change, or was taken back, says so first. */
+function noticeOf({ status, usageChoice, collectedThrough, openHourCount }: StatementBody) {
+  const chosen = usageChoice === null ? '' : CHOICE_WORDS[usageChoice];
+  if (status === 'final') return chosen === '' ? '' : html`<aside class="notice"><p>${chosen}</p></aside>`;
   if (status === 'void') {
-    return html`<aside class="notice"><p>This invoice was voided: nothing of it is to be paid.</p></aside>`;
+    return html`<aside class="notice"><p>This invoice was voided: nothing of it is to be paid. ${chosen}</p></aside>`;
   }
   return html`<aside class="notice">
     <p>

@@ -135,6 +135,7 @@ export function state(customer: Customer, period: Period, invoice: ClosingInvoic
   );
   return decideInvoiceStatement({
     now: period.end,
+    choice: null,
     invoice: {
       invoiceId: period.invoiceId,
       customerId: customer.customerId,
