@@ -32,8 +32,7 @@ const DEVIATIONS: readonly KnownDeviation[] = [
     reason: 'the SDK types it (Stripe.Price.Recurring), the description leaves it out',
   },
   {
-    problem:
-      /^\S+ \/v1\/(prices\S*|products\S*|subscriptions\S*) answered 200: \S*\.(tax_details|type) is unknown$/,
+    problem: /^\S+ \/v1\/(price|product|subscription)\S* answered 200: \S*\.(tax_details|type) is unknown$/,
     reason: 'the SDK types both (Stripe.Product), the description leaves them out',
   },
   {
