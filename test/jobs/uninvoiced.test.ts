@@ -1,12 +1,15 @@
 import { afterEach, describe, expect, it } from 'vitest';
 import { placeUsage } from '../../jobs/close/place-usage.ts';
+import { METRIC_NAMES } from '../../sandbox/traffic/row.ts';
+import { decideCredit, listCreditProposals } from '../../src/billing/credits.ts';
 import { planLateItems } from '../../src/billing/late-items.ts';
 import { chooseForInvoice } from '../../src/billing/uninvoiced/choices.ts';
 import { decideUninvoiced, listUninvoiced } from '../../src/billing/uninvoiced/desk.ts';
+import { HOUR_MS } from '../../src/platform/clock.ts';
 import { call, callersOf, closeOf, openClosing, runUntil } from '../setup/closing.ts';
-import { balance, openPipeline, type Pipeline } from '../setup/pipeline.ts';
+import { balance, openPipeline, type Pipeline, START_MS } from '../setup/pipeline.ts';
 import { openPipelineReads } from '../setup/pipeline-api.ts';
-import { makeCall } from '../setup/rows.ts';
+import { dimensions, makeCall, makeRow } from '../setup/rows.ts';
 
 let pipeline: Pipeline;
 afterEach(() => pipeline.close());
@@ -295,6 +298,38 @@ describe('the usage of an invoice that was taken back', () => {
     await choose(invoiceId, 'invoiced');
     await pipeline.tick(1);
     expect(await balance(pipeline)).toMatchObject({ invoiced: 5_000_000n, uninvoiced: 0n, drift: 0n });
+  });
+
+  it('by our own credit for what was never used is no usage without an invoice', async () => {
+    const invoiceId = await closed({ isPaid: true });
+    const { database, clock } = pipeline.deps;
+    const caller = callersOf(pipeline)[0];
+    // All of it was cached, which is told late: nothing was used at the full price.
+    pipeline.traffic.inject([
+      makeRow({
+        metricName: METRIC_NAMES.cachedPrompt,
+        sum: 5_000_000,
+        max: 5_000_000,
+        eventMs: START_MS + 3 * HOUR_MS + 60_000,
+        ingestedMs: clock.now().getTime(),
+        properties: dimensions({ userId: caller?.userId, tenantId: caller?.customerId }),
+      }),
+    ]);
+    for (let round = 0; round < 4; round += 1) await pipeline.tick(2);
+    const [proposal] = await listCreditProposals(database, { afterId: 0n, limit: 10 });
+    expect(proposal).toMatchObject({ invoiceId, tokenCount: 5_000_000n });
+    await decideCredit(database, {
+      creditProposalId: proposal?.creditProposalId ?? 0n,
+      state: 'approved',
+      reason: null,
+      actor: 'test',
+      now: clock.now(),
+    });
+    for (let round = 0; round < 3; round += 1) await pipeline.tick(1);
+    const { total, post_payment_credit_notes_amount: credited } =
+      await pipeline.account.invoices.retrieve(invoiceId);
+    expect(credited).toBe(total);
+    expect(await balance(pipeline)).toMatchObject({ uninvoiced: 0n, drift: 0n });
   });
 
   it('that is uncollectible stays invoiced, unless a person says otherwise', async () => {

@@ -5,6 +5,7 @@ import type { LedgerDatabase, LedgerTransaction } from '../../platform/database/
 import { TallystickError, ValidationError } from '../../platform/errors.ts';
 import { applyDecision, conflict, listUninvoiced } from './desk.ts';
 import { restoreGroup } from './restore.ts';
+import { isCreditedInFull } from './undecided.ts';
 
 /**
  * What becomes of the usage of an invoice that was taken back. `invoiced`: it is billed as it was, another way; `due_again`: the
@@ -68,8 +69,8 @@ const TAKEN_BACK: readonly string[] = ['void', 'credited', 'uncollectible'];
 /** @returns what a person would call it. @throws TallystickError NOT_FOUND */
 async function lockInvoice(transaction: LedgerTransaction, invoiceId: string): Promise<string> {
   const rows = await sql<{ status: string; isCredited: boolean }>`
-    select status, credited_minor >= total_minor and total_minor > 0 as "isCredited" from invoices
-    where invoice_id = ${invoiceId} for update`.execute(transaction);
+    select v.status, ${isCreditedInFull()} as "isCredited" from invoices v
+    where v.invoice_id = ${invoiceId} for update of v`.execute(transaction);
   const [row] = rows.rows;
   if (row === undefined)
     throw new TallystickError(`There is no invoice ${JSON.stringify(invoiceId.slice(0, 100))}.`, {

@@ -165,9 +165,19 @@ export function invoiceStanding(): RawBuilder<InvoiceStanding> {
     when coalesce(r.status, 'draft') = 'draft' and v.status <> 'void' then 'unread'
     when c.choice = 'invoiced' then 'final'
     when v.status = 'void' then 'voided'
-    when v.credited_minor >= v.total_minor and v.total_minor > 0 then 'credited'
+    when ${isCreditedInFull()} then 'credited'
     when v.status = 'uncollectible' and c.choice is not null then 'uncollectible'
     else 'final' end`;
+}
+
+/**
+ * Of `invoices v`: whether credit notes gave all of it back. Where those that give back what was billed beyond the usage come to
+ * all of it, nothing was used, and what they took back is told already.
+ */
+export function isCreditedInFull(): RawBuilder<boolean> {
+  return sql<boolean>`(v.total_minor > 0 and v.credited_minor >= v.total_minor and v.total_minor > (
+    select coalesce(sum(given.credited_minor), 0) from credit_proposals given
+    where given.invoice_id = v.invoice_id and given.state = 'created'))`;
 }
 
 /** Of which subscription and period an invoice is. */
