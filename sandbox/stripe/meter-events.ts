@@ -1,6 +1,6 @@
 import type Stripe from 'stripe';
 import { DAY_MS, MINUTE_MS } from '../../src/platform/clock.ts';
-import { type Form, readInteger, readMap, readNested, readText, requireText } from './http/form.ts';
+import { type Form, readInteger, readNested, readText, requireMap, requireText } from './http/form.ts';
 import { refuseParameter, StripeRefusal } from './http/refusal.ts';
 import { toSeconds, type Wire } from './http/wire.ts';
 import type { StripeState } from './state.ts';
@@ -54,7 +54,7 @@ export class MeterEventIntake {
   /** @throws StripeRefusal for what Stripe refuses while the caller waits */
   check(form: Form, nowMs: number): AcceptedMeterEvent {
     const eventName = requireText(form, 'event_name');
-    const payload = readMap(form, 'payload');
+    const payload = requireMap(form, 'payload');
     const identifier = readText(form, 'identifier') ?? crypto.randomUUID();
     if (identifier.length > MAX_IDENTIFIER_LENGTH) {
       throw refuseParameter(

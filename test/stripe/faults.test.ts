@@ -185,7 +185,13 @@ describe('the stand-in', () => {
     expect((await fetch(`${url}/v1/teapots`, { headers })).status).toBe(404);
     const broken = await fetch(`${url}${METER_EVENTS}`, { method: 'POST', headers, body: 'a=%E0%A4%A' });
     expect(broken.status).toBe(400);
-    for (const body of ['__proto__[polluted]=1', 'payload=text&event_name=x', 'payload[0]=a&event_name=x']) {
+    const bodies = [
+      '__proto__[polluted]=1',
+      'event_name=x',
+      'payload=text&event_name=x',
+      'payload[0]=a&event_name=x',
+    ];
+    for (const body of bodies) {
       const response = await fetch(`${url}${METER_EVENTS}`, { method: 'POST', headers, body });
       expect(response.status).toBe(400);
     }

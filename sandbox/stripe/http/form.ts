@@ -120,6 +120,15 @@ export function readMap(form: Form, name: string): Record<string, string> {
   );
 }
 
+/** One that must be there. @throws StripeRefusal where it is not, or is a text */
+export function requireMap(form: Form, name: string): Record<string, string> {
+  const value = form[name];
+  if (value === undefined)
+    throw refuseParameter(name, `Missing required param: ${name}.`, 'parameter_missing');
+  if (typeof value === 'string') throw refuseParameter(name, 'Invalid hash', 'parameter_invalid_hash');
+  return readMap(form, name);
+}
+
 export function readNested(form: Form, name: string): Form {
   const value = form[name];
   return value === undefined || typeof value === 'string' || Array.isArray(value) ? emptyForm() : value;
