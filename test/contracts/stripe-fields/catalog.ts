@@ -39,7 +39,7 @@ export const CATALOG: readonly ReadObject[] = [
   {
     object: 'subscription item, for its tax',
     at: ['GET /v1/subscription_items/{item}'],
-    fields: ['price.id', 'tax_rates[].id'],
+    fields: ['tax_rates[].id'],
   },
   {
     object: 'tax settings',
@@ -62,6 +62,7 @@ export const CATALOG: readonly ReadObject[] = [
       'billing_scheme',
       'created',
       'currency',
+      'currency_options.*.tax_behavior',
       'currency_options.*.tiers',
       'currency_options.*.unit_amount_decimal',
       'custom_unit_amount',
@@ -83,6 +84,8 @@ export const CATALOG: readonly ReadObject[] = [
       'tiers[].up_to',
       'tiers_mode',
       'transform_quantity',
+      'transform_quantity.divide_by',
+      'transform_quantity.round',
       'type',
       'unit_amount',
       'unit_amount_decimal',

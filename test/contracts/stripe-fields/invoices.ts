@@ -15,7 +15,6 @@ export const INVOICES: readonly ReadObject[] = [
     fields: [
       'amount_due',
       'amount_paid',
-      'amount_remaining',
       'auto_advance',
       'automatic_tax.enabled',
       'automatically_finalizes_at',
