@@ -10,8 +10,8 @@ import { findStripeMock } from './stripe-mock.ts';
 import { kindsOf } from './wire-recorder.ts';
 
 /**
- * Judges what `record.mjs` kept in a folder; with `--whole`, what the lists name must have been read, too. Exit status 1
- * unless all of it is as Stripe describes it.
+ * Judges what `record.mjs` kept in a folder; with `--whole`, says which listed fields nothing read, too. Exit status 1 unless
+ * all of it is as Stripe describes it.
  */
 const { values, positionals } = parseArgs({
   options: { whole: { type: 'boolean', default: false } },
@@ -43,8 +43,9 @@ if (module === null) {
     // Exceptions, and routes that only a walk asks, are the test's to look for.
     ...judged.filter((problem) => !/never (seen|asked)$/.test(problem)),
     ...unlistedReads(reads),
-    ...(values.whole ? unreadFields(reads) : []),
   ];
+  // What nothing read this time may be read on a path that is rarely taken: no failure.
+  for (const notice of values.whole ? unreadFields(reads) : []) console.log(`note: ${notice}`);
   for (const problem of problems) console.log(problem);
   console.log(
     JSON.stringify({ exchanges: exchanges.length, reads: reads.length, problems: problems.length }),
