@@ -4,6 +4,7 @@ import { HOUR_MS } from '../../src/platform/clock.ts';
 import type { LedgerDatabase } from '../../src/platform/database/database.ts';
 import { readTokenTotals } from '../../src/status/totals.ts';
 import { checkInvoices } from './closing/money.ts';
+import { readInvoices } from './closing/read-invoices.ts';
 import { checkOnlyDelayed } from './delayed.ts';
 import { addFigures, readStoredFigures } from './figures.ts';
 import { checkCloses } from './invoices.ts';
@@ -140,11 +141,12 @@ async function checkStripe(
   for (const { tenantKey, hourMs, eventName, value } of stripe.usageByHour())
     if (isOfTokens(eventName)) add(have, `${tenantKey} ${hourMs} ${eventName}`, value);
   const carried = await readCarried(world, ledger);
-  const uninvoiced = await readUninvoiced(ledger);
+  const uninvoiced = await readUninvoiced(world, ledger);
   for (const key of new Set([...want.keys(), ...have.keys(), ...carried.keys()])) {
     const [wanted, had, carries] = [want.get(key) ?? 0n, have.get(key) ?? 0n, carried.get(key) ?? 0n];
     const missing = wanted - had - carries;
-    // What Stripe took and lost, and its final invoice lacks, is uninvoiced; what it has on no invoice is, too.
+    // What Stripe took and lost, and its final invoice lacks, is uninvoiced, also once a later invoice has billed it;
+    // what it has on no invoice is, too.
     if (missing !== 0n && (missing < 0n || missing > (uninvoiced.get(key) ?? 0n)))
       witness.report(`Stripe has ${had} of ${key}, ${carries} are carried, and it should have ${wanted}`);
   }
@@ -156,16 +158,22 @@ async function checkStripe(
   for (const push of unknown) witness.report(`push ${push.identifier} ended as ${push.status}`);
 }
 
-/** Usage that was delivered and is on no invoice. */
-async function readUninvoiced(ledger: LedgerDatabase): Promise<Map<string, bigint>> {
+/** Usage that was delivered and that no line of its meter has: it waits, or is a late item that Stripe has on a final invoice. */
+async function readUninvoiced(world: World, ledger: LedgerDatabase): Promise<Map<string, bigint>> {
+  const invoices = await readInvoices(world);
+  const billedItems = new Set(
+    invoices.flatMap(({ tenantKey, lines }) =>
+      lines.map(({ metadata }) => `${tenantKey} ${metadata.tallystick_late_item}`),
+    ),
+  );
   const rows = await ledger
     .selectFrom('hourly_usage')
-    .select(['customer_id', 'window_start', 'model', 'token_type', 'delta_token_count'])
+    .select(['customer_id', 'window_start', 'model', 'token_type', 'delta_token_count', 'late_item_id'])
     .where('uninvoiced_id', 'is not', null)
-    .where('late_item_id', 'is', null)
     .execute();
   const uninvoiced = new Map<string, bigint>();
   for (const row of rows) {
+    if (row.late_item_id !== null && !billedItems.has(`${row.customer_id} ${row.late_item_id}`)) continue;
     const eventName = meterEventName(row.model, row.token_type);
     add(uninvoiced, `${row.customer_id} ${row.window_start.getTime()} ${eventName}`, row.delta_token_count);
   }
