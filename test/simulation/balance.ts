@@ -4,6 +4,7 @@ import { HOUR_MS } from '../../src/platform/clock.ts';
 import type { LedgerDatabase } from '../../src/platform/database/database.ts';
 import { readTokenTotals } from '../../src/status/totals.ts';
 import { checkInvoices } from './closing/money.ts';
+import { countStranded } from './closing/next-period.ts';
 import { readInvoices } from './closing/read-invoices.ts';
 import { checkOnlyDelayed } from './delayed.ts';
 import { addFigures, readStoredFigures } from './figures.ts';
@@ -53,7 +54,8 @@ export async function checkAtTheEnd(world: World, ledger: LedgerDatabase): Promi
   await checkInvoices(world, ledger);
   await checkCloses(world, ledger);
   const totals = await readTokenTotals(ledger);
-  if (totals.dueTokenCount !== 0n) witness.report(`${totals.dueTokenCount} tokens are still due at the end`);
+  const due = totals.dueTokenCount - (await countStranded(world, ledger));
+  if (due !== 0n) witness.report(`${due} tokens are still due at the end`);
   const invoiced = world.stripe.invoicedTokenTotal();
   if (totals.invoicedTokenCount !== invoiced)
     witness.report(
@@ -70,12 +72,13 @@ export async function checkAtTheEnd(world: World, ledger: LedgerDatabase): Promi
 
 /** Everything that a replay must leave as it is, as one text. */
 export async function describeState(world: World, ledger: LedgerDatabase): Promise<string> {
-  // What was refused is tried again now and then, so attempts and their times are no part of it.
+  // What was refused is tried again now and then, so attempts and their times are no part of it. Of usage whose period
+  // ends in a replay it may turn out that no invoice has it, which is looked at row by row and not here.
   const tables = {
     source_items: 'source_item_id, metric_name, usage_event_id, quarantine_reason, token_count',
     usage_events: 'usage_event_id, body, status, quarantine_reason',
     hourly_usage:
-      'window_start, subject, model, token_type, revision, delta_token_count, meter_push_id, quarantine_reason',
+      "window_start, subject, model, token_type, revision, delta_token_count, coalesce(meter_push_id, former_push_id), nullif(quarantine_reason, 'uninvoiced')",
     meter_pushes: 'identifier, sent_value, delta_token_count, status',
   };
   const parts: string[] = [];

@@ -10,6 +10,7 @@ import { TallystickError } from '../../src/platform/errors.ts';
 import { readTokenTotals } from '../../src/status/totals.ts';
 import { checkAtAnyMoment, checkAtTheEnd, describeState } from './balance.ts';
 import { decideCredits } from './closing/credits.ts';
+import { checkNewlyUninvoiced, readUninvoicedIds } from './closing/next-period.ts';
 import { receiveWebhooks } from './closing/post.ts';
 import type { Connections } from './database.ts';
 import { Draws } from './draws.ts';
@@ -188,6 +189,7 @@ class Play {
   async replays(): Promise<void> {
     const { witness } = this.#world;
     const before = await describeState(this.#world, this.#ledger);
+    const uninvoiced = { ids: await readUninvoicedIds(this.#ledger), atMs: this.#world.clock.nowMs() };
     // A month of empty windows takes as long as all the rest, so every fourth seed stands for the others.
     for (const hours of this.#world.seed % 4 === 0 ? [1, 25, 34 * 24] : [1, 25]) {
       const writesBefore = witness.writeCount;
@@ -198,6 +200,7 @@ class Play {
       const after = await describeState(this.#world, this.#ledger);
       if (after !== before)
         witness.report(`a replay after ${hours} h changed the state: ${before} -> ${after}`);
+      await checkNewlyUninvoiced(this.#world, this.#ledger, uninvoiced);
     }
   }
 
