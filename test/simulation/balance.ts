@@ -77,6 +77,7 @@ export async function describeState(world: World, ledger: LedgerDatabase): Promi
   const tables = {
     source_items: 'source_item_id, metric_name, usage_event_id, quarantine_reason, token_count',
     usage_events: 'usage_event_id, body, status, quarantine_reason',
+    // A period that ends in a month of replay tells of what was delivered long ago whether a line has it.
     hourly_usage:
       "window_start, subject, model, token_type, revision, delta_token_count, coalesce(meter_push_id, former_push_id), nullif(quarantine_reason, 'uninvoiced')",
     meter_pushes: 'identifier, sent_value, delta_token_count, status',

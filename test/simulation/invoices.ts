@@ -1,11 +1,14 @@
 import { sql } from 'kysely';
+import type { CloseComparison } from '../../pricing/closing/certificate.ts';
 import { hashContent } from '../../src/closing/certificates.ts';
 import type { LedgerDatabase } from '../../src/platform/database/database.ts';
+import { BELIEVED_MS } from './closing/money.ts';
 import type { World } from './world.ts';
 
 /**
  * At the end every period that was to be closed is: no draft is left past its deadline, every certificate is what was
- * written, and what we finalized ourselves, without anybody's release, has no drift.
+ * written, and what we finalized ourselves, without anybody's release, has no drift but what a swapped price left without
+ * a line.
  */
 export async function checkCloses(world: World, ledger: LedgerDatabase): Promise<void> {
   const { witness, clock } = world;
@@ -27,7 +30,32 @@ export async function checkCloses(world: World, ledger: LedgerDatabase): Promise
       witness.report(`the close of ${row.invoice_id} is ${row.state} past its deadline`);
     if (isFinal && (row.content === null || hashContent(row.content) !== row.sha256))
       witness.report(`${row.invoice_id} is final without a sound certificate`);
-    if (row.state === 'finalized' && row.drift !== 0n)
-      witness.report(`${row.invoice_id} was finalized with a drift of ${row.drift} tokens`);
+    if (row.state !== 'finalized' || row.content === null) continue;
+    const lineless = linelessTokens(world, JSON.parse(row.content) as CloseComparison);
+    if (row.drift !== lineless)
+      witness.report(
+        `${row.invoice_id} was finalized with a drift of ${row.drift} tokens, and swaps left ${lineless} without a line`,
+      );
   }
+}
+
+/**
+ * What Stripe's meters counted in an invoice's period before a swap that made no line for it: because nothing was to be
+ * prorated, or there was nothing yet, and it came when the pipeline did not know of the swap.
+ */
+function linelessTokens(
+  { person, stripe }: World,
+  { customerId, period, comparedAt }: CloseComparison,
+): bigint {
+  const startMs = Date.parse(period.start);
+  const endMs = Date.parse(period.end);
+  let tokens = 0n;
+  for (const { tenantKey, eventName, atMs, madeMs, isForgoing } of person.swaps) {
+    if (tenantKey !== customerId || atMs <= startMs || atMs >= endMs) continue;
+    const receivedUntil = (receivedUntilMs: number) =>
+      stripe.usageBetween(tenantKey, startMs, atMs, { eventName, receivedUntilMs });
+    if (!isForgoing && receivedUntil(madeMs) !== 0n) continue;
+    tokens += receivedUntil(Math.min(Date.parse(comparedAt), madeMs + BELIEVED_MS));
+  }
+  return tokens;
 }

@@ -7,7 +7,7 @@ import { chargeOf, isOfPlan, unitAt } from './units.ts';
 
 const PLAN_MINIMUM_MINOR = 50_000n;
 /** So long the pipeline believes what it read of a draft, which a person or Stripe may finalize meanwhile. */
-const BELIEVED_MS = 30 * MINUTE_MS;
+export const BELIEVED_MS = 30 * MINUTE_MS;
 
 /** What the ledger says of a late item, and how many tokens its rows really have. */
 interface LateRow {

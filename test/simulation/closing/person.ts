@@ -8,6 +8,10 @@ interface Swap {
   eventName: string;
   atMs: number;
   unit: string;
+  /** By when it was made; `atMs` is the second of it. */
+  madeMs: number;
+  /** Nothing was prorated: what the meter counted before, in the running period, Stripe bills on no invoice. */
+  isForgoing: boolean;
 }
 
 const STORAGE_UNIT_CENTS = 120;
@@ -88,7 +92,9 @@ export class Person {
       proration_behavior: proration,
     });
     const atMs = swapped.current_period_start * 1_000;
-    this.swaps.push({ tenantKey, eventName: meterEventName(model, tokenType), atMs, unit });
+    const eventName = meterEventName(model, tokenType);
+    const isForgoing = proration === 'none';
+    this.swaps.push({ tenantKey, eventName, atMs, unit, madeMs: this.#nowMs(), isForgoing });
   }
 
   async #cancel(tenantKey: string, id: string, how: Extract<Act, { kind: 'cancel' }>['how']): Promise<void> {
