@@ -1,13 +1,6 @@
 import { parseDecimal } from '../money.ts';
+import type { LineProblem } from '../prices/file.ts';
 import { type ExchangeRate, RATE_DIGITS } from './rates.ts';
-
-/** Something wrong with a line of a file; lines count from 1. */
-export interface RateProblem {
-  line: number;
-  field: string;
-  message: string;
-  fix?: string;
-}
 
 export type RateLine = ExchangeRate & { line: number };
 
@@ -25,7 +18,7 @@ export function checkRates(
   rates: readonly RateLine[],
   known: readonly ExchangeRate[],
   { today, supersede, allowAbsurd }: { today: string; supersede: boolean; allowAbsurd: boolean },
-): RateProblem[] {
+): LineProblem[] {
   const wellFormed = rates.map((rate) => ({ rate, problems: judgeForm(rate, today) }));
   const problems = wellFormed.flatMap(({ problems }) => problems);
   const sound = wellFormed.filter(({ problems }) => problems.length === 0).map(({ rate }) => rate);
@@ -34,8 +27,8 @@ export function checkRates(
   return problems.sort((left, right) => left.line - right.line);
 }
 
-function judgeForm({ line, day, base, currency, rate }: RateLine, today: string): RateProblem[] {
-  const problems: RateProblem[] = [];
+function judgeForm({ line, day, base, currency, rate }: RateLine, today: string): LineProblem[] {
+  const problems: LineProblem[] = [];
   const add = (field: string, message: string, fix?: string) =>
     problems.push({ line, field, message, ...(fix === undefined ? {} : { fix }) });
   if (!DAY.test(day) || Number.isNaN(Date.parse(day)) || new Date(day).toISOString().slice(0, 10) !== day) {
@@ -60,8 +53,8 @@ function judgeForm({ line, day, base, currency, rate }: RateLine, today: string)
 function judgePair(
   pair: readonly (ExchangeRate | RateLine)[],
   { supersede, allowAbsurd }: { supersede: boolean; allowAbsurd: boolean },
-): RateProblem[] {
-  const problems: RateProblem[] = [];
+): LineProblem[] {
+  const problems: LineProblem[] = [];
   const days = [...Map.groupBy(pair, ({ day }) => day)].sort(([left], [right]) => (left < right ? -1 : 1));
   let before: ExchangeRate | null = null;
   for (const [, ofDay] of days) {

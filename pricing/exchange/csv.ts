@@ -1,7 +1,8 @@
 import { CsvError, parse } from 'csv-parse/sync';
 import { withoutExponent } from '../money.ts';
+import type { LineProblem } from '../prices/file.ts';
 import { separatorOf } from '../separator.ts';
-import type { RateLine, RateProblem } from './check.ts';
+import type { RateLine } from './check.ts';
 
 const COLUMNS = ['day', 'base', 'currency', 'rate', 'source'];
 const REQUIRED = ['day', 'base', 'currency', 'rate'];
@@ -14,7 +15,7 @@ const MONTHS = 'January February March April May June July August September Octo
  * (`eurofxref.csv` and `eurofxref-hist.csv`: a column for each currency, units of it for one euro, `N/A` where there is none).
  * Source: https://www.ecb.europa.eu/stats/policy_and_exchange_rates/euro_reference_exchange_rates
  */
-export function parseRateCsv(text: string): { rates: RateLine[]; problems: RateProblem[] } {
+export function parseRateCsv(text: string): { rates: RateLine[]; problems: LineProblem[] } {
   const content = text.replace(/^\uFEFF/, '');
   const isKnown = (cell: string) => COLUMNS.includes(cell) || /^(Date|[A-Z]{3})$/.test(cell);
   let records: { cells: string[]; line: number }[];
@@ -44,7 +45,7 @@ type Row = { cells: string[]; line: number };
 
 function readByCurrency(header: readonly string[], rows: readonly Row[]) {
   const rates: RateLine[] = [];
-  const problems: RateProblem[] = [];
+  const problems: LineProblem[] = [];
   for (const { cells, line } of rows) {
     const day = dayOf(cells[0] ?? '');
     for (const [index, name] of header.entries()) {
@@ -59,7 +60,7 @@ function readByCurrency(header: readonly string[], rows: readonly Row[]) {
 
 function readByRow(header: Row, rows: readonly Row[]) {
   const names = header.cells.map((cell) => cell.toLowerCase());
-  const problems: RateProblem[] = [
+  const problems: LineProblem[] = [
     ...REQUIRED.filter((name) => !names.includes(name)).map((field) => ({
       line: header.line,
       field,

@@ -99,3 +99,18 @@ export function convertPicoUsd(picoUsd: bigint, { to, numerator, denominator }: 
 
 /** What costs are converted by, one for each currency of revenue; of the cost's own currency there is none. */
 export type Conversions = ReadonlyMap<string, Conversion | ConversionMiss>;
+
+/** By what costs in US dollars are converted for a currency; null: they are in it. */
+export function conversionFor(
+  currency: string,
+  conversions: Conversions,
+): Conversion | ConversionMiss | null {
+  return currency === 'usd' ? null : (conversions.get(currency) ?? 'no_exchange_rate');
+}
+
+/** Pico-USD as pico of the minor unit of what they are converted to; of dollars where nothing is converted. */
+export function costInMinor(costPicoUsd: bigint, conversion: Conversion | null): bigint {
+  return conversion === null
+    ? costPicoUsd * 10n ** BigInt(minorUnitDigits('usd'))
+    : convertPicoUsd(costPicoUsd, conversion);
+}

@@ -1,8 +1,9 @@
 import { divideUp, formatDecimal, PICO_DIGITS } from '../money.ts';
 import { resolveModel } from '../prices/lookup.ts';
 import type { PriceBook } from '../prices/price-book.ts';
+import { roundToMinor } from '../rating/rating.ts';
 import type { TokenType } from '../usage/tokens.ts';
-import type { QuotedRate } from './parts.ts';
+import { aliasedRates, type QuotedRate } from './parts.ts';
 import type { Quote } from './quote.ts';
 import { PICO, type TargetPrice } from './target.ts';
 
@@ -28,7 +29,7 @@ export function offerRates(quote: Quote, target: TargetPrice, book: PriceBook): 
   }
   const groups = new Map<string, OfferRate & { tokenCount: bigint; costPico: bigint }>();
   for (const { model, tokenType, tokenCount, cost } of quote.lines) {
-    const name = canonicalName(book, model);
+    const name = resolveModel(book, { model })?.model ?? model;
     const key = JSON.stringify([name, tokenType]);
     const group = groups.get(key) ?? {
       model: name,
@@ -43,9 +44,11 @@ export function offerRates(quote: Quote, target: TargetPrice, book: PriceBook): 
   }
   const rates = [...groups.values()];
   for (const rate of rates) rate.unitPicoMinor = divideUp(target.priceOf(rate.costPico), rate.tokenCount);
-  const amountOf = ({ unitPicoMinor, tokenCount }: (typeof rates)[number]) =>
-    (unitPicoMinor * tokenCount + PICO / 2n) / PICO;
-  const shortMinor = targetMinor - rates.reduce((sum, rate) => sum + amountOf(rate), 0n);
+  const amountMinor = rates.reduce(
+    (sum, { unitPicoMinor, tokenCount }) => sum + roundToMinor(unitPicoMinor * tokenCount),
+    0n,
+  );
+  const shortMinor = targetMinor - amountMinor;
   const [most] = rates.toSorted((left, right) => (left.tokenCount < right.tokenCount ? 1 : -1));
   if (shortMinor > 0n && most !== undefined) {
     most.unitPicoMinor += divideUp(shortMinor * PICO, most.tokenCount);
@@ -59,17 +62,15 @@ export function sellRatesOf(
   models: readonly string[],
   book: PriceBook,
 ): QuotedRate[] {
-  return rates.flatMap(({ model, tokenType, unitPicoMinor }) => {
-    const names = models.filter((name) => canonicalName(book, name) === model);
-    return names.map((name) => ({
-      rateId: `offer/${model}/${tokenType}`,
-      description: `${model} ${tokenType}`,
-      model: name,
-      feature: '*',
-      tokenType,
-      price: { kind: 'per_unit' as const, unitAmountDecimal: formatDecimal(unitPicoMinor, PICO_DIGITS) },
-    }));
-  });
+  const offered = rates.map(({ model, tokenType, unitPicoMinor }) => ({
+    rateId: `offer/${model}/${tokenType}`,
+    description: `${model} ${tokenType}`,
+    model,
+    feature: '*',
+    tokenType,
+    price: { kind: 'per_unit' as const, unitAmountDecimal: formatDecimal(unitPicoMinor, PICO_DIGITS) },
+  }));
+  return [...offered, ...aliasedRates(offered, models, book)];
 }
 
 /**
@@ -82,8 +83,4 @@ export function discountHundredths(quote: Quote, target: TargetPrice): bigint | 
   if (priceMinor === null || targetMinor === null || priceMinor <= 0n || targetMinor > priceMinor)
     return null;
   return ((priceMinor - targetMinor) * 10_000n) / priceMinor;
-}
-
-function canonicalName(book: PriceBook, model: string): string {
-  return resolveModel(book, { model })?.model ?? model;
 }

@@ -1,3 +1,5 @@
+import { resolveModel } from '../prices/lookup.ts';
+import type { PriceBook } from '../prices/price-book.ts';
 import type { RatePrice } from '../rating/rate-price.ts';
 import { findSellRate, type SellRate } from '../rating/sell-rates.ts';
 import { TOKEN_TYPES, type TokenType } from '../usage/tokens.ts';
@@ -25,4 +27,20 @@ export function partsOf(usage: readonly QuoteUsage[], rates: readonly QuotedRate
       rate: findSellRate(rates, { model: entry.model, feature: entry.feature, tokenType }),
     })),
   );
+}
+
+/** A plan names a model once; usage under a dated or other name of it is charged the same, in the same line. */
+export function aliasedRates<Rate extends QuotedRate>(
+  rates: readonly Rate[],
+  models: readonly string[],
+  book: PriceBook,
+): Rate[] {
+  const named = new Set(rates.map(({ model }) => model));
+  return models
+    .filter((model) => !named.has(model))
+    .flatMap((model) => {
+      const canonical = resolveModel(book, { model })?.model;
+      if (canonical === undefined || canonical === model) return [];
+      return rates.filter((rate) => rate.model === canonical).map((rate) => ({ ...rate, model }));
+    });
 }

@@ -5,7 +5,7 @@ import { resolveModel } from '../prices/lookup.ts';
 import type { PriceBook } from '../prices/price-book.ts';
 import { invalid, Refusal } from '../refusal.ts';
 import type { QuoteGround } from './ground.ts';
-import type { QuotedRate } from './parts.ts';
+import { aliasedRates, type QuotedRate } from './parts.ts';
 import type { QuoteFacts, QuoteQuestion } from './question.ts';
 
 /** Nobody knows list prices so far ahead. */
@@ -88,22 +88,6 @@ export function planTerms(plan: Plan, at: Date, priceBook: PriceBook): QuoteTerm
       return [...rates, ...aliasedRates(rates, models, priceBook)];
     },
   };
-}
-
-/** A plan names a model once; usage under a dated or other name of it is charged the same, in the same line. */
-function aliasedRates<Rate extends QuotedRate>(
-  rates: readonly Rate[],
-  models: readonly string[],
-  book: PriceBook,
-): Rate[] {
-  const named = new Set(rates.map(({ model }) => model));
-  return models
-    .filter((model) => !named.has(model))
-    .flatMap((model) => {
-      const canonical = resolveModel(book, { model })?.model;
-      if (canonical === undefined || canonical === model) return [];
-      return rates.filter((rate) => rate.model === canonical).map((rate) => ({ ...rate, model }));
-    });
 }
 
 function ownTerms(rateBasis: 'customer' | 'usual', currency: string, { rates }: QuoteFacts): QuoteTerms {

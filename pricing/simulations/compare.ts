@@ -1,5 +1,10 @@
-import { type Conversion, type ConversionMiss, type Conversions, convertPicoUsd } from '../exchange/rates.ts';
-import { minorUnitDigits } from '../money.ts';
+import {
+  type Conversion,
+  type ConversionMiss,
+  type Conversions,
+  conversionFor,
+  costInMinor,
+} from '../exchange/rates.ts';
 import { addKnown, type KnownMargin } from '../rating/margin.ts';
 import type { ScenarioOutcome } from './scenario.ts';
 
@@ -34,8 +39,7 @@ export function conversionOf(
   { currency }: ScenarioOutcome,
   conversions: Conversions,
 ): Conversion | ConversionMiss | null {
-  if (currency === null || currency === 'usd') return null;
-  return conversions.get(currency) ?? 'no_exchange_rate';
+  return currency === null ? null : conversionFor(currency, conversions);
 }
 
 /** Revenue less cost in pico of the minor unit; only where both are known. */
@@ -107,11 +111,7 @@ function lessCost(
 ): ScenarioFigure {
   const conversion = conversionOf(outcome, conversions);
   if (typeof conversion === 'string') return none(conversion);
-  const costPicoMinor =
-    conversion === null
-      ? costPicoUsd * 10n ** BigInt(minorUnitDigits('usd'))
-      : convertPicoUsd(costPicoUsd, conversion);
-  return some(revenuePicoMinor - costPicoMinor);
+  return some(revenuePicoMinor - costInMinor(costPicoUsd, conversion));
 }
 
 function some(value: bigint): ScenarioFigure {

@@ -1,5 +1,6 @@
 import type { BillingAccount } from './account.ts';
 import { toSeconds, type WireInvoiceLine, type WireSubscriptionItem } from './http/wire.ts';
+import { itemLine } from './invoices/item-line.ts';
 import { newInvoiceItem } from './invoices/items.ts';
 import { priceLine } from './money.ts';
 import { periodOf } from './periods.ts';
@@ -82,44 +83,19 @@ export function fixedLine(
     description: string;
   },
 ): WireInvoiceLine {
-  const amount = Number(given.amount);
   const { periodStartMs, periodEndMs } = given.periodOf(item);
-  return {
+  return itemLine(item, {
     id: `${given.linePrefix}${item.id.slice(-4)}a`,
-    object: 'line_item',
-    amount,
+    invoiceId: given.id,
+    subscriptionId: subscription.wire.id,
     currency: subscription.wire.currency,
     description: given.description,
-    discount_amounts: [],
-    discountable: true,
-    discounts: [],
-    invoice: given.id,
-    livemode: false,
-    metadata: {},
-    parent: {
-      invoice_item_details: null,
-      subscription_item_details: {
-        invoice_item: null,
-        proration: false,
-        proration_details: null,
-        subscription: subscription.wire.id,
-        subscription_item: item.id,
-      },
-      type: 'subscription_item_details',
-    },
-    period: { start: toSeconds(periodStartMs), end: toSeconds(periodEndMs) },
-    pretax_credit_amounts: [],
-    pricing: {
-      price_details: { price: item.price.id, product: String(item.price.product) },
-      type: 'price_details',
-      unit_amount_decimal: item.price.unit_amount_decimal,
-    },
+    amount: given.amount,
     quantity: given.quantity,
-    quantity_decimal: String(given.quantity),
-    subscription: subscription.wire.id,
-    subtotal: amount,
-    taxes: [],
-  };
+    unitAmountDecimal: item.price.unit_amount_decimal,
+    startMs: periodStartMs,
+    endMs: periodEndMs,
+  });
 }
 
 function amountOf(

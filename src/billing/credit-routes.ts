@@ -1,7 +1,7 @@
 import { createRoute, z } from '@hono/zod-openapi';
 import { formatMinor } from '../../pricing/money.ts';
 import { openTo } from '../identity/require-scope.ts';
-import { decodeCursor, invalidCursor, takePage } from '../platform/http/cursor.ts';
+import { decodeIdCursor, takePage } from '../platform/http/cursor.ts';
 import { type Api, type ApiDependencies, actorOf, askForStep } from '../platform/http/dependencies.ts';
 import {
   AmountSchema,
@@ -96,7 +96,7 @@ export function addCreditProposalRoutes(api: Api, dependencies: ApiDependencies)
     const rows = await listCreditProposals(database, {
       states: state === undefined ? undefined : [state],
       customerId,
-      afterId: cursor === undefined ? 0n : readCursor(cursor),
+      afterId: cursor === undefined ? 0n : decodeIdCursor(cursor),
       limit: limit + 1,
     });
     const { page, nextCursor } = takePage(rows, limit, (last) => [String(last.creditProposalId)]);
@@ -152,12 +152,6 @@ export function addCreditProposalRoutes(api: Api, dependencies: ApiDependencies)
     });
     return context.json(showCreditProposal(proposal), 200);
   });
-}
-
-function readCursor(cursor: string): bigint {
-  const [id = ''] = decodeCursor(cursor, 1);
-  if (!/^\d{1,18}$/.test(id)) throw invalidCursor();
-  return BigInt(id);
 }
 
 function showCreditProposal(proposal: CreditProposal) {

@@ -1,5 +1,5 @@
 import { createRoute, z } from '@hono/zod-openapi';
-import { type Conversions, convertPicoUsd } from '../../pricing/exchange/rates.ts';
+import { type Conversions, conversionFor, costInMinor } from '../../pricing/exchange/rates.ts';
 import { formatDecimal, formatPico, minorUnitDigits, PICO_DIGITS } from '../../pricing/money.ts';
 import {
   addSums,
@@ -211,14 +211,10 @@ function figuresOf(sums: MarginSums, currency: string, conversions: Conversions)
   const unknown = (reason: string) => ({ amount: null, reason });
   const hasRevenue = sums.unratedTokenCount === 0n;
   const hasCost = sums.unknownCostTokenCount === 0n && !sums.isCostPartial;
-  const conversion = currency === 'usd' ? null : (conversions.get(currency) ?? 'no_exchange_rate');
+  const conversion = conversionFor(currency, conversions);
   const less = (revenuePicoMinor: bigint, costPicoUsd: bigint) => {
     if (typeof conversion === 'string') return unknown(conversion);
-    const costPicoMinor =
-      conversion === null
-        ? costPicoUsd * 10n ** BigInt(minorUnitDigits('usd'))
-        : convertPicoUsd(costPicoUsd, conversion);
-    return known(showPico(revenuePicoMinor - costPicoMinor));
+    return known(showPico(revenuePicoMinor - costInMinor(costPicoUsd, conversion)));
   };
   const margin = less(sums.ratedRevenuePicoMinor, sums.knownCostPicoUsd);
   return {
@@ -237,6 +233,6 @@ function figuresOf(sums: MarginSums, currency: string, conversions: Conversions)
       hasRevenue && hasCost
         ? unknownPercent(sums.tokenCount, { ...sums.known, tokenCount: sums.tokenCount })
         : unknownPercent(sums.tokenCount, sums.known),
-    exchange: conversion === null || typeof conversion === 'string' ? null : showConversion(conversion),
+    exchange: showConversion(conversion),
   };
 }

@@ -8,7 +8,7 @@ import { readSnapshot } from '../platform/database/snapshot.ts';
 import { type ErrorCode, TallystickError, ValidationError } from '../platform/errors.ts';
 import { type Api, type ApiDependencies, actorOf } from '../platform/http/dependencies.ts';
 import { InstantSchema, jsonContent, problems } from '../platform/http/schemas.ts';
-import { decodeText } from '../platform/text-bytes.ts';
+import { readTextBody } from '../platform/http/text-body.ts';
 import { readPriceBook } from '../prices/book.ts';
 import { readGlobalMarkups, readPlan, readPlans, readUsedFeatures } from './plans.ts';
 import { recordPlans } from './recording.ts';
@@ -84,10 +84,7 @@ export function addPlanRoutes(api: Api, dependencies: ApiDependencies): void {
     },
   });
   api.openapi(postRoute, async (context) => {
-    const data = await readCheckedPlan(
-      dependencies,
-      decodeText(new Uint8Array(await context.req.arrayBuffer()), 'body'),
-    );
+    const data = await readCheckedPlan(dependencies, await readTextBody(context));
     const recording = await recordPlans(database, [data], { actor: actorOf(context), now: clock.now() });
     const [first] = recording.refused;
     if (first !== undefined) {

@@ -117,3 +117,22 @@ export function toTallystickError(error: unknown): TallystickError {
   const message = error instanceof Error ? error.message : String(error);
   return new TallystickError(message, { code: 'INTERNAL', retry: true, cause: error });
 }
+
+/**
+ * What is thrown where something was to be taken whole and is wrong in places: the message tells the first three, the context all.
+ * @param count of what is wrong, where not all of it is listed
+ */
+export function nothingApplied(
+  errors: readonly { field: string; message: string; fix?: string }[],
+  { code = 'VALIDATION', count = errors.length }: { code?: ErrorCode; count?: number } = {},
+): TallystickError {
+  const things = count === 1 ? 'One thing is' : `${count} things are`;
+  const sentences = errors
+    .slice(0, 3)
+    .map(({ field, message, fix }) => `${field}: ${message}. ${fix ?? ''}`.trim());
+  return new TallystickError(`${things} wrong, and nothing was applied. ${sentences.join(' ')}`, {
+    code,
+    retry: false,
+    context: { errors },
+  });
+}

@@ -4,7 +4,7 @@ import { changeOfFile, type PriceFileFormat, problemsOfFile } from '../../pricin
 import type { DeploymentRule, PriceRow } from '../../pricing/prices/rows.ts';
 import { parsePriceYaml } from '../../pricing/prices/yaml.ts';
 import type { LedgerDatabase } from '../platform/database/database.ts';
-import { type ErrorCode, TallystickError } from '../platform/errors.ts';
+import { nothingApplied, type TallystickError } from '../platform/errors.ts';
 import { readPriceBook } from './book.ts';
 import { changePriceBook, type PriceBookChange, type PriceBookChangeResult } from './book-changes.ts';
 
@@ -74,14 +74,5 @@ function fileError(problems: ReturnType<typeof problemsOfFile>): TallystickError
 
 function changeError(errors: { field: string; message: string; fix?: string }[]): TallystickError {
   const isUnknownModel = errors.every(({ message }) => message.endsWith('is not in the price book'));
-  const code: ErrorCode = isUnknownModel ? 'UNKNOWN_MODEL' : 'VALIDATION';
-  const count = errors.length === 1 ? 'One thing is' : `${errors.length} things are`;
-  const sentences = errors
-    .slice(0, 3)
-    .map(({ field, message, fix }) => `${field}: ${message}. ${fix ?? ''}`.trim());
-  return new TallystickError(`${count} wrong, and nothing was applied. ${sentences.join(' ')}`, {
-    code,
-    retry: false,
-    context: { errors },
-  });
+  return nothingApplied(errors, { code: isUnknownModel ? 'UNKNOWN_MODEL' : 'VALIDATION' });
 }

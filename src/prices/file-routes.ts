@@ -11,7 +11,7 @@ import { ValidationError } from '../platform/errors.ts';
 import { answerCsv, CSV_FIELDS } from '../platform/http/csv.ts';
 import { type Api, type ApiDependencies, actorOf } from '../platform/http/dependencies.ts';
 import { jsonContent, problems, textSchema } from '../platform/http/schemas.ts';
-import { decodeText } from '../platform/text-bytes.ts';
+import { readTextBody } from '../platform/http/text-body.ts';
 import { readPriceBook } from './book.ts';
 import { importPriceFile } from './file-import.ts';
 import { PriceChangeSchema, PriceSchema, readInstantQuery, showPriceChange } from './schemas.ts';
@@ -91,7 +91,7 @@ export function addPriceFileRoutes(api: Api, dependencies: ApiDependencies): voi
     const query = context.req.valid('query');
     const isCsv = (context.req.header('content-type') ?? '').toLowerCase().startsWith('text/csv');
     const result = await importPriceFile(database, {
-      text: decodeText(new Uint8Array(await context.req.arrayBuffer()), 'body'),
+      text: await readTextBody(context),
       format: query.format ?? (isCsv ? 'csv' : 'yaml'),
       supersede: query.supersede === 'true',
       addModels: query.addModels === 'true',

@@ -6,7 +6,7 @@ import { boundMeter } from '../catalog/bound-meter.ts';
 import { DAY_MS, floorToHour, type TimeWindow } from '../platform/clock.ts';
 import type { LedgerDatabase } from '../platform/database/database.ts';
 import { billedAt } from '../usage/hours/hour-parts.ts';
-import { BELONGS_TO_SOMEBODY, belongsTo, readCompleteness } from '../usage/hours/queries.ts';
+import { BELONGS_TO_SOMEBODY, belongsTo, readCollectedThrough } from '../usage/hours/queries.ts';
 import { countedColumn, nameKeySql } from '../usage/name-keys.ts';
 
 const MODEL = countedColumn('model', 'usage');
@@ -59,8 +59,7 @@ export async function readFirstUse(
 export async function readKnownUntil(database: LedgerDatabase, now: Date): Promise<Date> {
   const newest = await sql<{ until: Date | null }>`
     select max(window_start) + interval '1 hour' as until from hourly_usage`.execute(database);
-  const { collectedThrough } = await readCompleteness(database, { start: now, end: now });
-  const known = [newest.rows[0]?.until ?? null, collectedThrough].flatMap((at) =>
+  const known = [newest.rows[0]?.until ?? null, await readCollectedThrough(database)].flatMap((at) =>
     at === null ? [] : floorToHour(at).getTime(),
   );
   const latest = floorToHour(now).getTime();

@@ -70,7 +70,6 @@ export function showFigures(
   conversions: Conversions,
 ): SimulatedFigures {
   const { currency } = outcome;
-  const conversion = conversionOf(outcome, conversions);
   const minor = (value: bigint) =>
     currency === null ? '0' : formatDecimal(value, minorUnitDigits(currency), minorUnitDigits(currency));
   const figure = ({ value, reason }: ScenarioFigure, show: (value: bigint) => string) =>
@@ -90,7 +89,7 @@ export function showFigures(
       showPicoMinor(value, currency ?? 'usd'),
     ),
     unknownTokenPercent: unknownPercent(outcome.tokenCount, knownOf(outcome)),
-    exchange: conversion === null || typeof conversion === 'string' ? null : showConversion(conversion),
+    exchange: showConversion(conversionOf(outcome, conversions)),
   };
 }
 

@@ -8,6 +8,7 @@ import {
 import { chargeStep, formatDecimal, parseDecimal, priceLine } from '../money.ts';
 import { amountsIn } from '../prices.ts';
 import type { BilledEarlier, MeteredItem, StripeState } from '../state.ts';
+import { itemLine } from './item-line.ts';
 
 export interface LineInput {
   state: StripeState;
@@ -197,45 +198,19 @@ function toLine(
   charge: Charge & { currency: string },
   index: number,
 ): WireInvoiceLine {
-  const amount = Number(charge.amount);
   const isSliced = billedEarlier !== undefined && input.state.thresholdPeriods === 'slices';
-  const startMs = isSliced ? billedEarlier.untilMs : fromMs;
   // By the item and not by its place: a line keeps its id when tiers or items before it come and go.
   const place = index === 0 ? '' : `t${index}`;
-  return {
+  return itemLine(item, {
     id: `${input.linePrefix}${item.id.slice(-4)}${place}`,
-    object: 'line_item',
-    amount,
+    invoiceId: input.invoiceId,
+    subscriptionId: input.subscriptionId,
     currency: charge.currency,
     description: charge.description,
-    discount_amounts: [],
-    discountable: true,
-    discounts: [],
-    invoice: input.invoiceId,
-    livemode: false,
-    metadata: {},
-    parent: {
-      invoice_item_details: null,
-      subscription_item_details: {
-        invoice_item: null,
-        proration: false,
-        proration_details: null,
-        subscription: input.subscriptionId,
-        subscription_item: item.id,
-      },
-      type: 'subscription_item_details',
-    },
-    period: { end: toSeconds(input.shownEndMs ?? input.periodEndMs), start: toSeconds(startMs) },
-    pretax_credit_amounts: [],
-    pricing: {
-      price_details: { price: item.price.id, product: String(item.price.product) },
-      type: 'price_details',
-      unit_amount_decimal: charge.unitAmountDecimal,
-    },
-    quantity: charge.quantity === null ? null : Number(charge.quantity),
-    quantity_decimal: charge.quantity === null ? null : charge.quantity.toString(),
-    subscription: input.subscriptionId,
-    subtotal: amount,
-    taxes: [],
-  };
+    amount: charge.amount,
+    quantity: charge.quantity,
+    unitAmountDecimal: charge.unitAmountDecimal,
+    startMs: isSliced ? billedEarlier.untilMs : fromMs,
+    endMs: input.shownEndMs ?? input.periodEndMs,
+  });
 }

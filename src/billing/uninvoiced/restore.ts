@@ -1,5 +1,5 @@
 import { sql } from 'kysely';
-import { decideFates } from '../../../pricing/closing/fate.ts';
+import { decideFates, INVOICE_REASONS } from '../../../pricing/closing/fate.ts';
 import type { LedgerDatabase, LedgerTransaction } from '../../platform/database/database.ts';
 import { invoiceStanding, readFateFacts } from './undecided.ts';
 
@@ -55,17 +55,18 @@ interface Doubted {
  * waited for, or one whose credit notes were voided.
  */
 export async function restoreFound(database: LedgerDatabase, now: Date): Promise<void> {
+  const isOfInvoice = sql`u.reason = any(${[...INVOICE_REASONS]}::text[])`;
   const doubted = await sql<Doubted>`
     select u.uninvoiced_id as "uninvoicedId", u.customer_id as "customerId", u.stripe_meter_id as "stripeMeterId",
       u.period_start as since, u.period_end as until,
-      case when whole.standing = 'final' and u.reason in ('invoice_voided', 'invoice_credited', 'invoice_uncollectible')
+      case when whole.standing = 'final' and ${isOfInvoice}
         then u.invoice_id end as "wholeInvoiceId"
     from uninvoiced_usage u
     left join lateral (
       select ${invoiceStanding()} as standing from invoices v left join invoice_readings r on r.invoice_id = v.invoice_id
       left join invoice_choices c on c.invoice_id = v.invoice_id where v.invoice_id = u.invoice_id) whole on true
     where u.state in ('open', 'due_again') and (
-      (whole.standing = 'final' and u.reason in ('invoice_voided', 'invoice_credited', 'invoice_uncollectible'))
+      (whole.standing = 'final' and ${isOfInvoice})
       or (u.late_item_id is null and exists (
         select 1 from invoices v where v.customer_id = u.customer_id and v.subscription_id = u.subscription_id
           and v.status in ('draft', 'open', 'paid', 'uncollectible') and v.invoice_id is distinct from u.invoice_id

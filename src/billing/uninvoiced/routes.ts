@@ -1,7 +1,7 @@
 import { createRoute, z } from '@hono/zod-openapi';
 import { UNINVOICED_REASONS } from '../../../pricing/closing/fate.ts';
 import { openTo } from '../../identity/require-scope.ts';
-import { decodeCursor, invalidCursor, takePage } from '../../platform/http/cursor.ts';
+import { decodeIdCursor, takePage } from '../../platform/http/cursor.ts';
 import { type Api, type ApiDependencies, actorOf } from '../../platform/http/dependencies.ts';
 import {
   IdentifierSchema,
@@ -83,7 +83,7 @@ export function addUninvoicedRoutes(api: Api, dependencies: ApiDependencies): vo
     const rows = await listUninvoiced(
       database,
       { states: state === undefined ? undefined : [state], reason, customerId, invoiceId },
-      { afterId: cursor === undefined ? 0n : readCursor(cursor), limit: limit + 1 },
+      { afterId: cursor === undefined ? 0n : decodeIdCursor(cursor), limit: limit + 1 },
     );
     const { page, nextCursor } = takePage(rows, limit, (last) => [String(last.uninvoicedId)]);
     return context.json({ uninvoiced: page.map(showUninvoiced), nextCursor }, 200);
@@ -116,12 +116,6 @@ export function addUninvoicedRoutes(api: Api, dependencies: ApiDependencies): vo
       return context.json(showUninvoiced(group), 200);
     });
   }
-}
-
-function readCursor(cursor: string): bigint {
-  const [id = ''] = decodeCursor(cursor, 1);
-  if (!/^\d{1,18}$/.test(id)) throw invalidCursor();
-  return BigInt(id);
 }
 
 function showUninvoiced(group: UninvoicedGroup): z.output<typeof UninvoicedSchema> {

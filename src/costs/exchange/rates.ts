@@ -1,5 +1,5 @@
 import { sql } from 'kysely';
-import { checkRates, type RateProblem } from '../../../pricing/exchange/check.ts';
+import { checkRates } from '../../../pricing/exchange/check.ts';
 import { parseRateCsv } from '../../../pricing/exchange/csv.ts';
 import {
   type Conversions,
@@ -9,10 +9,11 @@ import {
   RATE_DIGITS,
 } from '../../../pricing/exchange/rates.ts';
 import { formatDecimal, parseDecimal } from '../../../pricing/money.ts';
+import type { LineProblem } from '../../../pricing/prices/file.ts';
 import { addMs, DAY_MS, type TimeWindow } from '../../platform/clock.ts';
 import { writeAudit } from '../../platform/database/audit.ts';
 import type { LedgerDatabase } from '../../platform/database/database.ts';
-import { TallystickError } from '../../platform/errors.ts';
+import { nothingApplied, type TallystickError } from '../../platform/errors.ts';
 
 export interface RateImport {
   text: string;
@@ -158,19 +159,11 @@ function isSame(before: string | undefined, rate: string): boolean {
   return before !== undefined && plain(before) === plain(rate);
 }
 
-function fileError(problems: readonly RateProblem[]): TallystickError {
+function fileError(problems: readonly LineProblem[]): TallystickError {
   const errors = problems.slice(0, MOST_PROBLEMS).map(({ line, field, message, fix }) => ({
     field: `line ${line}: ${field}`,
     message,
     ...(fix === undefined ? {} : { fix }),
   }));
-  const count = problems.length === 1 ? 'One thing is' : `${problems.length} things are`;
-  const sentences = errors
-    .slice(0, 3)
-    .map(({ field, message, fix }) => `${field}: ${message}. ${fix ?? ''}`.trim());
-  return new TallystickError(`${count} wrong, and nothing was applied. ${sentences.join(' ')}`, {
-    code: 'VALIDATION',
-    retry: false,
-    context: { errors },
-  });
+  return nothingApplied(errors, { count: problems.length });
 }

@@ -3,7 +3,7 @@ import { openTo } from '../../identity/require-scope.ts';
 import { decodeCursor, invalidCursor, takePage } from '../../platform/http/cursor.ts';
 import { type Api, type ApiDependencies, actorOf } from '../../platform/http/dependencies.ts';
 import { CurrencySchema, jsonContent, PAGE_FIELDS, problems } from '../../platform/http/schemas.ts';
-import { decodeText } from '../../platform/text-bytes.ts';
+import { readTextBody } from '../../platform/http/text-body.ts';
 import { importExchangeRates, listExchangeRates } from './rates.ts';
 
 const flag = z.enum(['true', 'false']).optional();
@@ -83,7 +83,7 @@ export function addExchangeRoutes(api: Api, dependencies: ApiDependencies): void
     const query = context.req.valid('query');
     const dryRun = query.dryRun === 'true';
     const result = await importExchangeRates(database, {
-      text: decodeText(new Uint8Array(await context.req.arrayBuffer()), 'body'),
+      text: await readTextBody(context),
       supersede: query.supersede === 'true',
       allowAbsurd: query.allowAbsurd === 'true',
       dryRun,

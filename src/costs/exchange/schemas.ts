@@ -1,5 +1,5 @@
 import { z } from '@hono/zod-openapi';
-import type { Conversion } from '../../../pricing/exchange/rates.ts';
+import type { Conversion, ConversionMiss } from '../../../pricing/exchange/rates.ts';
 
 const CODE = z.string().regex(/^[a-z]{3}$/);
 
@@ -18,6 +18,9 @@ export const ConversionSchema = z
   })
   .openapi('Conversion');
 
-export function showConversion({ from, to, rate, day, source, published }: Conversion) {
+/** Null where nothing was converted, or there is no rate. */
+export function showConversion(conversion: Conversion | ConversionMiss | null) {
+  if (conversion === null || typeof conversion === 'string') return null;
+  const { from, to, rate, day, source, published } = conversion;
   return { from, to, rate, day, source, published };
 }

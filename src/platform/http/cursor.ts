@@ -28,6 +28,13 @@ export function decodeCursor(cursor: string, partCount: number): string[] {
   return parts.data;
 }
 
+/** The number that is the one key of a list by id. @throws ValidationError */
+export function decodeIdCursor(cursor: string): bigint {
+  const [id = ''] = decodeCursor(cursor, 1);
+  if (!/^\d{1,18}$/.test(id)) throw invalidCursor();
+  return BigInt(id);
+}
+
 export function invalidCursor(): ValidationError {
   return new ValidationError(
     'cursor',

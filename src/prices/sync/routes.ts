@@ -1,7 +1,7 @@
 import { createRoute, z } from '@hono/zod-openapi';
 import { openTo } from '../../identity/require-scope.ts';
 import { readSnapshot } from '../../platform/database/snapshot.ts';
-import { decodeCursor, invalidCursor, takePage } from '../../platform/http/cursor.ts';
+import { decodeIdCursor, takePage } from '../../platform/http/cursor.ts';
 import { type Api, type ApiDependencies, actorOf, askForStep } from '../../platform/http/dependencies.ts';
 import { jsonBody, jsonContent, PAGE_FIELDS, problems } from '../../platform/http/schemas.ts';
 import { acceptPriceItem, rejectPriceItem } from './desk.ts';
@@ -72,7 +72,7 @@ export function addPriceSyncRoutes(api: Api, dependencies: ApiDependencies): voi
   });
   api.openapi(listRoute, async (context) => {
     const { cursor, limit, ...filter } = context.req.valid('query');
-    const afterId = cursor === undefined ? undefined : readCursor(cursor);
+    const afterId = cursor === undefined ? undefined : decodeIdCursor(cursor);
     const { items, runs } = await readSnapshot(database, async (snapshot) => ({
       items: await listPriceSyncItems(snapshot, { ...filter, afterId, limit: limit + 1 }),
       runs: await readPriceSyncRuns(snapshot, RECENT_RUN_COUNT),
@@ -163,10 +163,4 @@ export function addPriceSyncRoutes(api: Api, dependencies: ApiDependencies): voi
     });
     return context.json(showMeter(meter), 200);
   });
-}
-
-function readCursor(cursor: string): bigint {
-  const [id = ''] = decodeCursor(cursor, 1);
-  if (!/^\d{1,18}$/.test(id)) throw invalidCursor();
-  return BigInt(id);
 }

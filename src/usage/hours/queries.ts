@@ -154,10 +154,15 @@ export async function readCompleteness(
     .where('window_start', '>=', window.start)
     .where('window_start', '<', window.end)
     .executeTakeFirstOrThrow();
+  return { openHourCount: open.count, collectedThrough: await readCollectedThrough(database) };
+}
+
+/** Up to which ingestion time every source was collected; null: none was. */
+export async function readCollectedThrough(database: LedgerDatabase): Promise<Date | null> {
   const collected = await database
     .selectFrom('watermarks')
     .select(({ fn }) => fn.min('position').as('position'))
     .where(IS_COLLECTION)
     .executeTakeFirst();
-  return { openHourCount: open.count, collectedThrough: collected?.position ?? null };
+  return collected?.position ?? null;
 }
