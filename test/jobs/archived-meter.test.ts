@@ -76,6 +76,18 @@ async function pushIntoArchivedMeter(): Promise<string> {
   return meterId;
 }
 
+/** By the webhook that Stripe sends. */
+const tellReactivated = (meterId: string) =>
+  recordWebhookEvent(pipeline.deps.database, {
+    webhookEventId: 'evt_reactivated',
+    provider: 'stripe',
+    eventType: 'billing.meter.reactivated',
+    relatedObjectId: meterId,
+    objectType: 'billing.meter',
+    payload: {},
+    receivedAt: pipeline.clock.now(),
+  });
+
 describe('usage that was pushed to an archived meter', () => {
   it('is refused by the report and found by the sums, and pushed again once when the meter is back', async () => {
     const meterId = await pushIntoArchivedMeter();
@@ -91,15 +103,7 @@ describe('usage that was pushed to an archived meter', () => {
       drift: 0n,
     });
     await pipeline.account.billing.meters.reactivate(meterId);
-    await recordWebhookEvent(pipeline.deps.database, {
-      webhookEventId: 'evt_reactivated',
-      provider: 'stripe',
-      eventType: 'billing.meter.reactivated',
-      relatedObjectId: meterId,
-      objectType: 'billing.meter',
-      payload: {},
-      receivedAt: pipeline.clock.now(),
-    });
+    await tellReactivated(meterId);
     await pass(12);
     expect(await balance(pipeline)).toMatchObject({
       billed: 828n,
@@ -149,15 +153,7 @@ describe('usage that was pushed to a meter that reads other keys, before anybody
       expect(new Set(await statuses())).toEqual(new Set(['withdrawn']));
       expect(await balance(pipeline)).toMatchObject({ billed: 0n, due: 0n, drift: 0n, quarantined: 828n });
       await account.billing.meters.reactivate(meterId);
-      await recordWebhookEvent(pipeline.deps.database, {
-        webhookEventId: 'evt_reactivated',
-        provider: 'stripe',
-        eventType: 'billing.meter.reactivated',
-        relatedObjectId: meterId,
-        objectType: 'billing.meter',
-        payload: {},
-        receivedAt: pipeline.clock.now(),
-      });
+      await tellReactivated(meterId);
       await pass(12);
       expect(await balance(pipeline)).toMatchObject({ billed: 828n, due: 0n, quarantined: 0n, drift: 0n });
     },

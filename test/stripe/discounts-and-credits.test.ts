@@ -13,18 +13,9 @@ const open = async (options: TestAccountOptions = {}) => {
 };
 const seconds = (ms: number) => Math.floor(ms / 1_000);
 
-/** A million prompt tokens are 3.00 USD, completion tokens 12.00; used on the second day, drafted on the fourth. */
-async function use(prompt: bigint, completion = 0n): Promise<void> {
-  const at = START_MS + DAY_MS;
-  world.goTo(at + HOUR_MS / 60);
-  await world.use(prompt, at);
-  if (completion > 0n) await world.use(completion, at, 'gpt_4o_completion_tokens');
-}
-async function draft(): Promise<Stripe.Invoice> {
-  world.goTo(FIRST_END_MS + HOUR_MS);
-  return world.sdk.invoices.retrieve(world.invoiceId());
-}
-const finalize = (id: string) => world.sdk.invoices.finalizeInvoice(id);
+const use = (prompt: bigint, completion?: bigint) => world.useOnSecondDay(prompt, completion);
+const draft = () => world.draft();
+const finalize = (id: string) => world.finalize(id);
 
 describe('a coupon', () => {
   test('takes its part off every line, and names itself where the discount is expanded', async () => {

@@ -1,7 +1,7 @@
 import type Stripe from 'stripe';
 import { afterEach, describe, expect, test } from 'vitest';
-import { DAY_MS, HOUR_MS } from '../../src/platform/clock.ts';
-import { START_MS, type TestAccountOptions } from './account.ts';
+import { HOUR_MS } from '../../src/platform/clock.ts';
+import type { TestAccountOptions } from './account.ts';
 import { type ClosingWorld, FIRST_END_MS, openClosing } from './closing-world.ts';
 
 let world: ClosingWorld;
@@ -11,18 +11,9 @@ const open = async (options: TestAccountOptions = {}) => {
   world = await openClosing(options);
   return world;
 };
-/** A million prompt tokens are 3.00 USD, completion tokens 12.00; used on the second day, drafted on the fourth. */
-async function use(prompt: bigint, completion = 0n): Promise<void> {
-  const at = START_MS + DAY_MS;
-  world.goTo(at + HOUR_MS / 60);
-  await world.use(prompt, at);
-  if (completion > 0n) await world.use(completion, at, 'gpt_4o_completion_tokens');
-}
-async function draft(): Promise<Stripe.Invoice> {
-  world.goTo(FIRST_END_MS + HOUR_MS);
-  return world.sdk.invoices.retrieve(world.invoiceId());
-}
-const finalize = (id: string) => world.sdk.invoices.finalizeInvoice(id);
+const use = (prompt: bigint, completion?: bigint) => world.useOnSecondDay(prompt, completion);
+const draft = () => world.draft();
+const finalize = (id: string) => world.finalize(id);
 
 describe('tax', () => {
   test('of an exclusive rate is put on what discounts have left, of an inclusive one it is in it', async () => {
