@@ -34,6 +34,7 @@ const ROOMS = [
   'src/simulations',
   'src/previews',
   'src/statements',
+  'src/exports',
   'src/status',
   'webhooks',
   'jobs',

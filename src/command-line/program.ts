@@ -10,6 +10,7 @@ import { addClosesCommand } from '../closing/command.ts';
 import { addCostsCommand } from '../costs/command.ts';
 import { addExchangeCommand } from '../costs/exchange/command.ts';
 import { addProvisionedCommand } from '../costs/provisioned/command.ts';
+import { addExportsCommand } from '../exports/command.ts';
 import { addKeysCommand } from '../identity/command.ts';
 import { addPlansCommand } from '../plans/command.ts';
 import { toTallystickError } from '../platform/errors.ts';
@@ -59,6 +60,7 @@ export function createProgram(): Command {
   addQuoteCommand(program, frame);
   addStatementCommand(program, frame);
   addCostsCommand(program, frame);
+  addExportsCommand(program, frame);
   addExchangeCommand(program, frame);
   addProvisionedCommand(program, frame);
   addSimulateCommand(program, frame);

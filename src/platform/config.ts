@@ -109,6 +109,8 @@ const variablesSchema = z.object({
     .optional(),
   // OpenMeter's sink flushes every two seconds; read back sooner, and everything drifts.
   SOURCE_RETENTION_DAYS: integer(1, 4_383).default(90),
+  FOCUS_BILLING_ACCOUNT_ID: z.string().min(1).max(200).default('azure'),
+  FOCUS_BILLING_ACCOUNT_NAME: z.string().min(1).max(200).optional(),
   LEDGER_RETENTION_DAYS: integer(70, 4_383).default(400),
   QUARANTINE_ALARM_HOURS: integer(1, 8_760).default(24),
   METRICS_PUBLIC: z

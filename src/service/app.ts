@@ -12,6 +12,7 @@ import { addExchangeRoutes } from '../costs/exchange/routes.ts';
 import { addMarginRoutes } from '../costs/margin-routes.ts';
 import { addProvisionedRoutes } from '../costs/provisioned/routes.ts';
 import { addCostRoutes } from '../costs/routes.ts';
+import { addExportRoutes } from '../exports/routes.ts';
 import { addPlanRoutes } from '../plans/routes.ts';
 import { toTallystickError } from '../platform/errors.ts';
 import { limitBody } from '../platform/http/body-limit.ts';
@@ -96,6 +97,7 @@ export function createApp(dependencies: AppDependencies): Api {
   addQuoteRoutes(app, dependencies);
   addCostRoutes(app, dependencies);
   addMarginRoutes(app, dependencies);
+  addExportRoutes(app, dependencies);
   addExchangeRoutes(app, dependencies);
   addProvisionedRoutes(app, dependencies);
   addSimulationRoutes(app, dependencies);

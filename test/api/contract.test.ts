@@ -149,6 +149,8 @@ const CASES: [path: string, request: string, init: RequestInit, status: number][
   ['/v1/costs', '/v1/costs?period=2026-11&groupBy=subject', {}, 400],
   ['/v1/margins', '/v1/margins?period=2026-11', {}, 200],
   ['/v1/margins', '/v1/margins', {}, 400],
+  ['/v1/exports/focus', '/v1/exports/focus?period=2026-11', {}, 200],
+  ['/v1/exports/focus', '/v1/exports/focus?period=2026-11&version=0.5', {}, 400],
   ['/v1/provisioned', '/v1/provisioned', json('POST', purchase), 201],
   ['/v1/provisioned', '/v1/provisioned', json('POST', { ...purchase, deployment: 'ptu-2' }), 409],
   ['/v1/provisioned', '/v1/provisioned', json('POST', {}), 400],
@@ -346,9 +348,8 @@ describe('the OpenAPI document', () => {
     const mediaType = (response.headers.get('content-type') ?? '').split(';')[0] ?? '';
     expect(response.status, await response.clone().text()).toBe(status);
     const method = (init.method ?? 'get').toLowerCase();
-    const result = responseValidator(document, { method, path, status, mediaType }).safeParse(
-      await response.json(),
-    );
+    const body: unknown = mediaType === 'text/csv' ? await response.text() : await response.json();
+    const result = responseValidator(document, { method, path, status, mediaType }).safeParse(body);
     expect(result.error?.issues ?? []).toEqual([]);
   });
 

@@ -103,6 +103,7 @@ const READS: Record<string, string[]> = {
   'projections backtest': ['--months', '2'],
   statement: ['northwind', '--so-far'],
   costs: ['--from', '2026-11-20', '--to', '2026-11-21'],
+  'exports focus': ['--from', '2026-11-20', '--to', '2026-11-21'],
   'provisioned list': [],
   'closes list': [],
   'closes show': ['in_1'],

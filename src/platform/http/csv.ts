@@ -12,6 +12,7 @@ import {
 import type { LedgerDatabase } from '../database/database.ts';
 import { type LedgerSnapshot, streamSnapshot } from '../database/snapshot.ts';
 import { ValidationError } from '../errors.ts';
+import { answerStream } from './stream.ts';
 
 const MEDIA_TYPE = 'text/csv; charset=utf-8; header=present';
 /** Rows read and sent at a time. */
@@ -53,35 +54,17 @@ export async function answerWholeCsv<Row>(
     throw new ValidationError(field, 'is for pages of JSON; CSV has every row', 'Leave it out.');
   }
   const form = readForm(context);
-  const texts = streamSnapshot(database, async function* (snapshot) {
+  const encoder = new TextEncoder();
+  const parts = streamSnapshot(database, async function* (snapshot) {
     let after: Row | null = null;
     for (let isFirst = true; isFirst || after !== null; isFirst = false) {
       const rows: Row[] = await read(snapshot, after, BATCH_SIZE);
       const lines = toCsvLines(rows.map(toCells), form);
-      yield isFirst ? toCsv({ columns, rows: [] }, form) + lines : lines;
+      yield encoder.encode(isFirst ? toCsv({ columns, rows: [] }, form) + lines : lines);
       after = rows.length < BATCH_SIZE ? null : (rows.at(-1) ?? null);
     }
   });
-  // Read before the answer begins, so that what is refused is a problem and no broken file.
-  const first = await texts.next();
-  const encoder = new TextEncoder();
-  const body = new ReadableStream<Uint8Array>(
-    {
-      start(controller) {
-        if (first.done !== true) controller.enqueue(encoder.encode(first.value));
-      },
-      async pull(controller) {
-        const next = await texts.next();
-        if (next.done === true) controller.close();
-        else controller.enqueue(encoder.encode(next.value));
-      },
-      async cancel() {
-        await texts.return(undefined);
-      },
-    },
-    { highWaterMark: 1 },
-  );
-  return context.body(body, 200, csvHeaders());
+  return await answerStream(context, parts, csvHeaders());
 }
 
 /** Of a CSV; a browser saves it under the name. */

@@ -62,6 +62,8 @@ export interface ApiSettings {
   linkSigningKey?: string | undefined;
   /** How browsers reach the service, where that is not the address of the request. */
   publicUrl?: string | undefined;
+  /** The account that Azure bills, as exports of costs name it. */
+  billingAccount: { id: string; name: string | null };
 }
 
 export const DEFAULT_API_SETTINGS: ApiSettings = {
@@ -70,6 +72,7 @@ export const DEFAULT_API_SETTINGS: ApiSettings = {
   providers: BUILT_IN_PROVIDERS,
   metricsPublic: false,
   stripePreviewReadsPerDay: 200,
+  billingAccount: { id: 'azure', name: null },
 };
 
 /** How long usage may wait in quarantine before it alarms, in milliseconds. */
@@ -114,6 +117,8 @@ export function readApiSettings(
     | 'PUBLIC_URL'
     | 'MODEL_PROVIDERS'
     | 'COUNTING_RULES'
+    | 'FOCUS_BILLING_ACCOUNT_ID'
+    | 'FOCUS_BILLING_ACCOUNT_NAME'
   >,
 ): ApiSettings {
   return {
@@ -123,6 +128,10 @@ export function readApiSettings(
     metricsPublic: config.METRICS_PUBLIC,
     linkSigningKey: config.LINK_SIGNING_KEY,
     publicUrl: config.PUBLIC_URL,
+    billingAccount: {
+      id: config.FOCUS_BILLING_ACCOUNT_ID,
+      name: config.FOCUS_BILLING_ACCOUNT_NAME ?? null,
+    },
     stripePreviewReadsPerDay: config.STRIPE_PREVIEW_READ_BUDGET_PER_DAY,
   };
 }

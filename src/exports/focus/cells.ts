@@ -1,0 +1,43 @@
+import { divideHalfUp, formatDecimal, PICO_DIGITS } from '../../../pricing/money.ts';
+import { addMs, DAY_MS } from '../../platform/clock.ts';
+
+/** Decimals of tokens in millions, and of what a million costs where a token costs whole pico-dollars. */
+const MILLION_DIGITS = 6;
+
+/** How the specification writes an instant. */
+export function instantCell(instant: Date): string {
+  return instant.toISOString().replace('.000Z', 'Z');
+}
+
+/** An amount of pico units; always with a point, so that readers that guess types see a decimal. */
+export function picoCell(amountPico: bigint): string {
+  return formatDecimal(amountPico, PICO_DIGITS, 1);
+}
+
+/** So many tokens, as a decimal. */
+export function tokenCell(tokenCount: bigint): string {
+  return formatDecimal(tokenCount, 0, 1);
+}
+
+/** So many tokens, in millions. */
+export function millionCell(tokenCount: bigint): string {
+  return formatDecimal(tokenCount, MILLION_DIGITS, 1);
+}
+
+/** What a million tokens cost when all of these cost so much, to 18 decimals. */
+export function unitPriceCell(amountPico: bigint, tokenCount: bigint): string {
+  const [amount, tokens] = tokenCount < 0n ? [-amountPico, -tokenCount] : [amountPico, tokenCount];
+  return formatDecimal(divideHalfUp(amount * 10n ** 12n, tokens), 18, 1);
+}
+
+/** The UTC day as a charge's period. */
+export function dayCells(day: string): { ChargePeriodStart: string; ChargePeriodEnd: string } {
+  const start = new Date(`${day}T00:00:00Z`);
+  return { ChargePeriodStart: instantCell(start), ChargePeriodEnd: instantCell(addMs(start, DAY_MS)) };
+}
+
+/** A key-value column; an object without any entry is null. */
+export function keyValueCell(values: Readonly<Record<string, string | null>>): string | null {
+  const known = Object.entries(values).filter(([, value]) => value !== null && value !== '');
+  return known.length === 0 ? null : JSON.stringify(Object.fromEntries(known));
+}

@@ -1,0 +1,86 @@
+import { type DailyCostRow, readDailyCostRows } from '../../costs/daily-cost-rows.ts';
+import { readCostCompleteness, readCostTotals } from '../../costs/queries.ts';
+import type { TimeWindow } from '../../platform/clock.ts';
+import { type CsvForm, toCsv, toCsvLines } from '../../platform/csv.ts';
+import type { LedgerDatabase } from '../../platform/database/database.ts';
+import { type LedgerSnapshot, streamSnapshot } from '../../platform/database/snapshot.ts';
+import { toParquet } from '../../platform/parquet.ts';
+import { columnsOf, type FocusRow, type FocusVersion } from './columns.ts';
+import { type BillingAccount, costCharge } from './cost-charges.ts';
+
+export const EXPORT_FORMATS = ['csv', 'parquet'] as const;
+export type ExportFormat = (typeof EXPORT_FORMATS)[number];
+
+export interface FocusRequest {
+  /** Whole UTC days. */
+  window: TimeWindow;
+  version: FocusVersion;
+  format: ExportFormat;
+  customerId?: string | undefined;
+  account: BillingAccount;
+}
+
+/** What whoever reads an export must know of it. */
+export interface FocusSummary {
+  /** Days of the window that wait to be rated (again). */
+  dueDayCount: bigint;
+  /** Tokens whose charge is 0 because nobody knows what they cost. */
+  unknownCostTokenCount: bigint;
+}
+
+type Part = Uint8Array<ArrayBuffer>;
+
+/**
+ * Begins an export: what must be known of it, and its bytes as they are read, both as of one instant. Whoever begins one
+ * reads it to its end, or ends it by `return`: the snapshot lasts as long.
+ */
+export async function beginFocusExport(
+  database: LedgerDatabase,
+  request: FocusRequest,
+): Promise<{ summary: FocusSummary; parts: AsyncGenerator<Part> }> {
+  const items = streamSnapshot<FocusSummary | Part>(database, async function* (snapshot) {
+    yield await readSummary(snapshot, request);
+    yield* toFile(request, readCharges(snapshot, request));
+  });
+  const first = await items.next();
+  return { summary: first.value as FocusSummary, parts: items as AsyncGenerator<Part> };
+}
+
+async function readSummary(
+  snapshot: LedgerSnapshot,
+  { window, customerId }: FocusRequest,
+): Promise<FocusSummary> {
+  const { dueDayCount } = await readCostCompleteness(snapshot, window);
+  const filter = customerId === undefined ? { window } : { window, customerId };
+  const { unknown } = await readCostTotals(snapshot, filter);
+  return {
+    dueDayCount,
+    unknownCostTokenCount: unknown.reduce((sum, { tokenCount }) => sum + tokenCount, 0n),
+  };
+}
+
+async function* readCharges(
+  snapshot: LedgerSnapshot,
+  { window, customerId, account }: FocusRequest,
+): AsyncGenerator<FocusRow[]> {
+  const batches = readDailyCostRows(snapshot, { window, customerId: customerId ?? null });
+  for await (const costs of batches) yield costs.map((cost: DailyCostRow) => costCharge(cost, account));
+}
+
+const CSV_FORM: CsvForm = { separator: 'comma', hasByteOrderMark: false };
+
+async function* toFile(
+  { version, format }: FocusRequest,
+  charges: AsyncGenerator<FocusRow[]>,
+): AsyncGenerator<Part> {
+  const columns = columnsOf(version);
+  const rows = (async function* () {
+    for await (const batch of charges) {
+      yield batch.map((row) => columns.map(({ name }) => row[name] ?? null));
+    }
+  })();
+  if (format === 'parquet') return yield* toParquet(columns, rows);
+  const encoder = new TextEncoder();
+  yield encoder.encode(toCsv({ columns: columns.map(({ name }) => name), rows: [] }, CSV_FORM));
+  for await (const batch of rows) yield encoder.encode(toCsvLines(batch, CSV_FORM));
+}
