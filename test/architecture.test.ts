@@ -36,6 +36,7 @@ const ROOMS = [
   'src/statements',
   'src/exports',
   'src/status',
+  'src/console',
   'webhooks',
   'jobs',
   'src/service',

@@ -19,8 +19,8 @@ export function requireScope(dependencies: ApiDependencies, ...scopes: ApiScope[
         fix: 'Send "Authorization: Bearer tsk_..."; make a key with "tallystick keys create".',
       });
     }
-    if (!caller.scopes.includes('admin') && !scopes.some((scope) => caller.scopes.includes(scope))) {
-      const needed = [...scopes.filter((scope) => scope !== 'admin'), 'admin'].join(' or ');
+    if (!hasScope(caller, scopes)) {
+      const needed = scopesInWords(scopes);
       throw new TallystickError(`The API key "${caller.name}" lacks the scope ${needed}.`, {
         code: 'FORBIDDEN',
         retry: false,
@@ -42,7 +42,22 @@ export async function findCaller(
   const plainKey = /^Bearer +(\S+)$/i.exec(header)?.[1];
   const key = plainKey === undefined ? null : await findApiKey(database, plainKey, clock.now());
   if (key === null) return null;
+  return callerOf(key);
+}
+
+/** Who the holder of a key is. */
+export function callerOf(key: { apiKeyId: string; name: string; scopes: readonly string[] }): ApiCaller {
   return { actor: `key:${key.name} (${key.apiKeyId})`, name: key.name, scopes: key.scopes };
+}
+
+/** Whether a caller may what one of the scopes may; `admin` may everything. */
+export function hasScope(caller: ApiCaller, scopes: readonly ApiScope[]): boolean {
+  return caller.scopes.includes('admin') || scopes.some((scope) => caller.scopes.includes(scope));
+}
+
+/** The scopes of which one is needed: `sales or admin`. */
+export function scopesInWords(scopes: readonly ApiScope[]): string {
+  return [...scopes.filter((scope) => scope !== 'admin'), 'admin'].join(' or ');
 }
 
 /** Who may call a route, spread into its definition: holders of one of the scopes, and `admin`. */

@@ -8,6 +8,7 @@ import { addUninvoicedRoutes } from '../billing/uninvoiced/routes.ts';
 import { addCustomerRoutes } from '../catalog/customer-routes.ts';
 import { addSubjectRoutes } from '../catalog/subject-routes.ts';
 import { addCloseRoutes } from '../closing/routes.ts';
+import { addConsole } from '../console/routes.ts';
 import { addExchangeRoutes } from '../costs/exchange/routes.ts';
 import { addMarginRoutes } from '../costs/margin-routes.ts';
 import { addProvisionedRoutes } from '../costs/provisioned/routes.ts';
@@ -124,6 +125,7 @@ export function createApp(dependencies: AppDependencies): Api {
   addReferencePage(app, dependencies);
   addQuotePage(app, dependencies);
   addStatementPages(app, previewing);
+  addConsole(app, previewing);
   if (dependencies.webhooks !== undefined) app.route('/webhooks', dependencies.webhooks);
 
   app.notFound((context) =>

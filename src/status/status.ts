@@ -82,7 +82,8 @@ export async function readStatusMetrics(database: LedgerDatabase, now: Date): Pr
   }));
 }
 
-async function selectStatusReport(snapshot: LedgerSnapshot, now: Date): Promise<StatusReport> {
+/** The same in a snapshot that holds more. */
+export async function selectStatusReport(snapshot: LedgerSnapshot, now: Date): Promise<StatusReport> {
   return {
     ...(await selectPipelineStatus(snapshot)),
     totals: await countTokens(snapshot),

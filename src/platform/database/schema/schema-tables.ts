@@ -187,6 +187,27 @@ interface CollectionWindows {
   window_start: Date;
 }
 
+interface ConsoleSessions {
+  api_key_id: string;
+  created_at: Generated<Date>;
+  last_seen_at: Generated<Date>;
+  notice: string | null;
+  session_hash: string;
+}
+
+interface ConsoleSignInFailures {
+  failed_count: number;
+  source: string;
+  window_start: Date;
+}
+
+interface ConsoleSignInLinks {
+  api_key_id: string;
+  created_at: Generated<Date>;
+  expires_at: Date;
+  link_hash: string;
+}
+
 interface ControlItems {
   collected_at: Date;
   counts_apart: Generated<boolean>;
@@ -1220,6 +1241,9 @@ export interface Ledger {
   collection_chains: CollectionChains;
   collection_queries: CollectionQueries;
   collection_windows: CollectionWindows;
+  console_sessions: ConsoleSessions;
+  console_sign_in_failures: ConsoleSignInFailures;
+  console_sign_in_links: ConsoleSignInLinks;
   control_items: ControlItems;
   control_watermarks: ControlWatermarks;
   cost_days: CostDays;

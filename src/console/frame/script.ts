@@ -1,0 +1,73 @@
+/**
+ * What makes pages livelier; all of them work without it. `/` goes to the search, `g` and a letter to a page; forms marked so
+ * submit themselves when something is chosen, or show their answer while one types (`data-live`: the id of what is exchanged).
+ */
+export const CONSOLE_SCRIPT = `'use strict';
+(() => {
+  const isTyping = (element) => element.matches('input, select, textarea, [contenteditable]');
+  let isGoing = false;
+  document.documentElement.classList.add('live');
+  document.addEventListener('keydown', (event) => {
+    if (event.ctrlKey || event.metaKey || event.altKey) return;
+    if (isTyping(event.target)) {
+      if (event.key === 'Escape') event.target.blur();
+      return;
+    }
+    if (isGoing) {
+      isGoing = false;
+      const link = [...document.querySelectorAll('.rail [data-key]')].find(({ dataset }) => dataset.key === event.key);
+      if (link) link.click();
+    } else if (event.key === 'g') {
+      isGoing = true;
+      setTimeout(() => { isGoing = false; }, 1500);
+    } else if (event.key === '/') {
+      const search = document.querySelector('[data-search]');
+      if (search) { event.preventDefault(); search.focus(); }
+    }
+  });
+  for (const form of document.querySelectorAll('form[data-submits-itself]')) {
+    form.querySelectorAll(':scope > button').forEach((button) => { button.dataset.spare = ''; });
+    form.addEventListener('change', (event) => {
+      if (event.target.name === 'period' && event.target.value === 'from-to') return;
+      if (event.target.type === 'date') return;
+      form.requestSubmit();
+    });
+    form.querySelectorAll('input[type=date]').forEach(() => form.querySelectorAll('.span.shown ~ button').forEach((button) => { delete button.dataset.spare; }));
+    form.addEventListener('input', () => {
+      const period = form.elements.namedItem('period');
+      if (!period) return;
+      const isSpan = period.value === 'from-to';
+      form.querySelectorAll('.span').forEach((span) => span.classList.toggle('shown', isSpan));
+      form.querySelectorAll(':scope > button').forEach((button) => { if (isSpan) delete button.dataset.spare; });
+    });
+  }
+  for (const form of document.querySelectorAll('form[data-live]')) {
+    let timer = 0;
+    let last = null;
+    form.addEventListener('input', () => {
+      clearTimeout(timer);
+      timer = setTimeout(async () => {
+        if (last) last.abort();
+        last = new AbortController();
+        const fields = new URLSearchParams(new FormData(form));
+        const target = document.getElementById(form.dataset.live);
+        if (!target) return;
+        target.setAttribute('aria-busy', 'true');
+        try {
+          const isPost = form.method === 'post';
+          const answer = await fetch(isPost ? form.action : form.action + '?' + fields, {
+            method: isPost ? 'POST' : 'GET', body: isPost ? fields : undefined, signal: last.signal, credentials: 'same-origin',
+            headers: { 'X-Live': 'true' },
+          });
+          const text = await answer.text();
+          const fresh = new DOMParser().parseFromString(text, 'text/html').getElementById(form.dataset.live);
+          if (fresh) target.replaceChildren(...fresh.childNodes);
+          target.removeAttribute('aria-busy');
+        } catch (error) {
+          if (error.name !== 'AbortError') target.removeAttribute('aria-busy');
+        }
+      }, 250);
+    });
+  }
+})();
+`;

@@ -1,0 +1,190 @@
+import type { Context } from 'hono';
+import { html } from 'hono/html';
+import type { ContentfulStatusCode } from 'hono/utils/http-status';
+import { hasScope, scopesInWords } from '../../identity/require-scope.ts';
+import { findSession, leaveNotice, type Session, takeNotice } from '../../identity/sessions/sessions.ts';
+import { readSnapshot } from '../../platform/database/snapshot.ts';
+import { TallystickError, toTallystickError } from '../../platform/errors.ts';
+import { answerCsv } from '../../platform/http/csv.ts';
+import type { Api, ApiEnvironment } from '../../platform/http/dependencies.ts';
+import { problemFromError } from '../../platform/http/problem.ts';
+import type { ConsoleDependencies } from '../dependencies.ts';
+import { readSessionCookie } from '../session/cookie.ts';
+import { formField, isFromOurPages, readForm } from '../session/form.ts';
+import { sendAgainPage } from '../session/pages.ts';
+import { answerSignIn, refuseForeignForm } from '../session/routes.ts';
+import type { ConsolePage, ConsoleView, PageAct, PageContent } from './define-page.ts';
+import { CONSOLE_HEADERS, framedDocument } from './document.ts';
+import { type FrameFacts, readFrameFacts } from './facts.ts';
+import { readPeriod } from './period.ts';
+
+type ConsoleContext = Context<ApiEnvironment>;
+type Problem = { message: string; fix?: string | undefined };
+const NOTHING_KNOWN: FrameFacts = { dataAsOf: null, currencies: [] };
+
+/** Adds a page and its acts, for whoever is signed in and may. */
+export function addConsolePage(
+  api: Api,
+  dependencies: ConsoleDependencies,
+  page: ConsolePage,
+  pages: readonly ConsolePage[],
+): void {
+  const { database, settings } = dependencies;
+  const here = { dependencies, page, pages };
+  api.get(page.path, async (context) => {
+    const session = await findSession(database, readSessionCookie(context, settings));
+    if (session === null) return context.redirect(signInPath(context), 302);
+    return await answerPage(here, context, session, viewOf(here, context, session));
+  });
+  for (const [name, act] of Object.entries(page.acts ?? {})) {
+    const path = `${page.path}/${name}`;
+    // Who loads the answer of an act again, or goes back to it, sees the page.
+    api.get(path, (context) => context.redirect(pathOfPage(context, name), 302));
+    api.post(path, async (context) => {
+      if (!isFromOurPages(context, settings)) return await refuseForeignForm(context);
+      const session = await findSession(database, readSessionCookie(context, settings));
+      const form = await readForm(context);
+      const carried = { act: context.req.path, fields: form.fields };
+      if (session === null) {
+        return await answerSignIn(dependencies, context, {
+          to: pathOfPage(context, name),
+          carried,
+          status: 401,
+        });
+      }
+      if (!form.isOf(session.token)) {
+        return context.html(sendAgainPage(carried, formField(session.token)), 200, CONSOLE_HEADERS);
+      }
+      const view = {
+        ...viewOf(here, context, session),
+        address: {
+          path: pathOfPage(context, name),
+          query: new URLSearchParams(new URL(context.req.url).search),
+        },
+        typed: form.fields,
+      };
+      if (!hasScope(session.caller, page.scopes)) return await answerPage(here, context, session, view);
+      try {
+        requireOf(session, act);
+        const { notice, to } = await act.run(form.fields, view);
+        await leaveNotice(database, session.token, notice);
+        return context.redirect(to ?? view.address.path, 303);
+      } catch (error) {
+        return await answerPage(here, context, session, view, await tell(dependencies, context, error));
+      }
+    });
+  }
+}
+
+interface Here {
+  dependencies: ConsoleDependencies;
+  page: ConsolePage;
+  pages: readonly ConsolePage[];
+}
+
+function viewOf({ dependencies, pages }: Here, context: ConsoleContext, session: Session): ConsoleView {
+  const query = new URLSearchParams(new URL(context.req.url).search);
+  const now = dependencies.clock.now();
+  const currency = query.get('currency') ?? '';
+  return {
+    dependencies,
+    caller: session.caller,
+    address: { path: context.req.path, query },
+    params: context.req.param() as Record<string, string>,
+    now,
+    period: readPeriod(query, now),
+    currency: /^[a-z]{3}$/.test(currency) ? currency : null,
+    formField: formField(session.token),
+    typed: null,
+    hasPage: (path) => pages.some((page) => page.path === path && hasScope(session.caller, page.scopes)),
+  };
+}
+
+async function answerPage(
+  { dependencies, page, pages }: Here,
+  context: ConsoleContext,
+  session: Session,
+  view: ConsoleView,
+  refused: (Problem & { status: ContentfulStatusCode }) | null = null,
+): Promise<Response> {
+  const { database } = dependencies;
+  const frame = { page, pages: pages.filter(({ scopes }) => hasScope(session.caller, scopes)), view };
+  if (!hasScope(session.caller, page.scopes)) {
+    const body = html`<p class="lead">The key “${session.caller.name}” lacks the scope ${scopesInWords(page.scopes)}. Sign in with a key that has it, or ask whoever made yours.</p>`;
+    const title = `You may not see “${page.title}”`;
+    return await context.html(
+      framedDocument({ ...frame, title, facts: NOTHING_KNOWN, notice: null, problem: null, body }),
+      403,
+      CONSOLE_HEADERS,
+    );
+  }
+  try {
+    await page.prepare?.(view);
+    const { facts, content } = await readSnapshot(database, async (snapshot) => ({
+      facts: await readFrameFacts(snapshot),
+      content: await page.read(snapshot, view),
+    }));
+    const shown = content();
+    const csv = view.address.query.get('csv');
+    if (csv !== null && refused === null) return answerTable(context, shown, csv);
+    const notice = await takeNotice(database, session.token);
+    const title = shown.title ?? page.title;
+    return await context.html(
+      framedDocument({ ...frame, title, facts, notice, problem: refused, body: shown.body }),
+      refused?.status ?? 200,
+      CONSOLE_HEADERS,
+    );
+  } catch (error) {
+    const { status, ...problem } = await tell(dependencies, context, error);
+    const title = status === 404 ? 'There is nothing here' : `${page.title} cannot be shown`;
+    const body = html`<p><a href="/console">To the first page</a></p>`;
+    return await context.html(
+      framedDocument({ ...frame, title, facts: NOTHING_KNOWN, notice: null, problem, body }),
+      status,
+      CONSOLE_HEADERS,
+    );
+  }
+}
+
+function answerTable(context: ConsoleContext, { csv = {} }: PageContent, name: string): Response {
+  for (const [header, value] of Object.entries(CONSOLE_HEADERS)) context.header(header, value);
+  const table = Object.hasOwn(csv, name) ? csv[name]?.() : undefined;
+  return table === undefined ? context.text('There is no such table.', 404) : answerCsv(context, table, name);
+}
+
+/** What a page says of an error: the words that the API has for it. What is ours alone goes to the log. */
+async function tell(dependencies: ConsoleDependencies, context: ConsoleContext, error: unknown) {
+  const known = toTallystickError(error);
+  const response = problemFromError(context, known);
+  const { detail, title } = (await response.json()) as { detail: string; title: string };
+  if (response.status >= 500) {
+    const fields = { err: error, code: known.code, requestId: context.get('requestId') };
+    dependencies.log?.error(fields, 'a page failed');
+  }
+  const isOurs = response.status >= 500;
+  return {
+    status: response.status as ContentfulStatusCode,
+    message: isOurs ? `${title}.` : detail,
+    fix: isOurs ? `${detail} (${context.get('requestId')})` : undefined,
+  };
+}
+
+/** @throws TallystickError FORBIDDEN, which names the missing scope */
+function requireOf({ caller }: Session, { scopes }: PageAct): void {
+  if (hasScope(caller, scopes)) return;
+  throw new TallystickError(`The key “${caller.name}” lacks the scope ${scopesInWords(scopes)}.`, {
+    code: 'FORBIDDEN',
+    retry: false,
+    fix: 'Nothing was done. Sign in with a key that has it.',
+  });
+}
+
+function signInPath(context: ConsoleContext): string {
+  const { pathname, search } = new URL(context.req.url);
+  return `/console/sign-in?${new URLSearchParams({ to: `${pathname}${search}` })}`;
+}
+
+/** The page of an act is its path without the act's name. */
+function pathOfPage(context: ConsoleContext, act: string): string {
+  return new URL(context.req.url).pathname.slice(0, -(act.length + 1));
+}

@@ -1,0 +1,47 @@
+import { timingSafeEqual } from 'node:crypto';
+import type { Context } from 'hono';
+import { html } from 'hono/html';
+import { formTokenOf } from '../../identity/sessions/sessions.ts';
+import type { Html } from '../../pages/html.ts';
+import type { ApiEnvironment, ApiSettings } from '../../platform/http/dependencies.ts';
+import { readTextBody } from '../../platform/http/text-body.ts';
+
+const FIELD = 'formToken';
+
+/** The hidden field that says of which session a form is. */
+export function formField(sessionToken: string): Html {
+  return html`<input type="hidden" name="${FIELD}" value="${formTokenOf(sessionToken)}">`;
+}
+
+export interface SentForm {
+  fields: URLSearchParams;
+  /** Whether it is of this session; always false without one. */
+  isOf: (sessionToken: string | undefined) => boolean;
+}
+
+/** A form as it was sent, without the field that is ours. @throws ValidationError unless it is UTF-8 */
+export async function readForm(context: Context<ApiEnvironment>): Promise<SentForm> {
+  const fields = new URLSearchParams(await readTextBody(context));
+  const given = Buffer.from(fields.get(FIELD) ?? '');
+  fields.delete(FIELD);
+  return {
+    fields,
+    isOf: (sessionToken) => {
+      if (sessionToken === undefined) return false;
+      const expected = Buffer.from(formTokenOf(sessionToken));
+      return given.length === expected.length && timingSafeEqual(given, expected);
+    },
+  };
+}
+
+/** Whether a form comes from a page of ours, as the browser itself says; one that says nothing is refused. */
+export function isFromOurPages(context: Context<ApiEnvironment>, settings: ApiSettings | undefined): boolean {
+  const site = context.req.header('sec-fetch-site');
+  if (site !== undefined) return site === 'same-origin';
+  const origin = context.req.header('origin');
+  if (origin === undefined || !URL.canParse(origin)) return false;
+  const ours = [new URL(context.req.url).origin, settings?.publicUrl].flatMap((address) =>
+    address === undefined ? [] : [new URL(address).origin],
+  );
+  return ours.includes(new URL(origin).origin);
+}

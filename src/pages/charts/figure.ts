@@ -1,0 +1,84 @@
+import { html } from 'hono/html';
+import type { Html } from '../html.ts';
+
+/** One value of a drawing: its size, and the same in words, exact. Null: unknown, which is drawn as a gap. */
+export interface ChartValue {
+  value: number | null;
+  text: string;
+}
+
+export interface ChartSeries {
+  name: string;
+  /** One for each place of the axis. */
+  values: readonly ChartValue[];
+  /** What is summed up has no colour of its own. */
+  isRest?: boolean;
+}
+
+/** What a drawing shows: the same for every kind of it. */
+export interface Chart {
+  /** Of one page; begins the ids of its parts. */
+  id: string;
+  title: string;
+  /** What one sees in it, in a sentence. */
+  description: string;
+  /** What stands along the axis: days as `2026-10-31`, or any words. */
+  places: readonly string[];
+  series: readonly ChartSeries[];
+  /** Says a size of the scale in few characters. */
+  scaleText: (value: number) => string;
+}
+
+/** Height of a drawing in its own units; it is stretched to the page, and words stand outside of it. */
+export const CHART_HEIGHT = 100;
+
+/** The frame of a drawing: title, scale, axis, legend, and the same data as a table. */
+export function chartFigure(
+  chart: Chart,
+  drawing: { width: number; top: number; colors: readonly string[]; marks: Html | readonly Html[] },
+): Html {
+  const { id, title, description, places, series, scaleText } = chart;
+  const { width, top, colors, marks } = drawing;
+  return html`<figure class="chart" id="${id}">
+    <figcaption>${title}</figcaption>
+    <div class="scale" aria-hidden="true"><span>${scaleText(top)}</span><span>${scaleText(top / 2)}</span><span>0</span></div>
+    <svg class="plot" viewBox="0 0 ${width} ${CHART_HEIGHT}" preserveAspectRatio="none" role="img" aria-labelledby="${id}-title ${id}-description">
+      <title id="${id}-title">${title}</title>
+      <desc id="${id}-description">${description}</desc>
+      <line class="grid" x1="0" x2="${width}" y1="0" y2="0"/><line class="grid" x1="0" x2="${width}" y1="50" y2="50"/>
+      ${marks}
+    </svg>
+    <ol class="axis" aria-hidden="true">${places.map((place, index) => html`<li>${axisLabel(place, index, places.length)}</li>`)}</ol>
+    <ul class="legend">${series.map(({ name }, index) => html`<li><svg class="swatch" viewBox="0 0 10 10" aria-hidden="true"><rect class="${colors[index] ?? ''}" width="10" height="10" rx="2"/></svg>${name}</li>`)}</ul>
+    <details><summary>The same as a table</summary>${dataOf(chart)}</details>
+  </figure>`;
+}
+
+const DAY = new Intl.DateTimeFormat('en-GB', { day: 'numeric', month: 'short', timeZone: 'UTC' });
+
+/** A few places of many are named, the first and those at even steps. */
+function axisLabel(place: string, index: number, count: number): string {
+  const step = Math.max(1, Math.ceil(count / 6));
+  if (index % step !== 0 || count - index < step / 2) return '';
+  return placeInWords(place);
+}
+
+function placeInWords(place: string): string {
+  return /^\d{4}-\d\d-\d\d$/.test(place) ? DAY.format(new Date(`${place}T00:00:00Z`)) : place;
+}
+
+function dataOf({ title, places, series }: Chart): Html {
+  return html`<div class="scroll" tabindex="0" role="group" aria-label="${title}, as a table"><table class="data plain">
+    <caption>${title}</caption>
+    <thead><tr><th scope="col">Day</th>${series.map(({ name }) => html`<th scope="col" class="number">${name}</th>`)}</tr></thead>
+    <tbody>${places.map((place, index) => html`<tr><th scope="row">${place}</th>${series.map(({ values }) => html`<td class="number">${values[index]?.text ?? ''}</td>`)}</tr>`)}</tbody>
+  </table></div>`;
+}
+
+/** What one place has, for the pointer that rests on it. */
+export function placeTitle({ places, series }: Chart, index: number): string {
+  const parts = series
+    .map(({ name, values }) => ({ name, ...values[index] }))
+    .filter(({ value }) => value !== 0 && value !== undefined);
+  return [placeInWords(places[index] ?? ''), ...parts.map(({ name, text }) => `${name}: ${text}`)].join('\n');
+}

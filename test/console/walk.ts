@@ -1,0 +1,123 @@
+import { serve } from '@hono/node-server';
+import axe from 'axe-core';
+import type { Browser, Page } from 'playwright-core';
+import { expect } from 'vitest';
+import type { ApiScope } from '../../src/identity/api-keys.ts';
+import { findFreePort } from '../../src/platform/embedded/postgres.ts';
+import type { AppDependencies } from '../../src/service/app.ts';
+import { type ApiBench, createApiBench } from '../api/setup.ts';
+import { launchChromium, openPage } from '../setup/chromium.ts';
+
+const SIZES = [
+  { width: 1_280, height: 900 },
+  { width: 360, height: 740 },
+];
+const SCHEMES = ['light', 'dark'] as const;
+
+export interface ConsoleBench extends ApiBench {
+  origin: string;
+  browser: Browser;
+  /** A page in a window of its own, signed in with the key of a scope (`admin` unless named). */
+  open(path: string, options?: OpenOptions): Promise<OpenedConsolePage>;
+  /** Opens a page at every size and in both themes, and holds it to what every page must be. */
+  walk(path: string, options?: { scope?: ApiScope; status?: number }): Promise<void>;
+}
+
+interface OpenOptions {
+  scope?: ApiScope | null;
+  width?: number;
+  colorScheme?: (typeof SCHEMES)[number];
+  javaScriptEnabled?: boolean;
+}
+
+export interface OpenedConsolePage {
+  page: Page;
+  complaints: string[];
+  /** Requests to any other host. */
+  foreign: string[];
+  status: number | undefined;
+  close(): Promise<void>;
+}
+
+/** The console served on a loopback port over a ledger of its own, and a real browser. */
+export async function openConsole(more: Partial<AppDependencies> = {}): Promise<ConsoleBench> {
+  const bench = await createApiBench(more);
+  const port = await findFreePort();
+  const origin = `http://127.0.0.1:${port}`;
+  const server = serve({ fetch: bench.api.fetch, port, hostname: '127.0.0.1' });
+  const browser = await launchChromium();
+
+  const open = async (path: string, options: OpenOptions = {}): Promise<OpenedConsolePage> => {
+    const { scope = 'admin', width = 1_280, colorScheme = 'light', javaScriptEnabled = true } = options;
+    const size = SIZES.find((each) => each.width === width) ?? { width, height: 900 };
+    const context = { viewport: size, colorScheme, javaScriptEnabled };
+    const first = scope === null ? path : `/console/sign-in?${new URLSearchParams({ to: path })}`;
+    const { page, complaints, status } = await openPage(browser, `${origin}${first}`, context);
+    const foreign: string[] = [];
+    page.on('request', (request) => {
+      if (!request.url().startsWith(origin) && !request.url().startsWith('data:'))
+        foreign.push(request.url());
+    });
+    const opened = { page, complaints, foreign, close: () => page.context().close() };
+    if (scope === null) return { ...opened, status };
+    await page.fill('[name=key]', bench.keys[scope]);
+    const answer = page.waitForResponse(
+      (response) => response.request().isNavigationRequest() && response.status() !== 303,
+    );
+    await page.click('main button');
+    const response = await answer;
+    await page.waitForLoadState('networkidle');
+    return { ...opened, status: response.status() };
+  };
+
+  const walk: ConsoleBench['walk'] = async (path, { scope = 'admin', status = 200 } = {}) => {
+    for (const { width } of SIZES) {
+      for (const colorScheme of SCHEMES) {
+        const where = `${path} at ${width} in the ${colorScheme}`;
+        const opened = await open(path, { scope, width, colorScheme });
+        expect(opened.status, where).toBe(status);
+        await checkPage(opened.page, where, width);
+        if (status < 400) expect(opened.complaints, where).toEqual([]);
+        expect(opened.foreign, where).toEqual([]);
+        await opened.close();
+      }
+    }
+    const bare = await open(path, { scope, javaScriptEnabled: false });
+    expect(await bare.page.locator('main h1').count(), `${path} without scripts`).toBe(1);
+    await bare.close();
+  };
+
+  return {
+    ...bench,
+    origin,
+    browser,
+    open,
+    walk,
+    close: async () => {
+      await browser.close();
+      await new Promise((resolve) => server.close(resolve));
+      await bench.close();
+    },
+  };
+}
+
+/** Nothing serious by axe, no scrolling sideways, one heading, every id once. */
+export async function checkPage(page: Page, where: string, width: number): Promise<void> {
+  expect(await page.evaluate('document.documentElement.scrollWidth'), where).toBeLessThanOrEqual(width);
+  expect(await page.locator('h1').count(), where).toBe(1);
+  expect(await findAxeTroubles(page), where).toEqual([]);
+}
+
+/** What axe-core calls serious or critical: its rule, and where. */
+export async function findAxeTroubles(page: Page): Promise<string[]> {
+  // Evaluated and not added as an element: the page's policy lets no script in.
+  await page.evaluate(axe.source);
+  const { violations } = (await page.evaluate('axe.run(document, { resultTypes: ["violations"] })')) as {
+    violations: { id: string; impact: string; nodes: { target: string[]; failureSummary: string }[] }[];
+  };
+  return violations
+    .filter(({ impact }) => impact === 'serious' || impact === 'critical')
+    .flatMap(({ id, nodes }) =>
+      nodes.map(({ target, failureSummary }) => `${id}: ${target.join(' ')}: ${failureSummary}`),
+    );
+}
