@@ -1,6 +1,7 @@
 import { findDueCostDay, notePassedCapacity, spreadSubjectNotes } from '../src/costs/notes.ts';
 import { rateCostDay } from '../src/costs/rate-cost-day.ts';
 import { finishReratingRequests, noteReratingRequests } from '../src/costs/rerating.ts';
+import { rateRevenues } from '../src/costs/revenues/rate-revenues.ts';
 import { floorToHour } from '../src/platform/clock.ts';
 import { readPriceBook } from '../src/prices/book.ts';
 import type { JobDependencies } from './dependencies.ts';
@@ -10,10 +11,12 @@ export interface RateOutcome {
   /** In the days that were rated: tokens that no price is known for. Kept, and rated when it comes. */
   unknownTokenCount: bigint;
   reratedChangeCount: number;
+  /** Months of customers whose usage, or whose rates, changed. */
+  ratedMonthCount: number;
 }
 
 /**
- * Keeps the cost of every day what usage, prices and capacity say. Whoever changes one of them leaves a note of the
+ * Keeps the cost of every day what usage, prices and capacity say, and what its month brings what tokens and rates say. Whoever changes one of them leaves a note of the
  * day; a run rates the noted days, each in a transaction of its own, and does nothing when there is none. A day is
  * rated whole: a run that is killed, repeated or late ends in the same rows.
  */
@@ -22,7 +25,12 @@ export async function rateUsage(
   signal?: AbortSignal,
 ): Promise<RateOutcome> {
   const { database, clock } = deps;
-  const outcome: RateOutcome = { ratedDayCount: 0, unknownTokenCount: 0n, reratedChangeCount: 0 };
+  const outcome: RateOutcome = {
+    ratedDayCount: 0,
+    unknownTokenCount: 0n,
+    reratedChangeCount: 0,
+    ratedMonthCount: 0,
+  };
   await notePassedCapacity(database, floorToHour(clock.now()));
   await spreadSubjectNotes(database);
   await noteReratingRequests(database, clock.now());
@@ -43,6 +51,7 @@ export async function rateUsage(
       'Usage without a known price: its cost is unknown, see /v1/costs',
     );
   }
+  outcome.ratedMonthCount = await rateRevenues(database, signal);
   outcome.reratedChangeCount = await finishReratingRequests(database, clock.now());
   return outcome;
 }

@@ -1,5 +1,6 @@
 import { divideUp, formatDecimal } from '../money.ts';
 import type { TokenType } from '../usage/tokens.ts';
+import { allotLine } from './allot-revenue.ts';
 import { rateUsage } from './rate-usage.ts';
 import type { SellRate } from './sell-rates.ts';
 
@@ -90,8 +91,8 @@ function knownOf(entry: MarginEntry, amountPicoMinor: bigint): KnownMargin {
 }
 
 /**
- * What a customer's usage brings and costs: in all, as invoices of calendar months round it, and by feature, exact.
- * A rate that several features share is divided among them by tokens.
+ * What a customer's usage brings and costs, as invoices of calendar months round it: in all, and by feature, which sums up
+ * to it. A rate that several features share is divided among them by tokens.
  */
 export function rateMargins(
   entries: readonly MarginEntry[],
@@ -114,12 +115,13 @@ export function rateMargins(
       unratedTokenCount: rated.totals.unratedTokenCount,
     });
     for (const { usage } of rated.unrated) addTo(usage.feature, { unratedTokenCount: usage.tokenCount });
-    for (const { parts } of rated.lines) {
-      for (const { usage, amountPicoMinor } of parts) {
+    for (const line of rated.lines) {
+      for (const { usage, amountPicoMinor, exactPicoMinor } of allotLine(line)) {
         // Corrections that leave no honest split leave the revenue of these tokens unknown.
-        if (amountPicoMinor === null) addTo(usage.feature, { unratedTokenCount: usage.tokenCount });
+        if (amountPicoMinor === null || exactPicoMinor === null)
+          addTo(usage.feature, { unratedTokenCount: usage.tokenCount });
         else {
-          const known = knownOf(usage, amountPicoMinor);
+          const known = knownOf(usage, exactPicoMinor);
           addTo(usage.feature, { ratedRevenuePicoMinor: amountPicoMinor, known });
           total = addSums(total, { ...NO_SUMS, known });
         }

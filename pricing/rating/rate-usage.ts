@@ -17,7 +17,7 @@ interface RatedPart<Usage extends RateableUsage> {
 }
 
 /** All usage under one rate: what is summed, priced and rounded together. */
-interface RatedUsageLine<Usage extends RateableUsage> {
+export interface RatedUsageLine<Usage extends RateableUsage> {
   rate: SellRate;
   /** Never negative: corrections that outweigh the usage are billed as none. */
   quantity: bigint;

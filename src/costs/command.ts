@@ -15,11 +15,11 @@ interface CostOptions {
 export function addCostsCommand(program: Command, frame: CommandFrame): void {
   program
     .command('costs')
-    .description('what usage cost us, by day, customer, model, feature or deployment')
+    .description('what usage cost us, by day, month, customer, model, feature, deployment or user')
     .option('--from <day>', 'first UTC day, e.g. 2026-11-01')
     .option('--to <day>', 'end, not included')
     .option('--period <month>', 'instead: a calendar month, e.g. 2026-11')
-    .option('--group-by <names>', 'some of day,customer,model,feature,deployment', 'day')
+    .option('--group-by <names>', 'some of day,month,customer,model,feature,deployment,user', 'day')
     .option('--customer <customer>', 'of this customer only')
     .option('--json', 'print as JSON')
     .addHelpText(

@@ -3,8 +3,8 @@ import type { PricedKind, PriceSegment } from '../../pricing/prices/segments.ts'
 import type { TokenType } from '../../pricing/usage/shape.ts';
 import { addMs, DAY_MS, type TimeWindow } from '../platform/clock.ts';
 import type { LedgerTransaction } from '../platform/database/database.ts';
-import { countedColumn } from '../usage/name-keys.ts';
-import { CUSTOMER_OF_COST } from './customers.ts';
+import { dayCosts, dayUsage, dayUsers } from './day-statement.ts';
+import { addDay, lockMonthlyRevenues, takeDayAway } from './revenues/monthly-revenues.ts';
 
 /** What a day cost, as far as it is known. */
 export interface DayTotals {
@@ -69,84 +69,47 @@ export async function readPricedKinds(
   return result.rows;
 }
 
+/** What a day is rated by. */
+export interface RatedDay {
+  /** Prices of every kind of usage in the day. */
+  segments: readonly PriceSegment[];
+  /** Hours that are not priced by the token, being allocated. */
+  provisioned: readonly ProvisionedHours[];
+  allocated: readonly AllocatedCost[];
+  priceBookVersion: string;
+  now: Date;
+}
+
 /**
- * Replaces what is stored of a day: usage priced by the token in one statement, and what was allocated beside it.
- * @param segments prices of every kind of usage in the day; @param provisioned hours left out, being allocated
+ * Replaces what is stored of a day, by key and by user, in one statement: usage priced by the token, what was allocated beside
+ * it, and its requests. The sums of its month follow.
  */
 export async function replaceDailyCosts(
   transaction: LedgerTransaction,
   day: string,
-  rated: {
-    segments: readonly PriceSegment[];
-    provisioned: readonly ProvisionedHours[];
-    allocated: readonly AllocatedCost[];
-    priceBookVersion: string;
-    now: Date;
-  },
+  rated: RatedDay,
 ): Promise<DayTotals> {
-  const { start, end } = windowOfDay(day);
-  const { segments, provisioned, now, priceBookVersion } = rated;
-  await transaction.deleteFrom('daily_costs').where('day', '=', day).execute();
+  const { now, priceBookVersion } = rated;
+  await lockMonthlyRevenues(transaction);
+  await takeDayAway(transaction, day);
+  await transaction.deleteFrom('daily_users').where('day', '=', day).execute();
   await sql`
-    with priced as materialized (
-      select * from unnest(${segments.map((segment) => segment.model)}::text[],
-        ${segments.map((segment) => segment.deployment)}::text[],
-        ${segments.map((segment) => segment.tokenType)}::text[],
-        ${segments.map((segment) => segment.start.toISOString())}::timestamptz[],
-        ${segments.map((segment) => segment.end.toISOString())}::timestamptz[],
-        ${segments.map((segment) => segment.picoUsdPerToken?.toString() ?? null)}::numeric[],
-        ${segments.map((segment) => segment.reason)}::text[],
-        ${segments.map((segment) => segment.reference)}::text[],
-        ${segments.map((segment) => segment.notes.join(' '))}::text[])
-        as price(model, deployment, token_type, starts_at, ends_at, pico_usd, reason, reference, notes)),
-    summed as (
-      select ${CUSTOMER_OF_COST} as customer_id, ${countedColumn('model', 'usage')} as model, usage.feature,
-        ${countedColumn('deployment', 'usage')} as deployment, usage.token_type,
-        price.pico_usd, price.reason, price.reference, price.notes, sum(usage.delta_token_count) as token_count
-      from hourly_usage as usage
-      left join subjects on subjects.subject = usage.subject
-      join priced as price on price.model = usage.model and price.deployment = usage.deployment
-        and price.token_type = usage.token_type
-        and usage.window_start >= price.starts_at and usage.window_start < price.ends_at
-      where usage.window_start >= ${start} and usage.window_start < ${end}
-        and not exists (
-          select 1 from unnest(${provisioned.map((hours) => hours.deployment)}::text[],
-            ${provisioned.map((hours) => hours.start.toISOString())}::timestamptz[],
-            ${provisioned.map((hours) => hours.end.toISOString())}::timestamptz[]) as bought(deployment, starts_at, ends_at)
-          where bought.deployment = ${countedColumn('deployment', 'usage')}
-            and usage.window_start >= bought.starts_at and usage.window_start < bought.ends_at)
-      group by 1, 2, 3, 4, 5, 6, 7, 8, 9
-      having sum(usage.delta_token_count) <> 0)
-    insert into daily_costs (day, kind, customer_id, model, feature, deployment, token_type, token_count, cost_pico_usd,
-      reason, price_reference, price_notes, price_book_version, rated_at)
-    select ${day}::date, 'tokens', customer_id, model, feature, deployment, token_type, token_count::bigint,
-      token_count * pico_usd, reason, reference, coalesce(string_to_array(nullif(notes, ''), ' '), '{}'), ${priceBookVersion}, ${now}
-    from summed`.execute(transaction);
-  await insertAllocated(transaction, day, rated);
-  return await updateDayTotals(transaction, day, { priceBookVersion, now });
-}
-
-async function insertAllocated(
-  transaction: LedgerTransaction,
-  day: string,
-  rated: { allocated: readonly AllocatedCost[]; priceBookVersion: string; now: Date },
-): Promise<void> {
-  const { allocated } = rated;
-  if (allocated.length === 0) return;
-  const column = <Value>(pick: (cost: AllocatedCost) => Value) => allocated.map(pick);
-  await sql`
-    insert into daily_costs (day, kind, customer_id, model, feature, deployment, token_type, token_count, cost_pico_usd,
-      price_reference, price_notes, price_book_version, rated_at)
-    select ${day}::date, kind, customer_id, model, feature, deployment, token_type, token_count, cost_pico_usd,
-      reference, coalesce(string_to_array(nullif(notes, ''), ' '), '{}'), ${rated.priceBookVersion}, ${rated.now}
-    from unnest(${column((cost) => cost.kind)}::text[], ${column((cost) => cost.customerId)}::text[],
-      ${column((cost) => cost.model)}::text[], ${column((cost) => cost.feature)}::text[],
-      ${column((cost) => cost.deployment)}::text[], ${column((cost) => cost.tokenType)}::text[],
-      ${column((cost) => String(cost.tokenCount))}::bigint[], ${column((cost) => String(cost.costPicoUsd))}::numeric[],
-      ${column((cost) => cost.reference)}::text[], ${column((cost) => cost.notes.join(' '))}::text[])
-      as cost(kind, customer_id, model, feature, deployment, token_type, token_count, cost_pico_usd, reference, notes)`.execute(
+    with ${dayUsage(windowOfDay(day), rated)},
+    ${dayCosts()},
+    ${dayUsers()},
+    kept as (
+      insert into daily_costs (day, kind, customer_id, model, feature, deployment, token_type, token_count, cost_pico_usd,
+        reason, price_reference, price_notes, request_count, is_first, price_book_version, rated_at)
+      select ${day}::date, kind, customer_id, model, feature, deployment, token_type, token_count, cost_pico_usd, reason,
+        reference, notes, request_count, is_first, ${priceBookVersion}, ${now}::timestamptz from costs)
+    insert into daily_users (day, customer_id, subject, model, feature, deployment, token_count, token_types, token_counts,
+      first_token_types, cost_pico_usd, provisioned_cost_pico_usd, reason, is_cost_partial, request_count)
+    select ${day}::date, customer_id, subject, model, feature, deployment, token_count, token_types, token_counts,
+      first_token_types, cost_pico_usd, provisioned_cost_pico_usd, reason, is_cost_partial, request_count from users`.execute(
     transaction,
   );
+  await addDay(transaction, day);
+  return await updateDayTotals(transaction, day, { priceBookVersion, now });
 }
 
 async function updateDayTotals(

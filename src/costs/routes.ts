@@ -3,7 +3,7 @@ import { formatPico } from '../../pricing/money.ts';
 import { openTo } from '../identity/require-scope.ts';
 import { type LedgerSnapshot, readSnapshot } from '../platform/database/snapshot.ts';
 import { answerWholeCsv, CSV_DESCRIPTION, CSV_FIELDS, wantsCsv } from '../platform/http/csv.ts';
-import { decodeCursor, takePage } from '../platform/http/cursor.ts';
+import { decodeCursor, decodeIdCursor, encodeCursor } from '../platform/http/cursor.ts';
 import type { Api, ApiDependencies } from '../platform/http/dependencies.ts';
 import { groupBySchema } from '../platform/http/group-by.ts';
 import {
@@ -12,56 +12,60 @@ import {
   InstantSchema,
   PAGE_FIELDS,
   problems,
-  TokenCountSchema,
   textSchema,
 } from '../platform/http/schemas.ts';
 import { usageWindowFields } from '../usage/hours/window.ts';
+import { readCostCompleteness, readIdleCosts } from './queries.ts';
+import { countDueRevenues } from './revenues/rate-revenues.ts';
+import { rollupCells, rollupColumns } from './rollups/csv.ts';
 import {
-  COST_DIMENSIONS,
-  type CostDimension,
-  type CostFilter,
-  type CostRow,
-  type CostTotals,
-  queryCosts,
-  readCostCompleteness,
-  readCostTotals,
-  readIdleCosts,
-} from './queries.ts';
+  ROLLUP_DIMENSIONS,
+  ROLLUP_SORTS,
+  type RollupDimension,
+  type RollupQuery,
+  type RollupRow,
+} from './rollups/query.ts';
+import { readRollupRows } from './rollups/rows.ts';
+import { rollupFields } from './rollups/schemas.ts';
+import { readRollupScope, windowBefore } from './rollups/scope.ts';
+import { showFigures } from './rollups/show.ts';
+import { readRollupTotals } from './rollups/totals.ts';
 import { readDayWindow } from './window.ts';
+
+const SORT_TEXTS = ROLLUP_SORTS.flatMap((name) => [name, `-${name}`] as const);
 
 const CostQuerySchema = z.strictObject({
   ...usageWindowFields,
-  groupBy: groupBySchema(COST_DIMENSIONS, { default: 'day', least: 1, example: 'day,customer' }),
+  groupBy: groupBySchema(ROLLUP_DIMENSIONS, { default: 'day', least: 1, example: 'day,customer' }),
   customerId: IdentifierSchema.optional(),
   model: textSchema(512).min(1).optional(),
   feature: textSchema(512).min(1).optional(),
   deployment: textSchema(512).min(1).optional(),
+  user: textSchema(512).min(1).optional(),
+  sort: z
+    .enum(SORT_TEXTS)
+    .optional()
+    .openapi({ description: 'A figure, - before it: the highest first. By the dimensions when left out.' }),
+  compare: z.literal('before').optional().openapi({
+    description:
+      'Adds costBefore: of as many days before, or of as many whole months before whole months. What was used then alone has a row, too.',
+  }),
+  days: z.literal('true').optional().openapi({ description: 'Adds the known cost of each day to each row.' }),
   ...PAGE_FIELDS,
   ...CSV_FIELDS,
 });
 
-const totalsFields = {
-  tokenCount: TokenCountSchema,
-  cost: AmountSchema.nullable().openapi({
-    description: 'USD. null while the price of some of the tokens is unknown; knownCost is of the others.',
-  }),
-  knownCost: AmountSchema.openapi({ description: 'USD.' }),
-  tokenCost: AmountSchema.openapi({ description: 'Of knownCost: priced by the token.' }),
-  provisionedCost: AmountSchema.openapi({ description: 'Of knownCost: shares of bought capacity.' }),
-  unknown: z.array(z.object({ reason: z.string(), tokenCount: TokenCountSchema })).openapi({
-    description:
-      'Tokens without a known cost. audio_not_told, image_not_told: they have a price of their own, and the source did not say how many there are. cache_writes_not_told, with no tokens: nobody counted what was written to the cache, and knownCost is without it.',
-  }),
-};
-
 const CostRowSchema = z
   .object({
     day: z.string().optional(),
+    month: z.string().optional(),
     customerId: z.string().nullable().optional(),
     model: z.string().optional(),
     feature: z.string().optional(),
     deployment: z.string().optional(),
-    ...totalsFields,
+    user: z.string().optional(),
+    ...rollupFields,
+    days: z.array(z.object({ day: z.string(), knownCost: AmountSchema })).optional(),
   })
   .openapi('CostRow');
 type ShownRow = z.output<typeof CostRowSchema>;
@@ -71,30 +75,34 @@ const CostsSchema = z
     asOf: InstantSchema,
     currency: z.literal('usd'),
     dueDayCount: z.string().openapi({ description: 'Days of the window that wait to be rated (again).' }),
+    dueRevenueCount: z.string().openapi({
+      description: 'Months of customers, of any window, whose revenue waits to be rated (again).',
+    }),
     ratedDayCount: z.string(),
     priceBookVersions: z.array(z.string()),
     totals: z.object({
-      ...totalsFields,
+      ...rollupFields,
       overhead: AmountSchema.openapi({ description: 'USD; bought capacity that nobody is charged for.' }),
     }),
     overhead: z
       .array(z.object({ deployment: z.string(), cost: AmountSchema }))
       .openapi({ description: 'By deployment. Filters do not apply: it is nobody’s.' }),
     rows: z.array(CostRowSchema),
+    rowCount: z.int().openapi({ description: 'Rows from this page on; of a sorted answer, on all pages.' }),
     nextCursor: z.string().nullable(),
   })
   .openapi('Costs');
 export type CostsBody = z.output<typeof CostsSchema>;
 
-/** Adds `GET /v1/costs`: what usage cost us. */
+/** Adds `GET /v1/costs`: what usage cost us and what it brings. */
 export function addCostRoutes(api: Api, dependencies: ApiDependencies): void {
-  const { database } = dependencies;
+  const { database, clock } = dependencies;
   const route = createRoute({
     method: 'get',
     path: '/v1/costs',
     tags: ['Costs'],
     summary:
-      'What usage cost us by day, customer, model, feature or deployment; JSON, or CSV with Accept: text/csv',
+      'What usage cost us and brings, by day, month, customer, model, feature, deployment or user; JSON, or CSV with Accept: text/csv',
     ...openTo(dependencies, 'sales', 'finance'),
     request: { query: CostQuerySchema },
     responses: {
@@ -107,94 +115,114 @@ export function addCostRoutes(api: Api, dependencies: ApiDependencies): void {
   });
 
   api.openapi(route, async (context) => {
-    const { from, to, period, groupBy, cursor, limit, ...filters } = context.req.valid('query');
+    const { from, to, period, groupBy, sort, cursor, limit, compare, days, ...named } =
+      context.req.valid('query');
+    const { separator: _separator, bom: _bom, ...filter } = named;
     const window = readDayWindow({ from, to, period });
-    const after = cursor === undefined ? null : decodeCursor(cursor, groupBy.length);
-    const filter = {
-      window,
-      ...(filters.customerId === undefined ? {} : { customerId: filters.customerId }),
-      ...(filters.model === undefined ? {} : { model: filters.model }),
-      ...(filters.feature === undefined ? {} : { feature: filters.feature }),
-      ...(filters.deployment === undefined ? {} : { deployment: filters.deployment }),
-    };
-    const keysOf = ({ dimensions }: CostRow) => groupBy.map((name) => dimensions[name] ?? '');
+    const order = readSort(sort);
+    const place = readPlace(cursor, order === null ? groupBy.length : null);
+    const now = clock.now();
+    const queryOf = async (snapshot: LedgerSnapshot): Promise<RollupQuery> => ({
+      ...(await readRollupScope(snapshot, { window, filter, now })),
+      groupBy,
+      before: compare === undefined ? null : windowBefore(window),
+      sort: order,
+      ...place,
+      limit,
+      withDays: days !== undefined,
+    });
     if (wantsCsv(context)) {
-      return await answerWholeCsv<CostRow>(
+      let offset = 0;
+      return await answerWholeCsv<RollupRow>(
         context,
         database,
-        csvColumns(groupBy),
-        (snapshot, last, most) =>
-          queryCosts(snapshot, { ...filter, groupBy, after: last && keysOf(last), limit: most }),
-        (row) => csvCells(showRow(row), groupBy),
+        rollupColumns(namesOf(groupBy)),
+        async (snapshot, last, most) => {
+          const query = await queryOf(snapshot);
+          const next = order === null ? { after: last && keysOf(last, groupBy) } : { offset };
+          const { rows } = await readRollupRows(snapshot, {
+            ...query,
+            ...next,
+            limit: most,
+            withDays: false,
+          });
+          offset += rows.length;
+          return rows;
+        },
+        (row) => rollupCells(showRow(row, false), namesOf(groupBy)),
       );
     }
-    const { found, whole } = await readSnapshot(database, async (snapshot) => ({
-      found: await queryCosts(snapshot, { ...filter, groupBy, after, limit: limit + 1 }),
-      whole: await readWhole(snapshot, filter),
-    }));
-    const { page, nextCursor } = takePage(found, limit, keysOf);
-    const { completeness, idle, totals } = whole;
+    const { page, whole } = await readSnapshot(database, async (snapshot) => {
+      const query = await queryOf(snapshot);
+      return { page: await readRollupRows(snapshot, query), whole: await readWhole(snapshot, query) };
+    });
+    const last = page.rows.at(-1);
+    const hasMore = place.offset + page.rows.length < page.rowCount;
+    const next = order === null ? last && keysOf(last, groupBy) : [String(place.offset + page.rows.length)];
+    const { completeness, idle, totals, dueRevenueCount } = whole;
     const overhead = idle.reduce((sum, { costPicoUsd }) => sum + costPicoUsd, 0n);
     return context.json(
       {
-        asOf: dependencies.clock.now().toISOString(),
+        asOf: now.toISOString(),
         currency: 'usd' as const,
         dueDayCount: String(completeness.dueDayCount),
+        dueRevenueCount: String(dueRevenueCount),
         ratedDayCount: String(completeness.ratedDayCount),
         priceBookVersions: completeness.priceBookVersions,
-        totals: { ...showTotals(totals), overhead: formatPico(overhead) },
+        totals: { ...showFigures(totals), overhead: formatPico(overhead) },
         overhead: idle.map(({ deployment, costPicoUsd }) => ({ deployment, cost: formatPico(costPicoUsd) })),
-        rows: page.map(showRow),
-        nextCursor,
+        rows: page.rows.map((row) => showRow(row, days !== undefined)),
+        rowCount: page.rowCount,
+        nextCursor: hasMore && next !== undefined ? encodeCursor(next) : null,
       },
       200,
     );
   });
 }
 
+function readSort(text: (typeof SORT_TEXTS)[number] | undefined): RollupQuery['sort'] {
+  const by = ROLLUP_SORTS.find((name) => text === name || text === `-${name}`);
+  return by === undefined ? null : { by, descending: text !== by };
+}
+
+/** Where a page begins: after the keys of a row, or, of a sorted answer, after so many rows. @throws ValidationError */
+function readPlace(
+  cursor: string | undefined,
+  keyCount: number | null,
+): Pick<RollupQuery, 'after' | 'offset'> {
+  if (cursor === undefined) return { after: null, offset: 0 };
+  if (keyCount !== null) return { after: decodeCursor(cursor, keyCount), offset: 0 };
+  return { after: null, offset: Number(decodeIdCursor(cursor)) };
+}
+
 /** What is said of the window as a whole. */
-async function readWhole(snapshot: LedgerSnapshot, filter: CostFilter) {
+async function readWhole(snapshot: LedgerSnapshot, query: RollupQuery) {
+  const { window, before } = query;
   return {
-    completeness: await readCostCompleteness(snapshot, filter.window),
-    idle: await readIdleCosts(snapshot, filter.window),
-    totals: await readCostTotals(snapshot, filter),
+    completeness: await readCostCompleteness(snapshot, window),
+    idle: await readIdleCosts(snapshot, window),
+    totals: await readRollupTotals(snapshot, query, before),
+    dueRevenueCount: await countDueRevenues(snapshot),
   };
 }
 
-function showRow({ dimensions: { customer, ...others }, ...totals }: CostRow): ShownRow {
+function showRow({ dimensions: { customer, ...others }, days, ...figures }: RollupRow, withDays: boolean) {
   return {
     ...others,
     ...(customer === undefined ? {} : { customerId: customer === '' ? null : customer }),
-    ...showTotals(totals),
-  };
+    ...showFigures(figures),
+    ...(withDays
+      ? {
+          days: days.map(({ day, knownCostPicoUsd }) => ({ day, knownCost: formatPico(knownCostPicoUsd) })),
+        }
+      : {}),
+  } satisfies ShownRow;
 }
 
-function showTotals(totals: CostTotals) {
-  const known = totals.tokenCostPicoUsd + totals.provisionedCostPicoUsd;
-  return {
-    tokenCount: String(totals.tokenCount),
-    cost: totals.unknown.length > 0 ? null : formatPico(known),
-    knownCost: formatPico(known),
-    tokenCost: formatPico(totals.tokenCostPicoUsd),
-    provisionedCost: formatPico(totals.provisionedCostPicoUsd),
-    unknown: totals.unknown.map(({ reason, tokenCount }) => ({ reason, tokenCount: String(tokenCount) })),
-  };
+function keysOf({ dimensions }: RollupRow, groupBy: readonly RollupDimension[]): string[] {
+  return groupBy.map((name) => dimensions[name] ?? '');
 }
 
-const CSV_FIGURES = ['tokenCount', 'cost', 'knownCost', 'tokenCost', 'provisionedCost'] as const;
-
-function csvNames(groupBy: readonly CostDimension[]) {
+function namesOf(groupBy: readonly RollupDimension[]): string[] {
   return groupBy.map((dimension) => (dimension === 'customer' ? 'customerId' : dimension));
-}
-
-function csvColumns(groupBy: readonly CostDimension[]): string[] {
-  return [...csvNames(groupBy), ...CSV_FIGURES, 'unknownTokens'];
-}
-
-function csvCells(row: ShownRow, groupBy: readonly CostDimension[]): (string | null)[] {
-  return [
-    ...csvNames(groupBy).map((name) => row[name] ?? null),
-    ...CSV_FIGURES.map((figure) => row[figure]),
-    row.unknown.map(({ reason, tokenCount }) => `${reason}:${tokenCount}`).join(' '),
-  ];
 }

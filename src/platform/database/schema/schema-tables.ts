@@ -5,6 +5,10 @@
 
 import type { ColumnType } from 'kysely';
 
+type ArrayType<T> = ArrayTypeImpl<T> extends (infer U)[] ? U[] : ArrayTypeImpl<T>;
+
+type ArrayTypeImpl<T> = T extends ColumnType<infer S, infer I, infer U> ? ColumnType<S[], I[], U[]> : T[];
+
 type Generated<T> =
   T extends ColumnType<infer S, infer I, infer U>
     ? ColumnType<S, I | undefined, U>
@@ -325,13 +329,15 @@ interface DailyCosts {
   day: string;
   deployment: string;
   feature: string;
-  kind: 'tokens' | 'provisioned' | 'idle';
+  is_first: Generated<boolean>;
+  kind: 'tokens' | 'provisioned' | 'idle' | 'requests';
   model: string;
   price_book_version: string;
   price_notes: Generated<string[]>;
   price_reference: string | null;
   rated_at: Date;
   reason: string | null;
+  request_count: Generated<bigint>;
   token_count: bigint;
   token_type:
     | 'prompt'
@@ -345,6 +351,24 @@ interface DailyCosts {
     | 'completion_audio'
     | 'completion_image'
     | null;
+}
+
+interface DailyUsers {
+  cost_pico_usd: string | null;
+  customer_id: string | null;
+  day: string;
+  deployment: string;
+  feature: string;
+  first_token_types: string[];
+  is_cost_partial: boolean;
+  model: string;
+  provisioned_cost_pico_usd: string;
+  reason: string | null;
+  request_count: bigint;
+  subject: string;
+  token_count: bigint;
+  token_counts: ArrayType<bigint>;
+  token_types: string[];
 }
 
 interface Drifts {
@@ -638,6 +662,20 @@ interface MeterPushes {
   written_off_at: Date | null;
 }
 
+interface MonthlyRevenues {
+  currency: string | null;
+  customer_id: string;
+  feature: string;
+  last_day: string | null;
+  model: string;
+  month: string;
+  rated_token_count: bigint | null;
+  remainder_pico_minor: string | null;
+  token_count: bigint;
+  token_type: string;
+  unit_pico_minor: string | null;
+}
+
 interface NotedMetrics {
   first_seen_at: Date;
   last_seen_at: Date;
@@ -905,6 +943,11 @@ interface RetailMetersSeen {
   last_seen_at: Date;
   meter_id: string;
   meter_name: string;
+}
+
+interface RevenueCustomersDue {
+  customer_id: string;
+  note: Generated<bigint>;
 }
 
 interface ServiceSecrets {
@@ -1253,6 +1296,7 @@ export interface Ledger {
   customer_attributions: CustomerAttributions;
   customers: Customers;
   daily_costs: DailyCosts;
+  daily_users: DailyUsers;
   drifts: Drifts;
   dropped_item_days: DroppedItemDays;
   dropped_item_sums: DroppedItemSums;
@@ -1272,6 +1316,7 @@ export interface Ledger {
   measured_figures: MeasuredFigures;
   meter_bindings: MeterBindings;
   meter_pushes: MeterPushes;
+  monthly_revenues: MonthlyRevenues;
   noted_metrics: NotedMetrics;
   period_boundaries: PeriodBoundaries;
   plan_versions: PlanVersions;
@@ -1292,6 +1337,7 @@ export interface Ledger {
   rescans: Rescans;
   retail_meter_rows: RetailMeterRows;
   retail_meters_seen: RetailMetersSeen;
+  revenue_customers_due: RevenueCustomersDue;
   service_secrets: ServiceSecrets;
   settlements: Settlements;
   simulation_customers: SimulationCustomers;
