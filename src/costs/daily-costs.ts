@@ -1,9 +1,9 @@
 import { sql } from 'kysely';
-import type { PricedKind, PriceSegment } from '../../pricing/prices/segments.ts';
-import type { TokenType } from '../../pricing/usage/shape.ts';
+import type { PricedKind } from '../../pricing/prices/segments.ts';
 import { addMs, DAY_MS, type TimeWindow } from '../platform/clock.ts';
 import type { LedgerTransaction } from '../platform/database/database.ts';
 import { dayCosts, dayUsage, dayUsers } from './day-statement.ts';
+import type { RatedDay } from './rated-day.ts';
 import { addDay, lockMonthlyRevenues, takeDayAway } from './revenues/monthly-revenues.ts';
 
 /** What a day cost, as far as it is known. */
@@ -13,25 +13,6 @@ export interface DayTotals {
   knownCostPicoUsd: bigint;
   /** Tokens whose cost is unknown. */
   unknownTokenCount: bigint;
-}
-
-/** A cost that was worked out outside the database: a share of capacity, or what nobody used of it. */
-export interface AllocatedCost {
-  kind: 'provisioned' | 'idle';
-  customerId: string | null;
-  model: string;
-  feature: string;
-  deployment: string;
-  tokenType: TokenType | null;
-  tokenCount: bigint;
-  costPicoUsd: bigint;
-  reference: string;
-  notes: string[];
-}
-
-/** Hours of a deployment that are paid by capacity, not by the token. */
-export interface ProvisionedHours extends TimeWindow {
-  deployment: string;
 }
 
 /** The UTC day as a window. */
@@ -67,17 +48,6 @@ export async function readPricedKinds(
     select distinct model, deployment, token_type as "tokenType" from hourly_usage
     where window_start >= ${window.start} and window_start < ${window.end}`.execute(transaction);
   return result.rows;
-}
-
-/** What a day is rated by. */
-export interface RatedDay {
-  /** Prices of every kind of usage in the day. */
-  segments: readonly PriceSegment[];
-  /** Hours that are not priced by the token, being allocated. */
-  provisioned: readonly ProvisionedHours[];
-  allocated: readonly AllocatedCost[];
-  priceBookVersion: string;
-  now: Date;
 }
 
 /**

@@ -3,7 +3,7 @@ import type { TimeWindow } from '../platform/clock.ts';
 import { sameKey } from '../usage/columns.ts';
 import { countedColumn } from '../usage/name-keys.ts';
 import { CUSTOMER_OF_COST } from './customers.ts';
-import type { AllocatedCost, RatedDay } from './daily-costs.ts';
+import type { AllocatedCost, RatedDay } from './rated-day.ts';
 
 /** Parts of the one statement that writes a day: `used`, `requested`, `allocated`; then `costs`; then `users`. */
 type Part = RawBuilder<unknown>;

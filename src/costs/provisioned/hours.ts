@@ -5,7 +5,7 @@ import { addMs, HOUR_MS, type TimeWindow } from '../../platform/clock.ts';
 import type { LedgerTransaction } from '../../platform/database/database.ts';
 import { countedColumn } from '../../usage/name-keys.ts';
 import { CUSTOMER_OF_COST } from '../customers.ts';
-import type { AllocatedCost, ProvisionedHours } from '../daily-costs.ts';
+import type { AllocatedCost, ProvisionedHours } from '../rated-day.ts';
 import type { ProvisionedPurchase } from './provisioned.ts';
 
 interface HourGroup {
