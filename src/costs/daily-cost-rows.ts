@@ -44,7 +44,7 @@ export async function* readDailyCostRows(
         cost.reason, cost.price_reference as "priceReference", cost.price_notes as "priceNotes",
         cost.price_book_version as "priceBookVersion"
       from daily_costs as cost left join customers using (customer_id)
-      where ${daysOf(window)} and (${customerId}::text is null or cost.customer_id = ${customerId})
+      where ${daysOf(window)} and cost.kind <> 'requests' and (${customerId}::text is null or cost.customer_id = ${customerId})
       order by cost.day, cost.customer_id collate "C", cost.kind, cost.model collate "C", cost.feature collate "C",
         cost.deployment collate "C", cost.token_type, cost.price_reference collate "C", cost.reason, cost.token_count,
         cost.cost_pico_usd`,

@@ -22,7 +22,7 @@ export async function readMarginCustomers(
   const { from, until } = daysOf(window);
   const result = await sql<{ customer_id: string }>`
     select distinct customer_id from daily_costs
-    where day >= ${from}::date and day < ${until}::date and customer_id is not null
+    where day >= ${from}::date and day < ${until}::date and customer_id is not null and kind <> 'requests'
       and (${after}::text is null or customer_id > ${after})
     order by customer_id limit ${limit}`.execute(database);
   return result.rows.map((row) => row.customer_id);
@@ -51,7 +51,7 @@ export async function readMarginUsage(
       coalesce(sum(token_count) filter (where cost_pico_usd is null), 0)::bigint as unknown,
       coalesce(bool_or(${UNTOLD_WRITES} is not null), false) as is_partial
     from daily_costs
-    where kind <> 'idle' and day >= ${from}::date and day < ${until}::date
+    where token_type is not null and day >= ${from}::date and day < ${until}::date
       and customer_id = any(${customerIds}::text[])
     group by 1, 2, 3, 4, 5
     order by 1, 2, 3, 4, 5`.execute(database);
