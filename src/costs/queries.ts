@@ -42,6 +42,18 @@ export async function readCostCompleteness(
   };
 }
 
+/** Tokens of a window without a known cost: of a customer, or all. */
+export async function countUnpricedTokens(
+  database: LedgerDatabase,
+  { window, customerId = null }: { window: TimeWindow; customerId?: string | null | undefined },
+): Promise<bigint> {
+  const result = await sql<{ tokens: bigint }>`
+    select coalesce(sum(token_count), 0)::bigint as tokens from daily_costs
+    where cost_pico_usd is null and ${daysOf(window)}
+      and (${customerId}::text is null or customer_id = ${customerId})`.execute(database);
+  return result.rows[0]?.tokens ?? 0n;
+}
+
 /** Tokens of a model without a known cost. */
 export interface UnknownModelCost extends UnknownCost {
   model: string;

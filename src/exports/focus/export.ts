@@ -1,5 +1,5 @@
 import { type DailyCostRow, readDailyCostRows } from '../../costs/daily-cost-rows.ts';
-import { readCostCompleteness, readCostTotals } from '../../costs/queries.ts';
+import { countUnpricedTokens, readCostCompleteness } from '../../costs/queries.ts';
 import type { TimeWindow } from '../../platform/clock.ts';
 import { type CsvForm, toCsv, toCsvLines } from '../../platform/csv.ts';
 import type { LedgerDatabase } from '../../platform/database/database.ts';
@@ -51,12 +51,7 @@ async function readSummary(
   { window, customerId }: FocusRequest,
 ): Promise<FocusSummary> {
   const { dueDayCount } = await readCostCompleteness(snapshot, window);
-  const filter = customerId === undefined ? { window } : { window, customerId };
-  const { unknown } = await readCostTotals(snapshot, filter);
-  return {
-    dueDayCount,
-    unknownCostTokenCount: unknown.reduce((sum, { tokenCount }) => sum + tokenCount, 0n),
-  };
+  return { dueDayCount, unknownCostTokenCount: await countUnpricedTokens(snapshot, { window, customerId }) };
 }
 
 async function* readCharges(
