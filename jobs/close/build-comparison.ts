@@ -5,6 +5,8 @@ import type {
   CloseTokenTypeFigures,
 } from '../../pricing/closing/certificate.ts';
 import { type CloseMeterFigures, rateMeter, rateMeterInSteps } from '../../pricing/closing/meter.ts';
+import type { TopUp } from '../../pricing/invoices/minimum.ts';
+import { nextInvoice } from '../../pricing/invoices/next-invoice.ts';
 import type { BilledEarlier } from '../../src/billing/instalments.ts';
 import type { LateItem } from '../../src/billing/late-items.ts';
 import type { PlanMinimum } from '../../src/billing/minimums.ts';
@@ -114,7 +116,7 @@ export function buildComparison(parts: ComparisonParts): CloseComparison {
   const { close, invoice, groups, evidence } = parts;
   const metered = new Set(groups.flatMap((group) => group.lines.map((line) => line.lineId)));
   const meters = groups.map((group) => toMeter(group, parts));
-  const minimums = parts.minimums.map((minimum) => toMinimum(minimum, meters, parts));
+  const minimums = topUpsOfClose(meters, parts).map((topUp) => toMinimum(topUp, parts));
   const topUpLineIds = new Set(minimums.flatMap((minimum) => minimum.topUpLineIds));
   const lateItemIds = new Set(parts.lateItems.flatMap((item) => item.invoiceItemId ?? []));
   return {
@@ -183,42 +185,51 @@ function toMeter(group: LineGroup, parts: ComparisonParts): CloseMeterFigures {
   };
 }
 
-function toMinimum(
-  minimum: PlanMinimum,
+/** What of the invoice, and beside it, counts towards its minimums, and what these lack. */
+function topUpsOfClose(
   meters: readonly CloseMeterFigures[],
-  { close, invoice, lateItems, chargedElsewhere }: ComparisonParts,
+  { close, invoice, lateItems, chargedElsewhere, minimums }: ComparisonParts,
+): TopUp<PlanMinimum>[] {
+  const usage = meters.map(({ stripeMeterId, ratedAmountMinor, invoiceAmountMinor, standsStill }) => ({
+    kind: standsStill === true ? ('usage_at_former_price' as const) : ('usage' as const),
+    meterId: stripeMeterId,
+    isOfPeriod: true,
+    // What a draft's line charges may stand still until it is final.
+    amountMinor: BigInt(
+      invoice.status === 'draft' && standsStill !== true
+        ? (ratedAmountMinor ?? invoiceAmountMinor)
+        : invoiceAmountMinor,
+    ),
+  }));
+  const late = lateItems.map(({ stripeMeterId, amountMinor, periodStart }) => ({
+    kind: 'late_usage' as const,
+    meterId: stripeMeterId,
+    isOfPeriod: periodStart >= close.periodStart && periodStart < close.periodEnd,
+    amountMinor,
+  }));
+  const elsewhere = chargedElsewhere.map(({ stripeMeterId, amountMinor }) => ({
+    meterId: stripeMeterId,
+    amountMinor,
+  }));
+  const { currency } = invoice;
+  return nextInvoice({ charges: [...usage, ...late], elsewhere, minimums, currency }).topUps;
+}
+
+function toMinimum(
+  { minimum, chargedMinor }: TopUp<PlanMinimum>,
+  { invoice }: ComparisonParts,
 ): CloseMinimum {
-  const { planId, stripeMeterIds } = minimum;
-  const ownMeters = meters.filter((meter) => stripeMeterIds.includes(meter.stripeMeterId));
-  const ownLate = lateItems.filter(
-    ({ stripeMeterId, periodStart }) =>
-      stripeMeterIds.includes(stripeMeterId) &&
-      periodStart >= close.periodStart &&
-      periodStart < close.periodEnd,
-  );
-  const elsewhere = chargedElsewhere.filter((charge) => stripeMeterIds.includes(charge.stripeMeterId));
+  const { planId, planName, versionId, minimumMinor, meterIds } = minimum;
   const topUps = invoice.lines.filter((line) => line.metadata[MINIMUM_METADATA_KEY] === planId);
-  const sum = (amounts: readonly bigint[]) => String(amounts.reduce((total, amount) => total + amount, 0n));
   return {
     planId,
-    planName: minimum.planName,
-    versionId: minimum.versionId,
-    minimumMinor: String(minimum.minimumMinor),
-    linesMinor: sum([
-      // What a draft's line charges may stand still until it is final.
-      ...ownMeters.map(({ ratedAmountMinor, invoiceAmountMinor, standsStill }) =>
-        BigInt(
-          invoice.status === 'draft' && standsStill !== true
-            ? (ratedAmountMinor ?? invoiceAmountMinor)
-            : invoiceAmountMinor,
-        ),
-      ),
-      ...ownLate.map((item) => item.amountMinor),
-      ...elsewhere.map((charge) => charge.amountMinor),
-    ]),
-    topUpMinor: sum(topUps.map((line) => line.amountMinor)),
+    planName,
+    versionId,
+    minimumMinor: String(minimumMinor),
+    linesMinor: String(chargedMinor),
+    topUpMinor: String(sumOf(topUps)),
     topUpLineIds: topUps.map((line) => line.lineId),
-    stripeMeterIds,
+    stripeMeterIds: meterIds,
   };
 }
 

@@ -1,5 +1,6 @@
-import { rateMeter, rateMeterInSteps } from '../../pricing/closing/meter.ts';
+import { areLinesInSteps } from '../../pricing/invoices/line-steps.ts';
 import type { BilledBefore } from '../../pricing/rating/rate-further.ts';
+import { FREE } from '../../pricing/rating/rate-price.ts';
 import type { ClosingItem } from '../../src/closing/evidence.ts';
 import type { ClosingInvoiceLine } from '../../src/stripe/closing/port.ts';
 
@@ -16,9 +17,6 @@ export interface LineGroup {
   lines: ClosingInvoiceLine[];
 }
 
-/** Usage in a trial is given away; its lines, if there are any, show it at nothing. */
-const FREE = { kind: 'per_unit', unitAmountDecimal: '0' } as const;
-
 /** A flat amount of a tier: a line without tokens and without a price for one. */
 export function isFlat(line: ClosingInvoiceLine): boolean {
   return line.unitAmountDecimal === null;
@@ -32,22 +30,17 @@ export function sumOf(lines: readonly ClosingInvoiceLine[]): bigint {
   return lines.reduce((sum, line) => sum + line.amountMinor, 0n);
 }
 
-/**
- * Whether lines are rounded to what can be charged in the currency. Stripe does not say: a line that was rounded finer tells,
- * by the quantity that it shows. Where none does, as on a draft that stands still at nothing, a total that can be charged
- * speaks for it.
- */
+/** Whether an invoice's lines are rounded to what can be charged in the currency. */
 export function chargesInSteps(groups: readonly LineGroup[], currency: string): boolean {
-  return groups.every((group) => {
-    const { lines, earlier } = group;
-    const price = priceOf(group);
-    const charged = sumOf(lines);
-    const shown = quantityOf(lines) + (earlier?.tokenCount ?? 0n);
-    return (
-      rateMeter(shown, price, earlier) !== charged ||
-      rateMeterInSteps(shown, price, currency, earlier) === charged
-    );
-  });
+  return areLinesInSteps(
+    groups.map((group) => ({
+      price: priceOf(group),
+      quantity: quantityOf(group.lines) + (group.earlier?.tokenCount ?? 0n),
+      chargedMinor: sumOf(group.lines),
+      before: group.earlier,
+    })),
+    currency,
+  );
 }
 
 export function priceOf({ item, lines, periodEnd }: LineGroup) {

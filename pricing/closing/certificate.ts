@@ -1,4 +1,4 @@
-import { chargeStep, divideUp } from '../money.ts';
+import { lackingOf } from '../invoices/minimum.ts';
 import { type CloseCollection, isChained, type RecordedCollection } from './collection.ts';
 import type { UninvoicedReason } from './fate.ts';
 import { type CloseMeterFigures, shownOfStripe, shownPackages, shownTokens } from './meter.ts';
@@ -186,11 +186,9 @@ export function findDraftDifferences(comparison: CloseComparison): CloseDifferen
   });
 }
 
-/** What the lines lack of the minimum, in minor units: the least that can be charged and reaches it. */
+/** What the lines lack of the minimum, in minor units. */
 export function minimumTopUp({ minimumMinor, linesMinor }: CloseMinimum, currency: string): bigint {
-  const lacking = BigInt(minimumMinor) - BigInt(linesMinor);
-  const step = chargeStep(currency);
-  return lacking > 0n ? divideUp(lacking, step) * step : 0n;
+  return lackingOf(BigInt(minimumMinor), BigInt(linesMinor), currency);
 }
 
 export interface CloseOutcome {

@@ -1,8 +1,7 @@
-import { chargeStep, divideHalfUp, PICO_DIGITS } from '../money.ts';
+import { chargeStep } from '../money.ts';
 import { type BilledBefore, rateFurther } from '../rating/rate-further.ts';
 import { packagesOf, type RatePrice } from '../rating/rate-price.ts';
-
-const PICO = 10n ** BigInt(PICO_DIGITS);
+import { inSteps } from '../rating/rating.ts';
 
 /** One meter on the invoice, from the ledger's pushes to the line. */
 export interface CloseMeterFigures {
@@ -87,10 +86,7 @@ export function rateMeter(
   return rateFurther(quantity, price, before).reduce((sum, line) => sum + line.amountMinor, 0n);
 }
 
-/**
- * The same with each line rounded to what can be charged in the currency. Whether Stripe rounds lines so where that is
- * more than a minor unit is not documented.
- */
+/** The same with each line rounded to what can be charged in the currency; see `rateInSteps`. */
 export function rateMeterInSteps(
   quantity: bigint,
   price: RatePrice | null,
@@ -98,9 +94,9 @@ export function rateMeterInSteps(
   before: BilledBefore | null = null,
 ): bigint | null {
   if (price === null) return null;
-  const step = chargeStep(currency) * PICO;
+  const step = chargeStep(currency);
   return rateFurther(quantity, price, before).reduce(
-    (sum, line) => sum + divideHalfUp(line.amountPicoMinor, step) * chargeStep(currency),
+    (sum, line) => sum + inSteps(line, step).amountMinor,
     0n,
   );
 }

@@ -1,5 +1,8 @@
+import { areLinesInSteps } from '../invoices/line-steps.ts';
+import type { InvoicePartKind } from '../invoices/next-invoice.ts';
+import { chargeStep } from '../money.ts';
 import { packagesOf, type RatePrice } from '../rating/rate-price.ts';
-import { type RatedLine, rateQuantity, splitAmount } from '../rating/rating.ts';
+import { type RatedLine, rateInSteps, rateQuantity, splitAmount } from '../rating/rating.ts';
 import { sum } from '../statistics.ts';
 
 /** A metered subscription item as the ledger knows it. */
@@ -20,6 +23,8 @@ export interface PreviewStripeLine {
   quantity: bigint | null;
   amountMinor: bigint;
   unitAmountDecimal: string | null;
+  /** Set for a line that an invoice item made. */
+  invoiceItemId?: string | null;
 }
 
 /** Tokens of one model and feature in the ledger that belong to a meter and the previewed period. */
@@ -41,9 +46,12 @@ interface PreviewPart {
 }
 
 /** Why a line has no amount of ours. */
-type UnpricedReason = 'price_not_rateable' | 'price_changed_since_sync';
+type UnpricedReason = 'price_not_rateable' | 'price_changed_since_sync' | 'usage_unpriced';
 
 export interface PreviewLine {
+  kind: InvoicePartKind;
+  /** Null: it is of no meter of ours. */
+  meterId: string | null;
   subscriptionItemId: string | null;
   priceId: string | null;
   description: string;
@@ -65,17 +73,14 @@ export interface PreviewLine {
   equalsStripe: boolean | null;
   /** Per model and feature; quantities and amounts sum exactly to the line's. */
   parts: PreviewPart[];
-  /** Of usage at a price that its item has left: the meter, and when that was; absent for others. */
-  left?: LeftUsage;
-}
-
-interface LeftUsage {
-  meterId: string;
-  period: { start: Date; end: Date };
+  /** When that was used, where it is not the period of the invoice. */
+  usedIn?: { start: Date; end: Date };
 }
 
 /** Usage at a price that its item has left: Stripe has put it on an item, to which nothing is added. */
-export interface PreviewLeft extends LeftUsage {
+export interface PreviewLeft {
+  meterId: string;
+  period: { start: Date; end: Date };
   priceId: string;
   description: string;
   price: RatePrice | null;
@@ -91,37 +96,53 @@ export function mergePreview(input: {
   items: readonly PreviewItem[];
   stripeLines: readonly PreviewStripeLine[] | null;
   usage: readonly PreviewUsage[];
+  /** Of items that are billed for another time than the rest, by item: instead of the above. */
+  own?: ReadonlyMap<string, { period: { start: Date; end: Date }; usage: readonly PreviewUsage[] }>;
   /** Their lines are among Stripe's. */
   left?: readonly PreviewLeft[];
+  /** Invoice items of ours that wait at Stripe. */
+  lateItemIds?: ReadonlySet<string>;
+  currency?: string;
 }): PreviewLine[] {
+  const { own, currency = 'usd' } = input;
+  const step = lineStepOf(input, currency);
   const meteredIds = new Set(
     input.items.filter((item) => item.meterId !== null).map((item) => item.subscriptionItemId),
   );
   const metered = input.items
     .filter((item) => item.meterId !== null)
-    .map((item) =>
-      mergeItem(
+    .map((item): PreviewLine => {
+      const { subscriptionItemId: id, meterId } = item;
+      const its = own?.get(id);
+      const line = mergeItem(
         item,
-        input.stripeLines?.filter((line) => line.subscriptionItemId === item.subscriptionItemId) ?? null,
-        input.usage.filter((usage) => usage.meterId === item.meterId),
-      ),
-    );
+        input.stripeLines?.filter((line) => line.subscriptionItemId === id) ?? null,
+        its?.usage ?? input.usage.filter((usage) => usage.meterId === meterId),
+        step,
+      );
+      return its === undefined ? line : { ...line, usedIn: its.period };
+    });
   const left = input.left ?? [];
   const standing = new Set(left.flatMap(({ lines }) => lines));
   const others = (input.stripeLines ?? [])
     .filter((line) => !standing.has(line))
     .filter((line) => line.subscriptionItemId === null || !meteredIds.has(line.subscriptionItemId))
-    .map(passLine);
-  return [...metered, ...left.map(mergeLeft), ...others];
+    .map((line) => passLine(line, input.lateItemIds?.has(line.invoiceItemId ?? '') === true));
+  return [...metered, ...left.map((one) => mergeLeft(one, step)), ...others];
 }
 
 /** What was used until an item left its price, as it stands: rated by us where that comes to what Stripe charges. */
-function mergeLeft({ priceId, description, price, lines, usage, meterId, period }: PreviewLeft): PreviewLine {
+function mergeLeft(
+  { priceId, description, price, lines, usage, meterId, period }: PreviewLeft,
+  step: bigint,
+): PreviewLine {
   const quantity = countedBy(lines, price, sum(usage.map((entry) => entry.tokenCount)));
   const amountMinor = sum(lines.map((line) => line.amountMinor));
-  const rated = price === null ? [] : rateQuantity(quantity, price);
+  const rated = price === null ? [] : rateInSteps(quantity, price, step);
   const isEqual = price !== null && amountOf(rated) === amountMinor;
   return {
+    kind: 'usage_at_former_price',
+    meterId,
     subscriptionItemId: null,
     priceId,
     description,
@@ -136,7 +157,7 @@ function mergeLeft({ priceId, description, price, lines, usage, meterId, period 
     stripeAmountMinor: amountMinor,
     equalsStripe: price === null ? null : isEqual,
     parts: partsOf(usage, quantity, amountMinor),
-    left: { meterId, period },
+    usedIn: period,
   };
 }
 
@@ -144,6 +165,7 @@ function mergeItem(
   item: PreviewItem,
   stripeLines: readonly PreviewStripeLine[] | null,
   usage: readonly PreviewUsage[],
+  step: bigint,
 ): PreviewLine {
   const ledgerTotal = sum(usage.map((entry) => entry.tokenCount));
   const counted = stripeLines === null ? null : countedBy(stripeLines, item.price, ledgerTotal);
@@ -154,7 +176,7 @@ function mergeItem(
   const isStale =
     stripeLines?.some((line) => line.priceId !== null && line.priceId !== item.priceId) === true;
   const price = isStale ? null : item.price;
-  const ratedLines = price === null ? [] : rateQuantity(quantity, price);
+  const ratedLines = price === null ? [] : rateInSteps(quantity, price, step);
   // What we cannot rate, Stripe can: its amount is right once it counts everything, and nothing is before.
   const amount =
     price !== null
@@ -163,6 +185,8 @@ function mergeItem(
         ? stripeAmountMinor
         : null;
   return {
+    kind: 'usage',
+    meterId: item.meterId,
     subscriptionItemId: item.subscriptionItemId,
     priceId: item.priceId,
     description: item.description,
@@ -178,7 +202,7 @@ function mergeItem(
     equalsStripe:
       price === null || counted === null || stripeAmountMinor === null
         ? null
-        : amountOf(rateQuantity(counted, price)) === stripeAmountMinor,
+        : amountOf(rateInSteps(counted, price, step)) === stripeAmountMinor,
     parts: partsOf(usage, quantity, amount),
   };
 }
@@ -213,8 +237,10 @@ function partsOf(usage: readonly PreviewUsage[], quantity: bigint, amount: bigin
 }
 
 /** A line that is not metered here (a flat fee, an invoice item): as Stripe says it. */
-function passLine(line: PreviewStripeLine): PreviewLine {
+function passLine(line: PreviewStripeLine, isLate: boolean): PreviewLine {
   return {
+    kind: isLate ? 'late_usage' : 'other',
+    meterId: null,
     subscriptionItemId: line.subscriptionItemId,
     priceId: line.priceId,
     description: line.description,
@@ -235,6 +261,28 @@ function passLine(line: PreviewStripeLine): PreviewLine {
 /** What rated lines come to in minor units: the sum of what each was rounded to. */
 export function amountOf(lines: readonly RatedLine[]): bigint {
   return sum(lines.map((line) => line.amountMinor));
+}
+
+/** To what lines are rounded: told by what Stripe charges for what it counts; where it did not answer, what can be charged. */
+function lineStepOf(
+  { items, stripeLines, left = [] }: Parameters<typeof mergePreview>[0],
+  currency: string,
+): bigint {
+  if (chargeStep(currency) === 1n) return 1n;
+  const charges = [
+    ...items.map(({ subscriptionItemId, price }) => ({
+      price,
+      lines: (stripeLines ?? []).filter((line) => line.subscriptionItemId === subscriptionItemId),
+    })),
+    ...left,
+  ].filter(({ lines }) => lines.length > 0);
+  const shown = charges.map(({ price, lines }) => ({
+    price,
+    quantity: countedBy(lines, price, 0n),
+    chargedMinor: sum(lines.map((line) => line.amountMinor)),
+    before: null,
+  }));
+  return areLinesInSteps(shown, currency) ? chargeStep(currency) : 1n;
 }
 
 function larger(left: bigint, right: bigint): bigint {

@@ -27,6 +27,9 @@ export type RatePrice =
   | PackagePrice
   | { kind: 'tiered'; mode: 'graduated' | 'volume'; tiers: readonly PriceTier[] };
 
+/** Usage in a trial is given away; its lines, if there are any, show it at nothing. */
+export const FREE: RatePrice = { kind: 'per_unit', unitAmountDecimal: '0' };
+
 /** How many packages a quantity makes. */
 export function packagesOf({ packageSize, round }: PackagePrice, quantity: bigint): bigint {
   return (quantity + (round === 'up' ? packageSize - 1n : 0n)) / packageSize;

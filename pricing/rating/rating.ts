@@ -65,6 +65,21 @@ export function rateQuantity(quantity: bigint, price: RatePrice): RatedLine[] {
 }
 
 /**
+ * The same, each line rounded to a multiple of so many minor units: of what can be charged in the currency. Whether Stripe
+ * rounds lines so where that is more than one is not documented.
+ * @throws RangeError when the price is malformed
+ */
+export function rateInSteps(quantity: bigint, price: RatePrice, step: bigint): RatedLine[] {
+  return rateQuantity(quantity, price).map((line) => inSteps(line, step));
+}
+
+export function inSteps(line: RatedLine, step: bigint): RatedLine {
+  return step === 1n
+    ? line
+    : { ...line, amountMinor: divideHalfUp(line.amountPicoMinor, step * PICO) * step };
+}
+
+/**
  * What a quantity is charged before any rounding, in pico of the currency's minor unit. Never negative.
  * @throws RangeError when the price is malformed
  */

@@ -1,32 +1,21 @@
 import { type RawBuilder, sql } from 'kysely';
 import { INVOICE_REASONS, TAKEN_UP_REASONS } from '../../pricing/closing/fate.ts';
-import type { RatePrice } from '../../pricing/rating/rate-price.ts';
+import type { LateUsage } from '../../pricing/invoices/late-usage.ts';
 import { boundMeter } from '../catalog/bound-meter.ts';
 import { readStoredPrice, type StoredPrice } from '../catalog/stored-price.ts';
-import type { LedgerTransaction } from '../platform/database/database.ts';
+import type { LedgerDatabase, LedgerTransaction } from '../platform/database/database.ts';
 import { CARRY_TO_NEXT_INVOICE } from './meter-pushes.ts';
 
 /** Carried usage of one customer, meter and missed period: what one item bills, or one credit note gives back. */
-export interface LateGroup {
+export interface LateGroup extends LateUsage {
   customerId: string;
-  stripeMeterId: string;
   productName: string;
   /** The service period that it missed. */
   periodStart: Date;
   periodEnd: Date;
-  /** The final invoice of that period; null when the ledger knows none. */
-  missedInvoiceId: string | null;
   lineId: string | null;
   usedFrom: Date;
   usedTo: Date;
-  tokenCount: bigint;
-  currency: string;
-  /** The price in force then; null: of a kind that cannot be rated. */
-  price: RatePrice | null;
-  /** What was billed of that meter and period before. */
-  billedQuantity: bigint;
-  /** Subscriptions that bill this meter now. */
-  subscriptionIds: readonly string[];
   hourlyUsageIds: readonly bigint[];
   /** Groups of uninvoiced usage that it takes up. */
   uninvoicedIds: readonly bigint[];
@@ -58,11 +47,7 @@ function isTakenUp(alias: string): RawBuilder<boolean> {
   return sql<boolean>`(${state} = 'due_again' or (${state} = 'open' and ${sql.ref(`${alias}.reason`)} = any(${[...TAKEN_UP_REASONS]}::text[])))`;
 }
 
-/**
- * What is carried, by customer, meter and missed period, with the rows locked until the transaction ends. The price is
- * the one the missed invoice was closed with, else that of the line for that time, else the one the item had then, as far as the
- * ledger saw it. Usage that no item has a price for is left out: it goes on waiting.
- */
+/** What is carried, by customer, meter and missed period, with the rows locked until the transaction ends. */
 export async function lockLateGroups(
   transaction: LedgerTransaction,
   customerIds: readonly string[],
@@ -76,7 +61,32 @@ export async function lockLateGroups(
     where h.hourly_usage_id in (select hourly_usage_id from (${carriedRows(customerIds)}) carried) and h.late_item_id is null
       and h.credit_proposal_id is null and h.written_off_at is null and h.meter_push_id is null
     order by h.hourly_usage_id for update skip locked`.execute(transaction);
-  if (locked.rows.length === 0) return [];
+  return await groupRows(
+    transaction,
+    locked.rows.map((row) => row.id),
+  );
+}
+
+/** The same without a lock: to say what the next invoice will take up. */
+export async function readLateGroups(
+  database: LedgerDatabase,
+  customerIds: readonly string[],
+): Promise<LateGroup[]> {
+  const carried = await sql<{
+    id: string;
+  }>`select hourly_usage_id::text as id from (${carriedRows(customerIds)}) carried`.execute(database);
+  return await groupRows(
+    database,
+    carried.rows.map((row) => row.id),
+  );
+}
+
+/**
+ * The price is the one the missed invoice was closed with, else that of the line for that time, else the one the item had
+ * then, as far as the ledger saw it. Usage that no item has a price for is left out: it goes on waiting.
+ */
+async function groupRows(database: LedgerDatabase, hourlyUsageIds: readonly string[]): Promise<LateGroup[]> {
+  if (hourlyUsageIds.length === 0) return [];
   const rows = await sql<RawGroup>`
     with carried as (
       select h.hourly_usage_id, h.customer_id, h.model, h.feature, h.token_type, h.delta_token_count, h.window_start,
@@ -84,7 +94,7 @@ export async function lockLateGroups(
         u.subscription_id as lost_subscription_id, u.invoice_id as lost_invoice_id, u.stripe_meter_id as lost_meter_id,
         u.period_start as lost_start, u.period_end as lost_end
       from hourly_usage h left join uninvoiced_usage u on u.uninvoiced_id = h.uninvoiced_id
-      where h.hourly_usage_id = any(${locked.rows.map((row) => row.id)}::bigint[])),
+      where h.hourly_usage_id = any(${[...hourlyUsageIds]}::bigint[])),
     placed as (
       select c.*, meter.stripe_meter_id, coalesce(missed.product_name, line.product_name, item.product_name) as product_name,
         coalesce(c.lost_start, lost.period_start, missed.period_start, line.period_start, invoice.period_start, date_trunc('day', c.used_at, 'UTC')) as period_start,
@@ -158,7 +168,7 @@ export async function lockLateGroups(
       array_agg(p.hourly_usage_id::text order by p.hourly_usage_id) as "hourlyUsageIds",
       array_agg(distinct p.uninvoiced_id::text) filter (where p.uninvoiced_id is not null) as "uninvoicedIds"
     from placed p group by p.customer_id, p.stripe_meter_id, p.period_start, p.period_end, p.former_price_id
-    order by 1, 2, 4`.execute(transaction);
+    order by 1, 2, 4`.execute(database);
   return rows.rows.map(
     ({ unit_amount_decimal, tiers_mode, price_tiers, hourlyUsageIds, uninvoicedIds, ...group }) => ({
       ...group,

@@ -1,14 +1,15 @@
 import { createHash } from 'node:crypto';
 import { sql } from 'kysely';
-import { rateMeter } from '../../pricing/closing/meter.ts';
 import { speakLateItem } from '../../pricing/closing/words.ts';
-import { chargeStep, toChargeable } from '../../pricing/money.ts';
-import { amountMinor } from '../../pricing/rating/rating.ts';
+import { chargeLateUsage, type TakingInvoice } from '../../pricing/invoices/late-usage.ts';
 import type { LedgerDatabase } from '../platform/database/database.ts';
 import { carriedRows, type LateGroup, lockLateGroups } from './late-groups.ts';
-import { readTopUpLeft } from './minimums.ts';
-import type { LateItemState } from './states.ts';
+import { readTopUpsLeft } from './minimums.ts';
+import { DRAFTS_BACK, type LateItemState } from './states.ts';
 import { markTakenUp } from './uninvoiced/groups.ts';
+
+/** Characters that Stripe takes of an item's description. */
+const MAX_DESCRIPTION = 500;
 
 /** Usage that missed its own invoice, as one item of a later one. */
 export interface LateItem {
@@ -43,6 +44,32 @@ export async function findCarryingCustomers(
   return new Set(rows.rows.map((row) => row.customerId));
 }
 
+/** Whether anything of a customer may wait for a next invoice: what is carried, and items that no invoice has yet. */
+export async function hasLateUsage(database: LedgerDatabase, customerId: string): Promise<boolean> {
+  const found = await sql<{ waits: boolean }>`
+    select exists (${carriedRows([customerId])}) or exists (
+      select 1 from late_items l where l.customer_id = ${customerId} and l.state in ('planned', 'created')) as waits`.execute(
+    database,
+  );
+  return found.rows[0]?.waits === true;
+}
+
+/** Drafts that take up what a customer carries before the next invoices do, the oldest first. */
+export async function readTakingDrafts(
+  database: LedgerDatabase,
+  customerId: string,
+  now: Date,
+): Promise<TakingInvoice[]> {
+  const rows = await sql<TakingInvoice>`
+    select i.subscription_id as "subscriptionId", i.currency
+    from invoices i left join closes c on c.invoice_id = i.invoice_id
+    where i.customer_id = ${customerId} and i.subscription_id is not null and i.status = 'draft' and not i.is_instalment
+      and i.period_end <= ${now} and i.period_end > ${now}::timestamptz - ${DRAFTS_BACK}::interval
+      and (c.invoice_id is null or c.state in ('found', 'claimed', 'collected', 'rescanned', 'settled', 'pushed', 'held', 'released'))
+    order by i.period_end, i.invoice_id`.execute(database);
+  return rows.rows;
+}
+
 /**
  * Turns a customer's carried usage into items of a draft, committed before any call: one for each meter and missed
  * period, at the price of then. Each row of usage belongs to one item for good, so no run plans it twice. What another
@@ -54,20 +81,8 @@ export async function planLateItems(
 ): Promise<number> {
   return await database.transaction().execute(async (transaction) => {
     const groups = await lockLateGroups(transaction, [draft.customerId]);
-    let count = 0;
-    for (const group of groups) {
-      const isElsewhere =
-        group.subscriptionIds.length > 0 && !group.subscriptionIds.includes(draft.subscriptionId);
-      if (group.tokenCount <= 0n || group.currency !== draft.currency || isElsewhere) continue;
-      const full = amountOf(group);
-      if (full === null) continue;
-      const amount = absorb(
-        full,
-        await readTopUpLeft(transaction, {
-          invoiceId: group.missedInvoiceId,
-          stripeMeterId: group.stripeMeterId,
-        }),
-      );
+    const charged = chargeLateUsage(groups, [draft], await readTopUpsLeft(transaction, groups));
+    for (const { usage: group, charge } of charged) {
       const item = await transaction
         .insertInto('late_items')
         .values({
@@ -83,15 +98,10 @@ export async function planLateItems(
           used_to: group.usedTo,
           token_count: group.tokenCount,
           currency: group.currency,
-          unit_amount_decimal: amount.unitAmountDecimal,
-          amount_minor: amount.amountMinor,
-          absorbed_minor: amount.absorbedMinor,
-          description: speakLateItem({
-            productName: group.productName,
-            tokenCount: group.tokenCount,
-            start: group.periodStart.toISOString(),
-            end: group.periodEnd.toISOString(),
-          }).slice(0, 500),
+          unit_amount_decimal: charge.unitAmountDecimal,
+          amount_minor: charge.amountMinor,
+          absorbed_minor: charge.absorbedMinor,
+          description: describeLate(group),
           idempotency_key: keyOf(draft.invoiceId, group),
           planned_at: draft.now,
         })
@@ -102,34 +112,15 @@ export async function planLateItems(
         transaction,
       );
       await markTakenUp(transaction, group.uninvoicedIds);
-      count += 1;
     }
-    return count;
+    return charged.length;
   });
 }
 
-/** A price for a token is shown as such; of tiers the item costs what it would have made the invoice cost more. */
-function amountOf({ price, tokenCount, billedQuantity, currency }: LateGroup) {
-  if (price === null) return null;
-  if (price.kind === 'per_unit') {
-    const full = amountMinor(tokenCount, price.unitAmountDecimal);
-    // A quantity at a price may come to what cannot be charged in the currency: then the amount is said.
-    if (chargeStep(currency) > 1n)
-      return { unitAmountDecimal: null, amountMinor: toChargeable(full, currency) };
-    return { unitAmountDecimal: price.unitAmountDecimal, amountMinor: full };
-  }
-  const before = rateMeter(billedQuantity, price) ?? 0n;
-  const after = rateMeter(billedQuantity + tokenCount, price) ?? 0n;
-  // A volume price may fall for all when the total rises: nothing is taken back for usage.
-  const more = after > before ? after - before : 0n;
-  return { unitAmountDecimal: null, amountMinor: toChargeable(more, currency) };
-}
-
-/** Less what the missed invoice's top-up to its minimum has paid for already; then there is no price for a token. */
-function absorb(full: { unitAmountDecimal: string | null; amountMinor: bigint }, topUpLeft: bigint) {
-  const absorbedMinor = full.amountMinor < topUpLeft ? full.amountMinor : topUpLeft;
-  if (absorbedMinor === 0n) return { ...full, absorbedMinor };
-  return { unitAmountDecimal: null, amountMinor: full.amountMinor - absorbedMinor, absorbedMinor };
+/** What a line says of usage that missed its own invoice. */
+export function describeLate({ productName, tokenCount, periodStart, periodEnd }: LateGroup): string {
+  const [start, end] = [periodStart.toISOString(), periodEnd.toISOString()];
+  return speakLateItem({ productName, tokenCount, start, end }).slice(0, MAX_DESCRIPTION);
 }
 
 function keyOf(invoiceId: string, group: LateGroup): string {

@@ -43,3 +43,6 @@ export const CREDIT_STATES = [
 ] as const satisfies readonly LedgerRow<'credit_proposals'>['state'][];
 export type CreditState = (typeof CREDIT_STATES)[number];
 export type CreditCause = LedgerRow<'credit_proposals'>['cause'];
+
+/** Older drafts than that are nobody's month end. */
+export const DRAFTS_BACK = '70 days';

@@ -1,5 +1,6 @@
-import { sql } from 'kysely';
+import { type RawBuilder, sql } from 'kysely';
 import type { UninvoicedReason } from '../../pricing/closing/fate.ts';
+import type { TimeWindow } from '../platform/clock.ts';
 import type { LedgerDatabase } from '../platform/database/database.ts';
 import type { CloseTarget } from './figures.ts';
 
@@ -42,17 +43,45 @@ export interface ChargedElsewhere {
   amountMinor: bigint;
 }
 
-/**
- * By invoice. Such are made within a period: when a price changes and that is billed at once, or by a threshold. What stands
- * on an invoice that ended a period of the meter is of that period: it may be shorter than this one's longest.
- */
+/** By invoice. */
 export async function readChargedElsewhere(
   database: LedgerDatabase,
   invoiceIds: readonly string[],
 ): Promise<Map<string, ChargedElsewhere[]>> {
-  const rows = await sql<ChargedElsewhere & { invoiceId: string }>`
-    select c.invoice_id as "invoiceId", l.stripe_meter_id as "stripeMeterId", sum(l.amount_minor)::bigint as "amountMinor"
-    from closes c
+  return await chargedElsewhere(
+    database,
+    sql`select invoice_id as id, invoice_id, customer_id, subscription_id, period_start, period_end from closes
+      where invoice_id = any(${[...invoiceIds]}::text[])`,
+  );
+}
+
+/** The same of periods of a customer's subscriptions that have no invoice yet, by subscription. */
+export async function readChargedBefore(
+  database: LedgerDatabase,
+  customerId: string,
+  periods: readonly { subscriptionId: string; period: TimeWindow }[],
+): Promise<Map<string, ChargedElsewhere[]>> {
+  return await chargedElsewhere(
+    database,
+    sql`select period.id, '' as invoice_id, ${customerId}::text as customer_id, period.id as subscription_id,
+        period.period_start, period.period_end
+      from unnest(${periods.map(({ subscriptionId }) => subscriptionId)}::text[],
+        ${periods.map(({ period }) => period.start.toISOString())}::timestamptz[],
+        ${periods.map(({ period }) => period.end.toISOString())}::timestamptz[]) as period(id, period_start, period_end)`,
+  );
+}
+
+/**
+ * Such are made within a period: when a price changes and that is billed at once, or by a threshold. What stands on an invoice
+ * that ended a period of the meter is of that period: it may be shorter than this one's longest.
+ */
+async function chargedElsewhere(
+  database: LedgerDatabase,
+  periods: RawBuilder<unknown>,
+): Promise<Map<string, ChargedElsewhere[]>> {
+  const rows = await sql<ChargedElsewhere & { id: string }>`
+    select c.id, l.stripe_meter_id as "stripeMeterId", sum(l.amount_minor)::bigint as "amountMinor"
+    from (${periods}) c
     join invoices i on i.customer_id = c.customer_id and i.subscription_id = c.subscription_id and i.invoice_id <> c.invoice_id
       and i.status not in ('void', 'deleted')
     join invoice_lines l on l.invoice_id = i.invoice_id and l.stripe_meter_id is not null
@@ -61,9 +90,8 @@ export async function readChargedElsewhere(
         select 1 from invoices ended join invoice_lines e on e.invoice_id = ended.invoice_id and e.stripe_meter_id = l.stripe_meter_id
         where ended.subscription_id = c.subscription_id and ended.billing_reason = 'subscription_cycle' and ended.status not in ('void', 'deleted')
           and ended.invoice_id <> c.invoice_id and e.period_end < c.period_end and e.period_end >= l.period_end)
-    where c.invoice_id = any(${[...invoiceIds]}::text[])
     group by 1, 2 order by 1, 2`.execute(database);
-  return Map.groupBy(rows.rows, ({ invoiceId }) => invoiceId);
+  return Map.groupBy(rows.rows, ({ id }) => id);
 }
 
 /** Final invoices of the same subscription and period whose lines are not known, and drafts to which nothing is added; the oldest first. */

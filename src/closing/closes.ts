@@ -1,11 +1,9 @@
 import { sql } from 'kysely';
 import type { CloseComparison, CloseDifference } from '../../pricing/closing/certificate.ts';
-import { CLOSE_ENDS, type CloseState } from '../billing/states.ts';
+import { CLOSE_ENDS, type CloseState, DRAFTS_BACK } from '../billing/states.ts';
 import { ownMeter } from '../catalog/bound-item.ts';
 import type { LedgerDatabase, LedgerTransaction } from '../platform/database/database.ts';
 
-/** Older drafts than that are nobody's month end. */
-const DRAFTS_BACK = '70 days';
 /** Invoices that became final before we saw them are examined for so long. */
 const OVERTAKEN_BACK = '3 days';
 

@@ -31,6 +31,7 @@ const COLUMNS = [
   'projectedAmountP10',
   'projectedAmountP50',
   'projectedAmountP90',
+  'kind',
 ] as const;
 
 type Row = Record<(typeof COLUMNS)[number], string | null>;
@@ -65,6 +66,7 @@ function rowsOf(customerId: string, subscription: SubscriptionPreviewBody, line:
     ledgerAsOf: ledger.asOf,
     collectedThrough: ledger.collectedThrough,
     rounding: subscription.rounding,
+    kind: line.kind,
   };
   const whole = {
     reason: line.reason,

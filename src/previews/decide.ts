@@ -1,7 +1,10 @@
+import { addLines } from '../../pricing/previews/added-lines.ts';
 import { mergePreview, type PreviewLine, type PreviewUsage } from '../../pricing/previews/preview.ts';
 import { type ProjectedItem, type Projection, projectPeriod } from '../../pricing/previews/projection.ts';
+import { FREE } from '../../pricing/rating/rate-price.ts';
 import { REFUSED_BY_STRIPE } from '../quarantine/entries.ts';
-import type { SubscriptionMaterial } from './gather.ts';
+import type { UpcomingLate } from './beside-usage.ts';
+import { currencyOf, type SubscriptionMaterial } from './gather.ts';
 import type { MeterUsage, QuarantinedUsage } from './usage.ts';
 
 /** What a subscription's next invoice would be now. */
@@ -13,34 +16,45 @@ export interface SubscriptionPreview {
   quarantined: { reason: string; tokenCount: bigint }[];
 }
 
-/** Merges Stripe's answer, if there is one, with everything that the ledger knows. */
+/** Merges Stripe's answer, if there is one, with everything that the ledger knows, and adds what the close will add. */
 export function decidePreview(material: SubscriptionMaterial): SubscriptionPreview {
-  const { items, stripe, usage, quarantined, left } = material;
+  const { items, stripe, usage, quarantined, left, own, beside, period } = material;
+  const currency = currencyOf(items, stripe);
+  const stripeLines = stripe.status === 'ok' ? stripe.invoice.lines : null;
+  const waiting = new Set(stripeLines?.flatMap(({ invoiceItemId }) => invoiceItemId ?? []));
+  const isWaiting = ({ invoiceItemId }: UpcomingLate) => waiting.has(invoiceItemId ?? '');
   const lines = mergePreview({
     items: items.map((item) => ({
       subscriptionItemId: item.subscriptionItemId,
       priceId: item.priceId,
       description: item.productName,
-      price: item.price,
+      price: item.trialEndsAt !== null && period.end <= item.trialEndsAt ? FREE : item.price,
       meterId: item.stripeMeterId,
     })),
-    stripeLines: stripe.status === 'ok' ? stripe.invoice.lines : null,
+    stripeLines,
     usage: usageByMeter(usage),
-    left: left.map(({ priceId, stripeMeterId, productName, price, period, lines: its, usage: own }) => ({
-      priceId,
-      meterId: stripeMeterId,
-      description: productName,
-      price,
-      period,
-      lines: its,
-      usage: usageByMeter(own),
-    })),
+    own: new Map(
+      [...own].map(([id, { period: its, usage: rows }]) => [id, { period: its, usage: usageByMeter(rows) }]),
+    ),
+    left: left.map(
+      ({ priceId, stripeMeterId, productName, price, period: its, lines: shown, usage: rows }) => ({
+        priceId,
+        meterId: stripeMeterId,
+        description: productName,
+        price,
+        period: its,
+        lines: shown,
+        usage: usageByMeter(rows),
+      }),
+    ),
+    lateItemIds: new Set(beside.late.filter(isWaiting).flatMap(({ invoiceItemId }) => invoiceItemId ?? [])),
+    currency,
   });
-  const currency = (stripe.status === 'ok' ? stripe.invoice.currency : items[0]?.currency) ?? 'usd';
+  const late = beside.late.filter((entry) => !isWaiting(entry));
   return {
     material,
     currency,
-    lines,
+    lines: addLines(lines, { ...beside, late }, { period, currency }),
     quarantined: [...sumByReason(quarantined), ...outsideOfLines(usage)],
   };
 }

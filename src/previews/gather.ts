@@ -4,10 +4,12 @@ import { type Customer, getCustomer } from '../catalog/customers.ts';
 import { addMs, DAY_MS, type TimeWindow } from '../platform/clock.ts';
 import type { LedgerDatabase } from '../platform/database/database.ts';
 import { type LedgerSnapshot, readSnapshot } from '../platform/database/snapshot.ts';
+import { type BesideUsage, readBesideUsage } from './beside-usage.ts';
 import type { PreviewDependencies } from './dependencies.ts';
 import { type PreviewHours, readPreviewHours } from './hours.ts';
 import { type ActiveItem, hasInstalment, readActiveItems } from './items.ts';
 import { type LeftLines, readLeftLines } from './left-lines.ts';
+import { isOfTime, isOnInvoice, type OwnUsage, readOwnUsage } from './own-usage.ts';
 import { readStripePreview, type StripePreview } from './stripe-previews.ts';
 import { type PreviewUsageRows, previewPeriods, readPreviewUsage } from './usage.ts';
 
@@ -35,6 +37,10 @@ export interface SubscriptionMaterial extends PreviewWindow, PreviewUsageRows {
   stripe: StripePreview;
   /** Of prices that items have left within the period. */
   left: readonly LeftLines[];
+  /** Of items that Stripe bills for another time than the rest, because their price is younger or their interval another. */
+  own: ReadonlyMap<string, OwnUsage>;
+  /** What the close adds to the invoice, or compares with it. */
+  beside: BesideUsage;
 }
 
 /** All that a customer's previews rest on, as the ledger had it at `now`. */
@@ -108,20 +114,55 @@ export async function readPreview(
 ): Promise<PreviewMaterial> {
   const customer = await getCustomer(snapshot, customerId);
   const active = await readActiveItems(snapshot, customerId);
-  const subscriptions: SubscriptionMaterial[] = [];
+  const running: {
+    subscriptionId: string;
+    its: ActiveItem[];
+    stripe: StripePreview;
+    window: PreviewWindow;
+  }[] = [];
   for (const [subscriptionId, its] of Map.groupBy(active, (item) => item.subscriptionId)) {
     // A subscription that came after Stripe was asked: the ledger speaks alone, as when Stripe does not answer.
     const stripe = asked.get(subscriptionId) ?? { status: 'unavailable', reason: 'NEW_SUBSCRIPTION' };
-    const window = await readWindow(snapshot, { items: its, stripe, now });
-    const usage = await readPreviewUsage(snapshot, customerId, window);
+    running.push({
+      subscriptionId,
+      its,
+      stripe,
+      window: await readWindow(snapshot, { items: its, stripe, now }),
+    });
+  }
+  const upcoming = running.map(({ subscriptionId, its, stripe, window: { period } }) => ({
+    subscriptionId,
+    currency: currencyOf(its, stripe),
+    period,
+  }));
+  const beside = await readBesideUsage(snapshot, customerId, { upcoming, now });
+  const subscriptions: SubscriptionMaterial[] = [];
+  for (const { subscriptionId, its: all, stripe, window } of running) {
+    const { takenUpIds } = beside;
+    const usage = await readPreviewUsage(snapshot, customerId, { ...window, takenUpIds });
     const lines = stripe.status === 'ok' ? stripe.invoice.lines : [];
+    const its = stripe.status === 'ok' ? all.filter((item) => isOnInvoice(item, lines, window.period)) : all;
     const left = await readLeftLines(snapshot, { customerId, subscriptionId }, lines);
+    const own = await readOwnUsage(snapshot, customerId, { items: its, lines, period: window.period });
     // Tiers go on from what a threshold has billed of the period, which only Stripe knows until the close has read it.
     const isBilledInPart = await hasInstalment(snapshot, subscriptionId);
     const items = isBilledInPart ? its.map((item) => ({ ...item, price: null })) : its;
-    subscriptions.push({ subscriptionId, items, stripe, left, ...window, ...usage });
+    subscriptions.push({
+      subscriptionId,
+      items,
+      stripe,
+      left,
+      own,
+      beside: beside.bySubscription.get(subscriptionId) ?? { late: [], minimums: [], elsewhere: [] },
+      ...window,
+      ...usage,
+    });
   }
   return { customer, now, subscriptions };
+}
+
+export function currencyOf(items: readonly ActiveItem[], stripe: StripePreview): string {
+  return (stripe.status === 'ok' ? stripe.invoice.currency : items[0]?.currency) ?? 'usd';
 }
 
 async function readWindow(
@@ -144,18 +185,27 @@ async function readWindow(
   return { now, period, hours, openDays, knownThrough, knownMs, historyStart };
 }
 
-/** The period of the metered lines: Stripe's word, because the catalog may be one renewal behind. */
+/**
+ * The period of the metered lines: Stripe's word, because the catalog may be one renewal behind. Lines of an item that got
+ * another price begin with that, and the invoice before them.
+ */
 function periodOf(items: readonly ActiveItem[], stripe: StripePreview): TimeWindow {
   const ids = new Set(
     items.filter((item) => item.stripeMeterId !== null).map((item) => item.subscriptionItemId),
   );
-  const line =
+  const [line] =
     stripe.status === 'ok'
-      ? stripe.invoice.lines.find(
-          (entry) => entry.subscriptionItemId !== null && ids.has(entry.subscriptionItemId),
-        )
-      : undefined;
-  if (line !== undefined) return { start: line.periodStart, end: line.periodEnd };
+      ? stripe.invoice.lines
+          .filter((entry) => ids.has(entry.subscriptionItemId ?? '') && isOfTime(entry))
+          .toSorted(
+            (one, other) => +one.periodStart - +other.periodStart || +other.periodEnd - +one.periodEnd,
+          )
+      : [];
+  if (line !== undefined && stripe.status === 'ok') {
+    const { periodStart, periodEnd } = stripe.invoice;
+    const isOwn = +periodEnd === +line.periodEnd && periodStart < line.periodStart;
+    return { start: isOwn ? periodStart : line.periodStart, end: line.periodEnd };
+  }
   const item = items.find((entry) => entry.stripeMeterId !== null) ?? items[0];
   return item?.currentPeriod ?? { start: new Date(0), end: new Date(0) };
 }

@@ -15,6 +15,8 @@ export interface ActiveItem {
   /** Null: it has none, or somebody else feeds it. */
   stripeMeterId: string | null;
   currentPeriod: TimeWindow;
+  /** Until then nothing is charged; null: it is not, or not any more, in a trial that is known. */
+  trialEndsAt: Date | null;
   /** When the price was last read from Stripe. */
   syncedAt: Date;
 }
@@ -40,6 +42,7 @@ export async function readActiveItems(database: LedgerDatabase, customerId: stri
     price: readStoredPrice(row),
     stripeMeterId: row.own_meter_id,
     currentPeriod: { start: row.current_period_start, end: row.current_period_end },
+    trialEndsAt: row.trial_ends_at,
     syncedAt: row.synced_at,
   }));
 }

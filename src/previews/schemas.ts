@@ -35,6 +35,10 @@ const RangeSchema = z
 
 const PreviewLineSchema = z
   .object({
+    kind: z.enum(['usage', 'usage_at_former_price', 'late_usage', 'minimum_top_up', 'other']).openapi({
+      description:
+        'What it is: usage of the period, at a price that its item has left in it, or late from an earlier one; the top-up to a plan’s minimum; or what is not ours (a fee, an item of others). Late usage and top-ups are put on the invoice when it is closed.',
+    }),
     subscriptionItemId: z.string().nullable(),
     priceId: z.string().nullable(),
     description: z.string(),
@@ -65,7 +69,10 @@ const PreviewLineSchema = z
     amount: AmountSchema.nullable().openapi({
       description: 'Sum of `tiers`, each rounded once, halves away from zero. null: `reason` says why.',
     }),
-    reason: z.enum(['price_not_rateable', 'price_changed_since_sync']).nullable(),
+    reason: z
+      .enum(['price_not_rateable', 'price_changed_since_sync', 'usage_unpriced'])
+      .nullable()
+      .openapi({ description: '`usage_unpriced`: what counts towards the minimum has no amount yet.' }),
     stripeAmount: AmountSchema.nullable(),
     equalsStripe: z.boolean().nullable().openapi({
       description:
@@ -140,7 +147,8 @@ const SubscriptionPreviewSchema = z
       .openapi({ description: 'Hours of the period. One in which nobody used anything is in none of them.' }),
     lines: z.array(PreviewLineSchema),
     total: AmountSchema.nullable().openapi({
-      description: 'Sum of the lines, before taxes and discounts; null when one is null.',
+      description:
+        'Sum of the lines, as the invoice will have it before taxes and discounts; null when one is null.',
     }),
     projection: ProjectionSchema,
     quarantined: z.array(z.object({ reason: z.string(), tokenCount: TokenCountSchema })).openapi({

@@ -6,6 +6,7 @@ import {
   parseDecimal,
 } from '../../pricing/money.ts';
 import type { PreviewLine } from '../../pricing/previews/preview.ts';
+import { projectTotal } from '../../pricing/previews/projected-total.ts';
 import {
   type ItemProjection,
   PROJECTION_METHOD,
@@ -95,6 +96,7 @@ function showLine(
   const count = (value: bigint | null) => (value === null ? null : String(value));
   const { price } = line;
   return {
+    kind: line.kind,
     subscriptionItemId: line.subscriptionItemId,
     priceId: line.priceId,
     description: line.description,
@@ -137,9 +139,10 @@ function showLine(
 }
 
 function showProjection(
-  { material: { period, knownThrough }, currency, lines, projection }: ProjectedPreview,
+  { material, currency, lines, projection }: ProjectedPreview,
   projected: ReadonlyMap<string, ItemProjection>,
 ): ProjectionBody {
+  const { period, knownThrough } = material;
   const common = {
     periodEnd: period.end.toISOString(),
     knownDayCount: projection.knownDayCount,
@@ -150,15 +153,15 @@ function showProjection(
     return { ...common, total: null, reason: projection.reason, historyFrom: null };
   }
   const historyFrom = projection.historyStart.toISOString();
-  // What is not metered stays as it is.
-  const others = totalOf(lines.filter(({ subscriptionItemId: id }) => id === null || !projected.has(id)));
   const { totalMinor } = projection;
   const total =
-    others === null || totalMinor === null ? null : mapRange(totalMinor, (amount) => amount + others);
+    totalMinor === null
+      ? null
+      : projectTotal(totalMinor, projected, { lines, ...material.beside, period, currency });
   return {
     ...common,
     total: showRange(total, (value) => formatMinor(value, currency)),
-    reason: others === null ? 'unpriced_line' : projection.totalReason,
+    reason: totalMinor !== null && total === null ? 'unpriced_line' : projection.totalReason,
     historyFrom,
   };
 }

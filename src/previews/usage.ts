@@ -35,6 +35,8 @@ interface PreviewRead {
   period: TimeWindow;
   /** First day of usage that is read for the projection alone. */
   historyStart: Date;
+  /** Rows of `hourly_usage` that lines hold as late usage: they are not told as waiting. */
+  takenUpIds?: readonly bigint[];
 }
 
 /**
@@ -72,7 +74,7 @@ export async function readPreviewUsage(
     )
     select stripe_meter_id, model, feature, state, quarantine_reason, slot, in_period, sum(token_count)::bigint as token_count
       from (${summedDays(customerId)} union all ${otherStates(customerId)} union all ${changedDays(customerId)}
-            union all ${unpushed(customerId, read)} union all ${quarantined(customerId, period)}) as usage
+            union all ${unpushed(customerId, read)} union all ${quarantined(customerId, read)}) as usage
      group by 1, 2, 3, 4, 5, 6, 7
     having sum(token_count) <> 0 or not bool_or(is_moved)
      order by model, feature, state, stripe_meter_id, slot`.execute(database);
@@ -168,12 +170,15 @@ function unpushed(customerId: string, { period, historyStart }: PreviewRead): Ra
      where (instant >= ${period.start} and instant < ${period.end}) or window_start >= ${historyStart}`;
 }
 
-function quarantined(customerId: string, period: TimeWindow): RawBuilder<unknown> {
+function quarantined(customerId: string, { period, takenUpIds = [] }: PreviewRead): RawBuilder<unknown> {
+  const isLate =
+    takenUpIds.length === 0 ? sql`false` : sql`hourly_usage_id = any(${takenUpIds.map(String)}::bigint[])`;
   const instant = sql`window_start + make_interval(mins => part_start_minute)`;
   return sql`
     select null, '', '', 'unpushed', quarantine_reason, window_start, true, delta_token_count, false
       from hourly_usage as usage
      where window_start > ${period.start}::timestamptz - interval '1 hour' and window_start < ${period.end}
        and ${instant} >= ${period.start} and ${instant} < ${period.end}
-       and ${belongsTo(customerId)} and quarantine_reason is not null and written_off_at is null`;
+       and ${belongsTo(customerId)} and quarantine_reason is not null and written_off_at is null
+       and not ${isLate}`;
 }

@@ -117,20 +117,20 @@ export function decideStatementsSoFar({ customer, now, subscriptions }: SoFarMat
 }
 
 /** The lines that the next invoice will have: of a tiered price one for each tier. */
-function linesOfPreview({ material: { items, period }, lines }: SubscriptionPreview): StatementLine[] {
-  const meterByItem = new Map(items.map((item) => [item.subscriptionItemId, item.stripeMeterId]));
+function linesOfPreview({ material: { period }, lines }: SubscriptionPreview): StatementLine[] {
   return lines.flatMap((line: PreviewLine, position): StatementLine[] => {
-    const { subscriptionItemId: itemId, price, ratedLines, left } = line;
+    const { subscriptionItemId: itemId, price, ratedLines, usedIn } = line;
     const whole = {
       lineId: `preview-${position + 1}`,
       description: line.description,
       subscriptionItemId: itemId,
       priceId: line.priceId,
-      stripeMeterId: itemId === null ? (left?.meterId ?? null) : (meterByItem.get(itemId) ?? null),
+      stripeMeterId: line.kind === 'late_usage' ? null : line.meterId,
+      ...kindOfPreview(line),
       quantity: line.quantity,
       unitAmountDecimal: price?.kind === 'per_unit' ? price.unitAmountDecimal : null,
       amountMinor: line.amountMinor,
-      period: left?.period ?? period,
+      period: usedIn ?? period,
       invoiceItemId: null,
       metadata: {},
     };
@@ -143,6 +143,12 @@ function linesOfPreview({ material: { items, period }, lines }: SubscriptionPrev
       amountMinor,
     }));
   });
+}
+
+/** What the next invoice will be given is no invoice item yet, by which it would be known. */
+function kindOfPreview({ kind }: PreviewLine): Pick<StatementLine, 'kind'> {
+  if (kind === 'late_usage') return { kind: 'late' };
+  return kind === 'minimum_top_up' ? { kind: 'minimum' } : {};
 }
 
 function decideStatement(
@@ -198,7 +204,7 @@ function stateLine(
     ...line,
     quantity,
     unitAmountDecimal,
-    kind: kindOf(line, facts, period),
+    kind: line.kind ?? kindOf(line, facts, period),
     name: group?.name ?? bareDescription(line.description),
     isCounted,
     isIncluded:

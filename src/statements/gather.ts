@@ -84,10 +84,14 @@ export async function gatherStatementSoFar(
     const previews = await readPreview(snapshot, customerId, { asked, now });
     const subscriptions: SoFarMaterial['subscriptions'] = [];
     for (const preview of previews.subscriptions) {
-      const { period, items, left } = preview;
+      const { period, items, left, own } = preview;
       const current = items.flatMap((item) => item.stripeMeterId ?? []);
       const meterIds = [...current, ...left.map((one) => one.stripeMeterId)];
-      const billed = [...(current.length === 0 ? [] : [period]), ...left.map((one) => one.period)];
+      const billed = [
+        ...(current.length === 0 ? [] : [period]),
+        ...left.map((one) => one.period),
+        ...[...own.values()].map((one) => one.period),
+      ];
       const periods = [...new Map(billed.map((one) => [`${+one.start} ${+one.end}`, one])).values()];
       const span = spanOf(periods) ?? period;
       const of = { customerId, invoiceId: null, period: span, periods, meterIds, isOpen: true };

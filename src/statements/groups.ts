@@ -10,6 +10,8 @@ import type { StatementUsageRows } from './usage.ts';
 /** A line as a statement divides it; `amountMinor` null: no price is known yet. */
 export interface StatementLine extends Omit<StoredInvoiceLine, 'amountMinor'> {
   amountMinor: bigint | null;
+  /** Where it is known and not told by the rest. */
+  kind?: StatementLineKind;
 }
 
 /** Lines of one meter and period: together they bill all of its usage there. */

@@ -75,7 +75,7 @@ export function compare(customer: Customer, period: Period, invoice: ClosingInvo
               planName: PLAN_ID,
               versionId: PLAN_ID,
               minimumMinor,
-              stripeMeterIds: items.map(({ meterId }) => meterId),
+              meterIds: items.map(({ meterId }) => meterId),
             },
           ],
     uninvoiced: segments
