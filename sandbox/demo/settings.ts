@@ -32,33 +32,73 @@ const MONTHS_START_MS = Date.UTC(2027, 11, 1);
  */
 export const DEMO_GRACE_HOURS = 72;
 
+/** Of one customer: the price that falls for all its tokens once there are many. */
+const BY_VOLUME: SeedTieredPrice = {
+  tenantKey: 'fabrikam',
+  model: 'gpt-4o-mini',
+  tokenType: 'completion',
+  tiersMode: 'volume',
+  tiers: [
+    { upTo: 100_000, unitAmountDecimal: '0.00008', flatAmountDecimal: null },
+    { upTo: null, unitAmountDecimal: '0.00007', flatAmountDecimal: null },
+  ],
+};
+
+/** A fee with an allowance. Every fee is a whole number of cents, as Stripe wants it. */
+const withAllowance = (
+  model: string,
+  tokenType: string,
+  terms: { tokenCount: number; feeCents: string; beyondCents: string },
+): SeedTieredPrice => ({
+  tenantKey: 'northwind',
+  model,
+  tokenType,
+  tiersMode: 'graduated',
+  tiers: [
+    {
+      upTo: terms.tokenCount,
+      unitAmountDecimal: '0',
+      flatAmountDecimal: terms.feeCents === '0' ? null : terms.feeCents,
+    },
+    { upTo: null, unitAmountDecimal: terms.beyondCents, flatAmountDecimal: null },
+  ],
+});
+
 /**
- * Two of the demo's customers have prices of their own: one with an allowance included, one by volume. Every fee is
- * a whole number of cents, as Stripe wants it.
+ * Two of the demo's customers have prices of their own. One was sold a fee and large allowances before anybody knew what
+ * its page loads cost: it has more than a third of the tokens and brings less than they cost.
  */
 export const DEMO_TIERED_PRICES: readonly SeedTieredPrice[] = [
-  {
-    tenantKey: 'northwind',
-    model: 'gpt-4o-mini',
-    tokenType: 'prompt',
-    tiersMode: 'graduated',
-    tiers: [
-      { upTo: 250_000, unitAmountDecimal: '0', flatAmountDecimal: '1900' },
-      { upTo: 1_000_000, unitAmountDecimal: '0.00002', flatAmountDecimal: null },
-      { upTo: null, unitAmountDecimal: '0.000017', flatAmountDecimal: null },
-    ],
-  },
-  {
-    tenantKey: 'fabrikam',
-    model: 'gpt-4o-mini',
-    tokenType: 'completion',
-    tiersMode: 'volume',
-    tiers: [
-      { upTo: 100_000, unitAmountDecimal: '0.00008', flatAmountDecimal: null },
-      { upTo: null, unitAmountDecimal: '0.00007', flatAmountDecimal: null },
-    ],
-  },
+  withAllowance('gpt-4o-mini', 'prompt', {
+    tokenCount: 100_000_000,
+    feeCents: '4900',
+    beyondCents: '0.00002',
+  }),
+  withAllowance('gpt-4o-mini', 'prompt_cached', {
+    tokenCount: 1_000_000_000,
+    feeCents: '0',
+    beyondCents: '0.00001',
+  }),
+  withAllowance('text-embedding-3-large', 'prompt', {
+    tokenCount: 1_000_000_000,
+    feeCents: '0',
+    beyondCents: '0.000017',
+  }),
+  BY_VOLUME,
 ];
+
+/** In the months there is little traffic: allowances that it passes, in three tiers. */
+const MONTHS_ALLOWANCE: SeedTieredPrice = {
+  tenantKey: 'northwind',
+  model: 'gpt-4o-mini',
+  tokenType: 'prompt',
+  tiersMode: 'graduated',
+  tiers: [
+    { upTo: 250_000, unitAmountDecimal: '0', flatAmountDecimal: '1900' },
+    { upTo: 1_000_000, unitAmountDecimal: '0.00002', flatAmountDecimal: null },
+    { upTo: null, unitAmountDecimal: '0.000017', flatAmountDecimal: null },
+  ],
+};
 
 /** In the months some customers are on the shipped plan `scale` with one model: it has tiers and a minimum. */
 const SCALE_TENANTS = ['litware', 'lucerne', 'contoso-2'] as const;
@@ -74,7 +114,8 @@ const SCALE_PRICES: Record<string, readonly TierInput[]> = {
   ],
 };
 export const MONTHS_TIERED_PRICES: readonly SeedTieredPrice[] = [
-  ...DEMO_TIERED_PRICES,
+  MONTHS_ALLOWANCE,
+  BY_VOLUME,
   ...SCALE_TENANTS.flatMap((tenantKey) =>
     Object.entries(SCALE_PRICES).map(([tokenType, tiers]) => ({
       tenantKey,

@@ -17,14 +17,15 @@ const GLOBAL_MINI = { model: 'gpt-4o-mini', deployment: 'gpt-4o-mini-global' };
 
 /**
  * Sizes are set so that `thread-summary`, on gpt-4o where gpt-4o-mini would do, costs about twelve times each
- * of its neighbours at list price: the story a feature view must make visible.
+ * of its neighbours at list price: the story a feature view must make visible. Prompts are long documents, just
+ * short enough for their models, so that a month's money is that of a business with no more rows.
  */
 export const FEATURES = {
   threadSummary: {
     feature: 'thread-summary',
     ...GLOBAL_4O,
-    promptTokens: 4600,
-    completionTokens: 620,
+    promptTokens: 36_800,
+    completionTokens: 4960,
     cachedCallPercent: 25,
     cachedPromptPercent: 40,
     reasoningPercent: 0,
@@ -32,8 +33,8 @@ export const FEATURES = {
   mailDraft: {
     feature: 'mail-draft',
     ...GLOBAL_MINI,
-    promptTokens: 4700,
-    completionTokens: 860,
+    promptTokens: 37_600,
+    completionTokens: 6880,
     cachedCallPercent: 20,
     cachedPromptPercent: 30,
     reasoningPercent: 0,
@@ -42,8 +43,8 @@ export const FEATURES = {
     feature: 'code-review',
     model: 'o4-mini',
     deployment: 'o4-mini-datazone',
-    promptTokens: 1500,
-    completionTokens: 480,
+    promptTokens: 12_000,
+    completionTokens: 3840,
     cachedCallPercent: 30,
     cachedPromptPercent: 50,
     reasoningPercent: 60,
@@ -51,8 +52,8 @@ export const FEATURES = {
   meetingNotes: {
     feature: 'meeting-notes',
     ...GLOBAL_4O,
-    promptTokens: 1100,
-    completionTokens: 170,
+    promptTokens: 8800,
+    completionTokens: 1360,
     cachedCallPercent: 0,
     cachedPromptPercent: 0,
     reasoningPercent: 0,
@@ -61,7 +62,7 @@ export const FEATURES = {
     feature: 'document-search',
     model: 'text-embedding-3-large',
     deployment: 'embeddings',
-    promptTokens: 2200,
+    promptTokens: 17_600,
     completionTokens: 0,
     cachedCallPercent: 0,
     cachedPromptPercent: 0,
@@ -70,8 +71,8 @@ export const FEATURES = {
   pageAssist: {
     feature: 'page-assist',
     ...GLOBAL_MINI,
-    promptTokens: 3500,
-    completionTokens: 60,
+    promptTokens: 28_000,
+    completionTokens: 480,
     cachedCallPercent: 90,
     cachedPromptPercent: 80,
     reasoningPercent: 0,
@@ -79,8 +80,8 @@ export const FEATURES = {
   crmSync: {
     feature: 'crm-sync',
     ...GLOBAL_4O,
-    promptTokens: 860,
-    completionTokens: 90,
+    promptTokens: 6880,
+    completionTokens: 720,
     cachedCallPercent: 80,
     cachedPromptPercent: 70,
     reasoningPercent: 0,

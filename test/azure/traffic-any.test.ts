@@ -28,16 +28,16 @@ describe('any traffic', () => {
     expect([rows.length, createTraffic(small()).tokenTotal(), rows[0]]).toMatchInlineSnapshot(`
       [
         12481,
-        15345120n,
+        122819310n,
         {
           "eventMs": 1790835960000,
           "ingestedMs": 1790836092971,
           "ingestedTicks": 6816,
           "itemCount": 4,
           "itemId": "96779619-d761-4363-879a-08a0e96a5c7c",
-          "max": 3985,
+          "max": 31881,
           "metricName": "Prompt Tokens",
-          "min": 1700,
+          "min": 13605,
           "properties": {
             "Region": "West Europe",
             "Service ID": "apim-sandbox",
@@ -49,7 +49,7 @@ describe('any traffic', () => {
             "tenantId": "northwind",
             "userId": "user-00006",
           },
-          "sum": 10614,
+          "sum": 84928,
         },
       ]
     `);
