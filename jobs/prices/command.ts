@@ -1,7 +1,6 @@
 import type { Command } from 'commander';
 import type { RetailDiff, RetailFinding } from '../../pricing/retail/diff.ts';
 import { commandLineActor } from '../../src/identity/command-line-caller.ts';
-import { systemClock } from '../../src/platform/clock.ts';
 import { withStepLease } from '../../src/platform/database/leases.ts';
 import { TallystickError } from '../../src/platform/errors.ts';
 import type { CommandContext } from '../../src/platform/terminal/frame.ts';
@@ -30,7 +29,7 @@ The service does the same once a day.`,
       frame.withStores(async (context) => {
         const deps = {
           database: context.stores.database,
-          clock: systemClock,
+          clock: context.clock,
           log: context.log,
           settings: { ...DEFAULT_SETTINGS, priceChangePercent: context.config.PRICE_CHANGE_PERCENT },
           ...frame.openRetailPrices(context.config),

@@ -101,6 +101,7 @@ async function serveDemo(world: DemoWorld, config: Config, log: Logger, stop: Ab
   });
   const queue = openStepQueue(world.stores.queue, log);
   const server = await startOnFreePort(world, config, log, queue);
+  world.tellCommands({ HOST: config.HOST, PORT: new URL(server.url).port });
   const worker = openStepWorker(
     world.stores.queue,
     async (name, signal) => {

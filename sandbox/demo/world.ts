@@ -1,6 +1,8 @@
 import type { JobDependencies } from '../../jobs/dependencies.ts';
 import { DAY_MS } from '../../src/platform/clock.ts';
 import { type Config, loadConfig } from '../../src/platform/config.ts';
+import { removeDemoNote, writeDemoNote } from '../../src/platform/embedded/demo-note.ts';
+import { lockDataDirectory } from '../../src/platform/embedded/directory-lock.ts';
 import { TallystickError } from '../../src/platform/errors.ts';
 import type { Logger } from '../../src/platform/log.ts';
 import {
@@ -36,6 +38,8 @@ export interface DemoWorld {
   stores: Stores;
   deps: JobDependencies;
   trafficEndMs: number;
+  /** Notes for commands beside it how they reach this world, with further variables of their environment. */
+  tellCommands(further: Record<string, string>): void;
   close(): Promise<void>;
 }
 
@@ -58,8 +62,14 @@ export async function openDemoWorld(config: Config, settings: DemoSettings, log:
     startMs: settings.startMs,
     ...(isMonths ? { story: 'month_ends' as const, lives: MONTHS_LIVES } : {}),
   };
-  // The directory's lock is taken here, before any journal is opened.
-  const stores = await openStores({ ...config, TALLYSTICK_DATA_DIR: directory }, log);
+  // The directory's lock is taken before any journal is opened: here, or with the embedded server.
+  const ownLock = config.DATABASE_URL === undefined ? null : lockDataDirectory(directory);
+  const stores = await openStores({ ...config, TALLYSTICK_DATA_DIR: directory }, log).catch(
+    (error: unknown) => {
+      ownLock?.release();
+      throw error;
+    },
+  );
   let sandbox: SandboxHandle | undefined;
   try {
     sandbox = await startSandboxThread({
@@ -77,7 +87,7 @@ export async function openDemoWorld(config: Config, settings: DemoSettings, log:
       },
     });
     const { addresses } = sandbox;
-    const outside = loadConfig({
+    const environment = {
       AZURE_LOGS_WORKSPACE_ID: addresses.workspaceId,
       AZURE_LOGS_ENDPOINT: addresses.azureUrl,
       AZURE_RETAIL_PRICES_URL: isMonths ? 'off' : addresses.retailPricesUrl,
@@ -94,7 +104,8 @@ export async function openDemoWorld(config: Config, settings: DemoSettings, log:
         : {}),
       USAGE_SOURCE: config.USAGE_SOURCE,
       CONTROL_SOURCE: config.CONTROL_SOURCE,
-    });
+    };
+    const outside = loadConfig(environment);
     const clock = new VirtualClock((await sandbox.readClock()).nowMs);
     const deps = createJobDependencies(outside, {
       database: stores.database,
@@ -111,6 +122,13 @@ export async function openDemoWorld(config: Config, settings: DemoSettings, log:
     }
     if (isNew) await sandbox.dropNextMeterEvents(settings.dropPushCount);
     const running = sandbox;
+    const note = (further: Record<string, string> = {}) =>
+      writeDemoNote(directory, {
+        databaseUrl: stores.databaseUrl,
+        clockUrl: `${addresses.controlUrl}/clock`,
+        environment: { ...environment, TALLYSTICK_DATA_DIR: directory, ...further },
+      });
+    note();
     return {
       directory,
       scenario,
@@ -119,14 +137,19 @@ export async function openDemoWorld(config: Config, settings: DemoSettings, log:
       stores,
       deps,
       trafficEndMs: settings.startMs + settings.dayCount * DAY_MS,
+      tellCommands: note,
       close: async () => {
+        removeDemoNote(directory);
         await running.close();
         await stores.close();
+        ownLock?.release();
       },
     };
   } catch (error) {
+    removeDemoNote(directory);
     await sandbox?.close();
     await stores.close();
+    ownLock?.release();
     throw error;
   }
 }

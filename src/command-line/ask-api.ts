@@ -9,8 +9,9 @@ import { localUrl, withStores } from './setup.ts';
  * service answers.
  */
 export async function askApi<Result>(work: (ask: AskApi) => Promise<Result>): Promise<Result> {
-  return await withStores(({ config, stores }) =>
+  return await withStores(({ config, clock, stores }) =>
     withLocalApi(stores, createOptionalBilling(config), work, {
+      clock,
       settings: { ...readApiSettings(config), publicUrl: config.PUBLIC_URL ?? localUrl(config) },
       ...createOptionalInvoicing(config),
     }),

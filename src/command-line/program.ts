@@ -41,7 +41,11 @@ export function createProgram(): Command {
   const program = new Command('tallystick')
     .description('Azure OpenAI token metrics, metered by OpenMeter and billed by Stripe, exactly once')
     .version(VERSION)
-    .showHelpAfterError('(see --help)');
+    .showHelpAfterError('(see --help)')
+    .addHelpText(
+      'after',
+      '\nNew here? "tallystick demo" plays a month without any account; "tallystick status" says what an installation lacks.\nBeside a running demo every command is about that, at its time.',
+    );
   addDemoCommand(program);
   addServiceCommands(program);
   addMigrateCommand(program);

@@ -14,13 +14,13 @@ export function addKeysCommand(program: Command, frame: CommandFrame): void {
     .requiredOption('--scope <scope...>', `one or more of ${API_SCOPES.join(', ')}; admin may do everything`)
     .option('--json', 'print as JSON')
     .action((options: { name: string; scope: string[]; json?: boolean }) =>
-      frame.withStores(async ({ stores }) => {
+      frame.withStores(async ({ stores, clock }) => {
         const scopes = options.scope.flatMap((text) => text.split(','));
         const { plainKey, key } = await createApiKey(stores.database, {
           name: options.name,
           scopes,
           actor: commandLineActor(),
-          now: new Date(),
+          now: clock.now(),
         });
         print(options.json === true, { key: plainKey, ...key }, () => plainKey);
       }),
@@ -52,8 +52,8 @@ export function addKeysCommand(program: Command, frame: CommandFrame): void {
     .description('end a key; requests with it are refused from now on')
     .option('--json', 'print as JSON')
     .action((id: string, options: { json?: boolean }) =>
-      frame.withStores(async ({ stores }) => {
-        if (!(await revokeApiKey(stores.database, id, { actor: commandLineActor(), now: new Date() }))) {
+      frame.withStores(async ({ stores, clock }) => {
+        if (!(await revokeApiKey(stores.database, id, { actor: commandLineActor(), now: clock.now() }))) {
           throw new TallystickError(`There is no live key ${id}.`, {
             code: 'NOT_FOUND',
             retry: false,

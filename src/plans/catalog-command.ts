@@ -6,7 +6,7 @@ import { perMillionOf } from '../../pricing/plans/price.ts';
 import { planRatesAt } from '../../pricing/plans/rates.ts';
 import type { RatePrice } from '../../pricing/rating/rate-price.ts';
 import { createCallKeys } from '../billing/call-keys.ts';
-import { systemClock } from '../platform/clock.ts';
+import type { Clock } from '../platform/clock.ts';
 import type { Config } from '../platform/config.ts';
 import type { LedgerDatabase } from '../platform/database/database.ts';
 import { TallystickError, ValidationError } from '../platform/errors.ts';
@@ -62,9 +62,10 @@ async function runCatalog(
   isApply: boolean,
 ) {
   const json = options.json === true;
-  const at = options.at === undefined ? systemClock.now() : readInstant('--at', options.at);
-  await frame.withStores(async ({ config, stores }) => {
-    const port = openCatalog(config, stores.database);
+  const asked = options.at === undefined ? null : readInstant('--at', options.at);
+  await frame.withStores(async ({ config, clock, stores }) => {
+    const at = asked ?? clock.now();
+    const port = openCatalog(config, stores.database, clock);
     const plans = await choosePlans(stores.database, planIds, at);
     const diffs: PlanDiff[] = [];
     // Plans share meters: each is compared with what the one before it left.
@@ -122,9 +123,9 @@ async function choosePlans(database: LedgerDatabase, planIds: readonly string[],
   return plans;
 }
 
-function openCatalog(config: Config, database: LedgerDatabase): PlanCatalogPort {
+function openCatalog(config: Config, database: LedgerDatabase, clock: Clock): PlanCatalogPort {
   const { STRIPE_API_KEY } = config;
-  const keys = createCallKeys(database, systemClock);
+  const keys = createCallKeys(database, clock);
   if (STRIPE_API_KEY !== undefined) return createPlanCatalog({ ...config, STRIPE_API_KEY }, { keys });
   throw new TallystickError('STRIPE_API_KEY is missing.', {
     code: 'CONFIG',

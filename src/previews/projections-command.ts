@@ -1,7 +1,6 @@
 import type { Command } from 'commander';
 import { formatDecimal } from '../../pricing/money.ts';
 import { type Calibration, isCalibrated } from '../../pricing/previews/calibration.ts';
-import { systemClock } from '../platform/clock.ts';
 import { ValidationError } from '../platform/errors.ts';
 import type { CommandFrame } from '../platform/terminal/frame.ts';
 import { groupDigits, print, renderTable } from '../platform/terminal/output.ts';
@@ -30,9 +29,9 @@ what came, 40 to 60 of 100 above p50, 75 to 85 from p10 to p90. A customer of a 
   tallystick projections backtest --months 6`,
     )
     .action((options: { months: string; customer?: string; json?: boolean }) =>
-      frame.withStores(async ({ stores }) => {
+      frame.withStores(async ({ stores, clock }) => {
         const backtest = await backtestProjections(stores.database, {
-          now: systemClock.now(),
+          now: clock.now(),
           monthCount: readMonthCount(options.months),
           customerId: options.customer,
         });

@@ -5,7 +5,6 @@ import type { PriceFileFormat } from '../../pricing/prices/file.ts';
 import { formatPriceYaml } from '../../pricing/prices/yaml.ts';
 import { TOKEN_TYPES } from '../../pricing/usage/tokens.ts';
 import { commandLineActor } from '../identity/command-line-caller.ts';
-import { systemClock } from '../platform/clock.ts';
 import { type CommandFrame, type Options, toQuery } from '../platform/terminal/frame.ts';
 import { print, printCsv, SEPARATOR_OPTION } from '../platform/terminal/output.ts';
 import { readTextFile } from '../platform/terminal/text-file.ts';
@@ -110,7 +109,7 @@ function addFileCommands(prices: Command, frame: CommandFrame): void {
     .option('--dry-run', 'show what it would do')
     .option('--json', 'print as JSON')
     .action((file: string, options: Options) =>
-      frame.withStores(async ({ stores }) => {
+      frame.withStores(async ({ stores, clock }) => {
         const text = await readTextFile(file, 'file');
         const result = await importPriceFile(stores.database, {
           text,
@@ -120,7 +119,7 @@ function addFileCommands(prices: Command, frame: CommandFrame): void {
           dryRun: options.dryRun === true,
           reason: typeof options.reason === 'string' ? options.reason : `Import of ${path.basename(file)}.`,
           actor: commandLineActor(),
-          now: systemClock.now(),
+          now: clock.now(),
         }).catch((error: unknown) => {
           throw withEveryLine(error);
         });

@@ -1,15 +1,16 @@
 import type { Command } from 'commander';
 import type { SummaryWaits } from '../billing/summary-waits.ts';
 import type { CloseTotals } from '../closing/totals.ts';
-import { systemClock } from '../platform/clock.ts';
+import { listDemoDirectories } from '../platform/embedded/demo-note.ts';
 import { ageInWords, durationInWords } from '../platform/terminal/duration.ts';
 import type { CommandFrame } from '../platform/terminal/frame.ts';
 import { groupDigits, print, renderTable } from '../platform/terminal/output.ts';
 import type { PriceSyncState } from '../prices/sync/runs.ts';
 import { isAlarming } from '../quarantine/entries.ts';
 import type { SinkState } from '../usage/events/sink-state.ts';
+import { describeNewInstallation } from './new-installation.ts';
 import type { QueueState } from './queue-states.ts';
-import { readStatusReport } from './status.ts';
+import { readStatusReport, type StatusReport } from './status.ts';
 import type { TokenTotals } from './totals.ts';
 
 function renderPriceSync({ lastDoneAt, waiting }: PriceSyncState, now: Date): string {
@@ -63,11 +64,14 @@ export function addStatusCommand(program: Command, frame: CommandFrame): void {
       '\nReads the ledger only, so it works while an outside system is down. The API has the same at /v1/status.',
     )
     .action((options: { json?: boolean }) =>
-      frame.withStores(async ({ config, stores }) => {
-        const now = systemClock.now();
+      frame.withStores(async ({ config, stores, clock }) => {
+        const now = clock.now();
         const status = await readStatusReport(stores.database, now);
         const { webhooks, doubleBindings, attributions } = status;
         print(options.json === true, { asOf: now.toISOString(), ...status }, () => {
+          if (isNew(status)) {
+            return describeNewInstallation(config, listDemoDirectories(config.TALLYSTICK_DATA_DIR));
+          }
           const watermarks = status.watermarks.map((mark) => {
             return `collected     ${mark.source} up to ${mark.position.toISOString()} (${ageInWords(mark.position, now)} ago)`;
           });
@@ -138,6 +142,11 @@ export function addStatusCommand(program: Command, frame: CommandFrame): void {
         });
       }),
     );
+}
+
+/** Whether nothing was collected and no step has ever run: then there is nothing to tell of but what is missing. */
+function isNew({ watermarks, steps, totals }: StatusReport): boolean {
+  return watermarks.length === 0 && steps.length === 0 && totals.collectedTokenCount === 0n;
 }
 
 function describeSummaryWaits({ pairCount, oldestAt }: SummaryWaits): string[] {

@@ -105,6 +105,28 @@ describe('the demo', () => {
     expect(existsSync(path.join(directory, 'demo-12-4d-4c-10u/tallystick.lock'))).toBe(false);
   });
 
+  test('commands beside it are about it, at its time; once it is killed, they are not', async () => {
+    const ask = async (...argv: string[]) => await runCommand(argv, environment());
+    const world = SMALL.filter((word) => word !== '--once' && word !== '--json');
+    const demo = startCommand([...world, '--seed', '14'], { ...environment(), PORT: '0' });
+    onTestFinished(() => void demo.child.kill('SIGKILL'));
+    await demo.untilSaid(/Ctrl-C/);
+    const status = await ask('status', '--json');
+    expect(status.exitCode, status.stderr).toBe(0);
+    expect(status.json()).toMatchObject({ asOf: expect.stringMatching(/^2026-10-02T/) });
+    expect(existsSync(path.join(directory, 'postgres'))).toBe(false);
+    const preview = await ask('preview', 'fabrikam');
+    expect(preview.stdout).toContain('Stripe: as of 2026-10-02T');
+    demo.child.kill('SIGKILL');
+    await demo.done;
+    const after = await ask('status');
+    expect(after.stdout).toContain('This installation is new');
+    expect(after.stdout).toContain('demo-14-4d-4c-10u');
+    // The next start ends the server that the killed one left behind.
+    expect((await ask(...SMALL, '--seed', '14')).exitCode).toBe(0);
+    expect(findOrphans()).toEqual([]);
+  });
+
   test('wrong numbers are refused with the option named', async () => {
     const result = await runCommand(['demo', '--once', '--days', '0'], environment());
     expect(result.exitCode).toBe(1);

@@ -4,15 +4,16 @@ import { createOpenMeter } from '../../openmeter/client.ts';
 import {
   type Config,
   describeConfig,
-  loadConfig,
   readConfiguredProviders,
   requireOutside,
 } from '../../platform/config.ts';
+import { TallystickError, toTallystickError } from '../../platform/errors.ts';
 import { createLogger } from '../../platform/log.ts';
 import { print } from '../../platform/terminal/output.ts';
 import { createSource, openStores } from '../../service/services.ts';
 import { createStripe } from '../../stripe/client.ts';
 import { readSinkState } from '../../usage/events/sink-state.ts';
+import { lookAround, type Surroundings } from '../surroundings.ts';
 import { checkAttribution } from './attribution.ts';
 import {
   checkAzure,
@@ -39,15 +40,22 @@ export function addDoctorCommand(program: Command): void {
       '\nWrites nothing anywhere but a queue schema in an empty ledger, and prints no secret. Exit status 1 when something is BAD.',
     )
     .action(async (options: { json?: boolean }) => {
-      const findings = await examine();
+      const around = await lookAround(process.env).catch(toTallystickError);
+      const isUnknown = around instanceof TallystickError;
+      const findings = isUnknown
+        ? await guarded('configuration', () => Promise.reject(around))
+        : await examine(around);
       const isHealthy = findings.every((finding) => finding.verdict !== 'bad');
-      print(options.json === true, { healthy: isHealthy, findings, config: settings() }, () =>
-        findings
-          .map(
-            ({ verdict, system, what, fix }) =>
-              `${MARKS[verdict]}  ${system.padEnd(13)} ${what}${fix === undefined ? '' : `\n                     fix: ${fix}`}`,
-          )
-          .join('\n'),
+      print(
+        options.json === true,
+        { healthy: isHealthy, findings, config: isUnknown ? null : describeConfig(around.config) },
+        () =>
+          findings
+            .map(
+              ({ verdict, system, what, fix }) =>
+                `${MARKS[verdict]}  ${system.padEnd(13)} ${what}${fix === undefined ? '' : `\n                     fix: ${fix}`}`,
+            )
+            .join('\n'),
       );
       if (!isHealthy) process.exitCode = 1;
     });
@@ -63,15 +71,14 @@ async function checkSources(config: Config, now: Date): Promise<Finding[]> {
   return (await Promise.all(sources.map((source) => checkAzure(source, config, now)))).flat();
 }
 
-async function examine(): Promise<Finding[]> {
-  const config = await guarded('configuration', async () => checkConfiguration(loadConfig(process.env)));
+async function examine({ config: environment, clock }: Surroundings): Promise<Finding[]> {
+  const config = await guarded('configuration', async () => checkConfiguration(environment));
   if (config.some((finding) => finding.verdict === 'bad')) return config;
-  const environment = loadConfig(process.env);
   const complete = await guarded('configuration', async () => {
     requireOutside(environment);
     return [];
   });
-  const now = new Date();
+  const now = clock.now();
   const outside = await Promise.all([
     environment.AZURE_LOGS_WORKSPACE_ID === undefined && environment.AZURE_LOGS_RESOURCE_ID === undefined
       ? []
@@ -82,7 +89,7 @@ async function examine(): Promise<Finding[]> {
     environment.STRIPE_API_KEY === undefined
       ? []
       : examineStripe({ ...environment, STRIPE_API_KEY: environment.STRIPE_API_KEY }, now),
-    guarded('ledger', () => checkStores()),
+    guarded('ledger', () => checkStores(environment)),
   ]);
   return [...config, ...complete, ...outside.flat()];
 }
@@ -97,9 +104,8 @@ async function examineStripe(config: Config & { STRIPE_API_KEY: string }, now: D
   return found.flat();
 }
 
-async function checkStores(): Promise<Finding[]> {
+async function checkStores(config: Config): Promise<Finding[]> {
   const log = createLogger('silent');
-  const config = loadConfig(process.env);
   const stores = await openStores(config, log, { besideRunning: true });
   try {
     const queue = openStepQueue(stores.queue, log);
@@ -109,7 +115,7 @@ async function checkStores(): Promise<Finding[]> {
       await queue.close();
     }
     return [
-      ...(await checkProviders(stores.database, readConfiguredProviders(loadConfig(process.env)))),
+      ...(await checkProviders(stores.database, readConfiguredProviders(config))),
       {
         system: 'ledger',
         verdict: 'good',
@@ -125,13 +131,5 @@ async function checkStores(): Promise<Finding[]> {
     ];
   } finally {
     await stores.close();
-  }
-}
-
-function settings(): Record<string, string> | null {
-  try {
-    return describeConfig(loadConfig(process.env));
-  } catch {
-    return null;
   }
 }

@@ -1,6 +1,5 @@
 import type { Command } from 'commander';
 import { commandLineActor } from '../../identity/command-line-caller.ts';
-import { systemClock } from '../../platform/clock.ts';
 import { type CommandFrame, isNarrowed, toQuery } from '../../platform/terminal/frame.ts';
 import { print, renderTable } from '../../platform/terminal/output.ts';
 import { readTextFile } from '../../platform/terminal/text-file.ts';
@@ -41,7 +40,7 @@ export function addExchangeCommand(program: Command, frame: CommandFrame): void 
     .option('--json', 'print as JSON')
     .addHelpText('after', '\n  tallystick exchange import eurofxref-hist.csv --dry-run')
     .action((file: string, options: Record<string, boolean | undefined>) =>
-      frame.withStores(async ({ stores }) => {
+      frame.withStores(async ({ stores, clock }) => {
         const dryRun = options.dryRun === true;
         const result = await importExchangeRates(stores.database, {
           text: await readTextFile(file, 'file'),
@@ -49,7 +48,7 @@ export function addExchangeCommand(program: Command, frame: CommandFrame): void 
           allowAbsurd: options.allowAbsurd === true,
           dryRun,
           actor: commandLineActor(),
-          now: systemClock.now(),
+          now: clock.now(),
         });
         const { addedCount, supersededCount, unchangedCount } = result;
         const would = dryRun ? ' would be' : '';

@@ -76,6 +76,11 @@ export function isDataDirectoryLocked(directory: string): boolean {
   return holder !== null && isLiveHolderOfBefore(holder);
 }
 
+/** Who noted last that they hold it; null where nobody did. */
+export function holderOfDataDirectory(directory: string): Holder | null {
+  return readHolder(path.join(directory, NOTE_FILE));
+}
+
 function waitForLock(directory: string, noteFile: string): KernelLock {
   const startMs = performance.now();
   for (;;) {

@@ -1,3 +1,4 @@
+import type { Clock } from '../clock.ts';
 import type { Config } from '../config.ts';
 import type { LedgerDatabase } from '../database/database.ts';
 import type { Logger } from '../log.ts';
@@ -15,6 +16,8 @@ export type AskApi = <Answer>(
 /** What a command works with, opened from the environment and closed again whatever happens. */
 export interface CommandContext {
   config: Config;
+  /** The system's, or that of the running demo which the command is about. */
+  clock: Clock;
   log: Logger;
   stores: { database: LedgerDatabase };
 }
