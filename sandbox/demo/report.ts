@@ -1,8 +1,10 @@
-import Table from 'cli-table3';
+import { formatMinor, groupDigits, minorUnitDigits, parseDecimal } from '../../pricing/money.ts';
 import type { CloseTotals } from '../../src/closing/totals.ts';
+import { renderTable } from '../../src/platform/terminal/output.ts';
 import type { TokenTotals } from '../../src/status/totals.ts';
 import type { SandboxTotals } from '../control.ts';
 import type { DemoSettings } from './settings.ts';
+import { paintsFor } from './terminal-text.ts';
 
 /** The demo's result, as `--json` prints it on the last line. Token counts are decimal text. */
 export interface DemoReport {
@@ -81,45 +83,61 @@ export function buildReport(
 
 const number = (text: string | bigint) => BigInt(text).toLocaleString('en');
 
+/** Final invoices of one customer in each of their currencies. */
+function sumInvoices(invoices: DemoReport['invoices']): string {
+  const sums = [...Map.groupBy(invoices, ({ currency }) => currency)].map(([currency, ofCurrency]) => {
+    const digits = minorUnitDigits(currency);
+    const sum = ofCurrency.reduce((total, invoice) => total + parseDecimal(invoice.total, digits), 0n);
+    return `${groupDigits(formatMinor(sum, currency))} ${currency.toUpperCase()}`;
+  });
+  return sums.join(' + ');
+}
+
 /** The table per customer, and the balance below it. */
 export function renderReport(report: DemoReport, sandbox: SandboxTotals, ledger: TokenTotals): string {
-  const table = new Table({
-    head: ['customer', 'users', 'source tokens', 'metered', 'delivered', 'invoiced'],
-    colAligns: ['left', 'right', 'right', 'right', 'right', 'right'],
-    style: { head: [], border: [] },
-  });
-  for (const customer of sandbox.customers) {
-    const invoices = report.invoices.filter((invoice) => invoice.customer === customer.customer);
-    table.push([
+  const { alarm } = paintsFor(process.stdout);
+  const isEqual = [...sandbox.customers, sandbox.unmapped].every(
+    ({ meteredTokens, sourceTokens }) => meteredTokens === sourceTokens,
+  );
+  // What is said of every customer needs no column.
+  const shown = (cells: (string | number)[]) => (isEqual ? cells.toSpliced(3, 1) : cells);
+  const rows = [
+    ...sandbox.customers.map((customer) => [
       customer.name,
       customer.subjectCount,
       number(customer.sourceTokens),
       number(customer.meteredTokens),
       number(customer.billedTokens),
-      invoices.map((invoice) => `${invoice.total} ${invoice.currency.toUpperCase()}`).join(' + '),
-    ]);
-  }
-  table.push([
-    '(no customer)',
-    '',
-    number(sandbox.unmapped.sourceTokens),
-    number(sandbox.unmapped.meteredTokens),
-    '',
-    '',
-  ]);
-  table.push([
-    'total',
-    report.subjects,
-    number(report.sourceTokens),
-    number(report.meteredTokens),
-    number(report.deliveredTokens),
-    '',
-  ]);
+      sumInvoices(report.invoices.filter((invoice) => invoice.customer === customer.customer)),
+    ]),
+    [
+      '(no customer)',
+      '',
+      number(sandbox.unmapped.sourceTokens),
+      number(sandbox.unmapped.meteredTokens),
+      '',
+      '',
+    ],
+    [
+      'total',
+      report.subjects,
+      number(report.sourceTokens),
+      number(report.meteredTokens),
+      number(report.deliveredTokens),
+      '',
+    ],
+  ];
+  const table = renderTable(
+    shown(['customer', 'users', 'source tokens', 'metered', 'delivered', 'invoiced']) as string[],
+    rows.map(shown),
+    isEqual ? [1, 2, 3, 4] : [1, 2, 3, 4, 5],
+  );
   const reasons = Object.entries(ledger.quarantinedByReason).map(
     ([reason, count]) => `${reason} ${number(count)}`,
   );
   return [
-    table.toString(),
+    table,
+    ...(isEqual ? ['OpenMeter metered of each customer what its source has.'] : []),
     '',
     `source       ${number(report.sourceTokens).padStart(16)}  counted by the traffic generator`,
     `metered      ${number(report.meteredTokens).padStart(16)}  counted by the OpenMeter stand-in`,
@@ -138,7 +156,7 @@ export function renderReport(report: DemoReport, sandbox: SandboxTotals, ledger:
       : [
           `written off  ${number(report.writtenOffTokens).padStart(16)}  given up by a person, see the audit log`,
         ]),
-    `drift        ${number(report.driftTokens).padStart(16)}  source - invoiced - awaiting - due - quarantined - uninvoiced - written off: ${report.driftTokens === '0' ? 'the halves match' : 'THE HALVES DO NOT MATCH'}`,
+    `drift        ${number(report.driftTokens).padStart(16)}  of the source is in none of these: ${report.driftTokens === '0' ? 'the halves match' : alarm('THE HALVES DO NOT MATCH')}`,
     `closes       ${report.closes.closed} invoices closed, ${report.closes.certificates} certificates, drift ${number(report.closes.driftTokens)}`,
   ].join('\n');
 }

@@ -15,12 +15,11 @@ import { readWatermark } from '../../src/usage/collection/watermarks.ts';
 import type { ScenarioOptions } from '../scenario.ts';
 import { type SandboxHandle, startSandboxThread } from '../start-thread.ts';
 import { VirtualClock } from '../virtual-clock.ts';
-import { prepareDemoDirectory } from './directory.ts';
+import type { DemoDirectory } from './directory.ts';
 import {
   DEMO_GRACE_HOURS,
   DEMO_TIERED_PRICES,
   type DemoSettings,
-  demoDirectory,
   MONTHS_LIVES,
   MONTHS_TIERED_PRICES,
 } from './settings.ts';
@@ -47,12 +46,11 @@ export interface DemoWorld {
  * Opens the demo's world, where an earlier run left it or new.
  * @throws TallystickError CONFLICT when DATABASE_URL names a ledger that holds something else; DATA_DIRECTORY_BUSY
  */
-export async function openDemoWorld(config: Config, settings: DemoSettings, log: Logger): Promise<DemoWorld> {
-  const directory = demoDirectory(config, settings);
-  const { stateDirectory, isNew, wasForgotten } = prepareDemoDirectory(directory, settings);
-  if (wasForgotten) {
-    process.stderr.write('The stand-ins have changed since this world was played: it is played anew.\n');
-  }
+export async function openDemoWorld(
+  config: Config,
+  settings: DemoSettings,
+  { directory, stateDirectory, isNew, log }: DemoDirectory & { directory: string; log: Logger },
+): Promise<DemoWorld> {
   const isMonths = settings.monthCount !== null;
   const scenario: ScenarioOptions = {
     seed: settings.seed,

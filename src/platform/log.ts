@@ -4,10 +4,10 @@ import { TallystickError } from './errors.ts';
 export type { Logger };
 
 /**
- * One JSON line an event, to standard error, so that standard output belongs to results.
+ * One JSON line an event, to standard error, so that standard output belongs to results, or to the end of a file.
  * Errors appear with their code and context; secrets are redacted wherever they turn up by name.
  */
-export function createLogger(level: string): Logger {
+export function createLogger(level: string, file?: string): Logger {
   return pino(
     {
       level,
@@ -19,7 +19,7 @@ export function createLogger(level: string): Logger {
         censor: '[redacted]',
       },
     },
-    pino.destination({ fd: 2, sync: true }),
+    pino.destination(file === undefined ? { fd: 2, sync: true } : { dest: file, sync: true }),
   );
 }
 

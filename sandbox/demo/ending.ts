@@ -1,0 +1,88 @@
+import type { Config } from '../../src/platform/config.ts';
+import { readApiSettings } from '../../src/platform/http/dependencies.ts';
+import { withLocalApi } from '../../src/service/local-api.ts';
+import type { SandboxTotals } from '../control.ts';
+import type { DemoLog } from './demo-log.ts';
+import { type FirstLookShown, lookFirst } from './first-look/look.ts';
+import type { ServedDemo } from './serve.ts';
+import type { DemoSettings } from './settings.ts';
+import { paintsFor, shownPath } from './terminal-text.ts';
+import type { DemoWorld } from './world.ts';
+
+/** What is said below the report: what to look at and, of a demo that is served, where. */
+export async function describeEnding(
+  world: DemoWorld,
+  given: {
+    config: Config;
+    settings: DemoSettings;
+    sandbox: SandboxTotals;
+    log: DemoLog;
+    served: ServedDemo | null;
+  },
+): Promise<string> {
+  const { config, settings, sandbox, served } = given;
+  const names = new Map(sandbox.customers.map(({ customer, name }) => [customer, name]));
+  const { look, statementUrl } = await withLocalApi(
+    world.stores,
+    world.deps.billing,
+    async (ask) => {
+      const look = await lookFirst(ask, settings, (customerId) => names.get(customerId) ?? customerId);
+      if (served === null || look.invoiceId === null) return { look, statementUrl: null };
+      const link = await ask<{ url: string }>(
+        'POST',
+        `/v1/statements/${encodeURIComponent(look.invoiceId)}/links`,
+        {},
+      );
+      return { look, statementUrl: link.url };
+    },
+    {
+      clock: world.clock,
+      invoicing: world.deps.invoicing,
+      settings: { ...readApiSettings(config), publicUrl: config.PUBLIC_URL ?? served?.url },
+    },
+  );
+  return [
+    ...describeLog(given.log),
+    ...(look.text === '' ? [] : ['', look.text]),
+    ...(served === null ? [] : ['', ...describeAddresses(served, look, statementUrl)]),
+  ].join('\n');
+}
+
+/** Where the log lies, and what of it would look alarming. */
+export function describeLog({ file, describe }: DemoLog): string[] {
+  const { dim } = paintsFor(process.stdout);
+  const lines = describe();
+  return [
+    dim(`log          ${shownPath(file)}${lines.length === 0 ? ', without a warning' : ''}`),
+    ...lines.map((line) => dim(`             ${line}`)),
+  ];
+}
+
+function describeAddresses(
+  { url, plainKey }: ServedDemo,
+  { quote }: FirstLookShown,
+  statementUrl: string | null,
+): string[] {
+  const { accent, bold } = paintsFor(process.stdout);
+  const command = process.env.npm_lifecycle_event === 'start' ? 'npm run -s tallystick --' : 'tallystick';
+  const month = 'costs --from 2026-10-01 --to 2026-10-08 --group-by feature,model';
+  const addresses = [
+    ['API', `${url}/docs`],
+    ['key', plainKey],
+    ...(quote === null ? [] : [['quote', quote.pageUrl]]),
+    ...(statementUrl === null ? [] : [['statement', statementUrl]]),
+  ] as const;
+  return [
+    bold('Where to look'),
+    ...addresses.map(([name, address]) => `  ${String(name).padEnd(9)}  ${accent(String(address))}`),
+    '',
+    bold('Try it, in another terminal'),
+    `  ${command} status`,
+    `  ${command} ${month}`,
+    `  ${command} preview fabrikam`,
+    `  curl -s -H 'Authorization: Bearer ${plainKey}' \\`,
+    `    ${url}/v1/customers/fabrikam/invoice-preview`,
+    '',
+    'Ctrl-C stops it cleanly; the next start goes on from here.',
+  ];
+}

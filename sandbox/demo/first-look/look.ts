@@ -1,0 +1,42 @@
+import type { AskApi } from '../../../src/platform/terminal/frame.ts';
+import type { DemoSettings } from '../settings.ts';
+import { decideFirstLook } from './decide.ts';
+import { gatherFirstLook, quoteSwap, type SwapQuote } from './gather.ts';
+import { showFirstLook } from './show.ts';
+
+export interface FirstLookShown {
+  text: string;
+  /** A quote that was made to know what another model would cost. */
+  quote: SwapQuote | null;
+  /** A final invoice whose statement is worth a look. */
+  invoiceId: string | null;
+}
+
+/** Asks the API what this run holds, as anybody could, and says what is worth a look. */
+export async function lookFirst(
+  ask: AskApi,
+  settings: DemoSettings,
+  nameOf: (customerId: string) => string,
+): Promise<FirstLookShown> {
+  const facts = await gatherFirstLook(ask, settings);
+  const look = decideFirstLook(facts);
+  let quote: SwapQuote | null = null;
+  const { wrongModel } = look;
+  for (const to of wrongModel?.candidates ?? []) {
+    if (wrongModel === null) break;
+    const swap = await quoteSwap(ask, {
+      ...wrongModel,
+      from: wrongModel.model,
+      to,
+      lookedAt: facts.lookedAt,
+    });
+    if (swap === null) continue;
+    quote = swap;
+    break;
+  }
+  return {
+    text: showFirstLook(look, facts, quote, nameOf),
+    quote,
+    invoiceId: look.waited?.close.invoiceId ?? facts.closes[0]?.invoiceId ?? null,
+  };
+}
