@@ -59,7 +59,7 @@ export function describeLog({ file, describe }: DemoLog): string[] {
 }
 
 function describeAddresses(
-  { url, plainKey }: ServedDemo,
+  { url, plainKey, signInUrl }: ServedDemo,
   { quote }: FirstLookShown,
   statementUrl: string | null,
 ): string[] {
@@ -84,5 +84,7 @@ function describeAddresses(
     `    ${url}/v1/customers/fabrikam/invoice-preview`,
     '',
     'Ctrl-C stops it cleanly; the next start goes on from here.',
+    '',
+    `${bold('Open this, signed in (works once):')}\n${accent(signInUrl)}`,
   ];
 }

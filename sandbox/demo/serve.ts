@@ -3,6 +3,7 @@ import { enqueueStep, openStepQueue, openStepWorker, type StepQueue } from '../.
 import { scheduleSteps, unscheduleSteps, watchSchedules } from '../../jobs/queue/schedule.ts';
 import { runStep, stepNames } from '../../jobs/queue/steps.ts';
 import { createApiKey, listApiKeys, revokeApiKey } from '../../src/identity/api-keys.ts';
+import { createSignInLink } from '../../src/identity/sessions/sign-in-links.ts';
 import type { Config } from '../../src/platform/config.ts';
 import { TallystickError } from '../../src/platform/errors.ts';
 import { type AskableStep, readApiSettings } from '../../src/platform/http/dependencies.ts';
@@ -15,6 +16,8 @@ export interface ServedDemo {
   url: string;
   /** Of this start only: the next one ends it and makes another. */
   plainKey: string;
+  /** Signs one browser in to the console as that key, once. */
+  signInUrl: string;
 }
 
 /** Serves API and jobs, says so, and waits for the end; virtual time goes on from where the demo ended, as fast as real time. */
@@ -27,11 +30,11 @@ export async function serveDemo(
   const { database } = world.deps;
   await world.sandbox.runWithRealTime();
   world.clock.runWithRealTime();
-  for (const key of await listApiKeys(database)) {
-    if (key.name === 'demo' && key.revokedAt === null)
-      await revokeApiKey(database, key.apiKeyId, { actor: 'demo', now: world.clock.now() });
+  for (const earlier of await listApiKeys(database)) {
+    if (earlier.name === 'demo' && earlier.revokedAt === null)
+      await revokeApiKey(database, earlier.apiKeyId, { actor: 'demo', now: world.clock.now() });
   }
-  const { plainKey } = await createApiKey(database, {
+  const { plainKey, key } = await createApiKey(database, {
     name: 'demo',
     scopes: ['admin'],
     actor: 'demo',
@@ -51,7 +54,9 @@ export async function serveDemo(
   );
   await scheduleSteps(queue, stepNames(world.deps));
   const stopWatching = watchSchedules(queue, log, undefined, stepNames(world.deps));
-  await told({ url: server.url, plainKey });
+  const signInPath = await createSignInLink(database, key.apiKeyId);
+  const browsersReach = (config.PUBLIC_URL ?? server.url).replace(/\/$/, '');
+  await told({ url: server.url, plainKey, signInUrl: `${browsersReach}${signInPath}` });
   await untilStopped(stop);
   stopWatching();
   await server.close();
