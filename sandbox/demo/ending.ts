@@ -6,7 +6,7 @@ import type { DemoLog } from './demo-log.ts';
 import { type FirstLookShown, lookFirst } from './first-look/look.ts';
 import type { ServedDemo } from './serve.ts';
 import type { DemoSettings } from './settings.ts';
-import { paintsFor, shownPath } from './terminal-text.ts';
+import { columnsOf, paintsFor, shownPath, wrapWords } from './terminal-text.ts';
 import type { DemoWorld } from './world.ts';
 
 /** What is said below the report: what to look at and, of a demo that is served, where. */
@@ -51,10 +51,13 @@ export async function describeEnding(
 /** Where the log lies, and what of it would look alarming. */
 export function describeLog({ file, describe }: DemoLog): string[] {
   const { dim } = paintsFor(process.stdout);
+  const indent = ' '.repeat(13);
   const lines = describe();
   return [
     dim(`log          ${shownPath(file)}${lines.length === 0 ? ', without a warning' : ''}`),
-    ...lines.map((line) => dim(`             ${line}`)),
+    ...lines.map((line) =>
+      dim(`${indent}${wrapWords(line, columnsOf(process.stdout) - indent.length, indent)}`),
+    ),
   ];
 }
 

@@ -22,6 +22,7 @@ const cost = (day: string, feature: string, model: string, knownCost: string, cu
   customerId,
   feature,
   model,
+  tokenCount: feature === 'mail-draft' ? '900' : '100',
   knownCost,
 });
 const close = (invoiceId: string, steps: [state: string, at: string, note?: string][]) => ({
@@ -70,9 +71,9 @@ describe('what a run of the demo is looked at for', () => {
   test('is the feature that costs many times the next one, with what its neighbours run on', () => {
     const costs = [
       cost('2026-10-01', 'thread-summary', 'gpt-4o', '1160.00'),
-      cost('2026-10-01', 'mail-draft', 'gpt-4o-mini', '100.00'),
+      cost('2026-10-01', 'mail-draft', 'gpt-4o-mini', '80.00'),
       cost('2026-10-01', 'code-review', 'o4-mini', '90.00'),
-      cost('2026-10-01', 'meeting-notes', 'gpt-4o', '99.00'),
+      cost('2026-10-01', 'meeting-notes', 'gpt-4o', '100.00'),
     ];
     expect(decideFirstLook({ ...NOTHING, costs }).wrongModel).toMatchObject({
       feature: 'thread-summary',

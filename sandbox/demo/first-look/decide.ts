@@ -58,17 +58,19 @@ function findLoser({ customers }: FirstLookFacts): FirstLook['loser'] {
 }
 
 function findWrongModel({ costs }: FirstLookFacts): FirstLook['wrongModel'] {
-  const byFeature = sumBy(costs, ({ feature }) => feature);
-  const [first, next] = [...byFeature].sort((left, right) => compare(right[1], left[1]));
+  const [first, next] = mostFirst(sumBy(costs, ({ feature }) => feature));
   if (first === undefined || next === undefined || next[1] === 0n) return null;
   const [feature, cost] = first;
   if (cost < STANDS_OUT * next[1]) return null;
-  const modelOf = (rows: typeof costs) =>
-    [...sumBy(rows, ({ model }) => model)].sort((left, right) => compare(right[1], left[1]));
-  const model = modelOf(costs.filter((row) => row.feature === feature))[0]?.[0] ?? '';
-  const candidates = modelOf(costs.filter((row) => row.feature !== feature))
-    .map(([name]) => name)
-    .filter((name) => name !== model);
+  const own = costs.filter((row) => row.feature === feature);
+  const model = mostFirst(sumBy(own, (row) => row.model))[0]?.[0] ?? '';
+  const others = costs.filter((row) => row.feature !== feature && row.model !== model);
+  const byTokens = sumBy(
+    others,
+    (row) => row.model,
+    ({ tokenCount }) => BigInt(tokenCount),
+  );
+  const candidates = mostFirst(byTokens).map(([name]) => name);
   return { feature, model, cost, timesTenths: (cost * 10n + next[1] / 2n) / next[1], candidates };
 }
 
@@ -77,18 +79,14 @@ function findOddDay({ costs }: FirstLookFacts): FirstLook['oddDay'] {
   let oddest: (FirstLook['oddDay'] & { excess: bigint }) | null = null;
   for (const [customerId, rows] of Map.groupBy(costs, (row) => row.customerId)) {
     if (customerId === null) continue;
-    const days = [...sumBy(rows, ({ day }) => day)].sort((left, right) => compare(right[1], left[1]));
+    const days = mostFirst(sumBy(rows, ({ day }) => day));
     const [top] = days;
     const middle = days[Math.floor(days.length / 2)]?.[1] ?? 0n;
     if (top === undefined || days.length < LEAST_DAYS || middle === 0n || top[1] < UNLIKE * middle) continue;
     const excess = top[1] - middle;
     if (oddest !== null && oddest.excess >= excess) continue;
-    const [feature] = [
-      ...sumBy(
-        rows.filter(({ day }) => day === top[0]),
-        (row) => row.feature,
-      ),
-    ].sort((left, right) => compare(right[1], left[1]));
+    const ofDay = rows.filter(({ day }) => day === top[0]);
+    const [feature] = mostFirst(sumBy(ofDay, (row) => row.feature));
     oddest = {
       day: top[0],
       customerId,
@@ -116,13 +114,20 @@ function findWaited(closes: readonly LookedAtClose[]): FirstLook['waited'] {
   return longest;
 }
 
-function sumBy<Row extends { knownCost: string }>(
+type Row = FirstLookFacts['costs'][number];
+
+function sumBy(
   rows: readonly Row[],
   key: (row: Row) => string,
+  value: (row: Row) => bigint = (row) => pico(row.knownCost),
 ): Map<string, bigint> {
   const sums = new Map<string, bigint>();
-  for (const row of rows) sums.set(key(row), (sums.get(key(row)) ?? 0n) + pico(row.knownCost));
+  for (const row of rows) sums.set(key(row), (sums.get(key(row)) ?? 0n) + value(row));
   return sums;
+}
+
+function mostFirst(sums: Map<string, bigint>): [string, bigint][] {
+  return [...sums].sort((left, right) => compare(right[1], left[1]));
 }
 
 function compare(left: bigint, right: bigint): number {

@@ -25,6 +25,7 @@ interface CostOf {
   customerId: string | null;
   feature: string;
   model: string;
+  tokenCount: string;
   knownCost: string;
 }
 
