@@ -1,6 +1,7 @@
 import { BUILT_IN_PROVIDERS, type Providers } from '../pricing/usage/providers.ts';
 import type { RetailPriceSource } from '../src/azure/retail-port.ts';
 import type { UsageSource } from '../src/azure/source.ts';
+import type { Warehouse } from '../src/exports/warehouse/store.ts';
 import type { MeteringSystem } from '../src/openmeter/port.ts';
 import type { Clock } from '../src/platform/clock.ts';
 import type { LedgerDatabase } from '../src/platform/database/database.ts';
@@ -95,6 +96,8 @@ export interface JobDependencies {
   control?: UsageSource;
   /** Azure's retail price list; absent: prices are not synchronized. */
   retailPrices?: RetailPriceSource;
+  /** Where daily costs are written as files; absent: nowhere. */
+  warehouse?: Warehouse;
   metering: MeteringSystem;
   billing: BillingSystem;
   /** What ends periods: drafts, items, credit notes. Mostly the same account as `billing`. */

@@ -131,6 +131,10 @@ describe('the description of a configuration', () => {
       STRIPE_WEBHOOK_SECRET: `whsec_${secret}`,
       STRIPE_THIN_WEBHOOK_SECRET: `whsec_${secret}`,
       STRIPE_TENANT_METADATA_KEY: 'tenant',
+      WAREHOUSE_URL: `https://account.blob.example/costs?sig=${secret}`,
+      AWS_ACCESS_KEY_ID: secret,
+      AWS_SECRET_ACCESS_KEY: secret,
+      AWS_SESSION_TOKEN: secret,
     });
     const description = describeConfig(config);
     expect(JSON.stringify(description)).not.toContain(secret);
@@ -144,6 +148,7 @@ describe('the description of a configuration', () => {
       STRIPE_API_KEY: 'set',
       STRIPE_WEBHOOK_SECRET: 'set',
       STRIPE_TENANT_METADATA_KEY: 'tenant',
+      WAREHOUSE_URL: 'account.blob.example',
       PORT: '8787',
     });
   });

@@ -22,6 +22,8 @@ const STEP_INTERVALS_MS: Record<StepName, number> = {
   'collect-control': 5 * 60_000,
   // The day's synchronization, once; the other looks are for those asked for, and for one that failed.
   'sync-prices': 60 * 60_000,
+  // Today's day is rated every few minutes; nobody's warehouse wants each of them.
+  'export-warehouse': 60 * 60_000,
 };
 
 const WATCH_EVERY_MS = 30_000;

@@ -1,3 +1,4 @@
+import { WAREHOUSE_LEASE } from '../../src/exports/warehouse/export-warehouse.ts';
 import { withStepLease } from '../../src/platform/database/leases.ts';
 import { TallystickError } from '../../src/platform/errors.ts';
 import { aggregateUsage } from '../aggregate/aggregate-usage.ts';
@@ -9,6 +10,7 @@ import { collectControl } from '../collect/collect-control.ts';
 import { collectUsage } from '../collect/collect-usage.ts';
 import type { JobDependencies } from '../dependencies.ts';
 import { dropOldItems } from '../drop-old-items.ts';
+import { exportWarehouseDays } from '../export-warehouse.ts';
 import { ingestEvents } from '../ingest/ingest-events.ts';
 import { syncPrices } from '../prices/sync-prices.ts';
 import { pushUsage } from '../push/push-usage.ts';
@@ -38,13 +40,22 @@ export const STEP_NAMES = [
 const CONTROL_STEP = 'collect-control';
 /** What runs only where a price list is configured. Nothing waits for it. */
 const PRICES_STEP = 'sync-prices';
-export type StepName = (typeof STEP_NAMES)[number] | typeof CONTROL_STEP | typeof PRICES_STEP;
+/** What runs only where a warehouse is configured; under the lease that the command takes, too. */
+const WAREHOUSE_STEP = WAREHOUSE_LEASE;
+export type StepName =
+  | (typeof STEP_NAMES)[number]
+  | typeof CONTROL_STEP
+  | typeof PRICES_STEP
+  | typeof WAREHOUSE_STEP;
 
 /** The steps that this configuration has. */
-export function stepNames(deps: Pick<JobDependencies, 'control' | 'retailPrices'>): readonly StepName[] {
+export function stepNames(
+  deps: Pick<JobDependencies, 'control' | 'retailPrices' | 'warehouse'>,
+): readonly StepName[] {
   const more: StepName[] = [];
   if (deps.control !== undefined) more.push(CONTROL_STEP);
   if (deps.retailPrices !== undefined) more.push(PRICES_STEP);
+  if (deps.warehouse !== undefined) more.push(WAREHOUSE_STEP);
   return more.length === 0 ? STEP_NAMES : [...STEP_NAMES, ...more];
 }
 
@@ -66,6 +77,7 @@ const STEPS: Record<StepName, Step> = {
   'drop-old-items': dropOldItems,
   'collect-control': collectControl,
   'sync-prices': syncPrices,
+  'export-warehouse': exportWarehouseDays,
 };
 
 /** What a job of no known step is recorded under: its name is whatever somebody put into the queue. */

@@ -111,6 +111,18 @@ const variablesSchema = z.object({
   SOURCE_RETENTION_DAYS: integer(1, 4_383).default(90),
   FOCUS_BILLING_ACCOUNT_ID: z.string().min(1).max(200).default('azure'),
   FOCUS_BILLING_ACCOUNT_NAME: z.string().min(1).max(200).optional(),
+  // Absent: no warehouse is written.
+  WAREHOUSE_URL: z
+    .string()
+    .regex(/^(file:\/\/\/|s3:\/\/[a-z0-9]|https:\/\/|http:\/\/(127\.0\.0\.1|localhost)[:/])/, {
+      error: 'must be file:///folder, s3://bucket/prefix or the https address of a blob container',
+    })
+    .optional(),
+  WAREHOUSE_S3_ENDPOINT: url.optional(),
+  AWS_ACCESS_KEY_ID: z.string().min(1).optional(),
+  AWS_SECRET_ACCESS_KEY: z.string().min(1).optional(),
+  AWS_SESSION_TOKEN: z.string().min(1).optional(),
+  AWS_REGION: z.string().min(1).default('us-east-1'),
   LEDGER_RETENTION_DAYS: integer(70, 4_383).default(400),
   QUARANTINE_ALARM_HOURS: integer(1, 8_760).default(24),
   METRICS_PUBLIC: z
@@ -234,7 +246,7 @@ function configError(problems: string[]): TallystickError {
   );
 }
 
-const SECRET_NAMES = /KEY|SECRET|PASSWORD/;
+const SECRET_NAMES = /KEY|SECRET|PASSWORD|SESSION_TOKEN/;
 /** Addresses can carry passwords and tokens anywhere but in their host. */
 const ADDRESS_NAMES = /_(URL|BASE|ENDPOINT|AUDIENCE)$/;
 

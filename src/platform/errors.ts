@@ -30,7 +30,7 @@ export type ErrorCode =
   | 'LEDGER_TOO_NEW'
   | 'INTERNAL';
 
-export type OutsideSystem = 'azure' | 'openmeter' | 'stripe' | 'postgres' | 'redis';
+export type OutsideSystem = 'azure' | 'openmeter' | 'stripe' | 'postgres' | 'redis' | 'warehouse';
 
 export interface TallystickErrorOptions {
   code: ErrorCode;

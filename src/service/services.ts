@@ -7,6 +7,7 @@ import { createRetailPrices } from '../azure/retail-prices.ts';
 import type { UsageSource } from '../azure/source.ts';
 import { createAppMetricsSource } from '../azure/usage-source.ts';
 import { createCallKeys } from '../billing/call-keys.ts';
+import { configuredWarehouse } from '../exports/warehouse/open-store.ts';
 import { createOpenMeter } from '../openmeter/client.ts';
 import { seedPlans } from '../plans/seed.ts';
 import { type Clock, systemClock } from '../platform/clock.ts';
@@ -116,7 +117,10 @@ function createOutside(
   config: OutsideConfig,
   keys: CallKeys,
   patience?: CallPatience,
-): Pick<JobDependencies, 'source' | 'control' | 'retailPrices' | 'metering' | 'billing' | 'invoicing'> {
+): Pick<
+  JobDependencies,
+  'source' | 'control' | 'retailPrices' | 'warehouse' | 'metering' | 'billing' | 'invoicing'
+> {
   const { CONTROL_SOURCE: control } = config;
   const stripe = createStripe(config, {
     keys,
@@ -130,6 +134,7 @@ function createOutside(
     }),
     ...(control === 'none' ? {} : { control: createSource(config, control, true) }),
     ...openRetailPrices(config),
+    ...configuredWarehouse(config),
     metering: createOpenMeter(config, patience),
     billing: stripe,
     invoicing: stripe.invoicing,

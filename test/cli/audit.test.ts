@@ -2,6 +2,7 @@ import { type ChildProcess, fork } from 'node:child_process';
 import { once } from 'node:events';
 import { writeFileSync } from 'node:fs';
 import path from 'node:path';
+import { pathToFileURL } from 'node:url';
 import type { Command } from 'commander';
 import { sql } from 'kysely';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
@@ -104,6 +105,7 @@ const READS: Record<string, string[]> = {
   statement: ['northwind', '--so-far'],
   costs: ['--from', '2026-11-20', '--to', '2026-11-21'],
   'exports focus': ['--from', '2026-11-20', '--to', '2026-11-21'],
+  'exports warehouse': ['--url', pathToFileURL(path.join(directory, 'warehouse')).href],
   'provisioned list': [],
   'closes list': [],
   'closes show': ['in_1'],

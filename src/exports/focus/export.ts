@@ -9,7 +9,7 @@ import { columnsOf, type FocusRow, type FocusVersion } from './columns.ts';
 import { type BillingAccount, costCharge } from './cost-charges.ts';
 
 export const EXPORT_FORMATS = ['csv', 'parquet'] as const;
-export type ExportFormat = (typeof EXPORT_FORMATS)[number];
+type ExportFormat = (typeof EXPORT_FORMATS)[number];
 
 export interface FocusRequest {
   /** Whole UTC days. */

@@ -1,0 +1,101 @@
+import { open, rename, rm } from 'node:fs/promises';
+import type { Command } from 'commander';
+import { readDayWindow } from '../../costs/window.ts';
+import { ValidationError } from '../../platform/errors.ts';
+import { readApiSettings } from '../../platform/http/dependencies.ts';
+import type { CommandFrame } from '../../platform/terminal/frame.ts';
+import { groupDigits } from '../../platform/terminal/output.ts';
+import { DEFAULT_FOCUS_VERSION, FOCUS_VERSIONS } from './columns.ts';
+import { beginFocusExport, EXPORT_FORMATS, type FocusSummary } from './export.ts';
+
+interface FocusOptions {
+  from?: string;
+  to?: string;
+  period?: string;
+  focusVersion: string;
+  format: string;
+  customer?: string;
+  output?: string;
+}
+
+/** Adds `tallystick exports focus`. */
+export function addFocusCommand(exportsCommand: Command, frame: CommandFrame): void {
+  exportsCommand
+    .command('focus')
+    .description('cost and usage by day and customer in the FinOps Open Cost and Usage Specification (FOCUS)')
+    .option('--from <day>', 'first UTC day, e.g. 2026-11-01')
+    .option('--to <day>', 'end, not included')
+    .option('--period <month>', 'instead: a calendar month, e.g. 2026-11')
+    .option(
+      '--focus-version <version>',
+      `of the specification: ${FOCUS_VERSIONS.join(', ')}`,
+      DEFAULT_FOCUS_VERSION,
+    )
+    .option('--format <format>', EXPORT_FORMATS.join(' or '), 'csv')
+    .option('--customer <customer>', 'of this customer only')
+    .option('--output <file>', 'written whole or not at all; standard output otherwise')
+    .addHelpText(
+      'after',
+      `
+Tokens without a known cost are charges of 0 that say so; what is missing is told on standard error.
+
+  tallystick exports focus --period 2026-11 --format parquet --output focus.parquet`,
+    )
+    .action((options: FocusOptions) =>
+      frame.withStores(async ({ stores, config }) => {
+        const { summary, parts } = await beginFocusExport(stores.database, {
+          window: readDayWindow(options),
+          version: oneOf(FOCUS_VERSIONS, options.focusVersion, 'focus-version'),
+          format: oneOf(EXPORT_FORMATS, options.format, 'format'),
+          customerId: options.customer,
+          account: readApiSettings(config).billingAccount,
+        });
+        try {
+          if (options.output === undefined) await printParts(parts);
+          else await writeWhole(options.output, parts);
+        } finally {
+          await parts.return(undefined);
+        }
+        for (const line of warnings(summary)) process.stderr.write(`${line}\n`);
+      }),
+    );
+}
+
+async function printParts(parts: AsyncGenerator<Uint8Array>): Promise<void> {
+  for await (const part of parts) {
+    if (!process.stdout.write(part)) {
+      await new Promise((resolve) => process.stdout.once('drain', resolve));
+    }
+  }
+}
+
+async function writeWhole(file: string, parts: AsyncGenerator<Uint8Array>): Promise<void> {
+  const unfinished = `${file}.unfinished`;
+  const handle = await open(unfinished, 'w');
+  try {
+    for await (const part of parts) await handle.writeFile(part);
+    await handle.sync();
+    await handle.close();
+    await rename(unfinished, file);
+  } catch (error) {
+    await handle.close();
+    await rm(unfinished, { force: true });
+    throw error;
+  }
+}
+
+function warnings({ dueDayCount, unknownCostTokenCount }: FocusSummary): string[] {
+  return [
+    ...(dueDayCount === 0n ? [] : [`${dueDayCount} days wait to be rated (again).`]),
+    ...(unknownCostTokenCount === 0n
+      ? []
+      : [`${groupDigits(unknownCostTokenCount)} tokens have no known cost: see x_CostUnknownReason.`]),
+  ];
+}
+
+function oneOf<Value extends string>(values: readonly Value[], given: string, field: string): Value {
+  const found = values.find((value) => value === given);
+  if (found === undefined)
+    throw new ValidationError(field, `"${given}" is none`, `One of ${values.join(', ')}.`);
+  return found;
+}
