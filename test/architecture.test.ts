@@ -30,6 +30,7 @@ const ROOMS = [
   'src/plans',
   'src/costs',
   'src/closing',
+  'src/accruals',
   'src/quotes',
   'src/simulations',
   'src/previews',

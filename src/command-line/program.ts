@@ -5,6 +5,7 @@ import type { PipelineFrame } from '../../jobs/command-frame.ts';
 import { addPricesSyncCommand } from '../../jobs/prices/command.ts';
 import { addReconcileCommand } from '../../jobs/reconcile/command.ts';
 import { addRescanCommand } from '../../jobs/rescan/command.ts';
+import { addAccrualsCommand } from '../accruals/command.ts';
 import { addUninvoicedCommand } from '../billing/uninvoiced/command.ts';
 import { addClosesCommand } from '../closing/command.ts';
 import { addCostsCommand } from '../costs/command.ts';
@@ -72,6 +73,7 @@ export function createProgram(): Command {
   addCloseCommand(program, frame);
   addClosesCommand(program, frame);
   addUninvoicedCommand(program, frame);
+  addAccrualsCommand(program, frame);
   addDoctorCommand(program);
   return program;
 }

@@ -1,6 +1,7 @@
 import { OpenAPIHono } from '@hono/zod-openapi';
 import { HTTPException } from 'hono/http-exception';
 import { methodNotAllowed } from 'hono/method-not-allowed';
+import { addAccrualRoutes } from '../accruals/routes.ts';
 import { addCarriedUsageRoutes } from '../billing/carried-usage-routes.ts';
 import { addCreditProposalRoutes } from '../billing/credit-routes.ts';
 import { addInvoiceChoiceRoutes } from '../billing/uninvoiced/choice-routes.ts';
@@ -113,6 +114,7 @@ export function createApp(dependencies: AppDependencies): Api {
   addCloseRoutes(app, dependencies);
   addCreditProposalRoutes(app, dependencies);
   addUninvoicedRoutes(app, dependencies);
+  addAccrualRoutes(app, dependencies);
   addInvoiceChoiceRoutes(app, dependencies);
   addRescanRoutes(app, dependencies);
   addRecountRoutes(app, dependencies);

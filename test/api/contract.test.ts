@@ -319,6 +319,8 @@ const CASES: [path: string, request: string, init: RequestInit, status: number][
   ['/v1/recounts/reject', '/v1/recounts/reject', json('POST', { customerId: 'northwind' }), 400],
   ['/v1/credit-proposals', '/v1/credit-proposals?state=proposed', {}, 200],
   ['/v1/credit-proposals/{id}/approve', '/v1/credit-proposals/7/approve', json('POST', {}), 404],
+  ['/v1/accruals', '/v1/accruals?at=2026-11-21&from=2026-11-01', {}, 200],
+  ['/v1/accruals', '/v1/accruals?at=2026-11-21T00:30:00Z', {}, 400],
   ['/v1/uninvoiced', '/v1/uninvoiced?state=open&reason=in_trial', {}, 200],
   [
     '/v1/invoices/{invoiceId}/usage',

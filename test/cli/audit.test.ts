@@ -111,6 +111,7 @@ const READS: Record<string, string[]> = {
   'closes show': ['in_1'],
   'credits list': [],
   'uninvoiced list': [],
+  accruals: ['--rows'],
   quote: ['--usage', 'gpt-4o:1000:10'],
   simulate: ['--file', scenarios],
 };

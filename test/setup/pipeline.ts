@@ -21,6 +21,7 @@ import { createLogger } from '../../src/platform/log.ts';
 import { readTokenTotals } from '../../src/status/totals.ts';
 import { createStripe } from '../../src/stripe/client.ts';
 import { createStripeSdk } from '../../src/stripe/sdk.ts';
+import { findAccrualFaults } from './accruals.ts';
 import { draftQuantities } from './drafts.ts';
 import { createTestLedger, type TestLedger } from './ledger.ts';
 
@@ -184,6 +185,8 @@ export async function openPipeline(options: PipelineOptions = {}): Promise<Pipel
 export async function balance(pipeline: Pipeline) {
   const outside = countTotals(pipeline);
   const ledger = await readTokenTotals(pipeline.deps.database);
+  const faults = await findAccrualFaults(pipeline.deps.database);
+  if (faults.length > 0) throw new Error(`the report of accruals: ${faults.join('; ')}`);
   const source = BigInt(outside.sourceTokens);
   const billed = BigInt(outside.billedTokens);
   return {

@@ -3,6 +3,7 @@ import { meterEventName } from '../../sandbox/stripe/seed.ts';
 import { HOUR_MS } from '../../src/platform/clock.ts';
 import type { LedgerDatabase } from '../../src/platform/database/database.ts';
 import { readTokenTotals } from '../../src/status/totals.ts';
+import { findAccrualFaults } from '../setup/accruals.ts';
 import { checkInvoices } from './closing/money.ts';
 import { countStranded } from './closing/next-period.ts';
 import { readInvoices } from './closing/read-invoices.ts';
@@ -26,6 +27,7 @@ export async function checkAtAnyMoment(world: World, ledger: LedgerDatabase): Pr
     witness.report(
       `of ${totals.collectedTokenCount} tokens that the ledger collected it does not account for ${totals.differenceTokenCount}`,
     );
+  for (const fault of await findAccrualFaults(ledger)) witness.report(`the report of accruals: ${fault}`);
   const source = sumOf([...witness.oracle.cells.values()].map((cell) => cell.prompt + cell.completion));
   const broken = sumOf(witness.oracle.quarantined.values()) + witness.oracle.doubtfulTokenCount;
   if (totals.collectedTokenCount > source + broken)

@@ -1,0 +1,101 @@
+import { sql } from 'kysely';
+import type { SegmentTokens } from '../../pricing/accruals/meters.ts';
+import type { AccrualRow } from '../../pricing/accruals/row.ts';
+import type { BilledSpan } from '../../pricing/accruals/span.ts';
+import type { TimeWindow } from '../platform/clock.ts';
+import type { LedgerDatabase } from '../platform/database/database.ts';
+import type { LedgerSnapshot } from '../platform/database/snapshot.ts';
+import { decideAccruals } from './decide.ts';
+import { type LateUsage, readCarriedForAccrual, readCreditedUsage, readLateItemUsage } from './late.ts';
+import { readSpans } from './spans.ts';
+import { readMeterTokens } from './tokens.ts';
+import { type FixedLine, readFixedLines, readWaitingTokens, type WaitingTokens } from './waiting.ts';
+
+/** Customers whose rows are in memory at once. */
+const BATCH_SIZE = 50;
+
+/** All that some customers' rows rest on. */
+export interface AccrualMaterial {
+  spans: readonly BilledSpan[];
+  meterTokens: readonly SegmentTokens[];
+  late: readonly LateUsage[];
+  fixedLines: readonly FixedLine[];
+  waiting: readonly WaitingTokens[];
+}
+
+/** One customer's rows. */
+export interface CustomerAccruals {
+  /** Empty: subjects of no customer. */
+  customerId: string;
+  rows: AccrualRow[];
+}
+
+export interface AccrualQuery {
+  /** From when usage is earned to the instant of the report; whole hours. */
+  window: TimeWindow;
+  customerId: string | null;
+  after: string | null;
+}
+
+/** Rows of customers in their order, those without any left out, as they are asked for. */
+export async function* readAccruals(
+  snapshot: LedgerSnapshot,
+  { window, customerId, after }: AccrualQuery,
+): AsyncGenerator<CustomerAccruals> {
+  for (let last = after; ; ) {
+    const customerIds = customerId === null ? await readCustomerIds(snapshot, last) : [customerId];
+    const material = await gatherAccruals(snapshot, customerIds, window);
+    const byCustomer = Map.groupBy(decideAccruals(material, window), (row) => row.customerId);
+    for (const id of customerIds) {
+      const rows = byCustomer.get(id);
+      if (rows !== undefined) yield { customerId: id, rows };
+    }
+    last = customerIds.at(-1) ?? null;
+    if (customerId !== null || customerIds.length < BATCH_SIZE) return;
+  }
+}
+
+/** The next customers by id, after those of no customer at all. */
+async function readCustomerIds(snapshot: LedgerSnapshot, after: string | null): Promise<string[]> {
+  const rows = await sql<{ customerId: string }>`
+    select customer_id as "customerId" from (select '' as customer_id union all select customer_id from customers) known
+    where ${after}::text is null or customer_id > ${after} order by 1 limit ${BATCH_SIZE}`.execute(snapshot);
+  return rows.rows.map((row) => row.customerId);
+}
+
+async function gatherAccruals(
+  snapshot: LedgerSnapshot,
+  customerIds: readonly string[],
+  window: TimeWindow,
+): Promise<AccrualMaterial> {
+  const spans = await readSpans(snapshot, customerIds, window);
+  return {
+    spans,
+    meterTokens: await readMeterTokens(snapshot, customerIds, { spans, window }),
+    late: [
+      ...(await readLateItemUsage(snapshot, customerIds, window)),
+      ...(await readCarriedForAccrual(snapshot, customerIds, window)),
+      ...(await readCreditedUsage(snapshot, customerIds, window)),
+    ],
+    fixedLines: await readFixedLines(snapshot, customerIds, window),
+    waiting: await readWaitingTokens(snapshot, customerIds, window),
+  };
+}
+
+/** The end of the newest settled hour; null: none is. */
+export async function readSettledThrough(database: LedgerDatabase): Promise<Date | null> {
+  const rows = await sql<{ at: Date | null }>`
+    select max(window_start) + interval '1 hour' as at from settlements where status = 'settled'`.execute(
+    database,
+  );
+  return rows.rows[0]?.at ?? null;
+}
+
+/** Hours of before an instant whose usage is not settled yet. */
+export async function countOpenHours(snapshot: LedgerSnapshot, at: Date): Promise<bigint> {
+  const rows = await sql<{ count: bigint }>`
+    select count(*) as count from settlements where status = 'open' and window_start < ${at}`.execute(
+    snapshot,
+  );
+  return rows.rows[0]?.count ?? 0n;
+}

@@ -1,0 +1,104 @@
+import { createRoute, z } from '@hono/zod-openapi';
+import { openTo } from '../identity/require-scope.ts';
+import { readSnapshot } from '../platform/database/snapshot.ts';
+import { answerWholeCsv, CSV_DESCRIPTION, CSV_FIELDS, wantsCsv } from '../platform/http/csv.ts';
+import { decodeCursor, takePage } from '../platform/http/cursor.ts';
+import type { Api, ApiDependencies } from '../platform/http/dependencies.ts';
+import { IdentifierSchema, PAGE_FIELDS, problems } from '../platform/http/schemas.ts';
+import { usageWindowFields } from '../usage/hours/window.ts';
+import {
+  type AccrualQuery,
+  type CustomerAccruals,
+  countOpenHours,
+  readAccruals,
+  readSettledThrough,
+} from './gather.ts';
+import { ACCRUAL_COLUMNS, type AccrualRowBody, AccrualsSchema } from './schemas.ts';
+import { accrualCells, showAccrualRow, showCustomerAccruals } from './show.ts';
+import { readAccrualWindow } from './window.ts';
+
+/** Adds `GET /v1/accruals`: what was used, what of it is on which invoice, and what is still to be invoiced. */
+export function addAccrualRoutes(api: Api, dependencies: ApiDependencies): void {
+  const { database, clock } = dependencies;
+  const route = createRoute({
+    method: 'get',
+    path: '/v1/accruals',
+    tags: ['Billing'],
+    summary:
+      'Earned and not yet invoiced at an instant, by customer and currency, and what is on which invoice',
+    ...openTo(dependencies, 'finance'),
+    request: {
+      query: z.strictObject({
+        at: usageWindowFields.to.openapi({
+          description: 'Whole hour, not included. Without it: the end of the newest settled hour.',
+        }),
+        from: usageWindowFields.from.openapi({
+          description:
+            'From when `earned` counts. Without it: the first of the UTC month that `at` is in, or ends.',
+        }),
+        customerId: IdentifierSchema.optional(),
+        ...PAGE_FIELDS,
+        ...CSV_FIELDS,
+      }),
+    },
+    responses: {
+      200: {
+        description: `A page of customers with all their rows. ${CSV_DESCRIPTION}`,
+        content: { 'application/json': { schema: AccrualsSchema }, 'text/csv': { schema: z.string() } },
+      },
+      ...problems(),
+    },
+  });
+  api.openapi(route, async (context) => {
+    const { at, from, customerId, cursor, limit } = context.req.valid('query');
+    const now = clock.now();
+    const window = readAccrualWindow(
+      { at, from },
+      { settledThrough: await readSettledThrough(database), now },
+    );
+    const query: AccrualQuery = {
+      window,
+      customerId: customerId ?? null,
+      after: cursor === undefined ? null : (decodeCursor(cursor, 1)[0] ?? null),
+    };
+    if (wantsCsv(context)) {
+      return await answerWholeCsv<AccrualRowBody>(
+        context,
+        database,
+        ACCRUAL_COLUMNS,
+        async (snapshot, after, most) => {
+          const next = after === null ? query.after : (after.customerId ?? '');
+          if (after !== null && query.customerId !== null) return [];
+          const rows: AccrualRowBody[] = [];
+          // A customer's rows stay together: the batch may be larger.
+          for await (const customer of readAccruals(snapshot, { ...query, after: next })) {
+            rows.push(...customer.rows.map(showAccrualRow));
+            if (rows.length >= most) break;
+          }
+          return rows;
+        },
+        accrualCells,
+      );
+    }
+    const { found, openHourCount } = await readSnapshot(database, async (snapshot) => {
+      const found: CustomerAccruals[] = [];
+      for await (const customer of readAccruals(snapshot, query)) {
+        found.push(customer);
+        if (found.length > limit) break;
+      }
+      return { found, openHourCount: await countOpenHours(snapshot, window.end) };
+    });
+    const { page, nextCursor } = takePage(found, limit, (last) => [last.customerId]);
+    return context.json(
+      {
+        asOf: now.toISOString(),
+        from: window.start.toISOString(),
+        at: window.end.toISOString(),
+        openHourCount: String(openHourCount),
+        customers: page.map(showCustomerAccruals),
+        nextCursor,
+      },
+      200,
+    );
+  });
+}

@@ -1,0 +1,82 @@
+import { type AccrualRow, type AccrualTotals, sumAccruals } from '../../pricing/accruals/row.ts';
+import { divideUp, formatDecimal, formatMinor } from '../../pricing/money.ts';
+import type { CsvCells } from '../platform/csv.ts';
+import type { CustomerAccruals } from './gather.ts';
+import {
+  ACCRUAL_COLUMNS,
+  type AccrualRowBody,
+  type AccrualsBody,
+  type AccrualTotalsBody,
+} from './schemas.ts';
+
+const orNull = (customerId: string) => (customerId === '' ? null : customerId);
+
+export function showCustomerAccruals({
+  customerId,
+  rows,
+}: CustomerAccruals): AccrualsBody['customers'][number] {
+  return {
+    customerId: orNull(customerId),
+    totals: sumAccruals(rows).map(showTotals),
+    rows: rows.map(showAccrualRow),
+  };
+}
+
+export function showAccrualRow(row: AccrualRow): AccrualRowBody {
+  const amount = (minor: bigint | null) =>
+    minor === null || row.currency === null ? null : formatMinor(minor, row.currency);
+  return {
+    customerId: orNull(row.customerId),
+    currency: row.currency,
+    kind: row.kind,
+    place: row.place,
+    reason: row.reason,
+    accrued: row.isAccrued,
+    invoiceId: row.invoice?.invoiceId ?? null,
+    invoiceNumber: row.invoice?.number ?? null,
+    finalizedAt: row.invoice?.finalizedAt?.toISOString() ?? null,
+    subscriptionId: row.subscriptionId,
+    description: row.description,
+    stripeMeterId: row.stripeMeterId,
+    periodStart: row.period?.start.toISOString() ?? null,
+    periodEnd: row.period?.end.toISOString() ?? null,
+    tokenCount: String(row.tokenCount),
+    earnedTokenCount: String(row.earnedTokenCount),
+    amount: amount(row.amountMinor),
+    earnedAmount: amount(row.earnedAmountMinor),
+    unvalued: row.unvaluedReason,
+  };
+}
+
+/** A row as cells, in the order of the columns. */
+export function accrualCells(row: AccrualRowBody): CsvCells {
+  return ACCRUAL_COLUMNS.map((column) => {
+    const value = row[column];
+    return typeof value === 'boolean' ? String(value) : value;
+  });
+}
+
+function showTotals(totals: AccrualTotals): AccrualTotalsBody {
+  const { currency } = totals;
+  const amount = (minor: bigint) => (currency === null ? null : formatMinor(minor, currency));
+  return {
+    currency,
+    earnedTokenCount: String(totals.earnedTokenCount),
+    earned: amount(totals.earnedAmountMinor),
+    unvaluedTokenCount: String(totals.unvaluedTokenCount),
+    unvaluedPercent: percentOf(totals.unvaluedTokenCount, totals.earnedTokenCount),
+    invoiced: amount(totals.invoicedAmountMinor),
+    fixed: amount(totals.fixedAmountMinor),
+    accruedTokenCount: String(totals.accruedTokenCount),
+    accrued: amount(totals.accruedAmountMinor),
+    undecidedTokenCount: String(totals.undecidedTokenCount),
+    undecided: amount(totals.undecidedAmountMinor),
+    quarantinedTokenCount: String(totals.quarantinedTokenCount),
+  };
+}
+
+/** In per cent with two decimals, rounded up: never 0 while there is a part. */
+function percentOf(part: bigint, whole: bigint): string | null {
+  if (whole <= 0n) return null;
+  return formatDecimal(part <= 0n ? 0n : divideUp(part * 10_000n, whole), 2, 2);
+}
