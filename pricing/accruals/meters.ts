@@ -141,6 +141,14 @@ function less(amount: bigint | null, other: bigint | null): bigint | null {
   return amount === null || other === null ? null : amount - other;
 }
 
-function isSomething(row: AccrualRow): boolean {
-  return row.tokenCount !== 0n || row.earnedTokenCount !== 0n || (row.amountMinor ?? 0n) !== 0n;
+/** Whether a row says anything. */
+export function isSomething({
+  tokenCount,
+  earnedTokenCount,
+  amountMinor,
+  earnedAmountMinor,
+}: AccrualRow): boolean {
+  return [tokenCount, earnedTokenCount, amountMinor ?? 0n, earnedAmountMinor ?? 0n].some(
+    (figure) => figure !== 0n,
+  );
 }

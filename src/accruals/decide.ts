@@ -1,4 +1,4 @@
-import { rowsOfMeters } from '../../pricing/accruals/meters.ts';
+import { isSomething, rowsOfMeters } from '../../pricing/accruals/meters.ts';
 import type { AccrualRow } from '../../pricing/accruals/row.ts';
 import { shareOf } from '../../pricing/accruals/value.ts';
 import type { TimeWindow } from '../platform/clock.ts';
@@ -14,9 +14,7 @@ export function decideAccruals(material: AccrualMaterial, window: TimeWindow): A
     ...material.fixedLines.map(rowOfFixed),
     ...material.waiting.map((tokens) => rowOfWaiting(tokens)),
   ];
-  return rows
-    .filter((row) => row.tokenCount !== 0n || row.earnedTokenCount !== 0n || (row.amountMinor ?? 0n) !== 0n)
-    .sort(byCustomer);
+  return rows.filter(isSomething).sort(byCustomer);
 }
 
 function rowOfLate(usage: LateUsage, { end: at }: TimeWindow): AccrualRow {

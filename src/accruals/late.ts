@@ -5,6 +5,7 @@ import { type LateGroup, readLateGroups } from '../billing/late-groups.ts';
 import { rateLateGroup } from '../billing/late-items.ts';
 import { CARRY_TO_NEXT_INVOICE } from '../billing/meter-pushes.ts';
 import { UNINVOICED } from '../billing/uninvoiced/groups.ts';
+import { toStoredPrice } from '../catalog/stored-price.ts';
 import type { TimeWindow } from '../platform/clock.ts';
 import type { LedgerSnapshot } from '../platform/database/snapshot.ts';
 import { relevantInvoices } from './spans.ts';
@@ -107,27 +108,24 @@ export async function readCarriedForAccrual(
   // What a person decides first and what goes on by itself are items of their own.
   for (const its of Map.groupBy(found.rows, (row) => `${row.uninvoicedReason} ${row.isDueAgain}`).values()) {
     const unpriced = new Map(its.map((row) => [row.id, row]));
-    const before = new Map(
-      (
-        await readRatedGroups(
-          snapshot,
-          its.filter(({ at }) => at < start),
-        )
-      ).map((group) => [keyOf(group), group.amountMinor]),
-    );
+    const earlier = its.filter(({ at }) => at < start);
+    const before = Map.groupBy(await readRatedGroups(snapshot, earlier), keyOf);
     for (const group of await readRatedGroups(snapshot, its)) {
       const rows = group.hourlyUsageIds.flatMap((id) => unpriced.get(String(id)) ?? []);
       for (const row of rows) unpriced.delete(row.id);
-      const { currency, stripeMeterId, productName, amountMinor } = group;
+      const amountBeforeMinor = sumOf(before.get(keyOf(group)) ?? []);
+      before.delete(keyOf(group));
+      usages.push({ ...usageOf(rows, start), ...ratedOf(group), amountBeforeMinor });
+    }
+    // What later usage has put into another group was earned there.
+    for (const groups of before.values()) {
+      const [group] = groups;
+      if (group === undefined) continue;
       usages.push({
-        ...usageOf(rows, start),
-        currency,
-        subscriptionId: group.subscriptionIds[0] ?? null,
-        stripeMeterId,
-        productName,
-        period: { start: group.periodStart, end: group.periodEnd },
-        amountMinor,
-        amountBeforeMinor: before.get(keyOf(group)) ?? 0n,
+        ...usageOf(its.slice(0, 1), start),
+        ...ratedOf(group),
+        ...NOTHING,
+        amountBeforeMinor: sumOf(groups),
       });
     }
     for (const rows of Map.groupBy(unpriced.values(), ({ customerId }) => customerId).values()) {
@@ -152,8 +150,36 @@ async function readRatedGroups(snapshot: LedgerSnapshot, rows: readonly CarriedR
   return rated;
 }
 
-const keyOf = ({ customerId, stripeMeterId, periodStart, currency }: LateGroup) =>
-  JSON.stringify([customerId, stripeMeterId, periodStart, currency]);
+function ratedOf({ customerId, currency, stripeMeterId, productName, amountMinor, ...group }: RatedGroup) {
+  return {
+    customerId,
+    currency,
+    subscriptionId: group.subscriptionIds[0] ?? null,
+    stripeMeterId,
+    productName,
+    period: { start: group.periodStart, end: group.periodEnd },
+    amountMinor,
+  };
+}
+
+const NOTHING = { tokens: { before: 0n, window: 0n, after: 0n }, amountMinor: 0n };
+
+const sumOf = (groups: readonly RatedGroup[]) =>
+  groups.reduce((sum, { amountMinor }) => sum + (amountMinor ?? 0n), 0n);
+
+function keyOf({ customerId, stripeMeterId, periodStart, periodEnd, currency, price }: LateGroup): string {
+  const { unitAmountDecimal, tiersMode, priceTiers } = toStoredPrice(price);
+  return JSON.stringify([
+    customerId,
+    stripeMeterId,
+    periodStart,
+    periodEnd,
+    currency,
+    unitAmountDecimal,
+    tiersMode,
+    priceTiers,
+  ]);
+}
 
 /** Without a price. */
 function usageOf(rows: readonly CarriedRow[], from: Date): LateUsage {
