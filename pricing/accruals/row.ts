@@ -9,7 +9,7 @@ export const ACCRUAL_PLACES = [
   'quarantined',
   'written_off',
 ] as const;
-export type AccrualPlace = (typeof ACCRUAL_PLACES)[number];
+type AccrualPlace = (typeof ACCRUAL_PLACES)[number];
 
 /** `fixed`: a line of an invoice that is for no usage; `late`: an item for usage that missed its invoice. */
 export const ACCRUAL_KINDS = ['usage', 'late', 'credit', 'fixed'] as const;
