@@ -1,18 +1,13 @@
 import { sql } from 'kysely';
 import type { SegmentTokens } from '../../pricing/accruals/meters.ts';
-import type { AccrualRow } from '../../pricing/accruals/row.ts';
 import type { BilledSpan } from '../../pricing/accruals/span.ts';
 import type { TimeWindow } from '../platform/clock.ts';
 import type { LedgerDatabase } from '../platform/database/database.ts';
 import type { LedgerSnapshot } from '../platform/database/snapshot.ts';
-import { decideAccruals } from './decide.ts';
 import { type LateUsage, readCarriedForAccrual, readCreditedUsage, readLateItemUsage } from './late.ts';
 import { readSpans } from './spans.ts';
 import { readMeterTokens } from './tokens.ts';
 import { type FixedLine, readFixedLines, readWaitingTokens, type WaitingTokens } from './waiting.ts';
-
-/** Customers whose rows are in memory at once. */
-const BATCH_SIZE = 50;
 
 /** All that some customers' rows rest on. */
 export interface AccrualMaterial {
@@ -23,47 +18,8 @@ export interface AccrualMaterial {
   waiting: readonly WaitingTokens[];
 }
 
-/** One customer's rows. */
-export interface CustomerAccruals {
-  /** Empty: subjects of no customer. */
-  customerId: string;
-  rows: AccrualRow[];
-}
-
-export interface AccrualQuery {
-  /** From when usage is earned to the instant of the report; whole hours. */
-  window: TimeWindow;
-  customerId: string | null;
-  after: string | null;
-}
-
-/** Rows of customers in their order, those without any left out, as they are asked for. */
-export async function* readAccruals(
-  snapshot: LedgerSnapshot,
-  { window, customerId, after }: AccrualQuery,
-): AsyncGenerator<CustomerAccruals> {
-  for (let last = after; ; ) {
-    const customerIds = customerId === null ? await readCustomerIds(snapshot, last) : [customerId];
-    const material = await gatherAccruals(snapshot, customerIds, window);
-    const byCustomer = Map.groupBy(decideAccruals(material, window), (row) => row.customerId);
-    for (const id of customerIds) {
-      const rows = byCustomer.get(id);
-      if (rows !== undefined) yield { customerId: id, rows };
-    }
-    last = customerIds.at(-1) ?? null;
-    if (customerId !== null || customerIds.length < BATCH_SIZE) return;
-  }
-}
-
-/** The next customers by id, after those of no customer at all. */
-async function readCustomerIds(snapshot: LedgerSnapshot, after: string | null): Promise<string[]> {
-  const rows = await sql<{ customerId: string }>`
-    select customer_id as "customerId" from (select '' as customer_id union all select customer_id from customers) known
-    where ${after}::text is null or customer_id > ${after} order by 1 limit ${BATCH_SIZE}`.execute(snapshot);
-  return rows.rows.map((row) => row.customerId);
-}
-
-async function gatherAccruals(
+/** Reads all of it, of these customers. @param customerIds the empty text: subjects of no customer */
+export async function gatherAccruals(
   snapshot: LedgerSnapshot,
   customerIds: readonly string[],
   window: TimeWindow,
@@ -80,6 +36,18 @@ async function gatherAccruals(
     fixedLines: await readFixedLines(snapshot, customerIds, window),
     waiting: await readWaitingTokens(snapshot, customerIds, window),
   };
+}
+
+/** The next customers by id, after those of no customer at all. */
+export async function readCustomerIds(
+  snapshot: LedgerSnapshot,
+  after: string | null,
+  limit: number,
+): Promise<string[]> {
+  const rows = await sql<{ customerId: string }>`
+    select customer_id as "customerId" from (select '' as customer_id union all select customer_id from customers) known
+    where ${after}::text is null or customer_id > ${after} order by 1 limit ${limit}`.execute(snapshot);
+  return rows.rows.map((row) => row.customerId);
 }
 
 /** The end of the newest settled hour; null: none is. */

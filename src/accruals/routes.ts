@@ -6,13 +6,8 @@ import { decodeCursor, takePage } from '../platform/http/cursor.ts';
 import type { Api, ApiDependencies } from '../platform/http/dependencies.ts';
 import { IdentifierSchema, PAGE_FIELDS, problems } from '../platform/http/schemas.ts';
 import { usageWindowFields } from '../usage/hours/window.ts';
-import {
-  type AccrualQuery,
-  type CustomerAccruals,
-  countOpenHours,
-  readAccruals,
-  readSettledThrough,
-} from './gather.ts';
+import { countOpenHours, readSettledThrough } from './gather.ts';
+import { type AccrualQuery, type CustomerAccruals, readAccruals } from './report.ts';
 import { ACCRUAL_COLUMNS, type AccrualRowBody, AccrualsSchema } from './schemas.ts';
 import { accrualCells, showAccrualRow, showCustomerAccruals } from './show.ts';
 import { readAccrualWindow } from './window.ts';

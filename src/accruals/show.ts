@@ -1,7 +1,7 @@
 import { type AccrualRow, type AccrualTotals, sumAccruals } from '../../pricing/accruals/row.ts';
 import { divideUp, formatDecimal, formatMinor } from '../../pricing/money.ts';
 import type { CsvCells } from '../platform/csv.ts';
-import type { CustomerAccruals } from './gather.ts';
+import type { CustomerAccruals } from './report.ts';
 import {
   ACCRUAL_COLUMNS,
   type AccrualRowBody,

@@ -1,6 +1,6 @@
 import { sql } from 'kysely';
 import type { AccrualRow } from '../../pricing/accruals/row.ts';
-import { readAccruals } from '../../src/accruals/gather.ts';
+import { readAccruals } from '../../src/accruals/report.ts';
 import { HOUR_MS, type TimeWindow } from '../../src/platform/clock.ts';
 import type { LedgerDatabase } from '../../src/platform/database/database.ts';
 import { type LedgerSnapshot, readSnapshot } from '../../src/platform/database/snapshot.ts';

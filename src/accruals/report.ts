@@ -1,0 +1,41 @@
+import type { AccrualRow } from '../../pricing/accruals/row.ts';
+import type { TimeWindow } from '../platform/clock.ts';
+import type { LedgerSnapshot } from '../platform/database/snapshot.ts';
+import { decideAccruals } from './decide.ts';
+import { gatherAccruals, readCustomerIds } from './gather.ts';
+
+/** Customers whose rows are in memory at once. */
+const BATCH_SIZE = 50;
+
+/** One customer's rows. */
+export interface CustomerAccruals {
+  /** Empty: subjects of no customer. */
+  customerId: string;
+  rows: AccrualRow[];
+}
+
+export interface AccrualQuery {
+  /** From when usage is earned to the instant of the report; whole hours. */
+  window: TimeWindow;
+  customerId: string | null;
+  after: string | null;
+}
+
+/** Rows of customers in their order, those without any left out, as they are asked for. */
+export async function* readAccruals(
+  snapshot: LedgerSnapshot,
+  { window, customerId, after }: AccrualQuery,
+): AsyncGenerator<CustomerAccruals> {
+  for (let last = after; ; ) {
+    const customerIds =
+      customerId === null ? await readCustomerIds(snapshot, last, BATCH_SIZE) : [customerId];
+    const material = await gatherAccruals(snapshot, customerIds, window);
+    const byCustomer = Map.groupBy(decideAccruals(material, window), (row) => row.customerId);
+    for (const id of customerIds) {
+      const rows = byCustomer.get(id);
+      if (rows !== undefined) yield { customerId: id, rows };
+    }
+    last = customerIds.at(-1) ?? null;
+    if (customerId !== null || customerIds.length < BATCH_SIZE) return;
+  }
+}
