@@ -1,9 +1,10 @@
 import { sql } from 'kysely';
 import type { AccrualInvoice } from '../../pricing/accruals/span.ts';
 import { TAKEN_UP_REASONS, type UninvoicedReason } from '../../pricing/closing/fate.ts';
-import { type LateGroup, readLateGroups } from '../billing/late-groups.ts';
-import { rateLateGroup } from '../billing/late-items.ts';
+import { chargeLateUsage } from '../../pricing/invoices/late-usage.ts';
+import { groupLateRows, type LateGroup } from '../billing/late-groups.ts';
 import { CARRY_TO_NEXT_INVOICE } from '../billing/meter-pushes.ts';
+import { readTopUpsLeft } from '../billing/minimums.ts';
 import { UNINVOICED } from '../billing/uninvoiced/groups.ts';
 import { toStoredPrice } from '../catalog/stored-price.ts';
 import type { TimeWindow } from '../platform/clock.ts';
@@ -137,17 +138,22 @@ export async function readCarriedForAccrual(
 
 type RatedGroup = LateGroup & { amountMinor: bigint | null };
 
-/** Groups as items would bill them; a sum below zero is none, and is taken off what comes later. */
+/** Groups as items would bill them, whichever invoice takes them up; a sum below zero is none, and is taken off what comes later. */
 async function readRatedGroups(snapshot: LedgerSnapshot, rows: readonly CarriedRow[]): Promise<RatedGroup[]> {
-  const rated: RatedGroup[] = [];
-  for (const group of await readLateGroups(
+  const groups = await groupLateRows(
     snapshot,
-    rows.map(({ id }) => BigInt(id)),
-  )) {
-    const amount = group.tokenCount > 0n ? await rateLateGroup(snapshot, group) : { amountMinor: 0n };
-    rated.push({ ...group, amountMinor: amount?.amountMinor ?? null });
-  }
-  return rated;
+    rows.map(({ id }) => id),
+  );
+  const invoices = groups.map(({ subscriptionIds, currency }) => ({
+    subscriptionId: subscriptionIds[0] ?? '',
+    currency,
+  }));
+  const charged = chargeLateUsage(groups, invoices, await readTopUpsLeft(snapshot, groups));
+  const charges = new Map(charged.map(({ usage, charge }) => [usage, charge.amountMinor]));
+  return groups.map((group) => ({
+    ...group,
+    amountMinor: charges.get(group) ?? (group.tokenCount > 0n ? null : 0n),
+  }));
 }
 
 function ratedOf({ customerId, currency, stripeMeterId, productName, amountMinor, ...group }: RatedGroup) {

@@ -61,7 +61,7 @@ export async function lockLateGroups(
     where h.hourly_usage_id in (select hourly_usage_id from (${carriedRows(customerIds)}) carried) and h.late_item_id is null
       and h.credit_proposal_id is null and h.written_off_at is null and h.meter_push_id is null
     order by h.hourly_usage_id for update skip locked`.execute(transaction);
-  return await groupRows(
+  return await groupLateRows(
     transaction,
     locked.rows.map((row) => row.id),
   );
@@ -75,17 +75,21 @@ export async function readLateGroups(
   const carried = await sql<{
     id: string;
   }>`select hourly_usage_id::text as id from (${carriedRows(customerIds)}) carried`.execute(database);
-  return await groupRows(
+  return await groupLateRows(
     database,
     carried.rows.map((row) => row.id),
   );
 }
 
 /**
+ * Rows of usage that missed their invoice, by customer, meter and missed period.
  * The price is the one the missed invoice was closed with, else that of the line for that time, else the one the item had
  * then, as far as the ledger saw it. Usage that no item has a price for is left out: it goes on waiting.
  */
-async function groupRows(database: LedgerDatabase, hourlyUsageIds: readonly string[]): Promise<LateGroup[]> {
+export async function groupLateRows(
+  database: LedgerDatabase,
+  hourlyUsageIds: readonly string[],
+): Promise<LateGroup[]> {
   if (hourlyUsageIds.length === 0) return [];
   const rows = await sql<RawGroup>`
     with carried as (
