@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto';
 import { formatDecimal, minorUnitDigits, PICO_DIGITS } from '../money.ts';
 import type { OfferRate } from './offer.ts';
 
@@ -6,7 +7,8 @@ const MILLION_DIGITS = 6;
 /**
  * A plan that charges what is offered, as `POST /v1/plans` and `tallystick plans` take it: recorded and written to Stripe, it makes
  * the offer true on the invoice.
- * @param percent the target margin, which names the plan
+ * @param percent the target margin; with the day and a hash of what is charged it names the plan, so that offers of one day stand
+ * beside each other and equal ones are one
  */
 export function offerPlanFile(
   rates: readonly OfferRate[],
@@ -14,17 +16,21 @@ export function offerPlanFile(
 ): string {
   const day = at.toISOString().slice(0, 10);
   const digits = PICO_DIGITS + minorUnitDigits(currency) - MILLION_DIGITS;
+  const charged = rates.map(
+    ({ model, tokenType, unitPicoMinor }) =>
+      `{ model: ${JSON.stringify(model)}, tokenType: ${tokenType}, perMillion: ${formatDecimal(unitPicoMinor, digits, 2)} }`,
+  );
+  const hash = createHash('sha256')
+    .update([currency, ...charged].join('\n'))
+    .digest('hex');
   return [
-    `plan: offer-${day}-${percent.replaceAll('.', '-')}`,
+    `plan: offer-${day}-${percent.replaceAll('.', '-')}-${hash.slice(0, 8)}`,
     `name: Offer of ${day}`,
     `currency: ${currency}`,
     'versions:',
     `  - effectiveFrom: ${day}`,
     '    rates:',
-    ...rates.map(
-      ({ model, tokenType, unitPicoMinor }) =>
-        `      - { model: ${JSON.stringify(model)}, tokenType: ${tokenType}, perMillion: ${formatDecimal(unitPicoMinor, digits, 2)} }`,
-    ),
+    ...charged.map((rate) => `      - ${rate}`),
     '',
   ].join('\n');
 }

@@ -43,7 +43,9 @@ function targetLines({ targetMargin, offer }: QuoteBody, price: string): string[
       ? [
           `  offered: ${show(offer.invoiceAmount)} ${price}, a margin of ${show(offer.marginPercent)} %${offer.discountPercent === null ? '' : `; ${offer.discountPercent} % off the quoted price reaches it too`}`,
         ]
-      : []),
+      : offer === null
+        ? ['  nothing is offered for it: the page says "On request"']
+        : []),
     ...targetMargin.rates.map(
       (rate) => `  ${rate.model} ${rate.tokenType}: ${rate.pricePerMillionTokens} ${price} per million`,
     ),

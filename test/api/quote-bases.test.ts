@@ -321,7 +321,8 @@ describe('a quote under a plan', () => {
       body: body.offer?.planFile ?? '',
     });
     expect([recorded.status, await recorded.clone().text()]).toMatchObject([201, expect.anything()]);
-    const again = await quote({ usage: [million], planId: 'offer-2026-11-21-35' });
+    const [, planId = ''] = /^plan: (.*)$/m.exec(body.offer?.planFile ?? '') ?? [];
+    const again = await quote({ usage: [million], planId });
     expect(again.totals.invoiceAmount.amount).toBe('3.85');
     const cheaper = await quote({ usage: [million], targetMarginPercent: '10' });
     expect(cheaper.offer).toMatchObject({ invoiceAmount: { amount: '2.78' }, discountPercent: '7.33' });
@@ -333,6 +334,43 @@ describe('a quote under a plan', () => {
     const page = await bench.call(body.pageUrl.replace(/^https?:\/\/[^/]+/, ''), { scope: null });
     expect(await page.text()).toMatch(/class="amount">On request/);
   });
+
+  it('records the offers of one day and margin beside each other', async () => {
+    for (const promptTokenCount of ['1000', '1000000000']) {
+      const { offer } = await quote({
+        usage: [{ ...million, promptTokenCount }],
+        targetMarginPercent: '35',
+      });
+      const recorded = await bench.call('/v1/plans', {
+        method: 'POST',
+        headers: { 'content-type': 'application/yaml' },
+        body: offer?.planFile ?? '',
+      });
+      expect([recorded.status, await recorded.text()]).toMatchObject([201, expect.anything()]);
+    }
+  });
+
+  it.each(['merge', 'replace'])(
+    'sends no price that misses the target margin, with %s either',
+    async (mode) => {
+      const body = await quote({
+        usage: [million],
+        customerId: 'northwind',
+        mode,
+        targetMarginPercent: '35',
+      });
+      expect(body.offer).toBeNull();
+      expect(body.totals.price.amount).not.toBeNull();
+      const page = await bench.call(body.pageUrl.replace(/^https?:\/\/[^/]+/, ''), { scope: null });
+      const text = await page.text();
+      expect(text).toMatch(/class="amount">On request/);
+      expect(text).toContain('Its price is yet to be agreed.');
+      expect(text).not.toMatch(/\$\d/);
+      const plain = await quote({ usage: [million], customerId: 'northwind', mode });
+      const plainPage = await bench.call(plain.pageUrl.replace(/^https?:\/\/[^/]+/, ''), { scope: null });
+      expect(await plainPage.text()).toMatch(/class="amount">\$\d/);
+    },
+  );
 
   it('answers costs of a million tokens and of a request', async () => {
     const body = await quote({ usage: [{ ...million, requestCount: 1_000 }] });

@@ -90,6 +90,22 @@ describe('the offer for a target margin', () => {
     );
   });
 
+  it('names its plan by what it charges: two customers asked for on one day do not share one, equal offers do', () => {
+    const planOf = (prompt: bigint, more: object = {}) => {
+      const { offer } = answer(
+        [{ model: 'gpt-4o', feature: 'chat', tokens: { ...emptyBuckets(), prompt } }],
+        3_500n,
+        more,
+      );
+      const text = offerPlanFile(offer?.rates ?? [], { percent: '35', at: AT, currency: 'usd' });
+      return parsePlanFile(text).value?.plan;
+    };
+    // A tenth of a cent that rounding leaves short raises the rate of the smaller one.
+    expect(planOf(1_000n)).not.toBe(planOf(1_000_000_000n));
+    expect(planOf(1_000n)).toBe(planOf(1_000n));
+    expect(planOf(1_000n)).toMatch(/^offer-2026-11-21-35-[0-9a-f]{8}$/);
+  });
+
   it('names the discount on the quoted price that still reaches it, and none where the price is below', () => {
     fc.assert(
       fc.property(usage, fc.bigInt(0n, 9_900n), (all, margin) => {

@@ -10,6 +10,7 @@ export const QUOTE_STYLE_PATH = '/quotes/style.css';
 
 /** Beyond so many rows a quote would not fit on two pages; the smallest go together. */
 const MOST_ROWS = 30;
+const NO_PRICE_FOR_THE_TARGET = 'no_price_for_the_target';
 
 /**
  * The page a salesperson sends: what is included in people's words, its monthly price, and on what it rests. Cost,
@@ -51,8 +52,8 @@ export function quotePage(asked: StoredQuoteBody, options: { internal: boolean; 
 /** Whoever asked for a margin offers its price; where there is none yet, no other price stands in for it. */
 function asOffered(quote: StoredQuoteBody): StoredQuoteBody {
   const { offer, totals } = quote;
-  if (offer === undefined || (offer === null && quote.mode !== 'new')) return quote;
-  const none = { amount: null, reason: 'no_price_for_the_target' };
+  if (offer === undefined) return quote;
+  const none = { amount: null, reason: NO_PRICE_FOR_THE_TARGET };
   const nothing = '0';
   return {
     ...quote,
@@ -102,13 +103,17 @@ export function lockedQuotePage() {
 }
 
 function totalSection({ totals, currency, mode }: StoredQuoteBody) {
-  const { amount } = totals.invoiceAmount;
+  const { amount, reason } = totals.invoiceAmount;
+  const whyNot =
+    reason === NO_PRICE_FOR_THE_TARGET
+      ? 'Its price is yet to be agreed.'
+      : 'Some of the usage has no price yet.';
   const label = mode === 'new' ? 'Price per month' : 'Change of the monthly price';
   return html`<section class="total" aria-label="${label}">
     <span class="label">${label}</span>
     <span class="amount">${amount === null ? 'On request' : moneyInWords(amount, currency)}</span>
     <p class="note">
-      ${amount === null ? 'Some of the usage has no price yet.' : `For ${groupDigits(totals.tokenCount)} tokens a month, before taxes.`}
+      ${amount === null ? whyNot : `For ${groupDigits(totals.tokenCount)} tokens a month, before taxes.`}
     </p>
   </section>`;
 }
