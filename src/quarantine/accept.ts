@@ -17,6 +17,11 @@ import { readMinuteSums, sumSpellings } from '../usage/events/minute-sums.ts';
 import { audit, getWaitingEntry, resolvedMeanwhile } from './desk.ts';
 import type { QuarantineEntry } from './entries.ts';
 
+/** Whether the minute of an entry can be taken as it was told. */
+export function isAcceptable({ stage, reason }: Pick<QuarantineEntry, 'stage' | 'reason'>): boolean {
+  return stage === 'source_item' && (HELD_REASONS as readonly string[]).includes(reason);
+}
+
 /**
  * Takes the minute of an entry as it was told, for when the row that is missing never comes: its parts are billed by the rule
  * of the model's maker, whatever its total says. All that waits of this minute and key, with one audit row in the same
@@ -34,7 +39,7 @@ export async function acceptEntry(
   if (reason === '')
     throw new ValidationError('reason', 'is missing', 'Say why the minute is taken as told.');
   const entry = await getWaitingEntry(database, given.quarantineId);
-  if (entry.stage !== 'source_item' || !(HELD_REASONS as readonly string[]).includes(entry.reason)) {
+  if (!isAcceptable(entry)) {
     throw new ValidationError(
       'id',
       `waits because of ${entry.reason}, which is nothing to accept`,

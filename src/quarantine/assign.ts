@@ -12,6 +12,11 @@ const CURED_BY_CUSTOMER: Record<string, readonly string[]> = {
   hourly_usage: ['no_customer', 'no_stripe_customer'],
 };
 
+/** Whether saying whose it is lets an entry go on. */
+export function isCuredByCustomer({ stage, reason }: Pick<QuarantineEntry, 'stage' | 'reason'>): boolean {
+  return CURED_BY_CUSTOMER[stage]?.includes(reason) === true;
+}
+
 /** The subject that stands for usage without one, once a person said whose it is. */
 function unattributedSubject(customerId: string): string {
   return `unattributed:${customerId}`;
@@ -30,7 +35,7 @@ export async function assignEntry(
 ): Promise<{ entry: QuarantineEntry; subject: string; releasedTokenCount: bigint }> {
   const { customerId, actor, now } = given;
   const entry = await getWaitingEntry(database, given.quarantineId);
-  if (CURED_BY_CUSTOMER[entry.stage]?.includes(entry.reason) !== true) {
+  if (!isCuredByCustomer(entry)) {
     throw new ValidationError(
       'id',
       `waits because of ${entry.reason}, which a customer does not cure`,

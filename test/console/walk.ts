@@ -19,6 +19,8 @@ export interface ConsoleBench extends ApiBench {
   browser: Browser;
   /** A page in a window of its own, signed in with the key of a scope (`admin` unless named). */
   open(path: string, options?: OpenOptions): Promise<OpenedConsolePage>;
+  /** Signs in anew for the next page, where a test has ended the sessions. */
+  forgetSessions(): void;
   /** Opens a page at every size and in both themes, and holds it to what every page must be. */
   walk(path: string, options?: { scope?: ApiScope; status?: number }): Promise<void>;
 }
@@ -33,8 +35,8 @@ interface OpenOptions {
 export interface OpenedConsolePage {
   page: Page;
   complaints: string[];
-  /** Requests to any other host. */
-  foreign: string[];
+  /** Requests to any other host so far. */
+  foreign: () => string[];
   status: number | undefined;
   close(): Promise<void>;
 }
@@ -47,27 +49,35 @@ export async function openConsole(more: Partial<AppDependencies> = {}): Promise<
   const server = serve({ fetch: bench.api.fetch, port, hostname: '127.0.0.1' });
   const browser = await launchChromium();
 
+  const signedIn = new Map<ApiScope, string>();
   const open = async (path: string, options: OpenOptions = {}): Promise<OpenedConsolePage> => {
     const { scope = 'admin', width = 1_280, colorScheme = 'light', javaScriptEnabled = true } = options;
     const size = SIZES.find((each) => each.width === width) ?? { width, height: 900 };
-    const context = { viewport: size, colorScheme, javaScriptEnabled };
-    const first = scope === null ? path : `/console/sign-in?${new URLSearchParams({ to: path })}`;
-    const { page, complaints, status } = await openPage(browser, `${origin}${first}`, context);
-    const foreign: string[] = [];
-    page.on('request', (request) => {
-      if (!request.url().startsWith(origin) && !request.url().startsWith('data:'))
-        foreign.push(request.url());
+    const cookie = scope === null ? undefined : (signedIn.get(scope) ?? (await signIn(scope)));
+    const { page, complaints, asked, status } = await openPage(browser, `${origin}${path}`, {
+      viewport: size,
+      colorScheme,
+      javaScriptEnabled,
+      ...(cookie === undefined ? {} : { storageState: { cookies: [cookieOf(cookie)], origins: [] } }),
     });
-    const opened = { page, complaints, foreign, close: () => page.context().close() };
-    if (scope === null) return { ...opened, status };
-    await page.fill('[name=key]', bench.keys[scope]);
-    const answer = page.waitForResponse(
-      (response) => response.request().isNavigationRequest() && response.status() !== 303,
-    );
-    await page.click('main button');
-    const response = await answer;
-    await page.waitForLoadState('networkidle');
-    return { ...opened, status: response.status() };
+    return {
+      page,
+      complaints,
+      foreign: () => asked.filter((url) => !url.startsWith(origin)),
+      status,
+      close: () => page.context().close(),
+    };
+  };
+  const signIn = async (scope: ApiScope): Promise<string> => {
+    const response = await fetch(`${origin}/console/sign-in`, {
+      method: 'POST',
+      redirect: 'manual',
+      headers: { origin, 'content-type': 'application/x-www-form-urlencoded' },
+      body: new URLSearchParams({ key: bench.keys[scope] }),
+    });
+    const cookie = /^tallystick_session=([^;]+)/.exec(response.headers.get('set-cookie') ?? '')?.[1] ?? '';
+    signedIn.set(scope, cookie);
+    return cookie;
   };
 
   const walk: ConsoleBench['walk'] = async (path, { scope = 'admin', status = 200 } = {}) => {
@@ -78,7 +88,7 @@ export async function openConsole(more: Partial<AppDependencies> = {}): Promise<
         expect(opened.status, where).toBe(status);
         await checkPage(opened.page, where, width);
         if (status < 400) expect(opened.complaints, where).toEqual([]);
-        expect(opened.foreign, where).toEqual([]);
+        expect(opened.foreign(), where).toEqual([]);
         await opened.close();
       }
     }
@@ -92,12 +102,26 @@ export async function openConsole(more: Partial<AppDependencies> = {}): Promise<
     origin,
     browser,
     open,
+    forgetSessions: () => signedIn.clear(),
     walk,
     close: async () => {
       await browser.close();
       await new Promise((resolve) => server.close(resolve));
       await bench.close();
     },
+  };
+}
+
+function cookieOf(value: string) {
+  return {
+    name: 'tallystick_session',
+    value,
+    domain: '127.0.0.1',
+    path: '/',
+    expires: -1,
+    httpOnly: true,
+    secure: false,
+    sameSite: 'Lax' as const,
   };
 }
 

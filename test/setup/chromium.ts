@@ -43,6 +43,8 @@ export async function launchChromium(): Promise<Browser> {
 
 export interface OpenedPage {
   page: Page;
+  /** Addresses that it asked for, but those of `data:`. */
+  asked: string[];
   /** What the page complained of: errors, warnings, requests that failed. */
   complaints: string[];
   status: number | undefined;
@@ -59,11 +61,13 @@ export async function openPage(
   context.setDefaultTimeout(150_000);
   const page = await context.newPage();
   const complaints: string[] = [];
+  const asked: string[] = [];
+  page.on('request', (request) => void (request.url().startsWith('data:') || asked.push(request.url())));
   page.on('console', (message) => {
     if (['error', 'warning'].includes(message.type())) complaints.push(message.text());
   });
   page.on('pageerror', (error) => complaints.push(error.message));
   page.on('requestfailed', (request) => complaints.push(`${request.url()} failed`));
   const response = await page.goto(url, { waitUntil: 'networkidle' });
-  return { page, complaints, status: response?.status() };
+  return { page, complaints, asked, status: response?.status() };
 }

@@ -1,8 +1,9 @@
 import { html } from 'hono/html';
 import { instantCell } from '../../pages/numbers.ts';
 import type { TableDefinition } from '../../pages/table/columns.ts';
-import { csvOfTable, readTableQuery } from '../../pages/table/page-of-rows.ts';
+import { csvCells, csvColumns, readTableQuery } from '../../pages/table/page-of-rows.ts';
 import { pagedTable } from '../../pages/table/table.ts';
+import { nameCell } from '../../pages/texts.ts';
 import {
   type AuditRecord,
   countAudit,
@@ -10,16 +11,14 @@ import {
   listAuditActions,
 } from '../../platform/database/audit-log.ts';
 import type { LedgerSnapshot } from '../../platform/database/snapshot.ts';
-import { type ConsoleView, definePage } from '../frame/define-page.ts';
+import { type ConsoleView, definePage, type WholeCsv } from '../frame/define-page.ts';
 
 interface Material {
   records: AuditRecord[];
   recordCount: number;
+  pageCount: number;
   actions: string[];
 }
-
-/** A CSV has at most so many; narrower filters tell the rest. */
-const CSV_ROWS = 100_000;
 
 function auditTable(actions: readonly string[]): TableDefinition<AuditRecord> {
   return {
@@ -41,7 +40,13 @@ function auditTable(actions: readonly string[]): TableDefinition<AuditRecord> {
         csv: ({ at }) => at.toISOString(),
         sortBy: ({ auditId }) => auditId,
       },
-      { name: 'actor', title: 'Who', kind: 'text', cell: ({ actor }) => actor, csv: ({ actor }) => actor },
+      {
+        name: 'actor',
+        title: 'Who',
+        kind: 'text',
+        cell: ({ actor }) => nameCell(actor),
+        csv: ({ actor }) => actor,
+      },
       {
         name: 'action',
         title: 'What',
@@ -54,7 +59,7 @@ function auditTable(actions: readonly string[]): TableDefinition<AuditRecord> {
         name: 'target',
         title: 'To what',
         kind: 'text',
-        cell: ({ target }) => target,
+        cell: ({ target }) => nameCell(target),
         csv: ({ target }) => target,
       },
       {
@@ -69,21 +74,31 @@ function auditTable(actions: readonly string[]): TableDefinition<AuditRecord> {
   };
 }
 
-async function gather(snapshot: LedgerSnapshot, { address: { query } }: ConsoleView): Promise<Material> {
+/** What the address asks for: which acts, and in which order. */
+function readQuery({ address: { query } }: ConsoleView) {
   const textOf = (name: string) => {
     const text = query.get(name)?.trim().replaceAll('\0', '') ?? '';
     return text === '' ? undefined : text;
   };
-  const filter = { actor: textOf('actor'), action: textOf('action'), target: textOf('target') };
   const { pageNumber, pageSize, sort } = readTableQuery(auditTable([]), query);
-  const isCsv = query.has('csv');
   return {
-    records: await listAudit(snapshot, filter, {
-      limit: isCsv ? CSV_ROWS : pageSize,
-      offset: isCsv ? 0 : (pageNumber - 1) * pageSize,
-      isOldestFirst: sort?.isDescending === false,
-    }),
-    recordCount: await countAudit(snapshot, filter),
+    filter: { actor: textOf('actor'), action: textOf('action'), target: textOf('target') },
+    isOldestFirst: sort?.isDescending === false,
+    pageNumber,
+    pageSize,
+    sort,
+  };
+}
+
+async function gather(snapshot: LedgerSnapshot, view: ConsoleView): Promise<Material> {
+  const { filter, isOldestFirst, pageNumber, pageSize } = readQuery(view);
+  const recordCount = await countAudit(snapshot, filter);
+  const pageCount = Math.max(1, Math.ceil(recordCount / pageSize));
+  const offset = (Math.min(pageNumber, pageCount) - 1) * pageSize;
+  return {
+    records: await listAudit(snapshot, filter, { limit: pageSize, offset, isOldestFirst }),
+    recordCount,
+    pageCount,
     actions: await listAuditActions(snapshot),
   };
 }
@@ -94,14 +109,23 @@ export const auditPage = definePage<Material>({
   scopes: [],
   rail: { title: 'Audit', key: 'a' },
   gather,
-  show: ({ records, recordCount, actions }, { address }) => {
-    const definition = auditTable(actions);
-    const { pageNumber, pageSize, sort } = readTableQuery(definition, address.query);
-    const pageCount = Math.max(1, Math.ceil(recordCount / pageSize));
+  show: ({ records: rows, recordCount: rowCount, pageCount, actions }, view) => {
+    const { pageNumber, sort } = readQuery(view);
+    const page = { rows, rowCount, pageNumber: Math.min(pageNumber, pageCount), pageCount, sort };
     return {
       body: html`<p class="lead">Every change of money, customers, prices, plans, keys and quarantine, with its author. Rows are only ever added.</p>
-${pagedTable(definition, { rows: records, rowCount: recordCount, pageNumber: Math.min(pageNumber, pageCount), pageCount, sort }, address)}`,
-      csv: { acts: () => csvOfTable(definition, records, address.query) },
+${pagedTable(auditTable(actions), page, view.address)}`,
     };
+  },
+  wholeCsv: (view) => {
+    const { filter, isOldestFirst } = readQuery(view);
+    const definition = auditTable([]);
+    const acts: WholeCsv<AuditRecord> = {
+      columns: csvColumns(definition),
+      read: (snapshot, after, limit) =>
+        listAudit(snapshot, filter, { limit, after: after?.auditId ?? null, isOldestFirst }),
+      toCells: (record) => csvCells(definition, record),
+    };
+    return { acts };
   },
 });

@@ -1,7 +1,7 @@
 import type { ApiScope } from '../../identity/api-keys.ts';
 import type { Address } from '../../pages/address.ts';
 import type { Html } from '../../pages/html.ts';
-import type { CsvTable } from '../../platform/csv.ts';
+import type { CsvCells, CsvTable } from '../../platform/csv.ts';
 import type { LedgerSnapshot } from '../../platform/database/snapshot.ts';
 import type { ApiCaller } from '../../platform/http/dependencies.ts';
 import type { ConsoleDependencies } from '../dependencies.ts';
@@ -31,15 +31,23 @@ export interface PageContent {
   /** Of this one thing, where the page is about one; the page's own title unless given. */
   title?: string;
   body: Html;
-  /** Whole tables, by the name that `?csv=` asks for. Made only when they are asked for. */
+  /** Whole tables over rows that are at hand, by the name that `?csv=` asks for; made only then. */
   csv?: Readonly<Record<string, () => CsvTable>>;
 }
 
-/** What an act says when it is done, and where its reader goes from there (the page itself unless given). */
-export interface ActResult {
-  notice: string;
-  to?: string;
+/** A table that is too long to be at hand: read batch by batch in one snapshot, and sent as it is read. */
+export interface WholeCsv<Row> {
+  columns: readonly string[];
+  /** The rows after one (null: the first), at most so many. */
+  read: (snapshot: LedgerSnapshot, after: Row | null, limit: number) => Promise<Row[]>;
+  toCells: (row: Row) => CsvCells;
 }
+
+/** What an act says when it is done, and where its reader goes from there (the page itself unless given). */
+export type ActResult =
+  | { notice: string; to?: string }
+  /** Shown at once and kept nowhere, for what is told only once, such as a new key. */
+  | { shown: { title: string; body: Html } };
 
 export interface PageAct {
   /** Who may do it: holders of one of them, and `admin`; none: `admin` alone. */
@@ -66,6 +74,9 @@ export interface PageDefinition<Material> {
   prepare?: (view: ConsoleView) => Promise<void>;
   gather: (snapshot: LedgerSnapshot, view: ConsoleView) => Promise<Material>;
   show: (material: Material, view: ConsoleView) => PageContent;
+  /** Whole tables that are not at hand, by the name that `?csv=` asks for. */
+  // biome-ignore lint/suspicious/noExplicitAny: each table has rows of its own, which only it reads
+  wholeCsv?: (view: ConsoleView) => Readonly<Record<string, WholeCsv<any>>>;
   acts?: Readonly<Record<string, PageAct>>;
 }
 

@@ -38,7 +38,8 @@ export interface FramedPage {
   page: ConsolePage | null;
   pages: readonly ConsolePage[];
   view: ConsoleView;
-  facts: FrameFacts;
+  /** Null where nothing was read. */
+  facts: FrameFacts | null;
   /** What the last act said. */
   notice: string | null;
   /** What is wrong with what was sent. */
@@ -58,8 +59,8 @@ export function framedDocument(framed: FramedPage): Html {
     <form class="search" role="search" method="get" action="/console/search">
       <input type="search" name="q" aria-label="Search customers, features, invoices, quotes" placeholder="Search  /" maxlength="200" data-search>
     </form>
-    ${page?.choices === undefined ? '' : choices(page.choices, view, facts)}
-    <p class="as-of">${asOf(facts, view.now)}</p>
+    ${page?.choices === undefined || facts === null ? '' : choices(page.choices, view, facts)}
+    ${facts === null ? '' : html`<p class="as-of">${asOf(facts, view.now)}</p>`}
     <form class="who" method="post" action="/console/sign-out">${view.formField}<span title="${view.caller.scopes.join(', ')}">${view.caller.name}</span> <button class="quiet">Sign out</button></form>
   </header>
   <main id="main" tabindex="-1">

@@ -1,6 +1,7 @@
 /**
  * What makes pages livelier; all of them work without it. `/` goes to the search, `g` and a letter to a page; forms marked so
- * submit themselves when something is chosen, or show their answer while one types (`data-live`: the id of what is exchanged).
+ * submit themselves when something is chosen, or show their answer while one types (`data-live`: the id of what is
+ * exchanged); a part with an id and `data-refresh` is read anew every so many seconds while it is looked at.
  */
 export const CONSOLE_SCRIPT = `'use strict';
 (() => {
@@ -40,6 +41,16 @@ export const CONSOLE_SCRIPT = `'use strict';
       form.querySelectorAll('.span').forEach((span) => span.classList.toggle('shown', isSpan));
       form.querySelectorAll(':scope > button').forEach((button) => { if (isSpan) delete button.dataset.spare; });
     });
+  }
+  for (const part of document.querySelectorAll('[data-refresh]')) {
+    setInterval(async () => {
+      if (document.hidden || part.contains(document.activeElement)) return;
+      try {
+        const answer = await fetch(location.href, { credentials: 'same-origin', redirect: 'error', headers: { 'X-Live': 'true' } });
+        const fresh = answer.ok && new DOMParser().parseFromString(await answer.text(), 'text/html').getElementById(part.id);
+        if (fresh) part.replaceChildren(...fresh.childNodes);
+      } catch { /* The next time will tell. */ }
+    }, Number(part.dataset.refresh) * 1000);
   }
   for (const form of document.querySelectorAll('form[data-live]')) {
     let timer = 0;

@@ -3,9 +3,10 @@ import { html } from 'hono/html';
 import type { ContentfulStatusCode } from 'hono/utils/http-status';
 import { hasScope, scopesInWords } from '../../identity/require-scope.ts';
 import { findSession, leaveNotice, type Session, takeNotice } from '../../identity/sessions/sessions.ts';
+import type { Html } from '../../pages/html.ts';
 import { readSnapshot } from '../../platform/database/snapshot.ts';
 import { TallystickError, toTallystickError } from '../../platform/errors.ts';
-import { answerCsv } from '../../platform/http/csv.ts';
+import { answerCsv, answerWholeCsv } from '../../platform/http/csv.ts';
 import type { Api, ApiEnvironment } from '../../platform/http/dependencies.ts';
 import { problemFromError } from '../../platform/http/problem.ts';
 import type { ConsoleDependencies } from '../dependencies.ts';
@@ -15,12 +16,11 @@ import { sendAgainPage } from '../session/pages.ts';
 import { answerSignIn, refuseForeignForm } from '../session/routes.ts';
 import type { ConsolePage, ConsoleView, PageAct, PageContent } from './define-page.ts';
 import { CONSOLE_HEADERS, framedDocument } from './document.ts';
-import { type FrameFacts, readFrameFacts } from './facts.ts';
+import { readFrameFacts } from './facts.ts';
 import { readPeriod } from './period.ts';
 
 type ConsoleContext = Context<ApiEnvironment>;
 type Problem = { message: string; fix?: string | undefined };
-const NOTHING_KNOWN: FrameFacts = { dataAsOf: null, currencies: [] };
 
 /** Adds a page and its acts, for whoever is signed in and may. */
 export function addConsolePage(
@@ -66,9 +66,10 @@ export function addConsolePage(
       if (!hasScope(session.caller, page.scopes)) return await answerPage(here, context, session, view);
       try {
         requireOf(session, act);
-        const { notice, to } = await act.run(form.fields, view);
-        await leaveNotice(database, session.token, notice);
-        return context.redirect(to ?? view.address.path, 303);
+        const result = await act.run(form.fields, view);
+        if ('shown' in result) return await answerShown(here, context, session, view, result.shown);
+        await leaveNotice(database, session.token, result.notice);
+        return context.redirect(result.to ?? view.address.path, 303);
       } catch (error) {
         return await answerPage(here, context, session, view, await tell(dependencies, context, error));
       }
@@ -113,21 +114,29 @@ async function answerPage(
     const body = html`<p class="lead">The key “${session.caller.name}” lacks the scope ${scopesInWords(page.scopes)}. Sign in with a key that has it, or ask whoever made yours.</p>`;
     const title = `You may not see “${page.title}”`;
     return await context.html(
-      framedDocument({ ...frame, title, facts: NOTHING_KNOWN, notice: null, problem: null, body }),
+      framedDocument({ ...frame, title, facts: null, notice: null, problem: null, body }),
       403,
       CONSOLE_HEADERS,
     );
   }
+  const csv = refused === null ? view.address.query.get('csv') : null;
   try {
     await page.prepare?.(view);
+    const whole = csv === null ? undefined : page.wholeCsv?.(view)[csv];
+    if (csv !== null && whole !== undefined) {
+      setHeaders(context);
+      context.header('Content-Disposition', `attachment; filename="${csv}.csv"`);
+      return await answerWholeCsv(context, database, whole.columns, whole.read, whole.toCells);
+    }
     const { facts, content } = await readSnapshot(database, async (snapshot) => ({
       facts: await readFrameFacts(snapshot),
       content: await page.read(snapshot, view),
     }));
     const shown = content();
-    const csv = view.address.query.get('csv');
-    if (csv !== null && refused === null) return answerTable(context, shown, csv);
-    const notice = await takeNotice(database, session.token);
+    if (csv !== null) return answerTable(context, shown, csv);
+    // A part that is read anew is not what the sentence was left for.
+    const isPart = context.req.header('x-live') !== undefined;
+    const notice = isPart ? null : await takeNotice(database, session.token);
     const title = shown.title ?? page.title;
     return await context.html(
       framedDocument({ ...frame, title, facts, notice, problem: refused, body: shown.body }),
@@ -139,15 +148,31 @@ async function answerPage(
     const title = status === 404 ? 'There is nothing here' : `${page.title} cannot be shown`;
     const body = html`<p><a href="/console">To the first page</a></p>`;
     return await context.html(
-      framedDocument({ ...frame, title, facts: NOTHING_KNOWN, notice: null, problem, body }),
+      framedDocument({ ...frame, title, facts: null, notice: null, problem, body }),
       status,
       CONSOLE_HEADERS,
     );
   }
 }
 
-function answerTable(context: ConsoleContext, { csv = {} }: PageContent, name: string): Response {
+async function answerShown(
+  { page, pages }: Here,
+  context: ConsoleContext,
+  session: Session,
+  view: ConsoleView,
+  { title, body }: { title: string; body: Html },
+): Promise<Response> {
+  const allowed = pages.filter(({ scopes }) => hasScope(session.caller, scopes));
+  const shown = { page, pages: allowed, view, title, facts: null, notice: null, problem: null, body };
+  return await context.html(framedDocument(shown), 200, CONSOLE_HEADERS);
+}
+
+function setHeaders(context: ConsoleContext): void {
   for (const [header, value] of Object.entries(CONSOLE_HEADERS)) context.header(header, value);
+}
+
+function answerTable(context: ConsoleContext, { csv = {} }: PageContent, name: string): Response {
+  setHeaders(context);
   const table = Object.hasOwn(csv, name) ? csv[name]?.() : undefined;
   return table === undefined ? context.text('There is no such table.', 404) : answerCsv(context, table, name);
 }

@@ -22,6 +22,8 @@ h3 { margin: 16px 0 4px; font-size: 14px; }
 .unknown { color: var(--warn); font-style: italic; }
 .good { color: var(--good); } .bad { color: var(--danger); }
 .lead { margin-top: 6px; color: var(--soft); font-size: 16px; max-width: 70ch; overflow-wrap: anywhere; }
+/* Said to those who cannot see what stands beside it. */
+.unseen { position: absolute; width: 1px; height: 1px; overflow: hidden; clip-path: inset(50%); white-space: nowrap; }
 .skip { position: absolute; left: -999px; top: 8px; padding: 6px 12px; background: var(--paper); z-index: 3; }
 .skip:focus { left: 8px; }
 
@@ -60,11 +62,12 @@ button.danger { border-color: var(--danger); background: transparent; color: var
 .panel { margin-top: 16px; padding: 14px 18px; border: 1px solid var(--line); border-radius: 8px; background: var(--paper); min-width: 0; }
 .panel > h2:first-child { margin-top: 0; }
 .pair { display: grid; grid-template-columns: repeat(auto-fit, minmax(min(100%, 380px), 1fr)); gap: 0 24px; align-items: start; } .pair > * { min-width: 0; }
-.figures { display: grid; grid-template-columns: repeat(auto-fit, minmax(min(100%, 170px), 1fr)); gap: 12px; margin: 16px 0 0; }
+.figures { display: grid; grid-template-columns: repeat(auto-fit, minmax(min(100%, 150px), 1fr)); gap: 12px; margin: 16px 0 0; }
 .figures > div { padding: 10px 14px; border: 1px solid var(--line); border-radius: 8px; background: var(--paper); min-width: 0; }
 .figures dt { color: var(--soft); font-size: 13px; } .figures dd { font-size: 20px; font-weight: 620; font-variant-numeric: tabular-nums; overflow-wrap: anywhere; }
 .figures dd small { display: block; color: var(--soft); font-size: 13px; font-weight: 400; }
 .facts { display: grid; grid-template-columns: minmax(min-content, max-content) minmax(0, 1fr); gap: 3px 16px; margin-top: 8px; } .facts dt { color: var(--soft); } .facts dd { overflow-wrap: anywhere; }
+.sums dd { text-align: right; font-variant-numeric: tabular-nums; max-width: 14em; }
 .tag { display: inline-block; padding: 0 7px; border: 1px solid currentColor; border-radius: 99px; font-size: 13px; color: var(--soft); white-space: nowrap; }
 .tag.warn { color: var(--warn); } .tag.danger { color: var(--danger); } .tag.good { color: var(--good); }
 .todo { padding: 0; list-style: none; } .todo li { display: flex; flex-wrap: wrap; align-items: baseline; justify-content: space-between; gap: 4px 16px; padding: 8px 0; border-bottom: 1px solid var(--line); } .todo li > * { min-width: 0; overflow-wrap: anywhere; }
@@ -76,7 +79,7 @@ table.data { width: 100%; border-collapse: collapse; background: var(--paper); b
 table.data caption { padding: 6px 0; text-align: left; font-size: 16px; font-weight: 620; }
 table.data caption .tools { float: right; font-size: 13px; font-weight: 400; } table.data caption .tools a { margin-left: 10px; }
 table.data th, table.data td { padding: 5px 10px; height: 32px; border-bottom: 1px solid var(--line); text-align: left; vertical-align: middle; }
-table.data td, table.data tbody th { overflow-wrap: anywhere; }
+table.data td, table.data tbody th { overflow-wrap: break-word; } .long { display: inline-block; min-width: 14ch; overflow-wrap: anywhere; } time { white-space: nowrap; }
 table.data thead th { color: var(--soft); font-size: 13px; font-weight: 600; white-space: nowrap; } table.data thead a { color: inherit; text-decoration: none; } table.data thead a:hover { text-decoration: underline; }
 table.data [aria-sort] a::after { content: " ↑"; color: var(--accent); } table.data [aria-sort=descending] a::after { content: " ↓"; }
 table.data tbody th { font-weight: 500; } table.data tbody tr:hover { background: color-mix(in srgb, var(--tint) 60%, transparent); } table.data tbody tr:last-child > * { border-bottom: 0; }

@@ -1,7 +1,15 @@
 import { DAY_MS } from '../../platform/clock.ts';
 import type { LedgerSnapshot } from '../../platform/database/snapshot.ts';
 import { alarmAfterMsOf } from '../../platform/http/dependencies.ts';
-import { listQuarantine, type QuarantineEntry } from '../../quarantine/entries.ts';
+import {
+  isAlarming,
+  listQuarantine,
+  QUARANTINE_STAGES,
+  type QuarantineEntry,
+  type QuarantineFilter,
+  type QuarantineSummary,
+} from '../../quarantine/entries.ts';
+import { listOpenDrifts, type OpenDrift } from '../../reconciliation/open-drifts.ts';
 import { type StatusReport, selectStatusReport } from '../../status/status.ts';
 import {
   type CoverageTotals,
@@ -10,35 +18,50 @@ import {
 } from '../../usage/coverage/coverage.ts';
 import type { ConsoleView } from '../frame/define-page.ts';
 
-/** What waits is listed up to so many; its CSV, and the API, have all of it. */
-const LISTED = 1_000;
-const COVERAGE_DAYS = 7;
+/** The page lists so many of what waits, and of what drifts, and says when there is more; their CSVs have all of it. */
+export const LISTED = 500;
+export const COVERAGE_DAYS = 7;
 
 export interface PipelineMaterial {
   report: StatusReport;
   entries: QuarantineEntry[];
   /** Whether more waits than is listed. */
   hasMore: boolean;
-  /** Null where nothing is collected that could be compared. */
+  drifts: OpenDrift[];
+  /** Null where only one source is collected. */
   coverage: CoverageTotals | null;
-  coverageDays: number;
   alarmAfterMs: number;
+  /** What waits so long that a person should look. */
+  alarming: QuarantineSummary[];
 }
 
-export async function gatherPipeline(
-  snapshot: LedgerSnapshot,
-  { now, dependencies, address }: ConsoleView,
-): Promise<PipelineMaterial> {
-  const limit = address.query.has('csv') ? 1_000_000 : LISTED;
-  const entries = await listQuarantine(snapshot, {}, { after: null, limit: limit + 1 });
+export async function gatherPipeline(snapshot: LedgerSnapshot, view: ConsoleView): Promise<PipelineMaterial> {
+  const { now, dependencies } = view;
+  const alarmAfterMs = alarmAfterMsOf(dependencies);
+  const report = await selectStatusReport(snapshot, now);
+  const entries = await listQuarantine(snapshot, readFilter(view), { after: null, limit: LISTED + 1 });
   const sources = await readCoverageSources(snapshot);
   const window = { start: new Date(now.getTime() - COVERAGE_DAYS * DAY_MS), end: now };
   return {
-    report: await selectStatusReport(snapshot, now),
-    entries: entries.slice(0, limit),
-    hasMore: entries.length > limit,
+    report,
+    entries: entries.slice(0, LISTED),
+    hasMore: entries.length > LISTED,
+    drifts: await listOpenDrifts(snapshot, LISTED),
     coverage: sources.control === null ? null : await readCoverageTotals(snapshot, sources, window),
-    coverageDays: COVERAGE_DAYS,
-    alarmAfterMs: alarmAfterMsOf(dependencies),
+    alarmAfterMs,
+    alarming: report.quarantine.filter((summary) => isAlarming(summary, now, alarmAfterMs)),
+  };
+}
+
+/** By what the address narrows what waits. */
+export function readFilter({ address: { query } }: Pick<ConsoleView, 'address'>): QuarantineFilter {
+  const textOf = (name: string) => {
+    const text = query.get(name)?.trim().replaceAll('\0', '') ?? '';
+    return text === '' ? undefined : text;
+  };
+  return {
+    stage: QUARANTINE_STAGES.find((stage) => stage === query.get('stage')),
+    reason: textOf('reason'),
+    customerId: textOf('customer'),
   };
 }

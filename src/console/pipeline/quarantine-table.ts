@@ -1,10 +1,20 @@
 import { html } from 'hono/html';
 import type { Html } from '../../pages/html.ts';
 import { ageInWords, countCell } from '../../pages/numbers.ts';
-import type { TableDefinition } from '../../pages/table/columns.ts';
-import { QUARANTINE_STAGES, type QuarantineEntry, type QuarantineStage } from '../../quarantine/entries.ts';
-import type { ConsoleView } from '../frame/define-page.ts';
-import type { PipelineMaterial } from './gather.ts';
+import type { Column, TableDefinition } from '../../pages/table/columns.ts';
+import { csvCells, csvColumns } from '../../pages/table/page-of-rows.ts';
+import { nameCell } from '../../pages/texts.ts';
+import { groupDigits } from '../../pages/words.ts';
+import { isAcceptable } from '../../quarantine/accept.ts';
+import { isCuredByCustomer } from '../../quarantine/assign.ts';
+import {
+  listQuarantine,
+  QUARANTINE_STAGES,
+  type QuarantineEntry,
+  type QuarantineStage,
+} from '../../quarantine/entries.ts';
+import type { ConsoleView, WholeCsv } from '../frame/define-page.ts';
+import { type PipelineMaterial, readFilter } from './gather.ts';
 
 const STAGE_WORDS: Record<QuarantineStage, string> = {
   source_item: 'before metering',
@@ -13,13 +23,21 @@ const STAGE_WORDS: Record<QuarantineStage, string> = {
   meter_push: 'at Stripe',
 };
 
+export const inWords = (name: string) => name.replaceAll('_', ' ');
+
 /** What waits, one by one, with what can be done about it. */
 export function quarantineTable(
-  { entries, alarmAfterMs }: PipelineMaterial,
+  { report, alarmAfterMs }: PipelineMaterial,
   view: ConsoleView,
 ): TableDefinition<QuarantineEntry> {
-  const ageOf = ({ waitingSince }: QuarantineEntry) => view.now.getTime() - waitingSince.getTime();
-  const reasons = [...new Set(entries.map(({ reason }) => reason))].sort();
+  const reasons = [...new Set(report.quarantine.map(({ reason }) => reason))].sort();
+  const mayAct = view.caller.scopes.includes('admin');
+  const act: Column<QuarantineEntry> = {
+    name: 'acts',
+    title: 'What to do',
+    kind: 'text',
+    cell: (entry) => acts(entry, view),
+  };
   return {
     name: 'waiting',
     caption: 'What waits',
@@ -29,126 +47,112 @@ export function quarantineTable(
       {
         name: 'reason',
         title: 'Reason',
-        options: reasons.map((reason) => ({ value: reason, title: reasonInWords(reason) })),
-        matches: (entry, value) => entry.reason === value,
+        options: reasons.map((reason) => ({ value: reason, title: inWords(reason) })),
       },
       {
         name: 'stage',
         title: 'Where',
         options: QUARANTINE_STAGES.map((stage) => ({ value: stage, title: STAGE_WORDS[stage] })),
-        matches: (entry, value) => entry.stage === value,
       },
-      {
-        name: 'subject',
-        title: 'User',
-        matches: (entry, value) => entry.subject.toLowerCase().includes(value.toLowerCase()),
-      },
+      { name: 'customer', title: 'Customer' },
     ],
-    columns: [
-      {
-        name: 'id',
-        title: 'Entry',
-        kind: 'text',
-        isRowHeader: true,
-        cell: ({ quarantineId }) => quarantineId,
-        csv: ({ quarantineId }) => quarantineId,
-      },
-      {
-        name: 'reason',
-        title: 'Reason',
-        kind: 'text',
-        cell: reasonCell,
-        csv: ({ reason }) => reason,
-        sortBy: ({ reason }) => reason,
-      },
-      {
-        name: 'stage',
-        title: 'Where',
-        kind: 'text',
-        cell: ({ stage }) => STAGE_WORDS[stage],
-        csv: ({ stage }) => stage,
-        sortBy: ({ stage }) => stage,
-      },
-      {
-        name: 'customer',
-        title: 'Customer',
-        kind: 'text',
-        cell: ({ customerId }) => customerId ?? html`<span class="unknown">unknown</span>`,
-        csv: ({ customerId }) => customerId,
-        sortBy: ({ customerId }) => customerId,
-      },
-      {
-        name: 'subject',
-        title: 'User',
-        kind: 'text',
-        cell: ({ subject }) => shorten(subject),
-        csv: ({ subject }) => subject,
-        sortBy: ({ subject }) => subject,
-      },
-      {
-        name: 'model',
-        title: 'Model',
-        kind: 'text',
-        cell: ({ model }) => shorten(model),
-        csv: ({ model }) => model,
-        sortBy: ({ model }) => model,
-      },
-      {
-        name: 'tokens',
-        title: 'Tokens',
-        kind: 'number',
-        cell: ({ tokenCount }) => countCell(tokenCount),
-        csv: ({ tokenCount }) => String(tokenCount),
-        sortBy: ({ tokenCount }) => tokenCount,
-      },
-      {
-        name: 'since',
-        title: 'Waits for',
-        kind: 'number',
-        cell: (entry) =>
-          ageOf(entry) > alarmAfterMs
-            ? html`<span class="tag warn">${ageInWords(ageOf(entry))}</span>`
-            : ageInWords(ageOf(entry)),
-        csv: ({ waitingSince }) => waitingSince.toISOString(),
-        sortBy: ({ waitingSince }) => waitingSince.getTime(),
-      },
-      ...(view.caller.scopes.includes('admin')
-        ? [
-            {
-              name: 'acts',
-              title: 'What to do',
-              kind: 'text' as const,
-              cell: (entry: QuarantineEntry) => acts(entry, view),
-            },
-          ]
-        : []),
-    ],
+    columns: [...columns(view.now, alarmAfterMs), ...(mayAct ? [act] : [])],
   };
 }
 
-const reasonInWords = (reason: string) => reason.replaceAll('_', ' ');
+function columns(now: Date, alarmAfterMs: number): Column<QuarantineEntry>[] {
+  const text = (
+    name: string,
+    title: string,
+    read: (entry: QuarantineEntry) => string | null,
+    cell: (entry: QuarantineEntry) => Html | string,
+  ): Column<QuarantineEntry> => ({ name, title, kind: 'text', cell, csv: read, sortBy: read });
+  return [
+    {
+      ...text(
+        'id',
+        'Entry',
+        (entry) => entry.quarantineId,
+        (entry) => entry.quarantineId,
+      ),
+      isRowHeader: true,
+    },
+    text('reason', 'Reason', (entry) => entry.reason, reasonCell),
+    text(
+      'stage',
+      'Where',
+      (entry) => entry.stage,
+      (entry) => STAGE_WORDS[entry.stage],
+    ),
+    text(
+      'customer',
+      'Customer',
+      (entry) => entry.customerId,
+      ({ customerId }) =>
+        customerId === null ? html`<span class="unknown">unknown</span>` : nameCell(customerId),
+    ),
+    text(
+      'subject',
+      'User',
+      (entry) => entry.subject,
+      ({ subject, stage }) =>
+        stage === 'meter_push' ? html`<span class="muted">all of the customer</span>` : nameCell(subject),
+    ),
+    text(
+      'model',
+      'Model',
+      (entry) => entry.model,
+      ({ model }) => nameCell(model),
+    ),
+    {
+      name: 'tokens',
+      title: 'Tokens',
+      kind: 'number',
+      cell: ({ tokenCount }) => countCell(tokenCount),
+      csv: ({ tokenCount }) => String(tokenCount),
+      sortBy: ({ tokenCount }) => tokenCount,
+    },
+    {
+      name: 'since',
+      title: 'Waits for',
+      kind: 'number',
+      cell: ({ waitingSince }) => {
+        const age = now.getTime() - waitingSince.getTime();
+        return age > alarmAfterMs ? html`<span class="tag warn">${ageInWords(age)}</span>` : ageInWords(age);
+      },
+      csv: ({ waitingSince }) => waitingSince.toISOString(),
+      sortBy: ({ waitingSince }) => waitingSince.getTime(),
+    },
+  ];
+}
+
+/** All that waits, as far as the address narrows it. */
+export function quarantineCsv(view: ConsoleView): WholeCsv<QuarantineEntry> {
+  const definition = { name: 'waiting', caption: '', empty: '', columns: columns(view.now, 0) };
+  return {
+    columns: csvColumns(definition),
+    read: (snapshot, after, limit) => listQuarantine(snapshot, readFilter(view), { after, limit }),
+    toCells: (entry) => csvCells(definition, entry),
+  };
+}
 
 function reasonCell({ reason, detail, metricName }: QuarantineEntry): Html {
   const more = metricName ?? detail;
-  return html`${reasonInWords(reason)}${more === null ? '' : html`<br><span class="muted">${shorten(more)}</span>`}`;
+  return html`${inWords(reason)}${more === null ? '' : html`<br><span class="muted">${nameCell(more)}</span>`}`;
 }
 
-/** A subject may be ten kilobytes of anything; the CSV has all of it. */
-function shorten(text: string): string {
-  const characters = [...text];
-  return characters.length <= 80 ? text : `${characters.slice(0, 80).join('')}…`;
-}
-
-function acts(
-  { quarantineId, tokenCount, customerId }: QuarantineEntry,
-  { formField, typed, address }: ConsoleView,
-): Html {
-  const isTyped = typed?.get('entry') === quarantineId;
-  const before = (field: string) => (isTyped ? (typed?.get(field) ?? '') : '');
-  const entry = html`${formField}<input type="hidden" name="entry" value="${quarantineId}">`;
-  return html`<details${isTyped ? html` open` : ''}><summary aria-label="What to do about ${quarantineId}">act</summary><div class="acts">
-<form method="post" action="${address.path}/retry">${entry}<button class="quiet">Try again</button></form>
-<form method="post" action="${address.path}/assign">${entry}<input name="customerId" value="${before('customerId') || (customerId ?? '')}" aria-label="Customer of ${quarantineId}" placeholder="customer" maxlength="512" required><button class="quiet">Assign</button></form>
-<form method="post" action="${address.path}/write-off">${entry}<input name="reason" value="${before('reason')}" aria-label="Why ${quarantineId} is given up" placeholder="why" maxlength="2000" required><button class="danger">Give up ${String(tokenCount)} tokens</button></form>
+function acts(entry: QuarantineEntry, view: ConsoleView): Html {
+  const { quarantineId: id, tokenCount, customerId } = entry;
+  const isTyped = view.typed?.get('entry') === id;
+  const before = (field: string) => (isTyped ? (view.typed?.get(field) ?? '') : '');
+  const form = (verb: string, body: Html) =>
+    html`<form method="post" action="${view.address.path}/${verb}">${view.formField}<input type="hidden" name="entry" value="${id}">${body}</form>`;
+  const field = (name: string, label: string, value: string) =>
+    html`<input name="${name}" value="${value}" aria-label="${label}" placeholder="${label}" maxlength="500" required>`;
+  return html`<details${isTyped ? html` open` : ''}><summary>act<span class="unseen"> on ${id}</span></summary><div class="acts">
+${form('retry', html`<button class="quiet">Try again</button>`)}
+${isCuredByCustomer(entry) ? form('assign', html`${field('customerId', 'whose it is', before('customerId') || (customerId ?? ''))}<button class="quiet">Assign</button>`) : ''}
+${isAcceptable(entry) ? form('accept', html`${field('reason', 'why it is taken as told', before('reason'))}<button class="quiet">Take as told</button>`) : ''}
+${form('write-off', html`${field('reason', 'why they are given up', before('reason'))}<button class="danger">Give up ${groupDigits(String(tokenCount))} tokens</button>`)}
 </div></details>`;
 }

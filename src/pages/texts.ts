@@ -1,0 +1,18 @@
+import { html } from 'hono/html';
+import type { Html } from './html.ts';
+
+/** Longer words are broken where the column ends. */
+const UNBROKEN_LENGTH = 24;
+
+/**
+ * A name from outside: it may be anything, written from right to left, or of 500 characters. It changes the direction of
+ * nothing beside it, and is shown up to a length; whoever points at it, or takes the CSV, has all of it.
+ */
+export function nameCell(text: string, length = 80): Html {
+  const characters = [...text];
+  const isLong = characters.length > length;
+  const shown = isLong ? `${characters.slice(0, length).join('')}…` : text;
+  const breaks = shown.split(/\s/).some((word) => [...word].length > UNBROKEN_LENGTH);
+  const title = isLong ? html` title="${characters.slice(0, 1_000).join('')}"` : '';
+  return html`<bdi${breaks ? html` class="long"` : ''}${title}>${shown}</bdi>`;
+}
