@@ -8,6 +8,11 @@ export interface PeriodMinimum {
   meterIds: readonly string[] | null;
 }
 
+/** With the name of its plan, as people are told. */
+export interface NamedMinimum extends PeriodMinimum {
+  planName: string;
+}
+
 /** What of a period is charged. */
 export interface PeriodCharge {
   /** Null: it is of no meter. */

@@ -1,5 +1,5 @@
 import { speakMinimum } from '../closing/words.ts';
-import type { PeriodCharge, PeriodMinimum } from '../invoices/minimum.ts';
+import type { NamedMinimum, PeriodCharge } from '../invoices/minimum.ts';
 import { type InvoiceCharge, nextInvoice } from '../invoices/next-invoice.ts';
 import { formatMinor } from '../money.ts';
 import type { PreviewLine } from './preview.ts';
@@ -14,14 +14,10 @@ export interface PreviewLate {
   amountMinor: bigint;
 }
 
-export interface PreviewMinimum extends PeriodMinimum {
-  planName: string;
-}
-
 /** What an invoice has beside the usage of its period, or compares with it. */
 export interface PreviewBeside {
   late: readonly PreviewLate[];
-  minimums: readonly PreviewMinimum[];
+  minimums: readonly NamedMinimum[];
   /** Charged within the period by other invoices. */
   elsewhere: readonly PeriodCharge[];
 }

@@ -96,7 +96,7 @@ function offerOf(input: AnswerInput, quote: Quote, target: TargetPrice): QuoteOf
   return {
     rates,
     discountHundredths: discountHundredths(quote, target),
-    ...quoteWithRange({ ...input, sellRates, minimumAmountMinor: 0n }),
+    ...quoteWithRange({ ...input, sellRates, minimumAmountMinor: 0n, minimums: [] }),
   };
 }
 

@@ -38,6 +38,8 @@ export function decideQuote(question: QuoteQuestion, facts: QuoteFacts): Decided
     rateBasis: terms.rateBasis,
     rates: null,
     minimumAmountMinor: terms.minimumAmountMinor,
+    ...minimumsOf(terms, facts),
+    isWholeInvoice: true,
     adjustments: question.adjustments ?? {},
     targetMarginPercent: question.targetMarginPercent ?? null,
     usageBasis: { ...quoted.basis, existing: existing.basis },
@@ -68,6 +70,18 @@ export function decideAgain(ground: QuoteGround, priceBook: PriceBook, plan: Pla
   const rates: readonly QuotedRate[] =
     plan === null ? (ground.rates ?? []) : planTerms(plan, ground.at, priceBook).ratesFor(modelsOf(ground));
   return { answer: answerQuote(toAnswerInput(ground, priceBook, rates)), ground, priceBook };
+}
+
+/** Those that count where a customer is priced as one. */
+function minimumsOf(
+  { rateBasis, currency }: Pick<QuoteGround, 'rateBasis' | 'currency'>,
+  { minimums }: QuoteFacts,
+): Pick<QuoteGround, 'minimums'> {
+  const own = rateBasis === 'customer' ? minimums.filter((minimum) => minimum.currency === currency) : [];
+  if (own.length === 0) return {};
+  return {
+    minimums: own.map(({ planName, minimumMinor, meterIds }) => ({ planName, minimumMinor, meterIds })),
+  };
 }
 
 /** Every model that a rate may be needed for. */

@@ -1,3 +1,4 @@
+import type { NamedMinimum } from '../invoices/minimum.ts';
 import type { PriceBook } from '../prices/price-book.ts';
 import { weighAll } from '../rating/provisioned.ts';
 import { emptyBuckets } from '../usage/tokens.ts';
@@ -50,6 +51,10 @@ export interface QuoteGround {
   /** Rates that matched; null for a plan, whose stored version has them. */
   rates: QuotedRate[] | null;
   minimumAmountMinor: bigint;
+  /** Of the customer's plans, where it is priced as a customer; left out: none. */
+  minimums?: NamedMinimum[];
+  /** All rates are on the invoice, used or not; quotes from before had those that are used, and no minimum of a customer. */
+  isWholeInvoice?: true;
   adjustments: AskedAdjustments;
   targetMarginPercent: string | null;
   usageBasis: UsageBasis;
@@ -80,6 +85,9 @@ export function toAnswerInput(
     existing: ground.existing,
     sellRates: rates,
     minimumAmountMinor: ground.minimumAmountMinor,
+    minimums: ground.minimums ?? [],
+    // What is usual is no subscription of anybody: it is priced as far as it is used.
+    hasAllRates: ground.isWholeInvoice === true && ground.rateBasis !== 'usual',
     currency: ground.currency,
     priceBook,
     at: ground.at,

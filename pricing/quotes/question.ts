@@ -1,3 +1,4 @@
+import type { NamedMinimum } from '../invoices/minimum.ts';
 import type { Plan } from '../plans/plan.ts';
 import type { PriceBook } from '../prices/price-book.ts';
 import type { DeploymentType } from '../prices/rows.ts';
@@ -84,6 +85,8 @@ export interface QuoteFacts {
   plan: Plan | null;
   /** Without a plan: what the customer pays, in all its currencies; without a customer what is usual in the currency. */
   rates: readonly { currency: string; rate: QuotedRate }[];
+  /** Of the customer's plans, in all its currencies; empty where another plan is named, or no customer. */
+  minimums: readonly (NamedMinimum & { currency: string })[];
   /** Currencies in which anybody pays; read where nothing is usual in the one that was asked for. */
   soldIn: readonly string[];
   /** What the customer that this shall be like used, by day of the window. */

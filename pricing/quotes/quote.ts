@@ -1,3 +1,4 @@
+import type { PeriodMinimum } from '../invoices/minimum.ts';
 import { TOKEN_TYPES, type TokenType } from '../usage/tokens.ts';
 import { type CapacityStep, costOnCapacity } from './capacity.ts';
 import { type Costing, costBesideParts, costBesideThroughput, costOf, type QuoteNote } from './costs.ts';
@@ -22,6 +23,10 @@ export interface QuoteInput extends Costing {
   sellRates: readonly QuotedRate[];
   /** Charged at least, in minor units. */
   minimumAmountMinor?: bigint;
+  /** The same of a customer's plans, each of its own rates. */
+  minimums?: readonly PeriodMinimum[];
+  /** Whether all rates are on the invoice, used or not; quotes from before had those that are used. */
+  hasAllRates?: boolean;
   /** Of the sell rates, lower case. */
   currency: string;
 }
@@ -88,7 +93,13 @@ export function createQuote(input: QuoteInput): Quote {
   const addedParts = partsOf(added, input.sellRates);
   const existingParts = partsOf(existing, input.sellRates);
   const isNew = mode === 'new';
-  const priced = priceByRate(addedParts, existingParts, { isNew, minimumMinor: input.minimumAmountMinor });
+  const priced = priceByRate(addedParts, existingParts, {
+    isNew,
+    currency: input.currency,
+    minimumMinor: input.minimumAmountMinor ?? 0n,
+    minimums: input.minimums ?? [],
+    standing: input.hasAllRates === true ? input.sellRates : null,
+  });
   const onCapacity = costOnCapacity(addedParts, input.capacities ?? [], input.priceBook);
   const isOneCurrency = input.currency === input.priceBook.currency;
   const lines = addedParts.map((part): QuoteLine => {

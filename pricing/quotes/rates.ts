@@ -1,7 +1,10 @@
+import type { PeriodMinimum } from '../invoices/minimum.ts';
+import { nextInvoice } from '../invoices/next-invoice.ts';
 import { PICO_DIGITS } from '../money.ts';
 import { rateUsage } from '../rating/rate-usage.ts';
-import { exactAmountPicoMinor, splitAmount } from '../rating/rating.ts';
+import { exactAmount, exactAmountPicoMinor, splitAmount } from '../rating/rating.ts';
 import type { SellRate } from '../rating/sell-rates.ts';
+import { sum } from '../statistics.ts';
 import { type Figure, known, sumOf, unknown } from './figures.ts';
 import type { QuotedRate, RatedPart } from './parts.ts';
 
@@ -36,22 +39,34 @@ export interface RatePrices {
   matchedRates: QuotedRate[];
 }
 
+/** What a quote charges beside the price of tokens. */
+export interface QuoteCharges {
+  isNew: boolean;
+  currency: string;
+  /** Of the plan, over all of its rates. */
+  minimumMinor: bigint;
+  /** Of a customer's plans, each over its own rates. */
+  minimums: readonly PeriodMinimum[];
+  /** Rates that are on the invoice whether they are used or not; null: a quote from before they were. */
+  standing: readonly QuotedRate[] | null;
+}
+
 /**
  * Prices what parts add to existing usage, rate by rate: tiers, allowances and the minimum see all of a rate's usage,
  * so each rate charges its amount with the added usage less that without it. A new customer is charged nothing
- * before; an existing one the minimum, and what a tier charges for no usage.
+ * before; an existing one the minimum, and what a tier charges for no usage. Rates that nothing is used at charge that, too.
  */
 export function priceByRate(
   added: readonly RatedPart[],
   existing: readonly RatedPart[],
-  options: { isNew: boolean; minimumMinor: bigint | undefined },
+  charges: QuoteCharges,
 ): RatePrices {
-  const minimum = options.minimumMinor ?? 0n;
-  const after = rateParts([...added, ...existing], minimum);
-  const before = options.isNew
+  const standing = unusedCharges(charges.standing ?? [], [...added, ...existing]);
+  const after = rateParts([...added, ...existing], standing, charges);
+  const before = charges.isNew
     ? null
-    : rateParts([...added.map((part) => ({ ...part, tokenCount: 0n })), ...existing], minimum);
-  const matched = matchedRates([...added, ...existing]);
+    : rateParts([...added.map((part) => ({ ...part, tokenCount: 0n })), ...existing], standing, charges);
+  const matched = [...matchedRates([...added, ...existing]), ...standing];
   const invoiceLines = firstOfEachId(matched).map((rate): PricedRate => {
     const without = before?.lineByRate.get(rate.rateId);
     const withUsage = after.lineByRate.get(rate.rateId);
@@ -97,8 +112,16 @@ interface Side {
 
 const NOTHING: Side = { exact: 0n, minor: 0n };
 
+/** Rates that charge something for no usage, and have none. */
+function unusedCharges(standing: readonly QuotedRate[], parts: readonly RatedPart[]): QuotedRate[] {
+  const used = new Set(parts.flatMap(({ rate }) => rate?.rateId ?? []));
+  return firstOfEachId(standing).filter(
+    ({ rateId, price }) => !used.has(rateId) && price !== null && exactAmount(0n, price) > 0n,
+  );
+}
+
 /** What all of it is charged together. Usage without a rate, or whose price could not be read, is told apart. */
-function rateParts(parts: readonly RatedPart[], minimumMinor: bigint) {
+function rateParts(parts: readonly RatedPart[], standing: readonly QuotedRate[], charges: QuoteCharges) {
   const usage = parts
     .filter(({ rate }) => rate !== null && rate.price !== null)
     .map(({ usage: { model, feature }, tokenType, tokenCount }) => ({
@@ -107,9 +130,15 @@ function rateParts(parts: readonly RatedPart[], minimumMinor: bigint) {
       tokenType,
       tokenCount,
     }));
-  const rates = matchedRates(parts).filter((rate): rate is SellRate => rate.price !== null);
-  const rated = rateUsage(usage, rates, minimumMinor);
-  const topUp = rated.minimumTopUpMinor;
+  const unused = standing.map(({ model, feature, tokenType }) => ({
+    model,
+    feature,
+    tokenType,
+    tokenCount: 0n,
+  }));
+  const rates = [...matchedRates(parts), ...standing].filter((rate): rate is SellRate => rate.price !== null);
+  const rated = rateUsage([...usage, ...unused], rates, charges.minimumMinor);
+  const topUp = topUpOf(rated, charges);
   return {
     lineByRate: new Map(rated.lines.map((line) => [line.rate.rateId, line])),
     topUpMinor: topUp,
@@ -118,6 +147,25 @@ function rateParts(parts: readonly RatedPart[], minimumMinor: bigint) {
       minor: rated.totals.ratedAmountMinor + topUp,
     },
   };
+}
+
+/** As the close tops up. Quotes from before took what was lacking of the plan's minimum as it was. */
+function topUpOf(
+  { lines, minimumTopUpMinor }: ReturnType<typeof rateUsage>,
+  { standing, minimumMinor, minimums, currency }: QuoteCharges,
+): bigint {
+  if (standing === null) return minimumTopUpMinor;
+  const { topUps } = nextInvoice({
+    charges: lines.map(({ rate, amountMinor }) => ({
+      kind: 'usage' as const,
+      meterId: rate.rateId,
+      amountMinor,
+      isOfPeriod: true,
+    })),
+    minimums: [{ minimumMinor, meterIds: null }, ...minimums],
+    currency,
+  });
+  return sum(topUps.map(({ topUpMinor }) => topUpMinor ?? 0n));
 }
 
 /** Of several rates under one id (a meter that two models feed) the first stands for all. */

@@ -1,16 +1,16 @@
 import { type RawBuilder, sql } from 'kysely';
 import type { TopUpLeft } from '../../pricing/invoices/late-usage.ts';
-import type { PeriodMinimum } from '../../pricing/invoices/minimum.ts';
+import type { NamedMinimum } from '../../pricing/invoices/minimum.ts';
 import { type PlanFileData, toPlan } from '../../pricing/plans/file.ts';
 import { wholeMinorOf } from '../../pricing/plans/price.ts';
 import { ownMeter } from '../catalog/bound-item.ts';
 import type { LedgerDatabase } from '../platform/database/database.ts';
 
 /** What a plan lets the period of an invoice cost at least; of the meters of the subscription that are billed by the plan. */
-export interface PlanMinimum extends PeriodMinimum {
+export interface PlanMinimum extends NamedMinimum {
   planId: string;
-  planName: string;
   versionId: string;
+  currency: string;
   meterIds: readonly string[];
 }
 
@@ -38,6 +38,22 @@ export async function readRunningMinimums(
         ${periods.map(({ currency }) => currency)}::text[],
         ${periods.map(({ periodStart }) => periodStart.toISOString())}::timestamptz[]) as period(id, currency, period_start)`,
   );
+}
+
+/** The same of the periods that run of a customer's subscriptions. */
+export async function readCustomerMinimums(
+  database: LedgerDatabase,
+  customerId: string,
+): Promise<PlanMinimum[]> {
+  const bySubscription = await minimumsOf(
+    database,
+    sql`select distinct on (s.subscription_id) s.subscription_id as id, s.subscription_id, s.currency,
+        s.current_period_start as period_start
+      from subscription_items s
+      where s.customer_id = ${customerId} and s.active and s.price_plan is not null
+      order by s.subscription_id, s.current_period_start`,
+  );
+  return [...bySubscription.values()].flat();
 }
 
 /**
@@ -76,7 +92,7 @@ async function minimumsOf(
     if (minimum === null || plan.currency !== currency) continue;
     const known = minimums.get(id) ?? [];
     const minimumMinor = wholeMinorOf(minimum, currency);
-    known.push({ planId, planName: plan.name, versionId, minimumMinor, meterIds });
+    known.push({ planId, planName: plan.name, versionId, currency, minimumMinor, meterIds });
     minimums.set(id, known);
   }
   return minimums;

@@ -1,4 +1,4 @@
-import { formatDecimal, formatPico, groupDigits } from '../../pricing/money.ts';
+import { formatDecimal, formatMinor, formatPico, groupDigits } from '../../pricing/money.ts';
 import type { CapacityStep } from '../../pricing/quotes/capacity.ts';
 import type { QuoteGround } from '../../pricing/quotes/ground.ts';
 import type { Quote } from '../../pricing/quotes/quote.ts';
@@ -20,6 +20,7 @@ export function writeAssumptions(quote: Quote, ground: QuoteGround): string[] {
         ]),
     ...quote.capacitySteps.map(describeStep),
     describePrices(ground),
+    ...describeMinimums(ground),
     ...(ground.rangeReason === null ? describeRange(ground) : []),
     ...describeNotes(quote),
     ...describeUntold(quote, ground),
@@ -91,6 +92,13 @@ function describePrices({ rateBasis, plan, customerId, currency }: QuoteGround):
   return rateBasis === 'customer'
     ? `Prices are those of the subscriptions of ${customerId}.`
     : `Prices are the usual ones in ${currency}: for each meter what most subscriptions pay.`;
+}
+
+function describeMinimums({ minimums = [], currency }: QuoteGround): string[] {
+  return minimums.map(
+    ({ planName, minimumMinor }) =>
+      `The plan ${planName} charges a minimum of ${formatMinor(minimumMinor, currency)} ${currency.toUpperCase()} for the period: usage that it covers costs nothing more.`,
+  );
 }
 
 function describeRange({ usageBasis, groups }: QuoteGround): string[] {

@@ -10,6 +10,7 @@ import { instantOf, usualCurrencyOf } from '../../pricing/quotes/terms.ts';
 import { arePartsPriced } from '../../pricing/quotes/untold.ts';
 import { OBSERVED_DAYS } from '../../pricing/quotes/users.ts';
 import { modelKey } from '../../pricing/usage/names.ts';
+import { readCustomerMinimums } from '../billing/minimums.ts';
 import { getCustomer } from '../catalog/customers.ts';
 import { readAverageCosts } from '../costs/average-costs.ts';
 import { readPlan } from '../plans/plans.ts';
@@ -63,7 +64,8 @@ export async function readQuoteFacts(
     const isUnsold = usualRates.length === 0 && currency !== undefined;
     if (!isThroughputBought && !isUnsold) {
       const rates = usualRates.map(toQuotedRate);
-      const nothing = { customer: null, plan: null, soldIn: [], like: null, users: null, existing: null };
+      const none = { customer: null, plan: null, like: null, users: null, existing: null };
+      const nothing = { ...none, minimums: [], soldIn: [] };
       return { now, at, priceBook, rates, ...nothing, untold: [], capacities: undefined, averages: null };
     }
   }
@@ -89,6 +91,8 @@ export async function gatherQuoteFacts(
   const customer = await readCustomer(snapshot, question.customerId);
   const plan = question.planId === undefined ? null : await readQuotedPlan(snapshot, question.planId);
   const rates = isOfUsualRates ? usualRates : await readCustomerRates(snapshot, question);
+  const isOfCustomer = plan === null && question.customerId !== undefined;
+  const minimums = isOfCustomer ? await readCustomerMinimums(snapshot, question.customerId ?? '') : [];
   const isUnsold = plan === null && customer === null && rates.length === 0;
   const soldIn = isUnsold && question.currency !== undefined ? await readSoldCurrencies(snapshot) : [];
   const like = await readLike(snapshot, likeOf(question), now);
@@ -111,6 +115,7 @@ export async function gatherQuoteFacts(
     customer,
     plan,
     rates: rates.map(toQuotedRate),
+    minimums,
     soldIn,
     like,
     users,

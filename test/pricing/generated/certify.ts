@@ -74,6 +74,7 @@ export function compare(customer: Customer, period: Period, invoice: ClosingInvo
               planId: PLAN_ID,
               planName: PLAN_ID,
               versionId: PLAN_ID,
+              currency: plan.currency,
               minimumMinor,
               meterIds: items.map(({ meterId }) => meterId),
             },
