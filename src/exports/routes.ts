@@ -15,7 +15,7 @@ const MEDIA_TYPES = {
 
 /** Adds `GET /v1/exports/focus`. */
 export function addExportRoutes(api: Api, dependencies: ApiDependencies): void {
-  const { database, settings = DEFAULT_API_SETTINGS } = dependencies;
+  const { database, clock, settings = DEFAULT_API_SETTINGS } = dependencies;
   const route = createRoute({
     method: 'get',
     path: '/v1/exports/focus',
@@ -46,7 +46,12 @@ export function addExportRoutes(api: Api, dependencies: ApiDependencies): void {
     const { from, to, period, ...request } = context.req.valid('query');
     const window = readDayWindow({ from, to, period });
     const { billingAccount: account } = settings;
-    const { summary, parts } = await beginFocusExport(database, { window, account, ...request });
+    const { summary, parts } = await beginFocusExport(database, {
+      window,
+      account,
+      now: clock.now(),
+      ...request,
+    });
     const days = [window.start, window.end].map((instant) => instant.toISOString().slice(0, 10));
     return await answerStream(context, parts, {
       'Content-Type': MEDIA_TYPES[request.format],

@@ -149,6 +149,36 @@ describe('GET /v1/exports/focus', () => {
     expect(idle).toMatchObject([{ BilledCost: '19.0', SubAccountId: '', ResourceId: 'ptu-1' }]);
   });
 
+  it('has the revenue and the margin of the tokens that have a rate', async () => {
+    const rows = await readCsv(FOCUS_WINDOW);
+    const costs = (await (
+      await bench.call(`/v1/costs?${FOCUS_WINDOW}&groupBy=customer`)
+    ).json()) as CostsBody;
+    const million = rows.filter(({ ConsumedQuantity }) => ConsumedQuantity === '1000000.0');
+    expect(million).toMatchObject([{ BilledCost: '2.5', x_Revenue: '3.0', x_Margin: '0.5' }]);
+    for (const { customerId, revenue } of costs.rows) {
+      const own = rows.filter(
+        ({ SubAccountId, x_Revenue }) => SubAccountId === customerId && x_Revenue !== '',
+      );
+      const [sum] = revenue;
+      expect(sumOf(own, 'x_Revenue')).toBe(pico(sum?.amount));
+      expect(new Set(own.map(({ x_RevenueCurrency }) => x_RevenueCurrency?.toLowerCase()))).toEqual(
+        new Set([sum?.currency]),
+      );
+      for (const row of own) {
+        // Nobody published a rate for euros.
+        if (row.x_RevenueCurrency === 'EUR') expect(row.x_Margin).toBe('');
+        else expect(pico(row.x_Margin)).toBe(pico(row.x_Revenue) - pico(row.BilledCost));
+      }
+    }
+    expect(
+      rows.filter(({ SubAccountId, x_Model }) => SubAccountId === '' || x_Model === 'gpt-99'),
+    ).toMatchObject([
+      { x_Revenue: '', x_Margin: '' },
+      { x_Revenue: '', x_Margin: '' },
+    ]);
+  });
+
   it('says which tokens have no known cost', async () => {
     const response = await ask(FOCUS_WINDOW);
     expect(response.headers.get('tallystick-unknown-cost-tokens')).toBe('11');

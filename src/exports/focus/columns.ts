@@ -88,9 +88,12 @@ export const FOCUS_COLUMNS = {
   x_CostUnknownReason: TEXT_OR_NULL,
   x_Deployment: TEXT_OR_NULL,
   x_Feature: TEXT_OR_NULL,
+  x_Margin: DECIMAL_OR_NULL,
   x_Model: TEXT_OR_NULL,
   x_PriceBookVersion: TEXT_OR_NULL,
   x_PriceNotes: TEXT_OR_NULL,
+  x_Revenue: DECIMAL_OR_NULL,
+  x_RevenueCurrency: TEXT_OR_NULL,
   x_TokenType: TEXT_OR_NULL,
 } as const satisfies Record<string, FocusColumn>;
 

@@ -1,6 +1,7 @@
 import { open, rename, rm } from 'node:fs/promises';
 import type { Command } from 'commander';
 import { readDayWindow } from '../../costs/window.ts';
+import { systemClock } from '../../platform/clock.ts';
 import { ValidationError } from '../../platform/errors.ts';
 import { readApiSettings } from '../../platform/http/dependencies.ts';
 import type { CommandFrame } from '../../platform/terminal/frame.ts';
@@ -49,6 +50,7 @@ Tokens without a known cost are charges of 0 that say so; what is missing is tol
           format: oneOf(EXPORT_FORMATS, options.format, 'format'),
           customerId: options.customer,
           account: readApiSettings(config).billingAccount,
+          now: systemClock.now(),
         });
         try {
           if (options.output === undefined) await printParts(parts);

@@ -1,3 +1,5 @@
+import { type Conversions, conversionFor, costInMinor } from '../../../pricing/exchange/rates.ts';
+import { formatDecimal, minorUnitDigits, PICO_DIGITS } from '../../../pricing/money.ts';
 import { TOKEN_WORDS } from '../../../pricing/usage/words.ts';
 import type { DailyCostRow } from '../../costs/daily-cost-rows.ts';
 import { readMonth } from '../../platform/clock.ts';
@@ -24,7 +26,10 @@ export interface BillingAccount {
  * A daily cost as a charge of the cloud's: the operator pays it, and the customer whose usage it was is the sub account.
  * Nothing says what Azure invoiced, so that no charge has an invoice.
  */
-export function costCharge(cost: DailyCostRow, account: BillingAccount): FocusRow {
+export function costCharge(
+  cost: DailyCostRow,
+  { account, conversions }: { account: BillingAccount; conversions: Conversions },
+): FocusRow {
   const amount = picoCell(cost.costPicoUsd ?? 0n);
   const { start, end } = monthOf(cost.day);
   const { tokenType, deployment, model, feature } = cost;
@@ -77,6 +82,23 @@ export function costCharge(cost: DailyCostRow, account: BillingAccount): FocusRo
     x_PriceBookVersion: cost.priceBookVersion,
     x_PriceNotes: orNull(cost.priceNotes.join(' ')),
     x_TokenType: tokenType,
+    ...revenueCells(cost, conversions),
+  };
+}
+
+/** Beside a cost in US dollars what the same tokens bring, and what that leaves, in the currency of their customer. */
+function revenueCells({ revenue, costPicoUsd }: DailyCostRow, conversions: Conversions) {
+  if (revenue === null) return {};
+  const { currency, picoMinor } = revenue;
+  const cell = (amount: bigint) => formatDecimal(amount, PICO_DIGITS + minorUnitDigits(currency), 1);
+  const conversion = conversionFor(currency, conversions);
+  return {
+    x_Revenue: cell(picoMinor),
+    x_RevenueCurrency: currency.toUpperCase(),
+    x_Margin:
+      costPicoUsd === null || typeof conversion === 'string'
+        ? null
+        : cell(picoMinor - costInMinor(costPicoUsd, conversion)),
   };
 }
 

@@ -1,5 +1,6 @@
-import { type DailyCostRow, readDailyCostRows } from '../../costs/daily-cost-rows.ts';
+import { readDailyCostRows } from '../../costs/daily-cost-rows.ts';
 import { countUnpricedTokens, readCostCompleteness } from '../../costs/queries.ts';
+import { readRollupScope } from '../../costs/rollups/scope.ts';
 import type { TimeWindow } from '../../platform/clock.ts';
 import { type CsvForm, toCsv, toCsvLines } from '../../platform/csv.ts';
 import type { LedgerDatabase } from '../../platform/database/database.ts';
@@ -18,6 +19,7 @@ export interface FocusRequest {
   format: ExportFormat;
   customerId?: string | undefined;
   account: BillingAccount;
+  now: Date;
 }
 
 /** What whoever reads an export must know of it. */
@@ -56,10 +58,11 @@ async function readSummary(
 
 async function* readCharges(
   snapshot: LedgerSnapshot,
-  { window, customerId, account }: FocusRequest,
+  { window, customerId, account, now }: FocusRequest,
 ): AsyncGenerator<FocusRow[]> {
+  const { conversions } = await readRollupScope(snapshot, { window, filter: {}, now });
   const batches = readDailyCostRows(snapshot, { window, customerId: customerId ?? null });
-  for await (const costs of batches) yield costs.map((cost: DailyCostRow) => costCharge(cost, account));
+  for await (const costs of batches) yield costs.map((cost) => costCharge(cost, { account, conversions }));
 }
 
 const CSV_FORM: CsvForm = { separator: 'comma', hasByteOrderMark: false };

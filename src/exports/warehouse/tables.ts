@@ -51,9 +51,12 @@ const DAILY_COSTS: WarehouseTable = {
   ],
 };
 
+/** Revenue of a day is the average of its month to date: each new day would have all of the month's written again. */
+const REVENUE_COLUMNS: ReadonlySet<string> = new Set(['x_Revenue', 'x_RevenueCurrency', 'x_Margin']);
+
 /** The tables that a warehouse gets of every day. */
 export function warehouseTables(account: BillingAccount): WarehouseTable[] {
-  const focusColumns = columnsOf(DEFAULT_FOCUS_VERSION);
+  const focusColumns = columnsOf(DEFAULT_FOCUS_VERSION).filter(({ name }) => !REVENUE_COLUMNS.has(name));
   return [
     DAILY_COSTS,
     {
@@ -61,7 +64,7 @@ export function warehouseTables(account: BillingAccount): WarehouseTable[] {
       file: 'charges.parquet',
       columns: focusColumns,
       toCells(cost) {
-        const charge = costCharge(cost, account);
+        const charge = costCharge(cost, { account, conversions: new Map() });
         return focusColumns.map(({ name }) => charge[name] ?? null);
       },
     },
