@@ -1,20 +1,20 @@
-import { persistence, sumInflation } from '../spread.ts';
+import { measureMemory, sumInflation } from '../spread.ts';
 import { sumOf } from '../statistics.ts';
+import { compound } from './compound.ts';
+import { estimatePace, grownDays, lagBeside, type Pace, STEADY } from './pace.ts';
 
 /** Growth a day that is told from chance well enough to be believed by half: 1.35 times in 30 days. */
 const HALF_BELIEVED = 0.01;
 /** No line is taken to double faster than in about four days, nor to fall faster. */
 const MOST_A_DAY = 0.2;
-/** Growth of equal shares each day, (1 + x / 256)^256: within a hundredth of e^x, and made of products alone. */
-const DOUBLINGS = 8;
-const STEPS = 256;
 const ROUNDS = 4;
 
 export interface Growth {
-  /** A day, as far as it is believed. */
+  /** A day, at the centre, as far as it is believed. */
   rate: number;
   /** What its estimate may be off by, squared. */
   variance: number;
+  pace: Pace;
   /** The middle of what was used, in days since the epoch. */
   centre: number;
   /** What days at the centre hold, as a share of their levels. */
@@ -26,28 +26,74 @@ export interface Growth {
 }
 
 /** What a day holds, as a share of its weekday's level. */
-export function growthAt({ rate, centre, factor }: Growth, dayNumber: number): number {
-  return factor * compound(rate * (dayNumber - centre)).value;
+export function growthAt({ rate, pace, centre, factor }: Growth, dayNumber: number): number {
+  return factor * compound(rate * grownDays(dayNumber - centre, pace.value)).value;
 }
 
 /** How that changes with the rate. */
-export function growthSlopeAt({ rate, centre, factor }: Growth, dayNumber: number): number {
-  return factor * compound(rate * (dayNumber - centre)).slope * (dayNumber - centre);
+export function growthSlopeAt({ rate, pace, centre, factor }: Growth, dayNumber: number): number {
+  const grown = grownDays(dayNumber - centre, pace.value);
+  return factor * compound(rate * grown).slope * grown;
+}
+
+/** How it changes with the pace, at what level and rate then are. */
+export function paceSlopeAt(growth: Growth, dayNumber: number): number {
+  const { rate, pace, centre } = growth;
+  return growthAt(growth, dayNumber) * rate * lagBeside(pace, dayNumber - centre);
 }
 
 /**
- * Growth by equal shares, fitted by least squares in which a day weighs by its level (its variance is taken to grow with
- * it, and with the square of its share), and believed as far as it is told from chance: of a rate whose error is e, b^4 / (b^4 + e^4) with b of half belief.
+ * By how much the mean of what grows uncertainly lies above what grows as is likeliest: half the square of the error. Of the
+ * pace's, which is drawn towards what is usual already, half of that stays.
  */
-export function fitGrowth(
-  dayNumbers: readonly number[],
-  tokens: readonly number[],
-  levels: readonly number[],
-  { parameterCount, shares }: { parameterCount: number; shares: readonly number[] },
-): Growth {
-  const total = sumOf(levels);
-  const centre = sumOf(levels.map((level, place) => level * (dayNumbers[place] ?? 0))) / total;
+export function growthLiftAt({ rate, variance, pace, centre }: Growth, dayNumber: number): number {
+  const grown = grownDays(dayNumber - centre, pace.value);
+  const lag = rate * lagBeside(pace, dayNumber - centre);
+  return 1 + (variance * grown * grown) / 2 + (pace.variance * lag * lag) / 4;
+}
+
+/** Known days, each with its level and by what share of it its spread is taken to grow. */
+interface GrownDays {
+  dayNumbers: readonly number[];
+  tokens: readonly number[];
+  levels: readonly number[];
+  shares: readonly number[];
+  parameterCount: number;
+}
+
+/**
+ * Growth fitted by least squares in which a day weighs by its level (its variance is taken to grow with it, and with the
+ * square of its share): first at a steady pace, by equal shares, and then at the pace which that leaves to be told.
+ */
+export function fitGrowth(known: GrownDays): Growth {
+  const { dayNumbers, levels } = known;
+  const centre = sumOf(levels.map((level, place) => level * (dayNumbers[place] ?? 0))) / sumOf(levels);
   const distances = dayNumbers.map((dayNumber) => dayNumber - centre);
+  const steady = fitRate(known, distances);
+  const pace = estimatePace({
+    distances,
+    levels,
+    residuals: steady.residuals,
+    rate: steady.rate,
+    noise: steady.dispersion * steady.inflation,
+  });
+  const grown = distances.map((distance) => grownDays(distance, pace.value));
+  const { rate, variance, factor, dispersion, freedom } = pace === STEADY ? steady : fitRate(known, grown);
+  return { rate, variance, pace, centre, factor, dispersion, freedom };
+}
+
+interface FittedRate extends Pick<Growth, 'rate' | 'variance' | 'factor' | 'dispersion' | 'freedom'> {
+  residuals: readonly number[];
+  /** By how much more the sum of days in a row varies than if they were independent. */
+  inflation: number;
+}
+
+/** A rate is believed as far as it is told from chance: where its error is e, b^4 / (b^4 + e^4) with b of half belief. */
+function fitRate(
+  { dayNumbers, tokens, levels, shares, parameterCount }: GrownDays,
+  distances: readonly number[],
+): FittedRate {
+  const total = sumOf(levels);
   const steepest = Math.min(MOST_A_DAY, 8 / Math.max(1, dayNumbers.length));
   let rate = 0;
   for (let round = 0; round <= ROUNDS; round += 1) {
@@ -60,7 +106,7 @@ export function fitGrowth(
     return level > 0 ? ((tokens[place] ?? 0) - fitted) / Math.sqrt(level) / shareOf(place) : 0;
   });
   const dispersion = sumOf(residuals.map((residual) => residual * residual)) / freedom;
-  const inflation = sumInflation(persistence(residuals), residuals.length);
+  const inflation = sumInflation(measureMemory(residuals), residuals.length);
   const span = sumOf(levels.map((level, place) => level * (distances[place] ?? 0) * (distances[place] ?? 0)));
   const squaredError = span > 0 ? (dispersion * inflation) / span : 0;
   const doubt = squaredError / (HALF_BELIEVED * HALF_BELIEVED);
@@ -68,10 +114,11 @@ export function fitGrowth(
   return {
     rate: belief * rate,
     variance: belief * belief * squaredError,
-    centre,
     factor: factorOf(belief * rate),
     dispersion,
     freedom,
+    residuals,
+    inflation,
   };
 
   function shareOf(place: number): number {
@@ -104,12 +151,4 @@ export function fitGrowth(
     }
     return length > 0 ? towards / length : 0;
   }
-}
-
-function compound(exponent: number): { value: number; slope: number } {
-  const base = 1 + exponent / STEPS;
-  if (base <= 0) return { value: 0, slope: 0 };
-  let value = base;
-  for (let doubling = 0; doubling < DOUBLINGS; doubling += 1) value *= value;
-  return { value, slope: value / base };
 }

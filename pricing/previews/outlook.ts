@@ -1,7 +1,7 @@
-import { effectiveFreedom, persistence, STUDENT, sumInflation } from '../spread.ts';
+import { effectiveFreedom, measureMemory, STUDENT, sumInflation } from '../spread.ts';
 import { sumOf } from '../statistics.ts';
 import { type ComingDay, dayNumberOf, weekdayOf } from './days.ts';
-import { fitGrowth, type Growth, growthAt, growthSlopeAt } from './growth.ts';
+import { fitGrowth, type Growth, growthAt, growthLiftAt, growthSlopeAt, paceSlopeAt } from './growth.ts';
 import { estimateLevels, type Levels } from './levels.ts';
 
 /** What has fallen to less than this share tells nothing of its weekdays any more, and is not divided by it. */
@@ -11,6 +11,8 @@ const LEAST_GROWN = 0.05;
 export interface Outlook {
   /** Of all days to come. */
   expected: number;
+  /** The same where growth is as is likeliest: half of what its error makes possible lies above. */
+  middle: number;
   /** Place of the first known day that speaks of the line. */
   start: number;
   /** By known day from then on: how far the line was from what was to be expected of it, in `weights`. */
@@ -24,6 +26,7 @@ export interface Outlook {
 /** Of a line that is not used. */
 export const NOTHING_TO_COME: Outlook = {
   expected: 0,
+  middle: 0,
   start: 0,
   deviations: [],
   weights: new Float64Array(),
@@ -51,22 +54,21 @@ export function lookAhead(known: KnownDays, start: number, coming: readonly Comi
 
   const level = coming.map(({ day, share }) => levelOf(day) * share);
   const grown = coming.map(({ day }) => growthAt(growth, dayNumberOf(day)));
-  const expected = coming.map(({ day }, place) => {
-    const distance = dayNumberOf(day) - growth.centre;
-    // The mean of what grows at an uncertain pace lies above what grows at the middle one.
-    const lift = 1 + (growth.variance * distance * distance) / 2;
-    return ((level[place] ?? 0) * (grown[place] ?? 0)) / lift;
-  });
-  const sumExpected = sumOf(expected);
-  if (found === 0 || sumExpected === 0) return { ...NOTHING_TO_COME, expected: sumExpected };
+  const likeliest = coming.map((_, place) => (level[place] ?? 0) * (grown[place] ?? 0));
+  const expected = coming.map(
+    ({ day }, place) => (likeliest[place] ?? 0) / growthLiftAt(growth, dayNumberOf(day)),
+  );
+  const [sumExpected, middle] = [sumOf(expected), sumOf(likeliest)];
+  if (found === 0 || sumExpected === 0) return { ...NOTHING_TO_COME, expected: sumExpected, middle };
 
-  const step = persistence(deviations);
-  const inflation = sumInflation(step, days.length);
+  const memory = measureMemory(deviations);
+  const inflation = sumInflation(memory, days.length);
   const widening = 1 + STUDENT / effectiveFreedom(deviations, growth.freedom, inflation);
-  const chance = widening * Math.sqrt((growth.dispersion * sumInflation(step, coming.length)) / found);
+  const chance = widening * Math.sqrt((growth.dispersion * sumInflation(memory, coming.length)) / found);
   const error = levelError(fitted, coming, expected) * inflation + growthError(growth, coming, level);
   return {
     expected: sumExpected,
+    middle,
     start,
     deviations,
     weights: Float64Array.from(grown, (factor, place) => chance * factor * Math.sqrt(level[place] ?? 0)),
@@ -89,7 +91,7 @@ function fitLine(days: readonly number[], tokens: readonly number[]): FittedLine
     const levelOf = (day: number) => levels.byWeekday[weekdayOf(day)] ?? 0;
     const itsLevels = days.map(levelOf);
     const { parameterCount } = levels;
-    const growth = fitGrowth(dayNumbers, tokens, itsLevels, { parameterCount, shares });
+    const growth = fitGrowth({ dayNumbers, tokens, levels: itsLevels, shares, parameterCount });
     return { levels, growth, levelOf, levelSum: sumOf(itsLevels) };
   };
   const { growth } = fitTo(estimateLevels(days, tokens), []);
@@ -131,10 +133,10 @@ function levelError(
   return growth.dispersion * error;
 }
 
-/** The same for the error of the growth. */
+/** The same for the errors of the growth, of its rate and of its pace. */
 function growthError(growth: Growth, coming: readonly ComingDay[], level: readonly number[]): number {
-  const slope = sumOf(
-    coming.map(({ day }, place) => (level[place] ?? 0) * growthSlopeAt(growth, dayNumberOf(day))),
-  );
-  return growth.variance * slope * slope;
+  const sumSlopes = (slopeAt: typeof growthSlopeAt) =>
+    sumOf(coming.map(({ day }, place) => (level[place] ?? 0) * slopeAt(growth, dayNumberOf(day))));
+  const [ofRate, ofPace] = [sumSlopes(growthSlopeAt), sumSlopes(paceSlopeAt)];
+  return growth.variance * ofRate * ofRate + growth.pace.variance * ofPace * ofPace;
 }

@@ -13,8 +13,8 @@ const LEAST_PROJECTION_DAYS = 14;
 /** The method in words, as answers give it. */
 export const PROJECTION_METHOD =
   'Each day still to come is expected to hold the mean of its weekday in the eight weeks before, as far as weekdays ' +
-  'differ by more than chance, with the growth that is told from chance; a line that began in that time is judged by ' +
-  'the days since. 200 ways to go on are drawn from how far those days were from what was to be expected of them, the ' +
+  'differ by more than chance, with the growth that is told from chance, between a straight line and equal shares as ' +
+  'the days tell; a line that began in that time is judged by the days since. 200 ways to go on are drawn from how far those days were from what was to be expected of them, the ' +
   'same day for all lines, widened by how alike days in a row are and by the error of estimation: 80 in 100 lie from ' +
   'p10 to p90, half of them above p50. expected is the mean, and its amount is the price of the expected quantity.';
 

@@ -26,13 +26,13 @@ export function playScenarios(
 }
 
 function playLine(
-  { expected, weights, doubt }: Outlook,
+  { middle, weights, doubt }: Outlook,
   deviations: readonly number[],
   drawn: readonly Int32Array[],
   comingDayCount: number,
 ): bigint[] {
   if (sumOf(weights) === 0 && doubt === 0) {
-    return new Array<bigint>(SCENARIO_COUNT).fill(wholeTokens(expected));
+    return new Array<bigint>(SCENARIO_COUNT).fill(wholeTokens(middle));
   }
   const chance = new Float64Array(SCENARIO_COUNT);
   const error = new Float64Array(SCENARIO_COUNT);
@@ -46,11 +46,11 @@ function playLine(
   }
   const used = chance.map(
     (deviation, scenario) =>
-      Math.max(0, expected + deviation) / Math.max(LEAST_SHARE, 1 + (error[scenario] ?? 0)),
+      Math.max(0, middle + deviation) / Math.max(LEAST_SHARE, 1 + (error[scenario] ?? 0)),
   );
   // Usage that seems low is more often more than it seems than the other way round, and its mean lies above what is
   // expected: rightly for one line, whose middle it moves, and wrongly for a sum of many. Half of it stays.
-  const lift = sumOf(used) / SCENARIO_COUNT / expected;
+  const lift = sumOf(used) / SCENARIO_COUNT / middle;
   const scale = lift > 0 ? 1 / Math.sqrt(lift) : 1;
   return Array.from(used, (tokens) => wholeTokens(tokens * scale));
 }

@@ -9,7 +9,7 @@ const seedCount = Number(process.argv[2] ?? 2_000);
 const seeds = Array.from({ length: seedCount }, (_, place) => place + 1);
 const rows: string[][] = [];
 let failedCount = 0;
-for (const atDay of [10, 20]) {
+for (const atDay of [5, 10, 15, 20]) {
   for (const world of WORLDS) {
     const { lines, total } = judgeWorld(world, { seeds, atDay });
     const isKept = isCalibrated(lines) && isCalibrated(total);

@@ -12,7 +12,7 @@ const USUAL = 200_000;
 /** A way in which usage comes about, made of sums and products alone, so that it is the same on every machine. */
 export interface World {
   name: string;
-  /** Not judged, only printed: what changes from one day to the next, and shapes of growth beside the one assumed. */
+  /** Not judged, only printed: what changes from one day to the next. */
   isJudged: boolean;
   /** Tokens of each day of each line, the history's and then the period's. @param atDay of the period, when it is judged */
   play(seed: number, atDay: number): number[][];
@@ -60,8 +60,8 @@ export const WORLDS: readonly World[] = [
     return line > 0 || day >= HISTORY_DAYS + atDay - 14 ? 1 : 0;
   }),
   judged('a customer of six weeks', (_, _line, atDay) => (day) => (day >= HISTORY_DAYS + atDay - 42 ? 1 : 0)),
-  printed('growing in a straight line', () => (day) => 1 + day / 50),
-  printed('falling in a straight line', () => (day) => 1 - day / 150),
+  judged('growing in a straight line', () => (day) => 1 + day / 50),
+  judged('falling in a straight line', () => (day) => 1 - day / 150),
   printed('switching three times up or down', ({ share }) => {
     const [at, factor] = [20 + Math.floor(share() * 75), share() < 0.5 ? 3 : 1 / 3];
     return (day) => (day >= at ? factor : 1);

@@ -119,6 +119,43 @@ describe('the projection of a period', () => {
     expect(Number(toCome)).toBeLessThan(16 * 100 * 1.5);
   });
 
+  it.each([
+    ['up', (day: number) => 1 + (day + 56) / 50],
+    ['steeply up', (day: number) => 1 + (day + 56) / 20],
+    ['down', (day: number) => 1 - (day + 56) / 150],
+    ['steeply down', (day: number) => 1 - (day + 56) / 120],
+  ])('goes on in a straight line %s, where nothing else speaks', (_, shareOf) => {
+    const tokensOf = (day: number) => BigInt(Math.round(100_000 * shareOf(day)));
+    for (const knownDays of [5, 10, 20]) {
+      const made = item(tokensOf, { firstDay: -56, knownDays });
+      let toCome = 0n;
+      for (let day = knownDays; day < 30; day += 1) toCome += tokensOf(day);
+      const expected = quantityOf(project(made)).expected - made.quantity;
+      expect(Math.abs(Number(expected) / Number(toCome) - 1)).toBeLessThan(0.03);
+    }
+  });
+
+  it('never expects more again of what has only fallen, in whatever way', () => {
+    fc.assert(
+      fc.property(
+        fc.array(fc.double({ min: 0.8, max: 1, noNaN: true }), { minLength: 66, maxLength: 66 }),
+        (steps) => {
+          let level = 10_000_000;
+          const fallen = steps.map((step) => {
+            level *= step;
+            return BigInt(Math.round(level));
+          });
+          const made = item((day) => fallen[day + 56] ?? 0n, { firstDay: -56, knownDays: 10 });
+          const { expected, p50 } = quantityOf(project(made));
+          const last = fallen.slice(-7).reduce((sum, tokens) => (tokens > sum ? tokens : sum), 1n);
+          expect(expected - made.quantity).toBeLessThanOrEqual(20n * last);
+          expect(p50 - made.quantity).toBeLessThanOrEqual(20n * last);
+        },
+      ),
+      { numRuns: 100 },
+    );
+  });
+
   it('judges a line that began by the days since', () => {
     const steady = item(() => 500n, { id: 'steady', firstDay: -56 });
     const begun = item((day) => (day < 0 ? 0n : 100n), { id: 'begun', firstDay: -56 });
