@@ -21,6 +21,8 @@ export async function describeEnding(
   },
 ): Promise<string> {
   const { config, settings, sandbox, served } = given;
+  // One with the usual prices, where there are several.
+  const customerId = (sandbox.customers[1] ?? sandbox.customers[0])?.customer ?? '';
   const names = new Map(sandbox.customers.map(({ customer, name }) => [customer, name]));
   const { look, statementUrl } = await withLocalApi(
     world.stores,
@@ -44,7 +46,7 @@ export async function describeEnding(
   return [
     ...describeLog(given.log),
     ...(look.text === '' ? [] : ['', look.text]),
-    ...(served === null ? [] : ['', ...describeAddresses(served, look, statementUrl)]),
+    ...(served === null ? [] : ['', ...describeAddresses(served, { look, statementUrl, customerId })]),
   ].join('\n');
 }
 
@@ -63,12 +65,13 @@ export function describeLog({ file, describe }: DemoLog): string[] {
 
 function describeAddresses(
   { url, plainKey, signInUrl }: ServedDemo,
-  { quote }: FirstLookShown,
-  statementUrl: string | null,
+  given: { look: FirstLookShown; statementUrl: string | null; customerId: string },
 ): string[] {
+  const { statementUrl, customerId } = given;
+  const { quote, lookedAt } = given.look;
+  const [from, to] = [lookedAt.from, lookedAt.to].map((instant) => instant.slice(0, 10));
   const { accent, bold } = paintsFor(process.stdout);
   const command = process.env.npm_lifecycle_event === 'start' ? 'npm run -s tallystick --' : 'tallystick';
-  const month = 'costs --from 2026-10-01 --to 2026-10-08 --group-by feature,model';
   const addresses = [
     ['API', `${url}/docs`],
     ['key', plainKey],
@@ -81,10 +84,10 @@ function describeAddresses(
     '',
     bold('Try it, in another terminal'),
     `  ${command} status`,
-    `  ${command} ${month}`,
-    `  ${command} preview fabrikam`,
+    `  ${command} costs --from ${from} --to ${to} --group-by feature,model`,
+    `  ${command} preview ${customerId}`,
     `  curl -s -H 'Authorization: Bearer ${plainKey}' \\`,
-    `    ${url}/v1/customers/fabrikam/invoice-preview`,
+    `    ${url}/v1/customers/${customerId}/invoice-preview`,
     '',
     'Ctrl-C stops it cleanly; the next start goes on from here.',
     '',

@@ -1,12 +1,12 @@
 import type { Command } from 'commander';
 import { seedPlans } from '../plans/seed.ts';
 import { systemClock } from '../platform/clock.ts';
-import { loadConfig } from '../platform/config.ts';
 import { openLedger } from '../platform/database/database.ts';
 import { migrateLedger } from '../platform/database/migrate.ts';
 import { startEmbeddedPostgres } from '../platform/embedded/postgres.ts';
 import { print } from '../platform/terminal/output.ts';
 import { seedPriceBook } from '../prices/book.ts';
+import { lookAround } from './surroundings.ts';
 
 export function addMigrateCommand(program: Command): void {
   program
@@ -18,7 +18,7 @@ export function addMigrateCommand(program: Command): void {
       '\nEvery command that opens the ledger migrates it too; run this as a deploy step of its own where you prefer.',
     )
     .action(async (options: { json?: boolean }) => {
-      const config = loadConfig(process.env);
+      const { config } = await lookAround(process.env);
       const server =
         config.DATABASE_URL === undefined
           ? await startEmbeddedPostgres({ dataDirectory: config.TALLYSTICK_DATA_DIR })

@@ -12,7 +12,7 @@ import {
 } from '../../jobs/queue/queues.ts';
 import { scheduleSteps, watchSchedules } from '../../jobs/queue/schedule.ts';
 import { runStep, stepNames } from '../../jobs/queue/steps.ts';
-import { describeConfig, loadConfig } from '../platform/config.ts';
+import { describeConfig, loadConfig, requireOutside } from '../platform/config.ts';
 import { readApiSettings } from '../platform/http/dependencies.ts';
 import { createLogger, type Logger } from '../platform/log.ts';
 import { createStopSignal, untilStopped } from '../platform/terminal/stop-signal.ts';
@@ -49,6 +49,8 @@ export function addServiceCommands(program: Command): void {
 
 async function runService(roles: Roles): Promise<void> {
   const config = loadConfig(process.env);
+  // Before any store is opened: what cannot start leaves no database behind.
+  requireOutside(config);
   const log = createLogger(config.LOG_LEVEL);
   const stop = createStopSignal();
   const stores = await openStores(config, log);

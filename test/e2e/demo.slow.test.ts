@@ -110,7 +110,16 @@ describe('the demo', () => {
     const world = SMALL.filter((word) => word !== '--once' && word !== '--json');
     const demo = startCommand([...world, '--seed', '14'], { ...environment(), PORT: '0' });
     onTestFinished(() => void demo.child.kill('SIGKILL'));
-    await demo.untilSaid(/Ctrl-C/);
+    const link = await demo.untilSaid(/http:\S+\/console\/sign-in\/link\?once=\S+/);
+    const open = async () => await fetch(link, { redirect: 'manual' });
+    const opened = await open();
+    expect([opened.status, opened.headers.get('location')]).toEqual([303, '/console']);
+    expect(opened.headers.get('set-cookie')).toContain('HttpOnly');
+    expect((await open()).status).toBe(410);
+    const log = path.join(directory, 'demo-14-4d-4c-10u/demo.log');
+    expect(await demo.untilSaid(/Log: \S+/)).toBe(`Log: ${log}`);
+    const statement = await demo.untilSaid(/http:\S+\/statements\/\S+/);
+    expect((await fetch(statement)).status).toBe(200);
     const status = await ask('status', '--json');
     expect(status.exitCode, status.stderr).toBe(0);
     expect(status.json()).toMatchObject({ asOf: expect.stringMatching(/^2026-10-02T/) });

@@ -1,13 +1,14 @@
 import type { AskApi } from '../../../src/platform/terminal/frame.ts';
 import type { DemoSettings } from '../settings.ts';
 import { decideFirstLook } from './decide.ts';
-import { gatherFirstLook, quoteSwap, type SwapQuote } from './gather.ts';
+import { gatherFirstLook, type LookedAt, quoteSwap, type SwapQuote } from './gather.ts';
 import { showFirstLook } from './show.ts';
 
 export interface FirstLookShown {
   text: string;
   /** A quote that was made to know what another model would cost. */
   quote: SwapQuote | null;
+  lookedAt: LookedAt;
   /** A final invoice whose statement is worth a look. */
   invoiceId: string | null;
 }
@@ -37,6 +38,7 @@ export async function lookFirst(
   return {
     text: showFirstLook(look, facts, quote, nameOf),
     quote,
+    lookedAt: facts.lookedAt,
     invoiceId: look.waited?.close.invoiceId ?? facts.closes[0]?.invoiceId ?? null,
   };
 }
