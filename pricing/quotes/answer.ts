@@ -1,4 +1,5 @@
 import { divideHalfUp } from '../money.ts';
+import { costRateOf } from './cost-rate.ts';
 import { type Figure, known, unknown } from './figures.ts';
 import { discountHundredths, type OfferRate, offerRates, sellRatesOf } from './offer.ts';
 import { createQuote, type Quote, type QuoteInput } from './quote.ts';
@@ -59,7 +60,8 @@ export function answerQuote(input: AnswerInput): QuoteAnswer {
   const { priceBook, targetMargin } = input;
   const { quote, range } = quoteWithRange(input);
   const { totals } = quote;
-  const target = targetMargin === null ? null : priceForMargin(quote, targetMargin, priceBook.currency);
+  const costRate = costRateOf({ ...input, costCurrency: priceBook.currency }, input.conversion);
+  const target = targetMargin === null ? null : priceForMargin(quote, targetMargin, costRate);
   return {
     quote,
     costPerMillionTokens: perUnit(totals.cost, totals.tokenCount, MILLION, 'no_tokens'),

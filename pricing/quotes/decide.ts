@@ -1,3 +1,4 @@
+import { conversionFor } from '../exchange/rates.ts';
 import type { Plan } from '../plans/plan.ts';
 import type { PriceBook } from '../prices/price-book.ts';
 import { answerQuote, type QuoteAnswer } from './answer.ts';
@@ -24,6 +25,7 @@ export interface DecidedQuote {
 export function decideQuote(question: QuoteQuestion, facts: QuoteFacts): DecidedQuote {
   const { at, priceBook, averages } = facts;
   const { ratesFor, ...terms } = decideTerms(question, facts);
+  const conversion = conversionFor(terms.currency, facts.conversions);
   refuseUnknownModels(question, priceBook);
   const quoted = decideUsage(question, facts);
   const existing = decideExisting(facts);
@@ -50,12 +52,14 @@ export function decideQuote(question: QuoteQuestion, facts: QuoteFacts): Decided
     standsIn: true,
     ...(question.targetMarginPercent === undefined ? {} : { isOffered: true as const }),
     ...(facts.capacities === undefined ? {} : { capacities: facts.capacities }),
+    ...(conversion === null ? {} : { conversion }),
   };
   const answer = answerQuote(toAnswerInput(ground, priceBook, ratesFor(modelsOf(ground))));
   if (averages !== null) {
     ground.averagePicoUsdPerMillion = averageWithProvisioned(answer.quote.lines, averages);
   }
   if (!usesCapacity(ground, answer, priceBook)) delete ground.capacities;
+  if (answer.quote.totals.margin.value === null) ground.saysKnownPart = true;
   if (quoted.basis.kind === 'given') refuseMissingPrices(answer.quote, at);
   if (terms.plan === null) ground.rates = answer.quote.matchedRates;
   return { answer, ground, priceBook };

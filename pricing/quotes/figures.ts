@@ -1,10 +1,13 @@
+import type { ConversionMiss } from '../exchange/rates.ts';
 import { divideHalfUp } from '../money.ts';
 import type { PriceMissReason } from '../prices/lookup.ts';
 import type { UntoldReason } from '../usage/untold.ts';
+import { type CostRate, toPicoMinor } from './cost-rate.ts';
 
 export type UnknownReason =
   | PriceMissReason
   | UntoldReason
+  | ConversionMiss
   | 'no_batch_price'
   | 'no_sell_rate'
   | 'tiered_sell_rate'
@@ -31,9 +34,6 @@ export interface Figures {
   marginBasisPoints: Figure;
 }
 
-/** A dollar has 100 cents: pico-USD times this is pico-cents. The price book's currency has two decimals. */
-export const MINOR_PER_COST_UNIT = 100n;
-
 export function known(value: bigint): Figure {
   return { value, reason: null };
 }
@@ -52,17 +52,17 @@ export function sumOf(figures: readonly Figure[]): Figure {
   return known(sum);
 }
 
-/** Cost and price with the margin between them, which exists only where both are in one currency. */
-export function figuresOf(cost: Figure, price: Figure, isOneCurrency: boolean): Figures {
-  const margin = marginOf(cost, price, isOneCurrency);
+/** Cost and price with the margin between them, in the currency of the price. */
+export function figuresOf(cost: Figure, price: Figure, rate: CostRate): Figures {
+  const margin = marginOf(cost, price, rate);
   return { cost, price, margin, marginBasisPoints: basisPointsOf(margin, price) };
 }
 
-function marginOf(cost: Figure, price: Figure, isOneCurrency: boolean): Figure {
+function marginOf(cost: Figure, price: Figure, rate: CostRate): Figure {
   if (cost.value === null) return unknown('cost_unknown');
   if (price.value === null) return unknown('price_unknown');
-  if (!isOneCurrency) return unknown('currency_differs_from_cost');
-  return known(price.value - cost.value * MINOR_PER_COST_UNIT);
+  if ('reason' in rate) return unknown(rate.reason);
+  return known(price.value - toPicoMinor(cost.value, rate));
 }
 
 function basisPointsOf(margin: Figure, price: Figure): Figure {

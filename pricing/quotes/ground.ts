@@ -1,3 +1,4 @@
+import type { Conversion, ConversionMiss } from '../exchange/rates.ts';
 import type { NamedMinimum } from '../invoices/minimum.ts';
 import type { PriceBook } from '../prices/price-book.ts';
 import { weighAll } from '../rating/provisioned.ts';
@@ -70,6 +71,10 @@ export interface QuoteGround {
   standsIn?: true;
   /** A target margin is made an offer; quotes from before only said its price. */
   isOffered?: true;
+  /** By what costs are brought to another currency of prices; quotes from before had no margin there. */
+  conversion?: Conversion | ConversionMiss;
+  /** Where there is no margin, that of the known part is said; quotes from before said nothing. */
+  saysKnownPart?: true;
 }
 
 /** What the quote is computed from. @param rates of the plan, or the ground's own */
@@ -89,6 +94,7 @@ export function toAnswerInput(
     // What is usual is no subscription of anybody: it is priced as far as it is used.
     hasAllRates: ground.isWholeInvoice === true && ground.rateBasis !== 'usual',
     currency: ground.currency,
+    conversion: ground.conversion,
     priceBook,
     at: ground.at,
     capacities: ground.capacities ?? [],

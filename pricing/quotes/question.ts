@@ -1,3 +1,4 @@
+import type { Conversions } from '../exchange/rates.ts';
 import type { NamedMinimum } from '../invoices/minimum.ts';
 import type { Plan } from '../plans/plan.ts';
 import type { PriceBook } from '../prices/price-book.ts';
@@ -83,6 +84,8 @@ export interface QuoteFacts {
   /** Of `customerId`. */
   customer: { name: string; currency: string | null; soldIn: readonly string[] } | null;
   plan: Plan | null;
+  /** What costs are converted by, of every currency that prices may be in. */
+  conversions: Conversions;
   /** Without a plan: what the customer pays, in all its currencies; without a customer what is usual in the currency. */
   rates: readonly { currency: string; rate: QuotedRate }[];
   /** Of the customer's plans, in all its currencies; empty where another plan is named, or no customer. */

@@ -1,6 +1,8 @@
+import type { Conversion, ConversionMiss } from '../exchange/rates.ts';
 import type { PeriodMinimum } from '../invoices/minimum.ts';
 import { TOKEN_TYPES, type TokenType } from '../usage/tokens.ts';
 import { type CapacityStep, costOnCapacity } from './capacity.ts';
+import { costRateOf } from './cost-rate.ts';
 import { type Costing, costBesideParts, costBesideThroughput, costOf, type QuoteNote } from './costs.ts';
 import { type Figure, type Figures, figuresOf, known, sumOf } from './figures.ts';
 import { partsOf, type QuotedRate, type RatedPart } from './parts.ts';
@@ -29,6 +31,8 @@ export interface QuoteInput extends Costing {
   hasAllRates?: boolean;
   /** Of the sell rates, lower case. */
   currency: string;
+  /** By what costs are brought to it; absent where they are in it, and in quotes from before there were exchange rates. */
+  conversion?: Conversion | ConversionMiss | undefined;
 }
 
 export interface QuoteLine extends Figures {
@@ -68,6 +72,8 @@ export interface Quote {
     requestCount: bigint;
     invoiceAmountMinor: Figure;
     knownCost: bigint;
+    /** Of the lines whose price and cost are known: pico of the minor unit, and how many tokens; null: there is no such line. */
+    knownMargin: { picoMinor: bigint; tokenCount: bigint } | null;
   };
   before: QuoteSide;
   after: QuoteSide;
@@ -101,7 +107,7 @@ export function createQuote(input: QuoteInput): Quote {
     standing: input.hasAllRates === true ? input.sellRates : null,
   });
   const onCapacity = costOnCapacity(addedParts, input.capacities ?? [], input.priceBook);
-  const isOneCurrency = input.currency === input.priceBook.currency;
+  const costRate = costRateOf({ ...input, costCurrency: input.priceBook.currency }, input.conversion);
   const lines = addedParts.map((part): QuoteLine => {
     const { cost, ...found } = costOf(input, part, onCapacity.costOf(part));
     return {
@@ -115,7 +121,7 @@ export function createQuote(input: QuoteInput): Quote {
       rateId: part.rate?.rateId ?? null,
       picoUsdPerToken: found.picoUsdPerToken,
       notes: withStandIn(found.notes, part, input),
-      ...figuresOf(cost, priced.priceOfPart(part), isOneCurrency),
+      ...figuresOf(cost, priced.priceOfPart(part), costRate),
     };
   });
   const cost = sumOf([...lines.map((line) => line.cost), costBesideParts(input, added)]);
@@ -138,9 +144,10 @@ export function createQuote(input: QuoteInput): Quote {
     totals: {
       tokenCount: countTokens(added),
       requestCount: added.reduce((sum, { requestCount }) => sum + (requestCount ?? 0n), 0n),
-      ...figuresOf(cost, priced.added.price, isOneCurrency),
+      ...figuresOf(cost, priced.added.price, costRate),
       invoiceAmountMinor: priced.added.invoiceAmountMinor,
       knownCost: lines.reduce((sum, line) => sum + (line.cost.value ?? 0n), 0n),
+      knownMargin: knownMarginOf(lines),
     },
     before,
     after: {
@@ -157,6 +164,15 @@ export function createQuote(input: QuoteInput): Quote {
     },
     matchedRates: priced.matchedRates,
     capacitySteps: onCapacity.steps,
+  };
+}
+
+function knownMarginOf(lines: readonly QuoteLine[]): Quote['totals']['knownMargin'] {
+  const known = lines.filter(({ margin }) => margin.value !== null);
+  if (known.length === 0) return null;
+  return {
+    picoMinor: known.reduce((sum, { margin }) => sum + (margin.value ?? 0n), 0n),
+    tokenCount: known.reduce((sum, { tokenCount }) => sum + tokenCount, 0n),
   };
 }
 

@@ -1,6 +1,7 @@
 import { divideUp, PICO_DIGITS } from '../money.ts';
 import type { TokenType } from '../usage/tokens.ts';
-import { type Figure, known, MINOR_PER_COST_UNIT, unknown } from './figures.ts';
+import { type CostRate, leastPicoMinor } from './cost-rate.ts';
+import { type Figure, known, unknown } from './figures.ts';
 import type { Quote } from './quote.ts';
 import type { Ratio } from './usage.ts';
 
@@ -36,18 +37,19 @@ export interface TargetPrice {
  * @param share of the price, 0 or more and below 1
  * @throws RangeError when it is not
  */
-export function priceForMargin(quote: Quote, share: Ratio, costCurrency: string): TargetPrice {
+export function priceForMargin(quote: Quote, share: Ratio, costRate: CostRate): TargetPrice {
   const rest = share.denominator - share.numerator;
   if (share.numerator < 0n || rest <= 0n)
     throw new RangeError('a margin is at least 0 and below 100 per cent');
-  const priceOf = (costPico: bigint) => divideUp(costPico * MINOR_PER_COST_UNIT * share.denominator, rest);
+  // Where no rate is known, nothing asks for a price.
+  const priceOf = (costPico: bigint) =>
+    'reason' in costRate ? 0n : leastPicoMinor(costPico, costRate, { rest, whole: share.denominator });
   const { cost } = quote.totals;
-  const isOneCurrency = quote.currency === costCurrency;
   const reason =
     cost.value === null
       ? unknown('cost_unknown')
-      : !isOneCurrency
-        ? unknown('currency_differs_from_cost')
+      : 'reason' in costRate
+        ? unknown(costRate.reason)
         : cost.value <= 0n
           ? unknown('cost_is_not_positive')
           : null;
@@ -56,7 +58,7 @@ export function priceForMargin(quote: Quote, share: Ratio, costCurrency: string)
     price,
     invoiceAmountMinor: price.value === null ? price : known(divideUp(price.value, PICO)),
     markupPercentPico: divideUp(share.numerator * 100n * PICO, rest),
-    rates: isOneCurrency ? ratesFor(quote, priceOf) : [],
+    rates: 'reason' in costRate ? [] : ratesFor(quote, priceOf),
     priceOf,
   };
 }

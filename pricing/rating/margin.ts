@@ -72,10 +72,10 @@ export function addKnown(left: KnownMargin, right: KnownMargin): KnownMargin {
   };
 }
 
-/** The tokens of a whole that are not known, in per cent with two decimals, rounded up: never 0 while there are some. */
-export function unknownPercent(tokenCount: bigint, known: KnownMargin): string | null {
+/** The tokens of a whole that are not among the known ones, in per cent with two decimals, rounded up: never 0 while there are some. */
+export function unknownPercent(tokenCount: bigint, known: bigint): string | null {
   if (tokenCount <= 0n) return null;
-  const unknownTokenCount = tokenCount - known.tokenCount;
+  const unknownTokenCount = tokenCount - known;
   const hundredths = unknownTokenCount <= 0n ? 0n : divideUp(unknownTokenCount * 10_000n, tokenCount);
   return formatDecimal(hundredths, 2, 2);
 }

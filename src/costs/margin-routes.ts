@@ -231,8 +231,8 @@ function figuresOf(sums: MarginSums, currency: string, conversions: Conversions)
     knownMargin: hasRevenue && hasCost ? margin : less(sums.known.revenuePicoMinor, sums.known.costPicoUsd),
     unknownTokenPercent:
       hasRevenue && hasCost
-        ? unknownPercent(sums.tokenCount, { ...sums.known, tokenCount: sums.tokenCount })
-        : unknownPercent(sums.tokenCount, sums.known),
+        ? unknownPercent(sums.tokenCount, sums.tokenCount)
+        : unknownPercent(sums.tokenCount, sums.known.tokenCount),
     exchange: showConversion(conversion),
   };
 }

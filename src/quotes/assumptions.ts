@@ -21,6 +21,7 @@ export function writeAssumptions(quote: Quote, ground: QuoteGround): string[] {
     ...quote.capacitySteps.map(describeStep),
     describePrices(ground),
     ...describeMinimums(ground),
+    ...describeExchange(ground),
     ...(ground.rangeReason === null ? describeRange(ground) : []),
     ...describeNotes(quote),
     ...describeUntold(quote, ground),
@@ -99,6 +100,19 @@ function describeMinimums({ minimums = [], currency }: QuoteGround): string[] {
     ({ planName, minimumMinor }) =>
       `The plan ${planName} charges a minimum of ${formatMinor(minimumMinor, currency)} ${currency.toUpperCase()} for the period: usage that it covers costs nothing more.`,
   );
+}
+
+function describeExchange({ conversion, currency }: QuoteGround): string[] {
+  if (conversion === undefined) return [];
+  if (typeof conversion === 'string') {
+    return [
+      conversion === 'exchange_rate_too_old'
+        ? `Costs are in US dollars, and the newest exchange rate to ${currency} is too old: there is no margin.`
+        : `Costs are in US dollars, and no exchange rate to ${currency} is known: there is no margin.`,
+    ];
+  }
+  const { rate, day, source } = conversion;
+  return [`For margins a US dollar of cost is ${rate} ${currency}, the rate of ${day} (${source}).`];
 }
 
 function describeRange({ usageBasis, groups }: QuoteGround): string[] {

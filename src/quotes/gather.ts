@@ -13,6 +13,7 @@ import { modelKey } from '../../pricing/usage/names.ts';
 import { readCustomerMinimums } from '../billing/minimums.ts';
 import { getCustomer } from '../catalog/customers.ts';
 import { readAverageCosts } from '../costs/average-costs.ts';
+import { readConversions } from '../costs/exchange/rates.ts';
 import { readPlan } from '../plans/plans.ts';
 import {
   readCustomerCurrencies,
@@ -56,16 +57,17 @@ export async function readQuoteFacts(
   const asksForMore = [customerId, planId, activeUsers, likeOf(question) ?? undefined].some(
     (part) => part !== undefined,
   );
-  if (!asksForMore && mode === 'new' && at <= now) {
+  const isInDollars = usualCurrencyOf(question) === 'usd';
+  if (!asksForMore && isInDollars && mode === 'new' && at <= now) {
     const { priceBook, isThroughputBought, usualRates } = await readQuoteBasis(database, {
       now,
-      ratesIn: usualCurrencyOf(question) ?? 'usd',
+      ratesIn: 'usd',
     });
     const isUnsold = usualRates.length === 0 && currency !== undefined;
     if (!isThroughputBought && !isUnsold) {
       const rates = usualRates.map(toQuotedRate);
       const none = { customer: null, plan: null, like: null, users: null, existing: null };
-      const nothing = { ...none, minimums: [], soldIn: [] };
+      const nothing = { ...none, minimums: [], soldIn: [], conversions: new Map() };
       return { now, at, priceBook, rates, ...nothing, untold: [], capacities: undefined, averages: null };
     }
   }
@@ -95,6 +97,13 @@ export async function gatherQuoteFacts(
   const minimums = isOfCustomer ? await readCustomerMinimums(snapshot, question.customerId ?? '') : [];
   const isUnsold = plan === null && customer === null && rates.length === 0;
   const soldIn = isUnsold && question.currency !== undefined ? await readSoldCurrencies(snapshot) : [];
+  const conversions = await readConversions(snapshot, {
+    window: { end: addMs(at, 1) },
+    currencies: [question.currency, plan?.currency, customer?.currency, ...(customer?.soldIn ?? [])].filter(
+      (currency) => typeof currency === 'string',
+    ),
+    now,
+  });
   const like = await readLike(snapshot, likeOf(question), now);
   const users = await readUsers(snapshot, question.activeUsers, now);
   const existing = await readExisting(snapshot, question, now);
@@ -112,6 +121,7 @@ export async function gatherQuoteFacts(
     now,
     at,
     priceBook,
+    conversions,
     customer,
     plan,
     rates: rates.map(toQuotedRate),

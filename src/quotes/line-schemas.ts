@@ -11,7 +11,9 @@ export const FigureSchema = z.object({
 export const figures = {
   cost: FigureSchema.openapi({ description: 'What Azure charges, in costCurrency. Exact.' }),
   price: FigureSchema.openapi({ description: 'What the customer pays, in currency. Exact, not rounded.' }),
-  margin: FigureSchema.openapi({ description: 'Price minus cost; only when both are in one currency.' }),
+  margin: FigureSchema.openapi({
+    description: 'Price minus cost, in currency; where costs are in another, by `exchange`.',
+  }),
   marginPercent: FigureSchema.openapi({ description: 'Of the price, to two decimals.' }),
 };
 

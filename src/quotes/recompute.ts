@@ -40,6 +40,7 @@ const RecomputedSchema = z
         .nullable(),
       rates: z.boolean().openapi({ description: 'Whether any sell rate of it has another price.' }),
       usage: z.boolean().openapi({ description: 'Whether the usage it rests on is another by now.' }),
+      exchange: z.boolean().openapi({ description: 'Whether costs would be converted by another rate.' }),
       throughput: z.boolean().openapi({
         description:
           'Whether throughput bought by the hour, or its use, is another, where usage runs on such.',
@@ -168,6 +169,7 @@ function compare({ stored, ground }: RecomputeFacts, again: ShownQuote, today: A
       plan: before.plan === null ? null : versions(before.plan.versionId, now?.plan?.versionId ?? null),
       rates: now !== null && textOf(ratesOf(before)) !== textOf(ratesOf(now)),
       usage: today.ground !== null && usageText(ground) !== usageText(today.ground),
+      exchange: today.ground !== null && textOf(ground.conversion) !== textOf(today.ground.conversion),
       throughput: today.ground !== null && textOf(ground.capacities) !== textOf(today.ground.capacities),
       lines: now === null ? [] : changedLines(before, now),
       totals: { before: figuresOf(before.totals), now: figuresOf((now ?? before).totals) },

@@ -1,5 +1,6 @@
 import { z } from '@hono/zod-openapi';
 import { QUOTE_MODES } from '../../pricing/quotes/quote.ts';
+import { ConversionSchema } from '../costs/exchange/schemas.ts';
 import { AmountSchema, CurrencySchema, InstantSchema, TokenCountSchema } from '../platform/http/schemas.ts';
 import {
   BoughtThroughputSchema,
@@ -102,6 +103,10 @@ const OfferSchema = z.object({
 const answerFields = {
   currency: CurrencySchema,
   costCurrency: CurrencySchema,
+  exchange: ConversionSchema.nullable().optional().openapi({
+    description:
+      'What costs were converted by for the margins; null: there is no rate. Left out where prices are in costCurrency.',
+  }),
   priceBookVersion: z.string(),
   plan: z
     .object({ planId: z.string(), name: z.string(), versionId: z.string(), minimumAmount: AmountSchema })
@@ -127,6 +132,12 @@ const answerFields = {
     invoiceAmount: FigureSchema.openapi({ description: 'Sum of the invoice lines and the minimum.' }),
     knownCost: AmountSchema.openapi({
       description: 'Of the lines that have one; all of it when cost is known.',
+    }),
+    knownMargin: FigureSchema.optional().openapi({
+      description: 'Of the lines that have a margin; left out where all of it is known.',
+    }),
+    unknownTokenPercent: z.string().nullable().optional().openapi({
+      description: 'Tokens that are not in `knownMargin`; rounded up, null without tokens.',
     }),
   }),
   before: SideSchema,

@@ -4,7 +4,9 @@ import type { QuoteAnswer, RangePoint } from '../../pricing/quotes/answer.ts';
 import type { DecidedQuote } from '../../pricing/quotes/decide.ts';
 import type { QuoteGround } from '../../pricing/quotes/ground.ts';
 import { offerPlanFile } from '../../pricing/quotes/offer-plan.ts';
-import type { QuoteInvoiceLine, QuoteLine, QuoteSide } from '../../pricing/quotes/quote.ts';
+import type { Quote, QuoteInvoiceLine, QuoteLine, QuoteSide } from '../../pricing/quotes/quote.ts';
+import { unknownPercent } from '../../pricing/rating/margin.ts';
+import { showConversion } from '../costs/exchange/schemas.ts';
 import { writeAssumptions } from './assumptions.ts';
 import { type Formats, formatsOf } from './formats.ts';
 import type { QuoteAnswerBody } from './schemas.ts';
@@ -37,6 +39,7 @@ function showAnswer({ answer, ground, priceBook }: DecidedQuote): QuoteAnswerBod
   return {
     currency: quote.currency,
     costCurrency: priceBook.currency,
+    ...(ground.conversion === undefined ? {} : { exchange: showConversion(ground.conversion) }),
     priceBookVersion: quote.priceBookVersion,
     plan:
       ground.plan === null
@@ -68,6 +71,7 @@ function showAnswer({ answer, ground, priceBook }: DecidedQuote): QuoteAnswerBod
       marginPercent: show(totals.marginBasisPoints, percent),
       invoiceAmount: show(totals.invoiceAmountMinor, minor),
       knownCost: cost(totals.knownCost),
+      ...(ground.saysKnownPart === true ? showKnownPart(totals, format) : {}),
     },
     before: showSide(quote.before, format),
     after: showSide(quote.after, format),
@@ -105,6 +109,17 @@ function showAnswer({ answer, ground, priceBook }: DecidedQuote): QuoteAnswerBod
     assumptions: writeAssumptions(quote, ground),
     rounding:
       'Costs, prices and margins are exact; invoice lines are rounded as the invoice rounds them, to the minor unit, halves away from zero. Scaled and shared tokens are whole: what is left over goes to the largest remainders, so that parts sum.',
+  };
+}
+
+/** The margin of what is known of both, and how many tokens are not in it. */
+function showKnownPart({ knownMargin, tokenCount, margin }: Quote['totals'], { price }: Formats) {
+  return {
+    knownMargin:
+      knownMargin === null
+        ? { amount: null, reason: margin.reason }
+        : { amount: price(knownMargin.picoMinor), reason: null },
+    unknownTokenPercent: unknownPercent(tokenCount, knownMargin?.tokenCount ?? 0n),
   };
 }
 

@@ -27,12 +27,27 @@ export function renderQuote(quote: QuoteBody): string {
     ),
     `cost ${show(totals.cost)} ${cost}, price ${show(totals.price)} ${price}, margin ${show(totals.margin)} (${show(totals.marginPercent)} %)`,
     `on the invoice: ${show(totals.invoiceAmount)} ${price}; a million tokens cost ${show(quote.averageCost.perMillionTokens)} ${cost} on average`,
+    ...knownLines(quote, price),
     ...targetLines(quote, price),
     ...rangeLines(quote, price),
     ...quote.assumptions.map((sentence) => `- ${sentence}`),
     `${quote.quoteId}, price book ${quote.priceBookVersion}, ${quote.createdAt}, valid until ${quote.validUntil}`,
     quote.pageUrl,
   ].join('\n');
+}
+
+function knownLines({ totals, exchange }: QuoteBody, price: string): string[] {
+  const { knownMargin, unknownTokenPercent } = totals;
+  return [
+    ...(exchange
+      ? [`costs at ${exchange.rate} ${price} for a dollar of ${exchange.day} (${exchange.source})`]
+      : []),
+    ...(knownMargin === undefined
+      ? []
+      : [
+          `margin of what is known: ${show(knownMargin)} ${price}; not in it: ${unknownTokenPercent ?? '0'} % of the tokens`,
+        ]),
+  ];
 }
 
 function targetLines({ targetMargin, offer }: QuoteBody, price: string): string[] {

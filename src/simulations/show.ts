@@ -88,7 +88,7 @@ export function showFigures(
     knownMargin: figure(knownMarginOf(outcome, conversions), (value) =>
       showPicoMinor(value, currency ?? 'usd'),
     ),
-    unknownTokenPercent: unknownPercent(outcome.tokenCount, knownOf(outcome)),
+    unknownTokenPercent: unknownPercent(outcome.tokenCount, knownOf(outcome).tokenCount),
     exchange: showConversion(conversionOf(outcome, conversions)),
   };
 }

@@ -139,7 +139,7 @@ describe('a quote', () => {
     const body = await quote({ usage: [million], customerId: 'adatum' });
     expect(body).toMatchObject({ currency: 'eur', rateBasis: 'customer' });
     expect(body.totals.price.amount).toBe('16.50');
-    expect(body.totals.margin).toEqual({ amount: null, reason: 'currency_differs_from_cost' });
+    expect(body.totals.margin).toEqual({ amount: null, reason: 'no_exchange_rate' });
     const refused = await post({ usage: [million], customerId: 'adatum', currency: 'usd' });
     expect(refused.status).toBe(400);
     expect(await refused.json()).toMatchObject({ errors: [{ field: 'currency' }] });

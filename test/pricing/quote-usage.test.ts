@@ -3,6 +3,7 @@ import { describe, expect, it } from 'vitest';
 import { divideHalfUp } from '../../pricing/money.ts';
 import { azureOpenAiPriceBook as priceBook } from '../../pricing/prices/azure-openai.ts';
 import { answerQuote } from '../../pricing/quotes/answer.ts';
+import { costRateOf } from '../../pricing/quotes/cost-rate.ts';
 import { createQuote } from '../../pricing/quotes/quote.ts';
 import { measureUsers, measureVariation, perUserMonth } from '../../pricing/quotes/range.ts';
 import { priceForMargin } from '../../pricing/quotes/target.ts';
@@ -17,6 +18,7 @@ import { drawTogether } from '../../pricing/quotes/users-range.ts';
 import { emptyBuckets } from '../../pricing/usage/tokens.ts';
 import { createRandom, deriveSeed } from '../../sandbox/random.ts';
 
+const IN_DOLLARS = costRateOf({ currency: 'usd', costCurrency: 'usd' }, undefined);
 const count = fc.bigInt({ min: 0n, max: 10n ** 12n });
 const usage: fc.Arbitrary<QuoteUsage[]> = fc.array(
   fc
@@ -116,7 +118,7 @@ describe('the price for a target margin', () => {
       fc.property(usage, fc.integer({ min: 0, max: 999_999 }), (all, tenThousandths) => {
         const quote = quoteOf(all);
         const wanted = { numerator: BigInt(tenThousandths), denominator: 1_000_000n };
-        const { price } = priceForMargin(quote, wanted, 'usd');
+        const { price } = priceForMargin(quote, wanted, IN_DOLLARS);
         const cost = (quote.totals.cost.value ?? 0n) * 100n;
         if (cost === 0n) {
           expect(price.reason).toBe('cost_is_not_positive');
@@ -133,7 +135,7 @@ describe('the price for a target margin', () => {
     fc.assert(
       fc.property(usage, fc.integer({ min: 0, max: 999_999 }), (all, millionths) => {
         const wanted = { numerator: BigInt(millionths), denominator: 1_000_000n };
-        for (const rate of priceForMargin(quoteOf(all), wanted, 'usd').rates) {
+        for (const rate of priceForMargin(quoteOf(all), wanted, IN_DOLLARS).rates) {
           const cost = rate.picoUsdPerToken * 100n;
           const reached = (amount: bigint) =>
             (amount - cost) * wanted.denominator >= amount * wanted.numerator;
@@ -145,10 +147,10 @@ describe('the price for a target margin', () => {
   });
 
   it('is cost / (1 - margin)', () => {
-    const target = priceForMargin(quoteOf([of('gpt-4o', 1_000_000n)]), parseRatio('50', 4, 100n), 'usd');
+    const target = priceForMargin(quoteOf([of('gpt-4o', 1_000_000n)]), parseRatio('50', 4, 100n), IN_DOLLARS);
     expect(target.price.value).toBe(500n * 10n ** 12n);
     expect(target.markupPercentPico).toBe(100n * 10n ** 12n);
-    expect(() => priceForMargin(quoteOf([]), parseRatio('100', 4, 100n), 'usd')).toThrow(RangeError);
+    expect(() => priceForMargin(quoteOf([]), parseRatio('100', 4, 100n), IN_DOLLARS)).toThrow(RangeError);
   });
 });
 

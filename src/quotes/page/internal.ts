@@ -49,6 +49,7 @@ export function internalSection(quote: StoredQuoteBody) {
         </tfoot>
       </table>
     </div>
+    ${knownPart(totals, price)}
     ${
       targetMargin === null
         ? ''
@@ -63,6 +64,15 @@ export function internalSection(quote: StoredQuoteBody) {
     </ul>
     <p class="detail">Price book ${quote.priceBookVersion}, by ${quote.createdBy}</p>
   </section>`;
+}
+
+/** Where there is no margin of all of it. */
+function knownPart(
+  { knownMargin, unknownTokenPercent }: StoredQuoteBody['totals'],
+  price: (figure: Figure) => string,
+) {
+  if (knownMargin === undefined || knownMargin.amount === null) return '';
+  return html`<p>Of what is known the margin is ${price(knownMargin)}; ${unknownTokenPercent ?? '0'} % of the tokens are not in it.</p>`;
 }
 
 function show({ amount, reason }: Figure, currency: string): string {
