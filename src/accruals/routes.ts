@@ -47,10 +47,8 @@ export function addAccrualRoutes(api: Api, dependencies: ApiDependencies): void 
   api.openapi(route, async (context) => {
     const { at, from, customerId, cursor, limit } = context.req.valid('query');
     const now = clock.now();
-    const window = readAccrualWindow(
-      { at, from },
-      { settledThrough: await readSettledThrough(database), now },
-    );
+    const settledThrough = at === undefined ? await readSettledThrough(database) : null;
+    const window = readAccrualWindow({ at, from }, { settledThrough, now });
     const query: AccrualQuery = {
       window,
       customerId: customerId ?? null,

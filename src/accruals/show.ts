@@ -1,5 +1,6 @@
 import { type AccrualRow, type AccrualTotals, sumAccruals } from '../../pricing/accruals/row.ts';
-import { divideUp, formatDecimal, formatMinor } from '../../pricing/money.ts';
+import { formatMinor } from '../../pricing/money.ts';
+import { unknownPercent } from '../../pricing/rating/margin.ts';
 import type { CsvCells } from '../platform/csv.ts';
 import type { CustomerAccruals } from './report.ts';
 import {
@@ -64,7 +65,10 @@ function showTotals(totals: AccrualTotals): AccrualTotalsBody {
     earnedTokenCount: String(totals.earnedTokenCount),
     earned: amount(totals.earnedAmountMinor),
     unvaluedTokenCount: String(totals.unvaluedTokenCount),
-    unvaluedPercent: percentOf(totals.unvaluedTokenCount, totals.earnedTokenCount),
+    unvaluedPercent: unknownPercent(
+      totals.earnedTokenCount,
+      totals.earnedTokenCount - totals.unvaluedTokenCount,
+    ),
     invoiced: amount(totals.invoicedAmountMinor),
     fixed: amount(totals.fixedAmountMinor),
     accruedTokenCount: String(totals.accruedTokenCount),
@@ -73,10 +77,4 @@ function showTotals(totals: AccrualTotals): AccrualTotalsBody {
     undecided: amount(totals.undecidedAmountMinor),
     quarantinedTokenCount: String(totals.quarantinedTokenCount),
   };
-}
-
-/** In per cent with two decimals, rounded up: never 0 while there is a part. */
-function percentOf(part: bigint, whole: bigint): string | null {
-  if (whole <= 0n) return null;
-  return formatDecimal(part <= 0n ? 0n : divideUp(part * 10_000n, whole), 2, 2);
 }

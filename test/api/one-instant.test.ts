@@ -66,13 +66,19 @@ async function work(round: number): Promise<void> {
   });
 }
 
-async function read(path: string, database = bench.ledger.database): Promise<unknown> {
+async function read(
+  path: string,
+  database = bench.ledger.database,
+  accept = 'application/json',
+): Promise<unknown> {
   const { clock, billing } = bench;
   const settings = { ...DEFAULT_API_SETTINGS, stripePreviewReadsPerDay: 10_000 };
   const app = createApp({ database, clock, billing, settings, version: '0.0.0-test' });
-  const response = await app.request(path, { headers: { authorization: `Bearer ${bench.keys.finance}` } });
+  const response = await app.request(path, {
+    headers: { accept, authorization: `Bearer ${bench.keys.finance}` },
+  });
   expect(response.status, await response.clone().text()).toBe(200);
-  return await response.json();
+  return accept === 'text/csv' ? await response.text() : await response.json();
 }
 
 describe('an answer is of one instant, whatever is committed while it is made', () => {
@@ -80,10 +86,15 @@ describe('an answer is of one instant, whatever is committed while it is made', 
     '/v1/customers/northwind/invoice-preview',
     '/v1/statements/preview/northwind',
     '/v1/statements/in_draft',
-  ])('%s', async (path) => {
+    '/v1/accruals?from=2026-11-01&at=2026-11-21',
+    ['/v1/accruals?from=2026-11-01&at=2026-11-21', 'text/csv'],
+    ['/v1/usage?period=2026-11', 'text/csv'],
+    ['/v1/drift?period=2026-11', 'text/csv'],
+  ])('%s', async (asked) => {
+    const [path = '', accept] = [asked].flat();
     let changedCount = 0;
     let position = 0;
-    let before = await read(path);
+    let before = await read(path, undefined, accept);
     for (let isSent = true; isSent; ) {
       position += 1;
       let sent = 0;
@@ -91,10 +102,10 @@ describe('an answer is of one instant, whatever is committed while it is made', 
         sent += 1;
         if (sent === position) await work(position);
       };
-      const answer = await read(path, recorded.database);
+      const answer = await read(path, recorded.database, accept);
       isSent = sent >= position;
       if (!isSent) continue;
-      const after = await read(path);
+      const after = await read(path, undefined, accept);
       expect(after).not.toEqual(before);
       const isOfBefore = JSON.stringify(answer) === JSON.stringify(before);
       if (!isOfBefore) expect(answer, `changed before statement ${position}`).toEqual(after);
