@@ -2,10 +2,17 @@ import { auditPage } from './audit/page.ts';
 import type { ConsolePage } from './frame/define-page.ts';
 import { pipelinePage } from './pipeline/page.ts';
 import { searchPage } from './search/page.ts';
+import { settingsPage } from './settings/page.ts';
 import { startPage } from './start/page.ts';
 
 /**
  * Every page of the console, in the order of the rail; the rail, the keyboard, the rights and the walk of
  * `test/console/` derive from it. Of two paths that could mean the same address, the first wins.
  */
-export const CONSOLE_PAGES: readonly ConsolePage[] = [pipelinePage, auditPage, searchPage, startPage];
+export const CONSOLE_PAGES: readonly ConsolePage[] = [
+  pipelinePage,
+  auditPage,
+  settingsPage,
+  searchPage,
+  startPage,
+];

@@ -56,6 +56,7 @@ button.danger { border-color: var(--danger); background: transparent; color: var
 .fields label > small { display: block; color: var(--soft); font-size: 13px; }
 .fields input:not([type=checkbox]):not([type=radio]), .fields select { width: 100%; }
 
+fieldset { border: 1px solid var(--line); border-radius: 6px; padding: 8px 12px; margin: 0; min-width: 0; } .choice { display: block; padding: 3px 0; }
 .notice { margin: 0 0 16px; padding: 10px 14px; border-left: 4px solid var(--accent); border-radius: 0 6px 6px 0; background: var(--tint); overflow-wrap: anywhere; }
 .notice.warn { border-color: var(--warn); background: var(--warn-tint); color: var(--warn); }
 .notice.danger { border-color: var(--danger); background: var(--danger-tint); color: var(--danger); }

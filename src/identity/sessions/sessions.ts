@@ -22,7 +22,8 @@ export interface Session {
   caller: ApiCaller;
 }
 
-const IS_ALIVE = sql<boolean>`console_sessions.created_at > now() - make_interval(secs => ${SESSION_SECONDS})
+/** Whether a session has not ended by itself. */
+export const IS_ALIVE = sql<boolean>`console_sessions.created_at > now() - make_interval(secs => ${SESSION_SECONDS})
   and console_sessions.last_seen_at > now() - make_interval(secs => ${IDLE_SECONDS})`;
 
 /** Begins a session with the rights of a key, always under a new token, and clears away those that have ended. Audited. */

@@ -2,7 +2,7 @@ import type { OpenAPIHono } from '@hono/zod-openapi';
 import type { Context, Hono } from 'hono';
 import { BUILT_IN_PROVIDERS, type Providers } from '../../../pricing/usage/providers.ts';
 import { type Clock, HOUR_MS } from '../clock.ts';
-import { type Config, readConfiguredProviders } from '../config.ts';
+import { type Config, describeConfig, readConfiguredProviders } from '../config.ts';
 import type { LedgerDatabase } from '../database/database.ts';
 
 /** Reads one file of the reference page by its bare name; null when there is none. */
@@ -64,6 +64,8 @@ export interface ApiSettings {
   publicUrl?: string | undefined;
   /** The account that Azure bills, as exports of costs name it. */
   billingAccount: { id: string; name: string | null };
+  /** What is configured, as `describeConfig` says it: no secret, and of addresses the host. */
+  configuration?: Readonly<Record<string, string>>;
 }
 
 export const DEFAULT_API_SETTINGS: ApiSettings = {
@@ -106,21 +108,7 @@ export async function askForStep(
 }
 
 /** The API's part of the configuration. */
-export function readApiSettings(
-  config: Pick<
-    Config,
-    | 'QUARANTINE_ALARM_HOURS'
-    | 'SOURCE_RETENTION_DAYS'
-    | 'METRICS_PUBLIC'
-    | 'STRIPE_PREVIEW_READ_BUDGET_PER_DAY'
-    | 'LINK_SIGNING_KEY'
-    | 'PUBLIC_URL'
-    | 'MODEL_PROVIDERS'
-    | 'COUNTING_RULES'
-    | 'FOCUS_BILLING_ACCOUNT_ID'
-    | 'FOCUS_BILLING_ACCOUNT_NAME'
-  >,
-): ApiSettings {
+export function readApiSettings(config: Config): ApiSettings {
   return {
     quarantineAlarmHours: config.QUARANTINE_ALARM_HOURS,
     sourceRetentionDays: config.SOURCE_RETENTION_DAYS,
@@ -128,6 +116,7 @@ export function readApiSettings(
     metricsPublic: config.METRICS_PUBLIC,
     linkSigningKey: config.LINK_SIGNING_KEY,
     publicUrl: config.PUBLIC_URL,
+    configuration: describeConfig(config),
     billingAccount: {
       id: config.FOCUS_BILLING_ACCOUNT_ID,
       name: config.FOCUS_BILLING_ACCOUNT_NAME ?? null,
