@@ -1,7 +1,7 @@
 import { chargeStep, divideUp } from '../money.ts';
 import { sum } from '../statistics.ts';
 
-/** What a plan lets a billing period cost at least, before discounts, credits and tax (docs/decisions/0013). */
+/** What a plan lets a billing period cost at least, before discounts, credits and tax (docs/decisions/0013-minimum-before-discounts.md). */
 export interface PeriodMinimum {
   minimumMinor: bigint;
   /** Whose charges count towards it; null: those of all meters. */
