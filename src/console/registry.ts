@@ -1,6 +1,9 @@
 import { auditPage } from './audit/page.ts';
 import type { ConsolePage } from './frame/define-page.ts';
 import { pipelinePage } from './pipeline/page.ts';
+import { newQuotePage } from './quotes/form/page.ts';
+import { quotesPage } from './quotes/page.ts';
+import { quotePage } from './quotes/quote-page.ts';
 import { searchPage } from './search/page.ts';
 import { settingsPage } from './settings/page.ts';
 import { startPage } from './start/page.ts';
@@ -10,6 +13,9 @@ import { startPage } from './start/page.ts';
  * `test/console/` derive from it. Of two paths that could mean the same address, the first wins.
  */
 export const CONSOLE_PAGES: readonly ConsolePage[] = [
+  quotesPage,
+  newQuotePage,
+  quotePage,
   pipelinePage,
   auditPage,
   settingsPage,

@@ -1,14 +1,32 @@
+/** Where there is little room. */
+const NARROW = `  main, .sheet { margin: 0; padding: 1.5rem 1.1rem; border: 0; border-radius: 0; }
+  h1, .title { font-size: 1.5rem; }
+  .facts dd { text-align: left; }
+  .range { grid-template-columns: 1fr; }
+  .lines thead { position: absolute; width: 1px; height: 1px; overflow: hidden; clip-path: inset(50%); }
+  .lines tr { display: grid; grid-template-columns: 1fr auto; gap: 0.1rem 1rem; padding: 0.6rem 0; border-bottom: 1px solid var(--line); }
+  .lines th, .lines td { padding: 0; border: 0; }
+  .lines tbody th, .lines tfoot th { grid-column: 1 / -1; }
+  .lines td.number { text-align: left; white-space: normal; }
+  .lines td.number:last-child { grid-column: 2; text-align: right; font-weight: 600; }
+  .lines td.unit { order: 1; grid-column: 1 / -1; color: var(--soft); font-size: 0.85rem; }
+  .lines td:empty { display: none; }
+  .lines tfoot td:not(:last-child) { display: none; }
+  .lines tfoot tr { border-bottom: 0; border-top: 2px solid var(--ink); grid-template-columns: 1fr auto; }
+  .lines tfoot th { grid-column: 1; }
+  .scroll { overflow-x: auto; }`;
+
 /** Sheet of the quote's page: readable on a phone, in the dark, and on paper (A4, white, without shades). */
 export const QUOTE_STYLE = `
-:root { color-scheme: light dark; --ink: #1b2430; --soft: #55606e; --line: #d9dee5; --paper: #ffffff; --ground: #f1f3f6; --accent: #0b5c74; --tint: #eef5f7; }
+:root, :host { color-scheme: light dark; --ink: #1b2430; --soft: #55606e; --line: #d9dee5; --paper: #ffffff; --ground: #f1f3f6; --accent: #0b5c74; --tint: #eef5f7; }
 @media (prefers-color-scheme: dark) {
-  :root { --ink: #e7ebf0; --soft: #a9b4c0; --line: #38424e; --paper: #171d24; --ground: #0e1216; --accent: #6cc3dc; --tint: #1c2a31; }
+  :root, :host { --ink: #e7ebf0; --soft: #a9b4c0; --line: #38424e; --paper: #171d24; --ground: #0e1216; --accent: #6cc3dc; --tint: #1c2a31; }
 }
 * { box-sizing: border-box; }
-body { margin: 0; background: var(--ground); color: var(--ink); font: 16px/1.55 system-ui, -apple-system, "Segoe UI", "Noto Sans", "Liberation Sans", sans-serif; }
-main { max-width: 52rem; margin: 2rem auto; padding: 3rem 3.25rem 2.5rem; background: var(--paper); border: 1px solid var(--line); border-radius: 10px; }
+body, :host { margin: 0; background: var(--ground); color: var(--ink); font: 16px/1.55 system-ui, -apple-system, "Segoe UI", "Noto Sans", "Liberation Sans", sans-serif; }
+main, .sheet { max-width: 52rem; margin: 2rem auto; padding: 3rem 3.25rem 2.5rem; background: var(--paper); border: 1px solid var(--line); border-radius: 10px; }
 header { display: flex; flex-wrap: wrap; justify-content: space-between; gap: 1rem 2rem; padding-bottom: 1.4rem; border-bottom: 3px solid var(--accent); }
-h1 { margin: 0; font-size: 1.9rem; line-height: 1.2; letter-spacing: -0.015em; overflow-wrap: anywhere; }
+h1, .title { margin: 0; font-weight: 700; font-size: 1.9rem; line-height: 1.2; letter-spacing: -0.015em; overflow-wrap: anywhere; }
 h2 { margin: 2.2rem 0 0.6rem; font-size: 1.05rem; letter-spacing: 0.01em; }
 p { margin: 0.4rem 0; }
 .kicker { margin: 0 0 0.35rem; color: var(--accent); font-size: 0.78rem; font-weight: 650; letter-spacing: 0.12em; text-transform: uppercase; }
@@ -43,28 +61,19 @@ tfoot th, tfoot td { border-bottom: 0; border-top: 2px solid var(--ink); font-we
 .internal h2 { margin-top: 1rem; }
 footer { margin-top: 2.2rem; padding-top: 0.9rem; border-top: 1px solid var(--line); color: var(--soft); font-size: 0.82rem; overflow-wrap: anywhere; }
 @media (max-width: 40rem) {
-  main { margin: 0; padding: 1.5rem 1.1rem; border: 0; border-radius: 0; }
-  h1 { font-size: 1.5rem; }
-  .facts dd { text-align: left; }
-  .range { grid-template-columns: 1fr; }
-  .lines thead { position: absolute; width: 1px; height: 1px; overflow: hidden; clip-path: inset(50%); }
-  .lines tr { display: grid; grid-template-columns: 1fr auto; gap: 0.1rem 1rem; padding: 0.6rem 0; border-bottom: 1px solid var(--line); }
-  .lines th, .lines td { padding: 0; border: 0; }
-  .lines tbody th, .lines tfoot th { grid-column: 1 / -1; }
-  .lines td.number { text-align: left; white-space: normal; }
-  .lines td.number:last-child { grid-column: 2; text-align: right; font-weight: 600; }
-  .lines td.unit { order: 1; grid-column: 1 / -1; color: var(--soft); font-size: 0.85rem; }
-  .lines td:empty { display: none; }
-  .lines tfoot td:not(:last-child) { display: none; }
-  .lines tfoot tr { border-bottom: 0; border-top: 2px solid var(--ink); grid-template-columns: 1fr auto; }
-  .lines tfoot th { grid-column: 1; }
-  .scroll { overflow-x: auto; }
+${NARROW}
+}
+/* Beside something else, as the console shows it. */
+:host { display: block; container-type: inline-size; border: 1px solid var(--line); border-radius: 10px; overflow: hidden; }
+:host > .sheet { margin: 0 auto; padding: 1.75rem 1.75rem 1.5rem; border: 0; border-radius: 0; }
+@container (max-width: 32rem) {
+${NARROW}
 }
 @page { size: A4; margin: 16mm 16mm 18mm; }
 @media print {
-  :root { color-scheme: light; --ink: #111820; --soft: #46505c; --line: #ccd2d9; --paper: #ffffff; --ground: #ffffff; --accent: #0b5c74; --tint: #ffffff; }
-  body { font-size: 10.5pt; line-height: 1.4; }
-  main { max-width: none; margin: 0; padding: 0; border: 0; }
+  :root, :host { color-scheme: light; --ink: #111820; --soft: #46505c; --line: #ccd2d9; --paper: #ffffff; --ground: #ffffff; --accent: #0b5c74; --tint: #ffffff; }
+  body, :host { font-size: 10.5pt; line-height: 1.4; }
+  main, .sheet { max-width: none; margin: 0; padding: 0; border: 0; }
   h2 { margin-top: 1.3rem; break-after: avoid; }
   .total { margin-top: 1.1rem; border: 1px solid var(--line); border-left: 4px solid var(--accent); }
   th, td { padding-top: 0.32rem; padding-bottom: 0.32rem; }

@@ -1,8 +1,15 @@
 import { judgeLink, signLink } from '../identity/page-links.ts';
 
-/** The address of a quote's page: whoever has it may read the quote as a customer reads it, until it expires. */
-export function signQuotePath(key: string, quoteId: string, expiresAt: Date): string {
-  return `/quotes/${quoteId}?${signLink(key, { kind: 'quote', id: quoteId }, expiresAt)}`;
+/**
+ * The link to a quote's page: whoever has it may read the quote as a customer reads it, until it expires.
+ * @param quote `origin`: how browsers reach the service
+ */
+export function quoteAddress(
+  key: string,
+  { quoteId, validUntil, origin }: { quoteId: string; validUntil: Date | null; origin: string },
+): string {
+  const query = signLink(key, { kind: 'quote', id: quoteId }, validUntil ?? new Date(0));
+  return `${origin.replace(/\/$/, '')}/quotes/${quoteId}?${query}`;
 }
 
 /** Whether a link was made by us, for this quote, and lives. */

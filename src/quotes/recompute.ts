@@ -83,14 +83,21 @@ export function addQuoteRecomputeRoute(api: Api, dependencies: ApiDependencies):
   api.openapi(route, async (context) => {
     const now = dependencies.clock.now();
     const { quoteId } = context.req.valid('param');
-    const facts = await readSnapshot(dependencies.database, (snapshot) => gather(snapshot, quoteId, now));
-    const again = showQuote(decideAgain(facts.ground, facts.priceBook, facts.plan));
-    return context.json(compare(facts, again, answerToday(facts.today)), 200);
+    const facts = await readSnapshot(dependencies.database, (snapshot) =>
+      gatherAgain(snapshot, quoteId, now),
+    );
+    return context.json(recompute(facts), 200);
   });
 }
 
+/** The proof, and what changed since. Pure. */
+export function recompute(facts: RecomputeFacts): z.output<typeof RecomputedSchema> {
+  const again = showQuote(decideAgain(facts.ground, facts.priceBook, facts.plan));
+  return compare(facts, again, answerToday(facts.today));
+}
+
 /** What the answer of then rests on, and what the same question would be answered from now. */
-interface RecomputeFacts {
+export interface RecomputeFacts {
   stored: StoredQuote & { resultHash: string };
   ground: QuoteGround;
   /** In the versions of then. */
@@ -105,7 +112,11 @@ type Today =
   | { question: null; facts: null; reason: string };
 
 /** @throws TallystickError NOT_FOUND; CONFLICT for quotes of before what they rest on was stored */
-async function gather(snapshot: LedgerSnapshot, quoteId: string, now: Date): Promise<RecomputeFacts> {
+export async function gatherAgain(
+  snapshot: LedgerSnapshot,
+  quoteId: string,
+  now: Date,
+): Promise<RecomputeFacts> {
   const stored = await getQuote(snapshot, quoteId);
   const { snapshotText, resultHash } = stored;
   if (snapshotText === null || resultHash === null) {

@@ -1,10 +1,7 @@
 import { createRoute, z } from '@hono/zod-openapi';
 import type { Context } from 'hono';
-import { decideQuote } from '../../pricing/quotes/decide.ts';
-import { writeGround } from '../../pricing/quotes/ground.ts';
 import { readLinkKey } from '../identity/page-links.ts';
 import { openTo } from '../identity/require-scope.ts';
-import { addMs, DAY_MS } from '../platform/clock.ts';
 import { answerCsv, CSV_FIELDS, wantsCsv } from '../platform/http/csv.ts';
 import { decodeCursor, invalidCursor, takePage } from '../platform/http/cursor.ts';
 import {
@@ -14,15 +11,13 @@ import {
   actorOf,
 } from '../platform/http/dependencies.ts';
 import { IdentifierSchema, jsonBody, jsonContent, PAGE_FIELDS, problems } from '../platform/http/schemas.ts';
-import { randomText } from '../platform/random-text.ts';
 import { quoteTable } from './csv.ts';
-import { readQuoteFacts } from './gather.ts';
-import { signQuotePath } from './links.ts';
-import { getQuote, insertQuote, listQuotes, type StoredQuote } from './quotes.ts';
+import { quoteAddress } from './links.ts';
+import { makeQuote } from './make.ts';
+import { getQuote, listQuotes, type StoredQuote } from './quotes.ts';
 import { addQuoteRecomputeRoute } from './recompute.ts';
-import { type QuoteRequest, QuoteRequestSchema } from './request-schema.ts';
+import { QuoteRequestSchema } from './request-schema.ts';
 import { QuoteListSchema, QuoteResultSchema, type StoredQuoteBody } from './schemas.ts';
-import { showQuote } from './show.ts';
 
 const QuoteParams = z.object({
   quoteId: z
@@ -117,42 +112,6 @@ export function addQuoteRoutes(api: Api, dependencies: ApiDependencies): void {
   addQuoteRecomputeRoute(api, dependencies);
 }
 
-/** Gathers, decides, shows and stores; the text is what is answered now and ever after. */
-async function makeQuote({ database, clock }: ApiDependencies, request: QuoteRequest, actor: string) {
-  const now = clock.now();
-  const facts = await readQuoteFacts(database, request, now);
-  const decided = decideQuote(request, facts);
-  const shown = showQuote(decided);
-  const validUntil = addMs(now, request.validDays * DAY_MS);
-  const quoteId = `quote_${randomText(16)}`;
-  const frame = JSON.stringify({
-    quoteId,
-    title: request.title ?? null,
-    preparedFor: request.preparedFor ?? facts.customer?.name ?? null,
-    createdAt: now.toISOString(),
-    createdBy: actor,
-    validUntil: validUntil.toISOString(),
-    resultHash: shown.hash,
-  });
-  const resultText = `${frame.slice(0, -1)},${shown.text.slice(1)}`;
-  const { plan } = decided.ground;
-  await insertQuote(database, {
-    quoteId,
-    request: JSON.stringify(request, (_, value) => (typeof value === 'bigint' ? String(value) : value)),
-    result: resultText,
-    snapshot: writeGround(decided.ground),
-    resultHash: shown.hash,
-    priceBookVersion: facts.priceBook.version,
-    customerId: request.customerId ?? null,
-    planId: plan?.planId ?? null,
-    planVersion: plan?.versionId ?? null,
-    createdBy: actor,
-    createdAt: now,
-    validUntil,
-  });
-  return { quoteId, resultText, validUntil };
-}
-
 /** The stored text with the link to the page, which is made for each answer and not stored. */
 function answerText(
   { settings }: ApiDependencies,
@@ -161,9 +120,8 @@ function answerText(
   status: 200 | 201,
 ): Response {
   const { quoteId, resultText, validUntil, linkKey } = stored;
-  const path = signQuotePath(linkKey, quoteId, validUntil ?? new Date(0));
-  const base = settings?.publicUrl ?? new URL(context.req.url).origin;
-  const pageUrl = JSON.stringify(`${base.replace(/\/$/, '')}${path}`);
+  const origin = settings?.publicUrl ?? new URL(context.req.url).origin;
+  const pageUrl = JSON.stringify(quoteAddress(linkKey, { quoteId, validUntil, origin }));
   return context.body(`${resultText.slice(0, -1)},"pageUrl":${pageUrl}}`, status, {
     'Content-Type': 'application/json',
     Location: `/v1/quotes/${quoteId}`,

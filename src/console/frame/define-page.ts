@@ -20,6 +20,10 @@ export interface ConsoleView {
   currency: string | null;
   /** The hidden field that every form which POSTs begins with. */
   formField: Html;
+  /** A button by which a form that is a GET, and shows while one types, is sent to an act. */
+  formButton: (act: string, words: string) => Html;
+  /** How browsers reach the service: what links that are sent begin with. */
+  origin: string;
   /** What was typed into a form that was refused, to be shown in it again; null: nothing was sent. */
   typed: URLSearchParams | null;
   /** Whether there is a page of this path that the reader may see: what leads nowhere is no link. */

@@ -1,7 +1,8 @@
 /**
  * What makes pages livelier; all of them work without it. `/` goes to the search, `g` and a letter to a page; forms marked so
- * submit themselves when something is chosen, or show their answer while one types (`data-live`: the id of what is
- * exchanged); a part with an id and `data-refresh` is read anew every so many seconds while it is looked at.
+ * submit themselves when something is chosen, or show their answer while one types (`data-live`: the ids of what is
+ * exchanged); a part with an id and `data-refresh` is read anew every so many seconds while it is looked at; a button may add
+ * a line to its form, and a link to send is marked as a whole when it is touched.
  */
 export const CONSOLE_SCRIPT = `'use strict';
 (() => {
@@ -52,6 +53,27 @@ export const CONSOLE_SCRIPT = `'use strict';
       } catch { /* The next time will tell. */ }
     }, Number(part.dataset.refresh) * 1000);
   }
+  // What stands apart in a tree of its own keeps its sheet, so that nothing flickers.
+  const exchange = (target, fresh) => {
+    if (!fresh) return;
+    const apart = fresh.querySelector(':scope > template[shadowrootmode]');
+    if (apart && target.shadowRoot) target.shadowRoot.lastElementChild.replaceWith(apart.content.lastElementChild);
+    else target.replaceChildren(...fresh.childNodes);
+  };
+  for (const button of document.querySelectorAll('button[data-adds]')) {
+    button.addEventListener('click', (event) => {
+      const line = [...document.querySelectorAll(button.dataset.adds)].at(-1);
+      if (!line) return;
+      event.preventDefault();
+      const added = line.cloneNode(true);
+      added.querySelectorAll('input').forEach((input) => { input.value = ''; });
+      line.after(added);
+      added.querySelector('input').focus();
+    });
+  }
+  for (const field of document.querySelectorAll('input[data-copied]')) {
+    field.addEventListener('focus', () => field.select());
+  }
   for (const form of document.querySelectorAll('form[data-live]')) {
     let timer = 0;
     let last = null;
@@ -61,21 +83,22 @@ export const CONSOLE_SCRIPT = `'use strict';
         if (last) last.abort();
         last = new AbortController();
         const fields = new URLSearchParams(new FormData(form));
-        const target = document.getElementById(form.dataset.live);
-        if (!target) return;
-        target.setAttribute('aria-busy', 'true');
+        const targets = form.dataset.live.split(' ').map((id) => document.getElementById(id)).filter(Boolean);
+        const setBusy = (isBusy) => targets.forEach((target) => target.setAttribute('aria-busy', String(isBusy)));
+        setBusy(true);
         try {
           const isPost = form.method === 'post';
+          if (!isPost) history.replaceState(null, '', form.action + '?' + fields);
           const answer = await fetch(isPost ? form.action : form.action + '?' + fields, {
             method: isPost ? 'POST' : 'GET', body: isPost ? fields : undefined, signal: last.signal, credentials: 'same-origin',
             headers: { 'X-Live': 'true' },
           });
           const text = await answer.text();
-          const fresh = new DOMParser().parseFromString(text, 'text/html').getElementById(form.dataset.live);
-          if (fresh) target.replaceChildren(...fresh.childNodes);
-          target.removeAttribute('aria-busy');
+          const page = new DOMParser().parseFromString(text, 'text/html');
+          for (const target of targets) exchange(target, page.getElementById(target.id));
+          setBusy(false);
         } catch (error) {
-          if (error.name !== 'AbortError') target.removeAttribute('aria-busy');
+          if (error.name !== 'AbortError') setBusy(false);
         }
       }, 250);
     });

@@ -11,7 +11,7 @@ import type { Api, ApiEnvironment } from '../../platform/http/dependencies.ts';
 import { problemFromError } from '../../platform/http/problem.ts';
 import type { ConsoleDependencies } from '../dependencies.ts';
 import { readSessionCookie } from '../session/cookie.ts';
-import { formField, isFromOurPages, readForm } from '../session/form.ts';
+import { formButton, formField, isFromOurPages, readForm } from '../session/form.ts';
 import { sendAgainPage } from '../session/pages.ts';
 import { answerSignIn, refuseForeignForm } from '../session/routes.ts';
 import type { ConsolePage, ConsoleView, PageAct, PageContent } from './define-page.ts';
@@ -96,6 +96,8 @@ function viewOf({ dependencies, pages }: Here, context: ConsoleContext, session:
     period: readPeriod(query, now),
     currency: /^[a-z]{3}$/.test(currency) ? currency : null,
     formField: formField(session.token),
+    formButton: (act, words) => formButton(session.token, act, words),
+    origin: dependencies.settings?.publicUrl ?? new URL(context.req.url).origin,
     typed: null,
     hasPage: (path) => pages.some((page) => page.path === path && hasScope(session.caller, page.scopes)),
   };

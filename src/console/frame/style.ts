@@ -101,6 +101,15 @@ ${Array.from({ length: 12 }, (_, index) => `.k${index} { fill: var(--k${index});
 .rest { fill: var(--rest); } .shade1 { opacity: 0.6; } .shade2 { opacity: 0.35; }
 .sign-in { max-width: 460px; margin: 8vh auto; padding: 28px 32px; } .sign-in input { width: 100%; } .sign-in button { margin-top: 12px; }
 
+.quoting { display: grid; grid-template-columns: minmax(0, 5fr) minmax(0, 6fr); gap: 0 24px; align-items: start; margin-top: 12px; } .quoted { min-width: 0; }
+.quote-form { min-width: 0; } .quote-form fieldset { min-inline-size: 0; margin: 12px 0 0; padding: 8px 16px 14px; } .quote-form fieldset:first-child { margin-top: 0; } .quote-form legend { padding: 0 6px; margin-left: -6px; font-size: 14px; font-weight: 650; }
+.quote-form .line { display: grid; grid-template-columns: repeat(4, minmax(0, 1fr)); gap: 6px 8px; padding: 6px 0; } .quote-form .line + .line { border-top: 1px solid var(--line); padding-top: 10px; margin-top: 4px; } .quote-form .line > .wide { grid-column: span 2; } .quote-form .line > small { grid-column: 1 / -1; overflow-wrap: anywhere; }
+.quote-form label > span { display: block; color: var(--soft); font-size: 13px; overflow: hidden; text-overflow: ellipsis; white-space: nowrap; } .quote-form .line :is(input, select) { width: 100%; } .quote-form .count { text-align: right; font-variant-numeric: tabular-nums; } ::placeholder { color: var(--soft); opacity: 0.85; }
+.choice { display: inline-flex; align-items: baseline; gap: 6px; } .choice input { min-height: 0; flex: none; accent-color: var(--accent); } .choices-of { display: flex; flex-wrap: wrap; gap: 4px 18px; padding: 4px 0 6px; } .quote-form .foot { display: flex; flex-wrap: wrap; align-items: center; gap: 6px 14px; padding-top: 4px; font-size: 13px; } .quote-form .send { display: flex; flex-wrap: wrap; justify-content: flex-end; gap: 8px; margin-top: 12px; }
+.quote-form:has([value=usage]:checked) :is(.of-like, .of-users), .quote-form:has([value=like]:checked) :is(.of-usage, .of-users), .quote-form:has([value=users]:checked) :is(.of-usage, .of-like) { display: none; }
+.quoted .figures, .quoted .notice { margin-top: 0; } .quoted .figures { grid-template-columns: repeat(2, minmax(0, 1fr)); } .table + p { margin-top: 10px; } .lead .button { margin-left: 8px; font-size: 14px; } .figures .chief { border-color: var(--accent); } .figures .chief dd { font-size: 28px; line-height: 1.2; } .quoted h2 { margin-top: 20px; }
+.rests { padding-left: 18px; color: var(--soft); } .rests li { margin: 2px 0; } [aria-busy=true] { opacity: 0.6; transition: opacity 0.15s 0.2s; } .link input { width: 100%; } .link label > span { display: block; font-weight: 600; } .link p { margin-top: 8px; } pre { margin: 8px 0; font: 13px/1.4 ui-monospace, "Liberation Mono", monospace; }
+
 @media (max-width: 800px) {
   .frame { display: block; padding-bottom: 56px; }
   .rail { position: fixed; inset: auto 0 0 0; z-index: 2; padding: 0; border-right: 0; border-top: 1px solid var(--line); }
@@ -109,7 +118,9 @@ ${Array.from({ length: 12 }, (_, index) => `.k${index} { fill: var(--k${index});
   .top { padding: 10px 14px; } .top .search { flex-basis: 100%; max-width: none; } .top .as-of { margin-left: 0; } main { padding: 16px 14px 48px; } h1 { font-size: 20px; } .plot { height: 150px; } .axis li:nth-child(even) { visibility: visible; }
   .sign-in { margin: 0; border: 0; border-radius: 0; min-height: 100vh; padding: 24px 18px; }
 }
+@media (max-width: 1000px) { .quoting { grid-template-columns: minmax(0, 1fr); } .quoted { margin-top: 16px; } }
 @media (max-width: 640px) {
+  .quote-form .line { grid-template-columns: repeat(2, minmax(0, 1fr)); }
   table.data:not(.plain), table.data:not(.plain) :is(caption, tbody, tr, th, td) { display: block; } table.data:not(.plain) thead { position: absolute; width: 1px; height: 1px; overflow: hidden; clip-path: inset(50%); }
   table.data:not(.plain) tr { padding: 8px 12px; border-bottom: 1px solid var(--line); } table.data:not(.plain) caption { padding: 6px 0; }
   table.data:not(.plain) :is(th, td) { display: flex; justify-content: space-between; align-items: baseline; gap: 16px; height: auto; padding: 2px 0; border: 0; text-align: right; white-space: normal; }
@@ -118,6 +129,6 @@ ${Array.from({ length: 12 }, (_, index) => `.k${index} { fill: var(--k${index});
 @page { size: A4; margin: 16mm; }
 @media print {
   :root { color-scheme: light; --ink: #111820; --soft: #46505c; --line: #ccd2d9; --paper: #ffffff; --ground: #ffffff; --tint: #ffffff; --accent: #0b5c74; --warn: #8a4b00; --danger: #a3202f; --good: #1d6b47; }
-  .rail, .top .search, .choices, .filters, .who, .pager, .acts, .skip, .tools, details:not([open]) { display: none !important; } .frame { display: block; padding: 0; } .top { padding: 0; border: 0; } main { padding: 0; max-width: none; } tr, .panel, .chart { break-inside: avoid; } thead { display: table-header-group; }
+  .rail, .top .search, .choices, .filters, .who, .pager, .acts, .skip, .tools, .quote-form, .link, details:not([open]) { display: none !important; } .frame { display: block; padding: 0; } .top { padding: 0; border: 0; } main { padding: 0; max-width: none; } tr, .panel, .chart { break-inside: avoid; } thead { display: table-header-group; }
 }
 `;

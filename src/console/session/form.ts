@@ -13,6 +13,11 @@ export function formField(sessionToken: string): Html {
   return html`<input type="hidden" name="${FIELD}" value="${formTokenOf(sessionToken)}">`;
 }
 
+/** A button that sends its form, which else is a GET and free of the token, to an act. */
+export function formButton(sessionToken: string, act: string, words: string): Html {
+  return html`<button name="${FIELD}" value="${formTokenOf(sessionToken)}" formmethod="post" formaction="${act}">${words}</button>`;
+}
+
 export interface SentForm {
   fields: URLSearchParams;
   /** Whether it is of this session; always false without one. */

@@ -1,0 +1,74 @@
+import type { QuoteFacts } from '../../../../pricing/quotes/question.ts';
+import { listCustomers } from '../../../catalog/customers.ts';
+import { readPlans } from '../../../plans/plans.ts';
+import type { LedgerSnapshot } from '../../../platform/database/snapshot.ts';
+import { type TallystickError, toTallystickError } from '../../../platform/errors.ts';
+import { readPriceBook } from '../../../prices/book.ts';
+import { gatherQuoteFacts } from '../../../quotes/gather.ts';
+import { getQuote } from '../../../quotes/quotes.ts';
+import { type QuoteRequest, QuoteRequestSchema } from '../../../quotes/request-schema.ts';
+import type { ConsoleView } from '../../frame/define-page.ts';
+import type { QuoteChoices } from './draw.ts';
+import { fieldsOf, isAsked, readRequest } from './fields.ts';
+
+export interface FormMaterial {
+  fields: URLSearchParams;
+  choices: QuoteChoices;
+  /** The quote that it was begun from. */
+  from: string | null;
+  asked:
+    | { kind: 'nothing' }
+    | { kind: 'question'; request: QuoteRequest; facts: QuoteFacts }
+    | { kind: 'problem'; problem: TallystickError };
+}
+
+/** More are typed and not chosen. */
+const MOST_CUSTOMERS = 1_000;
+
+export async function gatherForm(snapshot: LedgerSnapshot, view: ConsoleView): Promise<FormMaterial> {
+  const query = view.typed ?? view.address.query;
+  const from = query.has('basis') ? null : query.get('from');
+  const fields =
+    from === null ? query : fieldsOf(QuoteRequestSchema.parse((await getQuote(snapshot, from)).request));
+  const customers = await listCustomers(snapshot, { afterCustomerId: null, limit: MOST_CUSTOMERS });
+  const features = await snapshot
+    .selectFrom('daily_costs')
+    .select('feature')
+    .distinct()
+    .where('feature', '!=', '')
+    .orderBy('feature')
+    .execute();
+  return {
+    fields,
+    from: query.get('from'),
+    choices: {
+      models: (await readPriceBook(snapshot)).models,
+      features: features.map(({ feature }) => feature),
+      customers: customers.filter(({ deletedAt }) => deletedAt === null),
+      plans: (await readPlans(snapshot)).map(({ planId, name }) => ({ planId, name })),
+    },
+    asked: await gatherAsked(snapshot, fields, view.now),
+  };
+}
+
+/** What is wrong with a question is a part of the page, and no reason not to show it. */
+async function gatherAsked(
+  snapshot: LedgerSnapshot,
+  fields: URLSearchParams,
+  now: Date,
+): Promise<FormMaterial['asked']> {
+  if (!isAsked(fields)) return { kind: 'nothing' };
+  try {
+    const request = readRequest(fields);
+    return { kind: 'question', request, facts: await gatherQuoteFacts(snapshot, request, now) };
+  } catch (error) {
+    return { kind: 'problem', problem: problemOf(error) };
+  }
+}
+
+/** @throws what is ours, and not of the question */
+export function problemOf(error: unknown): TallystickError {
+  const known = toTallystickError(error);
+  if (known.retry || known.code === 'INTERNAL') throw error;
+  return known;
+}

@@ -1,0 +1,80 @@
+import { html } from 'hono/html';
+import { readLinkKey } from '../../identity/page-links.ts';
+import type { Html } from '../../pages/html.ts';
+import { instantCell } from '../../pages/numbers.ts';
+import { csvOfTable } from '../../pages/table/page-of-rows.ts';
+import { nameCell } from '../../pages/texts.ts';
+import type { LedgerSnapshot } from '../../platform/database/snapshot.ts';
+import { TallystickError } from '../../platform/errors.ts';
+import { quoteAddress } from '../../quotes/links.ts';
+import { getQuote } from '../../quotes/quotes.ts';
+import { gatherAgain, type RecomputeFacts, recompute } from '../../quotes/recompute.ts';
+import type { StoredQuoteBody } from '../../quotes/schemas.ts';
+import { type ConsoleView, definePage, type PageContent } from '../frame/define-page.ts';
+import { changedLines, changesOf } from './changes.ts';
+import { customerPart, insideOf, linesTable, quoteFigures } from './figures.ts';
+import { NEW_QUOTE_PATH } from './form/draw.ts';
+
+interface Material {
+  quote: StoredQuoteBody;
+  again: RecomputeFacts;
+  linkKey: string;
+}
+
+const QUOTE_ID = /^quote_[A-Za-z0-9_-]{16,64}$/;
+
+async function gather(snapshot: LedgerSnapshot, view: ConsoleView): Promise<Material> {
+  const { quoteId = '' } = view.params;
+  if (!QUOTE_ID.test(quoteId)) {
+    throw new TallystickError('No quote has this id.', { code: 'NOT_FOUND', retry: false });
+  }
+  const { resultText } = await getQuote(snapshot, quoteId);
+  return {
+    quote: JSON.parse(resultText) as StoredQuoteBody,
+    again: await gatherAgain(snapshot, quoteId, view.now),
+    // Made already by `prepare`, which may write.
+    linkKey: await readLinkKey(view.dependencies),
+  };
+}
+
+function show({ quote, again, linkKey }: Material, view: ConsoleView): PageContent {
+  const validUntil = new Date(quote.validUntil);
+  const isOpen = validUntil > view.now;
+  const link = quoteAddress(linkKey, { quoteId: quote.quoteId, validUntil, origin: view.origin });
+  const recomputed = recompute(again);
+  return {
+    title: quote.title ?? 'Quote for AI usage',
+    body: html`<p class="lead">${quote.preparedFor === null ? '' : html`For ${nameCell(quote.preparedFor)}. `}Made ${instantCell(new Date(quote.createdAt))} by ${nameCell(quote.createdBy)}; ${isOpen ? html`open until ${instantCell(validUntil)}` : html`<span class="unknown">expired ${instantCell(validUntil)}</span>`}.</p>
+${linkPart(link, isOpen)}
+${quoteFigures(quote)}
+<div class="pair beside">
+  <section aria-label="What the customer sees"><h2>What the customer sees</h2><div id="customer-page">${customerPart(quote, view.now)}</div></section>
+  <section aria-label="For our own eyes"><h2>For our own eyes</h2>${insideOf(quote, view)}</section>
+</div>
+${changesOf(recomputed, quote, view)}`,
+    csv: {
+      lines: () => csvOfTable(linesTable(quote), quote.lines, view.address.query),
+      changes: () => csvOfTable(changedLines(quote), recomputed.changed.lines, view.address.query),
+    },
+  };
+
+  function linkPart(address: string, isLive: boolean): Html {
+    return html`<div class="panel link">${
+      isLive
+        ? html`<label><span>Link for the customer</span><input readonly value="${address}" data-copied></label>
+<p class="muted">Whoever has it can read the customer’s page until ${instantCell(validUntil)}. <a href="${address}">Open it</a></p>`
+        : html`<p>The link has expired with the quote.</p>`
+    }
+<p><a class="button" href="${NEW_QUOTE_PATH}?from=${quote.quoteId}">Start from this</a></p></div>`;
+  }
+}
+
+export const quotePage = definePage<Material>({
+  path: '/console/quotes/:quoteId',
+  title: 'Quote',
+  scopes: ['sales', 'finance'],
+  // The key of links is made at its first use, which writes.
+  prepare: async (view) => void (await readLinkKey(view.dependencies)),
+  gather,
+  show,
+});

@@ -1,0 +1,90 @@
+import { sql } from 'kysely';
+import { camelRow } from '../platform/database/camel-row.ts';
+import type { LedgerSnapshot } from '../platform/database/snapshot.ts';
+
+export interface EarlierQuote {
+  quoteId: string;
+  title: string | null;
+  preparedFor: string | null;
+  customerId: string | null;
+  planId: string | null;
+  currency: string;
+  /** What the customer reads, as decimal text; null: on request. */
+  offeredAmount: string | null;
+  createdBy: string;
+  createdAt: Date;
+  validUntil: Date | null;
+}
+
+export interface EarlierFilter {
+  /** Any part of title, addressee, customer or id; case does not matter. */
+  text?: string | undefined;
+  /** Any part of who made it. */
+  createdBy?: string | undefined;
+  state?: 'open' | 'expired' | undefined;
+  now: Date;
+}
+
+const ORDERS = {
+  created: sql`created_at`,
+  until: sql`valid_until`,
+  customer: sql`customer_id`,
+  by: sql`created_by`,
+} as const;
+export type EarlierOrder = keyof typeof ORDERS;
+
+/** Earlier quotes, narrowed and in an order, a page of them; what has no value of the order comes last. */
+export async function listEarlierQuotes(
+  snapshot: LedgerSnapshot,
+  filter: EarlierFilter,
+  page: { order: EarlierOrder; isDescending: boolean; limit: number; offset: number },
+): Promise<EarlierQuote[]> {
+  const direction = page.isDescending ? sql`desc` : sql`asc`;
+  const rows = await matching(snapshot, filter)
+    .select([
+      'quote_id',
+      sql<string | null>`request::json ->> 'title'`.as('title'),
+      sql<string | null>`result::json ->> 'preparedFor'`.as('prepared_for'),
+      'customer_id',
+      'plan_id',
+      sql<string>`result::json ->> 'currency'`.as('currency'),
+      sql<
+        string | null
+      >`case when result::json -> 'offer' is null then result::json -> 'totals' -> 'invoiceAmount' ->> 'amount'
+        else result::json -> 'offer' -> 'invoiceAmount' ->> 'amount' end`.as('offered_amount'),
+      'created_by',
+      'created_at',
+      'valid_until',
+    ])
+    .orderBy(sql`${ORDERS[page.order]} ${direction} nulls last, quote_id ${direction}`)
+    .limit(page.limit)
+    .offset(page.offset)
+    .execute();
+  return rows.map(camelRow);
+}
+
+/** How many there are. */
+export async function countEarlierQuotes(snapshot: LedgerSnapshot, filter: EarlierFilter): Promise<number> {
+  const { count } = await matching(snapshot, filter)
+    .select(({ fn }) => fn.countAll<bigint>().as('count'))
+    .executeTakeFirstOrThrow();
+  return Number(count);
+}
+
+function matching(snapshot: LedgerSnapshot, { text, createdBy, state, now }: EarlierFilter) {
+  let query = snapshot.selectFrom('quotes');
+  if (text !== undefined) {
+    const part = partOf(text);
+    query = query.where(
+      sql<boolean>`(quote_id ilike ${part} or customer_id ilike ${part} or request::json ->> 'title' ilike ${part}
+        or request::json ->> 'preparedFor' ilike ${part})`,
+    );
+  }
+  if (createdBy !== undefined) query = query.where('created_by', 'ilike', partOf(createdBy));
+  if (state === 'open') query = query.where('valid_until', '>', now);
+  if (state === 'expired') query = query.where('valid_until', '<=', now);
+  return query;
+}
+
+/** Any text that holds this one, whose signs mean themselves. */
+const partOf = (text: string) => `%${text.replaceAll(/[\\%_]/g, '\\$&')}%`;
