@@ -1,9 +1,9 @@
 import { html } from 'hono/html';
 import { instantCell, moneyCell } from '../../pages/numbers.ts';
-import { nameCell } from '../../pages/texts.ts';
 import type { TableDefinition } from '../../pages/table/columns.ts';
 import { csvOfTable, readTableQuery } from '../../pages/table/page-of-rows.ts';
 import { pagedTable } from '../../pages/table/table.ts';
+import { nameCell } from '../../pages/texts.ts';
 import type { LedgerSnapshot } from '../../platform/database/snapshot.ts';
 import {
   countEarlierQuotes,
