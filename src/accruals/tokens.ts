@@ -40,18 +40,20 @@ async function readPairs(
   customerIds: readonly string[],
   { start, end }: TimeWindow,
 ): Promise<Omit<MeterRead, 'spans'>[]> {
-  const mine = sql`p.customer_id = any(${[...customerIds]}::text[])`;
+  // By customer and index: what a plan guesses of so many customers' pushes would read all of their history.
   const rows = await sql<Omit<MeterRead, 'spans'>>`
-    select customer_id as "customerId", stripe_meter_id as "stripeMeterId", min(since) as "awaitingSince" from (
-      select p.customer_id, p.stripe_meter_id, null::timestamptz as since from meter_pushes p
-      where ${mine} and p.window_start > ${start}::timestamptz - interval '1 hour' and p.window_start < ${end}
-      group by 1, 2
+    select given.customer_id as "customerId", found.stripe_meter_id as "stripeMeterId", min(found.since) as "awaitingSince"
+    from unnest(${[...customerIds]}::text[]) as given(customer_id)
+    cross join lateral (
+      select p.stripe_meter_id, null::timestamptz as since from meter_pushes p
+      where p.customer_id = given.customer_id and p.window_start > ${start}::timestamptz - interval '1 hour' and p.window_start < ${end}
+      group by 1
       union all
-      select p.customer_id, p.stripe_meter_id, min(p.event_timestamp) from meter_pushes p
-      where ${mine} and p.status = 'delivered' and p.fate is null and p.event_timestamp < ${start} group by 1, 2
+      select p.stripe_meter_id, min(p.event_timestamp) from meter_pushes p
+      where p.customer_id = given.customer_id and p.status = 'delivered' and p.fate is null and p.event_timestamp < ${start} group by 1
       union all
-      select p.customer_id, p.stripe_meter_id, min(p.event_timestamp) from meter_pushes p
-      where ${mine} and p.status = 'pending' and p.event_timestamp < ${start} group by 1, 2) found
+      select p.stripe_meter_id, min(p.event_timestamp) from meter_pushes p
+      where p.customer_id = given.customer_id and p.status = 'pending' and p.event_timestamp < ${start} group by 1) found
     group by 1, 2 order by 1, 2`.execute(snapshot);
   return rows.rows;
 }
@@ -67,16 +69,17 @@ async function readPushes(
       .map((segment, index) => ({ segment, index }))
       .filter(({ segment }) => (segment.spans.length > 0 || segment.start >= window.start) === isWhole);
     return sql`
-    select given.index, p.status, p.fate, p.invoice_id, sum(p.delta_token_count) as token_count
+    select given.index, told.*
     from unnest(${its.map(({ index }) => index)}::int[], ${its.map(({ segment }) => segment.customerId)}::text[],
       ${its.map(({ segment }) => segment.stripeMeterId)}::text[], ${its.map(({ segment }) => segment.start.toISOString())}::timestamptz[],
       ${its.map(({ segment }) => segment.end.toISOString())}::timestamptz[])
       as given(index, customer_id, stripe_meter_id, start_at, end_at)
-    join meter_pushes p on p.customer_id = given.customer_id and p.stripe_meter_id = given.stripe_meter_id
+    cross join lateral (
+      select p.status, p.fate, p.invoice_id, sum(p.delta_token_count) as token_count from meter_pushes p
+      where p.customer_id = given.customer_id and p.stripe_meter_id = given.stripe_meter_id
       and p.window_start > given.start_at - interval '1 hour' and p.window_start < given.end_at
       and p.event_timestamp >= given.start_at and p.event_timestamp < given.end_at
-    where ${isWhole ? sql`p.status in ('delivered', 'pending') and p.fate is distinct from 'uninvoiced'` : settled}
-    group by 1, 2, 3, 4`;
+        and (${isWhole ? sql`p.status in ('delivered', 'pending') and p.fate is distinct from 'uninvoiced'` : settled}) group by 1, 2, 3) told`;
   };
   const rows = await sql<{
     index: number;
