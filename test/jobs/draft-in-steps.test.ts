@@ -30,6 +30,7 @@ const PERIOD: Period = {
   invoiceId: 'in_1',
   start: START,
   end: END,
+  late: null,
   segments: [{ ...item, start: START, end: END, used: 1_005n, isLeft: false, isForgone: false }],
 };
 

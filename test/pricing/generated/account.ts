@@ -53,7 +53,7 @@ export async function playAccount(options: {
       taxRounding: 'invoice',
     },
   );
-  const { invoicing } = createStripe(
+  const billing = createStripe(
     { STRIPE_API_KEY: standIn.apiKey, STRIPE_API_BASE: 'http://127.0.0.1:1' },
     { fetch: async (input, init) => await standIn.app.fetch(new Request(input, init)) },
   );
@@ -74,7 +74,8 @@ export async function playAccount(options: {
     }
     const account = new Months({
       shelf,
-      invoicing,
+      invoicing: billing.invoicing,
+      billing,
       draws,
       moveTo,
       customers,

@@ -5,10 +5,13 @@ import {
   findDraftDifferences,
   minimumTopUp,
 } from '../../../pricing/closing/certificate.ts';
+import type { LateCharge } from '../../../pricing/invoices/late-usage.ts';
+import type { LateItem } from '../../../src/billing/late-items.ts';
 import { type ClosingItem, type ClosingItems, priceKey } from '../../../src/closing/evidence.ts';
 import { decideInvoiceStatement, type Statement } from '../../../src/statements/decide.ts';
 import type { ClosingInvoice } from '../../../src/stripe/closing/port.ts';
 import type { Customer, RatedItem } from './customer.ts';
+import type { LateSegment } from './previewed.ts';
 import { keyUnder } from './usage.ts';
 
 /** Usage of one item at one price, in the part of the period in which it had that. */
@@ -26,6 +29,13 @@ export interface Period {
   start: Date;
   end: Date;
   segments: readonly Segment[];
+  late: LateOnDraft | null;
+}
+
+/** Late usage as an item of the draft. */
+export interface LateOnDraft extends LateSegment {
+  charge: LateCharge;
+  invoiceItemId: string;
 }
 
 const PLAN_ID = 'generated';
@@ -65,7 +75,7 @@ export function compare(customer: Customer, period: Period, invoice: ClosingInvo
     })),
     tokenTypes: [],
     heldMetrics: [],
-    lateItems: [],
+    lateItems: period.late === null ? [] : [toLateItem(customer, invoiceId, period.late)],
     minimums:
       minimumMinor === 0n
         ? []
@@ -95,6 +105,34 @@ export function compare(customer: Customer, period: Period, invoice: ClosingInvo
     stripeSums: new Map(segments.map((one) => [sumKey(one.meterId, one.start.getTime()), one.used])),
     comparedAt: end,
   });
+}
+
+function toLateItem(
+  { customerId, subscriptionId, plan }: Customer,
+  invoiceId: string,
+  { segment, tokenCount, charge, invoiceItemId, ...missed }: LateOnDraft,
+): LateItem {
+  return {
+    lateItemId: 1n,
+    customerId,
+    invoiceId,
+    subscriptionId,
+    missedInvoiceId: missed.invoiceId,
+    stripeMeterId: segment.meterId,
+    productName: segment.eventName,
+    periodStart: segment.start,
+    periodEnd: segment.end,
+    usedFrom: segment.start,
+    usedTo: segment.end,
+    tokenCount,
+    currency: plan.currency,
+    unitAmountDecimal: charge.unitAmountDecimal,
+    amountMinor: charge.amountMinor,
+    description: 'Late usage',
+    idempotencyKey: 'late',
+    state: 'created',
+    invoiceItemId,
+  };
 }
 
 /** The item that a draft is topped up by; null: it lacks nothing. @throws Error where anything else differs */

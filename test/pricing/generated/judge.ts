@@ -8,7 +8,9 @@ export function judgePeriods(periods: readonly ComparedPeriod[]) {
     counts[name] = (counts[name] ?? 0) + 1;
   };
   let differenceMinor = 0n;
-  for (const { what, expected, invoiced, rated, stated, driftTokens, driftMinor, marks } of periods) {
+  for (const period of periods) {
+    const { what, expected, invoiced, rated, stated, previewed, quoted, driftTokens, driftMinor, marks } =
+      period;
     const differ = (name: string, found: unknown, wanted: unknown) => {
       const [one, other] = [found, wanted].map((value) =>
         JSON.stringify(value, (_, each) => (typeof each === 'bigint' ? String(each) : each)),
@@ -20,6 +22,8 @@ export function judgePeriods(periods: readonly ComparedPeriod[]) {
     differ('the amounts of the certificate', rated.amounts, expected.lines.map(sum));
     differ('what our rating comes to', rated.subtotal, expected.subtotal);
     differ('what the lines of the statement come to', stated.subtotal, expected.subtotal);
+    differ('what the preview comes to', previewed.subtotal, expected.subtotal);
+    if (quoted !== null) differ('what a quote adds', quoted.added, quoted.difference);
     differ('the total of the invoice', invoiced.total, expected.total);
     differ('what is due of the invoice', invoiced.due, expected.due);
     differ('the total of the certificate', rated.total, expected.total);
@@ -30,6 +34,8 @@ export function judgePeriods(periods: readonly ComparedPeriod[]) {
     for (const difference of [
       rated.subtotal - expected.subtotal,
       stated.subtotal - expected.subtotal,
+      (previewed.subtotal ?? 0n) - expected.subtotal,
+      (quoted?.added ?? 0n) - (quoted?.difference ?? 0n),
       ...[rated.total, invoiced.total, stated.total].map((total) => total - expected.total),
     ]) {
       differenceMinor += difference < 0n ? -difference : difference;

@@ -2,11 +2,13 @@ import { rateUsage } from '../../../pricing/rating/rate-usage.ts';
 import type { DraftQuantities } from '../../../sandbox/stripe/account.ts';
 import { DAY_MS, HOUR_MS, MINUTE_MS } from '../../../src/platform/clock.ts';
 import type { ClosingInvoice, InvoiceSystem } from '../../../src/stripe/closing/port.ts';
+import type { BillingSystem } from '../../../src/stripe/port.ts';
 import type { Draws } from '../../simulation/draws.ts';
-import { certify, compare, type Period, type Segment, state, topUpOf } from './certify.ts';
+import { certify, compare, type LateOnDraft, type Period, type Segment, state, topUpOf } from './certify.ts';
 import { type Customer, type RatedItem, type Shelf, swapPrice } from './customer.ts';
-import { oracleLines, oracleTopUp, oracleTotals } from './period-oracle.ts';
+import { oracleLate, oracleLines, oracleTopUp, oracleTotals } from './period-oracle.ts';
 import { CURRENCIES } from './plan-spec.ts';
+import { chargeLate, type Facts, type LateSegment, mergeQuote, previewOf, subtotalOf } from './previewed.ts';
 import { drawCounts, keyUnder } from './usage.ts';
 
 /** Opinions on one billing period, in minor units. */
@@ -20,6 +22,10 @@ export interface ComparedPeriod {
   rated: { lines: bigint[][] | null; amounts: bigint[]; subtotal: bigint; total: bigint };
   /** By the statement: the lines, and what its tables divide of the usage. */
   stated: { subtotal: bigint; total: bigint; usage: bigint; tables: bigint[]; expectedUsage: bigint };
+  /** One second before the period's end; null: the preview does not say. */
+  previewed: { subtotal: bigint | null };
+  /** What a quote for more usage adds, and what it adds to the preview; null: none was asked for. */
+  quoted: { added: bigint | null; difference: bigint | null } | null;
   /** By which the certificate's halves differ, beyond what Stripe forwent. */
   driftTokens: bigint;
   driftMinor: bigint;
@@ -28,6 +34,9 @@ export interface ComparedPeriod {
     swapped: boolean;
     forgone: boolean;
     storage: boolean;
+    late: boolean;
+    unsent: boolean;
+    quoted: boolean;
     coupon: boolean;
     tax: boolean;
     credits: boolean;
@@ -40,6 +49,7 @@ export interface ComparedPeriod {
 interface MonthsParts {
   shelf: Shelf;
   invoicing: InvoiceSystem;
+  billing: Pick<BillingSystem, 'previewInvoice'>;
   draws: Draws;
   moveTo: (nowMs: number) => void;
   customers: readonly Customer[];
@@ -47,9 +57,20 @@ interface MonthsParts {
   roundsLinesToSteps: boolean;
 }
 
+interface Use {
+  count: bigint;
+  at: Date;
+}
+
+type SentLater = Use & { item: RatedItem };
+
+const countOf = (uses: readonly Use[]) => uses.reduce((total, { count }) => total + count, 0n);
+
 /** The months of one account: usage, prices exchanged, drafts topped up, final invoices judged. */
 export class Months {
   readonly #parts: MonthsParts;
+  /** What each customer's last invoice was of. */
+  readonly #last = new Map<Customer, { period: Period; topUp: bigint }>();
   #eventCount = 0;
 
   constructor(parts: MonthsParts) {
@@ -72,30 +93,38 @@ export class Months {
       await swapPrice(shelf, customer, index, draws, isForgone ? 'none' : 'create_prorations');
       left.set(customer, { ...before, start, end: swapsAt, used, isLeft: true, isForgone });
     }
-    // Of every other customer the last usage comes when the draft is made already.
+    // Of every other customer the usage is sent when the draft is made already.
     const segments = new Map<Customer, Segment[]>();
     const stored = new Map<Customer, bigint>();
-    const useAll = async (isLast: boolean) => {
-      for (const [index, customer] of customers.entries()) {
-        if ((index % 2 === 0) !== isLast) continue;
-        const own: Segment[] = [];
-        const gone = left.get(customer);
-        for (const item of customer.items) {
-          const since = item.itemId === gone?.itemId ? swapsAt : start;
-          const used = await this.#use(customer, item, { start: since, end });
-          own.push({ ...item, start: since, end, used, isLeft: false, isForgone: false });
-        }
-        segments.set(customer, [...own, ...(gone === undefined ? [] : [gone])]);
-        if (customer.storage === null) continue;
-        const quantity = BigInt(draws.between(0, 50));
-        await this.#send(customer, customer.storage.eventName, quantity, new Date(end.getTime() - DAY_MS));
-        stored.set(customer, quantity);
-      }
-    };
+    const unsent = new Map<Customer, SentLater[]>();
     moveTo(end.getTime() - MINUTE_MS);
-    await useAll(false);
+    for (const [index, customer] of customers.entries()) {
+      const own: Segment[] = [];
+      const gone = left.get(customer);
+      for (const item of customer.items) {
+        const since = item.itemId === gone?.itemId ? swapsAt : start;
+        const uses = this.#draw(item, { start: since, end });
+        own.push({ ...item, start: since, end, used: countOf(uses), isLeft: false, isForgone: false });
+        if (index % 2 === 0 && this.#mayWait(customer))
+          unsent.set(customer, [...(unsent.get(customer) ?? []), ...uses.map((use) => ({ ...use, item }))]);
+        else await this.#sendAll(customer, item, uses);
+      }
+      segments.set(customer, [...own, ...(gone === undefined ? [] : [gone])]);
+      if (customer.storage === null) continue;
+      const quantity = BigInt(draws.between(0, 50));
+      await this.#send(customer, customer.storage.eventName, quantity, new Date(end.getTime() - DAY_MS));
+      stored.set(customer, quantity);
+    }
+    const late = new Map(customers.map((customer) => [customer, this.#drawLate(customer)]));
+    moveTo(end.getTime() - 1_000);
+    const said = new Map<Customer, Pick<ComparedPeriod, 'previewed' | 'quoted'>>();
+    for (const customer of customers) {
+      const facts = { segments: segments.get(customer) ?? [], late: late.get(customer) ?? null };
+      said.set(customer, await this.#preview(customer, { ...facts, period: { start, end } }));
+    }
     moveTo(end.getTime() + MINUTE_MS);
-    await useAll(true);
+    for (const [customer, uses] of unsent)
+      for (const { item, ...use } of uses) await this.#sendAll(customer, item, [use]);
     const drafts = await shelf.calls.listAll<{ id: string; customer: string }>('/v1/invoices?status=draft&');
     const invoiceIds = new Map(drafts.map((draft) => [draft.customer, draft.id]));
     const periodOf = (customer: Customer): Period => ({
@@ -103,12 +132,25 @@ export class Months {
       start,
       end,
       segments: segments.get(customer) ?? [],
+      late: onDraft.get(customer) ?? null,
     });
+    const onDraft = new Map<Customer, LateOnDraft>();
+    for (const customer of customers) {
+      const added = await this.#addLate(customer, periodOf(customer), late.get(customer) ?? null);
+      if (added !== null) onDraft.set(customer, added);
+    }
     for (const customer of customers) await this.#topUp(customer, periodOf(customer));
     moveTo(end.getTime() + 2 * HOUR_MS);
     const compared: ComparedPeriod[] = [];
     for (const customer of customers)
-      compared.push(await this.#judge(customer, periodOf(customer), stored.get(customer) ?? 0n));
+      compared.push(
+        await this.#judge(customer, periodOf(customer), {
+          stored: stored.get(customer) ?? 0n,
+          late: late.get(customer) ?? null,
+          isUnsent: unsent.has(customer),
+          said: said.get(customer) ?? { previewed: { subtotal: null }, quoted: null },
+        }),
+      );
     return compared;
   }
 
@@ -125,7 +167,90 @@ export class Months {
     });
   }
 
-  async #judge(customer: Customer, period: Period, stored: bigint): Promise<ComparedPeriod> {
+  /** A line that stands still at nothing does not tell how lines are rounded: there all is sent before. */
+  #mayWait({ plan }: Customer): boolean {
+    return this.#parts.roundsLinesToSteps || CURRENCIES[plan.currency].step === 1n;
+  }
+
+  /** Usage of the month before that comes after its invoice. */
+  #drawLate(customer: Customer): LateSegment | null {
+    const { draws } = this.#parts;
+    const last = this.#last.get(customer);
+    if (last === undefined || !draws.chance(0.3)) return null;
+    const { segments, invoiceId } = last.period;
+    const [segment] = draws.shuffle(segments.filter(({ isLeft }) => !isLeft));
+    if (segment === undefined) return null;
+    const tokenCount = BigInt(draws.between(1, draws.pick([10, 100_000, 40_000_000])));
+    return { segment, tokenCount, invoiceId, topUpLeft: last.topUp };
+  }
+
+  /** What is said one second before the period ends, of all usage, whether it was sent or not. */
+  async #preview(
+    customer: Customer,
+    known: Omit<Facts, 'invoice' | 'now'>,
+  ): Promise<Pick<ComparedPeriod, 'previewed' | 'quoted'>> {
+    const { billing, draws } = this.#parts;
+    const { customerId: stripeCustomerId, subscriptionId, plan, items } = customer;
+    const invoice = await billing.previewInvoice({ stripeCustomerId, subscriptionId });
+    const facts = { ...known, invoice, now: new Date(known.period.end.getTime() - 1_000) };
+    const subtotal = subtotalOf(previewOf(customer, facts));
+    const { segments } = facts;
+    const isOnePrice = segments.every(({ isLeft, used }) => !isLeft && used >= 0n);
+    if (!isOnePrice || CURRENCIES[plan.currency].step > 1n) return { previewed: { subtotal }, quoted: null };
+    const more = items.map(() =>
+      BigInt(draws.pick([0, draws.between(1, 1_000), draws.between(1, 60_000_000)])),
+    );
+    const further = segments.map((segment, index) => ({
+      ...segment,
+      used: segment.used + (more[index] ?? 0n),
+    }));
+    const withMore = subtotalOf(previewOf(customer, { ...facts, segments: further }));
+    return {
+      previewed: { subtotal },
+      quoted: {
+        added: mergeQuote(customer, segments, more),
+        difference: withMore === null || subtotal === null ? null : withMore - subtotal,
+      },
+    };
+  }
+
+  async #addLate(
+    customer: Customer,
+    { invoiceId }: Period,
+    late: LateSegment | null,
+  ): Promise<LateOnDraft | null> {
+    const charge = late === null ? null : chargeLate(customer, late);
+    if (late === null || charge === null) return null;
+    const { start, end } = late.segment;
+    const item = await this.#parts.shelf.calls.post<{ id: string }>('/v1/invoiceitems', {
+      customer: customer.customerId,
+      invoice: invoiceId,
+      currency: customer.plan.currency,
+      description: 'Late usage',
+      period: { start: start.getTime() / 1_000, end: end.getTime() / 1_000 },
+      metadata: { tallystick_key: 'late', tallystick_late_item: '1' },
+      ...(charge.unitAmountDecimal === null
+        ? { amount: charge.amountMinor }
+        : { quantity: late.tokenCount, unit_amount_decimal: charge.unitAmountDecimal }),
+    });
+    return { ...late, charge, invoiceItemId: item.id };
+  }
+
+  async #judge(
+    customer: Customer,
+    period: Period,
+    {
+      stored,
+      late,
+      isUnsent,
+      said,
+    }: {
+      stored: bigint;
+      late: LateSegment | null;
+      isUnsent: boolean;
+      said: Pick<ComparedPeriod, 'previewed' | 'quoted'>;
+    },
+  ): Promise<ComparedPeriod> {
     const { draftQuantities, roundsLinesToSteps } = this.#parts;
     const { segments, start } = period;
     const { plan, storage } = customer;
@@ -143,9 +268,13 @@ export class Months {
     const charged = sum(lines.flat());
     const topUp = oracleTopUp(plan.minimumMinor, charged, step);
     const storageMinor = storage === null ? 0n : stored * storage.unitMinor;
-    const subtotal = charged + topUp + storageMinor;
-    const isWhole = [...lines.flat(), topUp, storageMinor].every((amount) => amount % roundedTo === 0n);
+    const lateMinor = late === null ? 0n : oracleLate(late, step);
+    const subtotal = charged + topUp + storageMinor + lateMinor;
+    const isWhole = [...lines.flat(), topUp, storageMinor, lateMinor].every(
+      (amount) => amount % roundedTo === 0n,
+    );
     const left = sum(lines.filter((_, index) => segments[index]?.isLeft === true).flat());
+    this.#last.set(customer, { period, topUp });
     const before = { ...customer.terms };
     const { total, due } = oracleTotals(
       customer.terms,
@@ -174,7 +303,7 @@ export class Months {
       rated: {
         lines: roundedTo > 1n ? null : segments.map(ratedLinesOf),
         amounts,
-        subtotal: sum(amounts) + ratedTopUp + storageMinor,
+        subtotal: sum(amounts) + ratedTopUp + storageMinor + (period.late?.charge.amountMinor ?? 0n),
         total: BigInt(comparison.totalMinor),
       },
       stated: {
@@ -186,6 +315,7 @@ export class Months {
         ),
         expectedUsage: charged,
       },
+      ...said,
       driftTokens: certificate.driftTokenCount - sum(forgone.map(({ used }) => used)),
       driftMinor: certificate.driftAmountMinor,
       marks: {
@@ -193,6 +323,9 @@ export class Months {
         swapped: segments.some(({ isLeft, start: since, used }) => isLeft && +since === +start && used > 0n),
         forgone: forgone.length > 0,
         storage: storageMinor > 0n,
+        late: late !== null,
+        unsent: isUnsent,
+        quoted: said.quoted !== null,
         coupon: before.off > 0n && subtotal > 0n,
         tax: before.tax > 0n && subtotal > 0n,
         credits: before.grantMinor > customer.terms.grantMinor,
@@ -210,15 +343,22 @@ export class Months {
   }
 
   async #use(customer: Customer, item: RatedItem, span: { start: Date; end: Date }): Promise<bigint> {
+    const uses = this.#draw(item, span);
+    await this.#sendAll(customer, item, uses);
+    return countOf(uses);
+  }
+
+  #draw({ spec }: RatedItem, { start, end }: { start: Date; end: Date }): Use[] {
     const { draws } = this.#parts;
-    let used = 0n;
-    for (const count of drawCounts(draws, item.spec)) {
-      const minutes = Math.floor((span.end.getTime() - span.start.getTime()) / MINUTE_MS) - 1;
-      const at = new Date(span.start.getTime() + draws.between(0, minutes) * MINUTE_MS);
-      await this.#send(customer, item.eventName, count, at);
-      used += count;
-    }
-    return used;
+    const minutes = Math.floor((end.getTime() - start.getTime()) / MINUTE_MS) - 1;
+    return drawCounts(draws, spec).map((count) => ({
+      count,
+      at: new Date(start.getTime() + draws.between(0, minutes) * MINUTE_MS),
+    }));
+  }
+
+  async #sendAll(customer: Customer, { eventName }: RatedItem, uses: readonly Use[]): Promise<void> {
+    for (const { count, at } of uses) await this.#send(customer, eventName, count, at);
   }
 
   async #send(customer: Customer, eventName: string, value: bigint, at: Date): Promise<void> {

@@ -34,6 +34,28 @@ export function oracleTopUp(minimumMinor: bigint, charged: bigint, step: bigint)
   return lacking <= 0n ? 0n : ((lacking + step - 1n) / step) * step;
 }
 
+/**
+ * What late usage costs: a price for each token by itself, of tiers what it makes their period cost more; in what can be charged,
+ * and less what that period was topped up by.
+ */
+export function oracleLate(
+  {
+    segment,
+    tokenCount,
+    topUpLeft,
+  }: { segment: { spec: RateSpec; used: bigint }; tokenCount: bigint; topUpLeft: bigint },
+  step: bigint,
+): bigint {
+  const { spec, used } = segment;
+  const costOf = (count: bigint) =>
+    oracleLines(spec, count, 1n).reduce((total, amount) => total + amount, 0n);
+  const billed = used > 0n ? used : 0n;
+  const isPerToken = spec.kind === 'per_unit' && spec.includedTokens === null;
+  const more = isPerToken ? costOf(tokenCount) : costOf(billed + tokenCount) - costOf(billed);
+  const charged = more <= 0n ? 0n : ((2n * more + step) / (2n * step)) * step;
+  return charged > topUpLeft ? charged - topUpLeft : 0n;
+}
+
 const WHOLE = 1_000_000n;
 
 /**
