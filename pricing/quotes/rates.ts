@@ -1,8 +1,9 @@
 import type { PeriodMinimum } from '../invoices/minimum.ts';
 import { nextInvoice } from '../invoices/next-invoice.ts';
+import { standingRates } from '../invoices/standing.ts';
 import { PICO_DIGITS } from '../money.ts';
 import { rateUsage } from '../rating/rate-usage.ts';
-import { exactAmount, exactAmountPicoMinor, splitAmount } from '../rating/rating.ts';
+import { exactAmountPicoMinor, splitAmount } from '../rating/rating.ts';
 import type { SellRate } from '../rating/sell-rates.ts';
 import { sum } from '../statistics.ts';
 import { type Figure, known, sumOf, unknown } from './figures.ts';
@@ -112,12 +113,10 @@ interface Side {
 
 const NOTHING: Side = { exact: 0n, minor: 0n };
 
-/** Rates that charge something for no usage, and have none. */
-function unusedCharges(standing: readonly QuotedRate[], parts: readonly RatedPart[]): QuotedRate[] {
+/** Rates that charge something, and have no usage. */
+function unusedCharges(rates: readonly QuotedRate[], parts: readonly RatedPart[]): QuotedRate[] {
   const used = new Set(parts.flatMap(({ rate }) => rate?.rateId ?? []));
-  return firstOfEachId(standing).filter(
-    ({ rateId, price }) => !used.has(rateId) && price !== null && exactAmount(0n, price) > 0n,
-  );
+  return standingRates(rates).filter(({ rateId }) => !used.has(rateId));
 }
 
 /** What all of it is charged together. Usage without a rate, or whose price could not be read, is told apart. */

@@ -1,3 +1,4 @@
+import type { PeriodMinimum } from '../invoices/minimum.ts';
 import { PICO_DIGITS, parseDecimal } from '../money.ts';
 import type { Plan } from '../plans/plan.ts';
 import { unitAmountOf } from '../plans/price.ts';
@@ -5,11 +6,12 @@ import { planRatesAt } from '../plans/rates.ts';
 import { findPrice, resolveModel } from '../prices/lookup.ts';
 import type { PriceBook, PriceQuery } from '../prices/price-book.ts';
 import type { KnownMargin } from '../rating/margin.ts';
-import { type RatedUsage, rateUsage } from '../rating/rate-usage.ts';
+import type { RatedUsage } from '../rating/rate-usage.ts';
 import { findSellRate, type RateKey, type SellRate } from '../rating/sell-rates.ts';
 import { modelKey, nameKey } from '../usage/names.ts';
 import type { TokenType } from '../usage/tokens.ts';
 import { hasUntoldWrites, untoldReason } from '../usage/untold.ts';
+import { knownPart, type Rateable, rateMonth } from './rate-month.ts';
 
 /** What could be otherwise. Everything left empty is as it is. */
 export interface Scenario {
@@ -64,7 +66,12 @@ export interface ScenarioUsage {
 /** A customer's usage of the whole period and what they pay for it now. */
 export interface ScenarioCustomer {
   /** Null: nobody's usage, for which nobody pays. */
-  billed: { currency: string; rates: readonly SellRate[] } | null;
+  billed: {
+    currency: string;
+    rates: readonly SellRate[];
+    /** Of their plans, for each calendar month that has one. */
+    minimums?: readonly (PeriodMinimum & { monthStart: Date })[];
+  } | null;
   usage: readonly ScenarioUsage[];
   /** The customer's share of capacity, which is paid whatever happens. */
   provisionedCostPicoUsd: bigint;
@@ -94,7 +101,7 @@ interface PreparedKind {
 
 interface MonthRates {
   rates: readonly SellRate[];
-  minimumAmountMinor: bigint;
+  minimums: readonly PeriodMinimum[];
 }
 
 /**
@@ -173,16 +180,20 @@ export class PreparedScenario {
     if (payer === null) return outcome;
     const rated: RatedUsage<Rateable>[] = [];
     for (const { monthStart, stated, overridden } of months.values()) {
-      const { rates, minimumAmountMinor } =
+      const { rates, minimums } =
         this.#plan === null
-          ? { rates: payer.rates, minimumAmountMinor: 0n }
+          ? {
+              rates: payer.rates,
+              minimums: (payer.minimums ?? []).filter((one) => +one.monthStart === +monthStart),
+            }
           : this.#monthRates(this.#plan, monthStart);
-      const own = rateUsage(stated, rates);
-      const other = rateUsage(overridden, overrides);
-      const ratedMinor = own.totals.ratedAmountMinor + other.totals.ratedAmountMinor;
-      outcome.ratedRevenueMinor += ratedMinor > minimumAmountMinor ? ratedMinor : minimumAmountMinor;
-      outcome.unratedTokenCount += own.totals.unratedTokenCount;
-      rated.push(own, other);
+      const month = rateMonth(
+        { stated, overridden, rates, overrides },
+        { minimums, currency: currency ?? payer.currency },
+      );
+      outcome.ratedRevenueMinor += month.revenueMinor;
+      outcome.unratedTokenCount += month.unratedTokenCount;
+      rated.push(...month.rated);
     }
     if (outcome.unratedTokenCount !== 0n || outcome.unknownCostTokenCount !== 0n) {
       outcome.known = knownPart(rated, customer.provisionedCostPicoUsd);
@@ -242,7 +253,7 @@ export class PreparedScenario {
     const { rates, minimumAmountMinor } = planRatesAt(plan, monthStart, this.#book);
     const prepared = {
       rates: rates.map((rate) => ({ ...rate, model: this.#canonical(rate.model) })),
-      minimumAmountMinor,
+      minimums: minimumAmountMinor === 0n ? [] : [{ minimumMinor: minimumAmountMinor, meterIds: null }],
     };
     this.#ratesByMonth.set(monthStart.getTime(), prepared);
     return prepared;
@@ -251,22 +262,6 @@ export class PreparedScenario {
   #canonical(model: string): string {
     return resolveModel(this.#book, { model })?.model ?? modelKey(model);
   }
-}
-
-type Rateable = RateKey & { tokenCount: bigint; picoUsdPerToken: bigint | null };
-
-/** What has a rate and a price, beside the customer's share of capacity, which is paid whatever happens. */
-function knownPart(rated: readonly RatedUsage<Rateable>[], provisionedCostPicoUsd: bigint): KnownMargin {
-  const known: KnownMargin = { tokenCount: 0n, revenuePicoMinor: 0n, costPicoUsd: provisionedCostPicoUsd };
-  for (const { parts } of rated.flatMap(({ lines }) => lines)) {
-    for (const { usage, amountPicoMinor } of parts) {
-      if (amountPicoMinor === null || usage.picoUsdPerToken === null) continue;
-      known.tokenCount += usage.tokenCount;
-      known.revenuePicoMinor += amountPicoMinor;
-      known.costPicoUsd += usage.tokenCount * usage.picoUsdPerToken;
-    }
-  }
-  return known;
 }
 
 /** A plan that asks for every token what it costs and so much more. */

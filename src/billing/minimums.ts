@@ -56,6 +56,28 @@ export async function readCustomerMinimums(
   return [...bySubscription.values()].flat();
 }
 
+/** The same of calendar months of these customers' active subscriptions, by customer. A month before a subscription began has none. */
+export async function readMonthlyMinimums(
+  database: LedgerDatabase,
+  customerIds: readonly string[],
+  monthStarts: readonly Date[],
+): Promise<Map<string, (PlanMinimum & { monthStart: Date })[]>> {
+  const byPeriod = await minimumsOf(
+    database,
+    sql`select jsonb_build_array(s.customer_id, extract(epoch from month_start) * 1000, s.subscription_id)::text as id,
+        s.subscription_id, s.currency, month_start as period_start
+      from subscription_items s, unnest(${monthStarts.map((at) => at.toISOString())}::timestamptz[]) as month_start
+      where s.customer_id = any(${[...customerIds]}::text[]) and s.active and s.price_plan is not null
+        and coalesce(s.started_at < (month_start at time zone 'UTC' + interval '1 month') at time zone 'UTC', true)
+      group by s.customer_id, s.subscription_id, s.currency, month_start`,
+  );
+  const minimums = [...byPeriod].flatMap(([id, its]) => {
+    const [customerId, monthMs] = JSON.parse(id) as [string, number, string];
+    return its.map((minimum) => ({ customerId, ...minimum, monthStart: new Date(monthMs) }));
+  });
+  return Map.groupBy(minimums, ({ customerId }) => customerId);
+}
+
 /**
  * A period is charged by the version in force at its start. A trial has no minimum, and a plan in another currency than the
  * invoice none either.

@@ -3,6 +3,7 @@ import type { PriceBook } from '../../pricing/prices/price-book.ts';
 import { modelsPricedByPart, priceBreaks, type UntoldHours } from '../../pricing/prices/segments.ts';
 import type { ScenarioCustomer, ScenarioKind, ScenarioUsage } from '../../pricing/simulations/scenario.ts';
 import type { TokenType } from '../../pricing/usage/shape.ts';
+import { readMonthlyMinimums } from '../billing/minimums.ts';
 import { CUSTOMER_OF_COST } from '../costs/customers.ts';
 import { readPurchases } from '../costs/provisioned/provisioned.ts';
 import { CustomerRateReader } from '../plans/customer-rates.ts';
@@ -44,6 +45,7 @@ export async function* scanCustomers(
   book: PriceBook,
 ): AsyncGenerator<ScannedCustomer[]> {
   const segments = segmentsOf(window, book);
+  const monthStarts = [...new Map(segments.map(({ monthStart }) => [+monthStart, monthStart])).values()];
   const measured = await readMeasuredModels(transaction, window);
   const untold = await readUntoldHours(transaction, window, modelsPricedByPart(book, measured, window));
   const kinds = new KindIndex(segments, untold);
@@ -87,11 +89,18 @@ export async function* scanCustomers(
   const hydrate = async (found: typeof batch): Promise<ScannedCustomer[]> => {
     const ids = found.flatMap(({ customerId }) => (customerId === null ? [] : [customerId]));
     const rates = await rateReader.read(transaction, ids);
+    const minimums = await readMonthlyMinimums(transaction, ids, monthStarts);
     const shares = bought.length === 0 ? new Map() : await readShares(transaction, window, ids);
     return found.map(({ customerId, usage }) => ({
       customerId,
       usage,
-      billed: customerId === null ? null : (rates.get(customerId) ?? { currency: 'usd', rates: [] }),
+      billed:
+        customerId === null
+          ? null
+          : {
+              ...(rates.get(customerId) ?? { currency: 'usd', rates: [] }),
+              minimums: minimums.get(customerId) ?? [],
+            },
       provisionedCostPicoUsd: shares.get(customerId ?? '') ?? 0n,
     }));
   };

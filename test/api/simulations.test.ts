@@ -100,6 +100,43 @@ describe('POST /v1/simulations', () => {
     expect(body.result?.scenarios[1]?.winners).toMatchObject([{ customerId: 'northwind' }]);
   });
 
+  it('has the minimum of a customer’s plan, and flat amounts of what was not used, in the baseline too', async () => {
+    const { database } = bench.ledger;
+    await seedPlans(database, bench.clock.now());
+    await database
+      .updateTable('subscription_items')
+      .set({ price_plan: 'scale' })
+      .where('customer_id', '=', 'northwind')
+      .execute();
+    await database
+      .updateTable('subscription_items')
+      .set({
+        unit_amount_decimal: null,
+        tiers_mode: 'graduated',
+        price_tiers: JSON.stringify([{ upTo: null, unitAmountDecimal: '1', flatAmountDecimal: '700' }]),
+      })
+      .where('subscription_item_id', 'in', ['si_northwind_completion', 'si_adatum_completion'])
+      .execute();
+    const dearer = {
+      name: 'dearer',
+      sellPrices: [{ tokenType: 'prompt', feature: 'search', perMillion: '10' }],
+    };
+    const dearest = {
+      name: 'dearest',
+      sellPrices: [{ tokenType: 'prompt', feature: 'search', perMillion: '600' }],
+    };
+    const body = await answer([dearer, dearest, { name: 'scale', plan: 'scale' }]);
+    const euro = body.result?.totals.find(({ currency }) => currency === 'eur');
+    expect(ofUsd(body)?.map(([scenario, revenue]) => [scenario, revenue])).toEqual([
+      ['baseline', '500.00'],
+      ['dearer', '500.00'],
+      ['dearest', '613.00'],
+      ['scale', '500.00'],
+    ]);
+    // Three for its prompt, seven that a tier charges for no completion, and no plan.
+    expect(euro?.figures[0]?.revenue.amount).toBe('10.00');
+  });
+
   it('keeps currencies apart, and usage that is nobody’s', async () => {
     const { result } = await answer([{ name: 'as it is' }]);
     expect(result?.customerCount).toBe(2);
