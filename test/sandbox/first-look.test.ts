@@ -28,6 +28,7 @@ const cost = (day: string, feature: string, model: string, knownCost: string, cu
 const close = (invoiceId: string, steps: [state: string, at: string, note?: string][]) => ({
   invoiceId,
   customerName: 'Margie',
+  state: steps.at(-1)?.[0] ?? '',
   currency: 'usd',
   total: '207.20',
   steps: steps.map(([state, at, note]) => ({ state, at: `2026-10-24T${at}:00.000Z`, note: note ?? null })),
@@ -107,10 +108,17 @@ describe('what a run of the demo is looked at for', () => {
       close('in_short', [
         ['held', '06:00', 'late'],
         ['settled', '07:00'],
+        ['finalized', '08:00'],
       ]),
       close('in_long', [
         ['held', '06:00', 'hours of the period are not settled'],
         ['rescanned', '18:00'],
+        ['finalized', '23:00'],
+      ]),
+      // Looked at again, and not yet out.
+      close('in_waiting', [
+        ['held', '01:00', 'late'],
+        ['rescanned', '23:00'],
       ]),
     ];
     expect(decideFirstLook({ ...NOTHING, closes }).waited).toMatchObject({

@@ -102,7 +102,7 @@ function findOddDay({ costs }: FirstLookFacts): FirstLook['oddDay'] {
 /** The invoice that was held for the longest, and went out after all. */
 function findWaited(closes: readonly LookedAtClose[]): FirstLook['waited'] {
   let longest: (FirstLook['waited'] & { waitedMs: number }) | null = null;
-  for (const close of closes) {
+  for (const close of closes.filter(({ state }) => state === 'finalized')) {
     const at = close.steps.findIndex(({ state }) => state === 'held');
     const held = close.steps[at];
     const after = close.steps[at + 1];

@@ -32,6 +32,7 @@ interface CostOf {
 export interface LookedAtClose {
   invoiceId: string;
   customerName: string;
+  state: string;
   currency: string;
   total: string | null;
   steps: { state: string; at: string; note: string | null }[];

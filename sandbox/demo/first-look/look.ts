@@ -39,6 +39,9 @@ export async function lookFirst(
     text: showFirstLook(look, facts, quote, nameOf),
     quote,
     lookedAt: facts.lookedAt,
-    invoiceId: look.waited?.close.invoiceId ?? facts.closes[0]?.invoiceId ?? null,
+    invoiceId:
+      look.waited?.close.invoiceId ??
+      facts.closes.find(({ state }) => state === 'finalized')?.invoiceId ??
+      null,
   };
 }
