@@ -118,6 +118,23 @@ describe('the environment', () => {
 });
 
 describe('the description of a configuration', () => {
+  it('says times in the unit that their names say', () => {
+    const given = {
+      COLLECT_LAG_MINUTES: '7',
+      SETTLE_LAG_SECONDS: '90',
+      CLOSE_HOLD_HOURS: '5',
+      STRIPE_LOST_AFTER_HOURS: '3',
+      QUARANTINE_ALARM_HOURS: '12',
+    };
+    expect(describeConfig(loadConfig(given))).toMatchObject(given);
+    const defaults = loadConfig({});
+    const times = Object.entries(describeConfig(defaults)).filter(([name]) =>
+      /_(SECONDS|MINUTES|HOURS|DAYS)$/.test(name),
+    );
+    expect(times.length).toBeGreaterThan(10);
+    expect(loadConfig(Object.fromEntries(times))).toEqual(defaults);
+  });
+
   it('holds no secret, and shows addresses by their host', () => {
     const secret = 'very-secret-word';
     const config = loadConfig({

@@ -250,7 +250,14 @@ const SECRET_NAMES = /KEY|SECRET|PASSWORD|SESSION_TOKEN/;
 /** Addresses can carry passwords and tokens anywhere but in their host. */
 const ADDRESS_NAMES = /_(URL|BASE|ENDPOINT|AUDIENCE)$/;
 
-/** The configuration with secrets reduced to whether they are set, and addresses to their hosts. */
+/** What is kept in milliseconds, and the unit that the variable's name says. */
+const UNITS_MS: [RegExp, number][] = [
+  [/_MINUTES$/, 60_000],
+  [/_SECONDS$/, 1_000],
+  [/^(CLOSE_HOLD|STRIPE_LOST_AFTER)_HOURS$/, 3_600_000],
+];
+
+/** The configuration as it is written, with secrets reduced to whether they are set, and addresses to their hosts. */
 export function describeConfig(config: Config): Record<string, string> {
   return Object.fromEntries(
     Object.entries(config).map(([name, value]) => {
@@ -258,6 +265,8 @@ export function describeConfig(config: Config): Record<string, string> {
         return [name, new URL(value).host];
       }
       if (SECRET_NAMES.test(name) && name !== 'STRIPE_TENANT_METADATA_KEY') return [name, 'set'];
+      const unitMs = UNITS_MS.find(([names]) => names.test(name))?.[1];
+      if (unitMs !== undefined && typeof value === 'number') return [name, String(value / unitMs)];
       return [name, value instanceof Date ? value.toISOString() : String(value)];
     }),
   );

@@ -215,6 +215,42 @@ describe('a session', () => {
   });
 });
 
+describe('an address that somebody made up', () => {
+  it.each([
+    '/console/audit?csv=constructor',
+    '/console/audit?csv=__proto__',
+    '/console/audit?csv=toString',
+    '/console/pipeline?csv=%0d%0aX-Evil:%201',
+    '/console/pipeline?csv=acts',
+  ])('%s has no table', async (path) => {
+    const response = await ask(path, { headers: { cookie: await signIn() } });
+    expect([response.status, response.headers.get('x-evil')]).toEqual([404, null]);
+  });
+
+  it.each([
+    '/console/search?q=%00',
+    '/console/search?q=a%00b',
+    '/console/search?q=%ED%A0%80',
+    '/console/audit?actor=%00&action=%00&target=%25_%5C',
+    '/console/audit?acts-sort=constructor&acts-page=-1',
+    '/console/audit?acts-page=99999999999999999999',
+    '/console/pipeline?reason=%00&stage=constructor&customer=%ff&waiting-sort=-__proto__&waiting-page=0',
+    '/console/pipeline?period=from-to&from=2026-02-30&to=x&currency=%3Cscript%3E',
+  ])('%s is a page all the same', async (path) => {
+    const response = await ask(path, { headers: { cookie: await signIn() } });
+    expect(response.status).toBe(200);
+    expect(await response.text()).not.toContain('<script>');
+  });
+
+  it('below the console is a page that says so', async () => {
+    const response = await ask('/console/nothing/%3Cscript%3E', { headers: { cookie: await signIn() } });
+    expect([response.status, response.headers.get('content-type')]).toEqual([
+      404,
+      'text/html; charset=UTF-8',
+    ]);
+  });
+});
+
 describe('a form', () => {
   const act = '/console/pipeline/write-off';
   const typed = { entry: 'usage-1', reason: 'a <b>long</b> reason, typed with care' };
@@ -284,6 +320,14 @@ describe('a link that signs in', () => {
     expect((await ask('/console/audit', { headers: { cookie: cookieOf(first) } })).status).toBe(200);
     const second = await useLink(path);
     expect([second.status, second.headers.get('set-cookie')]).toEqual([410, null]);
+  });
+
+  it('changes nobody’s session, and is not used up by who is signed in', async () => {
+    const mine = await signIn('finance');
+    const path = await createSignInLink(bench.ledger.database, await keyId());
+    const response = await useLink(path, { headers: { cookie: mine } });
+    expect([response.status, response.headers.get('set-cookie')]).toEqual([303, null]);
+    expect((await useLink(path)).status).toBe(303);
   });
 
   it('works once for two at once', async () => {

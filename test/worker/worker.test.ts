@@ -4,6 +4,7 @@ import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { openStepQueue, type QueueConfig } from '../../jobs/queue/queues.ts';
 import manifest from '../../package.json' with { type: 'json' };
 import { storeCatalog } from '../../src/catalog/catalog.ts';
+import { CONSOLE_PAGES } from '../../src/console/registry.ts';
 import { createApiKey } from '../../src/identity/api-keys.ts';
 import { createLogger } from '../../src/platform/log.ts';
 import { createTestLedger, type TestLedger } from '../setup/ledger.ts';
@@ -195,6 +196,23 @@ describe('the Worker in workerd', () => {
       openapi: '3.1.0',
       info: { version: manifest.version },
     });
+  });
+
+  it('serves every page of the console to who signed in with a key', async () => {
+    const answer = await fetch(`${worker.url}/console/sign-in`, {
+      method: 'POST',
+      redirect: 'manual',
+      headers: { origin: worker.url },
+      body: new URLSearchParams({ key, to: '/console/audit' }),
+    });
+    expect([answer.status, answer.headers.get('location')]).toEqual([303, '/console/audit']);
+    const cookie = answer.headers.get('set-cookie')?.split(';')[0] ?? '';
+    for (const { path } of CONSOLE_PAGES.filter((page) => !page.path.includes(':'))) {
+      const page = await fetch(`${worker.url}${path}`, { headers: { cookie } });
+      expect(page.status, path).toBe(200);
+      const style = /href="([^"]+\.css)"/.exec(await page.text())?.[1];
+      expect((await fetch(`${worker.url}${style}`)).headers.get('content-type')).toContain('text/css');
+    }
   });
 
   it('refuses a request without a key', async () => {

@@ -77,7 +77,7 @@ function auditTable(actions: readonly string[]): TableDefinition<AuditRecord> {
 /** What the address asks for: which acts, and in which order. */
 function readQuery({ address: { query } }: ConsoleView) {
   const textOf = (name: string) => {
-    const text = query.get(name)?.trim().replaceAll('\0', '') ?? '';
+    const text = query.get(name)?.trim() ?? '';
     return text === '' ? undefined : text;
   };
   const { pageNumber, pageSize, sort } = readTableQuery(auditTable([]), query);

@@ -11,7 +11,7 @@ import type { Api, ApiEnvironment } from '../../platform/http/dependencies.ts';
 import { problemFromError } from '../../platform/http/problem.ts';
 import type { ConsoleDependencies } from '../dependencies.ts';
 import { readSessionCookie } from '../session/cookie.ts';
-import { formButton, formField, isFromOurPages, readForm } from '../session/form.ts';
+import { formButton, formField, isFromOurPages, readForm, storable } from '../session/form.ts';
 import { sendAgainPage } from '../session/pages.ts';
 import { answerSignIn, refuseForeignForm } from '../session/routes.ts';
 import type { ConsolePage, ConsoleView, PageAct, PageContent } from './define-page.ts';
@@ -84,14 +84,14 @@ interface Here {
 }
 
 function viewOf({ dependencies, pages }: Here, context: ConsoleContext, session: Session): ConsoleView {
-  const query = new URLSearchParams(new URL(context.req.url).search);
+  const query = storable(new URLSearchParams(new URL(context.req.url).search));
   const now = dependencies.clock.now();
   const currency = query.get('currency') ?? '';
   return {
     dependencies,
     caller: session.caller,
     address: { path: context.req.path, query },
-    params: context.req.param() as Record<string, string>,
+    params: Object.fromEntries(storable(Object.entries(context.req.param()))),
     now,
     period: readPeriod(query, now),
     currency: /^[a-z]{3}$/.test(currency) ? currency : null,
@@ -124,7 +124,8 @@ async function answerPage(
   const csv = refused === null ? view.address.query.get('csv') : null;
   try {
     await page.prepare?.(view);
-    const whole = csv === null ? undefined : page.wholeCsv?.(view)[csv];
+    const tables = csv === null ? {} : (page.wholeCsv?.(view) ?? {});
+    const whole = csv !== null && Object.hasOwn(tables, csv) ? tables[csv] : undefined;
     if (csv !== null && whole !== undefined) {
       setHeaders(context);
       context.header('Content-Disposition', `attachment; filename="${csv}.csv"`);

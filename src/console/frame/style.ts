@@ -54,6 +54,7 @@ button.danger { border-color: var(--danger); background: transparent; color: var
 .fields { display: grid; gap: 12px; max-width: 640px; margin-top: 12px; }
 .fields label > span { display: block; margin-bottom: 3px; font-weight: 600; }
 .fields label > small { display: block; color: var(--soft); font-size: 13px; }
+input:is([type=checkbox], [type=radio]) { min-height: 0; margin: 0 4px 0 0; vertical-align: -1px; accent-color: var(--accent); }
 .fields input:not([type=checkbox]):not([type=radio]), .fields select { width: 100%; }
 
 fieldset { border: 1px solid var(--line); border-radius: 6px; padding: 8px 12px; margin: 0; min-width: 0; } .choice { display: block; padding: 3px 0; }
@@ -86,7 +87,7 @@ table.data [aria-sort] a::after { content: " ↑"; color: var(--accent); } table
 table.data tbody th { font-weight: 500; } table.data tbody tr:hover { background: color-mix(in srgb, var(--tint) 60%, transparent); } table.data tbody tr:last-child > * { border-bottom: 0; }
 table.data .number { text-align: right; font-variant-numeric: tabular-nums; white-space: nowrap; }
 .drawing { width: 96px; } .empty { padding: 18px 12px; color: var(--soft); } .pager { display: flex; gap: 14px; padding: 10px 2px; }
-.acts { display: flex; flex-wrap: wrap; gap: 6px; } .acts form { display: inline-flex; flex-wrap: wrap; gap: 6px; }
+.acts { display: flex; flex-wrap: wrap; gap: 6px; } .acts input { width: 14em; } .acts form { display: inline-flex; flex-wrap: wrap; gap: 6px; }
 details > summary { cursor: pointer; color: var(--accent); } details[open] > summary { margin-bottom: 6px; }
 
 .chart { display: grid; grid-template-columns: auto minmax(0, 1fr); gap: 4px 8px; margin-top: 16px; padding: 14px 18px; border: 1px solid var(--line); border-radius: 8px; background: var(--paper); }

@@ -62,8 +62,8 @@ const entryOf = (form: Form) => requiredText(form, 'entry', 'Choose one from the
 function requiredText(form: Form, field: string, fix: string, maxLength: number): string {
   const text = (form.get(field) ?? '').trim();
   if (text === '') throw new ValidationError(field, 'is missing', fix);
-  if (text.length > maxLength || text.includes('\0') || !text.isWellFormed()) {
-    throw new ValidationError(field, `is no text of at most ${maxLength} characters`, fix);
+  if (text.length > maxLength) {
+    throw new ValidationError(field, `has more than ${maxLength} characters`, fix);
   }
   return text;
 }

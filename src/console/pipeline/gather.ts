@@ -56,7 +56,7 @@ export async function gatherPipeline(snapshot: LedgerSnapshot, view: ConsoleView
 /** By what the address narrows what waits. */
 export function readFilter({ address: { query } }: Pick<ConsoleView, 'address'>): QuarantineFilter {
   const textOf = (name: string) => {
-    const text = query.get(name)?.trim().replaceAll('\0', '') ?? '';
+    const text = query.get(name)?.trim() ?? '';
     return text === '' ? undefined : text;
   };
   return {

@@ -1,13 +1,16 @@
 import { html } from 'hono/html';
+import { addressWith } from '../../pages/address.ts';
 import type { Html } from '../../pages/html.ts';
 import { ageInWords, countCell, instantCell } from '../../pages/numbers.ts';
 import { csvOfTable } from '../../pages/table/page-of-rows.ts';
 import { dataTable } from '../../pages/table/table.ts';
+import { nameCell } from '../../pages/texts.ts';
 import { groupDigits } from '../../pages/words.ts';
 import { type ConsoleView, definePage } from '../frame/define-page.ts';
 import { PIPELINE_ACTS } from './acts.ts';
 import { COVERAGE_DAYS, gatherPipeline, LISTED, type PipelineMaterial } from './gather.ts';
-import { inWords, quarantineCsv, quarantineTable } from './quarantine-table.ts';
+import { quarantineCsv, quarantineTable } from './quarantine-table.ts';
+import { cureOf, inWords } from './reason-words.ts';
 import { DRIFT_TABLE, stepTable } from './tables.ts';
 
 function show(material: PipelineMaterial, view: ConsoleView) {
@@ -21,6 +24,7 @@ ${figures(material, view.now)}</div>
 ${whereTokensStand(material)}
 <h2 id="quarantine">Quarantine</h2>
 <p class="muted">Usage that cannot go on, kept whole with its reason. Nothing of it is billed, and nothing is dropped.</p>
+${waitingByReason(material, view)}
 ${cut(hasMore, 'More waits, which the CSV has,')}
 ${dataTable(quarantineTable(material, view), entries, view.address)}
 <h2 id="drift">Drift</h2>
@@ -28,7 +32,6 @@ ${dataTable(quarantineTable(material, view), entries, view.address)}
 ${cut(drifts.length === LISTED, 'There may be more')}
 ${dataTable(DRIFT_TABLE, drifts, view.address)}
 ${coverage(material)}
-<h2>Steps</h2>
 ${dataTable(steps, report.steps, view.address)}`,
     csv: {
       drifts: () => csvOfTable(DRIFT_TABLE, drifts, view.address.query),
@@ -36,6 +39,23 @@ ${dataTable(steps, report.steps, view.address)}`,
     },
   };
 }
+
+/** What needs a person, by its cause: how much, since when, and what lets it go on. */
+function waitingByReason(
+  { report, alarming }: PipelineMaterial,
+  { now, address }: ConsoleView,
+): Html | string {
+  if (report.quarantine.length === 0) return '';
+  return html`<ul class="todo">${report.quarantine.map((summary) => {
+    const { reason, metricName, rowCount, tokenCount, oldestAt } = summary;
+    const age = ageInWords(now.getTime() - oldestAt.getTime());
+    const href = `${addressWith(address, { reason, 'waiting-page': null })}#waiting`;
+    return html`<li><span><a href="${href}">${inWords(reason)}</a>${metricName === null ? '' : html` (${nameCell(metricName)})`}<br><span class="muted">${cureOf(reason)}</span></span>
+<span>${countCell(tokenCount)} tokens in ${countCell(rowCount)} ${plural(rowCount, 'entry', 'entries')} <span class="tag${alarming.includes(summary) ? ' warn' : ''}">${age}</span></span></li>`;
+  })}</ul>`;
+}
+
+const plural = (count: bigint, one: string, many: string) => (count === 1n ? one : many);
 
 /** The answer in a sentence: what needs somebody, or that nothing does. */
 function answer({ report, alarming }: PipelineMaterial, now: Date): string {
@@ -47,7 +67,7 @@ function answer({ report, alarming }: PipelineMaterial, now: Date): string {
     openMeterSink.outage === null ? '' : 'OpenMeter takes events and shows none',
     driftCount === 0n
       ? ''
-      : `${driftCount} ${driftCount === 1n ? 'sum differs' : 'sums differ'} from the ledger’s`,
+      : `${driftCount} ${plural(driftCount, 'sum differs', 'sums differ')} from the ledger’s`,
     alarming.length === 0 ? '' : `usage has waited in quarantine for ${ageInWords(longest)}`,
   ].filter((trouble) => trouble !== '');
   if (troubles.length > 0) return `${troubles.join('; ').replace(/^./, (first) => first.toUpperCase())}.`;
@@ -61,7 +81,7 @@ function figures({ report }: PipelineMaterial, now: Date): Html {
   const { totals, hours, usageEvents, meterPushes } = report;
   const oldest = hours.oldestOpenHour;
   return html`<dl class="figures">
-  ${report.watermarks.map(({ source, position }) => html`<div><dt>Collected from ${source}</dt><dd>${ageInWords(now.getTime() - position.getTime())} ago<small>up to ${instantCell(position)}</small></dd></div>`)}
+  ${report.watermarks.map(({ source, position }) => html`<div><dt>Behind at ${source}</dt><dd>${ageInWords(now.getTime() - position.getTime())}<small>up to ${instantCell(position)}</small></dd></div>`)}
   <div><dt>Wait to be metered</dt><dd>${countCell(usageEvents.pending + usageEvents.sent)}<small>events; ${groupDigits(String(usageEvents.confirmed))} are confirmed</small></dd></div>
   <div><dt>Wait to be settled</dt><dd>${countCell(hours.openCount)}<small>hours; ${oldest === null ? 'none is open' : html`the oldest of ${instantCell(oldest)}`}</small></dd></div>
   <div><dt>Wait to be billed</dt><dd>${countCell(meterPushes.pending)}<small>pushes; ${groupDigits(String(meterPushes.delivered))} are delivered, ${groupDigits(String(meterPushes.refused))} refused</small></dd></div>

@@ -15,6 +15,7 @@ import {
 } from '../../quarantine/entries.ts';
 import type { ConsoleView, WholeCsv } from '../frame/define-page.ts';
 import { type PipelineMaterial, readFilter } from './gather.ts';
+import { inWords } from './reason-words.ts';
 
 const STAGE_WORDS: Record<QuarantineStage, string> = {
   source_item: 'before metering',
@@ -22,8 +23,6 @@ const STAGE_WORDS: Record<QuarantineStage, string> = {
   hourly_usage: 'before billing',
   meter_push: 'at Stripe',
 };
-
-export const inWords = (name: string) => name.replaceAll('_', ' ');
 
 /** What waits, one by one, with what can be done about it. */
 export function quarantineTable(
@@ -42,6 +41,7 @@ export function quarantineTable(
     name: 'waiting',
     caption: 'What waits',
     sort: 'since',
+    pageSize: 20,
     empty: 'Nothing waits.',
     filters: [
       {

@@ -4,7 +4,7 @@ import type { Column, TableDefinition } from '../../pages/table/columns.ts';
 import { nameCell } from '../../pages/texts.ts';
 import type { OpenDrift } from '../../reconciliation/open-drifts.ts';
 import type { StepRun } from '../../status/step-runs.ts';
-import { inWords } from './quarantine-table.ts';
+import { inWords } from './reason-words.ts';
 
 /** Differences that nobody has explained, one by one. */
 export const DRIFT_TABLE: TableDefinition<OpenDrift> = {

@@ -18,8 +18,7 @@ const PAGES: Record<Found['kind'], string> = {
   quote: '/console/quotes/:quoteId',
 };
 
-const textOf = ({ address }: ConsoleView) =>
-  (address.query.get('q') ?? '').trim().replaceAll('\0', '').slice(0, 200);
+const textOf = ({ address }: ConsoleView) => (address.query.get('q') ?? '').trim().slice(0, 200);
 
 export const searchPage = definePage<Found[]>({
   path: '/console/search',

@@ -3,7 +3,7 @@ import { html } from 'hono/html';
 import { findApiKey, listApiKeys } from '../../identity/api-keys.ts';
 import { callerOf } from '../../identity/require-scope.ts';
 import { hasFailedTooOften, noteFailure } from '../../identity/sessions/failures.ts';
-import { beginSession, endSession } from '../../identity/sessions/sessions.ts';
+import { beginSession, endSession, findSession } from '../../identity/sessions/sessions.ts';
 import { SIGN_IN_LINK_PATH, useSignInLink } from '../../identity/sessions/sign-in-links.ts';
 import type { Api, ApiDependencies, ApiEnvironment } from '../../platform/http/dependencies.ts';
 import { CONSOLE_HEADERS } from '../frame/document.ts';
@@ -50,6 +50,9 @@ export function addSessionRoutes(api: Api, dependencies: ApiDependencies): void 
     // What only looks ahead, or at the head of an answer, uses nothing up.
     if (context.req.method === 'HEAD' || context.req.header('sec-purpose') !== undefined)
       return context.body(null, 204);
+    // Who is signed in stays who he is: a link that somebody sent changes nobody's session.
+    if ((await findSession(database, readSessionCookie(context, settings))) !== null)
+      return context.redirect('/console', 303);
     const token = await useSignInLink(database, context.req.query('once') ?? '', clock.now());
     if (token === null) {
       const body = html`<p class="lead">It was used, is too old, or a newer one was made. <a href="/console/sign-in">Sign in with a key</a>, or start the demo again.</p>`;

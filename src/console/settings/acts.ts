@@ -8,7 +8,7 @@ export const SETTINGS_ACTS: Readonly<Record<string, PageAct>> = {
     scopes: [],
     run: async (form, { caller, dependencies }) => {
       const { plainKey, key } = await createApiKey(dependencies.database, {
-        name: (form.get('name') ?? '').replaceAll('\0', ''),
+        name: form.get('name') ?? '',
         scopes: form.getAll('scope'),
         actor: caller.actor,
         now: dependencies.clock.now(),

@@ -169,8 +169,7 @@ export const settingsPage = definePage<Material>({
       body: html`<p class="lead">${liveCount} ${liveCount === 1 ? 'key is' : 'keys are'} live. A key is shown once, when it is made; only its hash is kept.</p>
 ${dataTable(table, keys, view.address)}
 ${createForm(view)}
-<h2>Configuration</h2>
-<p class="muted">What this process was started with. It is changed in its environment, not here; secrets are not shown.</p>
+<p class="lead">The configuration is what this process was started with. It is changed in its environment, not here; secrets are not shown.</p>
 ${dataTable(configuration, settings, view.address)}`,
       csv: {
         keys: () => csvOfTable(table, keys, view.address.query),
