@@ -6,7 +6,7 @@ import { IdentifierSchema, problems } from '../platform/http/schemas.ts';
 import { answerStream } from '../platform/http/stream.ts';
 import { usageWindowFields } from '../usage/hours/window.ts';
 import { DEFAULT_FOCUS_VERSION, FOCUS_VERSIONS } from './focus/columns.ts';
-import { beginFocusExport, EXPORT_FORMATS } from './focus/export.ts';
+import { beginFocusExport, EXPORT_FORMATS, FOCUS_PERSPECTIVES } from './focus/export.ts';
 
 const MEDIA_TYPES = {
   csv: 'text/csv; charset=utf-8; header=present',
@@ -27,13 +27,16 @@ export function addExportRoutes(api: Api, dependencies: ApiDependencies): void {
         ...usageWindowFields,
         version: z.enum(FOCUS_VERSIONS).default(DEFAULT_FOCUS_VERSION),
         format: z.enum(EXPORT_FORMATS).default('csv'),
+        perspective: z.enum(FOCUS_PERSPECTIVES).default('costs').openapi({
+          description: '`costs`: what the cloud costs us. `invoices`: what we invoiced.',
+        }),
         customerId: IdentifierSchema.optional(),
       }),
     },
     responses: {
       200: {
         description:
-          'Every charge of the window, as of one instant. `Tallystick-Due-Days`: days that wait to be rated (again); `Tallystick-Unknown-Cost-Tokens`: tokens whose charge is 0 because nobody knows what they cost (`x_CostUnknownReason`).',
+          'Every charge of the window, as of one instant. `Tallystick-Due-Days`: days that wait to be rated (again); `Tallystick-Unknown-Cost-Tokens`: tokens whose charge is 0 because nobody knows what they cost (`x_CostUnknownReason`); `Tallystick-Unread-Invoices`: final invoices whose lines the ledger does not have yet.',
         content: {
           'text/csv': { schema: z.string() },
           'application/vnd.apache.parquet': { schema: z.string().openapi({ format: 'binary' }) },
@@ -45,19 +48,21 @@ export function addExportRoutes(api: Api, dependencies: ApiDependencies): void {
   api.openapi(route, async (context) => {
     const { from, to, period, ...request } = context.req.valid('query');
     const window = readDayWindow({ from, to, period });
-    const { billingAccount: account } = settings;
+    const { billingAccount: account, focusSellerName: sellerName } = settings;
     const { summary, parts } = await beginFocusExport(database, {
       window,
       account,
+      sellerName,
       now: clock.now(),
       ...request,
     });
     const days = [window.start, window.end].map((instant) => instant.toISOString().slice(0, 10));
     return await answerStream(context, parts, {
       'Content-Type': MEDIA_TYPES[request.format],
-      'Content-Disposition': `attachment; filename="focus-${days.join('-')}.${request.format}"`,
+      'Content-Disposition': `attachment; filename="focus-${request.perspective}-${days.join('-')}.${request.format}"`,
       'Tallystick-Due-Days': String(summary.dueDayCount),
       'Tallystick-Unknown-Cost-Tokens': String(summary.unknownCostTokenCount),
+      'Tallystick-Unread-Invoices': String(summary.unreadInvoiceCount),
     });
   });
 }

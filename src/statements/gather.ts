@@ -51,23 +51,30 @@ export async function gatherInvoiceStatement(
   const periods = usagePeriods(await readInvoiceLines(database, invoiceId));
   const now = clock.now();
   await refreshStatementSlices(database, customerId, { periods, now, users: true });
-  return await readSnapshot(database, async (snapshot) => {
-    const { invoice, lines } = await readStatedInvoice(snapshot, invoiceId);
-    const divided = await readDivided(snapshot, {
-      customerId,
-      invoiceId,
-      period: spanOf(usagePeriods(lines)) ?? invoice.period,
-      periods: usagePeriods(lines),
-      meterIds: lines.filter(isUsageLine).map((line) => line.stripeMeterId ?? ''),
-      isOpen: invoice.status === 'draft',
-    });
-    const { subscriptionId } = invoice;
-    const moved = await readMovedUsage(snapshot, { invoiceId, customerId, subscriptionId });
-    const usage = [...divided.usage.usage, ...moved.usage];
-    const users = [...divided.usage.users, ...moved.users];
-    const choice = await readInvoiceChoice(snapshot, invoiceId);
-    return { now, invoice, lines, choice, ...divided, usage: usageOfLines({ usage, users }, lines) };
+  return await readSnapshot(database, (snapshot) => readInvoiceMaterial(snapshot, invoiceId, now));
+}
+
+/** All of it that the ledger has, in a snapshot of whoever asks. @throws TallystickError NOT_FOUND */
+export async function readInvoiceMaterial(
+  snapshot: LedgerSnapshot,
+  invoiceId: string,
+  now: Date,
+): Promise<InvoiceMaterial> {
+  const { invoice, lines } = await readStatedInvoice(snapshot, invoiceId);
+  const { customerId, subscriptionId } = invoice;
+  const divided = await readDivided(snapshot, {
+    customerId,
+    invoiceId,
+    period: spanOf(usagePeriods(lines)) ?? invoice.period,
+    periods: usagePeriods(lines),
+    meterIds: lines.filter(isUsageLine).map((line) => line.stripeMeterId ?? ''),
+    isOpen: invoice.status === 'draft',
   });
+  const moved = await readMovedUsage(snapshot, { invoiceId, customerId, subscriptionId });
+  const usage = [...divided.usage.usage, ...moved.usage];
+  const users = [...divided.usage.users, ...moved.users];
+  const choice = await readInvoiceChoice(snapshot, invoiceId);
+  return { now, invoice, lines, choice, ...divided, usage: usageOfLines({ usage, users }, lines) };
 }
 
 /**

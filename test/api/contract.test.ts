@@ -150,6 +150,7 @@ const CASES: [path: string, request: string, init: RequestInit, status: number][
   ['/v1/margins', '/v1/margins?period=2026-11', {}, 200],
   ['/v1/margins', '/v1/margins', {}, 400],
   ['/v1/exports/focus', '/v1/exports/focus?period=2026-11', {}, 200],
+  ['/v1/exports/focus', '/v1/exports/focus?period=2026-11&perspective=invoices', {}, 200],
   ['/v1/exports/focus', '/v1/exports/focus?period=2026-11&version=0.5', {}, 400],
   ['/v1/provisioned', '/v1/provisioned', json('POST', purchase), 201],
   ['/v1/provisioned', '/v1/provisioned', json('POST', { ...purchase, deployment: 'ptu-2' }), 409],

@@ -7,6 +7,7 @@ import { parse } from 'csv-parse/sync';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { toCsv } from '../../src/platform/csv.ts';
 import type { ApiBench } from '../api/setup.ts';
+import { insertInvoice, storeLines } from '../api/statement-world.ts';
 import { makeTemporaryDirectory } from '../setup/data-directory.ts';
 import { createFocusBench, FOCUS_WINDOW } from './focus-world.ts';
 
@@ -48,6 +49,16 @@ describe.skipIf(!hasValidator())('the official validator', () => {
   let bench: ApiBench;
   beforeAll(async () => {
     bench = await createFocusBench();
+    const { database } = bench.ledger;
+    await insertInvoice(database, { id: 'in_1', totalMinor: 450n });
+    await storeLines(database, {
+      id: 'in_1',
+      totalMinor: 450n,
+      lines: [
+        { lineId: 'il_fee', description: 'Support', amountMinor: 500n },
+        { lineId: 'il_credit', description: 'Goodwill', amountMinor: -100n },
+      ],
+    });
   });
   afterAll(() => bench.close());
 
@@ -66,10 +77,11 @@ describe.skipIf(!hasValidator())('the official validator', () => {
     }
   }
 
-  it.each(['1.0', '1.3'])(
+  it.each(['1.0', '1.3', '1.3&perspective=invoices'])(
     'finds nothing in an export of %s, and something in one that is not right',
     async (version) => {
-      const response = await bench.call(`/v1/exports/focus?${FOCUS_WINDOW}&version=${version}`);
+      const window = version.includes('invoices') ? 'period=2026-11' : FOCUS_WINDOW;
+      const response = await bench.call(`/v1/exports/focus?${window}&version=${version}`);
       const text = await response.text();
       const { isValid, output } = await validate(text);
       expect({ isValid, output: isValid ? '' : output }).toEqual({ isValid: true, output: '' });

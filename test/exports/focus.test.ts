@@ -201,7 +201,9 @@ describe('GET /v1/exports/focus', () => {
   it('is the same in Parquet, to the last decimal', async () => {
     const response = await ask(`${FOCUS_WINDOW}&format=parquet`);
     expect(response.headers.get('content-type')).toBe('application/vnd.apache.parquet');
-    expect(response.headers.get('content-disposition')).toContain('focus-2026-11-20-2026-11-21.parquet');
+    expect(response.headers.get('content-disposition')).toContain(
+      'focus-costs-2026-11-20-2026-11-21.parquet',
+    );
     const file = await response.arrayBuffer();
     const found = (await parquetReadObjects({ file })) as Record<string, unknown>[];
     const rows = await readCsv(FOCUS_WINDOW);

@@ -95,6 +95,7 @@ export const FOCUS_COLUMNS = {
   x_Revenue: DECIMAL_OR_NULL,
   x_RevenueCurrency: TEXT_OR_NULL,
   x_TokenType: TEXT_OR_NULL,
+  x_UnexplainedTokens: DECIMAL_OR_NULL,
 } as const satisfies Record<string, FocusColumn>;
 
 export type FocusColumnName = keyof typeof FOCUS_COLUMNS;

@@ -7,7 +7,7 @@ import { readApiSettings } from '../../platform/http/dependencies.ts';
 import type { CommandFrame } from '../../platform/terminal/frame.ts';
 import { groupDigits } from '../../platform/terminal/output.ts';
 import { DEFAULT_FOCUS_VERSION, FOCUS_VERSIONS } from './columns.ts';
-import { beginFocusExport, EXPORT_FORMATS, type FocusSummary } from './export.ts';
+import { beginFocusExport, EXPORT_FORMATS, FOCUS_PERSPECTIVES, type FocusSummary } from './export.ts';
 
 interface FocusOptions {
   from?: string;
@@ -15,6 +15,7 @@ interface FocusOptions {
   period?: string;
   focusVersion: string;
   format: string;
+  perspective: string;
   customer?: string;
   output?: string;
 }
@@ -33,6 +34,11 @@ export function addFocusCommand(exportsCommand: Command, frame: CommandFrame): v
       DEFAULT_FOCUS_VERSION,
     )
     .option('--format <format>', EXPORT_FORMATS.join(' or '), 'csv')
+    .option(
+      '--perspective <perspective>',
+      'costs, what the cloud costs us, or invoices, what we invoiced',
+      'costs',
+    )
     .option('--customer <customer>', 'of this customer only')
     .option('--output <file>', 'written whole or not at all; standard output otherwise')
     .addHelpText(
@@ -44,12 +50,15 @@ Tokens without a known cost are charges of 0 that say so; what is missing is tol
     )
     .action((options: FocusOptions) =>
       frame.withStores(async ({ stores, config }) => {
+        const settings = readApiSettings(config);
         const { summary, parts } = await beginFocusExport(stores.database, {
           window: readDayWindow(options),
           version: oneOf(FOCUS_VERSIONS, options.focusVersion, 'focus-version'),
           format: oneOf(EXPORT_FORMATS, options.format, 'format'),
+          perspective: oneOf(FOCUS_PERSPECTIVES, options.perspective, 'perspective'),
           customerId: options.customer,
-          account: readApiSettings(config).billingAccount,
+          account: settings.billingAccount,
+          sellerName: settings.focusSellerName,
           now: systemClock.now(),
         });
         try {
@@ -86,12 +95,15 @@ async function writeWhole(file: string, parts: AsyncGenerator<Uint8Array>): Prom
   }
 }
 
-function warnings({ dueDayCount, unknownCostTokenCount }: FocusSummary): string[] {
+function warnings({ dueDayCount, unknownCostTokenCount, unreadInvoiceCount }: FocusSummary): string[] {
   return [
     ...(dueDayCount === 0n ? [] : [`${dueDayCount} days wait to be rated (again).`]),
     ...(unknownCostTokenCount === 0n
       ? []
       : [`${groupDigits(unknownCostTokenCount)} tokens have no known cost: see x_CostUnknownReason.`]),
+    ...(unreadInvoiceCount === 0
+      ? []
+      : [`${unreadInvoiceCount} invoices are left out: their lines were not read yet.`]),
   ];
 }
 

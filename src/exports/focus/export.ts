@@ -1,3 +1,4 @@
+import { readFinalInvoices } from '../../billing/final-invoices.ts';
 import { readDailyCostRows } from '../../costs/daily-cost-rows.ts';
 import { countUnpricedTokens, readCostCompleteness } from '../../costs/queries.ts';
 import { readRollupScope } from '../../costs/rollups/scope.ts';
@@ -6,19 +7,29 @@ import { type CsvForm, toCsv, toCsvLines } from '../../platform/csv.ts';
 import type { LedgerDatabase } from '../../platform/database/database.ts';
 import { type LedgerSnapshot, streamSnapshot } from '../../platform/database/snapshot.ts';
 import { toParquet } from '../../platform/parquet.ts';
+import { divideInvoice } from '../../statements/charges.ts';
+import { readInvoiceMaterial } from '../../statements/gather.ts';
+import { instantCell } from './cells.ts';
 import { columnsOf, type FocusRow, type FocusVersion } from './columns.ts';
 import { type BillingAccount, costCharge } from './cost-charges.ts';
+import { invoiceCharges } from './invoice-charges.ts';
 
 export const EXPORT_FORMATS = ['csv', 'parquet'] as const;
 type ExportFormat = (typeof EXPORT_FORMATS)[number];
 
+/** Whose bill it is: what the cloud costs us, or what we invoiced. */
+export const FOCUS_PERSPECTIVES = ['costs', 'invoices'] as const;
+
 export interface FocusRequest {
+  perspective: (typeof FOCUS_PERSPECTIVES)[number];
   /** Whole UTC days. */
   window: TimeWindow;
   version: FocusVersion;
   format: ExportFormat;
   customerId?: string | undefined;
   account: BillingAccount;
+  /** Who invoices. */
+  sellerName: string;
   now: Date;
 }
 
@@ -28,6 +39,8 @@ export interface FocusSummary {
   dueDayCount: bigint;
   /** Tokens whose charge is 0 because nobody knows what they cost. */
   unknownCostTokenCount: bigint;
+  /** Invoices that are left out, because the ledger does not have their final lines yet. */
+  unreadInvoiceCount: number;
 }
 
 type Part = Uint8Array<ArrayBuffer>;
@@ -42,7 +55,8 @@ export async function beginFocusExport(
 ): Promise<{ summary: FocusSummary; parts: AsyncGenerator<Part> }> {
   const items = streamSnapshot<FocusSummary | Part>(database, async function* (snapshot) {
     yield await readSummary(snapshot, request);
-    yield* toFile(request, readCharges(snapshot, request));
+    const isOurs = request.perspective === 'costs';
+    yield* toFile(request, isOurs ? readCosts(snapshot, request) : readInvoiced(snapshot, request));
   });
   const first = await items.next();
   return { summary: first.value as FocusSummary, parts: items as AsyncGenerator<Part> };
@@ -50,19 +64,46 @@ export async function beginFocusExport(
 
 async function readSummary(
   snapshot: LedgerSnapshot,
-  { window, customerId }: FocusRequest,
+  { perspective, window, customerId }: FocusRequest,
 ): Promise<FocusSummary> {
+  if (perspective === 'invoices') {
+    const invoices = await readFinalInvoices(snapshot, { window, customerId: customerId ?? null });
+    const unreadInvoiceCount = invoices.filter(({ isRead }) => !isRead).length;
+    return { dueDayCount: 0n, unknownCostTokenCount: 0n, unreadInvoiceCount };
+  }
   const { dueDayCount } = await readCostCompleteness(snapshot, window);
-  return { dueDayCount, unknownCostTokenCount: await countUnpricedTokens(snapshot, { window, customerId }) };
+  const unknownCostTokenCount = await countUnpricedTokens(snapshot, { window, customerId });
+  return { dueDayCount, unknownCostTokenCount, unreadInvoiceCount: 0 };
 }
 
-async function* readCharges(
+async function* readCosts(
   snapshot: LedgerSnapshot,
   { window, customerId, account, now }: FocusRequest,
 ): AsyncGenerator<FocusRow[]> {
   const { conversions } = await readRollupScope(snapshot, { window, filter: {}, now });
   const batches = readDailyCostRows(snapshot, { window, customerId: customerId ?? null });
   for await (const costs of batches) yield costs.map((cost) => costCharge(cost, { account, conversions }));
+}
+
+/** An invoice at a time. A charge is in the window in which it begins, so that windows side by side have each once. */
+async function* readInvoiced(
+  snapshot: LedgerSnapshot,
+  { window, customerId, sellerName, now }: FocusRequest,
+): AsyncGenerator<FocusRow[]> {
+  const [first, end] = [instantCell(window.start), instantCell(window.end)];
+  for (const { invoiceId, isRead, creditedMinor } of await readFinalInvoices(snapshot, {
+    window,
+    customerId: customerId ?? null,
+  })) {
+    if (!isRead) continue;
+    const material = await readInvoiceMaterial(snapshot, invoiceId, now);
+    const charges = invoiceCharges(divideInvoice(material), {
+      invoice: material.invoice,
+      creditedMinor,
+      sellerName,
+    });
+    yield charges.filter(({ ChargePeriodStart: start }) => first <= start && start < end);
+  }
 }
 
 const CSV_FORM: CsvForm = { separator: 'comma', hasByteOrderMark: false };

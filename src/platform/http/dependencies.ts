@@ -66,6 +66,8 @@ export interface ApiSettings {
   billingAccount: { id: string; name: string | null };
   /** What is configured, as `describeConfig` says it: no secret, and of addresses the host. */
   configuration?: Readonly<Record<string, string>>;
+  /** Who invoices, as exports of invoices name them. */
+  focusSellerName: string;
 }
 
 export const DEFAULT_API_SETTINGS: ApiSettings = {
@@ -75,6 +77,7 @@ export const DEFAULT_API_SETTINGS: ApiSettings = {
   metricsPublic: false,
   stripePreviewReadsPerDay: 200,
   billingAccount: { id: 'azure', name: null },
+  focusSellerName: 'Seller',
 };
 
 /** How long usage may wait in quarantine before it alarms, in milliseconds. */
@@ -117,6 +120,7 @@ export function readApiSettings(config: Config): ApiSettings {
     linkSigningKey: config.LINK_SIGNING_KEY,
     publicUrl: config.PUBLIC_URL,
     configuration: describeConfig(config),
+    focusSellerName: config.FOCUS_SELLER_NAME,
     billingAccount: {
       id: config.FOCUS_BILLING_ACCOUNT_ID,
       name: config.FOCUS_BILLING_ACCOUNT_NAME ?? null,
