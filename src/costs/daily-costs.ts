@@ -4,7 +4,7 @@ import { addMs, DAY_MS, type TimeWindow } from '../platform/clock.ts';
 import type { LedgerTransaction } from '../platform/database/database.ts';
 import { dayCosts, dayUsage, dayUsers } from './day-statement.ts';
 import type { RatedDay } from './rated-day.ts';
-import { addDay, lockMonthlyRevenues, takeDayAway } from './revenues/monthly-revenues.ts';
+import { lockMonthlyRevenues, moveMonth } from './revenues/monthly-revenues.ts';
 
 /** What a day cost, as far as it is known. */
 export interface DayTotals {
@@ -61,12 +61,13 @@ export async function replaceDailyCosts(
 ): Promise<DayTotals> {
   const { now, priceBookVersion } = rated;
   await lockMonthlyRevenues(transaction);
-  await takeDayAway(transaction, day);
   await transaction.deleteFrom('daily_users').where('day', '=', day).execute();
   await sql`
     with ${dayUsage(windowOfDay(day), rated)},
+    gone as (delete from daily_costs where day = ${day} returning customer_id, model, feature, token_type, token_count),
     ${dayCosts()},
     ${dayUsers()},
+    ${moveMonth(day)},
     kept as (
       insert into daily_costs (day, kind, customer_id, model, feature, deployment, token_type, token_count, cost_pico_usd,
         reason, price_reference, price_notes, request_count, is_first, price_book_version, rated_at)
@@ -78,7 +79,6 @@ export async function replaceDailyCosts(
       first_token_types, cost_pico_usd, provisioned_cost_pico_usd, reason, is_cost_partial, request_count from users`.execute(
     transaction,
   );
-  await addDay(transaction, day);
   return await updateDayTotals(transaction, day, { priceBookVersion, now });
 }
 

@@ -1,11 +1,11 @@
 import { type RawBuilder, sql } from 'kysely';
 import type { TimeWindow } from '../platform/clock.ts';
-import { sameKey } from '../usage/columns.ts';
+import { keyColumns, sameKey } from '../usage/columns.ts';
 import { countedColumn } from '../usage/name-keys.ts';
 import { CUSTOMER_OF_COST } from './customers.ts';
 import type { AllocatedCost, RatedDay } from './rated-day.ts';
 
-/** Parts of the one statement that writes a day: `used`, `requested`, `allocated`; then `costs`; then `users`. */
+/** Parts of the one statement that writes a day: `hours`, `used`, `requested`, `allocated`; then `costs`; then `users`. */
 type Part = RawBuilder<unknown>;
 
 /** Nobody's usage is a group like any other. */
@@ -30,32 +30,37 @@ export function dayUsage({ start, end }: TimeWindow, { segments, provisioned, al
       select * from unnest(${provisioned.map((hours) => hours.deployment)}::text[],
         ${provisioned.map((hours) => hours.start.toISOString())}::timestamptz[],
         ${provisioned.map((hours) => hours.end.toISOString())}::timestamptz[]) as bought(deployment, starts_at, ends_at)),
-    used as materialized (
-      select ${CUSTOMER_OF_COST} as customer_id, usage.subject, ${countedColumn('model', 'usage')} as model, usage.feature,
-        ${countedColumn('deployment', 'usage')} as deployment, usage.token_type, hours.is_bought,
-        price.pico_usd, price.reason, price.reference, price.notes, sum(usage.delta_token_count) as token_count
+    hours as materialized (
+      select usage.hourly_usage_id, usage.window_start, ${keyColumns('usage')}, usage.token_type,
+        usage.delta_token_count as token_count, ${CUSTOMER_OF_COST} as customer_id
       from hourly_usage as usage
       left join subjects on subjects.subject = usage.subject
+      where usage.window_start >= ${start} and usage.window_start < ${end}),
+    used as materialized (
+      select customer_id, usage.subject, ${countedColumn('model', 'usage')} as model, usage.feature,
+        ${countedColumn('deployment', 'usage')} as deployment, usage.token_type, times.is_bought,
+        price.pico_usd, price.reason, price.reference, price.notes, sum(usage.token_count) as token_count
+      from hours as usage
       cross join lateral (select exists (select 1 from bought
         where bought.deployment = ${countedColumn('deployment', 'usage')}
-          and usage.window_start >= bought.starts_at and usage.window_start < bought.ends_at) as is_bought) as hours
-      left join priced as price on not hours.is_bought and price.model = usage.model and price.deployment = usage.deployment
+          and usage.window_start >= bought.starts_at and usage.window_start < bought.ends_at) as is_bought) as times
+      left join priced as price on not times.is_bought and price.model = usage.model and price.deployment = usage.deployment
         and price.token_type = usage.token_type
         and usage.window_start >= price.starts_at and usage.window_start < price.ends_at
-      where usage.window_start >= ${start} and usage.window_start < ${end}
       group by 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11),
     requested as materialized (
       select customer_id, subject, model, feature, deployment, sum(request_count) as request_count
       from (
-        select case when known.is_known then known.customer_id else subjects.customer_id end as customer_id,
+        select case when usage.hourly_usage_id is null then subjects.customer_id else usage.customer_id end as customer_id,
           activity.subject, ${countedColumn('model', 'activity')} as model, activity.feature,
           ${countedColumn('deployment', 'activity')} as deployment, activity.request_count
         from hourly_activity as activity
         left join subjects on subjects.subject = activity.subject
-        left join lateral (
-          select true as is_known, ${CUSTOMER_OF_COST} as customer_id from hourly_usage as usage
-          where usage.window_start = activity.window_start and ${sameKey('usage', 'activity')}
-          order by usage.hourly_usage_id desc limit 1) as known on true
+        -- Whose the newest row of the same hour and key is.
+        left join (
+          select distinct on (window_start, ${keyColumns()}) * from hours
+          order by window_start, ${keyColumns()}, hourly_usage_id desc) as usage
+          on usage.window_start = activity.window_start and ${sameKey('usage', 'activity')}
         where activity.window_start >= ${start} and activity.window_start < ${end} and activity.request_count <> 0) as told
       group by 1, 2, 3, 4, 5),
     allocated as materialized (

@@ -11,9 +11,6 @@ import { lockMonthlyRevenues } from './monthly-revenues.ts';
 /** Months of customers that are rated in one transaction. */
 const BATCH_SIZE = 200;
 
-/** The condition that amounts of `monthly_revenues` are of other tokens than the row has, as the index has it. */
-const IS_DUE = sql<boolean>`(rated_token_count is distinct from token_count or last_day is null)`;
-
 interface MonthUsage {
   customerId: string;
   month: string;
@@ -59,7 +56,7 @@ export async function rateRevenues(database: LedgerDatabase, signal?: AbortSigna
 /** How many months of customers wait, and how many customers whose every month does. */
 export async function countDueRevenues(database: LedgerDatabase): Promise<bigint> {
   const result = await sql<{ count: bigint }>`
-    select (select count(*) from (select distinct customer_id, month from monthly_revenues where ${IS_DUE}) as due)
+    select (select count(*) from monthly_revenues_due)
       + (select count(*) from revenue_customers_due) as count`.execute(database);
   return result.rows[0]?.count ?? 0n;
 }
@@ -69,16 +66,19 @@ async function spreadCustomerNotes(database: LedgerDatabase): Promise<void> {
     await lockMonthlyRevenues(transaction);
     await sql`
       with noted as (delete from revenue_customers_due returning customer_id)
-      update monthly_revenues as revenue set rated_token_count = null
-      from noted where revenue.customer_id = noted.customer_id`.execute(transaction);
+      insert into monthly_revenues_due (customer_id, month)
+      select distinct customer_id, month from monthly_revenues join noted using (customer_id)
+      on conflict do nothing`.execute(transaction);
   });
 }
 
 async function rateDueMonths(transaction: LedgerTransaction): Promise<number> {
   await lockMonthlyRevenues(transaction);
   const due = await sql<{ customer_id: string; month: string }>`
-    select customer_id, month::text from monthly_revenues where ${IS_DUE}
-    group by 1, 2 order by 1, 2 limit ${BATCH_SIZE}`.execute(transaction);
+    with due as (select customer_id, month from monthly_revenues_due order by 1, 2 limit ${BATCH_SIZE})
+    delete from monthly_revenues_due using due
+    where (monthly_revenues_due.customer_id, monthly_revenues_due.month) = (due.customer_id, due.month)
+    returning due.customer_id, due.month::text`.execute(transaction);
   if (due.rows.length === 0) return 0;
   const months = sql`unnest(${due.rows.map((row) => row.customer_id)}::text[], ${due.rows.map((row) => row.month)}::date[])
     as due(customer_id, month)`;
@@ -113,11 +113,15 @@ async function rateDueMonths(transaction: LedgerTransaction): Promise<number> {
     return rateMonth(month, own?.currency ?? 'usd', own?.rates ?? []);
   });
   await sql`
-    update monthly_revenues as revenue set rated_token_count = revenue.token_count, currency = told.currency,
-      unit_pico_minor = told.unit_pico_minor, remainder_pico_minor = told.remainder_pico_minor
+    update monthly_revenues as revenue set currency = told.currency, unit_pico_minor = told.unit_pico_minor,
+      remainder_pico_minor = told.remainder_pico_minor
     from ${unnestRows('told', rated, RATED_FIELDS)}
     where (revenue.customer_id, revenue.month, revenue.model, revenue.feature, revenue.token_type)
-      = (told.customer_id, told.month, told.model, told.feature, told.token_type)`.execute(transaction);
+      = (told.customer_id, told.month, told.model, told.feature, told.token_type)
+      and (revenue.currency, revenue.unit_pico_minor, revenue.remainder_pico_minor)
+        is distinct from (told.currency, told.unit_pico_minor, told.remainder_pico_minor)`.execute(
+    transaction,
+  );
   return due.rows.length;
 }
 
