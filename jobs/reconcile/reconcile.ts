@@ -1,5 +1,6 @@
 import { judgeInvoiceQuantities } from '../../src/catalog/invoice-quantities.ts';
 import { addMs, HOUR_MS, type TimeWindow } from '../../src/platform/clock.ts';
+import { foldKeptSums } from '../../src/platform/database/kept-sums.ts';
 import { toTallystickError } from '../../src/platform/errors.ts';
 import { findDoubtedPairs, findPairsOfWindow, raiseDoubts } from '../../src/reconciliation/billing-checks.ts';
 import { findHoursToReconcile, findSettledHours } from '../../src/reconciliation/reconciled-hours.ts';
@@ -37,6 +38,7 @@ export type ReconcileOutcome = RecheckOutcome &
 export async function reconcile(deps: JobDependencies, signal?: AbortSignal): Promise<ReconcileOutcome> {
   const { database, settings } = deps;
   const now = deps.clock.now();
+  await foldKeptSums(database);
   const requestedCount = await runRequested(deps, signal);
   const hours = await findHoursToReconcile(database, {
     now,

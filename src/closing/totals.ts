@@ -1,6 +1,7 @@
 import { sql } from 'kysely';
 import type { CloseState } from '../billing/states.ts';
 import type { LedgerDatabase } from '../platform/database/database.ts';
+import { readKeptSums } from '../platform/database/kept-sums.ts';
 
 /** How far the closes are, and what a person should look at. */
 export interface CloseTotals {
@@ -18,14 +19,13 @@ export interface CloseTotals {
 }
 
 export async function readCloseTotals(database: LedgerDatabase): Promise<CloseTotals> {
+  const kept = await readKeptSums(database);
+  const counted = kept.counts('closes');
   const states = await sql<CloseTotals['states'][number]>`
-    select state, count(*) as count, min(state_at) as "oldestAt" from closes group by state order by state`.execute(
-    database,
-  );
-  const certificates = await sql<{ count: bigint; tokens: bigint }>`
-    select count(*) as count, coalesce(sum(drift_token_count), 0)::bigint as tokens from close_certificates`.execute(
-    database,
-  );
+    select state, count, (select min(state_at) from closes where closes.state = counted.state) as "oldestAt"
+    from unnest(${counted.map(({ part }) => part)}::text[], ${counted.map(({ count }) => String(count))}::bigint[])
+      as counted(state, count) order by state`.execute(database);
+  const certificates = kept.of('close_certificates');
   const lateItems = await sql<CloseTotals['lateItems'][number]>`
     select state, count(*) as count, sum(token_count)::bigint as "tokenCount" from late_items group by state order by state`.execute(
     database,
@@ -33,12 +33,12 @@ export async function readCloseTotals(database: LedgerDatabase): Promise<CloseTo
   const credits = await sql<CloseTotals['credits'][number]>`
     select state, count(*) as count from credit_proposals group by state order by state`.execute(database);
   const odd = await sql<{ mismatches: bigint; deadline: Date | null }>`
-    select count(*) filter (where confirmed_at is not null and last_error is not null) as mismatches,
-      min(deadline) filter (where state = 'held') as deadline from closes`.execute(database);
+    select (select count(*) from closes where confirmed_at is not null and last_error is not null) as mismatches,
+      (select min(deadline) from closes where state = 'held') as deadline`.execute(database);
   return {
     states: states.rows,
-    certificateCount: certificates.rows[0]?.count ?? 0n,
-    driftTokenCount: certificates.rows[0]?.tokens ?? 0n,
+    certificateCount: certificates.rowCount,
+    driftTokenCount: certificates.tokenCount,
     lateItems: lateItems.rows,
     credits: credits.rows,
     mismatchCount: odd.rows[0]?.mismatches ?? 0n,

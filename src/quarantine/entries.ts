@@ -51,12 +51,20 @@ export interface QuarantineFilter {
 /** One metric is one thing to look into; other reasons name theirs entry by entry. */
 const UNKNOWN_METRIC = sql`case when reason = 'unknown_metric' then metric_name end`;
 
-/** Every stage and reason for which usage waits, the most tokens first. */
+/** Every stage and reason for which usage waits, the most tokens first; of source items from the sums that are kept of them. */
 export async function readQuarantineSummary(database: LedgerDatabase): Promise<QuarantineSummary[]> {
   const result = await sql<QuarantineSummary>`
-    select stage, reason, ${UNKNOWN_METRIC} as "metricName", count(*) as "rowCount", sum(token_count)::bigint as "tokenCount", min(waiting_since) as "oldestAt"
-    from quarantine_entries where written_off_at is null
-    group by 1, 2, 3 order by 5 desc, 1, 2, 3`.execute(database);
+    select stage, reason, null as "metricName", count(*) as "rowCount", sum(token_count)::bigint as "tokenCount",
+      min(waiting_since) as "oldestAt"
+    from held_usage_entries where written_off_at is null group by 1, 2
+    union all
+    select 'source_item', reason, nullif(metric_name, ''), sum(held.rows)::bigint, sum(held.tokens)::bigint,
+      min(coalesce(brought.collected_at, held.first_ingested_at))
+    from (select reason, metric_name, collection_window_id, sum(row_count) as rows, sum(token_count) as tokens,
+            min(first_ingested_at) as first_ingested_at
+          from held_item_sums where not is_written_off group by 1, 2, 3 having sum(row_count) > 0) as held
+    left join collection_windows as brought using (collection_window_id) group by 2, 3
+    order by 5 desc, 1, 2, 3`.execute(database);
   return result.rows;
 }
 

@@ -6,6 +6,7 @@ import { type CloseTotals, readCloseTotals } from '../closing/totals.ts';
 import { countDueCostDays } from '../costs/notes.ts';
 import { readUnknownCosts, type UnknownModelCost } from '../costs/queries.ts';
 import type { LedgerDatabase } from '../platform/database/database.ts';
+import { readKeptSums } from '../platform/database/kept-sums.ts';
 import { readStepLeases, type StepLease } from '../platform/database/leases.ts';
 import { LEDGER_MIGRATION_NAMES, migrationSlug } from '../platform/database/migration-names.ts';
 import { type LedgerSnapshot, readSnapshot } from '../platform/database/snapshot.ts';
@@ -100,24 +101,14 @@ async function selectPipelineStatus(snapshot: LedgerSnapshot): Promise<PipelineS
     .where(IS_COLLECTION)
     .orderBy('source')
     .execute();
-  const events = await snapshot
-    .selectFrom('usage_events')
-    .select(['status', (expression) => expression.fn.countAll<bigint>().as('count')])
-    .groupBy('status')
-    .execute();
-  const hours = await snapshot
+  const kept = await readKeptSums(snapshot);
+  const oldest = await snapshot
     .selectFrom('settlements')
-    .select(({ fn }) => [
-      fn.countAll<bigint>().filterWhere('status', '=', 'open').as('open_count'),
-      fn.countAll<bigint>().filterWhere('status', '=', 'settled').as('settled_count'),
-      fn.min('window_start').filterWhere('status', '=', 'open').as('oldest_open'),
-    ])
+    .select(({ fn }) => fn.min('window_start').as('window_start'))
+    .where('status', '=', 'open')
     .executeTakeFirstOrThrow();
-  const pushes = await snapshot
-    .selectFrom('meter_pushes')
-    .select(['status', (expression) => expression.fn.countAll<bigint>().as('count')])
-    .groupBy('status')
-    .execute();
+  const pushCount = (...parts: string[]) =>
+    parts.reduce((sum, part) => sum + kept.of('meter_pushes', part).rowCount, 0n);
   const unassigned = await snapshot
     .selectFrom('hourly_usage')
     .select(sql<bigint>`coalesce(sum(delta_token_count), 0)::bigint`.as('token_count'))
@@ -135,13 +126,22 @@ async function selectPipelineStatus(snapshot: LedgerSnapshot): Promise<PipelineS
       position: row.position,
       updatedAt: row.updated_at,
     })),
-    usageEvents: { pending: 0n, sent: 0n, confirmed: 0n, quarantined: 0n, ...countsOf(events) },
-    hours: {
-      openCount: hours.open_count,
-      settledCount: hours.settled_count,
-      oldestOpenHour: hours.oldest_open,
+    usageEvents: {
+      pending: kept.of('usage_events', 'pending').rowCount,
+      sent: kept.of('usage_events', 'sent').rowCount,
+      confirmed: kept.of('usage_events', 'confirmed').rowCount,
+      quarantined: kept.of('usage_events', 'quarantined').rowCount,
     },
-    meterPushes: { pending: 0n, delivered: 0n, refused: 0n, ...countsOf(pushes) },
+    hours: {
+      openCount: kept.of('settlements', 'open').rowCount,
+      settledCount: kept.of('settlements', 'settled').rowCount,
+      oldestOpenHour: oldest.window_start,
+    },
+    meterPushes: {
+      pending: pushCount('pending'),
+      delivered: pushCount('delivered', 'delivered invoiced', 'delivered uninvoiced'),
+      refused: pushCount('refused'),
+    },
     unassignedTokenCount: unassigned.token_count,
     quarantine: await readQuarantineSummary(snapshot),
     notedMetrics: await readNotedMetrics(snapshot),
@@ -155,10 +155,6 @@ async function selectPipelineStatus(snapshot: LedgerSnapshot): Promise<PipelineS
     leases: await readStepLeases(snapshot),
     queues: await readQueueStates(snapshot),
   };
-}
-
-function countsOf(rows: { status: string; count: bigint }[]): Record<string, bigint> {
-  return Object.fromEntries(rows.map((row) => [row.status, row.count]));
 }
 
 /** Migrations that the ledger lacks, by name; empty when it is ready. Any failure to connect is thrown. */

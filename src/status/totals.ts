@@ -1,8 +1,8 @@
 import { sql } from 'kysely';
 import { UNINVOICED } from '../billing/uninvoiced/groups.ts';
 import type { LedgerDatabase } from '../platform/database/database.ts';
+import { readKeptSums } from '../platform/database/kept-sums.ts';
 import { type LedgerSnapshot, readSnapshot } from '../platform/database/snapshot.ts';
-import { countedTokens, IS_COUNTED_ITEM } from '../usage/columns.ts';
 
 /** Where every token that the ledger knows of stands. */
 export interface TokenTotals {
@@ -28,7 +28,7 @@ export interface TokenTotals {
 }
 
 /**
- * Counts all of it in one snapshot. The parts are counted each on its own, so that collected = invoiced + awaiting its
+ * All of it in one snapshot, from sums that are kept of each table by itself, so that collected = invoiced + awaiting its
  * invoice + due + quarantined + uninvoiced + written off is a check and not a definition.
  */
 export async function readTokenTotals(database: LedgerDatabase): Promise<TokenTotals> {
@@ -39,26 +39,18 @@ export async function readTokenTotals(database: LedgerDatabase): Promise<TokenTo
 export async function countTokens(snapshot: LedgerSnapshot): Promise<TokenTotals> {
   const one = async (query: ReturnType<typeof sql<{ total: bigint }>>) =>
     (await query.execute(snapshot)).rows[0]?.total ?? 0n;
-  const collected = await one(sql`
-        select ((select coalesce(sum(token_count), 0) from source_items where ${IS_COUNTED_ITEM})
-          + (select coalesce(sum(token_count), 0) from dropped_item_days))::bigint as total`);
-  const delivered = await sql<{ all: bigint; invoiced: bigint; awaiting: bigint }>`
-        select coalesce(sum(delta_token_count), 0)::bigint as all,
-          coalesce(sum(delta_token_count) filter (where fate = 'invoiced'), 0)::bigint as invoiced,
-          coalesce(sum(delta_token_count) filter (where fate is null), 0)::bigint as awaiting
-        from meter_pushes where status = 'delivered'`.execute(snapshot);
-  const unsent = await one(sql`
-        select coalesce(sum(${countedTokens()}), 0)::bigint as total from usage_events where status = 'pending' and kind = 'usage'`);
-  const sent = await one(sql`
-        select coalesce(sum(${countedTokens()}), 0)::bigint as total
-        from usage_events where status in ('sent', 'confirmed') and kind = 'usage'`);
-  const settled = await one(
-    sql`select coalesce(sum(delta_token_count), 0)::bigint as total from hourly_usage`,
-  );
+  const kept = await readKeptSums(snapshot);
+  const tokensOf = (name: string, part?: string) => kept.of(name, part).tokenCount;
+  const collected = tokensOf('collected');
+  const invoiced = tokensOf('meter_pushes', 'delivered invoiced');
+  const awaiting = tokensOf('meter_pushes', 'delivered');
+  const all = invoiced + awaiting + tokensOf('meter_pushes', 'delivered uninvoiced');
+  const unsent = tokensOf('usage_events', 'pending');
+  const sent = tokensOf('usage_events', 'sent') + tokensOf('usage_events', 'confirmed');
+  const settled = tokensOf('hourly_usage');
+  const unacknowledged = tokensOf('meter_pushes', 'pending');
   const unassigned = await one(sql`
         select coalesce(sum(delta_token_count), 0)::bigint as total from hourly_usage where meter_push_id is null and quarantine_reason is null`);
-  const unacknowledged = await one(sql`
-        select coalesce(sum(delta_token_count), 0)::bigint as total from meter_pushes where status = 'pending'`);
   const late = await sql<{ invoiced: bigint; created: bigint; planned: bigint }>`
         select coalesce(sum(h.delta_token_count) filter (where l.state = 'invoiced' or c.state = 'created'), 0)::bigint as invoiced,
           coalesce(sum(h.delta_token_count) filter (where l.state = 'created'), 0)::bigint as created,
@@ -68,14 +60,16 @@ export async function countTokens(snapshot: LedgerSnapshot): Promise<TokenTotals
         where h.late_item_id is not null or h.credit_proposal_id is not null`.execute(snapshot);
   const waiting = await sql<{ reason: string; detail: string | null; total: bigint }>`
         select reason, case when reason = ${UNINVOICED} then detail end as detail, sum(token_count)::bigint as total
-        from quarantine_entries where written_off_at is null and is_counted group by 1, 2 order by 1, 2`.execute(
-    snapshot,
-  );
+        from (
+          select reason, detail, token_count from held_usage_entries where written_off_at is null
+          union all
+          select reason, null, counted_token_count from held_item_sums where not is_written_off) as waiting
+        group by 1, 2 having sum(token_count) <> 0 order by 1, 2`.execute(snapshot);
   const writtenOff = await one(sql`
-        select coalesce(sum(token_count), 0)::bigint as total from quarantine_entries where written_off_at is not null and is_counted`);
+        select ((select coalesce(sum(token_count), 0) from held_usage_entries where written_off_at is not null)
+          + (select coalesce(sum(counted_token_count), 0) from held_item_sums where is_written_off))::bigint as total`);
   const lost = waiting.rows.filter(({ reason }) => reason === UNINVOICED);
   const held = waiting.rows.filter(({ reason }) => reason !== UNINVOICED);
-  const { all = 0n, invoiced = 0n, awaiting = 0n } = delivered.rows[0] ?? {};
   const { invoiced: lateInvoiced = 0n, created = 0n, planned = 0n } = late.rows[0] ?? {};
   const parts = {
     invoicedTokenCount: invoiced + lateInvoiced,

@@ -4,6 +4,7 @@ import { type Bench, type BenchResult, judge } from './bench.ts';
 import { closeEvidenceBench } from './close-evidence.ts';
 import { closeMakespanBench } from './close-makespan.ts';
 import { collectBench } from './collect.ts';
+import { rollupGrowthBench, statusGrowthBench } from './growth.ts';
 import { previewBench } from './preview.ts';
 import { pushBench } from './push.ts';
 import { quotesBench, quotesTailBench } from './quotes.ts';
@@ -35,6 +36,8 @@ const BENCHES: readonly Bench[] = [
   previewBench,
   scenariosBench,
   statementBench,
+  rollupGrowthBench,
+  statusGrowthBench,
 ];
 const STOP_TIMEOUT_MS = 30_000;
 

@@ -2,6 +2,7 @@ import { afterEach, expect, it } from 'vitest';
 import { readTokenTotals } from '../../src/status/totals.ts';
 import { openPipeline, type Pipeline } from '../setup/pipeline.ts';
 import { makeCall, makeRow } from '../setup/rows.ts';
+import { expectKeptSums } from '../setup/whole-totals.ts';
 
 let pipeline: Pipeline;
 afterEach(() => pipeline.close());
@@ -12,6 +13,7 @@ it('totals add up at every stage of the way, and each token stands at exactly on
   const stages: unknown[] = [];
   const look = async () => {
     const totals = await readTokenTotals(database);
+    await expectKeptSums(database);
     expect(totals.deliveredTokenCount + totals.dueTokenCount + totals.quarantinedTokenCount).toBe(
       totals.collectedTokenCount,
     );

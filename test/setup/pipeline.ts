@@ -24,6 +24,7 @@ import { createStripeSdk } from '../../src/stripe/sdk.ts';
 import { findAccrualFaults } from './accruals.ts';
 import { draftQuantities } from './drafts.ts';
 import { createTestLedger, type TestLedger } from './ledger.ts';
+import { expectKeptSums } from './whole-totals.ts';
 
 /** A Thursday, and the first of a month. */
 export const START_MS = Date.UTC(2026, 9, 1);
@@ -187,6 +188,7 @@ export async function balance(pipeline: Pipeline) {
   const ledger = await readTokenTotals(pipeline.deps.database);
   const faults = await findAccrualFaults(pipeline.deps.database);
   if (faults.length > 0) throw new Error(`the report of accruals: ${faults.join('; ')}`);
+  await expectKeptSums(pipeline.deps.database);
   const source = BigInt(outside.sourceTokens);
   const billed = BigInt(outside.billedTokens);
   return {
