@@ -29,6 +29,7 @@ const ROOMS = [
   'src/prices',
   'src/plans',
   'src/costs',
+  'src/reporting',
   'src/closing',
   'src/accruals',
   'src/quotes',

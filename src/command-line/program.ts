@@ -21,6 +21,7 @@ import { addPricesCommand } from '../prices/command.ts';
 import { addDeploymentsCommand } from '../prices/deployments-command.ts';
 import { addQuarantineCommand } from '../quarantine/command.ts';
 import { addQuoteCommand } from '../quotes/command.ts';
+import { addReportingCommand } from '../reporting/command.ts';
 import { VERSION } from '../service/http-server.ts';
 import { openRetailPrices } from '../service/services.ts';
 import { addSimulateCommand } from '../simulations/command.ts';
@@ -66,6 +67,7 @@ export function createProgram(): Command {
   addStatementCommand(program, frame);
   addCostsCommand(program, frame);
   addExportsCommand(program, frame);
+  addReportingCommand(program, frame);
   addExchangeCommand(program, frame);
   addProvisionedCommand(program, frame);
   addSimulateCommand(program, frame);

@@ -1,4 +1,5 @@
 import { type ChildProcess, fork } from 'node:child_process';
+import { randomBytes } from 'node:crypto';
 import { once } from 'node:events';
 import { writeFileSync } from 'node:fs';
 import path from 'node:path';
@@ -21,6 +22,8 @@ let reader: ChildProcess;
 let writer: ChildProcess;
 const ids: Record<string, string> = {};
 const directory = makeTemporaryDirectory('audit-files');
+/** Roles are the server's, which other tests use as well. */
+const READER = `reader_${randomBytes(4).toString('hex')}`;
 const scenarios = path.join(directory, 'scenarios.json');
 const prices = path.join(directory, 'prices.yaml');
 writeFileSync(
@@ -61,6 +64,8 @@ afterAll(async () => {
   reader.disconnect();
   writer.disconnect();
   await Promise.all([once(reader, 'exit'), once(writer, 'exit')]);
+  await sql`drop owned by ${sql.id(READER)}`.execute(ledger.database);
+  await sql`drop role ${sql.id(READER)}`.execute(ledger.database);
   await ledger.close();
 });
 
@@ -183,6 +188,8 @@ const CHANGES: Record<string, { argv: () => string[]; actions: string[][] }> = {
     ],
     actions: [['provisioned.add']],
   },
+  'reporting grant': { argv: () => ['--role', READER], actions: [['reporting.grant']] },
+  'reporting revoke': { argv: () => ['--role', READER], actions: [['reporting.revoke']] },
   'closes release': { argv: () => ['in_1', '--reason', 'test'], actions: [['close.release']] },
   'credits approve': { argv: () => [ids.approved ?? ''], actions: [['credit.approve']] },
   'credits reject': { argv: () => [ids.rejected ?? '', '--reason', 'test'], actions: [['credit.reject']] },

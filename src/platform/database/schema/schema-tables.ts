@@ -432,6 +432,35 @@ interface GlobalMarkups {
   recorded_by: string;
 }
 
+interface HeldItemSums {
+  collection_window_id: bigint;
+  counted_token_count: bigint;
+  first_ingested_at: Date;
+  held_item_sum_id: Generated<bigint>;
+  is_written_off: boolean;
+  metric_name: string;
+  reason: string;
+  row_count: bigint;
+  token_count: bigint;
+}
+
+interface HeldUsageEntries {
+  customer_id: string | null;
+  detail: string | null;
+  event_time: Date | null;
+  feature: string | null;
+  is_counted: boolean | null;
+  metric_name: string | null;
+  model: string | null;
+  quarantine_id: string | null;
+  reason: string | null;
+  stage: string | null;
+  subject: string | null;
+  token_count: bigint | null;
+  waiting_since: Date | null;
+  written_off_at: Date | null;
+}
+
 interface HourlyActivity {
   accepted_prediction_token_count: Generated<bigint>;
   deployment: string;
@@ -558,6 +587,14 @@ interface ItemPrices {
   unit_amount_decimal: string | null;
 }
 
+interface KeptSums {
+  kept_sum_id: Generated<bigint>;
+  name: string;
+  part: string;
+  row_count: bigint;
+  token_count: bigint;
+}
+
 interface LateItems {
   absorbed_minor: Generated<bigint>;
   amount_minor: bigint;
@@ -669,11 +706,15 @@ interface MonthlyRevenues {
   last_day: string | null;
   model: string;
   month: string;
-  rated_token_count: bigint | null;
   remainder_pico_minor: string | null;
   token_count: bigint;
   token_type: string;
   unit_pico_minor: string | null;
+}
+
+interface MonthlyRevenuesDue {
+  customer_id: string;
+  month: string;
 }
 
 interface NotedMetrics {
@@ -897,6 +938,175 @@ interface Recounts {
   reason: string | null;
   recount_id: Generated<bigint>;
   state: 'approved' | 'rejected';
+}
+
+interface ReportingAbout {
+  documentation: string | null;
+  version: number | null;
+}
+
+interface ReportingCollection {
+  collected_through: Date | null;
+  source: string | null;
+  updated_at: Date | null;
+}
+
+interface ReportingCostDays {
+  day: string | null;
+  is_due: boolean | null;
+  known_cost_usd: string | null;
+  rated_at: Date | null;
+  revision: bigint | null;
+  token_count: bigint | null;
+  unpriced_token_count: bigint | null;
+}
+
+interface ReportingCustomers {
+  currency: string | null;
+  customer_id: string | null;
+  customer_name: string | null;
+  deleted_at: Date | null;
+  stripe_customer_id: string | null;
+}
+
+interface ReportingDailyCosts {
+  cost_usd: string | null;
+  currency: string | null;
+  customer_id: string | null;
+  customer_name: string | null;
+  day: string | null;
+  deployment: string | null;
+  feature: string | null;
+  kind: 'tokens' | 'provisioned' | 'idle' | 'requests' | null;
+  model: string | null;
+  price_book_version: string | null;
+  price_reference: string | null;
+  rated_at: Date | null;
+  request_count: bigint | null;
+  revenue: string | null;
+  token_count: bigint | null;
+  token_type:
+    | 'prompt'
+    | 'prompt_cached'
+    | 'prompt_audio'
+    | 'prompt_image'
+    | 'prompt_cached_audio'
+    | 'prompt_cache_write_5m'
+    | 'prompt_cache_write_1h'
+    | 'completion'
+    | 'completion_audio'
+    | 'completion_image'
+    | null;
+  unattributed_token_count: bigint | null;
+  unpriced_reason: string | null;
+  unpriced_token_count: bigint | null;
+}
+
+interface ReportingDailyUsage {
+  active_user_count: bigint | null;
+  completion_audio_token_count: bigint | null;
+  completion_image_token_count: bigint | null;
+  completion_token_count: bigint | null;
+  currency: string | null;
+  customer_id: string | null;
+  customer_name: string | null;
+  day: string | null;
+  deployment: string | null;
+  feature: string | null;
+  known_cost_usd: string | null;
+  model: string | null;
+  overhead_usd: string | null;
+  prompt_audio_token_count: bigint | null;
+  prompt_cache_write_1h_token_count: bigint | null;
+  prompt_cache_write_5m_token_count: bigint | null;
+  prompt_cached_audio_token_count: bigint | null;
+  prompt_cached_token_count: bigint | null;
+  prompt_image_token_count: bigint | null;
+  prompt_token_count: bigint | null;
+  request_count: bigint | null;
+  revenue: string | null;
+  token_count: bigint | null;
+  unattributed_token_count: bigint | null;
+  unpriced_token_count: bigint | null;
+  unrated_token_count: bigint | null;
+}
+
+interface ReportingDailyUsers {
+  cost_usd: string | null;
+  customer_id: string | null;
+  customer_name: string | null;
+  day: string | null;
+  deployment: string | null;
+  feature: string | null;
+  model: string | null;
+  request_count: bigint | null;
+  token_count: bigint | null;
+  unpriced_reason: string | null;
+  user_id: string | null;
+}
+
+interface ReportingExchangeRates {
+  base: string | null;
+  currency: string | null;
+  day: string | null;
+  rate: string | null;
+  source: string | null;
+}
+
+interface ReportingHourlyUsage {
+  customer_id: string | null;
+  deployment: string | null;
+  feature: string | null;
+  hour: Date | null;
+  model: string | null;
+  token_count: bigint | null;
+  token_type:
+    | 'prompt'
+    | 'prompt_cached'
+    | 'prompt_audio'
+    | 'prompt_image'
+    | 'prompt_cached_audio'
+    | 'prompt_cache_write_5m'
+    | 'prompt_cache_write_1h'
+    | 'completion'
+    | 'completion_audio'
+    | 'completion_image'
+    | null;
+  user_id: string | null;
+}
+
+interface ReportingInvoices {
+  credited: string | null;
+  currency: string | null;
+  customer_id: string | null;
+  customer_name: string | null;
+  invoice_id: string | null;
+  number: string | null;
+  period_end: Date | null;
+  period_start: Date | null;
+  status: string | null;
+  total: string | null;
+}
+
+interface ReportingMonthlyRevenues {
+  currency: string | null;
+  customer_id: string | null;
+  customer_name: string | null;
+  feature: string | null;
+  is_current: boolean | null;
+  model: string | null;
+  month: string | null;
+  revenue: string | null;
+  token_count: bigint | null;
+  token_type: string | null;
+}
+
+interface ReportingQuarantine {
+  metric_name: string | null;
+  reason: string | null;
+  row_count: bigint | null;
+  stage: string | null;
+  token_count: bigint | null;
 }
 
 interface ReratingRequests {
@@ -1302,6 +1512,8 @@ export interface Ledger {
   dropped_item_sums: DroppedItemSums;
   exchange_rates: ExchangeRates;
   global_markups: GlobalMarkups;
+  held_item_sums: HeldItemSums;
+  held_usage_entries: HeldUsageEntries;
   hourly_activity: HourlyActivity;
   hourly_usage: HourlyUsage;
   invoice_choices: InvoiceChoices;
@@ -1310,6 +1522,7 @@ export interface Ledger {
   invoice_readings: InvoiceReadings;
   invoices: Invoices;
   item_prices: ItemPrices;
+  kept_sums: KeptSums;
   late_items: LateItems;
   ledger_migrations: LedgerMigrations;
   legacy_bindings: LegacyBindings;
@@ -1317,6 +1530,7 @@ export interface Ledger {
   meter_bindings: MeterBindings;
   meter_pushes: MeterPushes;
   monthly_revenues: MonthlyRevenues;
+  monthly_revenues_due: MonthlyRevenuesDue;
   noted_metrics: NotedMetrics;
   period_boundaries: PeriodBoundaries;
   plan_versions: PlanVersions;
@@ -1333,6 +1547,18 @@ export interface Ledger {
   quotes: Quotes;
   reconciliations: Reconciliations;
   recounts: Recounts;
+  'reporting.about': ReportingAbout;
+  'reporting.collection': ReportingCollection;
+  'reporting.cost_days': ReportingCostDays;
+  'reporting.customers': ReportingCustomers;
+  'reporting.daily_costs': ReportingDailyCosts;
+  'reporting.daily_usage': ReportingDailyUsage;
+  'reporting.daily_users': ReportingDailyUsers;
+  'reporting.exchange_rates': ReportingExchangeRates;
+  'reporting.hourly_usage': ReportingHourlyUsage;
+  'reporting.invoices': ReportingInvoices;
+  'reporting.monthly_revenues': ReportingMonthlyRevenues;
+  'reporting.quarantine': ReportingQuarantine;
   rerating_requests: ReratingRequests;
   rescans: Rescans;
   retail_meter_rows: RetailMeterRows;
