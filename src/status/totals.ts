@@ -61,10 +61,10 @@ export async function countTokens(snapshot: LedgerSnapshot): Promise<TokenTotals
   const waiting = await sql<{ reason: string; detail: string | null; total: bigint }>`
         select reason, case when reason = ${UNINVOICED} then detail end as detail, sum(token_count)::bigint as total
         from (
-          select reason, detail, token_count from held_usage_entries where written_off_at is null
+          select reason, detail, token_count, 1 as row_count from held_usage_entries where written_off_at is null
           union all
-          select reason, null, counted_token_count from held_item_sums where not is_written_off) as waiting
-        group by 1, 2 having sum(token_count) <> 0 order by 1, 2`.execute(snapshot);
+          select reason, null, counted_token_count, counted_row_count from held_item_sums where not is_written_off) as waiting
+        group by 1, 2 having sum(row_count) > 0 order by 1, 2`.execute(snapshot);
   const writtenOff = await one(sql`
         select ((select coalesce(sum(token_count), 0) from held_usage_entries where written_off_at is not null)
           + (select coalesce(sum(counted_token_count), 0) from held_item_sums where is_written_off))::bigint as total`);

@@ -87,10 +87,31 @@ describe('the ledger has what the shape of usage says', () => {
 
   it('counts in quarantine what counts billed tokens, and nothing twice', async () => {
     const view = await sql<{ definition: string }>`
-      select pg_get_viewdef('quarantine_entries'::regclass) as definition`.execute(ledger.database);
+      select pg_get_viewdef('quarantine_entries'::regclass) || pg_get_viewdef('held_usage_entries'::regclass) as definition`.execute(
+      ledger.database,
+    );
     const definition = view.rows[0]?.definition ?? '';
     const counts = (name: (typeof TYPED_FIGURES)[number]) =>
       definition.includes(`'${FIGURES[name].tokenKind}'`) && definition.includes(`e.${FIGURES[name].column}`);
     expect(TYPED_FIGURES.filter(counts)).toEqual([...COUNTED_FIGURES]);
+  });
+
+  it('keeps sums of what counts billed tokens, and of nothing twice', async () => {
+    const triggers = {
+      tokenKind: ['keep_sums_of_new_items', 'keep_sums_of_items'],
+      column: ['keep_sums_of_new_events', 'keep_sums_of_events'],
+    } as const;
+    for (const [field, names] of Object.entries(triggers) as ['tokenKind' | 'column', readonly string[]][]) {
+      for (const name of names) {
+        const found = await sql<{
+          source: string;
+        }>`select prosrc as source from pg_proc where proname = ${name}`.execute(ledger.database);
+        const words = new Set(found.rows[0]?.source.match(/\w+/g));
+        expect([name, TYPED_FIGURES.filter((figure) => words.has(FIGURES[figure][field]))]).toEqual([
+          name,
+          [...COUNTED_FIGURES],
+        ]);
+      }
+    }
   });
 });

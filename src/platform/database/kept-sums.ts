@@ -57,9 +57,9 @@ export async function foldKeptSums(database: LedgerDatabase): Promise<void> {
   await sql`
     with gone as (delete from held_item_sums returning *)
     insert into held_item_sums (reason, metric_name, collection_window_id, is_written_off, row_count, token_count,
-      counted_token_count, first_ingested_at)
+      counted_row_count, counted_token_count, first_ingested_at)
     select reason, metric_name, collection_window_id, is_written_off, sum(row_count), sum(token_count),
-      sum(counted_token_count), min(first_ingested_at)
+      sum(counted_row_count), sum(counted_token_count), min(first_ingested_at)
     from gone group by 1, 2, 3, 4
     having sum(row_count) <> 0 or sum(token_count) <> 0`.execute(database);
 }

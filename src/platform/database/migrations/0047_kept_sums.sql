@@ -21,6 +21,7 @@ create table held_item_sums (
   row_count bigint not null,
   token_count bigint not null,
   -- Of it, what counts as collected.
+  counted_row_count bigint not null,
   counted_token_count bigint not null,
   first_ingested_at timestamptz not null
 );
@@ -32,10 +33,11 @@ begin
   select 'collected', '', count(*), coalesce(sum(token_count), 0) from added
   where token_kind in ('prompt', 'completion') or counts_apart having count(*) > 0;
   insert into held_item_sums (reason, metric_name, collection_window_id, is_written_off, row_count, token_count,
-    counted_token_count, first_ingested_at)
+    counted_row_count, counted_token_count, first_ingested_at)
   select quarantine_reason, case when quarantine_reason = 'unknown_metric' then metric_name else '' end, collection_window_id,
     written_off_at is not null, count(*),
     coalesce(sum(token_count) filter (where token_kind in ('prompt', 'completion', 'unknown') or counts_apart), 0),
+    count(*) filter (where token_kind in ('prompt', 'completion') or counts_apart),
     coalesce(sum(token_count) filter (where token_kind in ('prompt', 'completion') or counts_apart), 0), min(ingested_at)
   from added where quarantine_reason is not null group by 1, 2, 3, 4;
   return null;
@@ -52,14 +54,16 @@ begin
   where token_kind in ('prompt', 'completion') or counts_apart
   having sum(sign) <> 0 or sum(sign * token_count) <> 0;
   insert into held_item_sums (reason, metric_name, collection_window_id, is_written_off, row_count, token_count,
-    counted_token_count, first_ingested_at)
+    counted_row_count, counted_token_count, first_ingested_at)
   select quarantine_reason, case when quarantine_reason = 'unknown_metric' then metric_name else '' end, collection_window_id,
     written_off_at is not null, sum(sign),
     coalesce(sum(sign * token_count) filter (where token_kind in ('prompt', 'completion', 'unknown') or counts_apart), 0),
+    coalesce(sum(sign) filter (where token_kind in ('prompt', 'completion') or counts_apart), 0),
     coalesce(sum(sign * token_count) filter (where token_kind in ('prompt', 'completion') or counts_apart), 0), min(ingested_at)
   from (select 1 as sign, * from changed_to union all select -1, * from changed_from) as items
   where quarantine_reason is not null group by 1, 2, 3, 4
-  having sum(sign) <> 0 or sum(sign * token_count) <> 0;
+  having sum(sign) <> 0 or sum(sign * token_count) <> 0
+    or sum(sign) filter (where token_kind in ('prompt', 'completion') or counts_apart) <> 0;
   return null;
 end $$;
 create trigger source_items_kept after update on source_items
@@ -214,9 +218,10 @@ select 'closes', state, count(*), 0 from closes group by state
 union all
 select 'close_certificates', '', count(*), coalesce(sum(drift_token_count), 0) from close_certificates;
 insert into held_item_sums (reason, metric_name, collection_window_id, is_written_off, row_count, token_count,
-  counted_token_count, first_ingested_at)
+  counted_row_count, counted_token_count, first_ingested_at)
 select quarantine_reason, case when quarantine_reason = 'unknown_metric' then metric_name else '' end, collection_window_id,
   written_off_at is not null, count(*),
   coalesce(sum(token_count) filter (where token_kind in ('prompt', 'completion', 'unknown') or counts_apart), 0),
+  count(*) filter (where token_kind in ('prompt', 'completion') or counts_apart),
   coalesce(sum(token_count) filter (where token_kind in ('prompt', 'completion') or counts_apart), 0), min(ingested_at)
 from source_items where quarantine_reason is not null group by 1, 2, 3, 4;

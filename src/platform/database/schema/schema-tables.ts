@@ -434,6 +434,7 @@ interface GlobalMarkups {
 
 interface HeldItemSums {
   collection_window_id: bigint;
+  counted_row_count: bigint;
   counted_token_count: bigint;
   first_ingested_at: Date;
   held_item_sum_id: Generated<bigint>;
