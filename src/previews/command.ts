@@ -40,6 +40,7 @@ function renderSubscription(customerId: string, subscription: SubscriptionPrevie
     `${customerId}, ${subscription.periodStart} to ${subscription.periodEnd}`,
     renderTable(['line', 'tokens', currency], subscription.lines.flatMap(renderLine), [1, 2]),
     `total ${subscription.total ?? 'unknown'} ${currency}; Stripe: ${answered}; ledger as of ${ledger.asOf}`,
+    ...renderTotals(subscription, currency),
     `hours: ${hours.settledCount} settled, ${ledger.openHourCount} open${hours.quarantined.length === 0 ? '' : ', some with usage in quarantine'}`,
     renderProjection(subscription, currency),
     ...subscription.lines
@@ -51,6 +52,14 @@ function renderSubscription(customerId: string, subscription: SubscriptionPrevie
       (entry) => `in quarantine: ${groupDigits(entry.tokenCount)} tokens, ${entry.reason}`,
     ),
   ].join('\n');
+}
+
+/** Only where something comes between the lines and what is due. */
+function renderTotals({ totals }: SubscriptionPreviewBody, currency: string): string[] {
+  const { subtotal, discounts, credits, tax, total, amountDue, reason } = totals;
+  if (amountDue === null) return [`after discounts, credits and tax: unknown (${reason})`];
+  if (subtotal === amountDue) return [];
+  return [`discounts ${discounts}, credits ${credits}, tax ${tax}: ${total} ${currency}, ${amountDue} due`];
 }
 
 function renderLine(line: SubscriptionPreviewBody['lines'][number]): string[][] {

@@ -1,5 +1,6 @@
 import { addLines } from '../../pricing/previews/added-lines.ts';
 import { mergePreview, type PreviewLine, type PreviewUsage } from '../../pricing/previews/preview.ts';
+import { previewTotals } from '../../pricing/previews/preview-totals.ts';
 import { type ProjectedItem, type Projection, projectPeriod } from '../../pricing/previews/projection.ts';
 import { FREE } from '../../pricing/rating/rate-price.ts';
 import { REFUSED_BY_STRIPE } from '../quarantine/entries.ts';
@@ -12,6 +13,8 @@ export interface SubscriptionPreview {
   material: SubscriptionMaterial;
   currency: string;
   lines: PreviewLine[];
+  /** After discounts, credits and tax, where that is known. */
+  total: ReturnType<typeof previewTotals>;
   /** Of the period: what waits, and what no line can hold. */
   quarantined: { reason: string; tokenCount: bigint }[];
 }
@@ -51,10 +54,13 @@ export function decidePreview(material: SubscriptionMaterial): SubscriptionPrevi
     currency,
   });
   const late = beside.late.filter((entry) => !isWaiting(entry));
+  const all = addLines(lines, { ...beside, late }, { period, currency });
+  const totals = stripe.status === 'ok' ? (stripe.invoice.totals ?? null) : null;
   return {
     material,
     currency,
-    lines: addLines(lines, { ...beside, late }, { period, currency }),
+    lines: all,
+    total: previewTotals(all, totals, currency),
     quarantined: [...sumByReason(quarantined), ...outsideOfLines(usage)],
   };
 }

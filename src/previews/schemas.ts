@@ -150,6 +150,27 @@ const SubscriptionPreviewSchema = z
       description:
         'Sum of the lines, as the invoice will have it before taxes and discounts; null when one is null.',
     }),
+    totals: z
+      .object({
+        subtotal: AmountSchema.nullable(),
+        discounts: AmountSchema.nullable().openapi({ description: 'Below zero.' }),
+        credits: AmountSchema.nullable().openapi({ description: 'Billing credits; below zero.' }),
+        tax: AmountSchema.nullable().openapi({
+          description: 'Exclusive tax; what is included is in the lines.',
+        }),
+        total: AmountSchema.nullable(),
+        amountDue: AmountSchema.nullable().openapi({ description: 'After the customer’s balance.' }),
+        reason: z
+          .enum(['stripe_unavailable', 'unpriced_line', 'credits_unknown', 'terms_unknown'])
+          .nullable()
+          .openapi({
+            description:
+              'Why they are null. `credits_unknown`: Stripe counts less than is used, and does not say whether billing credits are left. `terms_unknown`: lines are added to Stripe’s, and with Stripe Tax, or discounts and taxes of single items, only Stripe knows what comes of it.',
+          }),
+      })
+      .openapi({
+        description: 'What the invoice comes to after discounts, credits and tax, by Stripe’s terms.',
+      }),
     projection: ProjectionSchema,
     quarantined: z.array(z.object({ reason: z.string(), tokenCount: TokenCountSchema })).openapi({
       description: 'Usage of the period that waits and is in no line.',

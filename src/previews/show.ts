@@ -1,3 +1,4 @@
+import type { InvoiceTotals } from '../../pricing/invoices/totals.ts';
 import {
   formatDecimal,
   formatMinor,
@@ -79,11 +80,29 @@ function showSubscription(preview: ProjectedPreview): SubscriptionPreviewBody {
       }),
     ),
     total: total === null ? null : formatMinor(total, currency),
+    totals: showTotals(preview.total, currency),
     projection: showProjection(preview, projected),
     quarantined: preview.quarantined.map(({ reason, tokenCount }) => ({
       reason,
       tokenCount: String(tokenCount),
     })),
+  };
+}
+
+function showTotals(
+  { totals, reason }: SubscriptionPreview['total'],
+  currency: string,
+): SubscriptionPreviewBody['totals'] {
+  const amount = (read: (known: InvoiceTotals) => bigint) =>
+    totals === null ? null : formatMinor(read(totals), currency);
+  return {
+    subtotal: amount(({ subtotalMinor }) => subtotalMinor),
+    discounts: amount(({ discountMinor }) => -discountMinor),
+    credits: amount(({ creditMinor }) => -creditMinor),
+    tax: amount(({ taxMinor }) => taxMinor),
+    total: amount(({ totalMinor }) => totalMinor),
+    amountDue: amount(({ dueMinor }) => dueMinor),
+    reason,
   };
 }
 

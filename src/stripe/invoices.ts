@@ -1,5 +1,6 @@
 import type Stripe from 'stripe';
 import { KEY_METADATA_KEY } from './closing/port.ts';
+import { TOTALS_EXPANSION, toStripeTotals } from './invoice-totals.ts';
 import type { BillingInvoice, BillingInvoiceHeader, BillingInvoiceLine, BillingMeteredLine } from './port.ts';
 import { type RetryPolicy, withRetry } from './retry.ts';
 
@@ -21,9 +22,14 @@ export async function previewInvoice(
       const invoice = await stripe.invoices.createPreview({
         customer: query.stripeCustomerId,
         subscription: query.subscriptionId,
+        expand: [...TOTALS_EXPANSION],
       });
       const lines = await readAllLines(stripe, invoice);
-      return { ...toInvoiceHeader(invoice, meteredPeriod(lines)), lines: lines.map(toInvoiceLine) };
+      return {
+        ...toInvoiceHeader(invoice, meteredPeriod(lines)),
+        lines: lines.map(toInvoiceLine),
+        totals: toStripeTotals(invoice, lines),
+      };
     },
     signal,
   );

@@ -1,3 +1,4 @@
+import type { StripeTotals } from '../../pricing/previews/preview-totals.ts';
 import type { RatePrice } from '../../pricing/rating/rate-price.ts';
 import type { TimeWindow } from '../platform/clock.ts';
 
@@ -197,6 +198,8 @@ export interface BillingMeteredLine {
 
 export interface BillingInvoice extends BillingInvoiceHeader {
   lines: BillingInvoiceLine[];
+  /** What is taken off the lines and put on them; absent: not read. */
+  totals?: StripeTotals;
 }
 
 export interface BillingInvoiceLine {

@@ -33,6 +33,10 @@ it(`rating, invoice, statement and certificate agree to the last unit over ${PER
     'jpy',
     'kwd',
     'ugx',
+    'late',
+    'unsent',
+    'quoted',
+    'previewedTotal',
   ])
     expect(counts[name] ?? 0, name).toBeGreaterThan(PERIOD_COUNT / 20);
   for (const name of ['forgone', 'credits', 'balance']) expect(counts[name] ?? 0, name).toBeGreaterThan(0);

@@ -59,6 +59,8 @@ function expandPath(state: StripeState, holder: unknown, names: readonly string[
   if (typeof holder !== 'object' || holder === null) return holder;
   const object = holder as Json;
   if (name === 'currency_options') return expandOptions(state, object, rest, path);
+  // Of a coupon for all products there is nothing to show.
+  if (name === 'applies_to' && object.object === 'coupon') return object;
   const value = name === 'tiers' ? tiersOf(state, object) : object[name];
   // Of an entry of a list that is of another type.
   if (value === undefined && TYPED.includes(name) && object.type !== undefined) return object;

@@ -23,6 +23,10 @@ export function judgePeriods(periods: readonly ComparedPeriod[]) {
     differ('what our rating comes to', rated.subtotal, expected.subtotal);
     differ('what the lines of the statement come to', stated.subtotal, expected.subtotal);
     differ('what the preview comes to', previewed.subtotal, expected.subtotal);
+    if (previewed.total !== null) {
+      differ('the total of the preview', previewed.total, expected.total);
+      differ('what is due by the preview', previewed.due, expected.due);
+    }
     if (quoted !== null) differ('what a quote adds', quoted.added, quoted.difference);
     differ('the total of the invoice', invoiced.total, expected.total);
     differ('what is due of the invoice', invoiced.due, expected.due);
@@ -35,6 +39,7 @@ export function judgePeriods(periods: readonly ComparedPeriod[]) {
       rated.subtotal - expected.subtotal,
       stated.subtotal - expected.subtotal,
       (previewed.subtotal ?? 0n) - expected.subtotal,
+      (previewed.total ?? expected.total) - expected.total,
       (quoted?.added ?? 0n) - (quoted?.difference ?? 0n),
       ...[rated.total, invoiced.total, stated.total].map((total) => total - expected.total),
     ]) {

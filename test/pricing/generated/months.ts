@@ -23,7 +23,7 @@ export interface ComparedPeriod {
   /** By the statement: the lines, and what its tables divide of the usage. */
   stated: { subtotal: bigint; total: bigint; usage: bigint; tables: bigint[]; expectedUsage: bigint };
   /** One second before the period's end; null: the preview does not say. */
-  previewed: { subtotal: bigint | null };
+  previewed: { subtotal: bigint | null; total: bigint | null; due: bigint | null; reason: string | null };
   /** What a quote for more usage adds, and what it adds to the preview; null: none was asked for. */
   quoted: { added: bigint | null; difference: bigint | null } | null;
   /** By which the certificate's halves differ, beyond what Stripe forwent. */
@@ -37,6 +37,8 @@ export interface ComparedPeriod {
     late: boolean;
     unsent: boolean;
     quoted: boolean;
+    previewedTotal: boolean;
+    termsUnknown: boolean;
     coupon: boolean;
     tax: boolean;
     credits: boolean;
@@ -63,6 +65,11 @@ interface Use {
 }
 
 type SentLater = Use & { item: RatedItem };
+
+const NOT_SAID: Pick<ComparedPeriod, 'previewed' | 'quoted'> = {
+  previewed: { subtotal: null, total: null, due: null, reason: null },
+  quoted: null,
+};
 
 const countOf = (uses: readonly Use[]) => uses.reduce((total, { count }) => total + count, 0n);
 
@@ -148,7 +155,7 @@ export class Months {
           stored: stored.get(customer) ?? 0n,
           late: late.get(customer) ?? null,
           isUnsent: unsent.has(customer),
-          said: said.get(customer) ?? { previewed: { subtotal: null }, quoted: null },
+          said: said.get(customer) ?? NOT_SAID,
         }),
       );
     return compared;
@@ -193,10 +200,18 @@ export class Months {
     const { customerId: stripeCustomerId, subscriptionId, plan, items } = customer;
     const invoice = await billing.previewInvoice({ stripeCustomerId, subscriptionId });
     const facts = { ...known, invoice, now: new Date(known.period.end.getTime() - 1_000) };
-    const subtotal = subtotalOf(previewOf(customer, facts));
+    const preview = previewOf(customer, facts);
+    const subtotal = subtotalOf(preview);
+    const { totals, reason } = preview.total;
+    const previewed = {
+      subtotal,
+      total: totals?.totalMinor ?? null,
+      due: totals?.dueMinor ?? null,
+      reason,
+    };
     const { segments } = facts;
     const isOnePrice = segments.every(({ isLeft, used }) => !isLeft && used >= 0n);
-    if (!isOnePrice || CURRENCIES[plan.currency].step > 1n) return { previewed: { subtotal }, quoted: null };
+    if (!isOnePrice || CURRENCIES[plan.currency].step > 1n) return { previewed, quoted: null };
     const more = items.map(() =>
       BigInt(draws.pick([0, draws.between(1, 1_000), draws.between(1, 60_000_000)])),
     );
@@ -206,7 +221,7 @@ export class Months {
     }));
     const withMore = subtotalOf(previewOf(customer, { ...facts, segments: further }));
     return {
-      previewed: { subtotal },
+      previewed,
       quoted: {
         added: mergeQuote(customer, segments, more),
         difference: withMore === null || subtotal === null ? null : withMore - subtotal,
@@ -326,6 +341,8 @@ export class Months {
         late: late !== null,
         unsent: isUnsent,
         quoted: said.quoted !== null,
+        previewedTotal: said.previewed.total !== null,
+        termsUnknown: said.previewed.reason === 'terms_unknown',
         coupon: before.off > 0n && subtotal > 0n,
         tax: before.tax > 0n && subtotal > 0n,
         credits: before.grantMinor > customer.terms.grantMinor,
