@@ -50,6 +50,31 @@ export async function listCustomers(
   return (await query.execute()).map(camelRow);
 }
 
+/** How customers are called, deleted ones too. */
+export async function readCustomerNames(
+  database: LedgerDatabase,
+  customerIds: readonly string[],
+): Promise<Map<string, string>> {
+  if (customerIds.length === 0) return new Map();
+  const rows = await database
+    .selectFrom('customers')
+    .select(['customer_id', 'name'])
+    .where(sql<boolean>`customer_id = any(${[...customerIds]}::text[])`)
+    .execute();
+  return new Map(rows.map((row) => [row.customer_id, row.name]));
+}
+
+/** Customers whose id or name holds a text, whatever its case. */
+export async function findCustomerIds(database: LedgerDatabase, text: string): Promise<string[]> {
+  const part = `%${text.replaceAll(/[\\%_]/g, '\\$&')}%`;
+  const rows = await database
+    .selectFrom('customers')
+    .select('customer_id')
+    .where((is) => is.or([is('customer_id', 'ilike', part), is('name', 'ilike', part)]))
+    .execute();
+  return rows.map((row) => row.customer_id);
+}
+
 /** @throws TallystickError UNKNOWN_CUSTOMER */
 export async function getCustomer(database: LedgerDatabase, customerId: string): Promise<Customer> {
   const row = await selectCustomers(database)

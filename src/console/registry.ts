@@ -1,4 +1,5 @@
 import { auditPage } from './audit/page.ts';
+import { customersPage } from './customers/page.ts';
 import type { ConsolePage } from './frame/define-page.ts';
 import { pipelinePage } from './pipeline/page.ts';
 import { newQuotePage } from './quotes/form/page.ts';
@@ -13,6 +14,7 @@ import { startPage } from './start/page.ts';
  * `test/console/` derive from it. Of two paths that could mean the same address, the first wins.
  */
 export const CONSOLE_PAGES: readonly ConsolePage[] = [
+  customersPage,
   quotesPage,
   newQuotePage,
   quotePage,

@@ -32,10 +32,12 @@ export function afterRow(groupBy: readonly RollupDimension[], after: readonly st
 }
 
 export function conditionsOf(window: TimeWindow, filter: RollupFilter): RawBuilder<boolean> {
-  const { customerId, model, feature, deployment, user } = filter;
+  const { customerId, customerIds, model, feature, deployment, user } = filter;
   const conditions: Part[] = [daysOf(window)];
   if (customerId === null) conditions.push(sql`customer_id is null`);
   else if (customerId !== undefined) conditions.push(sql`customer_id = ${customerId}`);
+  if (customerIds !== undefined)
+    conditions.push(sql`coalesce(customer_id, '') = any(${[...customerIds]}::text[])`);
   if (model !== undefined) conditions.push(sql`${COLUMNS.model} = ${modelKey(model)}`);
   if (feature !== undefined) conditions.push(sql`feature = ${feature}`);
   if (deployment !== undefined) conditions.push(sql`${COLUMNS.deployment} = ${nameKey(deployment)}`);

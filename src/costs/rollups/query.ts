@@ -31,6 +31,8 @@ export type RollupSort = (typeof ROLLUP_SORTS)[number];
 /** Which usage is meant. A customer of null: usage that is nobody's. */
 export interface RollupFilter {
   customerId?: string | null | undefined;
+  /** Any of these; the empty text is usage that is nobody's. */
+  customerIds?: readonly string[] | undefined;
   model?: string | undefined;
   feature?: string | undefined;
   deployment?: string | undefined;

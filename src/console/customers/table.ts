@@ -1,0 +1,97 @@
+import { html } from 'hono/html';
+import type { RollupFigures, RollupRow } from '../../costs/rollups/query.ts';
+import { shareCell } from '../../pages/numbers.ts';
+import type { Column, TableDefinition } from '../../pages/table/columns.ts';
+import { nameCell } from '../../pages/texts.ts';
+import type { TimeWindow } from '../../platform/clock.ts';
+import { COST, COST_CHANGE, MARGIN, MARGIN_SHARE, REVENUE, UNPRICED } from '../rollups/columns.ts';
+import { shareOf } from '../rollups/decide.ts';
+import { mixInWords, trendCell } from '../rollups/draw.ts';
+
+/** A customer in the table, or the usage that is nobody's. */
+export interface CustomerRow extends RollupRow {
+  /** Of the table as it is sorted, from 1. */
+  rank: number;
+  /** Empty: nobody. */
+  customerId: string;
+  name: string;
+  trend: RollupRow | undefined;
+  mix: { name: string; figures: RollupFigures }[];
+}
+
+export const CUSTOMERS_NAME = 'customers';
+
+export function customersTable(shown: {
+  /** What shares are of; null: of nothing. */
+  totals: RollupFigures | null;
+  trendWindow: TimeWindow;
+  addressOf: (customerId: string) => string | null;
+}): TableDefinition<CustomerRow> {
+  const { totals, trendWindow, addressOf } = shown;
+  return {
+    name: CUSTOMERS_NAME,
+    caption: 'Customers',
+    sort: '-cost',
+    filters: [{ name: 'customer', title: 'Name or id' }],
+    empty: 'Nobody used anything in this period.',
+    columns: [
+      { name: 'rank', title: '#', kind: 'number', cell: ({ rank }) => String(rank) },
+      {
+        name: 'customerId',
+        title: 'Customer',
+        kind: 'text',
+        isRowHeader: true,
+        cell: ({ customerId, name }) => {
+          const href = addressOf(customerId);
+          if (customerId === '') return html`<span class="muted">nobody’s usage</span>`;
+          return href === null ? nameCell(name) : html`<a href="${href}">${nameCell(name)}</a>`;
+        },
+        csv: ({ customerId }) => (customerId === '' ? null : customerId),
+      },
+      COST,
+      COST_CHANGE,
+      {
+        name: 'trend',
+        title: '7 days',
+        kind: 'drawing',
+        cell: ({ trend }) => trendCell(trend, trendWindow),
+      },
+      {
+        name: 'mix',
+        title: 'Features by cost',
+        kind: 'text',
+        cell: ({ mix }) => html`<small>${nameCell(mixInWords(mix), 60)}</small>`,
+      },
+      {
+        name: 'tokens',
+        title: 'of tokens',
+        kind: 'number',
+        cell: ({ tokenCount }) => shareCell(shareOf(tokenCount, totals?.tokenCount ?? null)),
+        csv: ({ tokenCount }) => String(tokenCount),
+        sortBy: ({ tokenCount }) => tokenCount,
+      },
+      {
+        name: 'revenueShare',
+        title: 'of revenue',
+        kind: 'number',
+        cell: ({ revenuePicoUsd }) => shareCell(shareOf(revenuePicoUsd, totals?.revenuePicoUsd ?? null)),
+      },
+      REVENUE,
+      MARGIN,
+      MARGIN_SHARE,
+    ],
+  };
+}
+
+const NAME: Column<CustomerRow> = {
+  name: 'name',
+  title: 'Name',
+  kind: 'text',
+  cell: ({ name }) => nameCell(name),
+  csv: ({ name }) => name,
+};
+
+/** The same for CSV, which has the name beside the id, and how many tokens have no known cost. */
+export function customersExport(definition: TableDefinition<CustomerRow>): TableDefinition<CustomerRow> {
+  return { ...definition, columns: [NAME, ...definition.columns, UNPRICED] };
+}

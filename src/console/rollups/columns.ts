@@ -1,0 +1,151 @@
+import { html } from 'hono/html';
+import { formatPico } from '../../../pricing/money.ts';
+import type { RollupFigures, RollupRow } from '../../costs/rollups/query.ts';
+import { knownCostOf, marginOf, showFigures } from '../../costs/rollups/show.ts';
+import type { Html } from '../../pages/html.ts';
+import { countCell, moneyCell, shareCell, unknownCell } from '../../pages/numbers.ts';
+import type { Column } from '../../pages/table/columns.ts';
+import { changeOf, costOfEach, shareOf, unknownShare } from './decide.ts';
+
+/** An amount in US dollars as the API has it, in pico; null: unknown. */
+export const dollarCell = (picoUsd: bigint | null): Html | string =>
+  moneyCell(picoUsd === null ? null : formatPico(picoUsd), 'usd');
+
+/** The known cost; what of the tokens has none is said beside it. */
+export function costCell(figures: RollupFigures): Html {
+  const unknown = shareOf(figures.unpricedTokenCount, figures.tokenCount) ?? 0;
+  const note =
+    figures.unpricedTokenCount === 0n
+      ? ''
+      : html` <small class="unknown">+ unknown for ${percent(unknown)} of the tokens</small>`;
+  return html`${dollarCell(knownCostOf(figures))}${note}`;
+}
+
+/** What is left of the revenue; where some of it or of the cost is unknown, of the tokens that are known. */
+export function marginCell(figures: RollupFigures): Html {
+  const margin = marginOf(figures);
+  const unknown = unknownShare(figures);
+  const shown = margin ?? figures.knownMarginPicoUsd;
+  if (shown === null || unknown === 1) return unknownCell(1);
+  const note = unknown === null ? '' : html` <small class="unknown">without ${percent(unknown)}</small>`;
+  return html`<span class="${shown < 0n ? 'bad' : ''}">${dollarCell(shown)}</span>${note}`;
+}
+
+/** The margin as a part of the revenue, where both are known as a whole. */
+export function marginShare(figures: RollupFigures): number | null {
+  return shareOf(marginOf(figures), figures.revenuePicoUsd);
+}
+
+/** A share in a sentence; what is hardly there does not read as nothing. */
+export function percent(share: number): string {
+  if (share > 0 && share < 0.001) return 'less than 0.1 %';
+  return `${(share * 100).toFixed(1)} %`;
+}
+
+/** `+18 %` against before. */
+export function changeCell(change: number | null): Html | string {
+  if (change === null) return html`<span class="muted">–</span>`;
+  const rounded = Math.round(change * 100);
+  return `${rounded > 0 ? '+' : rounded < 0 ? '−' : ''}${Math.abs(rounded)} %`;
+}
+
+/** The columns that every table of rollups can have; each is named as what it sorts by. */
+export const COST: Column<RollupRow> = {
+  name: 'cost',
+  title: 'Cost',
+  kind: 'number',
+  cell: costCell,
+  csv: (row) => showFigures(row).knownCost,
+  sortBy: knownCostOf,
+};
+
+export const COST_CHANGE: Column<RollupRow> = {
+  name: 'costChange',
+  title: 'Change',
+  kind: 'number',
+  cell: (row) => changeCell(changeOf(knownCostOf(row) + row.idleCostPicoUsd, row.costBeforePicoUsd)),
+  sortBy: (row) => knownCostOf(row) + row.idleCostPicoUsd - (row.costBeforePicoUsd ?? 0n),
+};
+
+export const REVENUE: Column<RollupRow> = {
+  name: 'revenue',
+  title: 'Revenue',
+  kind: 'number',
+  cell: ({ revenuePicoUsd }) => dollarCell(revenuePicoUsd),
+  csv: (row) => showFigures(row).revenueUsd,
+  sortBy: ({ revenuePicoUsd }) => revenuePicoUsd,
+};
+
+export const MARGIN: Column<RollupRow> = {
+  name: 'margin',
+  title: 'Margin',
+  kind: 'number',
+  cell: marginCell,
+  csv: (row) => showFigures(row).marginUsd,
+  sortBy: ({ knownMarginPicoUsd }) => knownMarginPicoUsd,
+};
+
+export const MARGIN_SHARE: Column<RollupRow> = {
+  name: 'marginShare',
+  title: 'Margin %',
+  kind: 'number',
+  cell: (row) => shareCell(marginShare(row)),
+};
+
+export const TOKENS: Column<RollupRow> = {
+  name: 'tokens',
+  title: 'Tokens',
+  kind: 'number',
+  cell: ({ tokenCount }) => countCell(tokenCount),
+  csv: ({ tokenCount }) => String(tokenCount),
+  sortBy: ({ tokenCount }) => tokenCount,
+};
+
+export const REQUESTS: Column<RollupRow> = {
+  name: 'requests',
+  title: 'Requests',
+  kind: 'number',
+  cell: ({ requestCount }) => countCell(requestCount),
+  csv: ({ requestCount }) => String(requestCount),
+  sortBy: ({ requestCount }) => requestCount,
+};
+
+export const ACTIVE_USERS: Column<RollupRow> = {
+  name: 'activeUsers',
+  title: 'Active users',
+  kind: 'number',
+  cell: ({ activeUserCount }) => countCell(activeUserCount),
+  csv: ({ activeUserCount }) => String(activeUserCount),
+  sortBy: ({ activeUserCount }) => activeUserCount,
+};
+
+/** Tokens without a known cost, beside the cost of the others. */
+export const UNPRICED: Column<RollupRow> = {
+  name: 'unpriced',
+  title: 'Unpriced tokens',
+  kind: 'number',
+  cell: ({ unpricedTokenCount }) => countCell(unpricedTokenCount),
+  csv: ({ unpricedTokenCount }) => String(unpricedTokenCount),
+  sortBy: ({ unpricedTokenCount }) => unpricedTokenCount,
+};
+
+/** The known cost of one of so many, e.g. of a request. */
+export function unitCost(
+  name: string,
+  title: string,
+  countOf: (row: RollupRow) => bigint,
+  { per = 1n, digits }: { per?: bigint; digits: number },
+): Column<RollupRow> {
+  const read = (row: RollupRow) => costOfEach(knownCostOf(row) * per, countOf(row), digits);
+  return {
+    name,
+    title,
+    kind: 'number',
+    cell: (row) => {
+      const amount = read(row);
+      return amount === null ? html`<span class="muted">–</span>` : `$${amount}`;
+    },
+    csv: read,
+    sortBy: (row) => (countOf(row) <= 0n ? null : (knownCostOf(row) * per * 1_000_000n) / countOf(row)),
+  };
+}

@@ -1,0 +1,63 @@
+import { divideHalfUp, formatDecimal, PICO_DIGITS } from '../../../pricing/money.ts';
+import type { RollupFigures } from '../../costs/rollups/query.ts';
+import { windowBefore } from '../../costs/rollups/scope.ts';
+import { marginOf } from '../../costs/rollups/show.ts';
+import { addMs, DAY_MS, type TimeWindow } from '../../platform/clock.ts';
+
+/** The end of the day that is running, or of the window where that is earlier. */
+export function passedEnd(window: TimeWindow, now: Date): Date {
+  const dayEnd = (Math.floor(now.getTime() / DAY_MS) + 1) * DAY_MS;
+  return new Date(Math.min(window.end.getTime(), dayEnd));
+}
+
+/** What a window is compared with: as many days of the one before as have begun of this one. */
+export function comparedWindow(window: TimeWindow, now: Date): TimeWindow {
+  const before = windowBefore(window);
+  const passedMs = passedEnd(window, now).getTime() - window.start.getTime();
+  if (passedMs <= 0 || passedMs >= window.end.getTime() - window.start.getTime()) return before;
+  return {
+    start: before.start,
+    end: new Date(Math.min(before.end.getTime(), before.start.getTime() + passedMs)),
+  };
+}
+
+/** The last so many days of what has passed of a window, and some before it where it is younger. */
+export function lastDays(window: TimeWindow, now: Date, count: number): TimeWindow {
+  const end = passedEnd(window, now);
+  return { start: addMs(end, -count * DAY_MS), end };
+}
+
+/** Each UTC day of a window, as `2026-10-31`. */
+export function daysIn({ start, end }: TimeWindow): string[] {
+  const count = Math.max(0, Math.round((end.getTime() - start.getTime()) / DAY_MS));
+  return Array.from({ length: count }, (_, index) =>
+    addMs(start, index * DAY_MS)
+      .toISOString()
+      .slice(0, 10),
+  );
+}
+
+/** A part of a whole, 1 being all of it; null where either is unknown or there is no whole. */
+export function shareOf(part: bigint | null, whole: bigint | null): number | null {
+  if (part === null || whole === null || whole <= 0n) return null;
+  return Number((part * 1_000_000_000n) / whole) / 1e9;
+}
+
+/** How much more than before; null: nothing was before. */
+export function changeOf(now: bigint | null, before: bigint | null): number | null {
+  return now === null || before === null ? null : shareOf(now - before, before);
+}
+
+/** Cost of one of so many, as decimal text; null: there is none. */
+export function costOfEach(picoUsd: bigint, count: bigint, digits: number): string | null {
+  if (count <= 0n) return null;
+  const unit = count * 10n ** BigInt(PICO_DIGITS - digits);
+  return formatDecimal(divideHalfUp(picoUsd, unit), digits, digits);
+}
+
+/** Share of tokens whose cost or revenue nobody knows; null: all is known. */
+export function unknownShare(figures: RollupFigures): number | null {
+  if (marginOf(figures) !== null) return null;
+  const ofCustomers = figures.tokenCount - figures.unattributedTokenCount;
+  return shareOf(ofCustomers - figures.knownMarginTokenCount, ofCustomers) ?? 1;
+}

@@ -1,0 +1,133 @@
+import { html } from 'hono/html';
+import { formatPico } from '../../../pricing/money.ts';
+import type { RollupFigures } from '../../costs/rollups/query.ts';
+import type { DailySeries } from '../../costs/rollups/series.ts';
+import { knownCostOf, marginOf } from '../../costs/rollups/show.ts';
+import { sparkline } from '../../pages/charts/sparkline.ts';
+import { stackedBars } from '../../pages/charts/stacked-bars.ts';
+import type { Html } from '../../pages/html.ts';
+import { shareCell } from '../../pages/numbers.ts';
+import { moneyInWords, twoDecimals } from '../../pages/words.ts';
+import type { TimeWindow } from '../../platform/clock.ts';
+import { changeCell, costCell, dollarCell, marginCell, marginShare, percent } from './columns.ts';
+import { changeOf, daysIn, passedEnd, shareOf, unknownShare } from './decide.ts';
+import type { RollupBasis } from './gather.ts';
+
+const DAY = new Intl.DateTimeFormat('en-GB', { day: 'numeric', month: 'short', timeZone: 'UTC' });
+
+/** `1 Oct to 21 Oct`. */
+export function spanInWords({ start, end }: TimeWindow): string {
+  return `${DAY.format(start)} to ${DAY.format(new Date(end.getTime() - 1))}`;
+}
+
+/** Cost, revenue and margin of a page, each beside the same days of the period before. */
+export function headline({ totals, totalsBefore, before }: RollupBasis): Html {
+  const against = (now: bigint | null, then: bigint | null) =>
+    html`<small>${changeCell(changeOf(now, then))} against ${spanInWords(before)}${then === null ? '' : html` (${dollarCell(then)})`}</small>`;
+  const [margin, marginBefore] = [marginShare(totals), marginShare(totalsBefore)];
+  return html`<dl class="figures">
+  <div><dt>Cost</dt><dd>${costCell(totals)}${against(knownCostOf(totals), knownCostOf(totalsBefore))}</dd></div>
+  <div><dt>Revenue</dt><dd>${dollarCell(totals.revenuePicoUsd)}${against(totals.revenuePicoUsd, totalsBefore.revenuePicoUsd)}</dd></div>
+  <div><dt>Margin</dt><dd>${marginCell(totals)}<small>${margin === null ? '' : html`${shareCell(margin)} of the revenue`}${margin === null || marginBefore === null ? '' : `, ${points(margin - marginBefore)}`}</small></dd></div>
+</dl>`;
+}
+
+function points(change: number): string {
+  const rounded = (change * 100).toFixed(1);
+  return `${change < 0 ? rounded.replace('-', '−') : `+${rounded}`} points`;
+}
+
+/** What the figures of a page still lack, in sentences; nothing where they lack nothing. */
+export function lacking({ totals, dueDayCount, dueRevenueCount }: RollupBasis): Html {
+  const idle = totals.idleCostPicoUsd;
+  const unattributed = shareOf(totals.unattributedTokenCount, totals.tokenCount) ?? 0;
+  const unpriced = shareOf(totals.unpricedTokenCount, totals.tokenCount) ?? 0;
+  const unknown = marginOf(totals) === null ? (unknownShare(totals) ?? 0) : 0;
+  const sentences = [
+    totals.unpricedTokenCount === 0n
+      ? ''
+      : `The cost of ${percent(unpriced)} of the tokens is unknown: the price book has no price for them.`,
+    unknown === 0 || totals.revenuePicoUsd === null
+      ? ''
+      : `The margin is without ${percent(unknown)} of the customers’ tokens, whose cost or revenue is unknown.`,
+    totals.revenuePicoUsd === null
+      ? 'An exchange rate is missing, so the revenue in dollars is unknown.'
+      : '',
+    totals.unattributedTokenCount === 0n
+      ? ''
+      : `${percent(unattributed)} of the tokens are nobody’s: they cost, and bring nothing.`,
+    idle === 0n
+      ? ''
+      : `Bought capacity that nobody is charged for comes on top: ${moneyInWords(twoDecimals(formatPico(idle)), 'usd')}.`,
+    dueDayCount === 0n ? '' : `${countOf(dueDayCount, 'day is', 'days are')} being rated again.`,
+    dueRevenueCount === 0n
+      ? ''
+      : `The revenue of ${countOf(dueRevenueCount, 'month of a customer is', 'months of customers is')} being worked out again.`,
+  ].filter((sentence) => sentence !== '');
+  return sentences.length === 0 ? html`` : html`<p class="muted">${sentences.join(' ')}</p>`;
+}
+
+const countOf = (count: bigint, one: string, more: string) => `${count} ${count === 1n ? one : more}`;
+
+/** Known cost by day, stacked by what stands in the series. */
+export function costChart(
+  series: readonly DailySeries[],
+  chart: { window: TimeWindow; now: Date; title: string; nameOf: (value: string) => string },
+): Html {
+  const { window, now, title, nameOf } = chart;
+  const days = daysIn({ start: window.start, end: passedEnd(window, now) });
+  const bands = series.map(({ value, days: cells }) => {
+    const costs = new Map(cells.map(({ day, knownCostPicoUsd }) => [day, knownCostPicoUsd]));
+    return {
+      name: value === null ? 'all others' : nameOf(value),
+      isRest: value === null,
+      values: days.map((day) => {
+        const cost = costs.get(day) ?? 0n;
+        return { value: Number(cost) / 1e12, text: dollars(cost) };
+      }),
+    };
+  });
+  const highest = bands[0];
+  return stackedBars({
+    id: 'daily-cost',
+    title,
+    description:
+      highest === undefined
+        ? 'Nothing was used in these days.'
+        : `One bar a day, from ${spanInWords(window)}; ${highest.name} costs the most.`,
+    places: days,
+    series: bands,
+    scaleText: (value) =>
+      `$${value >= 1_000 ? `${(value / 1_000).toFixed(1).replace(/\.0$/, '')} k` : Number(value.toPrecision(3))}`,
+  });
+}
+
+const dollars = (picoUsd: bigint) => moneyInWords(twoDecimals(formatPico(picoUsd)), 'usd');
+
+/** The cost of the last days as a line, with the last one in words. */
+export function trendCell(
+  figures: { days: readonly { day: string; knownCostPicoUsd: bigint }[] } | undefined,
+  window: TimeWindow,
+): Html {
+  const costs = new Map(figures?.days.map(({ day, knownCostPicoUsd }) => [day, knownCostPicoUsd]));
+  const values = daysIn(window).map((day) => costs.get(day) ?? 0n);
+  if (values.every((value) => value === 0n)) return html`<span class="muted">–</span>`;
+  const label = `${spanInWords(window)}: from ${dollars(values[0] ?? 0n)} to ${dollars(values.at(-1) ?? 0n)} a day`;
+  return sparkline(
+    values.map((value) => Number(value) / 1e12),
+    label,
+  );
+}
+
+/** How a customer's cost is made up, the largest first; the largest is said in words as well. */
+export function mixInWords(parts: readonly { name: string; figures: RollupFigures }[]): string {
+  const whole = parts.reduce((sum, { figures }) => sum + knownCostOf(figures), 0n);
+  const shares = parts.flatMap(({ name, figures }) => {
+    const share = shareOf(knownCostOf(figures), whole);
+    return share === null || share === 0 ? [] : [`${name} ${(share * 100).toFixed(0)} %`];
+  });
+  const [first, second] = shares;
+  if (first === undefined) return '–';
+  const rest = shares.length > 2 ? ` and ${shares.length - 2} more` : '';
+  return second === undefined ? first : `${first}, ${second}${rest}`;
+}

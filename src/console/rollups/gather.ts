@@ -1,0 +1,119 @@
+import { readCustomerNames } from '../../catalog/customers.ts';
+import { readCostCompleteness } from '../../costs/queries.ts';
+import { countDueRevenues } from '../../costs/revenues/rate-revenues.ts';
+import {
+  ROLLUP_SORTS,
+  type RollupFigures,
+  type RollupFilter,
+  type RollupQuery,
+  type RollupRow,
+  type RollupScope,
+} from '../../costs/rollups/query.ts';
+import { readRollupRows } from '../../costs/rollups/rows.ts';
+import { readRollupScope } from '../../costs/rollups/scope.ts';
+import { readRollupTotals } from '../../costs/rollups/totals.ts';
+import type { TableDefinition, TablePage } from '../../pages/table/columns.ts';
+import { csvCells, csvColumns, readTableQuery } from '../../pages/table/page-of-rows.ts';
+import type { TimeWindow } from '../../platform/clock.ts';
+import type { LedgerSnapshot } from '../../platform/database/snapshot.ts';
+import type { ConsoleView, WholeCsv } from '../frame/define-page.ts';
+import { comparedWindow } from './decide.ts';
+
+/** All of a page's usage in the chosen period, and beside it what came before. */
+export interface RollupBasis {
+  scope: RollupScope;
+  totals: RollupFigures;
+  /** As many days of the period before as have begun of this one. */
+  before: TimeWindow;
+  totalsBefore: RollupFigures;
+  /** Days of the period, and months of customers, that are rated again soon. */
+  dueDayCount: bigint;
+  dueRevenueCount: bigint;
+}
+
+export async function gatherBasis(
+  snapshot: LedgerSnapshot,
+  view: ConsoleView,
+  filter: RollupFilter = {},
+): Promise<RollupBasis> {
+  const { now, period } = view;
+  const scope = await readRollupScope(snapshot, { window: period.window, filter, now });
+  const before = comparedWindow(period.window, now);
+  const { dueDayCount } = await readCostCompleteness(snapshot, period.window);
+  return {
+    scope,
+    totals: await readRollupTotals(snapshot, scope),
+    before,
+    totalsBefore: await readRollupTotals(
+      snapshot,
+      await readRollupScope(snapshot, { window: before, filter, now }),
+    ),
+    dueDayCount,
+    dueRevenueCount: await countDueRevenues(snapshot),
+  };
+}
+
+/** What a table over rollups reads, beside its order and its page. */
+export type TableQuery = Omit<RollupQuery, 'sort' | 'after' | 'offset' | 'limit'>;
+
+/** The page of rows that an address asks for, sorted where they are read: columns are named as what they sort by. */
+export async function gatherRows(
+  snapshot: LedgerSnapshot,
+  definition: TableDefinition<never>,
+  query: TableQuery,
+  { address }: Pick<ConsoleView, 'address'>,
+): Promise<TablePage<RollupRow>> {
+  const { sort, pageNumber, pageSize } = readTableQuery(definition, address.query);
+  const read = (page: number) =>
+    readRollupRows(snapshot, {
+      ...query,
+      sort: orderOf(sort),
+      after: null,
+      offset: (page - 1) * pageSize,
+      limit: pageSize,
+    });
+  let shown = pageNumber;
+  let found = await read(shown);
+  if (found.rows.length === 0 && shown > 1) {
+    shown = 1;
+    found = await read(shown);
+  }
+  const pageCount = Math.max(1, Math.ceil(found.rowCount / pageSize));
+  return { rows: found.rows, rowCount: found.rowCount, pageNumber: shown, pageCount, sort };
+}
+
+function orderOf(sort: { column: string; isDescending: boolean } | null): RollupQuery['sort'] {
+  const by = ROLLUP_SORTS.find((name) => name === sort?.column);
+  return by === undefined || sort === null ? null : { by, descending: sort.isDescending };
+}
+
+/** All rows of such a table, in the order of the address. `complete` adds to a batch what its columns need. */
+export function rollupCsv<Row extends RollupRow>(
+  definition: TableDefinition<Row>,
+  view: ConsoleView,
+  queryOf: (snapshot: LedgerSnapshot) => Promise<TableQuery>,
+  complete: (snapshot: LedgerSnapshot, rows: RollupRow[]) => Promise<Row[]>,
+): WholeCsv<Row> {
+  const sort = orderOf(readTableQuery(definition, view.address.query).sort);
+  let offset = 0;
+  return {
+    columns: csvColumns(definition),
+    read: async (snapshot, after, limit) => {
+      if (after === null) offset = 0;
+      const query = { ...(await queryOf(snapshot)), withDays: false, sort, after: null, offset, limit };
+      const { rows } = await readRollupRows(snapshot, query);
+      offset += rows.length;
+      return await complete(snapshot, rows);
+    },
+    toCells: (row) => csvCells(definition, row),
+  };
+}
+
+/** Names of the customers in some rows. */
+export async function readNames(
+  snapshot: LedgerSnapshot,
+  customerIds: readonly (string | null | undefined)[],
+): Promise<Map<string, string>> {
+  const ids = customerIds.flatMap((customerId) => (customerId ? [customerId] : []));
+  return await readCustomerNames(snapshot, [...new Set(ids)]);
+}
