@@ -17,7 +17,7 @@ export function costCell(figures: RollupFigures): Html {
   const note =
     figures.unpricedTokenCount === 0n
       ? ''
-      : html` <small class="unknown">+ unknown for ${percent(unknown)} of the tokens</small>`;
+      : html` <small class="unknown" title="The price of these tokens is unknown.">+ ${percent(unknown)} unknown</small>`;
   return html`${dollarCell(knownCostOf(figures))}${note}`;
 }
 
@@ -27,7 +27,10 @@ export function marginCell(figures: RollupFigures): Html {
   const unknown = unknownShare(figures);
   const shown = margin ?? figures.knownMarginPicoUsd;
   if (shown === null || unknown === 1) return unknownCell(1);
-  const note = unknown === null ? '' : html` <small class="unknown">without ${percent(unknown)}</small>`;
+  const note =
+    unknown === null
+      ? ''
+      : html` <small class="unknown" title="Of tokens whose cost and revenue are known.">${percent(unknown)} unknown</small>`;
   return html`<span class="${shown < 0n ? 'bad' : ''}">${dollarCell(shown)}</span>${note}`;
 }
 
@@ -38,7 +41,7 @@ export function marginShare(figures: RollupFigures): number | null {
 
 /** A share in a sentence; what is hardly there does not read as nothing. */
 export function percent(share: number): string {
-  if (share > 0 && share < 0.001) return 'less than 0.1 %';
+  if (share > 0 && share < 0.001) return '< 0.1 %';
   return `${(share * 100).toFixed(1)} %`;
 }
 

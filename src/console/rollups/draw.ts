@@ -55,7 +55,7 @@ export function lacking({ totals, dueDayCount, dueRevenueCount }: RollupBasis): 
       : '',
     totals.unattributedTokenCount === 0n
       ? ''
-      : `${percent(unattributed)} of the tokens are nobody’s: they cost, and bring nothing.`,
+      : `Nobody’s are ${percent(unattributed)} of the tokens: they cost, and bring nothing.`,
     idle === 0n
       ? ''
       : `Bought capacity that nobody is charged for comes on top: ${moneyInWords(twoDecimals(formatPico(idle)), 'usd')}.`,
