@@ -1,7 +1,7 @@
 import { html } from 'hono/html';
 import type { Html } from './html.ts';
 
-/** Longer words are broken where the column ends. */
+/** Longer words are broken where the column ends; what is no longer at all stays on one line. */
 const UNBROKEN_LENGTH = 24;
 
 /**
@@ -14,5 +14,6 @@ export function nameCell(text: string, length = 80): Html {
   const shown = isLong ? `${characters.slice(0, length).join('')}…` : text;
   const breaks = shown.split(/\s/).some((word) => [...word].length > UNBROKEN_LENGTH);
   const title = isLong ? html` title="${characters.slice(0, 1_000).join('')}"` : '';
-  return html`<bdi${breaks ? html` class="long"` : ''}${title}>${shown}</bdi>`;
+  const kind = breaks ? 'long' : [...shown].length > UNBROKEN_LENGTH ? '' : 'short';
+  return html`<bdi class="${kind}"${title}>${shown}</bdi>`;
 }

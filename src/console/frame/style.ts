@@ -81,7 +81,7 @@ table.data { width: 100%; border-collapse: collapse; background: var(--paper); b
 table.data caption { padding: 6px 0; text-align: left; font-size: 16px; font-weight: 620; }
 table.data caption .tools { float: right; font-size: 13px; font-weight: 400; } table.data caption .tools a { margin-left: 10px; }
 table.data th, table.data td { padding: 5px 10px; height: 32px; border-bottom: 1px solid var(--line); text-align: left; vertical-align: middle; }
-table.data td, table.data tbody th { overflow-wrap: break-word; } .long { display: inline-block; min-width: 14ch; overflow-wrap: anywhere; } time { white-space: nowrap; }
+table.data td, table.data tbody th { overflow-wrap: break-word; } .long { display: inline-block; min-width: 14ch; overflow-wrap: anywhere; } time, .short { white-space: nowrap; } .figures time { white-space: normal; }
 table.data thead th { color: var(--soft); font-size: 13px; font-weight: 600; white-space: nowrap; } table.data thead a { color: inherit; text-decoration: none; } table.data thead a:hover { text-decoration: underline; }
 table.data [aria-sort] a::after { content: " ↑"; color: var(--accent); } table.data [aria-sort=descending] a::after { content: " ↓"; }
 table.data tbody th { font-weight: 500; } table.data tbody tr:hover { background: color-mix(in srgb, var(--tint) 60%, transparent); } table.data tbody tr:last-child > * { border-bottom: 0; }
@@ -94,6 +94,7 @@ details > summary { cursor: pointer; color: var(--accent); } details[open] > sum
 .chart figcaption, .chart .legend, .chart details { grid-column: 1 / -1; min-width: 0; } .chart figcaption { font-size: 16px; font-weight: 620; } .chart details { font-size: 13px; }
 .scale { display: flex; flex-direction: column; justify-content: space-between; color: var(--soft); font-size: 13px; line-height: 1; text-align: right; font-variant-numeric: tabular-nums; }
 .plot { display: block; width: 100%; height: 190px; border-bottom: 1px solid var(--soft); overflow: visible; } .plot .grid { stroke: var(--line); stroke-width: 1px; vector-effect: non-scaling-stroke; }
+.plot .zero { stroke: var(--soft); stroke-width: 1px; vector-effect: non-scaling-stroke; }
 .plot path { vector-effect: non-scaling-stroke; } .plot .hover { fill: transparent; } .plot .hover:hover { fill: var(--ink); fill-opacity: 0.08; }
 .axis { grid-column: 2; display: grid; grid-auto-flow: column; grid-auto-columns: minmax(0, 1fr); padding: 0; list-style: none; color: var(--soft); font-size: 13px; } .axis li { min-width: 0; white-space: nowrap; }
 .legend { display: flex; flex-wrap: wrap; gap: 2px 16px; padding: 0; list-style: none; font-size: 13px; } .legend li { overflow-wrap: anywhere; min-width: 0; } .swatch { width: 10px; height: 10px; margin-right: 6px; }

@@ -35,17 +35,25 @@ export const CHART_HEIGHT = 100;
 /** The frame of a drawing: title, scale, axis, legend, and the same data as a table. */
 export function chartFigure(
   chart: Chart,
-  drawing: { width: number; top: number; colors: readonly string[]; marks: Html | readonly Html[] },
+  drawing: {
+    width: number;
+    bottom: number;
+    top: number;
+    colors: readonly string[];
+    marks: Html | readonly Html[];
+  },
 ): Html {
   const { id, title, description, places, series, scaleText } = chart;
-  const { width, top, colors, marks } = drawing;
+  const { width, bottom, top, colors, marks } = drawing;
+  const zeroY = (top / (top - bottom)) * CHART_HEIGHT;
   return html`<figure class="chart" id="${id}">
     <figcaption>${title}</figcaption>
-    <div class="scale" aria-hidden="true"><span>${scaleText(top)}</span><span>${scaleText(top / 2)}</span><span>0</span></div>
+    <div class="scale" aria-hidden="true"><span>${scaleText(top)}</span><span>${scaleText((top + bottom) / 2)}</span><span>${scaleText(bottom)}</span></div>
     <svg class="plot" viewBox="0 0 ${width} ${CHART_HEIGHT}" preserveAspectRatio="none" role="img" aria-labelledby="${id}-title ${id}-description">
       <title id="${id}-title">${title}</title>
       <desc id="${id}-description">${description}</desc>
       <line class="grid" x1="0" x2="${width}" y1="0" y2="0"/><line class="grid" x1="0" x2="${width}" y1="50" y2="50"/>
+      ${bottom < 0 ? html`<line class="zero" x1="0" x2="${width}" y1="${zeroY}" y2="${zeroY}"/>` : ''}
       ${marks}
     </svg>
     <ol class="axis" aria-hidden="true">${places.map((place, index) => html`<li>${axisLabel(place, index, places.length)}</li>`)}</ol>

@@ -29,6 +29,7 @@ export function lineChart(chart: Chart): Html {
   );
   return chartFigure(chart, {
     width: Math.max(1, places.length) * STEP,
+    bottom: height.domain()[0] ?? 0,
     top: height.domain()[1] ?? 1,
     colors,
     marks: [...paths, ...hovers],

@@ -38,6 +38,7 @@ export function stackedBars(chart: Chart): Html {
   );
   return chartFigure(chart, {
     width: Math.max(1, places.length) * BAR_WIDTH,
+    bottom: 0,
     top,
     colors,
     marks: [...bars, ...hovers],
