@@ -7,7 +7,7 @@ import { createLogger } from '../../src/platform/log.ts';
 import { seedPriceBook } from '../../src/prices/book.ts';
 import { insertCatalog, insertUsage, type UsageSeed } from '../api/world.ts';
 
-export const NOW = new Date('2026-11-21T10:30:00Z');
+const NOW = new Date('2026-11-21T10:30:00Z');
 export const NOVEMBER = { start: new Date('2026-11-01T00:00:00Z'), end: new Date('2026-12-01T00:00:00Z') };
 export const OCTOBER = { start: new Date('2026-10-01T00:00:00Z'), end: NOVEMBER.start };
 
@@ -59,7 +59,7 @@ const CAPACITY = {
 const at = (day: string, hour = '09') => `2026-${day}T${hour}:00:00Z`;
 const ADATUM = { customer: 'adatum', subject: 'user-3' };
 
-export const USAGE: readonly UsageSeed[] = [
+const USAGE: readonly UsageSeed[] = [
   { hour: at('10-30'), tokens: 700_001n },
   { hour: at('10-30'), tokens: 90_001n, subject: 'user-2', feature: 'search' },
   { hour: at('10-31'), tokens: 500_003n, ...ADATUM },

@@ -46,12 +46,12 @@ export function conditionsOf(window: TimeWindow, filter: RollupFilter): RawBuild
 }
 
 /** Whether only the table by user can tell. */
-export function isByUser(groupBy: readonly RollupDimension[], filter: RollupFilter): boolean {
+function isByUser(groupBy: readonly RollupDimension[], filter: RollupFilter): boolean {
   return groupBy.includes('user') || filter.user !== undefined;
 }
 
 /** Capacity that nobody is charged for has a deployment and a day, and is nobody's. */
-export function hasIdle(groupBy: readonly RollupDimension[], filter: RollupFilter): boolean {
+function hasIdle(groupBy: readonly RollupDimension[], filter: RollupFilter): boolean {
   const { deployment: _, ...others } = filter;
   return (
     groupBy.every((name) => name === 'day' || name === 'month' || name === 'deployment') &&

@@ -62,13 +62,13 @@ export interface RollupQuery extends RollupScope {
 }
 
 /** Tokens whose cost is unknown, by reason. */
-export interface UnknownTokens {
+interface UnknownTokens {
   reason: string;
   tokenCount: bigint;
 }
 
 /** What the usage of one currency's customers brings, and what it costs. */
-export interface CurrencyFigures {
+interface CurrencyFigures {
   currency: string;
   /** Pico of the minor unit. */
   revenuePicoMinor: bigint;

@@ -4,7 +4,7 @@ import { ratedParts, ratesOf } from './facts.ts';
 import type { RollupDimension, RollupScope } from './query.ts';
 
 /** What one band of a drawing has on one day. */
-export interface DailyCell {
+interface DailyCell {
   day: string;
   knownCostPicoUsd: bigint;
   /** Null where there is no exchange rate for some of it. */

@@ -15,7 +15,7 @@ export function marginOf(figures: RollupFigures): bigint | null {
 }
 
 /** An amount in pico of a currency's minor unit, in whole units of it. */
-export function formatPicoMinor(picoMinor: bigint, currency: string): string {
+function formatPicoMinor(picoMinor: bigint, currency: string): string {
   return formatDecimal(picoMinor, PICO_DIGITS + minorUnitDigits(currency), 2);
 }
 
