@@ -10,9 +10,19 @@ export const PAGE_HEADERS = {
   'Cache-Control': 'no-store',
 };
 
-/** A whole page. @param page its title, and where its sheet is */
+/** The same for a page with a form of its own; with no referrer at all, browsers would hide where a form comes from. */
+export const FORM_PAGE_HEADERS = {
+  ...PAGE_HEADERS,
+  'Content-Security-Policy': PAGE_HEADERS['Content-Security-Policy'].replace(
+    "form-action 'none'",
+    "form-action 'self'",
+  ),
+  'Referrer-Policy': 'same-origin',
+};
+
+/** A whole page. @param page its title, where its sheet is, and whether it has a form */
 export function pageDocument(
-  { title, stylePath }: { title: string; stylePath: string },
+  { title, stylePath, isForm = false }: { title: string; stylePath: string; isForm?: boolean },
   body: ReturnType<typeof html>,
 ) {
   return html`<!doctype html>
@@ -21,7 +31,7 @@ export function pageDocument(
         <meta charset="utf-8" />
         <meta name="viewport" content="width=device-width, initial-scale=1" />
         <meta name="robots" content="noindex" />
-        <meta name="referrer" content="no-referrer" />
+        <meta name="referrer" content="${isForm ? 'same-origin' : 'no-referrer'}" />
         <title>${title}</title>
         <link rel="icon" href="data:," />
         <link rel="stylesheet" href="${stylePath}" />

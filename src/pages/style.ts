@@ -3,6 +3,7 @@ const NARROW = `  main, .sheet { margin: 0; padding: 1.5rem 1.1rem; border: 0; b
   h1, .title { font-size: 1.5rem; }
   .facts dd { text-align: left; }
   .range { grid-template-columns: 1fr; }
+  .seller address { margin-left: 0; text-align: left; }
   .lines thead { position: absolute; width: 1px; height: 1px; overflow: hidden; clip-path: inset(50%); }
   .lines tr { display: grid; grid-template-columns: 1fr auto; gap: 0.1rem 1rem; padding: 0.6rem 0; border-bottom: 1px solid var(--line); }
   .lines th, .lines td { padding: 0; border: 0; }
@@ -59,6 +60,18 @@ tfoot th, tfoot td { border-bottom: 0; border-top: 2px solid var(--ink); font-we
 .assumptions li { margin: 0.25rem 0; }
 .internal { margin-top: 2.4rem; padding: 0.2rem 1.3rem 1rem; border: 2px dashed var(--accent); border-radius: 8px; }
 .internal h2 { margin-top: 1rem; }
+.seller { display: flex; flex-wrap: wrap; align-items: flex-start; justify-content: space-between; gap: 0.8rem 2rem; margin-bottom: 1.8rem; }
+.seller img { max-width: 14rem; max-height: 4rem; }
+.seller address { margin-left: auto; color: var(--soft); font-size: 0.85rem; font-style: normal; line-height: 1.45; text-align: right; overflow-wrap: anywhere; }
+.seller address > * { display: block; } .seller strong { color: var(--ink); font-size: 0.95rem; }
+.terms { color: var(--soft); font-size: 0.92rem; overflow-wrap: anywhere; } .terms p { margin: 0.5rem 0; }
+.accept { margin-top: 2.2rem; padding: 0.2rem 1.3rem 1.1rem; border: 1px solid var(--line); border-radius: 8px; } .accept h2 { margin-top: 1rem; }
+.accept form { display: grid; gap: 0.8rem; } .accept label > span { display: block; font-size: 0.9rem; font-weight: 600; }
+.accept input:not([type=checkbox]) { width: 100%; max-width: 24rem; padding: 0.5rem 0.7rem; border: 1px solid var(--soft); border-radius: 6px; background: var(--paper); color: var(--ink); font: inherit; }
+.accept .agree { display: flex; align-items: baseline; gap: 0.6rem; } .accept input[type=checkbox] { accent-color: var(--accent); flex: none; }
+.accept button { justify-self: start; padding: 0.6rem 1.2rem; border: 0; border-radius: 6px; background: var(--accent); color: var(--paper); font: inherit; font-weight: 650; cursor: pointer; } .accept :focus-visible { outline: 2px solid var(--accent); outline-offset: 2px; }
+.accepted { overflow-wrap: anywhere; } .sign { display: none; }
+.notice { margin: 0 0 1.6rem; padding: 0.7rem 1rem; border-left: 4px solid var(--accent); background: var(--tint); overflow-wrap: anywhere; }
 footer { margin-top: 2.2rem; padding-top: 0.9rem; border-top: 1px solid var(--line); color: var(--soft); font-size: 0.82rem; overflow-wrap: anywhere; }
 @media (max-width: 40rem) {
 ${NARROW}
@@ -80,6 +93,8 @@ ${NARROW}
   tr, .range, .total { break-inside: avoid; }
   thead { display: table-header-group; }
   tfoot { display: table-row-group; }
+  .accept { margin-top: 1.3rem; padding: 0.2rem 1rem 0.8rem; break-inside: avoid; } .accept form, .screen, .notice { display: none; }
+  .sign { display: grid; grid-template-columns: auto 1fr; gap: 1.1rem 1rem; margin: 0.6rem 0; } .sign dd { margin: 0; border-bottom: 1px solid var(--soft); }
   footer { margin-top: 1.3rem; }
 }
 `;

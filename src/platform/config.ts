@@ -2,6 +2,7 @@ import { z } from 'zod';
 import { ProviderFaults, type Providers, readProviders } from '../../pricing/usage/providers.ts';
 import { DIMENSION_NAMES, DIMENSIONS, type DimensionVariable } from '../../pricing/usage/shape.ts';
 import { TallystickError } from './errors.ts';
+import { SELLER_VARIABLES } from './seller.ts';
 
 const LOOPBACK_HOSTS = new Set(['127.0.0.1', 'localhost', '[::1]']);
 
@@ -124,6 +125,7 @@ const variablesSchema = z.object({
   AWS_SECRET_ACCESS_KEY: z.string().min(1).optional(),
   AWS_SESSION_TOKEN: z.string().min(1).optional(),
   AWS_REGION: z.string().min(1).default('us-east-1'),
+  ...SELLER_VARIABLES,
   LEDGER_RETENTION_DAYS: integer(70, 4_383).default(400),
   QUARANTINE_ALARM_HOURS: integer(1, 8_760).default(24),
   METRICS_PUBLIC: z
@@ -265,6 +267,7 @@ export function describeConfig(config: Config): Record<string, string> {
       if (ADDRESS_NAMES.test(name) && typeof value === 'string' && value !== 'off') {
         return [name, new URL(value).host];
       }
+      if (name === 'SELLER_LOGO') return [name, 'set'];
       if (SECRET_NAMES.test(name) && name !== 'STRIPE_TENANT_METADATA_KEY') return [name, 'set'];
       const unitMs = UNITS_MS.find(([names]) => names.test(name))?.[1];
       if (unitMs !== undefined && typeof value === 'number') return [name, String(value / unitMs)];

@@ -14,6 +14,8 @@ export interface EarlierQuote {
   createdBy: string;
   createdAt: Date;
   validUntil: Date | null;
+  acceptedBy: string | null;
+  acceptedAt: Date | null;
 }
 
 export interface EarlierFilter {
@@ -21,7 +23,7 @@ export interface EarlierFilter {
   text?: string | undefined;
   /** Any part of who made it. */
   createdBy?: string | undefined;
-  state?: 'open' | 'expired' | undefined;
+  state?: 'open' | 'accepted' | 'expired' | undefined;
   now: Date;
 }
 
@@ -42,7 +44,7 @@ export async function listEarlierQuotes(
   const direction = page.isDescending ? sql`desc` : sql`asc`;
   const rows = await matching(snapshot, filter)
     .select([
-      'quote_id',
+      'quotes.quote_id',
       sql<string | null>`request::json ->> 'title'`.as('title'),
       sql<string | null>`result::json ->> 'preparedFor'`.as('prepared_for'),
       'customer_id',
@@ -55,8 +57,10 @@ export async function listEarlierQuotes(
       'created_by',
       'created_at',
       'valid_until',
+      'accepted_by',
+      'accepted_at',
     ])
-    .orderBy(sql`${ORDERS[page.order]} ${direction} nulls last, quote_id ${direction}`)
+    .orderBy(sql`${ORDERS[page.order]} ${direction} nulls last, quotes.quote_id ${direction}`)
     .limit(page.limit)
     .offset(page.offset)
     .execute();
@@ -72,15 +76,19 @@ export async function countEarlierQuotes(snapshot: LedgerSnapshot, filter: Earli
 }
 
 function matching(snapshot: LedgerSnapshot, { text, createdBy, state, now }: EarlierFilter) {
-  let query = snapshot.selectFrom('quotes');
+  let query = snapshot
+    .selectFrom('quotes')
+    .leftJoin('quote_acceptances as accepted', 'accepted.quote_id', 'quotes.quote_id');
   if (text !== undefined) {
     const part = partOf(text);
     query = query.where(
-      sql<boolean>`(quote_id ilike ${part} or customer_id ilike ${part} or request::json ->> 'title' ilike ${part}
+      sql<boolean>`(quotes.quote_id ilike ${part} or customer_id ilike ${part} or request::json ->> 'title' ilike ${part}
         or request::json ->> 'preparedFor' ilike ${part})`,
     );
   }
   if (createdBy !== undefined) query = query.where('created_by', 'ilike', partOf(createdBy));
+  if (state === 'accepted') return query.where('accepted_at', 'is not', null);
+  if (state !== undefined) query = query.where('accepted_at', 'is', null);
   if (state === 'open') query = query.where('valid_until', '>', now);
   if (state === 'expired') query = query.where('valid_until', '<=', now);
   return query;

@@ -12,12 +12,12 @@ export function quoteAddress(
   return `${origin.replace(/\/$/, '')}/quotes/${quoteId}?${query}`;
 }
 
-/** Whether a link was made by us, for this quote, and lives. */
-export function isQuoteLinkValid(
+/** What a link is worth: whether it was made by us, for this quote, and lives. */
+export function judgeQuoteLink(
   key: string,
   link: { quoteId: string; expires: string | undefined; signature: string | undefined },
   now: Date,
-): boolean {
+): ReturnType<typeof judgeLink> {
   const { quoteId, expires, signature } = link;
-  return judgeLink(key, { kind: 'quote', id: quoteId, expires, signature }, now) === 'valid';
+  return judgeLink(key, { kind: 'quote', id: quoteId, expires, signature }, now);
 }

@@ -2,8 +2,9 @@ import { type DecidedQuote, decideQuote } from '../../pricing/quotes/decide.ts';
 import { writeGround } from '../../pricing/quotes/ground.ts';
 import type { QuoteFacts } from '../../pricing/quotes/question.ts';
 import { addMs, DAY_MS } from '../platform/clock.ts';
-import type { ApiDependencies } from '../platform/http/dependencies.ts';
+import { type ApiDependencies, DEFAULT_API_SETTINGS } from '../platform/http/dependencies.ts';
 import { randomText } from '../platform/random-text.ts';
+import type { QuoteTerms } from '../platform/seller.ts';
 import { readQuoteFacts } from './gather.ts';
 import { insertQuote } from './quotes.ts';
 import type { QuoteRequest } from './request-schema.ts';
@@ -26,11 +27,11 @@ export interface DraftQuote {
 export function draftQuote(
   request: QuoteRequest,
   facts: QuoteFacts,
-  made: { quoteId: string; actor: string; now: Date },
+  made: { quoteId: string; actor: string; now: Date; terms: QuoteTerms },
 ): DraftQuote {
   const decided = decideQuote(request, facts);
   const shown = showQuote(decided);
-  const validUntil = addMs(made.now, request.validDays * DAY_MS);
+  const validUntil = addMs(made.now, (request.validDays ?? made.terms.validDays) * DAY_MS);
   return {
     decided,
     shown,
@@ -42,6 +43,7 @@ export function draftQuote(
       createdAt: made.now.toISOString(),
       createdBy: made.actor,
       validUntil: validUntil.toISOString(),
+      contractMonths: request.contractMonths ?? made.terms.contractMonths,
       resultHash: shown.hash,
     },
   };
@@ -49,14 +51,23 @@ export function draftQuote(
 
 /** Gathers, decides, shows and stores; the text is what is answered now and ever after. */
 export async function makeQuote(
-  { database, clock }: Pick<ApiDependencies, 'database' | 'clock'>,
+  {
+    database,
+    clock,
+    settings = DEFAULT_API_SETTINGS,
+  }: Pick<ApiDependencies, 'database' | 'clock' | 'settings'>,
   request: QuoteRequest,
   actor: string,
 ): Promise<{ quoteId: string; resultText: string; validUntil: Date }> {
   const now = clock.now();
   const facts = await readQuoteFacts(database, request, now);
   const quoteId = `quote_${randomText(16)}`;
-  const { decided, shown, validUntil, frame } = draftQuote(request, facts, { quoteId, actor, now });
+  const { decided, shown, validUntil, frame } = draftQuote(request, facts, {
+    quoteId,
+    actor,
+    now,
+    terms: settings.quoteTerms,
+  });
   const resultText = `${JSON.stringify(frame).slice(0, -1)},${shown.text.slice(1)}`;
   const { plan } = decided.ground;
   await insertQuote(database, {

@@ -92,6 +92,7 @@ export interface QuoteListEntry {
   createdBy: string;
   createdAt: Date;
   validUntil: Date | null;
+  acceptedAt: Date | null;
 }
 
 /** Stored quotes, the newest first. */
@@ -107,8 +108,9 @@ export async function listQuotes(
 ): Promise<QuoteListEntry[]> {
   let select = database
     .selectFrom('quotes')
+    .leftJoin('quote_acceptances as accepted', 'accepted.quote_id', 'quotes.quote_id')
     .select([
-      'quote_id',
+      'quotes.quote_id',
       sql<string | null>`result::json ->> 'title'`.as('title'),
       'customer_id',
       'plan_id',
@@ -117,16 +119,19 @@ export async function listQuotes(
       'created_by',
       'created_at',
       'valid_until',
+      'accepted.accepted_at',
     ]);
   if (query.customerId !== undefined) select = select.where('customer_id', '=', query.customerId);
   if (query.createdBy !== undefined) select = select.where('created_by', '=', query.createdBy);
   if (query.after !== null) {
     const [createdAt, quoteId] = query.after;
-    select = select.where(sql<boolean>`(created_at, quote_id) < (${createdAt}::timestamptz, ${quoteId})`);
+    select = select.where(
+      sql<boolean>`(created_at, quotes.quote_id) < (${createdAt}::timestamptz, ${quoteId})`,
+    );
   }
   const rows = await select
     .orderBy('created_at', 'desc')
-    .orderBy('quote_id', 'desc')
+    .orderBy('quotes.quote_id', 'desc')
     .limit(query.limit)
     .execute();
   return rows.map(camelRow);

@@ -10,7 +10,6 @@ import { CurrencySchema, IdentifierSchema, textSchema } from '../platform/http/s
 /** 10^15 tokens: beyond what any month holds, and within what a JSON number carries exactly. */
 const MAX_TOKEN_COUNT = 10n ** 15n;
 const MAX_USER_COUNT = 10_000_000n;
-const DEFAULT_VALID_DAYS = 30;
 
 const wholeNumber = (what: string, limit: bigint) => {
   const error = `must be a whole number of ${what}, not negative (a number, or decimal text)`;
@@ -213,7 +212,14 @@ export const QuoteRequestSchema = z
       .int({ error: 'must be a whole number of days' })
       .min(1, { error: 'must be at least 1' })
       .max(365, { error: 'must be at most 365' })
-      .default(DEFAULT_VALID_DAYS),
+      .optional()
+      .openapi({ description: 'How long it can be accepted; as configured (30) unless said.' }),
+    contractMonths: z
+      .int({ error: 'must be a whole number of months' })
+      .min(1, { error: 'must be at least 1' })
+      .max(120, { error: 'must be at most 120' })
+      .optional()
+      .openapi({ description: 'How long the contract runs; as configured unless said.' }),
     title: textSchema(200).trim().min(1).optional().openapi({ example: 'Assistant for 200 people' }),
     preparedFor: textSchema(200).trim().min(1).optional().openapi({
       description: 'Who it is for, as the page of the quote names them; the name of customerId unless said.',

@@ -11,6 +11,7 @@ import {
   actorOf,
 } from '../platform/http/dependencies.ts';
 import { IdentifierSchema, jsonBody, jsonContent, PAGE_FIELDS, problems } from '../platform/http/schemas.ts';
+import { type Acceptance, readAcceptance } from './acceptance.ts';
 import { quoteTable } from './csv.ts';
 import { quoteAddress } from './links.ts';
 import { makeQuote } from './make.ts';
@@ -46,7 +47,7 @@ export function addQuoteRoutes(api: Api, dependencies: ApiDependencies): void {
     const linkKey = await readLinkKey(dependencies);
     const made = await makeQuote(dependencies, context.req.valid('json'), actorOf(context));
     // The text is written already, and typed as such; the schema is that of what was written.
-    return answerText(dependencies, context, { ...made, linkKey }, 201) as never;
+    return answerText(dependencies, context, { ...made, linkKey, acceptance: null }, 201) as never;
   });
 
   const listRoute = createRoute({
@@ -78,6 +79,7 @@ export function addQuoteRoutes(api: Api, dependencies: ApiDependencies): void {
           ...quote,
           createdAt: quote.createdAt.toISOString(),
           validUntil: quote.validUntil?.toISOString() ?? null,
+          acceptedAt: quote.acceptedAt?.toISOString() ?? null,
         })),
         nextCursor,
       },
@@ -107,22 +109,35 @@ export function addQuoteRoutes(api: Api, dependencies: ApiDependencies): void {
       const quote = JSON.parse(stored.resultText) as StoredQuoteBody;
       return answerCsv(context, quoteTable(quote), stored.quoteId);
     }
-    return answerText(dependencies, context, { ...stored, linkKey }, 200);
+    const acceptance = await readAcceptance(dependencies.database, stored.quoteId);
+    return answerText(dependencies, context, { ...stored, linkKey, acceptance }, 200);
   });
   addQuoteRecomputeRoute(api, dependencies);
 }
 
-/** The stored text with the link to the page, which is made for each answer and not stored. */
+/** The stored text with the link to the page, which is made for each answer and not stored, and who accepted it. */
 function answerText(
   { settings }: ApiDependencies,
   context: Context<ApiEnvironment>,
-  stored: Pick<StoredQuote, 'quoteId' | 'resultText' | 'validUntil'> & { linkKey: string },
+  stored: Pick<StoredQuote, 'quoteId' | 'resultText' | 'validUntil'> & {
+    linkKey: string;
+    acceptance: Acceptance | null;
+  },
   status: 200 | 201,
 ): Response {
-  const { quoteId, resultText, validUntil, linkKey } = stored;
+  const { quoteId, resultText, validUntil, linkKey, acceptance } = stored;
   const origin = settings?.publicUrl ?? new URL(context.req.url).origin;
   const pageUrl = JSON.stringify(quoteAddress(linkKey, { quoteId, validUntil, origin }));
-  return context.body(`${resultText.slice(0, -1)},"pageUrl":${pageUrl}}`, status, {
+  const accepted =
+    acceptance === null
+      ? null
+      : {
+          acceptedBy: acceptance.acceptedBy,
+          acceptedAt: acceptance.acceptedAt.toISOString(),
+          offerHash: acceptance.offerHash,
+        };
+  const more = `"acceptance":${JSON.stringify(accepted)},"pageUrl":${pageUrl}`;
+  return context.body(`${resultText.slice(0, -1)},${more}}`, status, {
     'Content-Type': 'application/json',
     Location: `/v1/quotes/${quoteId}`,
   });

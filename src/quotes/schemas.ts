@@ -174,12 +174,26 @@ const StoredQuoteSchema = z.object({
   createdAt: InstantSchema,
   createdBy: z.string(),
   validUntil: InstantSchema,
+  contractMonths: z
+    .int()
+    .nullable()
+    .optional()
+    .openapi({ description: 'How long the contract runs, where that is said.' }),
   resultHash: z.string().openapi({ description: 'SHA-256 of the answer; recompute compares it.' }),
   ...answerFields,
 });
 export type StoredQuoteBody = z.output<typeof StoredQuoteSchema>;
 
+const AcceptanceSchema = z.object({
+  acceptedBy: z.string().openapi({ description: 'The name, as it was typed on the page.' }),
+  acceptedAt: InstantSchema,
+  offerHash: z.string().openapi({
+    description: 'SHA-256 of all that the page said: the stored quote, seller and terms.',
+  }),
+});
+
 export const QuoteResultSchema = StoredQuoteSchema.extend({
+  acceptance: AcceptanceSchema.nullable().openapi({ description: 'Null until the customer accepts it.' }),
   pageUrl: z.string().openapi({ description: 'Signed link to the page for the customer, until validUntil.' }),
 }).openapi('Quote');
 
@@ -198,6 +212,7 @@ export const QuoteListSchema = z
         createdBy: z.string(),
         createdAt: InstantSchema,
         validUntil: InstantSchema.nullable(),
+        acceptedAt: InstantSchema.nullable(),
       }),
     ),
     nextCursor: z.string().nullable(),

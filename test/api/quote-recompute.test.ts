@@ -162,7 +162,7 @@ describe('a stored quote', () => {
     for (const statement of [
       sql`update quotes set result = '{}'`,
       sql`delete from quotes`,
-      sql`truncate quotes`,
+      sql`truncate quotes cascade`,
     ]) {
       await expect(statement.execute(database)).rejects.toThrow('never changed');
     }

@@ -4,6 +4,8 @@ import { countCell, moneyCell } from '../../pages/numbers.ts';
 import type { TableDefinition } from '../../pages/table/columns.ts';
 import { dataTable } from '../../pages/table/table.ts';
 import { groupDigits, moneyInWords, twoDecimals, usageInWords } from '../../pages/words.ts';
+import type { Seller } from '../../platform/seller.ts';
+import type { Standing } from '../../quotes/page/acceptance.ts';
 import { QUOTE_STYLE_PATH } from '../../quotes/page/page.ts';
 import { quoteSheet } from '../../quotes/page/sheet.ts';
 import type { QuoteAnswerBody, StoredQuoteBody } from '../../quotes/schemas.ts';
@@ -58,11 +60,14 @@ function ratesInWords(
 }
 
 /** The customer's page as it is sent, with its own sheet, which the console's does not meet. */
-export function customerPart(quote: StoredQuoteBody | null, now: Date): Html {
+export function customerPart(
+  quote: StoredQuoteBody | null,
+  shown: { now: Date; seller: Seller; standing: Standing },
+): Html {
   return html`<template shadowrootmode="open"><link rel="stylesheet" href="${QUOTE_STYLE_PATH}"><div class="sheet">${
     quote === null
       ? html`<p class="for">The customer’s page shows here once there is something to quote.</p>`
-      : quoteSheet(quote, { now, isPart: true })
+      : quoteSheet(quote, { ...shown, isPart: true })
   }</div></template>`;
 }
 

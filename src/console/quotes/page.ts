@@ -23,7 +23,7 @@ interface Material {
 /** A CSV has at most so many; narrower filters tell the rest. */
 const CSV_ROWS = 100_000;
 
-const STATES = ['open', 'expired'] as const;
+const STATES = ['open', 'accepted', 'expired'] as const;
 
 function earlierTable(now: Date): TableDefinition<EarlierQuote> {
   return {
@@ -96,6 +96,15 @@ function earlierTable(now: Date): TableDefinition<EarlierQuote> {
         sortBy: ({ validUntil }) => validUntil?.getTime() ?? null,
       },
       {
+        name: 'accepted',
+        title: 'Accepted by',
+        kind: 'text',
+        cell: ({ acceptedBy }) =>
+          acceptedBy === null ? html`<span class="muted">–</span>` : nameCell(acceptedBy),
+        csv: ({ acceptedBy, acceptedAt }) =>
+          acceptedAt === null ? null : `${acceptedAt.toISOString()} ${acceptedBy}`,
+      },
+      {
         name: 'id',
         title: 'Again',
         kind: 'text',
@@ -112,10 +121,15 @@ function actorInWords(actor: string): string {
   return actor.replace(/^key:(.*) \(key_\w+\)$/, '$1');
 }
 
-function stateCell({ validUntil }: EarlierQuote, now: Date) {
+function stateCell({ validUntil, acceptedAt }: EarlierQuote, now: Date) {
+  if (acceptedAt !== null) {
+    return html`<span class="tag good">accepted ${acceptedAt.toISOString().slice(0, 10)}</span>`;
+  }
   if (validUntil === null) return html`<span class="muted">–</span>`;
   const day = validUntil.toISOString().slice(0, 10);
-  return validUntil > now ? html`open until ${day}` : html`<span class="muted">expired ${day}</span>`;
+  return validUntil > now
+    ? html`open until <time>${day}</time>`
+    : html`<span class="muted">expired <time>${day}</time></span>`;
 }
 
 async function gather(snapshot: LedgerSnapshot, { address: { query }, now }: ConsoleView): Promise<Material> {

@@ -6,7 +6,11 @@ import { csvOfTable } from '../../pages/table/page-of-rows.ts';
 import { nameCell } from '../../pages/texts.ts';
 import type { LedgerSnapshot } from '../../platform/database/snapshot.ts';
 import { TallystickError } from '../../platform/errors.ts';
+import { DEFAULT_API_SETTINGS } from '../../platform/http/dependencies.ts';
+import type { Seller } from '../../platform/seller.ts';
+import { type Acceptance, readAcceptance } from '../../quotes/acceptance.ts';
 import { quoteAddress } from '../../quotes/links.ts';
+import type { Standing } from '../../quotes/page/acceptance.ts';
 import { getQuote } from '../../quotes/quotes.ts';
 import { gatherAgain, type RecomputeFacts, recompute } from '../../quotes/recompute.ts';
 import type { StoredQuoteBody } from '../../quotes/schemas.ts';
@@ -19,6 +23,7 @@ interface Material {
   quote: StoredQuoteBody;
   again: RecomputeFacts;
   linkKey: string;
+  acceptance: Acceptance | null;
 }
 
 const QUOTE_ID = /^quote_[A-Za-z0-9_-]{16,64}$/;
@@ -33,11 +38,12 @@ async function gather(snapshot: LedgerSnapshot, view: ConsoleView): Promise<Mate
     quote: JSON.parse(resultText) as StoredQuoteBody,
     again: await gatherAgain(snapshot, quoteId, view.now),
     // Made already by `prepare`, which may write.
+    acceptance: await readAcceptance(snapshot, quoteId),
     linkKey: await readLinkKey(view.dependencies),
   };
 }
 
-function show({ quote, again, linkKey }: Material, view: ConsoleView): PageContent {
+function show({ quote, again, linkKey, acceptance }: Material, view: ConsoleView): PageContent {
   const validUntil = new Date(quote.validUntil);
   const isOpen = validUntil > view.now;
   const link = quoteAddress(linkKey, { quoteId: quote.quoteId, validUntil, origin: view.origin });
@@ -45,10 +51,11 @@ function show({ quote, again, linkKey }: Material, view: ConsoleView): PageConte
   return {
     title: quote.title ?? 'Quote for AI usage',
     body: html`<p class="lead">${quote.preparedFor === null ? '' : html`For ${nameCell(quote.preparedFor)}. `}Made ${instantCell(new Date(quote.createdAt))} by ${nameCell(quote.createdBy)}; ${isOpen ? html`open until ${instantCell(validUntil)}` : html`<span class="unknown">expired ${instantCell(validUntil)}</span>`}.</p>
+${acceptance === null ? '' : html`<p class="notice"><strong>Accepted</strong> by ${nameCell(acceptance.acceptedBy)}, ${instantCell(acceptance.acceptedAt)}. <a href="/console/audit?target=${quote.quoteId}">In the audit log</a></p>`}
 ${linkPart(link, isOpen)}
 ${quoteFigures(quote)}
 <div class="pair beside">
-  <section aria-label="What the customer sees"><h2>What the customer sees</h2><div id="customer-page">${customerPart(quote, view.now)}</div></section>
+  <section aria-label="What the customer sees"><h2>What the customer sees</h2><div id="customer-page">${customerPart(quote, { now: view.now, ...standingOf() })}</div></section>
   <section aria-label="For our own eyes"><h2>For our own eyes</h2>${insideOf(quote, view)}</section>
 </div>
 ${changesOf(recomputed, quote, view)}`,
@@ -57,6 +64,12 @@ ${changesOf(recomputed, quote, view)}`,
       changes: () => csvOfTable(changedLines(quote), recomputed.changed.lines, view.address.query),
     },
   };
+
+  function standingOf(): { seller: Seller; standing: Standing } {
+    const { seller } = view.dependencies.settings ?? DEFAULT_API_SETTINGS;
+    if (acceptance === null) return { seller, standing: { kind: 'seen' } };
+    return { seller: { ...seller, ...acceptance.seller }, standing: { kind: 'accepted', acceptance } };
+  }
 
   function linkPart(address: string, isLive: boolean): Html {
     return html`<div class="panel link">${

@@ -3,7 +3,7 @@ import type { Context } from 'hono';
 import { html } from 'hono/html';
 import { formTokenOf } from '../../identity/sessions/sessions.ts';
 import type { Html } from '../../pages/html.ts';
-import type { ApiEnvironment, ApiSettings } from '../../platform/http/dependencies.ts';
+import type { ApiEnvironment } from '../../platform/http/dependencies.ts';
 import { readTextBody } from '../../platform/http/text-body.ts';
 
 const FIELD = 'formToken';
@@ -45,16 +45,4 @@ export async function readForm(context: Context<ApiEnvironment>): Promise<SentFo
       return given.length === expected.length && timingSafeEqual(given, expected);
     },
   };
-}
-
-/** Whether a form comes from a page of ours, as the browser itself says; one that says nothing is refused. */
-export function isFromOurPages(context: Context<ApiEnvironment>, settings: ApiSettings | undefined): boolean {
-  const site = context.req.header('sec-fetch-site');
-  if (site !== undefined) return site === 'same-origin';
-  const origin = context.req.header('origin');
-  if (origin === undefined || !URL.canParse(origin)) return false;
-  const ours = [new URL(context.req.url).origin, settings?.publicUrl].flatMap((address) =>
-    address === undefined ? [] : [new URL(address).origin],
-  );
-  return ours.includes(new URL(origin).origin);
 }

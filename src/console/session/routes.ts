@@ -6,9 +6,10 @@ import { hasFailedTooOften, noteFailure } from '../../identity/sessions/failures
 import { beginSession, endSession, findSession } from '../../identity/sessions/sessions.ts';
 import { SIGN_IN_LINK_PATH, useSignInLink } from '../../identity/sessions/sign-in-links.ts';
 import type { Api, ApiDependencies, ApiEnvironment } from '../../platform/http/dependencies.ts';
+import { isFromOurPages } from '../../platform/http/own-pages.ts';
 import { CONSOLE_HEADERS } from '../frame/document.ts';
 import { clearSessionCookie, readSessionCookie, writeSessionCookie } from './cookie.ts';
-import { formField, isFromOurPages, readForm } from './form.ts';
+import { formField, readForm } from './form.ts';
 import { type CarriedForm, plainPage, sendAgainPage, signInPage } from './pages.ts';
 import { consoleTarget } from './target.ts';
 

@@ -4,6 +4,14 @@ import { BUILT_IN_PROVIDERS, type Providers } from '../../../pricing/usage/provi
 import { type Clock, HOUR_MS } from '../clock.ts';
 import { type Config, describeConfig, readConfiguredProviders } from '../config.ts';
 import type { LedgerDatabase } from '../database/database.ts';
+import {
+  NO_SELLER,
+  type QuoteTerms,
+  readQuoteTerms,
+  readSeller,
+  type Seller,
+  USUAL_QUOTE_TERMS,
+} from '../seller.ts';
 
 /** Reads one file of the reference page by its bare name; null when there is none. */
 export type AssetReader = (name: string) => Promise<Uint8Array<ArrayBuffer> | string | null>;
@@ -64,6 +72,9 @@ export interface ApiSettings {
   publicUrl?: string | undefined;
   /** The account that Azure bills, as exports of costs name it. */
   billingAccount: { id: string; name: string | null };
+  /** Who sells, and what quotes offer unless they say otherwise. */
+  seller: Seller;
+  quoteTerms: QuoteTerms;
   /** What is configured, as `describeConfig` says it: no secret, and of addresses the host. */
   configuration?: Readonly<Record<string, string>>;
   /** Who invoices, as exports of invoices name them. */
@@ -78,6 +89,8 @@ export const DEFAULT_API_SETTINGS: ApiSettings = {
   stripePreviewReadsPerDay: 200,
   billingAccount: { id: 'azure', name: null },
   focusSellerName: 'Seller',
+  seller: NO_SELLER,
+  quoteTerms: USUAL_QUOTE_TERMS,
 };
 
 /** How long usage may wait in quarantine before it alarms, in milliseconds. */
@@ -125,6 +138,8 @@ export function readApiSettings(config: Config): ApiSettings {
       id: config.FOCUS_BILLING_ACCOUNT_ID,
       name: config.FOCUS_BILLING_ACCOUNT_NAME ?? null,
     },
+    seller: readSeller(config),
+    quoteTerms: readQuoteTerms(config),
     stripePreviewReadsPerDay: config.STRIPE_PREVIEW_READ_BUDGET_PER_DAY,
   };
 }

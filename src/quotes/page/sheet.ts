@@ -1,7 +1,10 @@
 import { html } from 'hono/html';
 import type { Html } from '../../pages/html.ts';
 import { dayInWords, groupDigits, moneyInWords, usageInWords } from '../../pages/words.ts';
+import type { Seller } from '../../platform/seller.ts';
 import type { StoredQuoteBody } from '../schemas.ts';
+import { acceptanceSection, type Standing } from './acceptance.ts';
+import { contractInWords, letterhead, termsSection } from './seller.ts';
 import { customerAssumptions, priceInWords } from './words.ts';
 
 /** Beyond so many rows a quote would not fit on two pages; the smallest go together. */
@@ -13,11 +16,15 @@ const NO_PRICE_FOR_THE_TARGET = 'no_price_for_the_target';
  * margin, other customers and names of ours are not in it.
  * @param options `isPart`: it stands in another page, whose heading is its own
  */
-export function quoteSheet(asked: StoredQuoteBody, options: { now: Date; isPart: boolean }): Html {
+export function quoteSheet(
+  asked: StoredQuoteBody,
+  options: { now: Date; isPart: boolean; seller: Seller; standing: Standing },
+): Html {
   const quote = asOffered(asked);
   const title = quote.title ?? 'Quote for AI usage';
   const isExpired = Date.parse(quote.validUntil) <= options.now.getTime();
-  return html`<header>
+  const contractMonths = quote.contractMonths ?? null;
+  return html`${letterhead(options.seller)}<header>
         <div>
           <p class="kicker">Quote</p>
           ${options.isPart ? html`<p class="title">${title}</p>` : html`<h1>${title}</h1>`}
@@ -28,6 +35,7 @@ export function quoteSheet(asked: StoredQuoteBody, options: { now: Date; isPart:
           <dd>${dayInWords(quote.createdAt)}</dd>
           <dt>Valid until</dt>
           <dd>${dayInWords(quote.validUntil)}${isExpired ? ' (expired)' : ''}</dd>
+          ${contractMonths === null ? '' : html`<dt>Contract</dt><dd>${contractInWords(contractMonths)}</dd>`}
         </dl>
       </header>
       ${totalSection(quote)}
@@ -36,11 +44,18 @@ export function quoteSheet(asked: StoredQuoteBody, options: { now: Date; isPart:
       <h2>What this rests on</h2>
       <ul class="assumptions">
         ${customerAssumptions(quote).map((sentence) => html`<li>${sentence}</li>`)}
-      </ul>`;
+      </ul>
+      ${termsSection(options.seller, contractMonths)}
+      ${acceptanceSection(options.standing, hasOfferedPrice(asked), isExpired)}`;
+}
+
+/** Whether it says a price, which can be agreed to. */
+export function hasOfferedPrice(quote: StoredQuoteBody): boolean {
+  return asOffered(quote).totals.invoiceAmount.amount !== null;
 }
 
 /** Whoever asked for a margin offers its price; where there is none yet, no other price stands in for it. */
-export function asOffered(quote: StoredQuoteBody): StoredQuoteBody {
+function asOffered(quote: StoredQuoteBody): StoredQuoteBody {
   const { offer, totals } = quote;
   if (offer === undefined) return quote;
   const none = { amount: null, reason: NO_PRICE_FOR_THE_TARGET };

@@ -1,6 +1,7 @@
 import { html } from 'hono/html';
 import { DEPLOYMENT_TYPES } from '../../../../pricing/prices/rows.ts';
 import type { Html } from '../../../pages/html.ts';
+import type { QuoteTerms } from '../../../platform/seller.ts';
 import type { ConsoleView } from '../../frame/define-page.ts';
 import { alsoOf, basisOf, linesOf, SWAP_FIELDS, USAGE_FIELDS, USER_FIELDS } from './fields.ts';
 
@@ -17,7 +18,12 @@ export const NEW_QUOTE_PATH = '/console/quotes/new';
 export const SAVE_ACT = 'save';
 
 /** The form of a quote with what was typed; its parts are those of the request. */
-export function quoteForm(fields: URLSearchParams, choices: QuoteChoices, view: ConsoleView): Html {
+export function quoteForm(
+  fields: URLSearchParams,
+  choices: QuoteChoices,
+  view: ConsoleView,
+  { validDays, contractMonths }: QuoteTerms,
+): Html {
   const basis = basisOf(fields);
   const asked = Number(/^\d{1,2}$/.exec(fields.get('rows') ?? '')?.[0] ?? 0);
   const usageLines = padded(linesOf(fields, USAGE_FIELDS), basis === 'usage' ? asked : 0);
@@ -73,7 +79,8 @@ export function quoteForm(fields: URLSearchParams, choices: QuoteChoices, view: 
     <div class="line">
       ${field('title', 'Title', { hint: 'Quote for AI usage', wide: true, length: 200 })}
       ${field('preparedFor', 'Prepared for', { hint: 'name of the customer', wide: true, length: 200 })}
-      ${field('validDays', 'Valid for (days)', { hint: '30', numeric: true })}
+      ${field('validDays', 'Valid for (days)', { hint: String(validDays), numeric: true })}
+      ${field('contractMonths', 'Term (months)', { hint: contractMonths === null ? 'not said' : String(contractMonths), numeric: true })}
       ${field('at', 'Prices as of', { hint: 'now', wide: true })}
     </div>
   </fieldset>

@@ -3,7 +3,7 @@ import { formatDecimal, parseDecimal } from '../../../../pricing/money.ts';
 import { TELLABLE_PARTS } from '../../../../pricing/usage/untold.ts';
 import { errorFromZod } from '../../../platform/http/problem.ts';
 import { type QuoteRequest, QuoteRequestSchema } from '../../../quotes/request-schema.ts';
-import { fieldInWords } from './words.ts';
+import { fieldInWords, messageInWords } from './words.ts';
 
 /** Fields of a line that repeats; line by line, so that the n-th of each belong together. */
 export const USAGE_FIELDS = [
@@ -59,7 +59,11 @@ export function isAsked(fields: URLSearchParams): boolean {
 export function readRequest(fields: URLSearchParams): QuoteRequest {
   const parsed = QuoteRequestSchema.safeParse(toRequest(fields));
   if (parsed.success) return parsed.data;
-  const issues = parsed.error.issues.map((issue) => ({ ...issue, path: [fieldInWords(issue.path)] }));
+  const issues = parsed.error.issues.map((issue) => ({
+    ...issue,
+    path: [fieldInWords(issue.path)],
+    message: messageInWords(issue.message),
+  }));
   throw errorFromZod('form', new z.ZodError(issues));
 }
 
@@ -77,7 +81,8 @@ function toRequest(fields: URLSearchParams): Record<string, unknown> {
       region: text('region'),
     }),
   };
-  const validDays = text('validDays');
+  const wholeOf = (value: string | undefined) =>
+    value !== undefined && /^\d{1,9}$/.test(value) ? Number(value) : value;
   return {
     ...usageOf(fields),
     ...(Object.keys(adjustments).length === 0 ? {} : { adjustments }),
@@ -91,9 +96,7 @@ function toRequest(fields: URLSearchParams): Record<string, unknown> {
       title: text('title'),
       preparedFor: text('preparedFor'),
     }),
-    ...(validDays === undefined
-      ? {}
-      : { validDays: /^\d+$/.test(validDays) ? Number(validDays) : validDays }),
+    ...present({ validDays: wholeOf(text('validDays')), contractMonths: wholeOf(text('contractMonths')) }),
   };
 }
 
@@ -199,6 +202,7 @@ export function fieldsOf(request: QuoteRequest): URLSearchParams {
   put('currency', request.currency);
   put('margin', request.targetMarginPercent);
   put('validDays', request.validDays);
+  put('contractMonths', request.contractMonths);
   put('title', request.title);
   put('preparedFor', request.preparedFor);
   return fields;
@@ -219,10 +223,8 @@ function textOf(fields: URLSearchParams, name: string): string | undefined {
   return text === '' ? undefined : text;
 }
 
-function present(values: Record<string, string | undefined>): Record<string, string> {
-  return Object.fromEntries(
-    Object.entries(values).filter((entry): entry is [string, string] => entry[1] !== undefined),
-  );
+function present(values: Record<string, string | number | undefined>): Record<string, unknown> {
+  return Object.fromEntries(Object.entries(values).filter(([, value]) => value !== undefined));
 }
 
 const UNITS: Record<string, number> = { k: 3, m: 6, g: 9, b: 9 };

@@ -2,6 +2,7 @@ import { html } from 'hono/html';
 import type { Html } from '../../../pages/html.ts';
 import { csvOfTable } from '../../../pages/table/page-of-rows.ts';
 import type { TallystickError } from '../../../platform/errors.ts';
+import { DEFAULT_API_SETTINGS } from '../../../platform/http/dependencies.ts';
 import { draftQuote, makeQuote } from '../../../quotes/make.ts';
 import type { StoredQuoteBody } from '../../../quotes/schemas.ts';
 import { type ConsoleView, definePage, type PageContent } from '../../frame/define-page.ts';
@@ -18,7 +19,12 @@ function answer({ asked }: FormMaterial, view: ConsoleView): Answered {
     return { quote: null, problem: asked.kind === 'problem' ? asked.problem : null };
   }
   try {
-    const made = { quoteId: 'not saved yet', actor: view.caller.actor, now: view.now };
+    const made = {
+      quoteId: 'not saved yet',
+      actor: view.caller.actor,
+      now: view.now,
+      terms: settingsOf(view).quoteTerms,
+    };
     const { frame, shown } = draftQuote(asked.request, asked.facts, made);
     return { quote: { ...frame, ...shown.body }, problem: null };
   } catch (error) {
@@ -26,16 +32,18 @@ function answer({ asked }: FormMaterial, view: ConsoleView): Answered {
   }
 }
 
+const settingsOf = ({ dependencies: { settings = DEFAULT_API_SETTINGS } }: ConsoleView) => settings;
+
 function show(material: FormMaterial, view: ConsoleView): PageContent {
   const { quote, problem } = answer(material, view);
   const { from } = material;
   return {
     body: html`${from === null ? '' : html`<p class="lead">Begun from <a href="/console/quotes/${from}">${from}</a>; that one stays as it is.</p>`}
 <div class="quoting">
-  ${quoteForm(material.fields, material.choices, view)}
+  ${quoteForm(material.fields, material.choices, view, settingsOf(view).quoteTerms)}
   <div class="quoted">
     <div id="answer">${headOf(quote, problem)}</div>
-    <section aria-label="What the customer will see"><h2>What the customer will see</h2><div id="customer-page">${customerPart(quote, view.now)}</div></section>
+    <section aria-label="What the customer will see"><h2>What the customer will see</h2><div id="customer-page">${customerPart(quote, { now: view.now, seller: settingsOf(view).seller, standing: { kind: 'seen' } })}</div></section>
   </div>
 </div>
 <section aria-label="For our own eyes"><h2>For our own eyes</h2><div id="inside">${quote === null ? html`<p class="muted">Cost and margin of each line show here.</p>` : insideOf(quote, view)}</div></section>`,

@@ -28,6 +28,7 @@ const WORDS: Record<string, string> = {
   currency: 'Currency',
   targetMarginPercent: 'Margin',
   validDays: 'Valid for',
+  contractMonths: 'Term',
   title: 'Title',
   preparedFor: 'Prepared for',
 };
@@ -40,4 +41,9 @@ export function fieldInWords(path: readonly PropertyKey[]): string {
     .filter((part) => part !== 'adjustments')
     .map((part) => (typeof part === 'number' ? `line ${part + 1}` : (WORDS[String(part)] ?? String(part))))
     .join(', ');
+}
+
+/** A message of the API's about its fields, in the form's words. */
+export function messageInWords(message: string): string {
+  return message.replaceAll(/\b[a-z]+[A-Z]\w*/g, (name) => WORDS[name]?.toLowerCase() ?? name);
 }

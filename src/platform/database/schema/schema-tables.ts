@@ -900,6 +900,14 @@ interface QueueStates {
   waiting_count: Generated<bigint>;
 }
 
+interface QuoteAcceptances {
+  accepted_at: Date;
+  accepted_by: string;
+  offer_hash: string;
+  quote_id: string;
+  seller: string;
+}
+
 interface Quotes {
   created_at: Date;
   created_by: string;
@@ -1545,6 +1553,7 @@ export interface Ledger {
   provisioned_capacity: ProvisionedCapacity;
   quarantine_entries: QuarantineEntries;
   queue_states: QueueStates;
+  quote_acceptances: QuoteAcceptances;
   quotes: Quotes;
   reconciliations: Reconciliations;
   recounts: Recounts;

@@ -1,0 +1,77 @@
+import type { Context } from 'hono';
+import { readLinkKey } from '../identity/page-links.ts';
+import { TallystickError } from '../platform/errors.ts';
+import {
+  type ApiDependencies,
+  type ApiEnvironment,
+  DEFAULT_API_SETTINGS,
+} from '../platform/http/dependencies.ts';
+import type { Seller } from '../platform/seller.ts';
+import { acceptanceToken, offerHashOf, readAcceptance } from './acceptance.ts';
+import type { Standing } from './page/acceptance.ts';
+import { getQuote } from './quotes.ts';
+import type { StoredQuoteBody } from './schemas.ts';
+
+const QUOTE_ID = /^quote_[A-Za-z0-9_-]{16,64}$/;
+
+/** What of a link is in the query. */
+export interface QuoteLink {
+  quoteId: string;
+  expires: string | undefined;
+  signature: string | undefined;
+}
+
+export function linkOf(context: Context<ApiEnvironment>): QuoteLink {
+  return {
+    quoteId: context.req.param('quoteId') ?? '',
+    expires: context.req.query('expires'),
+    signature: context.req.query('signature'),
+  };
+}
+
+/** A quote that has a page. */
+export interface PagedQuote {
+  quoteId: string;
+  resultText: string;
+  body: StoredQuoteBody;
+}
+
+/** Null also for quotes of before there were pages: they lack what a page shows. */
+export async function findQuote({ database }: ApiDependencies, quoteId: string): Promise<PagedQuote | null> {
+  if (!QUOTE_ID.test(quoteId)) return null;
+  try {
+    const { resultText, resultHash } = await getQuote(database, quoteId);
+    if (resultHash === null) return null;
+    return { quoteId, resultText, body: JSON.parse(resultText) as StoredQuoteBody };
+  } catch (error) {
+    if (error instanceof TallystickError && error.code === 'NOT_FOUND') return null;
+    throw error;
+  }
+}
+
+/**
+ * Who sells, and how a quote stands for whoever looks at it.
+ * @param link by which it can be accepted; null: it is only looked at
+ * @param name what was typed before
+ */
+export async function readStanding(
+  dependencies: ApiDependencies,
+  { quoteId, resultText }: PagedQuote,
+  link: QuoteLink | null,
+  name = '',
+): Promise<{ seller: Seller; standing: Standing }> {
+  const { seller } = dependencies.settings ?? DEFAULT_API_SETTINGS;
+  const acceptance = await readAcceptance(dependencies.database, quoteId);
+  if (acceptance !== null) {
+    return { seller: { ...seller, ...acceptance.seller }, standing: { kind: 'accepted', acceptance } };
+  }
+  if (link === null) return { seller, standing: { kind: 'seen' } };
+  const offerHash = offerHashOf(resultText, seller);
+  const token = acceptanceToken(await readLinkKey(dependencies), quoteId, offerHash);
+  const action = `/quotes/${quoteId}/accept?${queryOf(link)}`;
+  return { seller, standing: { kind: 'open', form: { action, token, offerHash, name } } };
+}
+
+export function queryOf({ expires = '', signature = '' }: QuoteLink): string {
+  return `expires=${encodeURIComponent(expires)}&signature=${encodeURIComponent(signature)}`;
+}
