@@ -31,19 +31,6 @@ function muteZero(isZero: boolean, text: string): Html | string {
   return isZero ? html`<span class="muted">${text}</span>` : text;
 }
 
-/** A count in few characters, rounded: `984 k`, `1.2 M`. For drawings and headlines beside which the exact one stands. */
-export function shortCount(count: number): string {
-  const [divisor, sign] = [
-    [1e12, ' T'],
-    [1e9, ' G'],
-    [1e6, ' M'],
-    [1e3, ' k'],
-  ].find(([limit]) => Math.abs(count) >= Number(limit)) ?? [1, ''];
-  const value = count / Number(divisor);
-  const digits = divisor === 1 || Math.abs(value) >= 100 ? 0 : 1;
-  return `${value.toFixed(digits).replace(/\.0$/, '')}${sign}`;
-}
-
 /** How long ago, in the one unit that says enough: `4 min`, `9 h`, `3 days`. */
 export function ageInWords(milliseconds: number): string {
   const age = Math.max(0, milliseconds);

@@ -32,7 +32,7 @@ interface OpenOptions {
   javaScriptEnabled?: boolean;
 }
 
-export interface OpenedConsolePage {
+interface OpenedConsolePage {
   page: Page;
   complaints: string[];
   /** Requests to any other host so far. */

@@ -48,7 +48,7 @@ export interface WholeCsv<Row> {
 }
 
 /** What an act says when it is done, and where its reader goes from there (the page itself unless given). */
-export type ActResult =
+type ActResult =
   | { notice: string; to?: string }
   /** Shown at once and kept nowhere, for what is told only once, such as a new key. */
   | { shown: { title: string; body: Html } };

@@ -38,6 +38,7 @@ h3 { margin: 16px 0 4px; font-size: 14px; }
 .top .search { flex: 1 1 180px; max-width: 340px; }
 .top .search input { width: 100%; }
 .top .as-of { margin-left: auto; color: var(--soft); }
+.top .search + .who { margin-left: auto; }
 .choices, .filters { display: flex; flex-wrap: wrap; align-items: end; gap: 6px 10px; }
 .choices label, .filters label { display: flex; align-items: center; gap: 6px; color: var(--soft); font-size: 13px; }
 .choices .span { display: none; flex-wrap: wrap; gap: 6px 10px; } .choices .span.shown, .choices:focus-within .span { display: flex; }

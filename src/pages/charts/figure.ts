@@ -7,7 +7,7 @@ export interface ChartValue {
   text: string;
 }
 
-export interface ChartSeries {
+interface ChartSeries {
   name: string;
   /** One for each place of the axis. */
   values: readonly ChartValue[];

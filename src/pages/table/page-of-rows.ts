@@ -21,7 +21,7 @@ function readSort<Row>(definition: TableDefinition<Row>, text: string | null | u
 }
 
 /** All rows that the filters of the address leave, sorted as it says. */
-export function chooseRows<Row>(
+function chooseRows<Row>(
   definition: TableDefinition<Row>,
   rows: readonly Row[],
   query: URLSearchParams,
