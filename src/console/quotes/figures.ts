@@ -144,7 +144,7 @@ ${offer ? html`<details><summary>The plan with these prices</summary><p class="m
 }
 
 /** An amount, or why there is none. */
-export function figure({ amount, reason }: Figure, currency: string): Html | string {
+function figure({ amount, reason }: Figure, currency: string): Html | string {
   return amount === null ? unknown({ reason }) : moneyCell(amount, currency);
 }
 

@@ -7,7 +7,7 @@ import { dayInWords } from '../../pages/words.ts';
 export const MOST_NAME_CHARACTERS = 200;
 
 /** What the form to accept with carries, and what was typed before. */
-export interface AcceptanceForm {
+interface AcceptanceForm {
   /** The page's own address with its signature, to which the form is sent. */
   action: string;
   token: string;
