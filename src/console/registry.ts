@@ -1,6 +1,8 @@
 import { auditPage } from './audit/page.ts';
 import { customersPage } from './customers/page.ts';
+import { featuresPage } from './features/page.ts';
 import type { ConsolePage } from './frame/define-page.ts';
+import { overviewPage } from './overview/page.ts';
 import { pipelinePage } from './pipeline/page.ts';
 import { newQuotePage } from './quotes/form/page.ts';
 import { quotesPage } from './quotes/page.ts';
@@ -14,7 +16,9 @@ import { startPage } from './start/page.ts';
  * `test/console/` derive from it. Of two paths that could mean the same address, the first wins.
  */
 export const CONSOLE_PAGES: readonly ConsolePage[] = [
+  overviewPage,
   customersPage,
+  featuresPage,
   quotesPage,
   newQuotePage,
   quotePage,

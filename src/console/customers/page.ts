@@ -3,8 +3,8 @@ import type { Html } from '../../pages/html.ts';
 import { pagedTable } from '../../pages/table/table.ts';
 import { nameCell } from '../../pages/texts.ts';
 import { type ConsoleView, definePage } from '../frame/define-page.ts';
-import { marginShare, percent } from '../rollups/columns.ts';
-import { shareOf } from '../rollups/decide.ts';
+import { marginShare, percent, signedPercent } from '../rollups/columns.ts';
+import { judgedMargin, shareOf } from '../rollups/decide.ts';
 import { costChart, headline, lacking } from '../rollups/draw.ts';
 import { type CustomersMaterial, customersCsv, gatherCustomers, tableOf } from './gather.ts';
 import { CUSTOMERS_NAME } from './table.ts';
@@ -24,12 +24,14 @@ ${pagedTable(tableOf(view, basis.totals), page, view.address)}`,
 
 /** Who costs more than they bring, first of all. */
 function answer({ basis, page }: Pick<CustomersMaterial, 'basis' | 'page'>, { period }: ConsoleView): Html {
-  const losing = page.rows.filter((row) => row.customerId !== '' && (row.knownMarginPicoUsd ?? 0n) < 0n);
-  const [worst] = losing.toSorted((one, other) =>
-    (one.knownMarginPicoUsd ?? 0n) < (other.knownMarginPicoUsd ?? 0n) ? -1 : 1,
-  );
+  const [worst, ...losing] = page.rows
+    .flatMap((row) => {
+      const margin = row.customerId === '' ? null : judgedMargin(row);
+      return margin !== null && margin < 0n ? [{ ...row, margin }] : [];
+    })
+    .toSorted((one, other) => (one.margin < other.margin ? -1 : 1));
   if (page.rowCount === 0) return html`Nobody used anything in ${period.words}.`;
-  if (worst === undefined) return html`Everyone listed here brings at least what they cost.`;
+  if (worst === undefined) return html`Nobody listed here is known to cost more than they bring.`;
   const [tokens, revenue] = [
     shareOf(worst.tokenCount, basis.totals.tokenCount),
     shareOf(worst.revenuePicoUsd, basis.totals.revenuePicoUsd),
@@ -38,9 +40,9 @@ function answer({ basis, page }: Pick<CustomersMaterial, 'basis' | 'page'>, { pe
     tokens === null || revenue === null
       ? ''
       : `, with ${percent(tokens)} of the tokens and ${percent(revenue)} of the revenue`;
-  const more = losing.length > 1 ? `, and so do ${losing.length - 1} more` : '';
+  const more = losing.length > 0 ? `; so do ${losing.length} more` : '';
   const margin = marginShare(worst);
-  return html`${nameCell(worst.name)} costs more than it brings${margin === null ? '' : ` (margin ${percent(margin).replace('-', '−')})`}${shares}${more}.`;
+  return html`${nameCell(worst.name)} costs more than it brings${margin === null ? '' : ` (margin ${signedPercent(margin)})`}${shares}${more}.`;
 }
 
 export const customersPage = definePage<CustomersMaterial>({

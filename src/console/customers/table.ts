@@ -1,10 +1,11 @@
 import { html } from 'hono/html';
 import type { RollupFigures, RollupRow } from '../../costs/rollups/query.ts';
+import type { Html } from '../../pages/html.ts';
 import { shareCell } from '../../pages/numbers.ts';
 import type { Column, TableDefinition } from '../../pages/table/columns.ts';
 import { nameCell } from '../../pages/texts.ts';
 import type { TimeWindow } from '../../platform/clock.ts';
-import { COST, COST_CHANGE, MARGIN, MARGIN_SHARE, REVENUE, UNPRICED } from '../rollups/columns.ts';
+import { COST, COST_CHANGE, MARGIN, REVENUE, UNPRICED } from '../rollups/columns.ts';
 import { shareOf } from '../rollups/decide.ts';
 import { mixInWords, trendCell } from '../rollups/draw.ts';
 
@@ -60,7 +61,7 @@ export function customersTable(shown: {
         name: 'mix',
         title: 'Features by cost',
         kind: 'text',
-        cell: ({ mix }) => html`<small>${nameCell(mixInWords(mix), 60)}</small>`,
+        cell: ({ mix }) => mixCell(mixInWords(mix)),
       },
       {
         name: 'tokens',
@@ -78,9 +79,15 @@ export function customersTable(shown: {
       },
       REVENUE,
       MARGIN,
-      MARGIN_SHARE,
     ],
   };
+}
+
+function mixCell(shares: readonly string[]): Html {
+  const [first, ...others] = shares;
+  if (first === undefined) return html`<span class="muted">–</span>`;
+  if (others.length === 0) return nameCell(first, 28);
+  return html`<span title="${shares.slice(0, 20).join(', ')}">${nameCell(first, 28)} <span class="muted">+${others.length}</span></span>`;
 }
 
 const NAME: Column<CustomerRow> = {

@@ -87,7 +87,7 @@ table.data thead th { color: var(--soft); font-size: 13px; font-weight: 600; whi
 table.data [aria-sort] a::after { content: " ↑"; color: var(--accent); } table.data [aria-sort=descending] a::after { content: " ↓"; }
 table.data tbody th { font-weight: 500; } table.data tbody tr:hover { background: color-mix(in srgb, var(--tint) 60%, transparent); } table.data tbody tr:last-child > * { border-bottom: 0; }
 table.data .number { text-align: right; font-variant-numeric: tabular-nums; white-space: nowrap; }
-.drawing { width: 96px; } .empty { padding: 18px 12px; color: var(--soft); } .pager { display: flex; gap: 14px; padding: 10px 2px; }
+table.data .number small { display: block; } .drawing { width: 96px; } .empty { padding: 18px 12px; color: var(--soft); } .pager { display: flex; gap: 14px; padding: 10px 2px; }
 .acts { display: flex; flex-wrap: wrap; gap: 6px; } .acts input { width: 14em; } .acts form { display: inline-flex; flex-wrap: wrap; gap: 6px; }
 details > summary { cursor: pointer; color: var(--accent); } details[open] > summary { margin-bottom: 6px; }
 

@@ -3,8 +3,9 @@ import { formatPico } from '../../../pricing/money.ts';
 import type { RollupFigures, RollupRow } from '../../costs/rollups/query.ts';
 import { knownCostOf, marginOf, showFigures } from '../../costs/rollups/show.ts';
 import type { Html } from '../../pages/html.ts';
-import { countCell, moneyCell, shareCell, unknownCell } from '../../pages/numbers.ts';
+import { countCell, moneyCell, unknownCell } from '../../pages/numbers.ts';
 import type { Column } from '../../pages/table/columns.ts';
+import { moneyInWords } from '../../pages/words.ts';
 import { changeOf, costOfEach, shareOf, unknownShare } from './decide.ts';
 
 /** An amount in US dollars as the API has it, in pico; null: unknown. */
@@ -26,10 +27,12 @@ export function marginCell(figures: RollupFigures): Html {
   const margin = marginOf(figures);
   const unknown = unknownShare(figures);
   const shown = margin ?? figures.knownMarginPicoUsd;
-  if (shown === null || unknown === 1) return unknownCell(1);
+  if (shown === null || unknown === 1) return unknownCell();
+  const share = marginShare(figures);
+  const ofRevenue = share === null ? '' : html` <small class="muted">${signedPercent(share)}</small>`;
   const note =
     unknown === null
-      ? ''
+      ? ofRevenue
       : html` <small class="unknown" title="Of tokens whose cost and revenue are known.">${percent(unknown)} unknown</small>`;
   return html`<span class="${shown < 0n ? 'bad' : ''}">${dollarCell(shown)}</span>${note}`;
 }
@@ -44,6 +47,10 @@ export function percent(share: number): string {
   if (share > 0 && share < 0.001) return '< 0.1 %';
   return `${(share * 100).toFixed(1)} %`;
 }
+
+/** The same below zero: `−61.0 %`. */
+export const signedPercent = (share: number): string =>
+  share < 0 ? `−${(-share * 100).toFixed(1)} %` : percent(share);
 
 /** `+18 %` against before. */
 export function changeCell(change: number | null): Html | string {
@@ -88,13 +95,6 @@ export const MARGIN: Column<RollupRow> = {
   sortBy: ({ knownMarginPicoUsd }) => knownMarginPicoUsd,
 };
 
-export const MARGIN_SHARE: Column<RollupRow> = {
-  name: 'marginShare',
-  title: 'Margin %',
-  kind: 'number',
-  cell: (row) => shareCell(marginShare(row)),
-};
-
 export const TOKENS: Column<RollupRow> = {
   name: 'tokens',
   title: 'Tokens',
@@ -115,7 +115,7 @@ export const REQUESTS: Column<RollupRow> = {
 
 export const ACTIVE_USERS: Column<RollupRow> = {
   name: 'activeUsers',
-  title: 'Active users',
+  title: 'Users',
   kind: 'number',
   cell: ({ activeUserCount }) => countCell(activeUserCount),
   csv: ({ activeUserCount }) => String(activeUserCount),
@@ -146,7 +146,7 @@ export function unitCost(
     kind: 'number',
     cell: (row) => {
       const amount = read(row);
-      return amount === null ? html`<span class="muted">–</span>` : `$${amount}`;
+      return amount === null ? html`<span class="muted">–</span>` : moneyInWords(amount, 'usd');
     },
     csv: read,
     sortBy: (row) => (countOf(row) <= 0n ? null : (knownCostOf(row) * per * 1_000_000n) / countOf(row)),

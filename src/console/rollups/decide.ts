@@ -61,3 +61,13 @@ export function unknownShare(figures: RollupFigures): number | null {
   const ofCustomers = figures.tokenCount - figures.unattributedTokenCount;
   return shareOf(ofCustomers - figures.knownMarginTokenCount, ofCustomers) ?? 1;
 }
+
+/** So little that is unknown changes no judgement. */
+const NEGLIGIBLE = 0.05;
+
+/** The margin by which something can be judged: all of it, or of nearly all tokens; null: too much is unknown. */
+export function judgedMargin(figures: RollupFigures): bigint | null {
+  const unknown = unknownShare(figures);
+  if (unknown !== null && unknown > NEGLIGIBLE) return null;
+  return marginOf(figures) ?? figures.knownMarginPicoUsd;
+}

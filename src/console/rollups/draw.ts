@@ -6,7 +6,6 @@ import { knownCostOf, marginOf } from '../../costs/rollups/show.ts';
 import { sparkline } from '../../pages/charts/sparkline.ts';
 import { stackedBars } from '../../pages/charts/stacked-bars.ts';
 import type { Html } from '../../pages/html.ts';
-import { shareCell } from '../../pages/numbers.ts';
 import { moneyInWords, twoDecimals } from '../../pages/words.ts';
 import type { TimeWindow } from '../../platform/clock.ts';
 import { changeCell, costCell, dollarCell, marginCell, marginShare, percent } from './columns.ts';
@@ -28,7 +27,7 @@ export function headline({ totals, totalsBefore, before }: RollupBasis): Html {
   return html`<dl class="figures">
   <div><dt>Cost</dt><dd>${costCell(totals)}${against(knownCostOf(totals), knownCostOf(totalsBefore))}</dd></div>
   <div><dt>Revenue</dt><dd>${dollarCell(totals.revenuePicoUsd)}${against(totals.revenuePicoUsd, totalsBefore.revenuePicoUsd)}</dd></div>
-  <div><dt>Margin</dt><dd>${marginCell(totals)}<small>${margin === null ? '' : html`${shareCell(margin)} of the revenue`}${margin === null || marginBefore === null ? '' : `, ${points(margin - marginBefore)}`}</small></dd></div>
+  <div><dt>Margin</dt><dd>${marginCell(totals)}<small>${margin === null || marginBefore === null ? '' : `of the revenue, ${points(margin - marginBefore)}`}</small></dd></div>
 </dl>`;
 }
 
@@ -119,15 +118,11 @@ export function trendCell(
   );
 }
 
-/** How a customer's cost is made up, the largest first; the largest is said in words as well. */
-export function mixInWords(parts: readonly { name: string; figures: RollupFigures }[]): string {
+/** Of what a cost is made up, the largest part first: `chat 62 %`. */
+export function mixInWords(parts: readonly { name: string; figures: RollupFigures }[]): string[] {
   const whole = parts.reduce((sum, { figures }) => sum + knownCostOf(figures), 0n);
-  const shares = parts.flatMap(({ name, figures }) => {
+  return parts.flatMap(({ name, figures }) => {
     const share = shareOf(knownCostOf(figures), whole);
     return share === null || share === 0 ? [] : [`${name} ${(share * 100).toFixed(0)} %`];
   });
-  const [first, second] = shares;
-  if (first === undefined) return '–';
-  const rest = shares.length > 2 ? ` and ${shares.length - 2} more` : '';
-  return second === undefined ? first : `${first}, ${second}${rest}`;
 }

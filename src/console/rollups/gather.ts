@@ -82,6 +82,26 @@ export async function gatherRows(
   return { rows: found.rows, rowCount: found.rowCount, pageNumber: shown, pageCount, sort };
 }
 
+const BATCH_ROWS = 1_000;
+
+/** Every row, for tables of few: features, models, deployments. */
+export async function gatherAll(snapshot: LedgerSnapshot, query: TableQuery): Promise<RollupRow[]> {
+  const all: RollupRow[] = [];
+  for (;;) {
+    const last = all.at(-1);
+    const after = last === undefined ? null : query.groupBy.map((name) => last.dimensions[name] ?? '');
+    const { rows } = await readRollupRows(snapshot, {
+      ...query,
+      sort: null,
+      after,
+      offset: 0,
+      limit: BATCH_ROWS,
+    });
+    all.push(...rows);
+    if (rows.length < BATCH_ROWS) return all;
+  }
+}
+
 function orderOf(sort: { column: string; isDescending: boolean } | null): RollupQuery['sort'] {
   const by = ROLLUP_SORTS.find((name) => name === sort?.column);
   return by === undefined || sort === null ? null : { by, descending: sort.isDescending };

@@ -1,0 +1,174 @@
+import { html } from 'hono/html';
+import type { RollupRow } from '../../costs/rollups/query.ts';
+import { type DailySeries, readDailySeries } from '../../costs/rollups/series.ts';
+import { knownCostOf } from '../../costs/rollups/show.ts';
+import type { Html } from '../../pages/html.ts';
+import type { TableDefinition } from '../../pages/table/columns.ts';
+import { csvOfTable } from '../../pages/table/page-of-rows.ts';
+import { dataTable } from '../../pages/table/table.ts';
+import { nameCell } from '../../pages/texts.ts';
+import type { TimeWindow } from '../../platform/clock.ts';
+import type { LedgerSnapshot } from '../../platform/database/snapshot.ts';
+import { type ConsoleView, definePage } from '../frame/define-page.ts';
+import {
+  ACTIVE_USERS,
+  COST,
+  COST_CHANGE,
+  MARGIN,
+  REQUESTS,
+  REVENUE,
+  TOKENS,
+  UNPRICED,
+  unitCost,
+} from '../rollups/columns.ts';
+import { lastDays, shareOf } from '../rollups/decide.ts';
+import { costChart, headline, lacking, trendCell } from '../rollups/draw.ts';
+import { gatherAll, gatherBasis, type RollupBasis } from '../rollups/gather.ts';
+import { timesNeighbours } from './neighbours.ts';
+
+const DRAWN_FEATURES = 10;
+const TREND_DAYS = 7;
+
+/** A feature, beside what the others cost a request. */
+interface FeatureRow extends RollupRow {
+  feature: string;
+  trend: RollupRow | undefined;
+  /** How many times what the middle one of the others costs a request; null: there is nothing to compare. */
+  times: number | null;
+}
+
+interface Material {
+  basis: RollupBasis;
+  series: DailySeries[];
+  rows: FeatureRow[];
+}
+
+async function gather(snapshot: LedgerSnapshot, view: ConsoleView): Promise<Material> {
+  const basis = await gatherBasis(snapshot, view);
+  const { scope, before } = basis;
+  const series = await readDailySeries(snapshot, { ...scope, by: 'feature', top: DRAWN_FEATURES });
+  const rows = await gatherAll(snapshot, { ...scope, groupBy: ['feature'], before, withDays: false });
+  const trends = await gatherAll(snapshot, {
+    ...scope,
+    window: lastDays(view.period.window, view.now, TREND_DAYS),
+    groupBy: ['feature'],
+    before: null,
+    withDays: true,
+  });
+  const trendOf = new Map(trends.map((row) => [row.dimensions.feature, row]));
+  const costs = rows.map((row) => ({ picoUsd: knownCostOf(row), requestCount: row.requestCount }));
+  return {
+    basis,
+    series,
+    rows: rows.map((row, index) => ({
+      ...row,
+      feature: row.dimensions.feature ?? '',
+      trend: trendOf.get(row.dimensions.feature),
+      times: timesNeighbours(costs, index),
+    })),
+  };
+}
+
+function featuresTable(trendWindow: TimeWindow): TableDefinition<FeatureRow> {
+  return {
+    name: 'features',
+    caption: 'Features',
+    sort: '-cost',
+    filters: [
+      {
+        name: 'feature',
+        title: 'Name',
+        matches: ({ feature }, text) => feature.toLowerCase().includes(text.toLowerCase()),
+      },
+    ],
+    empty: 'Nothing was used in this period.',
+    columns: [
+      {
+        name: 'feature',
+        title: 'Feature',
+        kind: 'text',
+        isRowHeader: true,
+        cell: ({ feature }) =>
+          feature === '' ? html`<span class="muted">no feature</span>` : nameCell(feature),
+        csv: ({ feature }) => feature,
+        sortBy: ({ feature }) => feature,
+      },
+      COST,
+      COST_CHANGE,
+      {
+        name: 'trend',
+        title: '7 days',
+        kind: 'drawing',
+        cell: ({ trend }) => trendCell(trend, trendWindow),
+      },
+      REQUESTS,
+      unitCost('costPerRequest', 'a request', ({ requestCount }) => requestCount, { digits: 4 }),
+      {
+        name: 'times',
+        title: '× neighbours',
+        kind: 'number',
+        cell: ({ times }) => timesCell(times),
+        csv: ({ times }) => times?.toFixed(2) ?? null,
+        sortBy: ({ times }) => times,
+      },
+      ACTIVE_USERS,
+      unitCost('costPerActiveUser', 'a user', ({ activeUserCount }) => activeUserCount, { digits: 2 }),
+      MARGIN,
+    ],
+  };
+}
+
+/** What is several times its neighbours stands out. */
+const OUTSTANDING = 3;
+
+function timesCell(times: number | null): Html | string {
+  if (times === null) return html`<span class="muted">–</span>`;
+  const text = `${times.toFixed(1)} ×`;
+  return times >= OUTSTANDING ? html`<span class="tag warn">${text}</span>` : text;
+}
+
+function show({ basis, series, rows }: Material, view: ConsoleView) {
+  const { window } = view.period;
+  const definition = featuresTable(lastDays(window, view.now, TREND_DAYS));
+  const nameOf = (feature: string) => feature || 'no feature';
+  return {
+    body: html`<p class="lead">${answer(rows, basis)}</p>
+${headline(basis)}
+${lacking(basis)}
+${costChart(series, { window, now: view.now, title: 'Cost by day and feature', nameOf })}
+${dataTable(definition, rows, view.address)}
+<p class="muted">× neighbours: the cost of a request against the middle one of the other features. Active users are counted once in each feature, so that they do not add up.</p>`,
+    csv: {
+      features: () =>
+        csvOfTable(
+          { ...definition, columns: [...definition.columns, REVENUE, TOKENS, UNPRICED] },
+          rows,
+          view.address.query,
+        ),
+    },
+  };
+}
+
+/** The feature that stands out, or the one that costs the most. */
+function answer(rows: readonly FeatureRow[], { totals }: RollupBasis): Html {
+  const [dearest] = rows
+    .filter(({ times }) => times !== null && times >= OUTSTANDING)
+    .toSorted((one, other) => (knownCostOf(other) < knownCostOf(one) ? -1 : 1));
+  if (dearest?.times) {
+    return html`A request of ${nameCell(dearest.feature)} costs ${dearest.times.toFixed(1)} times what its neighbours’ do.`;
+  }
+  const [first] = rows.toSorted((one, other) => (knownCostOf(other) < knownCostOf(one) ? -1 : 1));
+  if (first === undefined) return html`Nothing has been used in this period.`;
+  const share = shareOf(knownCostOf(first), knownCostOf(totals));
+  return html`${nameCell(first.feature || 'Usage without a feature')} costs the most${share === null ? '' : `, ${(share * 100).toFixed(0)} % of all`}.`;
+}
+
+export const featuresPage = definePage<Material>({
+  path: '/console/features',
+  title: 'What features cost',
+  scopes: ['sales', 'finance'],
+  rail: { title: 'Features', key: 'f' },
+  choices: ['period'],
+  gather,
+  show,
+});

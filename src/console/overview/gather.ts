@@ -1,0 +1,94 @@
+import { type CloseRow, listCloses } from '../../closing/desk.ts';
+import { readUnknownCosts, type UnknownModelCost } from '../../costs/queries.ts';
+import type { RollupRow, RollupScope } from '../../costs/rollups/query.ts';
+import { readRollupRows } from '../../costs/rollups/rows.ts';
+import { readRollupScope } from '../../costs/rollups/scope.ts';
+import { type DailySeries, readDailySeries } from '../../costs/rollups/series.ts';
+import { hasScope } from '../../identity/require-scope.ts';
+import type { TimeWindow } from '../../platform/clock.ts';
+import type { LedgerSnapshot } from '../../platform/database/snapshot.ts';
+import { alarmAfterMsOf } from '../../platform/http/dependencies.ts';
+import { isAlarming, type QuarantineSummary, readQuarantineSummary } from '../../quarantine/entries.ts';
+import { listOpenDrifts, type OpenDrift } from '../../reconciliation/open-drifts.ts';
+import type { ConsoleView } from '../frame/define-page.ts';
+import { type FrameFacts, readFrameFacts } from '../frame/facts.ts';
+import { lastDays } from '../rollups/decide.ts';
+import { gatherBasis, type RollupBasis, readNames } from '../rollups/gather.ts';
+
+/** What is drawn, whatever the chosen period: a trend needs more than a month's first days. */
+const DRAWN_DAYS = 60;
+const DRAWN_CUSTOMERS = 10;
+const MOVERS = 5;
+/** More than a person takes in; beyond it the count says that there are more. */
+export const MOST_LISTED = 20;
+const MOST_DRIFTS = 1_000;
+
+/** What people of finance look after. */
+export interface Desk {
+  held: CloseRow[];
+  drifts: OpenDrift[];
+  waiting: QuarantineSummary[];
+  /** Of what waits, what waits for too long. */
+  alarming: QuarantineSummary[];
+  unpriced: UnknownModelCost[];
+}
+
+export interface OverviewMaterial {
+  basis: RollupBasis;
+  drawn: TimeWindow;
+  series: DailySeries[];
+  risen: RollupRow[];
+  fallen: RollupRow[];
+  names: Map<string, string>;
+  facts: FrameFacts;
+  /** Null: it is not the reader's. */
+  desk: Desk | null;
+}
+
+export async function gatherOverview(snapshot: LedgerSnapshot, view: ConsoleView): Promise<OverviewMaterial> {
+  const { period, now, caller } = view;
+  const basis = await gatherBasis(snapshot, view);
+  const drawn = lastDays(period.window, now, DRAWN_DAYS);
+  const scope = await readRollupScope(snapshot, { window: drawn, filter: {}, now });
+  const series = await readDailySeries(snapshot, { ...scope, by: 'customer', top: DRAWN_CUSTOMERS });
+  const risen = await readMovers(snapshot, basis, true);
+  const fallen = await readMovers(snapshot, basis, false);
+  const names = await readNames(snapshot, [
+    ...series.map(({ value }) => value),
+    ...[...risen, ...fallen].map(({ dimensions }) => dimensions.customer),
+  ]);
+  const facts = await readFrameFacts(snapshot);
+  const desk = hasScope(caller, ['finance']) ? await gatherDesk(snapshot, view) : null;
+  return { basis, drawn, series, risen, fallen, names, facts, desk };
+}
+
+/** Where the cost changed most: a customer's feature on a model. */
+async function readMovers(
+  snapshot: LedgerSnapshot,
+  { scope, before }: { scope: RollupScope; before: TimeWindow },
+  isRising: boolean,
+): Promise<RollupRow[]> {
+  const { rows } = await readRollupRows(snapshot, {
+    ...scope,
+    groupBy: ['customer', 'feature', 'model'],
+    before,
+    sort: { by: 'costChange', descending: isRising },
+    after: null,
+    offset: 0,
+    limit: MOVERS,
+    withDays: false,
+  });
+  return rows;
+}
+
+async function gatherDesk(snapshot: LedgerSnapshot, { now, dependencies }: ConsoleView): Promise<Desk> {
+  const waiting = await readQuarantineSummary(snapshot);
+  const alarmAfterMs = alarmAfterMsOf(dependencies);
+  return {
+    held: await listCloses(snapshot, { state: 'held' }, { after: null, limit: MOST_LISTED + 1 }),
+    drifts: await listOpenDrifts(snapshot, MOST_DRIFTS),
+    waiting,
+    alarming: waiting.filter((summary) => isAlarming(summary, now, alarmAfterMs)),
+    unpriced: await readUnknownCosts(snapshot),
+  };
+}

@@ -1,0 +1,82 @@
+import { html } from 'hono/html';
+import { formatMinor } from '../../../pricing/money.ts';
+import type { Html } from '../../pages/html.ts';
+import { ageInWords } from '../../pages/numbers.ts';
+import { nameCell } from '../../pages/texts.ts';
+import { groupDigits, moneyInWords } from '../../pages/words.ts';
+import type { ConsoleView } from '../frame/define-page.ts';
+import { inWords } from '../pipeline/reason-words.ts';
+import { type Desk, MOST_LISTED } from './gather.ts';
+
+/** One thing to do: what it is, since when, and what becomes of it if nobody acts. */
+interface Need {
+  what: Html;
+  sinceMs: number | null;
+  otherwise: string;
+  href: string | null;
+}
+
+const PIPELINE = '/console/pipeline';
+
+/** What a person must look at, the most pressing first. */
+export function listNeeds(desk: Desk, view: ConsoleView): Need[] {
+  const { now } = view;
+  const pipeline = (rest: string) => (view.hasPage(PIPELINE) ? `${PIPELINE}${rest}` : null);
+  const held = desk.held.slice(0, MOST_LISTED).map((close) => ({
+    what: html`The invoice of ${nameCell(close.customerName)} is held${close.totalMinor === null ? '' : html`, ${moneyInWords(formatMinor(close.totalMinor, close.currency), close.currency)}`}`,
+    sinceMs: now.getTime() - close.stateAt.getTime(),
+    otherwise: deadlineInWords(close.deadline, now),
+    href: view.hasPage('/console/invoices/:invoiceId')
+      ? `/console/invoices/${encodeURIComponent(close.invoiceId)}`
+      : null,
+  }));
+  const [oldestDrift] = desk.drifts;
+  const drifts =
+    oldestDrift === undefined
+      ? []
+      : [
+          {
+            what: html`${countOf(desk.drifts.length, 'sum differs', 'sums differ')} from the ledger’s`,
+            sinceMs: now.getTime() - oldestDrift.firstSeenAt.getTime(),
+            otherwise: 'Repairs run by themselves; what is unexplained stays.',
+            href: pipeline('#drift'),
+          },
+        ];
+  const quarantined = desk.alarming.map(({ reason, tokenCount, oldestAt, metricName }) => ({
+    what: html`${groupDigits(String(tokenCount))} tokens wait in quarantine: ${inWords(reason)}${metricName === null ? '' : html` ${nameCell(metricName)}`}`,
+    sinceMs: now.getTime() - oldestAt.getTime(),
+    otherwise: 'They are not billed until then.',
+    href: pipeline(`?reason=${encodeURIComponent(reason)}#quarantine`),
+  }));
+  const unpriced = desk.unpriced
+    .filter(({ tokenCount }) => tokenCount > 0n)
+    .map(({ model, reason, tokenCount, oldestDay }) => ({
+      what: html`${groupDigits(String(tokenCount))} tokens of ${nameCell(model)} have no cost: ${inWords(reason)}`,
+      sinceMs: now.getTime() - Date.parse(oldestDay),
+      otherwise: 'Their cost and margin stay unknown.',
+      href: null,
+    }));
+  return [...held, ...drifts, ...quarantined, ...unpriced];
+}
+
+export function drawNeeds(desk: Desk, view: ConsoleView): Html {
+  const needs = listNeeds(desk, view);
+  const hasMore = desk.held.length > MOST_LISTED;
+  if (needs.length === 0) {
+    return html`<h2>Needs you</h2><p class="muted">Nothing. No invoice is held, every sum agrees, nothing waits for too long, everything has a price.</p>`;
+  }
+  return html`<h2>Needs you (${needs.length}${hasMore ? ' and more' : ''})</h2>
+<ul class="todo">${needs.map(
+    ({ what, sinceMs, otherwise, href }) =>
+      html`<li><span>${href === null ? what : html`<a href="${href}">${what}</a>`}</span><small class="muted">${sinceMs === null ? '' : `for ${ageInWords(sinceMs)}. `}${otherwise}</small></li>`,
+  )}</ul>`;
+}
+
+function deadlineInWords(deadline: Date | null, now: Date): string {
+  if (deadline === null) return 'It stays a draft until then.';
+  const leftMs = deadline.getTime() - now.getTime();
+  return leftMs <= 0 ? 'Its deadline has passed.' : `Stripe finalizes it by itself in ${ageInWords(leftMs)}.`;
+}
+
+const countOf = (count: number, one: string, more: string) =>
+  `${groupDigits(String(count))} ${count === 1 ? one : more}`;

@@ -1,0 +1,130 @@
+import { html } from 'hono/html';
+import { formatPico } from '../../../pricing/money.ts';
+import type { RollupRow } from '../../costs/rollups/query.ts';
+import { knownCostOf } from '../../costs/rollups/show.ts';
+import type { Html } from '../../pages/html.ts';
+import { ageInWords, countCell } from '../../pages/numbers.ts';
+import type { TableDefinition } from '../../pages/table/columns.ts';
+import { csvOfTable } from '../../pages/table/page-of-rows.ts';
+import { dataTable } from '../../pages/table/table.ts';
+import { nameCell } from '../../pages/texts.ts';
+import { moneyInWords, twoDecimals } from '../../pages/words.ts';
+import { type ConsoleView, definePage } from '../frame/define-page.ts';
+import { COST, COST_CHANGE, dollarCell } from '../rollups/columns.ts';
+import { changeOf, judgedMargin } from '../rollups/decide.ts';
+import { costChart, headline, lacking, spanInWords } from '../rollups/draw.ts';
+import { gatherOverview, type OverviewMaterial } from './gather.ts';
+import { drawNeeds } from './needs.ts';
+
+function show(material: OverviewMaterial, view: ConsoleView) {
+  const { basis, drawn, series, names, desk } = material;
+  const nameOf = (customerId: string) =>
+    customerId === '' ? 'nobody’s' : (names.get(customerId) ?? customerId);
+  const movers = moversTable(nameOf);
+  const moved = moversOf(material);
+  return {
+    title: view.period.words,
+    body: html`<p class="lead">${answer(material)}</p>
+${headline(basis)}
+${lacking(basis)}
+${costChart(series, { window: drawn, now: view.now, title: `Cost by day, ${spanInWords(drawn)}, by customer`, nameOf })}
+<div class="pair"><section>${desk === null ? '' : drawNeeds(desk, view)}${pulse(material, view)}</section>
+<section>${dataTable(movers, moved, view.address)}
+<p class="muted">What costs more or less than from ${spanInWords(basis.before)}.</p></section></div>`,
+    csv: { movers: () => csvOfTable(movers, moved, view.address.query) },
+  };
+}
+
+/** Whether the month goes well, in a sentence. */
+function answer({ basis: { totals, totalsBefore, before } }: OverviewMaterial): string {
+  if (totals.tokenCount === 0n) return 'Nothing has been used in this period.';
+  const margin = judgedMargin(totals);
+  const change = changeOf(knownCostOf(totals), knownCostOf(totalsBefore));
+  const cost = moneyInWords(twoDecimals(formatPico(knownCostOf(totals))), 'usd');
+  const moved =
+    change === null
+      ? ''
+      : `, ${Math.abs(change * 100).toFixed(0)} % ${change < 0 ? 'less' : 'more'} than from ${spanInWords(before)}`;
+  const left =
+    margin === null
+      ? '. What it leaves is not known'
+      : margin < 0n
+        ? '. It costs more than it brings'
+        : `. It leaves ${moneyInWords(twoDecimals(formatPico(margin)), 'usd')}`;
+  return `Usage has cost ${cost}${moved}${left}.`;
+}
+
+/** What moved at all, whatever its direction. */
+function moversOf({ risen, fallen }: OverviewMaterial): RollupRow[] {
+  const change = (row: RollupRow) => knownCostOf(row) - (row.costBeforePicoUsd ?? 0n);
+  return [
+    ...risen.filter((row) => change(row) > 0n),
+    ...fallen.filter((row) => change(row) < 0n).toReversed(),
+  ];
+}
+
+function moversTable(nameOf: (customerId: string) => string): TableDefinition<RollupRow> {
+  const change = (row: RollupRow) => knownCostOf(row) - (row.costBeforePicoUsd ?? 0n);
+  return {
+    name: 'movers',
+    caption: 'Movers',
+    empty: 'Nothing costs more or less than before.',
+    columns: [
+      {
+        name: 'customer',
+        title: 'Customer',
+        kind: 'text',
+        isRowHeader: true,
+        cell: ({ dimensions }) => nameCell(nameOf(dimensions.customer ?? ''), 40),
+        csv: ({ dimensions }) => dimensions.customer || null,
+        sortBy: ({ dimensions }) => nameOf(dimensions.customer ?? ''),
+      },
+      {
+        name: 'feature',
+        title: 'Feature on model',
+        kind: 'text',
+        cell: ({ dimensions: { feature = '', model = '' } }) =>
+          html`${nameCell(feature || 'no feature', 30)} <small class="muted">on ${nameCell(model, 30)}</small>`,
+        csv: ({ dimensions: { feature = '', model = '' } }) => `${feature} on ${model}`,
+      },
+      {
+        name: 'moved',
+        title: 'Moved',
+        kind: 'number',
+        cell: (row) => html`${change(row) > 0n ? '+' : ''}${dollarCell(change(row))}`,
+        csv: (row) => formatPico(change(row)),
+        sortBy: change,
+      },
+      { ...COST_CHANGE, sortBy: change },
+      COST,
+    ],
+  };
+}
+
+/** How fresh the figures are, and what is on its way. */
+function pulse({ facts: { dataAsOf }, basis, desk }: OverviewMaterial, view: ConsoleView): Html {
+  const waiting = desk?.waiting.reduce((sum, { tokenCount }) => sum + tokenCount, 0n) ?? null;
+  const collected =
+    dataAsOf === null
+      ? html`<span class="muted">nothing yet</span>`
+      : html`${ageInWords(view.now.getTime() - dataAsOf.getTime())} ago`;
+  const title = view.hasPage('/console/pipeline')
+    ? html`<a href="/console/pipeline">Pipeline</a>`
+    : 'Pipeline';
+  return html`<h2>${title}</h2><dl class="facts">
+  <dt>Collected up to</dt><dd>${collected}</dd>
+  ${desk === null ? '' : html`<dt>Sums that differ</dt><dd>${countCell(BigInt(desk.drifts.length))}</dd>`}
+  ${waiting === null ? '' : html`<dt>In quarantine</dt><dd>${countCell(waiting)} tokens</dd>`}
+  <dt>Days to be rated again</dt><dd>${countCell(basis.dueDayCount)}</dd>
+</dl>`;
+}
+
+export const overviewPage = definePage<OverviewMaterial>({
+  path: '/console/overview',
+  title: 'Overview',
+  scopes: ['sales', 'finance'],
+  rail: { title: 'Overview', key: 'o' },
+  choices: ['period'],
+  gather: gatherOverview,
+  show,
+});

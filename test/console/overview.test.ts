@@ -1,0 +1,132 @@
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { timesNeighbours } from '../../src/console/features/neighbours.ts';
+import { comparedWindow } from '../../src/console/rollups/decide.ts';
+import type { CostsBody } from '../../src/costs/routes.ts';
+import { moneyInWords, twoDecimals } from '../../src/pages/words.ts';
+import { insertUsage } from '../api/world.ts';
+import { insertRequests, insertRollupWorld, NOVEMBER, OCTOBER, rate } from '../costs/rollup-world.ts';
+import { hasChromium } from '../setup/chromium.ts';
+import { type ConsoleBench, openConsole } from './walk.ts';
+import { HOSTILE_NAMES } from './world.ts';
+
+let bench: ConsoleBench;
+
+const dollars = (amount: string | null) => moneyInWords(twoDecimals(amount ?? ''), 'usd');
+const ask = async (query: string) => (await (await bench.call(`/v1/costs?${query}`)).json()) as CostsBody;
+
+describe.skipIf(!hasChromium())('overview and features of the console', () => {
+  beforeAll(async () => {
+    bench = await openConsole();
+    const { database } = bench.ledger;
+    await insertRollupWorld(database);
+    await insertRequests(database, [
+      { hour: '2026-11-02T09:00:00Z', requests: 40n },
+      { hour: '2026-11-03T09:00:00Z', requests: 2n, feature: 'search', subject: 'user-2' },
+    ]);
+    await insertUsage(database, [
+      ...HOSTILE_NAMES.map((name, index) => ({
+        hour: `2026-11-04T0${index}:00:00Z`,
+        tokens: 1_000n,
+        feature: name,
+      })),
+      {
+        hour: '2026-11-20T01:00:00Z',
+        tokens: 77n,
+        subject: 'stray',
+        customer: null,
+        quarantine: 'no_customer',
+      },
+    ]);
+    // It has waited for longer than the alarm allows.
+    await database
+      .updateTable('hourly_usage')
+      .set({ created_at: new Date('2026-11-18T00:00:00Z') })
+      .where('quarantine_reason', '=', 'no_customer')
+      .execute();
+    await rate(database);
+  });
+  afterAll(() => bench?.close());
+
+  it.each(['/console/overview', '/console/features?period=2026-11'])(
+    '%s is whole at every size, in both themes, without scripts',
+    async (path) => {
+      await bench.walk(path);
+    },
+  );
+
+  it('says what the API says of the month, and what changed against as many days of the last', async () => {
+    const costs = await ask('period=2026-11&groupBy=customer,feature,model&compare=before');
+    const before = await ask('from=2026-10-01&to=2026-10-22&groupBy=day');
+    const { page, complaints, close } = await bench.open('/console/overview', { scope: 'finance' });
+    const figures = await page.locator('.figures dd').allInnerTexts();
+    expect(figures[0]).toContain(dollars(costs.totals.knownCost));
+    expect(figures[0]).toContain(dollars(before.totals.knownCost));
+    expect(figures[1]).toContain(dollars(costs.totals.revenueUsd));
+    expect(figures[2]).toContain(dollars(costs.totals.knownMarginUsd));
+    const [first] = costs.rows.toSorted((one, other) => Number(other.knownCost) - Number(one.knownCost));
+    expect(await page.locator('#movers tbody tr').first().innerText()).toContain(
+      `+${dollars(first?.knownCost ?? null)}`,
+    );
+    const needs = await page.locator('.todo li').allInnerTexts();
+    expect(needs.filter((text) => /77 tokens wait in quarantine/.test(text))).toHaveLength(1);
+    expect(needs.filter((text) => /13 tokens of gpt-99 have no cost/.test(text))).toHaveLength(1);
+    expect(complaints).toEqual([]);
+    await close();
+  });
+
+  it('keeps what is finance’s from sales', async () => {
+    const { page, status, close } = await bench.open('/console/overview', { scope: 'sales' });
+    expect(status).toBe(200);
+    expect(await page.locator('.todo').count()).toBe(0);
+    expect(await page.locator('main').innerText()).not.toContain('quarantine');
+    await close();
+  });
+
+  it('says what the API says of each feature, whatever its name', async () => {
+    const { rows } = await ask('period=2026-11&groupBy=feature&sort=-cost');
+    const { page, complaints, close } = await bench.open('/console/features?period=2026-11');
+    const shown = await page.locator('#features tbody tr').count();
+    expect(shown).toBe(rows.length);
+    const costs = await page.locator('#features td[data-label=Cost]').allInnerTexts();
+    expect(costs.map((text) => text.split('\n')[0])).toEqual(rows.map((row) => dollars(row.knownCost)));
+    const users = await page.locator('#features td[data-label="Users"]').allInnerTexts();
+    expect(users).toEqual(rows.map((row) => row.activeUserCount));
+    const csv = String(
+      await page.evaluate(
+        "fetch('/console/features?period=2026-11&csv=features').then((answer) => answer.text())",
+      ),
+    );
+    for (const row of rows) expect(csv).toContain(row.knownCost);
+    await page.fill('.filters [name=feature]', 'SEAR');
+    await page.press('.filters [name=feature]', 'Enter');
+    await page.waitForURL(/feature=SEAR/);
+    expect(await page.locator('#features tbody tr').count()).toBe(1);
+    expect(complaints).toEqual([]);
+    await close();
+  });
+});
+
+describe('what a period is compared with', () => {
+  it.each([
+    ['2026-11-21T10:30:00Z', '2026-10-22'],
+    ['2026-11-01T00:00:00Z', '2026-10-02'],
+    ['2026-12-05T00:00:00Z', '2026-11-01'],
+    ['2026-10-05T00:00:00Z', '2026-11-01'],
+  ])('at %s November is, with October up to %s', (now, end) => {
+    expect(comparedWindow(NOVEMBER, new Date(now))).toEqual({
+      start: OCTOBER.start,
+      end: new Date(`${end}T00:00:00Z`),
+    });
+  });
+});
+
+describe('how many times its neighbours a feature costs', () => {
+  const costs = (...each: [bigint, bigint][]) =>
+    each.map(([picoUsd, requestCount]) => ({ picoUsd, requestCount }));
+  it('is against the middle of the others, and nothing without them', () => {
+    expect(timesNeighbours(costs([120n, 10n], [10n, 10n], [30n, 10n], [20n, 10n]), 0)).toBe(6);
+    expect(timesNeighbours(costs([120n, 10n], [10n, 10n], [30n, 10n]), 0)).toBe(6);
+    expect(timesNeighbours(costs([120n, 10n], [10n, 0n]), 0)).toBe(null);
+    expect(timesNeighbours(costs([120n, 0n], [10n, 1n]), 0)).toBe(null);
+  });
+});
