@@ -74,6 +74,10 @@ async function spreadCustomerNotes(database: LedgerDatabase): Promise<void> {
 
 async function rateDueMonths(transaction: LedgerTransaction): Promise<number> {
   await lockMonthlyRevenues(transaction);
+  // Of a small table Postgres would read every month there is; by the key it reads those that are due, however many there are.
+  await sql`set local enable_seqscan = off`.execute(transaction);
+  await sql`set local enable_hashjoin = off`.execute(transaction);
+  await sql`set local enable_mergejoin = off`.execute(transaction);
   const due = await sql<{ customer_id: string; month: string }>`
     with due as (select customer_id, month from monthly_revenues_due order by 1, 2 limit ${BATCH_SIZE})
     delete from monthly_revenues_due using due
