@@ -1,5 +1,6 @@
 import { createRoute, z } from '@hono/zod-openapi';
 import { openTo } from '../identity/require-scope.ts';
+import type { LedgerDatabase } from '../platform/database/database.ts';
 import { readSnapshot } from '../platform/database/snapshot.ts';
 import { answerWholeCsv, CSV_DESCRIPTION, CSV_FIELDS, wantsCsv } from '../platform/http/csv.ts';
 import { decodeCursor, takePage } from '../platform/http/cursor.ts';
@@ -47,14 +48,17 @@ export function addAccrualRoutes(api: Api, dependencies: ApiDependencies): void 
   api.openapi(route, async (context) => {
     const { at, from, customerId, cursor, limit } = context.req.valid('query');
     const now = clock.now();
-    const settledThrough = at === undefined ? await readSettledThrough(database) : null;
-    const window = readAccrualWindow({ at, from }, { settledThrough, now });
-    const query: AccrualQuery = {
-      window,
-      customerId: customerId ?? null,
-      after: cursor === undefined ? null : (decodeCursor(cursor, 1)[0] ?? null),
+    const readQuery = async (ledger: LedgerDatabase): Promise<AccrualQuery> => {
+      const settledThrough = at === undefined ? await readSettledThrough(ledger) : null;
+      return {
+        window: readAccrualWindow({ at, from }, { settledThrough, now }),
+        customerId: customerId ?? null,
+        after: cursor === undefined ? null : (decodeCursor(cursor, 1)[0] ?? null),
+      };
     };
     if (wantsCsv(context)) {
+      // What is refused has to be known before the first row is sent.
+      const query = await readQuery(database);
       return await answerWholeCsv<AccrualRowBody>(
         context,
         database,
@@ -73,13 +77,14 @@ export function addAccrualRoutes(api: Api, dependencies: ApiDependencies): void 
         accrualCells,
       );
     }
-    const { found, openHourCount } = await readSnapshot(database, async (snapshot) => {
+    const { window, found, openHourCount } = await readSnapshot(database, async (snapshot) => {
+      const query = await readQuery(snapshot);
       const found: CustomerAccruals[] = [];
       for await (const customer of readAccruals(snapshot, query)) {
         found.push(customer);
         if (found.length > limit) break;
       }
-      return { found, openHourCount: await countOpenHours(snapshot, window.end) };
+      return { window: query.window, found, openHourCount: await countOpenHours(snapshot, query.window.end) };
     });
     const { page, nextCursor } = takePage(found, limit, (last) => [last.customerId]);
     return context.json(

@@ -2,6 +2,7 @@ import { createRoute, z } from '@hono/zod-openapi';
 import type { Context } from 'hono';
 import { readLinkKey } from '../identity/page-links.ts';
 import { openTo } from '../identity/require-scope.ts';
+import { readSnapshot } from '../platform/database/snapshot.ts';
 import { answerCsv, CSV_FIELDS, wantsCsv } from '../platform/http/csv.ts';
 import { decodeCursor, invalidCursor, takePage } from '../platform/http/cursor.ts';
 import {
@@ -104,12 +105,14 @@ export function addQuoteRoutes(api: Api, dependencies: ApiDependencies): void {
   api.openapi(getRoute, async (context) => {
     const { quoteId } = context.req.valid('param');
     const linkKey = await readLinkKey(dependencies);
-    const stored = await getQuote(dependencies.database, quoteId.replace('.csv', ''));
+    const { stored, acceptance } = await readSnapshot(dependencies.database, async (snapshot) => {
+      const stored = await getQuote(snapshot, quoteId.replace('.csv', ''));
+      return { stored, acceptance: await readAcceptance(snapshot, stored.quoteId) };
+    });
     if (quoteId.endsWith('.csv') || wantsCsv(context)) {
       const quote = JSON.parse(stored.resultText) as StoredQuoteBody;
       return answerCsv(context, quoteTable(quote), stored.quoteId);
     }
-    const acceptance = await readAcceptance(dependencies.database, stored.quoteId);
     return answerText(dependencies, context, { ...stored, linkKey, acceptance }, 200);
   });
   addQuoteRecomputeRoute(api, dependencies);

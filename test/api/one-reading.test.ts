@@ -10,6 +10,7 @@ const ASKED: Record<string, string> = {
   '/v1/costs': '?period=2026-11',
   '/v1/coverage': '?period=2026-11',
   '/v1/drift': '?from=2026-11-03T00:00:00Z&to=2026-11-04T00:00:00Z&show=all',
+  '/v1/exports/focus': '?from=2026-11-03T00:00:00Z&to=2026-11-04T00:00:00Z',
   '/v1/margins': '?period=2026-11',
   '/v1/recounts': '?month=2026-11',
   '/v1/prices/diff': '?from=2026-01-01&to=2026-11-01',
