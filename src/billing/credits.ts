@@ -38,27 +38,31 @@ export interface CreditProposal {
   lastError: string | null;
 }
 
-/** Proposals in these states, the oldest first. */
+/** Proposals in these states, the oldest first unless the newest are wanted. */
 export async function listCreditProposals(
   database: LedgerDatabase,
   query: {
     states?: readonly CreditState[] | undefined;
     customerId?: string | undefined;
+    invoiceId?: string | undefined;
     afterId: bigint;
     limit: number;
+    isNewestFirst?: boolean;
   },
 ): Promise<CreditProposal[]> {
   return await select(
     database,
     sql`credit_proposal_id > ${query.afterId}
       and ${query.states === undefined ? sql`true` : sql`state = any(${query.states}::text[])`}
-      and ${query.customerId === undefined ? sql`true` : sql`customer_id = ${query.customerId}`}`,
+      and ${query.customerId === undefined ? sql`true` : sql`customer_id = ${query.customerId}`}
+      and ${query.invoiceId === undefined ? sql`true` : sql`invoice_id = ${query.invoiceId}`}`,
     query.limit,
+    query.isNewestFirst,
   );
 }
 
 /** @throws TallystickError NOT_FOUND */
-async function getCreditProposal(
+export async function getCreditProposal(
   database: LedgerDatabase | LedgerTransaction,
   creditProposalId: bigint,
 ): Promise<CreditProposal> {
@@ -184,6 +188,7 @@ async function select(
   database: LedgerDatabase | LedgerTransaction,
   where: ReturnType<typeof sql>,
   limit: number,
+  isNewestFirst = false,
 ): Promise<CreditProposal[]> {
   const rows = await sql<CreditProposal>`
     select credit_proposal_id as "creditProposalId", customer_id as "customerId", invoice_id as "invoiceId",
@@ -193,6 +198,7 @@ async function select(
       creditable_minor as "creditableMinor", paid_part as "paidPart", decided_by as "decidedBy",
       decided_reason as "decidedReason", proposed_at as "proposedAt", decided_at as "decidedAt", created_at as "createdAt",
       last_error as "lastError"
-    from credit_proposals where ${where} order by credit_proposal_id limit ${limit}`.execute(database);
+    from credit_proposals where ${where}
+    order by credit_proposal_id ${isNewestFirst ? sql`desc` : sql`asc`} limit ${limit}`.execute(database);
   return rows.rows;
 }

@@ -44,6 +44,17 @@ export async function findCarryingCustomers(
   return new Set(rows.rows.map((row) => row.customerId));
 }
 
+/** All customers that have such usage. */
+export async function readCarryingCustomers(database: LedgerDatabase): Promise<string[]> {
+  const rows = await database.selectFrom('customers').select('customer_id').execute();
+  return [
+    ...(await findCarryingCustomers(
+      database,
+      rows.map((row) => row.customer_id),
+    )),
+  ].sort();
+}
+
 /** Whether anything of a customer may wait for a next invoice: what is carried, and items that no invoice has yet. */
 export async function hasLateUsage(database: LedgerDatabase, customerId: string): Promise<boolean> {
   const found = await sql<{ waits: boolean }>`
@@ -134,6 +145,14 @@ export async function readLateItems(
   invoiceIds: readonly string[],
 ): Promise<LateItem[]> {
   return await selectLateItems(database, sql`l.invoice_id = any(${invoiceIds}::text[])`);
+}
+
+/** Items of later invoices for usage that missed this one. */
+export async function readItemsThatMissed(database: LedgerDatabase, invoiceId: string): Promise<LateItem[]> {
+  return await selectLateItems(
+    database,
+    sql`l.missed_invoice_id = ${invoiceId} and l.invoice_id <> ${invoiceId}`,
+  );
 }
 
 /** Items whose draft came to nothing, or was final before they were on it: they wait for the customer's next one. */

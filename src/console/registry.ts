@@ -2,6 +2,12 @@ import { auditPage } from './audit/page.ts';
 import { customersPage } from './customers/page.ts';
 import { featuresPage } from './features/page.ts';
 import type { ConsolePage } from './frame/define-page.ts';
+import { creditsPage } from './invoices/credits/page.ts';
+import { certificatePage } from './invoices/one/certificate-page.ts';
+import { invoicePage } from './invoices/one/page.ts';
+import { invoicesPage } from './invoices/page.ts';
+import { uninvoicedPage } from './invoices/uninvoiced/page.ts';
+import { upcomingPage } from './invoices/upcoming/page.ts';
 import { overviewPage } from './overview/page.ts';
 import { pipelinePage } from './pipeline/page.ts';
 import { newQuotePage } from './quotes/form/page.ts';
@@ -22,6 +28,12 @@ export const CONSOLE_PAGES: readonly ConsolePage[] = [
   quotesPage,
   newQuotePage,
   quotePage,
+  invoicesPage,
+  creditsPage,
+  uninvoicedPage,
+  upcomingPage,
+  certificatePage,
+  invoicePage,
   pipelinePage,
   auditPage,
   settingsPage,

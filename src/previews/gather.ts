@@ -53,6 +53,8 @@ export interface PreviewMaterial {
 /** Stripe's answers by subscription. */
 export type AskedPreviews = ReadonlyMap<string, StripePreview>;
 
+const NOT_ASKED: StripePreview = { status: 'unavailable', reason: 'NOT_ASKED' };
+
 /** @throws TallystickError UNKNOWN_CUSTOMER */
 export async function gatherPreview(
   dependencies: PreviewDependencies,
@@ -101,6 +103,20 @@ export async function askForPreviews(
     });
   }
   return asked;
+}
+
+/** The same without Stripe, whose word the ledger then does without: for previews of many customers at once. */
+export async function refreshPreviewSums(
+  { database, clock }: Pick<PreviewDependencies, 'database' | 'clock'>,
+  customerId: string,
+): Promise<void> {
+  const items = await readActiveItems(database, customerId);
+  for (const its of Map.groupBy(items, (item) => item.subscriptionId).values()) {
+    const now = clock.now();
+    const window = await readWindow(database, { items: its, stripe: NOT_ASKED, now });
+    const periods = previewPeriods(window);
+    await refreshStatementSlices(database, customerId, { periods, now, users: false });
+  }
 }
 
 /**

@@ -47,6 +47,34 @@ export async function readActiveItems(database: LedgerDatabase, customerId: stri
   }));
 }
 
+/** A subscription with something to bill: one invoice to come. */
+export interface BilledSubscription {
+  customerId: string;
+  customerName: string;
+  subscriptionId: string;
+}
+
+/** All that are active, by the name of their customer. */
+export async function listBilledSubscriptions(database: LedgerDatabase): Promise<BilledSubscription[]> {
+  return (
+    await database
+      .selectFrom('subscription_items as i')
+      .innerJoin('customers as c', 'c.customer_id', 'i.customer_id')
+      .select(['i.customer_id', 'i.subscription_id', 'c.name'])
+      .distinct()
+      .where('i.active', '=', true)
+      .where('c.deleted_at', 'is', null)
+      .orderBy('c.name')
+      .orderBy('i.customer_id')
+      .orderBy('i.subscription_id')
+      .execute()
+  ).map((row) => ({
+    customerId: row.customer_id,
+    customerName: row.name,
+    subscriptionId: row.subscription_id,
+  }));
+}
+
 /** Whether a billing threshold has invoiced a part of the period that runs. */
 export async function hasInstalment(database: LedgerDatabase, subscriptionId: string): Promise<boolean> {
   const row = await database

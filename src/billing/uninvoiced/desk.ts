@@ -7,40 +7,53 @@ import type { UninvoicedGroup, UninvoicedState } from './groups.ts';
 
 export interface UninvoicedFilter {
   states?: readonly UninvoicedState[] | undefined;
-  reason?: UninvoicedReason | undefined;
+  reasons?: readonly UninvoicedReason[] | undefined;
   customerId?: string | undefined;
   invoiceId?: string | undefined;
 }
 
-/** Groups after a given one, the oldest first. */
+/** Groups after a given one, the oldest first unless the newest are wanted. */
 export async function listUninvoiced(
   database: LedgerDatabase | LedgerTransaction,
   filter: UninvoicedFilter,
-  page: { afterId: bigint; limit: number },
+  page: { afterId: bigint; limit: number; isNewestFirst?: boolean },
 ): Promise<UninvoicedGroup[]> {
-  const { states, reason, customerId, invoiceId } = filter;
+  const { states, reasons, customerId, invoiceId } = filter;
   return await select(
     database,
     sql`uninvoiced_id > ${String(page.afterId)}::bigint
       and ${states === undefined ? sql`true` : sql`state = any(${[...states]}::text[])`}
-      and ${reason === undefined ? sql`true` : sql`reason = ${reason}`}
+      and ${reasons === undefined ? sql`true` : sql`reason = any(${[...reasons]}::text[])`}
       and ${customerId === undefined ? sql`true` : sql`customer_id = ${customerId}`}
       and ${invoiceId === undefined ? sql`true` : sql`invoice_id = ${invoiceId}`}`,
     page.limit,
+    page.isNewestFirst,
   );
+}
+
+/** @throws TallystickError NOT_FOUND */
+export async function getUninvoiced(
+  database: LedgerDatabase,
+  uninvoicedId: bigint,
+): Promise<UninvoicedGroup> {
+  const [group] = await select(database, sql`uninvoiced_id = ${String(uninvoicedId)}::bigint`, 1);
+  if (group !== undefined) return group;
+  throw noSuchUsage(String(uninvoicedId));
 }
 
 async function select(
   database: LedgerDatabase | LedgerTransaction,
   where: RawBuilder<unknown>,
   limit: number,
+  isNewestFirst = false,
 ): Promise<UninvoicedGroup[]> {
   const rows = await sql<UninvoicedGroup>`
     select uninvoiced_id as "uninvoicedId", customer_id as "customerId", stripe_meter_id as "stripeMeterId",
       subscription_id as "subscriptionId", invoice_id as "invoiceId", reason, period_start as "periodStart",
       period_end as "periodEnd", token_count as "tokenCount", state, found_at as "foundAt", decided_by as "decidedBy",
       decided_reason as "decidedReason", decided_at as "decidedAt"
-    from uninvoiced_usage where ${where} order by uninvoiced_id limit ${limit}`.execute(database);
+    from uninvoiced_usage where ${where}
+    order by uninvoiced_id ${isNewestFirst ? sql`desc` : sql`asc`} limit ${limit}`.execute(database);
   return rows.rows;
 }
 
@@ -127,7 +140,11 @@ async function lockGroup(transaction: LedgerTransaction, uninvoicedId: bigint): 
   );
   const [group] = await select(transaction, sql`uninvoiced_id = ${id}::bigint`, 1);
   if (group !== undefined) return group;
-  throw new TallystickError(`There is no uninvoiced usage ${id}.`, {
+  throw noSuchUsage(id);
+}
+
+function noSuchUsage(id: string): TallystickError {
+  return new TallystickError(`There is no uninvoiced usage ${id}.`, {
     code: 'NOT_FOUND',
     retry: false,
     fix: 'GET /v1/uninvoiced lists what there is.',

@@ -82,7 +82,12 @@ export function addUninvoicedRoutes(api: Api, dependencies: ApiDependencies): vo
     const { state, reason, customerId, invoiceId, cursor, limit } = context.req.valid('query');
     const rows = await listUninvoiced(
       database,
-      { states: state === undefined ? undefined : [state], reason, customerId, invoiceId },
+      {
+        states: state === undefined ? undefined : [state],
+        reasons: reason === undefined ? undefined : [reason],
+        customerId,
+        invoiceId,
+      },
       { afterId: cursor === undefined ? 0n : decodeIdCursor(cursor), limit: limit + 1 },
     );
     const { page, nextCursor } = takePage(rows, limit, (last) => [String(last.uninvoicedId)]);

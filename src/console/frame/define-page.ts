@@ -74,6 +74,8 @@ export interface PageDefinition<Material> {
   rail?: { title: string; key: string };
   /** Which choices the top offers. */
   choices?: readonly ('period' | 'currency')[];
+  /** The period of an address that names none; this month unless given. */
+  unaskedPeriod?: 'last-month';
   /** What refreshes kept sums or asks outside systems, before the snapshot opens. */
   prepare?: (view: ConsoleView) => Promise<void>;
   gather: (snapshot: LedgerSnapshot, view: ConsoleView) => Promise<Material>;

@@ -19,9 +19,12 @@ export const PERIOD_CHOICES = [
 /** What the pages of one day take at most. */
 const MAX_DAYS = 400;
 
-/** The period of an address; what makes no sense is this month. `to` is its last day, as people say it. */
-export function readPeriod(query: URLSearchParams, now: Date): Period {
-  const asked = query.get('period') ?? '';
+/**
+ * The period of an address; what makes no sense is this month. `to` is its last day, as people say it.
+ * @param unasked where the address names none
+ */
+export function readPeriod(query: URLSearchParams, now: Date, unasked = 'this-month'): Period {
+  const asked = query.get('period') ?? unasked;
   const [year, month] = [now.getUTCFullYear(), now.getUTCMonth()];
   const monthAt = (index: number): TimeWindow => ({
     start: new Date(Date.UTC(year, index, 1)),

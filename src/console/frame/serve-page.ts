@@ -84,7 +84,7 @@ interface Here {
   pages: readonly ConsolePage[];
 }
 
-function viewOf({ dependencies, pages }: Here, context: ConsoleContext, session: Session): ConsoleView {
+function viewOf({ dependencies, page, pages }: Here, context: ConsoleContext, session: Session): ConsoleView {
   const query = storable(new URLSearchParams(new URL(context.req.url).search));
   const now = dependencies.clock.now();
   const currency = query.get('currency') ?? '';
@@ -94,7 +94,7 @@ function viewOf({ dependencies, pages }: Here, context: ConsoleContext, session:
     address: { path: context.req.path, query },
     params: Object.fromEntries(storable(Object.entries(context.req.param()))),
     now,
-    period: readPeriod(query, now),
+    period: readPeriod(query, now, page.unaskedPeriod),
     currency: /^[a-z]{3}$/.test(currency) ? currency : null,
     formField: formField(session.token),
     formButton: (act, words) => formButton(session.token, act, words),

@@ -113,6 +113,9 @@ ${Array.from({ length: 12 }, (_, index) => `.k${index} { fill: var(--k${index});
 .quoted .figures, .quoted .notice { margin-top: 0; } .quoted .figures { grid-template-columns: repeat(2, minmax(0, 1fr)); } :is(.table, .figures) + p { margin-top: 10px; } .lead .button { margin-left: 8px; font-size: 14px; } .figures .chief { border-color: var(--accent); } .figures .chief dd { font-size: 28px; line-height: 1.2; } .quoted h2 { margin-top: 20px; }
 .rests { padding-left: 18px; color: var(--soft); } .rests li { margin: 2px 0; } [aria-busy=true] { opacity: 0.6; transition: opacity 0.15s 0.2s; } .link input { width: 100%; } .link label > span { display: block; font-weight: 600; } .link p { margin-top: 8px; } pre { margin: 8px 0; font: 13px/1.4 ui-monospace, "Liberation Mono", monospace; }
 
+.links { display: flex; flex-wrap: wrap; align-items: center; gap: 6px 16px; margin-top: 14px; } .reasons { margin: 6px 0; padding-left: 18px; } .reasons li { margin: 3px 0; } .panel > p { max-width: 80ch; } .panel > p + p, .panel > .reasons + p { margin-top: 8px; } .content { max-height: 320px; overflow: auto; } .content code { background: none; padding: 0; }
+fieldset.stack { border: 0; padding: 0; margin: 0; min-inline-size: 0; display: grid; gap: 6px; } .lead + .notice { margin-top: 16px; }
+
 @media (max-width: 800px) {
   .frame { display: block; padding-bottom: 56px; }
   .rail { position: fixed; inset: auto 0 0 0; z-index: 2; padding: 0; border-right: 0; border-top: 1px solid var(--line); }
@@ -123,6 +126,8 @@ ${Array.from({ length: 12 }, (_, index) => `.k${index} { fill: var(--k${index});
 }
 @media (max-width: 1000px) { .quoting { grid-template-columns: minmax(0, 1fr); } .quoted { margin-top: 16px; } }
 @media (max-width: 640px) {
+  .figures dd { font-size: 16px; } table.data:not(.plain) caption::after { content: ""; display: block; clear: both; }
+  .facts:not(.sums) { grid-template-columns: minmax(0, 1fr); gap: 0; } .facts:not(.sums) dt { margin-top: 6px; } .facts time { white-space: normal; }
   .quote-form .line { grid-template-columns: repeat(2, minmax(0, 1fr)); }
   table.data:not(.plain), table.data:not(.plain) :is(caption, tbody, tr, th, td) { display: block; } table.data:not(.plain) thead { position: absolute; width: 1px; height: 1px; overflow: hidden; clip-path: inset(50%); }
   table.data:not(.plain) tr { padding: 8px 12px; border-bottom: 1px solid var(--line); } table.data:not(.plain) caption { padding: 6px 0; }

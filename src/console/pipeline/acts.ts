@@ -1,11 +1,11 @@
 import { groupDigits } from '../../pages/words.ts';
-import { ValidationError } from '../../platform/errors.ts';
 import { askForStep } from '../../platform/http/dependencies.ts';
 import { acceptEntry } from '../../quarantine/accept.ts';
 import { assignEntry } from '../../quarantine/assign.ts';
 import { writeOffEntry } from '../../quarantine/desk.ts';
 import { retryEntry } from '../../quarantine/retry.ts';
 import type { ConsoleView, PageAct } from '../frame/define-page.ts';
+import { requiredText } from '../frame/fields.ts';
 
 type Form = URLSearchParams;
 
@@ -58,12 +58,3 @@ function begin(form: Form, { caller, dependencies }: ConsoleView) {
 }
 
 const entryOf = (form: Form) => requiredText(form, 'entry', 'Choose one from the list.', 100);
-
-function requiredText(form: Form, field: string, fix: string, maxLength: number): string {
-  const text = (form.get(field) ?? '').trim();
-  if (text === '') throw new ValidationError(field, 'is missing', fix);
-  if (text.length > maxLength) {
-    throw new ValidationError(field, `has more than ${maxLength} characters`, fix);
-  }
-  return text;
-}

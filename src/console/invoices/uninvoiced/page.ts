@@ -1,0 +1,114 @@
+import { html } from 'hono/html';
+import { TAKEN_UP_REASONS } from '../../../../pricing/closing/fate.ts';
+import { type LateGroup, readLateGroups } from '../../../billing/late-groups.ts';
+import { readCarryingCustomers } from '../../../billing/late-items.ts';
+import { listUninvoiced } from '../../../billing/uninvoiced/desk.ts';
+import type { UninvoicedGroup } from '../../../billing/uninvoiced/groups.ts';
+import { countCell } from '../../../pages/numbers.ts';
+import type { TableDefinition } from '../../../pages/table/columns.ts';
+import { csvOfTable } from '../../../pages/table/page-of-rows.ts';
+import { dataTable } from '../../../pages/table/table.ts';
+import { nameCell } from '../../../pages/texts.ts';
+import { definePage } from '../../frame/define-page.ts';
+import { MOST_LISTED } from '../gather.ts';
+import { periodInWords, tokensInWords } from '../words.ts';
+import { UNINVOICED_ACTS } from './acts.ts';
+import { decidePanel, uninvoicedTable } from './table.ts';
+
+interface Material {
+  waiting: UninvoicedGroup[];
+  /** The newest of what is over. */
+  over: UninvoicedGroup[];
+  /** Which the next invoices take up by themselves. */
+  carried: LateGroup[];
+}
+
+const CARRIED: TableDefinition<LateGroup> = {
+  name: 'carried',
+  caption: 'Carried to the next invoice by itself',
+  empty: 'No usage missed its invoice.',
+  columns: [
+    {
+      name: 'customer',
+      title: 'Customer',
+      kind: 'text',
+      isRowHeader: true,
+      cell: ({ customerId }) => nameCell(customerId, 40),
+      csv: ({ customerId }) => customerId,
+      sortBy: ({ customerId }) => customerId,
+    },
+    {
+      name: 'product',
+      title: 'Product',
+      kind: 'text',
+      cell: ({ productName }) => nameCell(productName, 60),
+      csv: ({ productName }) => productName,
+      sortBy: ({ productName }) => productName,
+    },
+    {
+      name: 'period',
+      title: 'Missed the invoice of',
+      kind: 'text',
+      cell: ({ periodStart, periodEnd }) => periodInWords({ periodStart, periodEnd }),
+      csv: ({ periodStart, periodEnd }) => `${periodStart.toISOString()}/${periodEnd.toISOString()}`,
+      sortBy: ({ periodStart }) => periodStart.getTime(),
+    },
+    {
+      name: 'tokens',
+      title: 'Tokens',
+      kind: 'number',
+      cell: ({ tokenCount }) => countCell(tokenCount),
+      csv: ({ tokenCount }) => String(tokenCount),
+      sortBy: ({ tokenCount }) => tokenCount,
+    },
+  ],
+};
+
+export const uninvoicedPage = definePage<Material>({
+  path: '/console/invoices/uninvoiced',
+  title: 'Usage without an invoice',
+  scopes: ['finance'],
+  gather: async (snapshot) => ({
+    waiting: await listUninvoiced(
+      snapshot,
+      { states: ['open', 'due_again'] },
+      { afterId: 0n, limit: MOST_LISTED },
+    ),
+    over: await listUninvoiced(
+      snapshot,
+      { states: ['taken_up', 'written_off', 'invoiced'] },
+      { afterId: 0n, limit: MOST_LISTED, isNewestFirst: true },
+    ),
+    carried: await readLateGroups(snapshot, await readCarryingCustomers(snapshot)),
+  }),
+  show: ({ waiting, over, carried }, view) => {
+    const { address } = view;
+    const open = uninvoicedTable(view, address.path);
+    const done = {
+      ...uninvoicedTable(view, address.path, 'Decided'),
+      name: 'decided',
+      empty: 'Nothing was decided yet.',
+    };
+    const sum = (of: readonly { tokenCount: bigint }[]) =>
+      tokensInWords(of.reduce((total, { tokenCount }) => total + tokenCount, 0n));
+    const needed = waiting.filter(
+      ({ state, reason }) => state === 'open' && !TAKEN_UP_REASONS.includes(reason),
+    );
+    const isCut = waiting.length === MOST_LISTED || over.length === MOST_LISTED;
+    return {
+      body: html`<p class="lead">${needed.length === 0 ? 'Nothing waits for a word' : html`${sum(needed)} wait for somebody’s word`}; ${sum(carried)} go on the next invoices by themselves.</p>
+${isCut ? html`<p class="notice warn">There is more than the ${MOST_LISTED} that are listed of each.</p>` : ''}
+${decidePanel(waiting, view)}
+${dataTable(open, waiting, address)}
+${dataTable(CARRIED, carried, address)}
+${dataTable(done, over, address)}
+<p class="links"><a href="/console/invoices">To the invoices</a></p>`,
+      csv: {
+        uninvoiced: () => csvOfTable(open, waiting, address.query),
+        carried: () => csvOfTable(CARRIED, carried, address.query),
+        decided: () => csvOfTable(done, over, address.query),
+      },
+    };
+  },
+  acts: UNINVOICED_ACTS,
+});

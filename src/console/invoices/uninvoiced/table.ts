@@ -1,0 +1,153 @@
+import { html } from 'hono/html';
+import { INVOICE_REASONS, TAKEN_UP_REASONS } from '../../../../pricing/closing/fate.ts';
+import type { UninvoicedGroup } from '../../../billing/uninvoiced/groups.ts';
+import type { Html } from '../../../pages/html.ts';
+import { ageInWords, countCell } from '../../../pages/numbers.ts';
+import type { TableDefinition } from '../../../pages/table/columns.ts';
+import { nameCell } from '../../../pages/texts.ts';
+import type { ConsoleView } from '../../frame/define-page.ts';
+import { seenField } from '../seen.ts';
+import { periodInWords, tokensInWords } from '../words.ts';
+import { usageSeen } from './acts.ts';
+
+/** Delivered usage that no invoice has. @param path of the page whose acts decide */
+export function uninvoicedTable(
+  view: ConsoleView,
+  path: string,
+  caption = 'Delivered usage that no invoice has',
+): TableDefinition<UninvoicedGroup> {
+  const { now } = view;
+  return {
+    name: 'uninvoiced',
+    caption,
+    empty: 'All delivered usage is on an invoice, or will be by itself.',
+    columns: [
+      {
+        name: 'id',
+        title: 'Usage',
+        kind: 'text',
+        isRowHeader: true,
+        cell: ({ uninvoicedId: id }) => String(id),
+        csv: ({ uninvoicedId }) => String(uninvoicedId),
+        sortBy: ({ uninvoicedId }) => uninvoicedId,
+      },
+      {
+        name: 'customer',
+        title: 'Customer',
+        kind: 'text',
+        cell: ({ customerId }) => nameCell(customerId, 40),
+        csv: ({ customerId }) => customerId,
+        sortBy: ({ customerId }) => customerId,
+      },
+      {
+        name: 'reason',
+        title: 'Why',
+        kind: 'text',
+        cell: ({ reason }) => reason.replaceAll('_', ' '),
+        csv: ({ reason }) => reason,
+        sortBy: ({ reason }) => reason,
+      },
+      {
+        name: 'invoice',
+        title: 'Invoice',
+        kind: 'text',
+        cell: ({ invoiceId }) =>
+          invoiceId === null
+            ? html`<span class="muted">none</span>`
+            : html`<a href="/console/invoices/${encodeURIComponent(invoiceId)}">${nameCell(invoiceId, 30)}</a>`,
+        csv: ({ invoiceId }) => invoiceId,
+      },
+      {
+        name: 'period',
+        title: 'Used',
+        kind: 'text',
+        cell: ({ periodStart, periodEnd }) => periodInWords({ periodStart, periodEnd }),
+        csv: ({ periodStart, periodEnd }) => `${periodStart.toISOString()}/${periodEnd.toISOString()}`,
+        sortBy: ({ periodStart }) => periodStart.getTime(),
+      },
+      {
+        name: 'tokens',
+        title: 'Tokens',
+        kind: 'number',
+        cell: ({ tokenCount }) => countCell(tokenCount),
+        csv: ({ tokenCount }) => String(tokenCount),
+        sortBy: ({ tokenCount }) => tokenCount,
+      },
+      {
+        name: 'state',
+        title: 'What becomes of it',
+        kind: 'text',
+        cell: fateCell,
+        csv: ({ state }) => state,
+        sortBy: ({ state }) => state,
+      },
+      {
+        name: 'since',
+        title: 'Found',
+        kind: 'number',
+        cell: ({ foundAt }) => `${ageInWords(now.getTime() - foundAt.getTime())} ago`,
+        csv: ({ foundAt }) => foundAt.toISOString(),
+        sortBy: ({ foundAt }) => foundAt.getTime(),
+      },
+      ...(view.caller.scopes.includes('admin')
+        ? [
+            {
+              name: 'acts',
+              title: 'What to do',
+              kind: 'text' as const,
+              cell: (group: UninvoicedGroup) => decideLink(group, path),
+            },
+          ]
+        : []),
+    ],
+  };
+}
+
+function fateCell(group: UninvoicedGroup): Html {
+  const { state, reason, decidedBy, decidedReason } = group;
+  const who =
+    decidedBy === null
+      ? ''
+      : html`<br><span class="muted">by ${nameCell(decidedBy, 40)}: ${nameCell(decidedReason ?? '', 120)}</span>`;
+  if (state !== 'open') {
+    const words = {
+      due_again: 'on the next invoice',
+      taken_up: 'on a later invoice',
+      written_off: 'given up',
+      invoiced: 'billed as it was',
+    };
+    return html`${words[state]}${who}`;
+  }
+  return TAKEN_UP_REASONS.includes(reason)
+    ? html`the next invoice takes it up`
+    : html`<span class="tag warn">needs you</span>`;
+}
+
+function decideLink(
+  { uninvoicedId: id, state, reason, invoiceId }: UninvoicedGroup,
+  path: string,
+): Html | string {
+  if (state !== 'open' && state !== 'due_again') return '';
+  return INVOICE_REASONS.includes(reason)
+    ? html`<a href="/console/invoices/${encodeURIComponent(invoiceId ?? '')}#choice">with its invoice</a>`
+    : html`<a href="${path}?decide=${id}#decide">decide<span class="unseen"> on usage ${id}</span></a>`;
+}
+
+/** What a word on one group of usage does, before it is said. */
+export function decidePanel(waiting: readonly UninvoicedGroup[], view: ConsoleView): Html | string {
+  const id = view.typed?.get('usage') ?? view.address.query.get('decide');
+  if (id === null || !view.caller.scopes.includes('admin')) return '';
+  const group = waiting.find(
+    ({ uninvoicedId, reason }) => String(uninvoicedId) === id && !INVOICE_REASONS.includes(reason),
+  );
+  if (group === undefined)
+    return html`<p class="notice" id="decide">Usage ${nameCell(id, 20)} waits for no decision.</p>`;
+  const { state, reason, tokenCount, customerId } = group;
+  const tokens = tokensInWords(tokenCount);
+  return html`<section class="panel" id="decide"><h2>Usage ${id}: ${tokens} of ${nameCell(customerId, 60)}</h2>
+<p>Used in ${periodInWords(group)}, delivered, and on no invoice: ${reason.replaceAll('_', ' ')}. Either the next invoice of <strong>${nameCell(customerId, 60)}</strong> has <strong>${tokens}</strong> as an item, at the price of then; or they are given up, and nobody is ever charged for them.</p>
+<form class="fields" method="post" action="${view.address.path}/due-again">${view.formField}${seenField(usageSeen(group))}<input type="hidden" name="usage" value="${id}">
+<label><span>Why</span><textarea name="reason" required maxlength="2000">${view.typed?.get('reason') ?? ''}</textarea></label>
+<div class="acts">${state === 'open' ? html`<button>Give them to the next invoice</button>` : ''}<button class="danger" formaction="${view.address.path}/write-off">Give up ${tokens}</button></div>
+</form></section>`;
+}

@@ -1,0 +1,160 @@
+import { html } from 'hono/html';
+import { formatMinor, minorUnitDigits, parseDecimal } from '../../../../pricing/money.ts';
+import type { Html } from '../../../pages/html.ts';
+import { countCell, unknownCell } from '../../../pages/numbers.ts';
+import type { TableDefinition } from '../../../pages/table/columns.ts';
+import { csvCells, csvColumns } from '../../../pages/table/page-of-rows.ts';
+import { pagedTable } from '../../../pages/table/table.ts';
+import { nameCell } from '../../../pages/texts.ts';
+import { moneyInWords } from '../../../pages/words.ts';
+import { definePage, type PageContent } from '../../frame/define-page.ts';
+import { periodInWords } from '../words.ts';
+import { gatherUpcoming, prepareUpcoming, type UpcomingMaterial, type UpcomingRow } from './gather.ts';
+
+const linesOf = ({ preview }: UpcomingRow, kind: string) =>
+  preview.lines.filter((line) => line.kind === kind);
+const minorOf = (amount: string, currency: string) => parseDecimal(amount, minorUnitDigits(currency));
+
+/** What lines of a kind come to; null: of one it is unknown. */
+function sumOf(row: UpcomingRow, kind: string): string | null {
+  const { currency } = row.preview;
+  let total = 0n;
+  for (const { amount } of linesOf(row, kind)) {
+    if (amount === null) return null;
+    total += minorOf(amount, currency);
+  }
+  return formatMinor(total, currency);
+}
+
+function money(amount: string | null, currency: string): Html | string {
+  if (amount === null) return unknownCell();
+  return minorOf(amount, currency) === 0n
+    ? html`<span class="muted">${moneyInWords(amount, currency)}</span>`
+    : moneyInWords(amount, currency);
+}
+
+const waiting = ({ preview }: UpcomingRow) =>
+  preview.quarantined.reduce((sum, { tokenCount }) => sum + BigInt(tokenCount), 0n);
+const rangeOf = ({ preview }: UpcomingRow) => preview.projection.total;
+
+const TABLE: TableDefinition<UpcomingRow> = {
+  name: 'upcoming',
+  caption: 'Next invoices, by customer',
+  empty: 'No customer has an active subscription.',
+  columns: [
+    {
+      name: 'customer',
+      title: 'Customer',
+      kind: 'text',
+      isRowHeader: true,
+      cell: ({ customerName }) => nameCell(customerName, 40),
+      csv: ({ customerId }) => customerId,
+    },
+    {
+      name: 'subscription',
+      title: 'Subscription',
+      kind: 'text',
+      cell: ({ subscriptionId }) => nameCell(subscriptionId, 30),
+      csv: ({ subscriptionId }) => subscriptionId,
+    },
+    {
+      name: 'period',
+      title: 'Period',
+      kind: 'text',
+      cell: ({ preview }) =>
+        periodInWords({ periodStart: new Date(preview.periodStart), periodEnd: new Date(preview.periodEnd) }),
+      csv: ({ preview }) => `${preview.periodStart}/${preview.periodEnd}`,
+    },
+    {
+      name: 'so_far',
+      title: 'So far',
+      kind: 'number',
+      cell: ({ preview }) => money(preview.total, preview.currency),
+      csv: ({ preview }) => preview.total,
+    },
+    {
+      name: 'currency',
+      title: 'Currency',
+      kind: 'text',
+      cell: ({ preview }) => preview.currency.toUpperCase(),
+      csv: ({ preview }) => preview.currency,
+    },
+    {
+      name: 'late',
+      title: 'Late usage on it',
+      kind: 'number',
+      cell: (row) => money(sumOf(row, 'late_usage'), row.preview.currency),
+      csv: (row) => sumOf(row, 'late_usage'),
+    },
+    {
+      name: 'expected_low',
+      title: 'At the end, from',
+      kind: 'number',
+      cell: (row) => endCell(row, 'p10'),
+      csv: (row) => rangeOf(row)?.p10 ?? null,
+    },
+    {
+      name: 'expected_high',
+      title: 'to',
+      kind: 'number',
+      cell: (row) => endCell(row, 'p90'),
+      csv: (row) => rangeOf(row)?.p90 ?? null,
+    },
+    {
+      name: 'waiting_tokens',
+      title: 'Tokens that wait',
+      kind: 'number',
+      cell: (row) => countCell(waiting(row)),
+      csv: (row) => String(waiting(row)),
+    },
+  ],
+};
+
+function endCell(row: UpcomingRow, end: 'p10' | 'p90'): Html | string {
+  const range = rangeOf(row);
+  return range === null
+    ? html`<span class="muted">too early</span>`
+    : money(range[end], row.preview.currency);
+}
+
+function show(material: UpcomingMaterial, view: Parameters<typeof gatherUpcoming>[1]): PageContent {
+  const { rows, rowCount, pageNumber, pageCount } = material;
+  const page = { rows, rowCount, pageNumber, pageCount, sort: null };
+  return {
+    body: html`<p class="lead">What each customer’s next invoice would be if its period ended now, from the ledger alone; Stripe is not asked. What Stripe adds by itself, such as taxes and items that others made, is not in it.</p>
+${sums(material)}
+${pagedTable(TABLE, page, view.address)}
+${view.hasPage('/console/invoices') ? html`<p class="links"><a href="/console/invoices">To the invoices</a></p>` : ''}`,
+    csv: {
+      upcoming: () => ({ columns: csvColumns(TABLE), rows: rows.map((row) => csvCells(TABLE, row)) }),
+    },
+  };
+}
+
+/** Each currency by itself, and what of it is unknown. */
+function sums({ rows, rowCount }: UpcomingMaterial): Html {
+  const of = rows.length === rowCount ? '' : `, ${rows.length} of ${rowCount} below`;
+  const byCurrency = [...Map.groupBy(rows, ({ preview }) => preview.currency)].sort(([one], [other]) =>
+    one < other ? -1 : 1,
+  );
+  return html`<dl class="figures">${byCurrency.map(([currency, its]) => {
+    const known = its.flatMap(({ preview }) =>
+      preview.total === null ? [] : [minorOf(preview.total, currency)],
+    );
+    const total = formatMinor(
+      known.reduce((sum, amount) => sum + amount, 0n),
+      currency,
+    );
+    const unknown = its.length - known.length;
+    return html`<div><dt>So far, ${currency.toUpperCase()}${of}</dt><dd>${moneyInWords(total, currency)}<small>${known.length} ${known.length === 1 ? 'invoice' : 'invoices'}${unknown === 0 ? '' : html`; <span class="unknown">${unknown} more unknown</span>`}</small></dd></div>`;
+  })}</dl>`;
+}
+
+export const upcomingPage = definePage<UpcomingMaterial>({
+  path: '/console/invoices/upcoming',
+  title: 'Upcoming invoices',
+  scopes: ['finance', 'sales'],
+  prepare: prepareUpcoming,
+  gather: gatherUpcoming,
+  show,
+});
