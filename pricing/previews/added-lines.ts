@@ -5,7 +5,7 @@ import { formatMinor } from '../money.ts';
 import type { PreviewLine } from './preview.ts';
 
 /** Usage that missed its own invoice, as the next one charges it. */
-export interface PreviewLate {
+interface PreviewLate {
   description: string;
   stripeMeterId: string;
   period: { start: Date; end: Date };
