@@ -133,7 +133,7 @@ export async function checkPage(page: Page, where: string, width: number): Promi
 }
 
 /** What axe-core calls serious or critical: its rule, and where. */
-export async function findAxeTroubles(page: Page): Promise<string[]> {
+async function findAxeTroubles(page: Page): Promise<string[]> {
   // Evaluated and not added as an element, and without style elements of its own: the page's policy lets neither in.
   await page.evaluate(axe.source);
   const { violations } = (await page.evaluate(

@@ -18,7 +18,7 @@ import {
 import { type CustomerRow, customersExport, customersTable } from './table.ts';
 
 const DRAWN_CUSTOMERS = 10;
-export const TREND_DAYS = 7;
+const TREND_DAYS = 7;
 /** A customer's features beyond these are a small rest, which the customer's own page has. */
 const MIXED_ROWS = 5_000;
 

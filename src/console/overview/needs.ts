@@ -19,7 +19,7 @@ interface Need {
 const PIPELINE = '/console/pipeline';
 
 /** What a person must look at, the most pressing first. */
-export function listNeeds(desk: Desk, view: ConsoleView): Need[] {
+function listNeeds(desk: Desk, view: ConsoleView): Need[] {
   const { now } = view;
   const pipeline = (rest: string) => (view.hasPage(PIPELINE) ? `${PIPELINE}${rest}` : null);
   const held = desk.held.slice(0, MOST_LISTED).map((close) => ({
