@@ -163,18 +163,25 @@ export async function readPreview(
     // Tiers go on from what a threshold has billed of the period, which only Stripe knows until the close has read it.
     const isBilledInPart = await hasInstalment(snapshot, subscriptionId);
     const items = isBilledInPart ? its.map((item) => ({ ...item, price: null })) : its;
+    const added = beside.bySubscription.get(subscriptionId) ?? { late: [], minimums: [], elsewhere: [] };
     subscriptions.push({
       subscriptionId,
       items,
       stripe,
       left,
       own,
-      beside: beside.bySubscription.get(subscriptionId) ?? { late: [], minimums: [], elsewhere: [] },
+      beside: isBilledInPart ? withInstalment(its, added) : added,
       ...window,
       ...usage,
     });
   }
   return { customer, now, subscriptions };
+}
+
+/** What an instalment has charged counts to the minimum, and is not known either: then nor is what is lacking. */
+function withInstalment(items: readonly ActiveItem[], beside: BesideUsage): BesideUsage {
+  const unknown = items.map(({ stripeMeterId: meterId }) => ({ meterId, amountMinor: null }));
+  return { ...beside, elsewhere: [...beside.elsewhere, ...unknown] };
 }
 
 export function currencyOf(items: readonly ActiveItem[], stripe: StripePreview): string {
