@@ -22,6 +22,7 @@ describe.skipIf(!hasChromium())('overview and features of the console', () => {
     await insertRequests(database, [
       { hour: '2026-11-02T09:00:00Z', requests: 40n },
       { hour: '2026-11-03T09:00:00Z', requests: 2n, feature: 'search', subject: 'user-2' },
+      { hour: '2026-11-03T01:00:00Z', requests: 1n, model: 'gpt-99', deployment: 'x', feature: 'mystery' },
     ]);
     await insertUsage(database, [
       ...HOSTILE_NAMES.map((name, index) => ({
@@ -29,6 +30,7 @@ describe.skipIf(!hasChromium())('overview and features of the console', () => {
         tokens: 1_000n,
         feature: name,
       })),
+      { hour: '2026-11-03T01:00:00Z', tokens: 5n, model: 'gpt-99', deployment: 'x', feature: 'mystery' },
       {
         hour: '2026-11-20T01:00:00Z',
         tokens: 77n,
@@ -69,7 +71,7 @@ describe.skipIf(!hasChromium())('overview and features of the console', () => {
     );
     const needs = await page.locator('.todo li').allInnerTexts();
     expect(needs.filter((text) => /77 tokens wait in quarantine/.test(text))).toHaveLength(1);
-    expect(needs.filter((text) => /13 tokens of gpt-99 have no cost/.test(text))).toHaveLength(1);
+    expect(needs.filter((text) => /18 tokens of gpt-99 have no cost/.test(text))).toHaveLength(1);
     expect(complaints).toEqual([]);
     await close();
   });
@@ -88,7 +90,12 @@ describe.skipIf(!hasChromium())('overview and features of the console', () => {
     const shown = await page.locator('#features tbody tr').count();
     expect(shown).toBe(rows.length);
     const costs = await page.locator('#features td[data-label=Cost]').allInnerTexts();
-    expect(costs.map((text) => text.split('\n')[0])).toEqual(rows.map((row) => dollars(row.knownCost)));
+    expect(costs.map((text) => text.split('\n')[0])).toEqual(
+      rows.map((row) => (row.feature === 'mystery' ? 'unknown' : dollars(row.knownCost))),
+    );
+    const mystery = page.locator('#features tbody tr:has(bdi:text-is("mystery"))');
+    for (const label of ['a request', 'a user'])
+      expect(await mystery.locator(`[data-label="${label}"]`).innerText()).toBe('unknown');
     const users = await page.locator('#features td[data-label="Users"]').allInnerTexts();
     expect(users).toEqual(rows.map((row) => row.activeUserCount));
     const csv = String(

@@ -21,7 +21,7 @@ import {
   UNPRICED,
   unitCost,
 } from '../rollups/columns.ts';
-import { lastDays, shareOf } from '../rollups/decide.ts';
+import { lastDays, NEGLIGIBLE, shareOf, unpricedShare } from '../rollups/decide.ts';
 import { costChart, headline, lacking, trendCell } from '../rollups/draw.ts';
 import { gatherAll, gatherBasis, type RollupBasis } from '../rollups/gather.ts';
 import { timesNeighbours } from './neighbours.ts';
@@ -56,7 +56,11 @@ async function gather(snapshot: LedgerSnapshot, view: ConsoleView): Promise<Mate
     withDays: true,
   });
   const trendOf = new Map(trends.map((row) => [row.dimensions.feature, row]));
-  const costs = rows.map((row) => ({ picoUsd: knownCostOf(row), requestCount: row.requestCount }));
+  const costs = rows.map((row) => ({
+    // What nobody knows the cost of is compared with nothing.
+    picoUsd: unpricedShare(row) > NEGLIGIBLE ? 0n : knownCostOf(row),
+    requestCount: row.requestCount,
+  }));
   return {
     basis,
     series,

@@ -31,7 +31,9 @@ ${costChart(series, { window: drawn, now: view.now, title: `Cost by day, ${spanI
 <div class="pair"><section>${desk === null ? '' : drawNeeds(desk, view)}${pulse(material, view)}</section>
 <section>${dataTable(movers, moved, view.address)}
 <p class="muted">What costs more or less than from ${spanInWords(basis.before)}.</p></section></div>`,
-    csv: { movers: () => csvOfTable(movers, moved, view.address.query) },
+    csv: {
+      movers: () => csvOfTable({ ...movers, columns: [...movers.columns, COST] }, moved, view.address.query),
+    },
   };
 }
 
@@ -96,7 +98,6 @@ function moversTable(nameOf: (customerId: string) => string): TableDefinition<Ro
         sortBy: change,
       },
       { ...COST_CHANGE, sortBy: change },
-      COST,
     ],
   };
 }

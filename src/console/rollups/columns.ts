@@ -6,20 +6,18 @@ import type { Html } from '../../pages/html.ts';
 import { countCell, moneyCell, unknownCell } from '../../pages/numbers.ts';
 import type { Column } from '../../pages/table/columns.ts';
 import { moneyInWords } from '../../pages/words.ts';
-import { changeOf, costOfEach, shareOf, unknownShare } from './decide.ts';
+import { changeOf, costOfEach, NEGLIGIBLE, shareOf, unknownShare, unpricedShare } from './decide.ts';
 
 /** An amount in US dollars as the API has it, in pico; null: unknown. */
 export const dollarCell = (picoUsd: bigint | null): Html | string =>
   moneyCell(picoUsd === null ? null : formatPico(picoUsd), 'usd');
 
 /** The known cost; what of the tokens has none is said beside it. */
-export function costCell(figures: RollupFigures): Html {
-  const unknown = shareOf(figures.unpricedTokenCount, figures.tokenCount) ?? 0;
-  const note =
-    figures.unpricedTokenCount === 0n
-      ? ''
-      : html` <small class="unknown" title="The price of these tokens is unknown.">+ ${percent(unknown)} unknown</small>`;
-  return html`${dollarCell(knownCostOf(figures))}${note}`;
+export function costCell(figures: RollupFigures): Html | string {
+  const unknown = unpricedShare(figures);
+  if (unknown === 0) return dollarCell(knownCostOf(figures));
+  if (unknown === 1) return unknownCell();
+  return html`${dollarCell(knownCostOf(figures))} <small class="unknown" title="The price of these tokens is unknown.">+ ${percent(unknown)} unknown</small>`;
 }
 
 /** What is left of the revenue; where some of it or of the cost is unknown, of the tokens that are known. */
@@ -132,23 +130,26 @@ export const UNPRICED: Column<RollupRow> = {
   sortBy: ({ unpricedTokenCount }) => unpricedTokenCount,
 };
 
-/** The known cost of one of so many, e.g. of a request. */
+/** The cost of one of so many, e.g. of a request; unknown where too many tokens have none. */
 export function unitCost(
   name: string,
   title: string,
   countOf: (row: RollupRow) => bigint,
   { per = 1n, digits }: { per?: bigint; digits: number },
 ): Column<RollupRow> {
-  const read = (row: RollupRow) => costOfEach(knownCostOf(row) * per, countOf(row), digits);
+  const isJudged = (row: RollupRow) => unpricedShare(row) <= NEGLIGIBLE;
+  const read = (row: RollupRow) =>
+    isJudged(row) ? costOfEach(knownCostOf(row) * per, countOf(row), digits) : null;
   return {
     name,
     title,
     kind: 'number',
     cell: (row) => {
       const amount = read(row);
-      return amount === null ? html`<span class="muted">–</span>` : moneyInWords(amount, 'usd');
+      if (amount !== null) return moneyInWords(amount, 'usd');
+      return isJudged(row) ? html`<span class="muted">–</span>` : unknownCell();
     },
     csv: read,
-    sortBy: (row) => (countOf(row) <= 0n ? null : (knownCostOf(row) * per * 1_000_000n) / countOf(row)),
+    sortBy: (row) => (read(row) === null ? null : (knownCostOf(row) * per * 1_000_000n) / countOf(row)),
   };
 }

@@ -55,6 +55,11 @@ export function costOfEach(picoUsd: bigint, count: bigint, digits: number): stri
   return formatDecimal(divideHalfUp(picoUsd, unit), digits, digits);
 }
 
+/** Share of tokens without a known cost. */
+export function unpricedShare({ unpricedTokenCount, tokenCount }: RollupFigures): number {
+  return shareOf(unpricedTokenCount, tokenCount) ?? 0;
+}
+
 /** Share of tokens whose cost or revenue nobody knows; null: all is known. */
 export function unknownShare(figures: RollupFigures): number | null {
   if (marginOf(figures) !== null) return null;
@@ -63,7 +68,7 @@ export function unknownShare(figures: RollupFigures): number | null {
 }
 
 /** So little that is unknown changes no judgement. */
-const NEGLIGIBLE = 0.05;
+export const NEGLIGIBLE = 0.05;
 
 /** The margin by which something can be judged: all of it, or of nearly all tokens; null: too much is unknown. */
 export function judgedMargin(figures: RollupFigures): bigint | null {
