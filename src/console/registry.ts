@@ -8,6 +8,7 @@ import { invoicePage } from './invoices/one/page.ts';
 import { invoicesPage } from './invoices/page.ts';
 import { uninvoicedPage } from './invoices/uninvoiced/page.ts';
 import { upcomingPage } from './invoices/upcoming/page.ts';
+import { modelsPage } from './models/page.ts';
 import { overviewPage } from './overview/page.ts';
 import { pipelinePage } from './pipeline/page.ts';
 import { newQuotePage } from './quotes/form/page.ts';
@@ -25,6 +26,7 @@ export const CONSOLE_PAGES: readonly ConsolePage[] = [
   overviewPage,
   customersPage,
   featuresPage,
+  modelsPage,
   quotesPage,
   newQuotePage,
   quotePage,

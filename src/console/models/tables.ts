@@ -1,0 +1,81 @@
+import { html } from 'hono/html';
+import { formatPico } from '../../../pricing/money.ts';
+import type { RollupRow } from '../../costs/rollups/query.ts';
+import { shareCell } from '../../pages/numbers.ts';
+import type { TableDefinition } from '../../pages/table/columns.ts';
+import { nameCell } from '../../pages/texts.ts';
+import type { TimeWindow } from '../../platform/clock.ts';
+import { COST, COST_CHANGE, dollarCell, REQUESTS, TOKENS, unitCost } from '../rollups/columns.ts';
+import { shareOf } from '../rollups/decide.ts';
+import { trendCell } from '../rollups/draw.ts';
+
+/** A model or a deployment with its last days. */
+export interface ModelRow extends RollupRow {
+  value: string;
+  trend: RollupRow | undefined;
+}
+
+const MILLION = 1_000_000n;
+
+export function modelsTable(
+  kind: 'model' | 'deployment',
+  trendWindow: TimeWindow,
+): TableDefinition<ModelRow> {
+  const isDeployment = kind === 'deployment';
+  return {
+    name: `${kind}s`,
+    caption: isDeployment ? 'Deployments' : 'Models',
+    sort: '-cost',
+    filters: [
+      {
+        name: kind,
+        title: isDeployment ? 'Deployment' : 'Model',
+        matches: ({ value }, text) => value.toLowerCase().includes(text.toLowerCase()),
+      },
+    ],
+    empty: 'Nothing was used in this period.',
+    columns: [
+      {
+        name: kind,
+        title: isDeployment ? 'Deployment' : 'Model',
+        kind: 'text',
+        isRowHeader: true,
+        cell: ({ value }) => (value === '' ? html`<span class="muted">not told</span>` : nameCell(value)),
+        csv: ({ value }) => value,
+        sortBy: ({ value }) => value,
+      },
+      COST,
+      COST_CHANGE,
+      {
+        name: 'trend',
+        title: '7 days',
+        kind: 'drawing',
+        cell: ({ trend }) => trendCell(trend, trendWindow),
+      },
+      TOKENS,
+      unitCost('costPerMillion', 'a million', ({ tokenCount }) => tokenCount, { per: MILLION, digits: 2 }),
+      REQUESTS,
+      unitCost('costPerRequest', 'a request', ({ requestCount }) => requestCount, { digits: 4 }),
+      ...(isDeployment ? IDLE : []),
+    ],
+  };
+}
+
+/** What of bought capacity nobody is charged for, beside what is. */
+const IDLE: TableDefinition<RollupRow>['columns'] = [
+  {
+    name: 'idle',
+    title: 'Idle',
+    kind: 'number',
+    cell: ({ idleCostPicoUsd }) => dollarCell(idleCostPicoUsd),
+    csv: ({ idleCostPicoUsd }) => formatPico(idleCostPicoUsd),
+    sortBy: ({ idleCostPicoUsd }) => idleCostPicoUsd,
+  },
+  {
+    name: 'idleShare',
+    title: 'Idle share',
+    kind: 'number',
+    cell: ({ idleCostPicoUsd, provisionedCostPicoUsd }) =>
+      shareCell(shareOf(idleCostPicoUsd, idleCostPicoUsd + provisionedCostPicoUsd)),
+  },
+];

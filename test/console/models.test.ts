@@ -1,0 +1,78 @@
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import type { PurchaseShown } from '../../src/costs/provisioned/routes.ts';
+import type { CostsBody } from '../../src/costs/routes.ts';
+import { groupDigits, moneyInWords, twoDecimals } from '../../src/pages/words.ts';
+import { insertRequests, insertRollupWorld, rate } from '../costs/rollup-world.ts';
+import { hasChromium } from '../setup/chromium.ts';
+import { type ConsoleBench, openConsole } from './walk.ts';
+
+let bench: ConsoleBench;
+
+const dollars = (amount: string | null) => moneyInWords(twoDecimals(amount ?? ''), 'usd');
+const ask = async <Body>(path: string) => (await (await bench.call(path)).json()) as Body;
+
+describe.skipIf(!hasChromium())('models and deployments of the console', () => {
+  beforeAll(async () => {
+    bench = await openConsole();
+    const { database } = bench.ledger;
+    await insertRollupWorld(database);
+    await insertRequests(database, [{ hour: '2026-11-02T09:00:00Z', requests: 40n }]);
+    // In force in the days that use is measured over, too.
+    await database.updateTable('provisioned_capacity').set({ valid_until: null }).execute();
+    await rate(database);
+  });
+  afterAll(() => bench?.close());
+
+  it('is whole at every size, in both themes, without scripts', async () => {
+    await bench.walk('/console/models?period=2026-11', { scope: 'sales' });
+  });
+
+  it.each(['model', 'deployment'] as const)(
+    'says what the API says of each %s, and exports it exactly',
+    async (kind) => {
+      const { rows } = await ask<CostsBody>(`/v1/costs?period=2026-11&groupBy=${kind}`);
+      const { page, complaints, close } = await bench.open('/console/models?period=2026-11');
+      const table = page.locator(`#${kind}s tbody tr`);
+      expect(await table.count()).toBe(rows.length);
+      const csv = String(
+        await page.evaluate(
+          `fetch('/console/models?period=2026-11&csv=${kind}s').then((answer) => answer.text())`,
+        ),
+      );
+      for (const row of rows) {
+        const shown = table.filter({ has: page.locator(`th bdi:text-is("${row[kind]}")`) });
+        const text = async (label: string) => await shown.locator(`td[data-label="${label}"]`).innerText();
+        const isUnpriced = row.unpricedTokenCount === row.tokenCount;
+        expect((await text('Cost')).split('\n')[0]).toBe(isUnpriced ? 'unknown' : dollars(row.knownCost));
+        if (isUnpriced) expect(await text('a million')).toBe('unknown');
+        expect(await text('Tokens')).toBe(groupDigits(row.tokenCount));
+        if (kind === 'deployment') expect(await text('Idle')).toBe(dollars(row.overhead));
+        expect(csv).toContain(`${row[kind]},${row.knownCost},${row.tokenCount},`);
+      }
+      expect(complaints).toEqual([]);
+      await close();
+    },
+  );
+
+  it('says of throughput what the API says', async () => {
+    const { purchases } = await ask<{ purchases: PurchaseShown[] }>('/v1/provisioned');
+    const { page, close } = await bench.open('/console/models');
+    const csv = String(
+      await page.evaluate("fetch('/console/models?csv=throughput').then((answer) => answer.text())"),
+    );
+    const [, line = ''] = csv.split('\r\n');
+    const [purchase] = purchases;
+    const [deployment, , , hourlyCost, bought, used, busiest] = line.split(',');
+    expect([deployment, hourlyCost, used, busiest]).toEqual([
+      purchase?.deployment,
+      purchase?.hourlyCost,
+      purchase?.use.usedWeightedTokens,
+      purchase?.use.busiestHourWeightedTokens,
+    ]);
+    expect(Number(bought)).toBe(
+      Number(purchase?.use.weightedTokensPerHourAtMost) * (purchase?.use.hourCount ?? 0),
+    );
+    expect(Number(bought)).toBeGreaterThan(0);
+    await close();
+  });
+});
