@@ -52,19 +52,24 @@ async function readRows(snapshot: LedgerSnapshot, window: TimeWindow): Promise<A
   return rows;
 }
 
-/** Each item once, whatever became of it. */
+/** Each item once, whatever became of it, with whose usage it was billed as: its subject may be another's by now. */
 async function checkTokens(
   snapshot: LedgerSnapshot,
   rows: readonly AccrualRow[],
   { start, end }: TimeWindow,
 ) {
   const known = await sql<{ customerId: string; tokenCount: bigint }>`
-    select coalesce(s.customer_id, '') as "customerId", sum(i.token_count)::bigint as "tokenCount"
+    select coalesce(billed.customer_id, s.customer_id, '') as "customerId", sum(i.token_count)::bigint as "tokenCount"
     from (
-      select subject, token_count from source_items
+      select subject, date_trunc('hour', event_time, 'UTC') as window_start, token_count from source_items
       where ${IS_COUNTED_ITEM} and event_time >= ${start} and event_time < ${end}
       union all
-      select subject, ${countedTokens()} from dropped_item_sums where window_start >= ${start} and window_start < ${end}) i
+      select subject, window_start, ${countedTokens()} from dropped_item_sums
+      where window_start >= ${start} and window_start < ${end}) i
+    left join (
+      select subject, window_start, min(customer_id) as customer_id from hourly_usage
+      where window_start >= ${start} and window_start < ${end} group by 1, 2) billed
+      on billed.subject = i.subject and billed.window_start = i.window_start
     left join subjects s on s.subject = i.subject group by 1`.execute(snapshot);
   const told = new Map<string, bigint>();
   for (const row of rows) told.set(row.customerId, (told.get(row.customerId) ?? 0n) + row.earnedTokenCount);
