@@ -12,6 +12,8 @@ const ROUNDS = 4;
 export interface Growth {
   /** A day, at the centre, as far as it is believed. */
   rate: number;
+  /** Whether the days fell faster than any line is taken to fall. */
+  isBeyond: boolean;
   /** What its estimate may be off by, squared. */
   variance: number;
   pace: Pace;
@@ -79,10 +81,11 @@ export function fitGrowth(known: GrownDays): Growth {
   });
   const grown = distances.map((distance) => grownDays(distance, pace.value));
   const { rate, variance, factor, dispersion, freedom } = pace === STEADY ? steady : fitRate(known, grown);
-  return { rate, variance, pace, centre, factor, dispersion, freedom };
+  return { rate, isBeyond: steady.isBeyond, variance, pace, centre, factor, dispersion, freedom };
 }
 
-interface FittedRate extends Pick<Growth, 'rate' | 'variance' | 'factor' | 'dispersion' | 'freedom'> {
+interface FittedRate
+  extends Pick<Growth, 'rate' | 'isBeyond' | 'variance' | 'factor' | 'dispersion' | 'freedom'> {
   residuals: readonly number[];
   /** By how much more the sum of days in a row varies than if they were independent. */
   inflation: number;
@@ -113,6 +116,7 @@ function fitRate(
   const belief = 1 / (1 + doubt * doubt);
   return {
     rate: belief * rate,
+    isBeyond: rate <= -steepest,
     variance: belief * belief * squaredError,
     factor: factorOf(belief * rate),
     dispersion,

@@ -6,6 +6,8 @@ import { estimateLevels, type Levels } from './levels.ts';
 
 /** What has fallen to less than this share tells nothing of its weekdays any more, and is not divided by it. */
 const LEAST_GROWN = 0.05;
+/** Fewer days than these tell no growth of their own. */
+const LEAST_DAYS = 14;
 
 /** What a line's known days tell of those to come, in tokens: estimates, and therefore floats. */
 export interface Outlook {
@@ -40,7 +42,8 @@ export interface KnownDays {
 }
 
 /**
- * Means by weekday, growth as far as it is told from chance, and how wide both chance and the error of estimation are.
+ * Means by weekday, growth as far as it is told from chance, and how wide both chance and the error of estimation are. The early
+ * days of what has fallen to next to nothing outweigh those that tell what is left of it: then the later half speaks alone.
  * @param start place of the first of the days that speak of this line
  */
 export function lookAhead(known: KnownDays, start: number, coming: readonly ComingDay[]): Outlook {
@@ -49,6 +52,9 @@ export function lookAhead(known: KnownDays, start: number, coming: readonly Comi
   if (sumOf(tokens) === 0) return NOTHING_TO_COME;
   const fitted = fitLine(days, tokens);
   const { growth, levelOf } = fitted;
+  if (days.length >= 2 * LEAST_DAYS && hasFallenAway(days, growth)) {
+    return lookAhead(known, start + Math.floor(days.length / 2), coming);
+  }
   const deviations = deviationsOf(days, tokens, fitted);
   const found = sumOf(deviations.map((value) => value * value)) / days.length;
 
@@ -74,6 +80,11 @@ export function lookAhead(known: KnownDays, start: number, coming: readonly Comi
     weights: Float64Array.from(grown, (factor, place) => chance * factor * Math.sqrt(level[place] ?? 0)),
     doubt: (widening * Math.sqrt(error / found)) / sumExpected,
   };
+}
+
+function hasFallenAway(days: readonly number[], growth: Growth): boolean {
+  const [first = 0, last = 0] = [days[0], days.at(-1)].map((day) => growthAt(growth, dayNumberOf(day ?? 0)));
+  return growth.isBeyond || last < LEAST_GROWN * first;
 }
 
 interface FittedLine {

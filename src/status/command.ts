@@ -144,9 +144,10 @@ export function addStatusCommand(program: Command, frame: CommandFrame): void {
     );
 }
 
-/** Whether nothing was collected and no step has ever run: then there is nothing to tell of but what is missing. */
-function isNew({ watermarks, steps, totals }: StatusReport): boolean {
-  return watermarks.length === 0 && steps.length === 0 && totals.collectedTokenCount === 0n;
+/** Whether nothing was collected or rated and no step has ever run: then there is nothing to tell of but what is missing. */
+function isNew({ watermarks, steps, totals, costs }: StatusReport): boolean {
+  const hasUsage = totals.collectedTokenCount > 0n || costs.dueDayCount > 0n || costs.unknown.length > 0;
+  return watermarks.length === 0 && steps.length === 0 && !hasUsage;
 }
 
 function describeSummaryWaits({ pairCount, oldestAt }: SummaryWaits): string[] {

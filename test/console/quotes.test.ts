@@ -125,6 +125,7 @@ describe.skipIf(!hasChromium())('quotes in the console', () => {
   it('lose nothing when the session ends before they are saved', async () => {
     const { page, close } = await bench.open(FORM, { scope: 'sales' });
     await bench.ledger.database.deleteFrom('console_sessions').execute();
+    bench.forgetSessions();
     await page.click('text=Save and get the link');
     expect(await page.textContent('main')).toContain('nothing that you typed is lost');
     await page.fill('[name=key]', bench.keys.sales);
