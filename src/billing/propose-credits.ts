@@ -94,6 +94,10 @@ async function proposeAboveLedger(transaction: LedgerTransaction, now: Date): Pr
     cross join lateral (select coalesce((${JSON.stringify(CHARGE_STEPS)}::jsonb->>i.currency)::numeric, 1) as size) step
     where m.invoice_quantity > greatest(m.ledger_quantity, 0)
       and round((m.invoice_amount_minor - m.rated_amount_minor) / step.size) > 0
+      -- What Stripe took and the ledger heard of only after it compared, or has yet to hear of, was used and is owed.
+      and greatest(m.ledger_quantity, 0) >= (select coalesce(sum(p.delta_token_count), 0) from meter_pushes p
+        where p.customer_id = m.customer_id and p.stripe_meter_id = m.stripe_meter_id and p.status in ('pending', 'delivered')
+          and p.fate is distinct from 'uninvoiced' and p.event_timestamp >= m.period_start and p.event_timestamp < m.period_end)
     on conflict (idempotency_key) do nothing
     returning credit_proposal_id as "creditProposalId", invoice_id as "invoiceId", token_count as "tokenCount",
       amount_minor as "amountMinor", cause`.execute(transaction);

@@ -4,8 +4,8 @@ import { readStoredFigures } from './figures.ts';
 import { FIGURES } from './oracle/oracle.ts';
 import type { World } from './world.ts';
 
-/** Canaries beyond their share of a small world's few events. */
-const FEW_CANARIES = 8;
+/** Canaries beyond their share of few events: a delay that lasts is asked about again, however little was used. */
+const FEW_CANARIES = 12;
 
 /**
  * Where the sink's outage only delays: no token is visible twice, nothing was sent again or offset, and what asks about the
