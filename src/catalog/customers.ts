@@ -2,6 +2,7 @@ import { sql } from 'kysely';
 import { writeAudit } from '../platform/database/audit.ts';
 import { camelRow } from '../platform/database/camel-row.ts';
 import type { LedgerDatabase, LedgerTransaction } from '../platform/database/database.ts';
+import { holding } from '../platform/database/like-pattern.ts';
 import { TallystickError } from '../platform/errors.ts';
 import type { AttributionChoice } from './attribution.ts';
 import { type AttributionReason, followSoon } from './attributions.ts';
@@ -66,7 +67,7 @@ export async function readCustomerNames(
 
 /** Customers whose id or name holds a text, whatever its case. */
 export async function findCustomerIds(database: LedgerDatabase, text: string): Promise<string[]> {
-  const part = `%${text.replaceAll(/[\\%_]/g, '\\$&')}%`;
+  const part = holding(text);
   const rows = await database
     .selectFrom('customers')
     .select('customer_id')

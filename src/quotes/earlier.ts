@@ -1,5 +1,6 @@
 import { sql } from 'kysely';
 import { camelRow } from '../platform/database/camel-row.ts';
+import { holding } from '../platform/database/like-pattern.ts';
 import type { LedgerSnapshot } from '../platform/database/snapshot.ts';
 
 export interface EarlierQuote {
@@ -80,19 +81,16 @@ function matching(snapshot: LedgerSnapshot, { text, createdBy, state, now }: Ear
     .selectFrom('quotes')
     .leftJoin('quote_acceptances as accepted', 'accepted.quote_id', 'quotes.quote_id');
   if (text !== undefined) {
-    const part = partOf(text);
+    const part = holding(text);
     query = query.where(
       sql<boolean>`(quotes.quote_id ilike ${part} or customer_id ilike ${part} or request::json ->> 'title' ilike ${part}
         or request::json ->> 'preparedFor' ilike ${part})`,
     );
   }
-  if (createdBy !== undefined) query = query.where('created_by', 'ilike', partOf(createdBy));
+  if (createdBy !== undefined) query = query.where('created_by', 'ilike', holding(createdBy));
   if (state === 'accepted') return query.where('accepted_at', 'is not', null);
   if (state !== undefined) query = query.where('accepted_at', 'is', null);
   if (state === 'open') query = query.where('valid_until', '>', now);
   if (state === 'expired') query = query.where('valid_until', '<=', now);
   return query;
 }
-
-/** Any text that holds this one, whose signs mean themselves. */
-const partOf = (text: string) => `%${text.replaceAll(/[\\%_]/g, '\\$&')}%`;

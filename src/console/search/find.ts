@@ -1,4 +1,5 @@
 import { sql } from 'kysely';
+import { holding } from '../../platform/database/like-pattern.ts';
 import type { LedgerSnapshot } from '../../platform/database/snapshot.ts';
 
 export const FOUND_KINDS = ['customer', 'feature', 'invoice', 'quote'] as const;
@@ -15,7 +16,7 @@ const PER_KIND = 20;
 
 /** Whatever holds the text in its id or its name, the best of each kind first: what begins with it, then by name. */
 export async function findEverywhere(snapshot: LedgerSnapshot, text: string): Promise<Found[]> {
-  const part = `%${text.replaceAll(/[\\%_]/g, '\\$&')}%`;
+  const part = holding(text);
   const { rows } = await sql<Found>`
     with found as (
       select 'customer' as kind, customer_id as id, coalesce(name, customer_id) as name, currency as note from customers

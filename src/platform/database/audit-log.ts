@@ -1,4 +1,5 @@
 import type { LedgerDatabase } from './database.ts';
+import { holding } from './like-pattern.ts';
 import type { LedgerRow } from './schema/schema.ts';
 
 /** One act, as it was written down. */
@@ -53,14 +54,11 @@ export async function listAuditActions(database: LedgerDatabase): Promise<string
 
 function matching(database: LedgerDatabase, { actor, action, target }: AuditFilter) {
   let query = database.selectFrom('audit_log');
-  if (actor !== undefined) query = query.where('actor', 'ilike', partOf(actor));
+  if (actor !== undefined) query = query.where('actor', 'ilike', holding(actor));
   if (action !== undefined) query = query.where('action', '=', action);
-  if (target !== undefined) query = query.where('target', 'ilike', partOf(target));
+  if (target !== undefined) query = query.where('target', 'ilike', holding(target));
   return query;
 }
-
-/** Any text that holds this one, whose signs mean themselves. */
-const partOf = (text: string) => `%${text.replaceAll(/[\\%_]/g, '\\$&')}%`;
 
 function toRecord(row: LedgerRow<'audit_log'>): AuditRecord {
   const { audit_id: auditId, actor, action, target, details, created_at: at } = row;
