@@ -116,6 +116,11 @@ export function formatPico(amountPico: bigint): string {
   return formatDecimal(amountPico, PICO_DIGITS, 2);
 }
 
+/** Pico of a minor unit, exactly, as decimal text of the currency with at least two decimals. */
+export function formatPicoMinor(amountPicoMinor: bigint, currency: string): string {
+  return formatDecimal(amountPicoMinor, PICO_DIGITS + minorUnitDigits(currency), 2);
+}
+
 /** Digits in groups of three: `1,250,000`, also of decimal text: `1,250.50`. */
 export function groupDigits(text: string): string {
   const [whole = '0', fraction] = text.split('.');

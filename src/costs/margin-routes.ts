@@ -1,6 +1,6 @@
 import { createRoute, z } from '@hono/zod-openapi';
 import { type Conversions, conversionFor, costInMinor } from '../../pricing/exchange/rates.ts';
-import { formatDecimal, formatPico, minorUnitDigits, PICO_DIGITS } from '../../pricing/money.ts';
+import { formatPico, formatPicoMinor } from '../../pricing/money.ts';
 import {
   addSums,
   type MarginSums,
@@ -206,7 +206,6 @@ async function collectMargins(
 }
 
 function figuresOf(sums: MarginSums, currency: string, conversions: Conversions) {
-  const showPico = (value: bigint) => formatDecimal(value, PICO_DIGITS + minorUnitDigits(currency), 2);
   const known = (amount: string) => ({ amount, reason: null });
   const unknown = (reason: string) => ({ amount: null, reason });
   const hasRevenue = sums.unratedTokenCount === 0n;
@@ -214,13 +213,15 @@ function figuresOf(sums: MarginSums, currency: string, conversions: Conversions)
   const conversion = conversionFor(currency, conversions);
   const less = (revenuePicoMinor: bigint, costPicoUsd: bigint) => {
     if (typeof conversion === 'string') return unknown(conversion);
-    return known(showPico(revenuePicoMinor - costInMinor(costPicoUsd, conversion)));
+    return known(formatPicoMinor(revenuePicoMinor - costInMinor(costPicoUsd, conversion), currency));
   };
   const margin = less(sums.ratedRevenuePicoMinor, sums.knownCostPicoUsd);
   return {
     currency,
     tokenCount: String(sums.tokenCount),
-    revenue: hasRevenue ? known(showPico(sums.ratedRevenuePicoMinor)) : unknown('no_sell_rate'),
+    revenue: hasRevenue
+      ? known(formatPicoMinor(sums.ratedRevenuePicoMinor, currency))
+      : unknown('no_sell_rate'),
     unratedTokenCount: String(sums.unratedTokenCount),
     cost: hasCost
       ? known(formatPico(sums.knownCostPicoUsd))
@@ -229,10 +230,10 @@ function figuresOf(sums: MarginSums, currency: string, conversions: Conversions)
     unknownCostTokenCount: String(sums.unknownCostTokenCount),
     margin: !hasRevenue ? unknown('revenue_unknown') : !hasCost ? unknown('cost_unknown') : margin,
     knownMargin: hasRevenue && hasCost ? margin : less(sums.known.revenuePicoMinor, sums.known.costPicoUsd),
-    unknownTokenPercent:
-      hasRevenue && hasCost
-        ? unknownPercent(sums.tokenCount, sums.tokenCount)
-        : unknownPercent(sums.tokenCount, sums.known.tokenCount),
+    unknownTokenPercent: unknownPercent(
+      sums.tokenCount,
+      hasRevenue && hasCost ? sums.tokenCount : sums.known.tokenCount,
+    ),
     exchange: showConversion(conversion),
   };
 }

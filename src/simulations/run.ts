@@ -1,4 +1,4 @@
-import { formatPico } from '../../pricing/money.ts';
+import { formatPico, formatPicoMinor } from '../../pricing/money.ts';
 import type { PriceBook } from '../../pricing/prices/price-book.ts';
 import { marginDeltaOf } from '../../pricing/simulations/compare.ts';
 import { AS_IT_IS, PreparedScenario, type Scenario } from '../../pricing/simulations/scenario.ts';
@@ -8,7 +8,7 @@ import type { Clock, TimeWindow } from '../platform/clock.ts';
 import type { LedgerDatabase, LedgerTransaction } from '../platform/database/database.ts';
 import { scanCustomers } from './scan.ts';
 import type { SimulationResult } from './schemas.ts';
-import { showFigures, showPicoMinor, showTotals } from './show.ts';
+import { showFigures, showTotals } from './show.ts';
 import {
   finishSimulation,
   insertSimulatedCustomers,
@@ -93,7 +93,7 @@ async function readFarthest(
     return found.map(({ customerId, currency, marginDelta }) => ({
       customerId,
       currency,
-      marginDelta: showPicoMinor(marginDelta, currency),
+      marginDelta: formatPicoMinor(marginDelta, currency),
     }));
   };
   const farthest: SimulationResult['scenarios'] = [];

@@ -1,5 +1,5 @@
 import type { Conversions } from '../../pricing/exchange/rates.ts';
-import { formatDecimal, formatPico, minorUnitDigits, PICO_DIGITS } from '../../pricing/money.ts';
+import { formatDecimal, formatPico, formatPicoMinor, minorUnitDigits } from '../../pricing/money.ts';
 import { unknownPercent } from '../../pricing/rating/margin.ts';
 import {
   conversionOf,
@@ -45,7 +45,7 @@ export function showSimulatedCustomer({ customerId, currency, figures, marginDel
     customerId,
     currency: currency === '' ? null : currency,
     figures: figures as SimulatedFigures[],
-    marginDeltas: marginDeltas.map((delta) => (delta === null ? null : showPicoMinor(delta, currency))),
+    marginDeltas: marginDeltas.map((delta) => (delta === null ? null : formatPicoMinor(delta, currency))),
   };
 }
 
@@ -84,16 +84,11 @@ export function showFigures(
     cost: figure(costOf(outcome), formatPico),
     knownCost: formatPico(outcome.knownCostPicoUsd),
     unknownCostTokenCount: String(outcome.unknownCostTokenCount),
-    margin: figure(marginOf(outcome, conversions), (value) => showPicoMinor(value, currency ?? 'usd')),
+    margin: figure(marginOf(outcome, conversions), (value) => formatPicoMinor(value, currency ?? 'usd')),
     knownMargin: figure(knownMarginOf(outcome, conversions), (value) =>
-      showPicoMinor(value, currency ?? 'usd'),
+      formatPicoMinor(value, currency ?? 'usd'),
     ),
     unknownTokenPercent: unknownPercent(outcome.tokenCount, knownOf(outcome).tokenCount),
     exchange: showConversion(conversionOf(outcome, conversions)),
   };
-}
-
-/** Pico of a minor unit, in the currency's unit. */
-export function showPicoMinor(picoMinor: bigint, currency: string): string {
-  return formatDecimal(picoMinor, PICO_DIGITS + minorUnitDigits(currency), 2);
 }

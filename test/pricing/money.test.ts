@@ -6,6 +6,7 @@ import {
   formatDecimal,
   formatMinor,
   formatPico,
+  formatPicoMinor,
   groupDigits,
   parseDecimal,
 } from '../../pricing/money.ts';
@@ -47,6 +48,9 @@ describe('decimal text', () => {
     expect(formatPico(2_500_000_000_000n)).toBe('2.50');
     expect(formatPico(1n)).toBe('0.000000000001');
     expect(formatPico(-3_000_000_000_000n)).toBe('-3.00');
+    expect(formatPicoMinor(250_000_000_000_000n, 'usd')).toBe('2.50');
+    expect(formatPicoMinor(1n, 'kwd')).toBe('0.000000000000001');
+    expect(formatPicoMinor(-3_000_000_000_000n, 'JPY')).toBe('-3.00');
   });
 
   it.each([

@@ -1,4 +1,4 @@
-import { formatDecimal, formatPico, minorUnitDigits, PICO_DIGITS } from '../../../pricing/money.ts';
+import { formatPico, formatPicoMinor } from '../../../pricing/money.ts';
 import type { RollupFigures } from './query.ts';
 import type { ShownFigures } from './schemas.ts';
 
@@ -12,11 +12,6 @@ export function marginOf(figures: RollupFigures): bigint | null {
   const isUnrated = figures.currencies.some(({ unratedTokenCount }) => unratedTokenCount !== 0n);
   if (isUnrated || figures.unknown.length > 0 || figures.revenuePicoUsd === null) return null;
   return figures.revenuePicoUsd - knownCostOf(figures);
-}
-
-/** An amount in pico of a currency's minor unit, in whole units of it. */
-function formatPicoMinor(picoMinor: bigint, currency: string): string {
-  return formatDecimal(picoMinor, PICO_DIGITS + minorUnitDigits(currency), 2);
 }
 
 /** The figures as the API has them. */
