@@ -22,12 +22,12 @@ Needs DATABASE_URL of a role that may create roles. Behind PgBouncer, tell it th
   tallystick reporting grant --role grafana_reader`,
     )
     .action((options: { role: string; newPassword?: boolean; json?: boolean }) =>
-      frame.withStores(async ({ stores }) => {
+      frame.withStores(async ({ stores, clock }) => {
         const granted = await grantReader(stores.database, {
           role: options.role,
           newPassword: options.newPassword === true,
           actor: commandLineActor(),
-          now: new Date(),
+          now: clock.now(),
         });
         print(options.json === true, granted, () =>
           granted.password === null
@@ -42,11 +42,11 @@ Needs DATABASE_URL of a role that may create roles. Behind PgBouncer, tell it th
     .requiredOption('--role <name>', 'e.g. grafana_reader')
     .option('--json', 'print as JSON')
     .action((options: { role: string; json?: boolean }) =>
-      frame.withStores(async ({ stores }) => {
+      frame.withStores(async ({ stores, clock }) => {
         await revokeReader(stores.database, {
           role: options.role,
           actor: commandLineActor(),
-          now: new Date(),
+          now: clock.now(),
         });
         print(
           options.json === true,

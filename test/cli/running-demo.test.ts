@@ -1,13 +1,22 @@
+import { randomBytes } from 'node:crypto';
 import { mkdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import path from 'node:path';
+import { pathToFileURL } from 'node:url';
+import { sql } from 'kysely';
 import { afterAll, beforeAll, beforeEach, expect, onTestFinished, test } from 'vitest';
+import { rateUsage } from '../../jobs/rate-usage.ts';
 import { lookAround } from '../../src/command-line/surroundings.ts';
+import type { Manifest } from '../../src/exports/warehouse/manifest.ts';
 import { systemClock } from '../../src/platform/clock.ts';
 import { removeDemoNote, writeDemoNote } from '../../src/platform/embedded/demo-note.ts';
 import { lockDataDirectory } from '../../src/platform/embedded/directory-lock.ts';
+import { createLogger } from '../../src/platform/log.ts';
+import { insertCatalog, insertUsage } from '../api/world.ts';
+import { runCommand } from '../e2e/command.ts';
 import { makeTemporaryDirectory } from '../setup/data-directory.ts';
+import { createTestLedger } from '../setup/ledger.ts';
 
 const NOW = Date.UTC(2026, 10, 2, 12);
 const LEDGER = 'postgres://tallystick:secret@127.0.0.1:5999/tallystick';
@@ -50,6 +59,44 @@ test('a command is about the demo that runs below its data directory, on the clo
   expect(aheadMs).toBeLessThan(60_000);
   // The ledger's password is in it.
   expect(statSync(path.join(world, 'demo.json')).mode & 0o077).toBe(0);
+});
+
+test('a command that writes down when it did something takes the clock of the demo', async () => {
+  const ledger = await createTestLedger();
+  const role = `reader_${randomBytes(4).toString('hex')}`;
+  await sql`create role ${sql.id(role)}`.execute(ledger.database);
+  onTestFinished(async () => {
+    await sql`drop owned by ${sql.id(role)}`.execute(ledger.database);
+    await sql`drop role ${sql.id(role)}`.execute(ledger.database);
+    await ledger.close();
+  });
+  await insertCatalog(ledger.database);
+  await insertUsage(ledger.database, [{ hour: '2026-11-01T05:00:00Z', tokens: 5n }]);
+  await rateUsage({
+    database: ledger.database,
+    clock: { now: () => new Date(NOW) },
+    log: createLogger('silent'),
+  });
+  startDemo(world, { databaseUrl: ledger.databaseUrl });
+  const warehouse = path.join(base, 'warehouse');
+  for (const argv of [
+    ['exports', 'warehouse', '--url', pathToFileURL(warehouse).href],
+    ['reporting', 'grant', '--role', role],
+    ['reporting', 'revoke', '--role', role],
+  ]) {
+    expect(await runCommand(argv, { TALLYSTICK_DATA_DIR: base })).toMatchObject({ exitCode: 0 });
+  }
+  const manifest = JSON.parse(readFileSync(path.join(warehouse, 'manifest.json'), 'utf8')) as Manifest;
+  const audits = await ledger.database
+    .selectFrom('audit_log')
+    .select('created_at')
+    .where('action', 'like', 'reporting.%')
+    .execute();
+  const instants = [
+    ...Object.values(manifest.days).map(({ writtenAt }) => new Date(writtenAt)),
+    ...audits.map((row) => row.created_at),
+  ];
+  expect(instants.map((at) => at.toISOString().slice(0, 13))).toEqual(Array(3).fill('2026-11-02T12'));
 });
 
 test('and where the data directory is that of the demo itself', async () => {

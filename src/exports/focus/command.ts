@@ -1,7 +1,6 @@
 import { open, rename, rm } from 'node:fs/promises';
 import type { Command } from 'commander';
 import { readDayWindow } from '../../costs/window.ts';
-import { systemClock } from '../../platform/clock.ts';
 import { ValidationError } from '../../platform/errors.ts';
 import { readApiSettings } from '../../platform/http/dependencies.ts';
 import type { CommandFrame } from '../../platform/terminal/frame.ts';
@@ -49,7 +48,7 @@ Tokens without a known cost are charges of 0 that say so; what is missing is tol
   tallystick exports focus --period 2026-11 --format parquet --output focus.parquet`,
     )
     .action((options: FocusOptions) =>
-      frame.withStores(async ({ stores, config }) => {
+      frame.withStores(async ({ stores, config, clock }) => {
         const settings = readApiSettings(config);
         const { summary, parts } = await beginFocusExport(stores.database, {
           window: readDayWindow(options),
@@ -59,7 +58,7 @@ Tokens without a known cost are charges of 0 that say so; what is missing is tol
           customerId: options.customer,
           account: settings.billingAccount,
           sellerName: settings.focusSellerName,
-          now: systemClock.now(),
+          now: clock.now(),
         });
         try {
           if (options.output === undefined) await printParts(parts);

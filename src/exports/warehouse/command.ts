@@ -1,6 +1,5 @@
 import type { Command } from 'commander';
 import { readDayWindow } from '../../costs/window.ts';
-import { systemClock } from '../../platform/clock.ts';
 import { withStepLease } from '../../platform/database/leases.ts';
 import { TallystickError, ValidationError } from '../../platform/errors.ts';
 import { readApiSettings } from '../../platform/http/dependencies.ts';
@@ -36,7 +35,7 @@ export function addWarehouseCommand(exportsCommand: Command, frame: CommandFrame
     .option('--json', 'print as JSON')
     .addHelpText('after', '\n  tallystick exports warehouse --url file:///var/lib/warehouse --period 2026-11')
     .action((options: WarehouseOptions) =>
-      frame.withStores(async ({ stores: { database }, config }) => {
+      frame.withStores(async ({ stores: { database }, config, clock }) => {
         const address = options.url ?? config.WAREHOUSE_URL;
         if (address === undefined) {
           throw new ValidationError('url', 'is missing', 'Give it, or set WAREHOUSE_URL.');
@@ -49,7 +48,7 @@ export function addWarehouseCommand(exportsCommand: Command, frame: CommandFrame
           isForced: options.again === true,
         };
         const outcome = await withStepLease(database, WAREHOUSE_LEASE, (lost) =>
-          exportWarehouse({ database, clock: systemClock }, request, lost),
+          exportWarehouse({ database, clock }, request, lost),
         );
         if (outcome === null) {
           throw new TallystickError('A warehouse is being written already', {
