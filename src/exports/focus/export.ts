@@ -1,4 +1,4 @@
-import { readFinalInvoices } from '../../billing/final-invoices.ts';
+import { type FinalInvoice, readFinalInvoices } from '../../billing/final-invoices.ts';
 import { readDailyCostRows } from '../../costs/daily-cost-rows.ts';
 import { countUnpricedTokens, readCostCompleteness } from '../../costs/queries.ts';
 import { readRollupScope } from '../../costs/rollups/scope.ts';
@@ -54,26 +54,42 @@ export async function beginFocusExport(
   request: FocusRequest,
 ): Promise<{ summary: FocusSummary; parts: AsyncGenerator<Part> }> {
   const items = streamSnapshot<FocusSummary | Part>(database, async function* (snapshot) {
-    yield await readSummary(snapshot, request);
-    const isOurs = request.perspective === 'costs';
-    yield* toFile(request, isOurs ? readCosts(snapshot, request) : readInvoiced(snapshot, request));
+    const begin = request.perspective === 'costs' ? beginCosts : beginInvoiced;
+    const { summary, charges } = await begin(snapshot, request);
+    yield summary;
+    yield* toFile(request, charges);
   });
   const first = await items.next();
   return { summary: first.value as FocusSummary, parts: items as AsyncGenerator<Part> };
 }
 
-async function readSummary(
-  snapshot: LedgerSnapshot,
-  { perspective, window, customerId }: FocusRequest,
-): Promise<FocusSummary> {
-  if (perspective === 'invoices') {
-    const invoices = await readFinalInvoices(snapshot, { window, customerId: customerId ?? null });
-    const unreadInvoiceCount = invoices.filter(({ isRead }) => !isRead).length;
-    return { dueDayCount: 0n, unknownCostTokenCount: 0n, unreadInvoiceCount };
-  }
+interface BegunExport {
+  summary: FocusSummary;
+  charges: AsyncGenerator<FocusRow[]>;
+}
+
+async function beginCosts(snapshot: LedgerSnapshot, request: FocusRequest): Promise<BegunExport> {
+  const { window, customerId } = request;
   const { dueDayCount } = await readCostCompleteness(snapshot, window);
   const unknownCostTokenCount = await countUnpricedTokens(snapshot, { window, customerId });
-  return { dueDayCount, unknownCostTokenCount, unreadInvoiceCount: 0 };
+  return {
+    summary: { dueDayCount, unknownCostTokenCount, unreadInvoiceCount: 0 },
+    charges: readCosts(snapshot, request),
+  };
+}
+
+async function beginInvoiced(snapshot: LedgerSnapshot, request: FocusRequest): Promise<BegunExport> {
+  const { window, customerId = null } = request;
+  const invoices = await readFinalInvoices(snapshot, { window, customerId });
+  const read = invoices.filter(({ isRead }) => isRead);
+  return {
+    summary: {
+      dueDayCount: 0n,
+      unknownCostTokenCount: 0n,
+      unreadInvoiceCount: invoices.length - read.length,
+    },
+    charges: readInvoiced(snapshot, read, request),
+  };
 }
 
 async function* readCosts(
@@ -88,14 +104,11 @@ async function* readCosts(
 /** An invoice at a time. A charge is in the window in which it begins, so that windows side by side have each once. */
 async function* readInvoiced(
   snapshot: LedgerSnapshot,
-  { window, customerId, sellerName, now }: FocusRequest,
+  invoices: readonly FinalInvoice[],
+  { window, sellerName, now }: FocusRequest,
 ): AsyncGenerator<FocusRow[]> {
   const [first, end] = [instantCell(window.start), instantCell(window.end)];
-  for (const { invoiceId, isRead, creditedMinor } of await readFinalInvoices(snapshot, {
-    window,
-    customerId: customerId ?? null,
-  })) {
-    if (!isRead) continue;
+  for (const { invoiceId, creditedMinor } of invoices) {
     const material = await readInvoiceMaterial(snapshot, invoiceId, now);
     const charges = invoiceCharges(divideInvoice(material), {
       invoice: material.invoice,
