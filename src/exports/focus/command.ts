@@ -1,10 +1,10 @@
-import { open, rename, rm } from 'node:fs/promises';
 import type { Command } from 'commander';
 import { readDayWindow } from '../../costs/window.ts';
 import { ValidationError } from '../../platform/errors.ts';
 import { readApiSettings } from '../../platform/http/dependencies.ts';
 import type { CommandFrame } from '../../platform/terminal/frame.ts';
 import { groupDigits } from '../../platform/terminal/output.ts';
+import { writeWholeFile } from '../../platform/whole-file.ts';
 import { DEFAULT_FOCUS_VERSION, FOCUS_VERSIONS } from './columns.ts';
 import { beginFocusExport, EXPORT_FORMATS, FOCUS_PERSPECTIVES, type FocusSummary } from './export.ts';
 
@@ -62,7 +62,7 @@ Tokens without a known cost are charges of 0 that say so; what is missing is tol
         });
         try {
           if (options.output === undefined) await printParts(parts);
-          else await writeWhole(options.output, parts);
+          else await writeWholeFile(options.output, parts);
         } finally {
           await parts.return(undefined);
         }
@@ -76,21 +76,6 @@ async function printParts(parts: AsyncGenerator<Uint8Array>): Promise<void> {
     if (!process.stdout.write(part)) {
       await new Promise((resolve) => process.stdout.once('drain', resolve));
     }
-  }
-}
-
-async function writeWhole(file: string, parts: AsyncGenerator<Uint8Array>): Promise<void> {
-  const unfinished = `${file}.unfinished`;
-  const handle = await open(unfinished, 'w');
-  try {
-    for await (const part of parts) await handle.writeFile(part);
-    await handle.sync();
-    await handle.close();
-    await rename(unfinished, file);
-  } catch (error) {
-    await handle.close();
-    await rm(unfinished, { force: true });
-    throw error;
   }
 }
 

@@ -1,5 +1,6 @@
-import { mkdir, open, readFile, rename, rm } from 'node:fs/promises';
+import { mkdir, readFile } from 'node:fs/promises';
 import path from 'node:path';
+import { writeWholeFile } from '../../platform/whole-file.ts';
 import type { ObjectStore } from './store.ts';
 
 /** A folder of this machine, or one that is mounted. */
@@ -9,21 +10,7 @@ export function createFolderStore(folder: string): ObjectStore {
     async put(name, { blob }) {
       const file = path.join(folder, name);
       await mkdir(path.dirname(file), { recursive: true });
-      // Beside it, so that taking its place is one step; of this process alone.
-      const unfinished = `${file}.${process.pid}.unfinished`;
-      try {
-        const handle = await open(unfinished, 'w');
-        try {
-          for await (const part of blob.stream()) await handle.writeFile(part);
-          await handle.sync();
-        } finally {
-          await handle.close();
-        }
-        await rename(unfinished, file);
-      } catch (error) {
-        await rm(unfinished, { force: true });
-        throw error;
-      }
+      await writeWholeFile(file, blob.stream());
     },
     async read(name) {
       try {
