@@ -19,16 +19,37 @@ export function tokenCell(tokenCount: bigint): string {
   return formatDecimal(tokenCount, 0, 1);
 }
 
-/** So many tokens, in millions. */
-export function millionCell(tokenCount: bigint): string {
-  return formatDecimal(tokenCount, MILLION_DIGITS, 1);
-}
-
 /** What a million tokens cost when all of these cost so much, to 18 decimals. */
-export function unitPriceCell(amountPico: bigint, tokenCount: bigint): string {
+function unitPriceCell(amountPico: bigint, tokenCount: bigint): string {
   const [amount, tokens] = tokenCount < 0n ? [-amountPico, -tokenCount] : [amountPico, tokenCount];
   return formatDecimal(divideHalfUp(amount * 10n ** 12n, tokens), 18, 1);
 }
+
+/** What a charge costs, of which nobody takes anything off. */
+export function amountCells(amount: string) {
+  return { BilledCost: amount, EffectiveCost: amount, ContractedCost: amount, ListCost: amount };
+}
+
+/** Tokens that are sold by the million. @param amountPico what they cost; null: unknown */
+export function tokenCells(tokenCount: bigint, amountPico: bigint | null) {
+  const price = amountPico === null || tokenCount === 0n ? null : unitPriceCell(amountPico, tokenCount);
+  return {
+    ...priceCells(price),
+    PricingQuantity: formatDecimal(tokenCount, MILLION_DIGITS, 1),
+    PricingUnit: '1000000 Tokens',
+  };
+}
+
+/** The price of a unit, of which nobody takes anything off. */
+export function priceCells(price: string | null) {
+  return { ListUnitPrice: price, ContractedUnitPrice: price };
+}
+
+/** What is sold, whoever sells it. */
+export const SERVICE_CELLS = {
+  ServiceCategory: 'AI and Machine Learning',
+  ServiceSubcategory: 'Generative AI',
+} as const;
 
 /** The UTC day as a charge's period. */
 export function dayCells(day: string): { ChargePeriodStart: string; ChargePeriodEnd: string } {

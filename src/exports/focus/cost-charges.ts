@@ -4,13 +4,15 @@ import { TOKEN_WORDS } from '../../../pricing/usage/words.ts';
 import type { DailyCostRow } from '../../costs/daily-cost-rows.ts';
 import { readMonth } from '../../platform/clock.ts';
 import {
+  amountCells,
   dayCells,
   instantCell,
   keyValueCell,
-  millionCell,
   picoCell,
+  priceCells,
+  SERVICE_CELLS,
   tokenCell,
-  unitPriceCell,
+  tokenCells,
 } from './cells.ts';
 import type { FocusRow } from './columns.ts';
 
@@ -30,17 +32,13 @@ export function costCharge(
   cost: DailyCostRow,
   { account, conversions }: { account: BillingAccount; conversions: Conversions },
 ): FocusRow {
-  const amount = picoCell(cost.costPicoUsd ?? 0n);
   const { start, end } = monthOf(cost.day);
-  const { tokenType, deployment, model, feature } = cost;
+  const { tokenType, tokenCount, costPicoUsd, deployment, model, feature } = cost;
   const isBought = cost.kind !== 'tokens';
   const skuId = isBought ? `${deployment}/provisioned` : `${model}/${tokenType}`;
   return {
-    BilledCost: amount,
-    EffectiveCost: amount,
-    ContractedCost: amount,
-    ListCost: amount,
-    ...(isBought ? capacityCells(cost) : tokenCells(cost)),
+    ...amountCells(picoCell(costPicoUsd ?? 0n)),
+    ...(isBought ? capacityCells(cost) : tokenCells(tokenCount, costPicoUsd)),
     BillingAccountId: account.id,
     BillingAccountName: account.name,
     BillingAccountType: 'Billing Account',
@@ -51,7 +49,7 @@ export function costCharge(
     ChargeCategory: 'Usage',
     ChargeFrequency: 'Usage-Based',
     ChargeDescription: describe(cost),
-    ConsumedQuantity: tokenCell(cost.tokenCount),
+    ConsumedQuantity: tokenCell(tokenCount),
     ConsumedUnit: 'Tokens',
     PricingCategory: 'Standard',
     HostProviderName: PROVIDER,
@@ -59,8 +57,7 @@ export function costCharge(
     ProviderName: PROVIDER,
     PublisherName: PROVIDER,
     ServiceProviderName: PROVIDER,
-    ServiceCategory: 'AI and Machine Learning',
-    ServiceSubcategory: 'Generative AI',
+    ...SERVICE_CELLS,
     ServiceName: 'Azure OpenAI',
     ...(deployment === ''
       ? {}
@@ -102,22 +99,10 @@ function revenueCells({ revenue, costPicoUsd }: DailyCostRow, conversions: Conve
   };
 }
 
-function tokenCells({ costPicoUsd, tokenCount }: DailyCostRow) {
-  const price = costPicoUsd === null || tokenCount === 0n ? null : unitPriceCell(costPicoUsd, tokenCount);
-  return {
-    ListUnitPrice: price,
-    ContractedUnitPrice: price,
-    PricingQuantity: millionCell(tokenCount),
-    PricingUnit: '1000000 Tokens',
-  };
-}
-
 /** Bought by the hour, whoever uses it: the day's share is the one unit, and its price the cost. */
 function capacityCells({ kind, costPicoUsd, priceReference }: DailyCostRow) {
-  const price = costPicoUsd === null ? null : picoCell(costPicoUsd);
   return {
-    ListUnitPrice: price,
-    ContractedUnitPrice: price,
+    ...priceCells(costPicoUsd === null ? null : picoCell(costPicoUsd)),
     PricingQuantity: '1.0',
     PricingUnit: 'Days',
     CapacityReservationId: priceReference,

@@ -3,7 +3,16 @@ import { TOKEN_WORDS } from '../../../pricing/usage/words.ts';
 import type { StoredInvoice } from '../../billing/invoice-lines.ts';
 import type { TimeWindow } from '../../platform/clock.ts';
 import type { InvoiceCharges, UsageCharge } from '../../statements/charges.ts';
-import { dayCells, instantCell, keyValueCell, millionCell, tokenCell, unitPriceCell } from './cells.ts';
+import {
+  amountCells,
+  dayCells,
+  instantCell,
+  keyValueCell,
+  priceCells,
+  SERVICE_CELLS,
+  tokenCell,
+  tokenCells,
+} from './cells.ts';
 import type { FocusRow } from './columns.ts';
 
 type Other = InvoiceCharges['others'][number];
@@ -21,7 +30,7 @@ export function invoiceCharges(
   }: { invoice: StoredInvoice; creditedMinor: bigint; sellerName: string },
 ): FocusRow[] {
   const base = baseOf(invoice, sellerName);
-  const money = (amountMinor: bigint) => moneyCells(amountMinor, invoice.currency);
+  const money = (amountMinor: bigint) => amountCells(moneyCell(amountMinor, invoice.currency));
   const whole = (amountMinor: bigint, description: string, category: string): FocusRow => ({
     ...base,
     ...money(amountMinor),
@@ -67,8 +76,7 @@ function baseOf(invoice: StoredInvoice, seller: string) {
     ProviderName: seller,
     PublisherName: seller,
     ServiceProviderName: seller,
-    ServiceCategory: 'AI and Machine Learning',
-    ServiceSubcategory: 'Generative AI',
+    ...SERVICE_CELLS,
     ServiceName: `AI of ${seller}`,
     SubAccountId: invoice.customerId,
     SubAccountName: invoice.customerName,
@@ -77,10 +85,9 @@ function baseOf(invoice: StoredInvoice, seller: string) {
 }
 
 /** A currency without minor units has no point; readers that guess types need one. */
-function moneyCells(amountMinor: bigint, currency: string) {
+function moneyCell(amountMinor: bigint, currency: string): string {
   const text = formatMinor(amountMinor, currency);
-  const amount = text.includes('.') ? text : `${text}.0`;
-  return { BilledCost: amount, EffectiveCost: amount, ContractedCost: amount, ListCost: amount };
+  return text.includes('.') ? text : `${text}.0`;
 }
 
 function periodCells({ start, end }: TimeWindow) {
@@ -93,7 +100,6 @@ function usageCells(usage: UsageCharge, { currency }: StoredInvoice) {
   const words = TOKEN_WORDS[tokenType].customer;
   const skuId = `${model}/${tokenType}`;
   const amountPico = amountMinor * 10n ** BigInt(PICO_DIGITS - minorUnitDigits(currency));
-  const price = tokenCount === 0n ? null : unitPriceCell(amountPico, tokenCount);
   return {
     ...dayCells(day),
     ChargeCategory: 'Usage',
@@ -101,11 +107,8 @@ function usageCells(usage: UsageCharge, { currency }: StoredInvoice) {
     ChargeDescription: `${words} of ${model}${feature === '' ? '' : ` for ${feature}`}`,
     ConsumedQuantity: tokenCell(tokenCount),
     ConsumedUnit: 'Tokens',
-    ListUnitPrice: price,
-    ContractedUnitPrice: price,
+    ...tokenCells(tokenCount, amountPico),
     PricingCategory: 'Standard',
-    PricingQuantity: millionCell(tokenCount),
-    PricingUnit: '1000000 Tokens',
     InvoiceDetailId: group.lines[0]?.lineId ?? null,
     SkuId: skuId,
     SkuPriceId: group.lines[0]?.priceId ?? skuId,
@@ -130,7 +133,6 @@ const CATEGORIES = {
 function lineCells(line: Other, { currency }: StoredInvoice) {
   const { kind, quantity, priceId, lineId } = line;
   const isPriced = kind === 'late' || kind === 'other';
-  const price = isPriced ? moneyCells(line.amountMinor ?? 0n, currency).BilledCost : null;
   return {
     ...periodCells(line.period),
     ChargeCategory: CATEGORIES[kind],
@@ -140,8 +142,7 @@ function lineCells(line: Other, { currency }: StoredInvoice) {
     InvoiceDetailId: lineId,
     ...(isPriced
       ? {
-          ListUnitPrice: price,
-          ContractedUnitPrice: price,
+          ...priceCells(moneyCell(line.amountMinor ?? 0n, currency)),
           PricingCategory: 'Standard',
           PricingQuantity: '1.0',
           PricingUnit: 'Units',
