@@ -1,6 +1,6 @@
 import { sql } from 'kysely';
 import type { PricedKind } from '../../pricing/prices/segments.ts';
-import { addMs, DAY_MS, type TimeWindow } from '../platform/clock.ts';
+import { type TimeWindow, windowOfDay } from '../platform/clock.ts';
 import type { LedgerTransaction } from '../platform/database/database.ts';
 import { dayCosts, dayUsage, dayUsers } from './day-statement.ts';
 import type { RatedDay } from './rated-day.ts';
@@ -13,12 +13,6 @@ export interface DayTotals {
   knownCostPicoUsd: bigint;
   /** Tokens whose cost is unknown. */
   unknownTokenCount: bigint;
-}
-
-/** The UTC day as a window. */
-export function windowOfDay(day: string): TimeWindow {
-  const start = new Date(`${day}T00:00:00Z`);
-  return { start, end: addMs(start, DAY_MS) };
 }
 
 /** Locks a day against other ratings and says what it cost so far; `revision` 0: it was never rated. */

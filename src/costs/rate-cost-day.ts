@@ -1,16 +1,10 @@
 import type { PriceBook } from '../../pricing/prices/price-book.ts';
 import { modelsPricedByPart, priceSegments } from '../../pricing/prices/segments.ts';
-import { floorToHour } from '../platform/clock.ts';
+import { floorToHour, windowOfDay } from '../platform/clock.ts';
 import { writeAudit } from '../platform/database/audit.ts';
 import type { LedgerDatabase } from '../platform/database/database.ts';
 import { readUntoldHours } from '../usage/collection/measured-figures.ts';
-import {
-  type DayTotals,
-  lockCostDay,
-  readPricedKinds,
-  replaceDailyCosts,
-  windowOfDay,
-} from './daily-costs.ts';
+import { type DayTotals, lockCostDay, readPricedKinds, replaceDailyCosts } from './daily-costs.ts';
 import { clearDueDay, readDueDay } from './notes.ts';
 import { allocatePurchases } from './provisioned/hours.ts';
 import { readPurchases } from './provisioned/provisioned.ts';

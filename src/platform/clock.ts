@@ -29,6 +29,12 @@ export interface TimeWindow {
   end: Date;
 }
 
+/** The UTC day that is written so: `YYYY-MM-DD`. */
+export function windowOfDay(day: string): TimeWindow {
+  const start = new Date(`${day}T00:00:00Z`);
+  return { start, end: addMs(start, DAY_MS) };
+}
+
 /** The calendar month in UTC that a text such as `2026-11` names; null when it names none. */
 export function readMonth(text: string): TimeWindow | null {
   const found = /^(\d{4})-(0[1-9]|1[0-2])$/.exec(text);

@@ -1,5 +1,5 @@
 import { divideHalfUp, formatDecimal, PICO_DIGITS } from '../../../pricing/money.ts';
-import { addMs, DAY_MS } from '../../platform/clock.ts';
+import type { TimeWindow } from '../../platform/clock.ts';
 
 /** Decimals of tokens in millions, and of what a million costs where a token costs whole pico-dollars. */
 const MILLION_DIGITS = 6;
@@ -51,10 +51,9 @@ export const SERVICE_CELLS = {
   ServiceSubcategory: 'Generative AI',
 } as const;
 
-/** The UTC day as a charge's period. */
-export function dayCells(day: string): { ChargePeriodStart: string; ChargePeriodEnd: string } {
-  const start = new Date(`${day}T00:00:00Z`);
-  return { ChargePeriodStart: instantCell(start), ChargePeriodEnd: instantCell(addMs(start, DAY_MS)) };
+/** When what is charged was used. */
+export function periodCells({ start, end }: TimeWindow) {
+  return { ChargePeriodStart: instantCell(start), ChargePeriodEnd: instantCell(end) };
 }
 
 /** A key-value column; an object without any entry is null. */

@@ -2,12 +2,12 @@ import { type Conversions, conversionFor, costInMinor } from '../../../pricing/e
 import { formatDecimal, minorUnitDigits, PICO_DIGITS } from '../../../pricing/money.ts';
 import { TOKEN_WORDS } from '../../../pricing/usage/words.ts';
 import type { DailyCostRow } from '../../costs/daily-cost-rows.ts';
-import { readMonth } from '../../platform/clock.ts';
+import { readMonth, windowOfDay } from '../../platform/clock.ts';
 import {
   amountCells,
-  dayCells,
   instantCell,
   keyValueCell,
+  periodCells,
   picoCell,
   priceCells,
   SERVICE_CELLS,
@@ -45,7 +45,7 @@ export function costCharge(
     BillingCurrency: 'USD',
     BillingPeriodStart: instantCell(start),
     BillingPeriodEnd: instantCell(end),
-    ...dayCells(cost.day),
+    ...periodCells(windowOfDay(cost.day)),
     ChargeCategory: 'Usage',
     ChargeFrequency: 'Usage-Based',
     ChargeDescription: describe(cost),

@@ -1,13 +1,13 @@
 import { formatMinor, minorUnitDigits, PICO_DIGITS } from '../../../pricing/money.ts';
 import { TOKEN_WORDS } from '../../../pricing/usage/words.ts';
 import type { StoredInvoice } from '../../billing/invoice-lines.ts';
-import type { TimeWindow } from '../../platform/clock.ts';
+import { windowOfDay } from '../../platform/clock.ts';
 import type { InvoiceCharges, UsageCharge } from '../../statements/charges.ts';
 import {
   amountCells,
-  dayCells,
   instantCell,
   keyValueCell,
+  periodCells,
   priceCells,
   SERVICE_CELLS,
   tokenCell,
@@ -90,10 +90,6 @@ function moneyCell(amountMinor: bigint, currency: string): string {
   return text.includes('.') ? text : `${text}.0`;
 }
 
-function periodCells({ start, end }: TimeWindow) {
-  return { ChargePeriodStart: instantCell(start), ChargePeriodEnd: instantCell(end) };
-}
-
 /** The price of a token of tiers is what the whole usage of the line cost on average. */
 function usageCells(usage: UsageCharge, { currency }: StoredInvoice) {
   const { group, day, model, feature, tokenType, tokenCount, amountMinor } = usage;
@@ -101,7 +97,7 @@ function usageCells(usage: UsageCharge, { currency }: StoredInvoice) {
   const skuId = `${model}/${tokenType}`;
   const amountPico = amountMinor * 10n ** BigInt(PICO_DIGITS - minorUnitDigits(currency));
   return {
-    ...dayCells(day),
+    ...periodCells(windowOfDay(day)),
     ChargeCategory: 'Usage',
     ChargeFrequency: 'Usage-Based',
     ChargeDescription: `${words} of ${model}${feature === '' ? '' : ` for ${feature}`}`,

@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { readDailyCostRows } from '../../costs/daily-cost-rows.ts';
 import { type RatedDay, readRatedDays } from '../../costs/rated-days.ts';
-import { addMs, DAY_MS, type TimeWindow } from '../../platform/clock.ts';
+import { type TimeWindow, windowOfDay } from '../../platform/clock.ts';
 import type { LedgerDatabase } from '../../platform/database/database.ts';
 import { type LedgerSnapshot, readSnapshot } from '../../platform/database/snapshot.ts';
 import { toParquet } from '../../platform/parquet.ts';
@@ -24,8 +24,7 @@ export async function writeDay(
   day: string,
   { tables, now }: { tables: readonly WarehouseTable[]; now: Date },
 ): Promise<ManifestDay | null> {
-  const start = new Date(`${day}T00:00:00Z`);
-  const window = { start, end: addMs(start, DAY_MS) };
+  const window = windowOfDay(day);
   const folder = await mkdtemp(path.join(tmpdir(), 'tallystick-warehouse-'));
   try {
     const read = await readSnapshot(database, async (snapshot) => {

@@ -1,6 +1,6 @@
 import { type RawBuilder, sql } from 'kysely';
 import { FIGURES, TYPED_FIGURES } from '../../../pricing/usage/shape.ts';
-import { addMs, DAY_MS, type TimeWindow } from '../../platform/clock.ts';
+import { windowOfDay } from '../../platform/clock.ts';
 import type { LedgerDatabase, LedgerTransaction } from '../../platform/database/database.ts';
 import { IS_COUNTED_ITEM, keyColumns, sumItemTokens, typedColumns } from '../columns.ts';
 import { isItemCountedFormerly } from '../events/counted-formerly.ts';
@@ -117,16 +117,11 @@ export const ADDED_TOKENS = sql.raw(
     .join(', '),
 );
 
-function dayOf(day: string): TimeWindow {
-  const start = new Date(`${day}T00:00:00Z`);
-  return { start, end: addMs(start, DAY_MS) };
-}
-
 /** Adds the day's items to its sums. @returns how many there were */
 async function keepSums(transaction: LedgerTransaction, day: string, now: Date): Promise<number> {
   await sql`
     insert into dropped_item_sums as known (window_start, ${keyColumns()}, counted_formerly, ${typedColumns()}, first_ingested_at)
-    select date_trunc('hour', event_time, 'UTC') as hour, ${countedKeyColumns()}, ${isItemCountedFormerly('source_items', dayOf(day))} as is_formerly,
+    select date_trunc('hour', event_time, 'UTC') as hour, ${countedKeyColumns()}, ${isItemCountedFormerly('source_items', windowOfDay(day))} as is_formerly,
       ${sumItemTokens()}, min(ingested_at)
     from source_items where event_day = ${day}::date and usage_event_id is not null
     group by hour, ${countedKeyValues()}, is_formerly order by hour, ${countedKeyValues()}, is_formerly
