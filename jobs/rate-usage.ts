@@ -16,9 +16,9 @@ export interface RateOutcome {
 }
 
 /**
- * Keeps the cost of every day what usage, prices and capacity say, and what its month brings what tokens and rates say. Whoever changes one of them leaves a note of the
- * day; a run rates the noted days, each in a transaction of its own, and does nothing when there is none. A day is
- * rated whole: a run that is killed, repeated or late ends in the same rows.
+ * Keeps the cost of every day what usage, prices and capacity say, and what its month brings what tokens and rates say.
+ * Whoever changes one of them leaves a note of the day; a run rates the noted days, each in a transaction of its own, and
+ * does nothing when there is none. A day is rated whole: a run that is killed, repeated or late ends in the same rows.
  */
 export async function rateUsage(
   deps: Pick<JobDependencies, 'database' | 'clock' | 'log'>,

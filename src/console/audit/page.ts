@@ -1,6 +1,6 @@
 import { html } from 'hono/html';
-import { instantCell } from '../../pages/numbers.ts';
 import type { TableDefinition } from '../../pages/table/columns.ts';
+import { instantColumn } from '../../pages/table/made-columns.ts';
 import { csvCells, csvColumns, readTableQuery } from '../../pages/table/page-of-rows.ts';
 import { pagedTable } from '../../pages/table/table.ts';
 import { nameCell } from '../../pages/texts.ts';
@@ -32,14 +32,7 @@ function auditTable(actions: readonly string[]): TableDefinition<AuditRecord> {
       { name: 'target', title: 'To what' },
     ],
     columns: [
-      {
-        name: 'at',
-        title: 'When',
-        kind: 'text',
-        cell: ({ at }) => instantCell(at),
-        csv: ({ at }) => at.toISOString(),
-        sortBy: ({ auditId }) => auditId,
-      },
+      { ...instantColumn('at', 'When', ({ at }) => at), sortBy: ({ auditId }) => auditId },
       {
         name: 'actor',
         title: 'Who',

@@ -7,7 +7,7 @@ import { nameCell } from '../../pages/texts.ts';
 import type { TimeWindow } from '../../platform/clock.ts';
 import { COST, COST_CHANGE, MARGIN, REVENUE, UNPRICED } from '../rollups/columns.ts';
 import { shareOf } from '../rollups/decide.ts';
-import { mixInWords, trendCell } from '../rollups/draw.ts';
+import { mixInWords, trendColumn } from '../rollups/draw.ts';
 
 /** A customer in the table, or the usage that is nobody's. */
 export interface CustomerRow extends RollupRow {
@@ -51,12 +51,7 @@ export function customersTable(shown: {
       },
       COST,
       COST_CHANGE,
-      {
-        name: 'trend',
-        title: '7 days',
-        kind: 'drawing',
-        cell: ({ trend }) => trendCell(trend, trendWindow),
-      },
+      trendColumn(trendWindow),
       {
         name: 'mix',
         title: 'Features by cost',

@@ -22,7 +22,7 @@ import {
   unitCost,
 } from '../rollups/columns.ts';
 import { lastDays, NEGLIGIBLE, shareOf, unpricedShare } from '../rollups/decide.ts';
-import { costChart, headline, lacking, trendCell } from '../rollups/draw.ts';
+import { costChart, headline, lacking, trendColumn } from '../rollups/draw.ts';
 import { gatherAll, gatherBasis, type RollupBasis } from '../rollups/gather.ts';
 import { timesNeighbours } from './neighbours.ts';
 
@@ -99,12 +99,7 @@ function featuresTable(trendWindow: TimeWindow): TableDefinition<FeatureRow> {
       },
       COST,
       COST_CHANGE,
-      {
-        name: 'trend',
-        title: '7 days',
-        kind: 'drawing',
-        cell: ({ trend }) => trendCell(trend, trendWindow),
-      },
+      trendColumn(trendWindow),
       REQUESTS,
       unitCost('costPerRequest', 'a request', ({ requestCount }) => requestCount, { digits: 4 }),
       {

@@ -3,16 +3,8 @@ import { formatMinor } from '../../../pricing/money.ts';
 import type { InvoiceRow } from '../../closing/invoice-list.ts';
 import type { Column, TableDefinition } from '../../pages/table/columns.ts';
 import { nameCell } from '../../pages/texts.ts';
-import {
-  groupOf,
-  minorCell,
-  minorInMoney,
-  nameOf,
-  nextInWords,
-  periodInWords,
-  stateTag,
-  tokensInWords,
-} from './words.ts';
+import { periodColumn } from './columns.ts';
+import { groupOf, minorCell, minorInMoney, nameOf, nextInWords, stateTag, tokensInWords } from './words.ts';
 
 const COLUMNS: readonly Column<InvoiceRow>[] = [
   {
@@ -33,14 +25,7 @@ const COLUMNS: readonly Column<InvoiceRow>[] = [
     csv: ({ customerName }) => customerName,
     sortBy: ({ customerName }) => customerName,
   },
-  {
-    name: 'period',
-    title: 'Period',
-    kind: 'text',
-    cell: ({ periodStart, periodEnd }) => periodInWords({ periodStart, periodEnd }),
-    csv: ({ periodStart, periodEnd }) => `${periodStart.toISOString()}/${periodEnd.toISOString()}`,
-    sortBy: ({ periodEnd }) => periodEnd.getTime(),
-  },
+  { ...periodColumn('Period'), sortBy: ({ periodEnd }) => periodEnd.getTime() },
   {
     name: 'sum',
     title: 'Sum',

@@ -7,7 +7,7 @@ import { nameCell } from '../../pages/texts.ts';
 import type { TimeWindow } from '../../platform/clock.ts';
 import { COST, COST_CHANGE, dollarCell, REQUESTS, TOKENS, unitCost } from '../rollups/columns.ts';
 import { shareOf } from '../rollups/decide.ts';
-import { trendCell } from '../rollups/draw.ts';
+import { trendColumn } from '../rollups/draw.ts';
 
 /** A model or a deployment with its last days. */
 export interface ModelRow extends RollupRow {
@@ -46,12 +46,7 @@ export function modelsTable(
       },
       COST,
       COST_CHANGE,
-      {
-        name: 'trend',
-        title: '7 days',
-        kind: 'drawing',
-        cell: ({ trend }) => trendCell(trend, trendWindow),
-      },
+      trendColumn(trendWindow),
       TOKENS,
       unitCost('costPerMillion', 'a million', ({ tokenCount }) => tokenCount, { per: MILLION, digits: 2 }),
       REQUESTS,

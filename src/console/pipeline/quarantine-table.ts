@@ -1,7 +1,9 @@
 import { html } from 'hono/html';
+import { hasScope } from '../../identity/require-scope.ts';
 import type { Html } from '../../pages/html.ts';
-import { ageInWords, countCell } from '../../pages/numbers.ts';
+import { ageInWords } from '../../pages/numbers.ts';
 import type { Column, TableDefinition } from '../../pages/table/columns.ts';
+import { countColumn } from '../../pages/table/made-columns.ts';
 import { csvCells, csvColumns } from '../../pages/table/page-of-rows.ts';
 import { nameCell } from '../../pages/texts.ts';
 import { groupDigits } from '../../pages/words.ts';
@@ -30,7 +32,7 @@ export function quarantineTable(
   view: ConsoleView,
 ): TableDefinition<QuarantineEntry> {
   const reasons = [...new Set(report.quarantine.map(({ reason }) => reason))].sort();
-  const mayAct = view.caller.scopes.includes('admin');
+  const mayAct = hasScope(view.caller, []);
   const act: Column<QuarantineEntry> = {
     name: 'acts',
     title: 'What to do',
@@ -104,14 +106,7 @@ function columns(now: Date, alarmAfterMs: number): Column<QuarantineEntry>[] {
       (entry) => entry.model,
       ({ model }) => nameCell(model),
     ),
-    {
-      name: 'tokens',
-      title: 'Tokens',
-      kind: 'number',
-      cell: ({ tokenCount }) => countCell(tokenCount),
-      csv: ({ tokenCount }) => String(tokenCount),
-      sortBy: ({ tokenCount }) => tokenCount,
-    },
+    countColumn('tokens', 'Tokens', ({ tokenCount }) => tokenCount),
     {
       name: 'since',
       title: 'Waits for',

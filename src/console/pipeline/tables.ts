@@ -1,6 +1,7 @@
 import { html } from 'hono/html';
-import { ageInWords, countCell, instantCell } from '../../pages/numbers.ts';
-import type { Column, TableDefinition } from '../../pages/table/columns.ts';
+import { ageInWords } from '../../pages/numbers.ts';
+import type { TableDefinition } from '../../pages/table/columns.ts';
+import { countColumn, instantColumn } from '../../pages/table/made-columns.ts';
 import { nameCell } from '../../pages/texts.ts';
 import type { OpenDrift } from '../../reconciliation/open-drifts.ts';
 import type { StepRun } from '../../status/step-runs.ts';
@@ -13,15 +14,7 @@ export const DRIFT_TABLE: TableDefinition<OpenDrift> = {
   empty: 'The ledger, OpenMeter and Stripe agree on every hour that is settled.',
   sort: 'first',
   columns: [
-    {
-      name: 'hour',
-      title: 'Hour',
-      kind: 'text',
-      isRowHeader: true,
-      cell: ({ windowStart }) => instantCell(windowStart),
-      csv: ({ windowStart }) => windowStart.toISOString(),
-      sortBy: ({ windowStart }) => windowStart.getTime(),
-    },
+    { ...instantColumn('hour', 'Hour', ({ windowStart }) => windowStart), isRowHeader: true },
     {
       name: 'boundary',
       title: 'With',
@@ -54,30 +47,12 @@ export const DRIFT_TABLE: TableDefinition<OpenDrift> = {
       csv: ({ meter }) => meter,
       sortBy: ({ meter }) => meter,
     },
-    count('ledger', 'Ledger', ({ ledgerTokenCount }) => ledgerTokenCount),
-    count('outside', 'Outside', ({ outsideTokenCount }) => outsideTokenCount),
-    count('difference', 'Difference', (drift) => drift.outsideTokenCount - drift.ledgerTokenCount),
-    {
-      name: 'first',
-      title: 'First seen',
-      kind: 'text',
-      cell: ({ firstSeenAt }) => instantCell(firstSeenAt),
-      csv: ({ firstSeenAt }) => firstSeenAt.toISOString(),
-      sortBy: ({ firstSeenAt }) => firstSeenAt.getTime(),
-    },
+    countColumn('ledger', 'Ledger', ({ ledgerTokenCount }) => ledgerTokenCount),
+    countColumn('outside', 'Outside', ({ outsideTokenCount }) => outsideTokenCount),
+    countColumn('difference', 'Difference', (drift) => drift.outsideTokenCount - drift.ledgerTokenCount),
+    instantColumn('first', 'First seen', ({ firstSeenAt }) => firstSeenAt),
   ],
 };
-
-function count(name: string, title: string, read: (drift: OpenDrift) => bigint): Column<OpenDrift> {
-  return {
-    name,
-    title,
-    kind: 'number',
-    cell: (drift) => countCell(read(drift)),
-    csv: (drift) => String(read(drift)),
-    sortBy: read,
-  };
-}
 
 /** When each step last ran. */
 export function stepTable(now: Date): TableDefinition<StepRun> {
@@ -85,14 +60,6 @@ export function stepTable(now: Date): TableDefinition<StepRun> {
     instant === null
       ? html`<span class="muted">never</span>`
       : html`${ageInWords(now.getTime() - instant.getTime())} ago`;
-  const numeric = (name: string, title: string, read: (run: StepRun) => bigint): Column<StepRun> => ({
-    name,
-    title,
-    kind: 'number',
-    cell: (run) => countCell(read(run)),
-    csv: (run) => String(read(run)),
-    sortBy: read,
-  });
   return {
     name: 'steps',
     caption: 'Runs of each step',
@@ -125,8 +92,8 @@ export function stepTable(now: Date): TableDefinition<StepRun> {
         csv: ({ lastFailedAt }) => lastFailedAt?.toISOString() ?? null,
         sortBy: ({ lastFailedAt }) => lastFailedAt?.getTime() ?? null,
       },
-      numeric('runs', 'Runs', ({ runCount }) => runCount),
-      numeric('failures', 'Failures', ({ failedCount }) => failedCount),
+      countColumn('runs', 'Runs', ({ runCount }) => runCount),
+      countColumn('failures', 'Failures', ({ failedCount }) => failedCount),
     ],
   };
 }

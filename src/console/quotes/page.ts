@@ -1,6 +1,7 @@
 import { html } from 'hono/html';
-import { instantCell, moneyCell } from '../../pages/numbers.ts';
+import { moneyCell } from '../../pages/numbers.ts';
 import type { TableDefinition } from '../../pages/table/columns.ts';
+import { instantColumn } from '../../pages/table/made-columns.ts';
 import { csvOfTable, readTableQuery } from '../../pages/table/page-of-rows.ts';
 import { pagedTable } from '../../pages/table/table.ts';
 import { nameCell } from '../../pages/texts.ts';
@@ -71,14 +72,7 @@ function earlierTable(now: Date): TableDefinition<EarlierQuote> {
         cell: ({ currency }) => currency.toUpperCase(),
         csv: ({ currency }) => currency,
       },
-      {
-        name: 'created',
-        title: 'Made',
-        kind: 'text',
-        cell: ({ createdAt }) => instantCell(createdAt),
-        csv: ({ createdAt }) => createdAt.toISOString(),
-        sortBy: ({ createdAt }) => createdAt.getTime(),
-      },
+      instantColumn('created', 'Made', ({ createdAt }) => createdAt),
       {
         name: 'by',
         title: 'By',

@@ -3,8 +3,9 @@ import { formatPico } from '../../../pricing/money.ts';
 import type { RollupFigures, RollupRow } from '../../costs/rollups/query.ts';
 import { knownCostOf, marginOf, showFigures } from '../../costs/rollups/show.ts';
 import type { Html } from '../../pages/html.ts';
-import { countCell, moneyCell, unknownCell } from '../../pages/numbers.ts';
+import { moneyCell, unknownCell } from '../../pages/numbers.ts';
 import type { Column } from '../../pages/table/columns.ts';
+import { countColumn } from '../../pages/table/made-columns.ts';
 import { moneyInWords } from '../../pages/words.ts';
 import { changeOf, costOfEach, NEGLIGIBLE, shareOf, unknownShare, unpricedShare } from './decide.ts';
 
@@ -93,42 +94,22 @@ export const MARGIN: Column<RollupRow> = {
   sortBy: ({ knownMarginPicoUsd }) => knownMarginPicoUsd,
 };
 
-export const TOKENS: Column<RollupRow> = {
-  name: 'tokens',
-  title: 'Tokens',
-  kind: 'number',
-  cell: ({ tokenCount }) => countCell(tokenCount),
-  csv: ({ tokenCount }) => String(tokenCount),
-  sortBy: ({ tokenCount }) => tokenCount,
-};
+export const TOKENS = countColumn('tokens', 'Tokens', ({ tokenCount }: RollupRow) => tokenCount);
 
-export const REQUESTS: Column<RollupRow> = {
-  name: 'requests',
-  title: 'Requests',
-  kind: 'number',
-  cell: ({ requestCount }) => countCell(requestCount),
-  csv: ({ requestCount }) => String(requestCount),
-  sortBy: ({ requestCount }) => requestCount,
-};
+export const REQUESTS = countColumn('requests', 'Requests', ({ requestCount }: RollupRow) => requestCount);
 
-export const ACTIVE_USERS: Column<RollupRow> = {
-  name: 'activeUsers',
-  title: 'Users',
-  kind: 'number',
-  cell: ({ activeUserCount }) => countCell(activeUserCount),
-  csv: ({ activeUserCount }) => String(activeUserCount),
-  sortBy: ({ activeUserCount }) => activeUserCount,
-};
+export const ACTIVE_USERS = countColumn(
+  'activeUsers',
+  'Users',
+  ({ activeUserCount }: RollupRow) => activeUserCount,
+);
 
 /** Tokens without a known cost, beside the cost of the others. */
-export const UNPRICED: Column<RollupRow> = {
-  name: 'unpriced',
-  title: 'Unpriced tokens',
-  kind: 'number',
-  cell: ({ unpricedTokenCount }) => countCell(unpricedTokenCount),
-  csv: ({ unpricedTokenCount }) => String(unpricedTokenCount),
-  sortBy: ({ unpricedTokenCount }) => unpricedTokenCount,
-};
+export const UNPRICED = countColumn(
+  'unpriced',
+  'Unpriced tokens',
+  ({ unpricedTokenCount }: RollupRow) => unpricedTokenCount,
+);
 
 /** The cost of one of so many, e.g. of a request; unknown where too many tokens have none. */
 export function unitCost(

@@ -1,11 +1,12 @@
 import { html } from 'hono/html';
 import { formatPico } from '../../../pricing/money.ts';
-import type { RollupFigures } from '../../costs/rollups/query.ts';
+import type { RollupFigures, RollupRow } from '../../costs/rollups/query.ts';
 import type { DailySeries } from '../../costs/rollups/series.ts';
 import { knownCostOf, marginOf } from '../../costs/rollups/show.ts';
 import { sparkline } from '../../pages/charts/sparkline.ts';
 import { stackedBars } from '../../pages/charts/stacked-bars.ts';
 import type { Html } from '../../pages/html.ts';
+import type { Column } from '../../pages/table/columns.ts';
 import { moneyInWords, twoDecimals } from '../../pages/words.ts';
 import type { TimeWindow } from '../../platform/clock.ts';
 import { changeCell, costCell, dollarCell, marginCell, marginShare, percent } from './columns.ts';
@@ -104,10 +105,7 @@ export function costChart(
 const dollars = (picoUsd: bigint) => moneyInWords(twoDecimals(formatPico(picoUsd)), 'usd');
 
 /** The cost of the last days as a line, with the last one in words. */
-export function trendCell(
-  figures: { days: readonly { day: string; knownCostPicoUsd: bigint }[] } | undefined,
-  window: TimeWindow,
-): Html {
+function trendCell(figures: RollupRow | undefined, window: TimeWindow): Html {
   const costs = new Map(figures?.days.map(({ day, knownCostPicoUsd }) => [day, knownCostPicoUsd]));
   const values = daysIn(window).map((day) => costs.get(day) ?? 0n);
   if (values.every((value) => value === 0n)) return html`<span class="muted">–</span>`;
@@ -116,6 +114,11 @@ export function trendCell(
     values.map((value) => Number(value) / 1e12),
     label,
   );
+}
+
+/** The cost of each row's last days, drawn. */
+export function trendColumn(window: TimeWindow): Column<{ trend: RollupRow | undefined }> {
+  return { name: 'trend', title: '7 days', kind: 'drawing', cell: ({ trend }) => trendCell(trend, window) };
 }
 
 /** Of what a cost is made up, the largest part first: `chat 62 %`. */

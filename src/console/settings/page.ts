@@ -4,6 +4,7 @@ import { countOpenSessions } from '../../identity/sessions/open-sessions.ts';
 import type { Html } from '../../pages/html.ts';
 import { instantCell } from '../../pages/numbers.ts';
 import type { TableDefinition } from '../../pages/table/columns.ts';
+import { instantColumn } from '../../pages/table/made-columns.ts';
 import { csvOfTable } from '../../pages/table/page-of-rows.ts';
 import { dataTable } from '../../pages/table/table.ts';
 import { nameCell } from '../../pages/texts.ts';
@@ -57,22 +58,8 @@ function keyTable({ sessionCounts }: Material, view: ConsoleView): TableDefiniti
         csv: ({ scopes }) => scopes.join(' '),
         sortBy: ({ scopes }) => scopes.join(),
       },
-      {
-        name: 'created',
-        title: 'Made',
-        kind: 'text',
-        cell: ({ createdAt }) => instantCell(createdAt),
-        csv: ({ createdAt }) => createdAt.toISOString(),
-        sortBy: ({ createdAt }) => createdAt.getTime(),
-      },
-      {
-        name: 'used',
-        title: 'Last used',
-        kind: 'text',
-        cell: ({ lastUsedAt }) => instantCell(lastUsedAt),
-        csv: ({ lastUsedAt }) => lastUsedAt?.toISOString() ?? null,
-        sortBy: ({ lastUsedAt }) => lastUsedAt?.getTime() ?? null,
-      },
+      instantColumn('created', 'Made', ({ createdAt }) => createdAt),
+      instantColumn('used', 'Last used', ({ lastUsedAt }) => lastUsedAt),
       {
         name: 'sessions',
         title: 'Signed in',

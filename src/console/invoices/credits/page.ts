@@ -3,6 +3,7 @@ import { amountToCredit, type CreditProposal, listCreditProposals } from '../../
 import { csvOfTable } from '../../../pages/table/page-of-rows.ts';
 import { dataTable } from '../../../pages/table/table.ts';
 import { definePage } from '../../frame/define-page.ts';
+import { cutNotice } from '../cut-notice.ts';
 import { MOST_LISTED } from '../gather.ts';
 import { minorInMoney } from '../words.ts';
 import { CREDIT_ACTS } from './acts.ts';
@@ -39,10 +40,9 @@ export const creditsPage = definePage<Material>({
       name: 'decided',
       empty: 'Nothing was decided yet.',
     };
-    const isCut = waiting.length === MOST_LISTED || decided.length === MOST_LISTED;
     return {
       body: html`<p class="lead">${answer(waiting)}</p>
-${isCut ? html`<p class="notice warn">There is more than the ${MOST_LISTED} that are listed of each.</p>` : ''}
+${cutNotice(waiting, decided)}
 ${decidePanel(waiting, view)}
 ${dataTable(open, waiting, view.address)}
 ${dataTable(over, decided, view.address)}

@@ -1,13 +1,21 @@
 import { html } from 'hono/html';
-import { formatMinor } from '../../../../pricing/money.ts';
 import { amountToCredit, type CreditProposal } from '../../../billing/credits.ts';
 import type { Html } from '../../../pages/html.ts';
-import { ageInWords, countCell } from '../../../pages/numbers.ts';
 import type { TableDefinition } from '../../../pages/table/columns.ts';
 import { nameCell } from '../../../pages/texts.ts';
 import type { ConsoleView } from '../../frame/define-page.ts';
+import {
+  AMOUNT,
+  actsColumn,
+  CUSTOMER,
+  invoiceLink,
+  mayDecide,
+  PRODUCT,
+  sinceColumn,
+  TOKENS,
+} from '../columns.ts';
 import { seenField } from '../seen.ts';
-import { minorCell, minorInMoney, periodInWords, tokensInWords } from '../words.ts';
+import { minorInMoney, periodInWords, tokensInWords } from '../words.ts';
 import { creditSeen, PAID_PARTS } from './acts.ts';
 
 const CAUSES: Record<CreditProposal['cause'], string> = {
@@ -21,7 +29,6 @@ export function creditsTable(
   path: string,
   caption = 'Credits',
 ): TableDefinition<CreditProposal> {
-  const { now } = view;
   return {
     name: 'credits',
     caption,
@@ -36,45 +43,17 @@ export function creditsTable(
         csv: ({ creditProposalId }) => String(creditProposalId),
         sortBy: ({ creditProposalId }) => creditProposalId,
       },
-      {
-        name: 'customer',
-        title: 'Customer',
-        kind: 'text',
-        cell: ({ customerId }) => nameCell(customerId, 40),
-        csv: ({ customerId }) => customerId,
-        sortBy: ({ customerId }) => customerId,
-      },
+      CUSTOMER,
       {
         name: 'invoice',
         title: 'Invoice',
         kind: 'text',
-        cell: ({ invoiceId }) =>
-          html`<a href="/console/invoices/${encodeURIComponent(invoiceId)}">${nameCell(invoiceId, 30)}</a>`,
+        cell: ({ invoiceId }) => invoiceLink(invoiceId, ''),
         csv: ({ invoiceId }) => invoiceId,
       },
-      {
-        name: 'product',
-        title: 'Product',
-        kind: 'text',
-        cell: ({ productName }) => nameCell(productName, 60),
-        csv: ({ productName }) => productName,
-      },
-      {
-        name: 'tokens',
-        title: 'Tokens',
-        kind: 'number',
-        cell: ({ tokenCount }) => countCell(tokenCount),
-        csv: ({ tokenCount }) => String(tokenCount),
-        sortBy: ({ tokenCount }) => tokenCount,
-      },
-      {
-        name: 'amount',
-        title: 'Amount',
-        kind: 'number',
-        cell: ({ amountMinor, currency }) => minorCell(amountMinor, currency),
-        csv: ({ amountMinor, currency }) => formatMinor(amountMinor, currency),
-        sortBy: ({ amountMinor }) => amountMinor,
-      },
+      PRODUCT,
+      TOKENS,
+      AMOUNT,
       {
         name: 'cause',
         title: 'Cause',
@@ -90,24 +69,8 @@ export function creditsTable(
         csv: ({ state }) => state,
         sortBy: ({ state }) => state,
       },
-      {
-        name: 'since',
-        title: 'Proposed',
-        kind: 'number',
-        cell: ({ proposedAt }) => `${ageInWords(now.getTime() - proposedAt.getTime())} ago`,
-        csv: ({ proposedAt }) => proposedAt.toISOString(),
-        sortBy: ({ proposedAt }) => proposedAt.getTime(),
-      },
-      ...(view.caller.scopes.includes('admin')
-        ? [
-            {
-              name: 'acts',
-              title: 'What to do',
-              kind: 'text' as const,
-              cell: (credit: CreditProposal) => decideLink(credit, path),
-            },
-          ]
-        : []),
+      sinceColumn('Proposed', ({ proposedAt }) => proposedAt, view.now),
+      ...actsColumn(view, (credit: CreditProposal) => decideLink(credit, path)),
     ],
   };
 }
@@ -131,7 +94,7 @@ function decideLink({ creditProposalId: id, state }: CreditProposal, path: strin
 export function decidePanel(waiting: readonly CreditProposal[], view: ConsoleView): Html | string {
   const id = view.typed?.get('credit') ?? view.address.query.get('decide');
   const credit = waiting.find(({ creditProposalId }) => String(creditProposalId) === id);
-  if (id === null || !view.caller.scopes.includes('admin')) return '';
+  if (id === null || !mayDecide(view)) return '';
   if (credit?.state !== 'proposed')
     return html`<p class="notice" id="decide">Credit ${nameCell(id, 20)} waits for no decision.</p>`;
   const { currency, invoiceId, customerId, tokenCount, productName } = credit;

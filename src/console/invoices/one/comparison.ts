@@ -14,6 +14,7 @@ import { csvOfTable } from '../../../pages/table/page-of-rows.ts';
 import { dataTable } from '../../../pages/table/table.ts';
 import { nameCell } from '../../../pages/texts.ts';
 import type { CsvTable } from '../../../platform/csv.ts';
+import { PRODUCT } from '../columns.ts';
 import { minorCell } from '../words.ts';
 
 /** A column of a count in decimal text; null: it was not asked for. */
@@ -111,14 +112,7 @@ function meterTable(
     caption: 'From what was delivered to the lines of the invoice',
     empty: 'The invoice has no metered line.',
     columns: [
-      {
-        name: 'product',
-        title: 'Product',
-        kind: 'text',
-        isRowHeader: true,
-        cell: ({ productName }) => nameCell(productName, 60),
-        csv: ({ productName }) => productName,
-      },
+      { ...PRODUCT, isRowHeader: true },
       counts('delivered', 'Delivered', (row) => row.pushedTokens),
       counts('stripe_sum', 'Stripe’s sum', (row) => row.stripeTokens),
       counts('on_invoice', 'On the invoice', (row) => row.invoiceQuantity),

@@ -4,6 +4,7 @@ import type { InvoiceRow } from '../../../closing/invoice-list.ts';
 import type { Html } from '../../../pages/html.ts';
 import { nameCell } from '../../../pages/texts.ts';
 import type { ConsoleView } from '../../frame/define-page.ts';
+import { mayDecide } from '../columns.ts';
 import { seenField } from '../seen.ts';
 import {
   deadlineInWords,
@@ -17,7 +18,6 @@ import { CHOICE_WORDS, choiceSeen, heldSeen } from './acts.ts';
 import type { InvoiceMaterial } from './gather.ts';
 
 const ADMIN_ALONE = html`<p class="muted">A key with the scope admin decides it.</p>`;
-const mayAct = ({ caller }: ConsoleView) => caller.scopes.includes('admin');
 
 /** Why it is held, and what a release does, before it is done. */
 export function heldPanel(row: InvoiceRow, view: ConsoleView): Html {
@@ -35,7 +35,7 @@ export function heldPanel(row: InvoiceRow, view: ConsoleView): Html {
 <h2>Release it in spite of that</h2>
 <p>Stripe charges <strong>${customer}</strong> <strong>${sum}</strong> for ${period}, as the invoice is. What differs, your name and the reason go into its certificate for good. It cannot be taken back here: what was too much can be credited later, and what was too little comes on a later invoice.</p>
 ${
-  mayAct(view)
+  mayDecide(view)
     ? html`<form class="fields" method="post" action="${view.address.path}/release">${view.formField}${seenField(heldSeen(row))}
 <label><span>Why it may go as it is</span><textarea name="reason" required maxlength="2000">${view.typed?.get('reason') ?? ''}</textarea></label>
 <div><button>Release ${sum} to ${nameCell(row.customerName, 40)}</button></div></form>`
@@ -62,7 +62,7 @@ export function choicePanel({ row, choice }: InvoiceMaterial, view: ConsoleView)
   return html`<section class="panel" id="choice"><h2>What becomes of its usage</h2>
 <p>${nameOf(row)} over ${minorInMoney(row.totalMinor, row.currency)} of <strong>${nameCell(row.customerName, 60)}</strong> was ${how}. Say once what becomes of ${usage}; it cannot be said otherwise later.</p>
 ${
-  mayAct(view)
+  mayDecide(view)
     ? html`<form class="fields" method="post" action="${view.address.path}/choose">${view.formField}${seenField(choiceSeen(row))}
 <fieldset class="stack"><legend class="unseen">What becomes of it</legend>${INVOICE_CHOICES.map((known) => html`<label class="choice"><input type="radio" name="choice" value="${known}" required${known === typed ? html` checked` : ''}> ${CHOICE_WORDS[known]}</label>`)}</fieldset>
 <label><span>Why</span><textarea name="reason" required maxlength="2000">${view.typed?.get('reason') ?? ''}</textarea></label>

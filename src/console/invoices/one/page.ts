@@ -1,14 +1,14 @@
 import { html } from 'hono/html';
-import { formatMinor } from '../../../../pricing/money.ts';
 import type { LateItem } from '../../../billing/late-items.ts';
 import type { CloseStep } from '../../../closing/desk.ts';
 import type { Html } from '../../../pages/html.ts';
-import { countCell, instantCell } from '../../../pages/numbers.ts';
+import { instantCell } from '../../../pages/numbers.ts';
 import type { TableDefinition } from '../../../pages/table/columns.ts';
 import { csvOfTable } from '../../../pages/table/page-of-rows.ts';
 import { dataTable } from '../../../pages/table/table.ts';
 import { nameCell } from '../../../pages/texts.ts';
 import { type ConsoleView, definePage, type PageContent } from '../../frame/define-page.ts';
+import { AMOUNT, invoiceLink, PRODUCT, TOKENS } from '../columns.ts';
 import { creditsTable } from '../credits/table.ts';
 import { uninvoicedTable } from '../uninvoiced/table.ts';
 import {
@@ -65,14 +65,7 @@ function lateTable(name: 'late' | 'missed'): TableDefinition<LateItem> {
       : 'Its usage that came too late, on later invoices',
     empty: '',
     columns: [
-      {
-        name: 'product',
-        title: 'Product',
-        kind: 'text',
-        isRowHeader: true,
-        cell: ({ productName }) => nameCell(productName, 60),
-        csv: ({ productName }) => productName,
-      },
+      { ...PRODUCT, isRowHeader: true },
       {
         name: 'used',
         title: 'Used',
@@ -84,25 +77,11 @@ function lateTable(name: 'late' | 'missed'): TableDefinition<LateItem> {
         name: 'invoice',
         title: isOfOthers ? 'Missed' : 'On',
         kind: 'text',
-        cell: (item) => invoiceLink(isOfOthers ? item.missedInvoiceId : item.invoiceId),
+        cell: (item) => invoiceLink(isOfOthers ? item.missedInvoiceId : item.invoiceId, '–'),
         csv: (item) => (isOfOthers ? item.missedInvoiceId : item.invoiceId),
       },
-      {
-        name: 'tokens',
-        title: 'Tokens',
-        kind: 'number',
-        cell: ({ tokenCount }) => countCell(tokenCount),
-        csv: ({ tokenCount }) => String(tokenCount),
-        sortBy: ({ tokenCount }) => tokenCount,
-      },
-      {
-        name: 'amount',
-        title: 'Amount',
-        kind: 'number',
-        cell: ({ amountMinor, currency }) => minorCell(amountMinor, currency),
-        csv: ({ amountMinor, currency }) => formatMinor(amountMinor, currency),
-        sortBy: ({ amountMinor }) => amountMinor,
-      },
+      TOKENS,
+      AMOUNT,
       {
         name: 'state',
         title: 'State',
@@ -112,12 +91,6 @@ function lateTable(name: 'late' | 'missed'): TableDefinition<LateItem> {
       },
     ],
   };
-}
-
-function invoiceLink(invoiceId: string | null): Html {
-  return invoiceId === null
-    ? html`<span class="muted">–</span>`
-    : html`<a href="/console/invoices/${encodeURIComponent(invoiceId)}">${nameCell(invoiceId, 30)}</a>`;
 }
 
 function show(material: InvoiceMaterial, view: ConsoleView): PageContent {

@@ -4,14 +4,14 @@ import { type LateGroup, readLateGroups } from '../../../billing/late-groups.ts'
 import { readCarryingCustomers } from '../../../billing/late-items.ts';
 import { listUninvoiced } from '../../../billing/uninvoiced/desk.ts';
 import type { UninvoicedGroup } from '../../../billing/uninvoiced/groups.ts';
-import { countCell } from '../../../pages/numbers.ts';
 import type { TableDefinition } from '../../../pages/table/columns.ts';
 import { csvOfTable } from '../../../pages/table/page-of-rows.ts';
 import { dataTable } from '../../../pages/table/table.ts';
-import { nameCell } from '../../../pages/texts.ts';
 import { definePage } from '../../frame/define-page.ts';
+import { CUSTOMER, PRODUCT, periodColumn, TOKENS } from '../columns.ts';
+import { cutNotice } from '../cut-notice.ts';
 import { MOST_LISTED } from '../gather.ts';
-import { periodInWords, tokensInWords } from '../words.ts';
+import { tokensInWords } from '../words.ts';
 import { UNINVOICED_ACTS } from './acts.ts';
 import { decidePanel, uninvoicedTable } from './table.ts';
 
@@ -28,39 +28,10 @@ const CARRIED: TableDefinition<LateGroup> = {
   caption: 'Carried to the next invoice by itself',
   empty: 'No usage missed its invoice.',
   columns: [
-    {
-      name: 'customer',
-      title: 'Customer',
-      kind: 'text',
-      isRowHeader: true,
-      cell: ({ customerId }) => nameCell(customerId, 40),
-      csv: ({ customerId }) => customerId,
-      sortBy: ({ customerId }) => customerId,
-    },
-    {
-      name: 'product',
-      title: 'Product',
-      kind: 'text',
-      cell: ({ productName }) => nameCell(productName, 60),
-      csv: ({ productName }) => productName,
-      sortBy: ({ productName }) => productName,
-    },
-    {
-      name: 'period',
-      title: 'Missed the invoice of',
-      kind: 'text',
-      cell: ({ periodStart, periodEnd }) => periodInWords({ periodStart, periodEnd }),
-      csv: ({ periodStart, periodEnd }) => `${periodStart.toISOString()}/${periodEnd.toISOString()}`,
-      sortBy: ({ periodStart }) => periodStart.getTime(),
-    },
-    {
-      name: 'tokens',
-      title: 'Tokens',
-      kind: 'number',
-      cell: ({ tokenCount }) => countCell(tokenCount),
-      csv: ({ tokenCount }) => String(tokenCount),
-      sortBy: ({ tokenCount }) => tokenCount,
-    },
+    { ...CUSTOMER, isRowHeader: true },
+    { ...PRODUCT, sortBy: ({ productName }) => productName },
+    periodColumn('Missed the invoice of'),
+    TOKENS,
   ],
 };
 
@@ -94,10 +65,9 @@ export const uninvoicedPage = definePage<Material>({
     const needed = waiting.filter(
       ({ state, reason }) => state === 'open' && !TAKEN_UP_REASONS.includes(reason),
     );
-    const isCut = waiting.length === MOST_LISTED || over.length === MOST_LISTED;
     return {
       body: html`<p class="lead">${needed.length === 0 ? 'Nothing waits for a word' : html`${sum(needed)} wait for somebody’s word`}; ${sum(carried)} go on the next invoices by themselves.</p>
-${isCut ? html`<p class="notice warn">There is more than the ${MOST_LISTED} that are listed of each.</p>` : ''}
+${cutNotice(waiting, over)}
 ${decidePanel(waiting, view)}
 ${dataTable(open, waiting, address)}
 ${dataTable(CARRIED, carried, address)}

@@ -2,10 +2,18 @@ import { html } from 'hono/html';
 import { INVOICE_REASONS, TAKEN_UP_REASONS } from '../../../../pricing/closing/fate.ts';
 import type { UninvoicedGroup } from '../../../billing/uninvoiced/groups.ts';
 import type { Html } from '../../../pages/html.ts';
-import { ageInWords, countCell } from '../../../pages/numbers.ts';
 import type { TableDefinition } from '../../../pages/table/columns.ts';
 import { nameCell } from '../../../pages/texts.ts';
 import type { ConsoleView } from '../../frame/define-page.ts';
+import {
+  actsColumn,
+  CUSTOMER,
+  invoiceLink,
+  mayDecide,
+  periodColumn,
+  sinceColumn,
+  TOKENS,
+} from '../columns.ts';
 import { seenField } from '../seen.ts';
 import { periodInWords, tokensInWords } from '../words.ts';
 import { usageSeen } from './acts.ts';
@@ -16,7 +24,6 @@ export function uninvoicedTable(
   path: string,
   caption = 'Delivered usage that no invoice has',
 ): TableDefinition<UninvoicedGroup> {
-  const { now } = view;
   return {
     name: 'uninvoiced',
     caption,
@@ -31,14 +38,7 @@ export function uninvoicedTable(
         csv: ({ uninvoicedId }) => String(uninvoicedId),
         sortBy: ({ uninvoicedId }) => uninvoicedId,
       },
-      {
-        name: 'customer',
-        title: 'Customer',
-        kind: 'text',
-        cell: ({ customerId }) => nameCell(customerId, 40),
-        csv: ({ customerId }) => customerId,
-        sortBy: ({ customerId }) => customerId,
-      },
+      CUSTOMER,
       {
         name: 'reason',
         title: 'Why',
@@ -51,28 +51,11 @@ export function uninvoicedTable(
         name: 'invoice',
         title: 'Invoice',
         kind: 'text',
-        cell: ({ invoiceId }) =>
-          invoiceId === null
-            ? html`<span class="muted">none</span>`
-            : html`<a href="/console/invoices/${encodeURIComponent(invoiceId)}">${nameCell(invoiceId, 30)}</a>`,
+        cell: ({ invoiceId }) => invoiceLink(invoiceId, 'none'),
         csv: ({ invoiceId }) => invoiceId,
       },
-      {
-        name: 'period',
-        title: 'Used',
-        kind: 'text',
-        cell: ({ periodStart, periodEnd }) => periodInWords({ periodStart, periodEnd }),
-        csv: ({ periodStart, periodEnd }) => `${periodStart.toISOString()}/${periodEnd.toISOString()}`,
-        sortBy: ({ periodStart }) => periodStart.getTime(),
-      },
-      {
-        name: 'tokens',
-        title: 'Tokens',
-        kind: 'number',
-        cell: ({ tokenCount }) => countCell(tokenCount),
-        csv: ({ tokenCount }) => String(tokenCount),
-        sortBy: ({ tokenCount }) => tokenCount,
-      },
+      periodColumn('Used'),
+      TOKENS,
       {
         name: 'state',
         title: 'What becomes of it',
@@ -81,24 +64,8 @@ export function uninvoicedTable(
         csv: ({ state }) => state,
         sortBy: ({ state }) => state,
       },
-      {
-        name: 'since',
-        title: 'Found',
-        kind: 'number',
-        cell: ({ foundAt }) => `${ageInWords(now.getTime() - foundAt.getTime())} ago`,
-        csv: ({ foundAt }) => foundAt.toISOString(),
-        sortBy: ({ foundAt }) => foundAt.getTime(),
-      },
-      ...(view.caller.scopes.includes('admin')
-        ? [
-            {
-              name: 'acts',
-              title: 'What to do',
-              kind: 'text' as const,
-              cell: (group: UninvoicedGroup) => decideLink(group, path),
-            },
-          ]
-        : []),
+      sinceColumn('Found', ({ foundAt }) => foundAt, view.now),
+      ...actsColumn(view, (group: UninvoicedGroup) => decideLink(group, path)),
     ],
   };
 }
@@ -136,7 +103,7 @@ function decideLink(
 /** What a word on one group of usage does, before it is said. */
 export function decidePanel(waiting: readonly UninvoicedGroup[], view: ConsoleView): Html | string {
   const id = view.typed?.get('usage') ?? view.address.query.get('decide');
-  if (id === null || !view.caller.scopes.includes('admin')) return '';
+  if (id === null || !mayDecide(view)) return '';
   const group = waiting.find(
     ({ uninvoicedId, reason }) => String(uninvoicedId) === id && !INVOICE_REASONS.includes(reason),
   );

@@ -8,7 +8,7 @@ import { pagedTable } from '../../../pages/table/table.ts';
 import { nameCell } from '../../../pages/texts.ts';
 import { moneyInWords } from '../../../pages/words.ts';
 import { definePage, type PageContent } from '../../frame/define-page.ts';
-import { periodInWords } from '../words.ts';
+import { minorCell, periodInWords } from '../words.ts';
 import { gatherUpcoming, prepareUpcoming, type UpcomingMaterial, type UpcomingRow } from './gather.ts';
 
 const linesOf = ({ preview }: UpcomingRow, kind: string) =>
@@ -27,10 +27,7 @@ function sumOf(row: UpcomingRow, kind: string): string | null {
 }
 
 function money(amount: string | null, currency: string): Html | string {
-  if (amount === null) return unknownCell();
-  return minorOf(amount, currency) === 0n
-    ? html`<span class="muted">${moneyInWords(amount, currency)}</span>`
-    : moneyInWords(amount, currency);
+  return amount === null ? unknownCell() : minorCell(minorOf(amount, currency), currency);
 }
 
 const waiting = ({ preview }: UpcomingRow) =>
