@@ -4,6 +4,11 @@ export interface Address {
   query: URLSearchParams;
 }
 
+/** What a field of an address or a form says; undefined: nothing. */
+export function textOf(fields: URLSearchParams, name: string): string | undefined {
+  return fields.get(name)?.trim() || undefined;
+}
+
 /** The same address with some of its query changed; null takes a field away. */
 export function addressWith(
   { path, query }: Address,

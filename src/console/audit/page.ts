@@ -1,4 +1,5 @@
 import { html } from 'hono/html';
+import { textOf } from '../../pages/address.ts';
 import type { TableDefinition } from '../../pages/table/columns.ts';
 import { instantColumn } from '../../pages/table/made-columns.ts';
 import { csvCells, csvColumns, readTableQuery } from '../../pages/table/page-of-rows.ts';
@@ -69,13 +70,13 @@ function auditTable(actions: readonly string[]): TableDefinition<AuditRecord> {
 
 /** What the address asks for: which acts, and in which order. */
 function readQuery({ address: { query } }: ConsoleView) {
-  const textOf = (name: string) => {
-    const text = query.get(name)?.trim() ?? '';
-    return text === '' ? undefined : text;
-  };
   const { pageNumber, pageSize, sort } = readTableQuery(auditTable([]), query);
   return {
-    filter: { actor: textOf('actor'), action: textOf('action'), target: textOf('target') },
+    filter: {
+      actor: textOf(query, 'actor'),
+      action: textOf(query, 'action'),
+      target: textOf(query, 'target'),
+    },
     isOldestFirst: sort?.isDescending === false,
     pageNumber,
     pageSize,

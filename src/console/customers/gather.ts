@@ -3,6 +3,7 @@ import type { RollupFigures, RollupRow, RollupScope } from '../../costs/rollups/
 import { readRollupRows } from '../../costs/rollups/rows.ts';
 import { readRollupScope } from '../../costs/rollups/scope.ts';
 import { type DailySeries, readDailySeries } from '../../costs/rollups/series.ts';
+import { textOf } from '../../pages/address.ts';
 import type { TablePage } from '../../pages/table/columns.ts';
 import type { LedgerSnapshot } from '../../platform/database/snapshot.ts';
 import type { ConsoleView, WholeCsv } from '../frame/define-page.ts';
@@ -69,8 +70,8 @@ async function queryOf(
   { address }: ConsoleView,
   scope: RollupScope,
 ): Promise<TableQuery> {
-  const text = address.query.get('customer')?.trim().replaceAll('\0', '') ?? '';
-  const filter = text === '' ? {} : { customerIds: await findCustomerIds(snapshot, text) };
+  const text = textOf(address.query, 'customer');
+  const filter = text === undefined ? {} : { customerIds: await findCustomerIds(snapshot, text) };
   return { ...scope, filter, groupBy: ['customer'], before: null, withDays: false };
 }
 

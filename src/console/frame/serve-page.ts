@@ -57,11 +57,7 @@ export function addConsolePage(
         return context.html(sendAgainPage(carried, formField(session.token)), 200, CONSOLE_HEADERS);
       }
       const view = {
-        ...viewOf(here, context, session),
-        address: {
-          path: pathOfPage(context, name),
-          query: new URLSearchParams(new URL(context.req.url).search),
-        },
+        ...viewOf(here, context, session, pathOfPage(context, name)),
         typed: form.fields,
       };
       if (!hasScope(session.caller, page.scopes)) return await answerPage(here, context, session, view);
@@ -84,14 +80,19 @@ interface Here {
   pages: readonly ConsolePage[];
 }
 
-function viewOf({ dependencies, page, pages }: Here, context: ConsoleContext, session: Session): ConsoleView {
+function viewOf(
+  { dependencies, page, pages }: Here,
+  context: ConsoleContext,
+  session: Session,
+  path = context.req.path,
+): ConsoleView {
   const query = storable(new URLSearchParams(new URL(context.req.url).search));
   const now = dependencies.clock.now();
   const currency = query.get('currency') ?? '';
   return {
     dependencies,
     caller: session.caller,
-    address: { path: context.req.path, query },
+    address: { path, query },
     params: Object.fromEntries(storable(Object.entries(context.req.param()))),
     now,
     period: readPeriod(query, now, page.unaskedPeriod),

@@ -1,3 +1,4 @@
+import { textOf } from '../../pages/address.ts';
 import { DAY_MS } from '../../platform/clock.ts';
 import type { LedgerSnapshot } from '../../platform/database/snapshot.ts';
 import { alarmAfterMsOf } from '../../platform/http/dependencies.ts';
@@ -55,13 +56,9 @@ export async function gatherPipeline(snapshot: LedgerSnapshot, view: ConsoleView
 
 /** By what the address narrows what waits. */
 export function readFilter({ address: { query } }: Pick<ConsoleView, 'address'>): QuarantineFilter {
-  const textOf = (name: string) => {
-    const text = query.get(name)?.trim() ?? '';
-    return text === '' ? undefined : text;
-  };
   return {
     stage: QUARANTINE_STAGES.find((stage) => stage === query.get('stage')),
-    reason: textOf('reason'),
-    customerId: textOf('customer'),
+    reason: textOf(query, 'reason'),
+    customerId: textOf(query, 'customer'),
   };
 }

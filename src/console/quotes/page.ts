@@ -1,4 +1,5 @@
 import { html } from 'hono/html';
+import { textOf } from '../../pages/address.ts';
 import { moneyCell } from '../../pages/numbers.ts';
 import type { TableDefinition } from '../../pages/table/columns.ts';
 import { instantColumn } from '../../pages/table/made-columns.ts';
@@ -127,13 +128,9 @@ function stateCell({ validUntil, acceptedAt }: EarlierQuote, now: Date) {
 }
 
 async function gather(snapshot: LedgerSnapshot, { address: { query }, now }: ConsoleView): Promise<Material> {
-  const textOf = (name: string) => {
-    const text = query.get(name)?.trim().replaceAll('\0', '') ?? '';
-    return text === '' ? undefined : text;
-  };
   const filter: EarlierFilter = {
-    text: textOf('text'),
-    createdBy: textOf('by'),
+    text: textOf(query, 'text'),
+    createdBy: textOf(query, 'by'),
     state: STATES.find((state) => state === query.get('state')),
     now,
   };

@@ -1,4 +1,5 @@
 import type { CsvTable } from '../../platform/csv.ts';
+import { textOf } from '../address.ts';
 import type { TableDefinition, TablePage, TableSort } from './columns.ts';
 
 const PAGE_SIZE = 50;
@@ -27,8 +28,8 @@ function chooseRows<Row>(
   query: URLSearchParams,
 ): Row[] {
   const chosen = (definition.filters ?? []).reduce<readonly Row[]>((left, { name, matches }) => {
-    const value = query.get(name)?.trim() ?? '';
-    return value === '' || matches === undefined ? left : left.filter((row) => matches(row, value));
+    const value = textOf(query, name);
+    return value === undefined || matches === undefined ? left : left.filter((row) => matches(row, value));
   }, rows);
   const { sort } = readTableQuery(definition, query);
   const column = definition.columns.find(({ name }) => name === sort?.column);

@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import { formatDecimal, parseDecimal } from '../../../../pricing/money.ts';
 import { TELLABLE_PARTS } from '../../../../pricing/usage/untold.ts';
+import { textOf } from '../../../pages/address.ts';
 import { errorFromZod } from '../../../platform/http/problem.ts';
 import { type QuoteRequest, QuoteRequestSchema } from '../../../quotes/request-schema.ts';
 import { fieldInWords, messageInWords } from './words.ts';
@@ -216,11 +217,6 @@ export function alsoOf(text: string): Record<string, unknown> {
   } catch {
     return {};
   }
-}
-
-function textOf(fields: URLSearchParams, name: string): string | undefined {
-  const text = fields.get(name)?.trim() ?? '';
-  return text === '' ? undefined : text;
 }
 
 function present(values: Record<string, string | number | undefined>): Record<string, unknown> {
