@@ -1,5 +1,6 @@
 import type { Context } from 'hono';
 import { deleteCookie, getCookie, setCookie } from 'hono/cookie';
+import type { CookieOptions } from 'hono/utils/cookie';
 import { SESSION_SECONDS } from '../../identity/sessions/sessions.ts';
 import type { ApiEnvironment, ApiSettings } from '../../platform/http/dependencies.ts';
 
@@ -20,28 +21,26 @@ export function readSessionCookie(
 }
 
 /** Lax, so that an address that was sent opens for who is signed in; what acts is a POST, which it does not go along with. */
+function optionsOf(context: Context<ApiEnvironment>, settings: ApiSettings | undefined): CookieOptions {
+  return {
+    ...(isSecure(context, settings) ? { prefix: 'host', secure: true } : {}),
+    path: '/',
+    httpOnly: true,
+    sameSite: 'Lax',
+  };
+}
+
 export function writeSessionCookie(
   context: Context<ApiEnvironment>,
   settings: ApiSettings | undefined,
   token: string,
 ): void {
-  setCookie(context, NAME, token, {
-    ...(isSecure(context, settings) ? { prefix: 'host', secure: true } : {}),
-    path: '/',
-    httpOnly: true,
-    sameSite: 'Lax',
-    maxAge: SESSION_SECONDS,
-  });
+  setCookie(context, NAME, token, { ...optionsOf(context, settings), maxAge: SESSION_SECONDS });
 }
 
 export function clearSessionCookie(
   context: Context<ApiEnvironment>,
   settings: ApiSettings | undefined,
 ): void {
-  deleteCookie(context, NAME, {
-    ...(isSecure(context, settings) ? { prefix: 'host', secure: true } : {}),
-    path: '/',
-    httpOnly: true,
-    sameSite: 'Lax',
-  });
+  deleteCookie(context, NAME, optionsOf(context, settings));
 }
