@@ -1,3 +1,4 @@
+import type { Context } from 'hono';
 import { html } from 'hono/html';
 import { addressWith } from '../../pages/address.ts';
 import type { Html } from '../../pages/html.ts';
@@ -17,6 +18,11 @@ export const CONSOLE_HEADERS = {
   'Cache-Control': 'no-store',
 };
 
+/** For what is no page, and has them all the same. */
+export function setConsoleHeaders(context: Context): void {
+  for (const [name, value] of Object.entries(CONSOLE_HEADERS)) context.header(name, value);
+}
+
 /** A whole document without the frame: of signing in, and of what went wrong before anyone did. */
 export function bareDocument(title: string, body: Html): Html {
   return html`<!doctype html>
@@ -35,21 +41,22 @@ export function bareDocument(title: string, body: Html): Html {
 
 export interface FramedPage {
   title: string;
-  page: ConsolePage | null;
+  page: ConsolePage;
+  /** All that there are; the rail has those that the reader may see. */
   pages: readonly ConsolePage[];
   view: ConsoleView;
-  /** Null where nothing was read. */
-  facts: FrameFacts | null;
+  /** Left out where nothing was read. */
+  facts?: FrameFacts;
   /** What the last act said. */
-  notice: string | null;
+  notice?: string | null;
   /** What is wrong with what was sent. */
-  problem: { message: string; fix?: string | undefined } | null;
+  problem?: { message: string; fix?: string | undefined } | null;
   body: Html;
 }
 
 /** A page in the frame: rail, search, choices, how old the data is, who is signed in. */
 export function framedDocument(framed: FramedPage): Html {
-  const { title, page, pages, view, facts, notice, problem, body } = framed;
+  const { title, page, pages, view, facts, notice = null, problem = null, body } = framed;
   return bareDocument(
     title,
     html`<a class="skip" href="#main">To the content</a>
@@ -59,8 +66,8 @@ export function framedDocument(framed: FramedPage): Html {
     <form class="search" role="search" method="get" action="/console/search">
       <input type="search" name="q" aria-label="Search customers, features, invoices, quotes" placeholder="Search  /" maxlength="200" data-search>
     </form>
-    ${page?.choices === undefined || facts === null ? '' : choices(page.choices, view, facts)}
-    ${facts === null ? '' : html`<p class="as-of">${asOf(facts, view.now)}</p>`}
+    ${page.choices === undefined || facts === undefined ? '' : choices(page.choices, view, facts)}
+    ${facts === undefined ? '' : html`<p class="as-of">${asOf(facts, view.now)}</p>`}
     <form class="who" method="post" action="/console/sign-out">${view.formField}<span title="${view.caller.scopes.join(', ')}">${view.caller.name}</span> <button class="quiet">Sign out</button></form>
   </header>
   <main id="main" tabindex="-1">
@@ -76,14 +83,13 @@ export function framedDocument(framed: FramedPage): Html {
 /** Choices of the top go along from page to page. */
 const KEPT_CHOICES = ['period', 'from', 'to', 'currency'];
 
-function rail(pages: readonly ConsolePage[], current: ConsolePage | null, view: ConsoleView): Html {
+function rail(pages: readonly ConsolePage[], current: ConsolePage, view: ConsoleView): Html {
   const kept = new URLSearchParams([...view.address.query].filter(([name]) => KEPT_CHOICES.includes(name)));
   return html`<nav class="rail" aria-label="Pages">
     <a class="brand" href="/console">Tallystick</a>
     <ul>${pages.map(({ rail: entry, path }) => {
-      if (entry === undefined) return '';
-      const isCurrent =
-        path === current?.path || (current?.path.startsWith(`${path}/`) === true && path !== '/console');
+      if (entry === undefined || !view.hasPage(path)) return '';
+      const isCurrent = path === current.path || (current.path.startsWith(`${path}/`) && path !== '/console');
       const mark = isCurrent ? html` aria-current="page"` : '';
       return html`<li><a href="${addressWith({ path, query: kept }, {})}" data-key="${entry.key}"${mark}>${entry.title}</a></li>`;
     })}</ul>

@@ -3,7 +3,6 @@ import { html } from 'hono/html';
 import type { ContentfulStatusCode } from 'hono/utils/http-status';
 import { hasScope, scopesInWords } from '../../identity/require-scope.ts';
 import { findSession, leaveNotice, type Session, takeNotice } from '../../identity/sessions/sessions.ts';
-import type { Html } from '../../pages/html.ts';
 import { readSnapshot } from '../../platform/database/snapshot.ts';
 import { TallystickError, toTallystickError } from '../../platform/errors.ts';
 import { answerCsv, answerWholeCsv } from '../../platform/http/csv.ts';
@@ -16,7 +15,7 @@ import { formButton, formField, readForm, storable } from '../session/form.ts';
 import { sendAgainPage } from '../session/pages.ts';
 import { answerSignIn, refuseForeignForm } from '../session/routes.ts';
 import type { ConsolePage, ConsoleView, PageAct, PageContent } from './define-page.ts';
-import { CONSOLE_HEADERS, framedDocument } from './document.ts';
+import { CONSOLE_HEADERS, type FramedPage, framedDocument, setConsoleHeaders } from './document.ts';
 import { readFrameFacts } from './facts.ts';
 import { readPeriod } from './period.ts';
 
@@ -64,7 +63,7 @@ export function addConsolePage(
       try {
         requireOf(session, act);
         const result = await act.run(form.fields, view);
-        if ('shown' in result) return await answerShown(here, context, session, view, result.shown);
+        if ('shown' in result) return await answerFramed(here, context, { view, ...result.shown });
         await leaveNotice(database, session.token, result.notice);
         return context.redirect(result.to ?? view.address.path, 303);
       } catch (error) {
@@ -106,22 +105,18 @@ function viewOf(
 }
 
 async function answerPage(
-  { dependencies, page, pages }: Here,
+  here: Here,
   context: ConsoleContext,
   session: Session,
   view: ConsoleView,
   refused: (Problem & { status: ContentfulStatusCode }) | null = null,
 ): Promise<Response> {
+  const { dependencies, page } = here;
   const { database } = dependencies;
-  const frame = { page, pages: pages.filter(({ scopes }) => hasScope(session.caller, scopes)), view };
   if (!hasScope(session.caller, page.scopes)) {
     const body = html`<p class="lead">The key “${session.caller.name}” lacks the scope ${scopesInWords(page.scopes)}. Sign in with a key that has it, or ask whoever made yours.</p>`;
     const title = `You may not see “${page.title}”`;
-    return await context.html(
-      framedDocument({ ...frame, title, facts: null, notice: null, problem: null, body }),
-      403,
-      CONSOLE_HEADERS,
-    );
+    return await answerFramed(here, context, { view, title, body }, 403);
   }
   const csv = refused === null ? view.address.query.get('csv') : null;
   try {
@@ -129,7 +124,7 @@ async function answerPage(
     const tables = csv === null ? {} : (page.wholeCsv?.(view) ?? {});
     const whole = csv !== null && Object.hasOwn(tables, csv) ? tables[csv] : undefined;
     if (csv !== null && whole !== undefined) {
-      setHeaders(context);
+      setConsoleHeaders(context);
       context.header('Content-Disposition', `attachment; filename="${csv}.csv"`);
       return await answerWholeCsv(context, database, whole.columns, whole.read, whole.toCells);
     }
@@ -143,41 +138,27 @@ async function answerPage(
     const isPart = context.req.header('x-live') !== undefined;
     const notice = isPart ? null : await takeNotice(database, session.token);
     const title = shown.title ?? page.title;
-    return await context.html(
-      framedDocument({ ...frame, title, facts, notice, problem: refused, body: shown.body }),
-      refused?.status ?? 200,
-      CONSOLE_HEADERS,
-    );
+    const framed = { view, title, facts, notice, problem: refused, body: shown.body };
+    return await answerFramed(here, context, framed, refused?.status);
   } catch (error) {
     const { status, ...problem } = await tell(dependencies, context, error);
     const title = status === 404 ? 'There is nothing here' : `${page.title} cannot be shown`;
     const body = html`<p><a href="/console">To the first page</a></p>`;
-    return await context.html(
-      framedDocument({ ...frame, title, facts: null, notice: null, problem, body }),
-      status,
-      CONSOLE_HEADERS,
-    );
+    return await answerFramed(here, context, { view, title, problem, body }, status);
   }
 }
 
-async function answerShown(
+async function answerFramed(
   { page, pages }: Here,
   context: ConsoleContext,
-  session: Session,
-  view: ConsoleView,
-  { title, body }: { title: string; body: Html },
+  framed: Omit<FramedPage, 'page' | 'pages'>,
+  status: ContentfulStatusCode = 200,
 ): Promise<Response> {
-  const allowed = pages.filter(({ scopes }) => hasScope(session.caller, scopes));
-  const shown = { page, pages: allowed, view, title, facts: null, notice: null, problem: null, body };
-  return await context.html(framedDocument(shown), 200, CONSOLE_HEADERS);
-}
-
-function setHeaders(context: ConsoleContext): void {
-  for (const [header, value] of Object.entries(CONSOLE_HEADERS)) context.header(header, value);
+  return await context.html(framedDocument({ page, pages, ...framed }), status, CONSOLE_HEADERS);
 }
 
 function answerTable(context: ConsoleContext, { csv = {} }: PageContent, name: string): Response {
-  setHeaders(context);
+  setConsoleHeaders(context);
   const table = Object.hasOwn(csv, name) ? csv[name]?.() : undefined;
   return table === undefined ? context.text('There is no such table.', 404) : answerCsv(context, table, name);
 }
@@ -187,11 +168,11 @@ async function tell(dependencies: ConsoleDependencies, context: ConsoleContext, 
   const known = toTallystickError(error);
   const response = problemFromError(context, known);
   const { detail, title } = (await response.json()) as { detail: string; title: string };
-  if (response.status >= 500) {
+  const isOurs = response.status >= 500;
+  if (isOurs) {
     const fields = { err: error, code: known.code, requestId: context.get('requestId') };
     dependencies.log?.error(fields, 'a page failed');
   }
-  const isOurs = response.status >= 500;
   return {
     status: response.status as ContentfulStatusCode,
     message: isOurs ? `${title}.` : detail,

@@ -7,7 +7,7 @@ import { beginSession, endSession, findSession } from '../../identity/sessions/s
 import { SIGN_IN_LINK_PATH, useSignInLink } from '../../identity/sessions/sign-in-links.ts';
 import type { Api, ApiDependencies, ApiEnvironment } from '../../platform/http/dependencies.ts';
 import { isFromOurPages } from '../../platform/http/own-pages.ts';
-import { CONSOLE_HEADERS } from '../frame/document.ts';
+import { CONSOLE_HEADERS, setConsoleHeaders } from '../frame/document.ts';
 import { clearSessionCookie, readSessionCookie, writeSessionCookie } from './cookie.ts';
 import { formField, readForm } from './form.ts';
 import { type CarriedForm, plainPage, sendAgainPage, signInPage } from './pages.ts';
@@ -47,7 +47,7 @@ export function addSessionRoutes(api: Api, dependencies: ApiDependencies): void 
   });
 
   api.get(SIGN_IN_LINK_PATH, async (context) => {
-    for (const [name, value] of Object.entries(CONSOLE_HEADERS)) context.header(name, value);
+    setConsoleHeaders(context);
     // What only looks ahead, or at the head of an answer, uses nothing up.
     if (context.req.method === 'HEAD' || context.req.header('sec-purpose') !== undefined)
       return context.body(null, 204);
