@@ -1,11 +1,12 @@
 import { html } from 'hono/html';
 import { textOf } from '../../pages/address.ts';
-import type { TableDefinition } from '../../pages/table/columns.ts';
+import type { TableDefinition, TablePage, TableSort } from '../../pages/table/columns.ts';
 import { instantColumn } from '../../pages/table/made-columns.ts';
-import { csvCells, csvColumns, readTableQuery } from '../../pages/table/page-of-rows.ts';
+import { choosePage, csvCells, csvColumns, readTableQuery } from '../../pages/table/page-of-rows.ts';
 import { pagedTable } from '../../pages/table/table.ts';
 import { nameCell } from '../../pages/texts.ts';
 import {
+  type AuditFilter,
   type AuditRecord,
   countAudit,
   listAudit,
@@ -15,9 +16,7 @@ import type { LedgerSnapshot } from '../../platform/database/snapshot.ts';
 import { type ConsoleView, definePage, type WholeCsv } from '../frame/define-page.ts';
 
 interface Material {
-  records: AuditRecord[];
-  recordCount: number;
-  pageCount: number;
+  page: TablePage<AuditRecord>;
   actions: string[];
 }
 
@@ -68,33 +67,24 @@ function auditTable(actions: readonly string[]): TableDefinition<AuditRecord> {
   };
 }
 
-/** What the address asks for: which acts, and in which order. */
-function readQuery({ address: { query } }: ConsoleView) {
-  const { pageNumber, pageSize, sort } = readTableQuery(auditTable([]), query);
+/** Which acts the address asks for. */
+function readFilter({ address: { query } }: ConsoleView): AuditFilter {
   return {
-    filter: {
-      actor: textOf(query, 'actor'),
-      action: textOf(query, 'action'),
-      target: textOf(query, 'target'),
-    },
-    isOldestFirst: sort?.isDescending === false,
-    pageNumber,
-    pageSize,
-    sort,
+    actor: textOf(query, 'actor'),
+    action: textOf(query, 'action'),
+    target: textOf(query, 'target'),
   };
 }
 
+const isOldestFirst = (sort: TableSort | null) => sort?.isDescending === false;
+
 async function gather(snapshot: LedgerSnapshot, view: ConsoleView): Promise<Material> {
-  const { filter, isOldestFirst, pageNumber, pageSize } = readQuery(view);
+  const filter = readFilter(view);
+  const actions = await listAuditActions(snapshot);
   const recordCount = await countAudit(snapshot, filter);
-  const pageCount = Math.max(1, Math.ceil(recordCount / pageSize));
-  const offset = (Math.min(pageNumber, pageCount) - 1) * pageSize;
-  return {
-    records: await listAudit(snapshot, filter, { limit: pageSize, offset, isOldestFirst }),
-    recordCount,
-    pageCount,
-    actions: await listAuditActions(snapshot),
-  };
+  const { offset, pageSize, ...page } = choosePage(auditTable(actions), view.address.query, recordCount);
+  const asked = { limit: pageSize, offset, isOldestFirst: isOldestFirst(page.sort) };
+  return { actions, page: { ...page, rows: await listAudit(snapshot, filter, asked) } };
 }
 
 export const auditPage = definePage<Material>({
@@ -103,21 +93,18 @@ export const auditPage = definePage<Material>({
   scopes: [],
   rail: { title: 'Audit', key: 'a' },
   gather,
-  show: ({ records: rows, recordCount: rowCount, pageCount, actions }, view) => {
-    const { pageNumber, sort } = readQuery(view);
-    const page = { rows, rowCount, pageNumber: Math.min(pageNumber, pageCount), pageCount, sort };
-    return {
-      body: html`<p class="lead">Every change of money, customers, prices, plans, keys and quarantine, with its author. Rows are only ever added.</p>
+  show: ({ actions, page }, view) => ({
+    body: html`<p class="lead">Every change of money, customers, prices, plans, keys and quarantine, with its author. Rows are only ever added.</p>
 ${pagedTable(auditTable(actions), page, view.address)}`,
-    };
-  },
+  }),
   wholeCsv: (view) => {
-    const { filter, isOldestFirst } = readQuery(view);
+    const filter = readFilter(view);
     const definition = auditTable([]);
+    const isAscending = isOldestFirst(readTableQuery(definition, view.address.query).sort);
     const acts: WholeCsv<AuditRecord> = {
       columns: csvColumns(definition),
       read: (snapshot, after, limit) =>
-        listAudit(snapshot, filter, { limit, after: after?.auditId ?? null, isOldestFirst }),
+        listAudit(snapshot, filter, { limit, after: after?.auditId ?? null, isOldestFirst: isAscending }),
       toCells: (record) => csvCells(definition, record),
     };
     return { acts };

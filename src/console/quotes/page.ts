@@ -3,7 +3,7 @@ import { textOf } from '../../pages/address.ts';
 import { moneyCell } from '../../pages/numbers.ts';
 import type { TableDefinition } from '../../pages/table/columns.ts';
 import { instantColumn } from '../../pages/table/made-columns.ts';
-import { csvOfTable, readTableQuery } from '../../pages/table/page-of-rows.ts';
+import { choosePage, csvOfTable, readTableQuery } from '../../pages/table/page-of-rows.ts';
 import { pagedTable } from '../../pages/table/table.ts';
 import { nameCell } from '../../pages/texts.ts';
 import type { LedgerSnapshot } from '../../platform/database/snapshot.ts';
@@ -155,11 +155,10 @@ export const quotesPage = definePage<Material>({
   gather,
   show: ({ quotes, quoteCount }, { address, now }) => {
     const definition = earlierTable(now);
-    const { pageNumber, pageSize, sort } = readTableQuery(definition, address.query);
-    const pageCount = Math.max(1, Math.ceil(quoteCount / pageSize));
+    const page = choosePage(definition, address.query, quoteCount);
     return {
       body: html`<p class="lead">What usage would cost us and bring us, as it was told to customers. <a class="button" href="${NEW_QUOTE_PATH}">New quote</a></p>
-${pagedTable(definition, { rows: quotes, rowCount: quoteCount, pageNumber: Math.min(pageNumber, pageCount), pageCount, sort }, address)}`,
+${pagedTable(definition, { ...page, rows: quotes }, address)}`,
       csv: { quotes: () => csvOfTable(definition, quotes, address.query) },
     };
   },

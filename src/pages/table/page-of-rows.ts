@@ -55,6 +55,18 @@ function orderOf(one: NonNullable<SortValue>, other: NonNullable<SortValue>): nu
   return one < other ? -1 : Number(one > other);
 }
 
+/** Which page of so many rows the address asks for; beyond the last it is the last. */
+export function choosePage<Row>(
+  definition: TableDefinition<Row>,
+  query: URLSearchParams,
+  rowCount: number,
+): Omit<TablePage<Row>, 'rows'> & { offset: number; pageSize: number } {
+  const { sort, pageNumber: asked, pageSize } = readTableQuery(definition, query);
+  const pageCount = Math.max(1, Math.ceil(rowCount / pageSize));
+  const pageNumber = Math.min(asked, pageCount);
+  return { rowCount, pageNumber, pageCount, sort, offset: (pageNumber - 1) * pageSize, pageSize };
+}
+
 /** The page of the rows that the address asks for. */
 export function pageOfRows<Row>(
   definition: TableDefinition<Row>,
@@ -62,16 +74,8 @@ export function pageOfRows<Row>(
   query: URLSearchParams,
 ): TablePage<Row> {
   const chosen = chooseRows(definition, rows, query);
-  const { sort, pageNumber, pageSize } = readTableQuery(definition, query);
-  const pageCount = Math.max(1, Math.ceil(chosen.length / pageSize));
-  const shown = Math.min(pageNumber, pageCount);
-  return {
-    rows: chosen.slice((shown - 1) * pageSize, shown * pageSize),
-    rowCount: chosen.length,
-    pageNumber: shown,
-    pageCount,
-    sort,
-  };
+  const { offset, pageSize, ...page } = choosePage(definition, query, chosen.length);
+  return { ...page, rows: chosen.slice(offset, offset + pageSize) };
 }
 
 /** The columns that a CSV has. */
