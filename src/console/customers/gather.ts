@@ -7,7 +7,6 @@ import { textOf } from '../../pages/address.ts';
 import type { TablePage } from '../../pages/table/columns.ts';
 import type { LedgerSnapshot } from '../../platform/database/snapshot.ts';
 import type { ConsoleView, WholeCsv } from '../frame/define-page.ts';
-import { lastDays } from '../rollups/decide.ts';
 import {
   gatherBasis,
   gatherRows,
@@ -16,10 +15,10 @@ import {
   rollupCsv,
   type TableQuery,
 } from '../rollups/gather.ts';
+import { trendWindowOf } from '../rollups/trends.ts';
 import { type CustomerRow, customersExport, customersTable } from './table.ts';
 
 const DRAWN_CUSTOMERS = 10;
-const TREND_DAYS = 7;
 /** A customer's features beyond these are a small rest, which the customer's own page has. */
 const MIXED_ROWS = 5_000;
 
@@ -58,7 +57,7 @@ export function tableOf(view: ConsoleView, totals: RollupFigures | null) {
   const leads = view.hasPage('/console/customers/:customerId');
   return customersTable({
     totals,
-    trendWindow: lastDays(view.period.window, view.now, TREND_DAYS),
+    trendWindow: trendWindowOf(view),
     addressOf: (customerId) =>
       leads && customerId !== '' ? `/console/customers/${encodeURIComponent(customerId)}` : null,
   });
@@ -95,7 +94,7 @@ async function completeRows(
   };
   const trends = await readRollupRows(snapshot, {
     ...read,
-    window: lastDays(view.period.window, view.now, TREND_DAYS),
+    window: trendWindowOf(view),
     groupBy: ['customer'],
     withDays: true,
   });

@@ -1,5 +1,5 @@
 import { html } from 'hono/html';
-import type { RollupFigures, RollupRow } from '../../costs/rollups/query.ts';
+import type { RollupFigures } from '../../costs/rollups/query.ts';
 import type { Html } from '../../pages/html.ts';
 import { shareCell } from '../../pages/numbers.ts';
 import type { Column, TableDefinition } from '../../pages/table/columns.ts';
@@ -7,16 +7,16 @@ import { nameCell } from '../../pages/texts.ts';
 import type { TimeWindow } from '../../platform/clock.ts';
 import { COST, COST_CHANGE, MARGIN, REVENUE, UNPRICED } from '../rollups/columns.ts';
 import { shareOf } from '../rollups/decide.ts';
-import { mixInWords, trendColumn } from '../rollups/draw.ts';
+import { mixInWords } from '../rollups/draw.ts';
+import { type TrendRow, trendColumn } from '../rollups/trends.ts';
 
 /** A customer in the table, or the usage that is nobody's. */
-export interface CustomerRow extends RollupRow {
+export interface CustomerRow extends TrendRow {
   /** Of the table as it is sorted, from 1. */
   rank: number;
   /** Empty: nobody. */
   customerId: string;
   name: string;
-  trend: RollupRow | undefined;
   mix: { name: string; figures: RollupFigures }[];
 }
 

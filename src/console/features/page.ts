@@ -1,5 +1,4 @@
 import { html } from 'hono/html';
-import type { RollupRow } from '../../costs/rollups/query.ts';
 import { type DailySeries, readDailySeries } from '../../costs/rollups/series.ts';
 import { knownCostOf } from '../../costs/rollups/show.ts';
 import type { Html } from '../../pages/html.ts';
@@ -21,18 +20,17 @@ import {
   UNPRICED,
   unitCost,
 } from '../rollups/columns.ts';
-import { lastDays, NEGLIGIBLE, shareOf, unpricedShare } from '../rollups/decide.ts';
-import { costChart, headline, lacking, trendColumn } from '../rollups/draw.ts';
-import { gatherAll, gatherBasis, type RollupBasis } from '../rollups/gather.ts';
+import { dearestFirst, NEGLIGIBLE, unpricedShare } from '../rollups/decide.ts';
+import { costChart, costsMost, headline, lacking } from '../rollups/draw.ts';
+import { gatherBasis, type RollupBasis } from '../rollups/gather.ts';
+import { gatherWithTrends, type TrendRow, trendColumn, trendWindowOf } from '../rollups/trends.ts';
 import { timesNeighbours } from './neighbours.ts';
 
 const DRAWN_FEATURES = 10;
-const TREND_DAYS = 7;
 
 /** A feature, beside what the others cost a request. */
-interface FeatureRow extends RollupRow {
-  feature: string;
-  trend: RollupRow | undefined;
+interface FeatureRow extends TrendRow {
+  value: string;
   /** How many times what the middle one of the others costs a request; null: there is nothing to compare. */
   times: number | null;
 }
@@ -45,17 +43,8 @@ interface Material {
 
 async function gather(snapshot: LedgerSnapshot, view: ConsoleView): Promise<Material> {
   const basis = await gatherBasis(snapshot, view);
-  const { scope, before } = basis;
-  const series = await readDailySeries(snapshot, { ...scope, by: 'feature', top: DRAWN_FEATURES });
-  const rows = await gatherAll(snapshot, { ...scope, groupBy: ['feature'], before, withDays: false });
-  const trends = await gatherAll(snapshot, {
-    ...scope,
-    window: lastDays(view.period.window, view.now, TREND_DAYS),
-    groupBy: ['feature'],
-    before: null,
-    withDays: true,
-  });
-  const trendOf = new Map(trends.map((row) => [row.dimensions.feature, row]));
+  const series = await readDailySeries(snapshot, { ...basis.scope, by: 'feature', top: DRAWN_FEATURES });
+  const rows = await gatherWithTrends(snapshot, view, basis, 'feature');
   const costs = rows.map((row) => ({
     // What nobody knows the cost of is compared with nothing.
     picoUsd: unpricedShare(row) > NEGLIGIBLE ? 0n : knownCostOf(row),
@@ -64,12 +53,7 @@ async function gather(snapshot: LedgerSnapshot, view: ConsoleView): Promise<Mate
   return {
     basis,
     series,
-    rows: rows.map((row, index) => ({
-      ...row,
-      feature: row.dimensions.feature ?? '',
-      trend: trendOf.get(row.dimensions.feature),
-      times: timesNeighbours(costs, index),
-    })),
+    rows: rows.map((row, index) => ({ ...row, times: timesNeighbours(costs, index) })),
   };
 }
 
@@ -82,7 +66,7 @@ function featuresTable(trendWindow: TimeWindow): TableDefinition<FeatureRow> {
       {
         name: 'feature',
         title: 'Name',
-        matches: ({ feature }, text) => feature.toLowerCase().includes(text.toLowerCase()),
+        matches: ({ value }, text) => value.toLowerCase().includes(text.toLowerCase()),
       },
     ],
     empty: 'Nothing was used in this period.',
@@ -92,10 +76,9 @@ function featuresTable(trendWindow: TimeWindow): TableDefinition<FeatureRow> {
         title: 'Feature',
         kind: 'text',
         isRowHeader: true,
-        cell: ({ feature }) =>
-          feature === '' ? html`<span class="muted">no feature</span>` : nameCell(feature),
-        csv: ({ feature }) => feature,
-        sortBy: ({ feature }) => feature,
+        cell: ({ value }) => (value === '' ? html`<span class="muted">no feature</span>` : nameCell(value)),
+        csv: ({ value }) => value,
+        sortBy: ({ value }) => value,
       },
       COST,
       COST_CHANGE,
@@ -128,7 +111,7 @@ function timesCell(times: number | null): Html | string {
 
 function show({ basis, series, rows }: Material, view: ConsoleView) {
   const { window } = view.period;
-  const definition = featuresTable(lastDays(window, view.now, TREND_DAYS));
+  const definition = featuresTable(trendWindowOf(view));
   const nameOf = (feature: string) => feature || 'no feature';
   return {
     body: html`<p class="lead">${answer(rows, basis)}</p>
@@ -149,17 +132,12 @@ ${dataTable(definition, rows, view.address)}
 }
 
 /** The feature that stands out, or the one that costs the most. */
-function answer(rows: readonly FeatureRow[], { totals }: RollupBasis): Html {
-  const [dearest] = rows
-    .filter(({ times }) => times !== null && times >= OUTSTANDING)
-    .toSorted((one, other) => (knownCostOf(other) < knownCostOf(one) ? -1 : 1));
+function answer(rows: readonly FeatureRow[], basis: RollupBasis): Html {
+  const [dearest] = dearestFirst(rows.filter(({ times }) => times !== null && times >= OUTSTANDING));
   if (dearest?.times) {
-    return html`A request of ${nameCell(dearest.feature)} costs ${dearest.times.toFixed(1)} times what its neighbours’ do.`;
+    return html`A request of ${nameCell(dearest.value)} costs ${dearest.times.toFixed(1)} times what its neighbours’ do.`;
   }
-  const [first] = rows.toSorted((one, other) => (knownCostOf(other) < knownCostOf(one) ? -1 : 1));
-  if (first === undefined) return html`Nothing has been used in this period.`;
-  const share = shareOf(knownCostOf(first), knownCostOf(totals));
-  return html`${nameCell(first.feature || 'Usage without a feature')} costs the most${share === null ? '' : `, ${(share * 100).toFixed(0)} % of all`}.`;
+  return costsMost(rows, basis, ({ value }) => value || 'Usage without a feature');
 }
 
 export const featuresPage = definePage<Material>({

@@ -2,21 +2,17 @@ import { html } from 'hono/html';
 import { readPurchases } from '../../costs/provisioned/provisioned.ts';
 import { observedWindow, readPurchaseUse } from '../../costs/provisioned/usage.ts';
 import { type DailySeries, readDailySeries } from '../../costs/rollups/series.ts';
-import { knownCostOf } from '../../costs/rollups/show.ts';
-import type { Html } from '../../pages/html.ts';
 import { csvOfTable } from '../../pages/table/page-of-rows.ts';
 import { dataTable } from '../../pages/table/table.ts';
-import { nameCell } from '../../pages/texts.ts';
 import type { LedgerSnapshot } from '../../platform/database/snapshot.ts';
 import { type ConsoleView, definePage } from '../frame/define-page.ts';
-import { lastDays, shareOf } from '../rollups/decide.ts';
-import { costChart, headline, lacking } from '../rollups/draw.ts';
-import { gatherAll, gatherBasis, type RollupBasis } from '../rollups/gather.ts';
+import { costChart, costsMost, headline, lacking } from '../rollups/draw.ts';
+import { gatherBasis, type RollupBasis } from '../rollups/gather.ts';
+import { gatherWithTrends, trendWindowOf } from '../rollups/trends.ts';
 import { type ModelRow, modelsTable } from './tables.ts';
 import { THROUGHPUT_TABLE, type ThroughputRow } from './throughput.ts';
 
 const DRAWN_MODELS = 10;
-const TREND_DAYS = 7;
 
 interface Material {
   basis: RollupBasis;
@@ -37,45 +33,22 @@ async function gather(snapshot: LedgerSnapshot, view: ConsoleView): Promise<Mate
   return {
     basis,
     series,
-    models: await gatherRowsOf(snapshot, view, basis, 'model'),
-    deployments: await gatherRowsOf(snapshot, view, basis, 'deployment'),
+    models: await gatherWithTrends(snapshot, view, basis, 'model'),
+    deployments: await gatherWithTrends(snapshot, view, basis, 'deployment'),
     throughput,
   };
 }
 
-async function gatherRowsOf(
-  snapshot: LedgerSnapshot,
-  view: ConsoleView,
-  { scope, before }: RollupBasis,
-  by: 'model' | 'deployment',
-): Promise<ModelRow[]> {
-  const rows = await gatherAll(snapshot, { ...scope, groupBy: [by], before, withDays: false });
-  const window = lastDays(view.period.window, view.now, TREND_DAYS);
-  const trends = await gatherAll(snapshot, {
-    ...scope,
-    window,
-    groupBy: [by],
-    before: null,
-    withDays: true,
-  });
-  const trendOf = new Map(trends.map((row) => [row.dimensions[by], row]));
-  return rows.map((row) => ({
-    ...row,
-    value: row.dimensions[by] ?? '',
-    trend: trendOf.get(row.dimensions[by]),
-  }));
-}
-
 function show({ basis, series, models, deployments, throughput }: Material, view: ConsoleView) {
   const { period, now, address } = view;
-  const trendWindow = lastDays(period.window, now, TREND_DAYS);
+  const trendWindow = trendWindowOf(view);
   const tables = {
     models: modelsTable('model', trendWindow),
     deployments: modelsTable('deployment', trendWindow),
   };
   const nameOf = (model: string) => model || 'not told';
   return {
-    body: html`<p class="lead">${answer(models, basis)}</p>
+    body: html`<p class="lead">${costsMost(models, basis, ({ value }) => value || 'Usage without a model')}</p>
 ${headline(basis)}
 ${lacking(basis)}
 ${costChart(series, { window: period.window, now, title: 'Cost by day and model', nameOf })}
@@ -89,13 +62,6 @@ ${dataTable(THROUGHPUT_TABLE, throughput, address)}
       throughput: () => csvOfTable(THROUGHPUT_TABLE, throughput, address.query),
     },
   };
-}
-
-function answer(models: readonly ModelRow[], { totals }: RollupBasis): Html {
-  const [first] = models.toSorted((one, other) => (knownCostOf(other) < knownCostOf(one) ? -1 : 1));
-  if (first === undefined) return html`Nothing has been used in this period.`;
-  const share = shareOf(knownCostOf(first), knownCostOf(totals));
-  return html`${nameCell(first.value || 'Usage without a model')} costs the most${share === null ? '' : `, ${(share * 100).toFixed(0)} % of all`}.`;
 }
 
 export const modelsPage = definePage<Material>({

@@ -7,12 +7,11 @@ import { nameCell } from '../../pages/texts.ts';
 import type { TimeWindow } from '../../platform/clock.ts';
 import { COST, COST_CHANGE, dollarCell, REQUESTS, TOKENS, unitCost } from '../rollups/columns.ts';
 import { shareOf } from '../rollups/decide.ts';
-import { trendColumn } from '../rollups/draw.ts';
+import { type TrendRow, trendColumn } from '../rollups/trends.ts';
 
 /** A model or a deployment with its last days. */
-export interface ModelRow extends RollupRow {
+export interface ModelRow extends TrendRow {
   value: string;
-  trend: RollupRow | undefined;
 }
 
 const MILLION = 1_000_000n;

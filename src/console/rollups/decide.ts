@@ -1,7 +1,7 @@
 import { divideHalfUp, formatDecimal, PICO_DIGITS } from '../../../pricing/money.ts';
 import type { RollupFigures } from '../../costs/rollups/query.ts';
 import { windowBefore } from '../../costs/rollups/scope.ts';
-import { marginOf } from '../../costs/rollups/show.ts';
+import { knownCostOf, marginOf } from '../../costs/rollups/show.ts';
 import { addMs, DAY_MS, type TimeWindow } from '../../platform/clock.ts';
 
 /** The end of the day that is running, or of the window where that is earlier. */
@@ -53,6 +53,11 @@ export function costOfEach(picoUsd: bigint, count: bigint, digits: number): stri
   if (count <= 0n) return null;
   const unit = count * 10n ** BigInt(PICO_DIGITS - digits);
   return formatDecimal(divideHalfUp(picoUsd, unit), digits, digits);
+}
+
+/** What costs the most, first. */
+export function dearestFirst<Row extends RollupFigures>(rows: readonly Row[]): Row[] {
+  return rows.toSorted((one, other) => (knownCostOf(other) < knownCostOf(one) ? -1 : 1));
 }
 
 /** Share of tokens without a known cost. */

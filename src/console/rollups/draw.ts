@@ -6,14 +6,24 @@ import { knownCostOf, marginOf } from '../../costs/rollups/show.ts';
 import { sparkline } from '../../pages/charts/sparkline.ts';
 import { stackedBars } from '../../pages/charts/stacked-bars.ts';
 import type { Html } from '../../pages/html.ts';
-import type { Column } from '../../pages/table/columns.ts';
+import { nameCell } from '../../pages/texts.ts';
 import { moneyInWords, twoDecimals } from '../../pages/words.ts';
 import type { TimeWindow } from '../../platform/clock.ts';
 import { changeCell, costCell, dollarCell, marginCell, marginShare, percent } from './columns.ts';
-import { changeOf, daysIn, passedEnd, shareOf, unknownShare } from './decide.ts';
+import { changeOf, daysIn, dearestFirst, passedEnd, shareOf, unknownShare, unpricedShare } from './decide.ts';
 import type { RollupBasis } from './gather.ts';
 
 const DAY = new Intl.DateTimeFormat('en-GB', { day: 'numeric', month: 'short', timeZone: 'UTC' });
+
+/** `$1,250.50`. */
+export function dollars(picoUsd: bigint): string {
+  return moneyInWords(twoDecimals(formatPico(picoUsd)), 'usd');
+}
+
+/** How a drawing calls a customer; empty: usage that is nobody's. */
+export function calledIn(names: ReadonlyMap<string, string>): (customerId: string) => string {
+  return (customerId) => (customerId === '' ? 'nobody’s' : (names.get(customerId) ?? customerId));
+}
 
 /** `1 Oct to 21 Oct`. */
 export function spanInWords({ start, end }: TimeWindow): string {
@@ -32,6 +42,18 @@ export function headline({ totals, totalsBefore, before }: RollupBasis): Html {
 </dl>`;
 }
 
+/** What of a page's rows costs the most, in a sentence. */
+export function costsMost<Row extends RollupFigures>(
+  rows: readonly Row[],
+  { totals }: RollupBasis,
+  nameOf: (row: Row) => string,
+): Html {
+  const [first] = dearestFirst(rows);
+  if (first === undefined) return html`Nothing has been used in this period.`;
+  const share = shareOf(knownCostOf(first), knownCostOf(totals));
+  return html`${nameCell(nameOf(first))} costs the most${share === null ? '' : `, ${(share * 100).toFixed(0)} % of all`}.`;
+}
+
 function points(change: number): string {
   const rounded = (change * 100).toFixed(1);
   return `${change < 0 ? rounded.replace('-', '−') : `+${rounded}`} points`;
@@ -41,12 +63,11 @@ function points(change: number): string {
 export function lacking({ totals, dueDayCount, dueRevenueCount }: RollupBasis): Html {
   const idle = totals.idleCostPicoUsd;
   const unattributed = shareOf(totals.unattributedTokenCount, totals.tokenCount) ?? 0;
-  const unpriced = shareOf(totals.unpricedTokenCount, totals.tokenCount) ?? 0;
   const unknown = marginOf(totals) === null ? (unknownShare(totals) ?? 0) : 0;
   const sentences = [
     totals.unpricedTokenCount === 0n
       ? ''
-      : `The cost of ${percent(unpriced)} of the tokens is unknown: the price book has no price for them.`,
+      : `The cost of ${percent(unpricedShare(totals))} of the tokens is unknown: the price book has no price for them.`,
     unknown === 0 || totals.revenuePicoUsd === null
       ? ''
       : `The margin is without ${percent(unknown)} of the customers’ tokens, whose cost or revenue is unknown.`,
@@ -56,9 +77,7 @@ export function lacking({ totals, dueDayCount, dueRevenueCount }: RollupBasis): 
     totals.unattributedTokenCount === 0n
       ? ''
       : `Nobody’s are ${percent(unattributed)} of the tokens: they cost, and bring nothing.`,
-    idle === 0n
-      ? ''
-      : `Bought capacity that nobody is charged for comes on top: ${moneyInWords(twoDecimals(formatPico(idle)), 'usd')}.`,
+    idle === 0n ? '' : `Bought capacity that nobody is charged for comes on top: ${dollars(idle)}.`,
     dueDayCount === 0n ? '' : `${countOf(dueDayCount, 'day is', 'days are')} being rated again.`,
     dueRevenueCount === 0n
       ? ''
@@ -102,10 +121,8 @@ export function costChart(
   });
 }
 
-const dollars = (picoUsd: bigint) => moneyInWords(twoDecimals(formatPico(picoUsd)), 'usd');
-
 /** The cost of the last days as a line, with the last one in words. */
-function trendCell(figures: RollupRow | undefined, window: TimeWindow): Html {
+export function trendCell(figures: RollupRow | undefined, window: TimeWindow): Html {
   const costs = new Map(figures?.days.map(({ day, knownCostPicoUsd }) => [day, knownCostPicoUsd]));
   const values = daysIn(window).map((day) => costs.get(day) ?? 0n);
   if (values.every((value) => value === 0n)) return html`<span class="muted">–</span>`;
@@ -114,11 +131,6 @@ function trendCell(figures: RollupRow | undefined, window: TimeWindow): Html {
     values.map((value) => Number(value) / 1e12),
     label,
   );
-}
-
-/** The cost of each row's last days, drawn. */
-export function trendColumn(window: TimeWindow): Column<{ trend: RollupRow | undefined }> {
-  return { name: 'trend', title: '7 days', kind: 'drawing', cell: ({ trend }) => trendCell(trend, window) };
 }
 
 /** Of what a cost is made up, the largest part first: `chat 62 %`. */
