@@ -5,6 +5,7 @@ import { readRollupScope } from '../../costs/rollups/scope.ts';
 import { type DailySeries, readDailySeries } from '../../costs/rollups/series.ts';
 import { textOf } from '../../pages/address.ts';
 import type { TablePage } from '../../pages/table/columns.ts';
+import { readTableQuery } from '../../pages/table/page-of-rows.ts';
 import type { LedgerSnapshot } from '../../platform/database/snapshot.ts';
 import type { ConsoleView, WholeCsv } from '../frame/define-page.ts';
 import {
@@ -39,7 +40,7 @@ export async function gatherCustomers(
   const definition = tableOf(view, basis.totals);
   const query = { ...(await queryOf(snapshot, view, scope)), before: basis.before };
   const page = await gatherRows(snapshot, definition, query, view);
-  const { pageSize = 50 } = definition;
+  const { pageSize } = readTableQuery(definition, view.address.query);
   const rows = await completeRows(snapshot, page.rows, {
     scope,
     view,

@@ -115,13 +115,16 @@ export function rollupCsv<Row extends RollupRow>(
   complete: (snapshot: LedgerSnapshot, rows: RollupRow[]) => Promise<Row[]>,
 ): WholeCsv<Row> {
   const sort = orderOf(readTableQuery(definition, view.address.query).sort);
+  let query: TableQuery | undefined;
   let offset = 0;
   return {
     columns: csvColumns(definition),
     read: async (snapshot, after, limit) => {
       if (after === null) offset = 0;
-      const query = { ...(await queryOf(snapshot)), withDays: false, sort, after: null, offset, limit };
-      const { rows } = await readRollupRows(snapshot, query);
+      // All batches are of one snapshot, in which a query stays what it is.
+      query ??= await queryOf(snapshot);
+      const asked = { ...query, withDays: false, sort, after: null, offset, limit };
+      const { rows } = await readRollupRows(snapshot, asked);
       offset += rows.length;
       return await complete(snapshot, rows);
     },
