@@ -5,19 +5,17 @@ import { nameCell } from '../../pages/texts.ts';
 import { type ConsoleView, definePage } from '../frame/define-page.ts';
 import { marginShare, percent, signedPercent } from '../rollups/columns.ts';
 import { judgedMargin, shareOf } from '../rollups/decide.ts';
-import { costChart, headline, lacking } from '../rollups/draw.ts';
+import { calledIn, costChart, headline, lacking } from '../rollups/draw.ts';
 import { type CustomersMaterial, customersCsv, gatherCustomers, tableOf } from './gather.ts';
 import { CUSTOMERS_NAME } from './table.ts';
 
 function show({ basis, series, names, page }: CustomersMaterial, view: ConsoleView) {
   const { window } = view.period;
-  const nameOf = (customerId: string) =>
-    customerId === '' ? 'nobody’s' : (names.get(customerId) ?? customerId);
   return {
     body: html`<p class="lead">${answer({ basis, page }, view)}</p>
 ${headline(basis)}
 ${lacking(basis)}
-${costChart(series, { window, now: view.now, title: 'Cost by day', nameOf })}
+${costChart(series, { window, now: view.now, title: 'Cost by day', nameOf: calledIn(names) })}
 ${pagedTable(tableOf(view, basis.totals), page, view.address)}`,
   };
 }

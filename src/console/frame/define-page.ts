@@ -5,6 +5,7 @@ import type { CsvCells, CsvTable } from '../../platform/csv.ts';
 import type { LedgerSnapshot } from '../../platform/database/snapshot.ts';
 import type { ApiCaller } from '../../platform/http/dependencies.ts';
 import type { ConsoleDependencies } from '../dependencies.ts';
+import type { FrameFacts } from './facts.ts';
 import type { Period } from './period.ts';
 
 /** Who looks at what: all that a page knows of its request. */
@@ -79,7 +80,8 @@ export interface PageDefinition<Material> {
   /** What refreshes kept sums or asks outside systems, before the snapshot opens. */
   prepare?: (view: ConsoleView) => Promise<void>;
   gather: (snapshot: LedgerSnapshot, view: ConsoleView) => Promise<Material>;
-  show: (material: Material, view: ConsoleView) => PageContent;
+  /** @param facts what the top of the page says, of the same snapshot */
+  show: (material: Material, view: ConsoleView, facts: FrameFacts) => PageContent;
   /** Whole tables that are not at hand, by the name that `?csv=` asks for. */
   // biome-ignore lint/suspicious/noExplicitAny: each table has rows of its own, which only it reads
   wholeCsv?: (view: ConsoleView) => Readonly<Record<string, WholeCsv<any>>>;
@@ -88,7 +90,7 @@ export interface PageDefinition<Material> {
 
 /** A page whose material is its own affair. */
 export interface ConsolePage extends Omit<PageDefinition<unknown>, 'gather' | 'show'> {
-  read: (snapshot: LedgerSnapshot, view: ConsoleView) => Promise<() => PageContent>;
+  read: (snapshot: LedgerSnapshot, view: ConsoleView) => Promise<(facts: FrameFacts) => PageContent>;
 }
 
 /** A page for the list in `src/console/registry.ts`. */
@@ -97,7 +99,7 @@ export function definePage<Material>({ gather, show, ...page }: PageDefinition<M
     ...page,
     read: async (snapshot, view) => {
       const material = await gather(snapshot, view);
-      return () => show(material, view);
+      return (facts) => show(material, view, facts);
     },
   };
 }

@@ -132,7 +132,7 @@ async function answerPage(
       facts: await readFrameFacts(snapshot),
       content: await page.read(snapshot, view),
     }));
-    const shown = content();
+    const shown = content(facts);
     if (csv !== null) return answerTable(context, shown, csv);
     // A part that is read anew is not what the sentence was left for.
     const isPart = context.req.header('x-live') !== undefined;

@@ -11,7 +11,6 @@ import { alarmAfterMsOf } from '../../platform/http/dependencies.ts';
 import { isAlarming, type QuarantineSummary, readQuarantineSummary } from '../../quarantine/entries.ts';
 import { listOpenDrifts, type OpenDrift } from '../../reconciliation/open-drifts.ts';
 import type { ConsoleView } from '../frame/define-page.ts';
-import { type FrameFacts, readFrameFacts } from '../frame/facts.ts';
 import { lastDays } from '../rollups/decide.ts';
 import { gatherBasis, type RollupBasis, readNames } from '../rollups/gather.ts';
 
@@ -40,7 +39,6 @@ export interface OverviewMaterial {
   risen: RollupRow[];
   fallen: RollupRow[];
   names: Map<string, string>;
-  facts: FrameFacts;
   /** Null: it is not the reader's. */
   desk: Desk | null;
 }
@@ -57,9 +55,8 @@ export async function gatherOverview(snapshot: LedgerSnapshot, view: ConsoleView
     ...series.map(({ value }) => value),
     ...[...risen, ...fallen].map(({ dimensions }) => dimensions.customer),
   ]);
-  const facts = await readFrameFacts(snapshot);
   const desk = hasScope(caller, ['finance']) ? await gatherDesk(snapshot, view) : null;
-  return { basis, drawn, series, risen, fallen, names, facts, desk };
+  return { basis, drawn, series, risen, fallen, names, desk };
 }
 
 /** Where the cost changed most: a customer's feature on a model. */

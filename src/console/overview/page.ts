@@ -8,18 +8,17 @@ import type { TableDefinition } from '../../pages/table/columns.ts';
 import { csvOfTable } from '../../pages/table/page-of-rows.ts';
 import { dataTable } from '../../pages/table/table.ts';
 import { nameCell } from '../../pages/texts.ts';
-import { moneyInWords, twoDecimals } from '../../pages/words.ts';
 import { type ConsoleView, definePage } from '../frame/define-page.ts';
+import type { FrameFacts } from '../frame/facts.ts';
 import { COST, COST_CHANGE, dollarCell } from '../rollups/columns.ts';
 import { changeOf, judgedMargin } from '../rollups/decide.ts';
-import { costChart, headline, lacking, spanInWords } from '../rollups/draw.ts';
+import { calledIn, costChart, dollars, headline, lacking, spanInWords } from '../rollups/draw.ts';
 import { gatherOverview, type OverviewMaterial } from './gather.ts';
 import { drawNeeds } from './needs.ts';
 
-function show(material: OverviewMaterial, view: ConsoleView) {
+function show(material: OverviewMaterial, view: ConsoleView, facts: FrameFacts) {
   const { basis, drawn, series, names, desk } = material;
-  const nameOf = (customerId: string) =>
-    customerId === '' ? 'nobody’s' : (names.get(customerId) ?? customerId);
+  const nameOf = calledIn(names);
   const movers = moversTable(nameOf);
   const moved = moversOf(material);
   return {
@@ -28,7 +27,7 @@ function show(material: OverviewMaterial, view: ConsoleView) {
 ${headline(basis)}
 ${lacking(basis)}
 ${costChart(series, { window: drawn, now: view.now, title: `Cost by day, ${spanInWords(drawn)}, by customer`, nameOf })}
-<div class="pair"><section>${desk === null ? '' : drawNeeds(desk, view)}${pulse(material, view)}</section>
+<div class="pair"><section>${desk === null ? '' : drawNeeds(desk, view)}${pulse(material, view, facts)}</section>
 <section>${dataTable(movers, moved, view.address)}
 <p class="muted">What costs more or less than from ${spanInWords(basis.before)}.</p></section></div>`,
     csv: {
@@ -41,24 +40,25 @@ ${costChart(series, { window: drawn, now: view.now, title: `Cost by day, ${spanI
 function answer({ basis: { totals, totalsBefore, before } }: OverviewMaterial): string {
   if (totals.tokenCount === 0n) return 'Nothing has been used in this period.';
   const margin = judgedMargin(totals);
-  const change = changeOf(knownCostOf(totals), knownCostOf(totalsBefore));
-  const cost = moneyInWords(twoDecimals(formatPico(knownCostOf(totals))), 'usd');
+  const share = changeOf(knownCostOf(totals), knownCostOf(totalsBefore));
+  const cost = dollars(knownCostOf(totals));
   const moved =
-    change === null
+    share === null
       ? ''
-      : `, ${Math.abs(change * 100).toFixed(0)} % ${change < 0 ? 'less' : 'more'} than from ${spanInWords(before)}`;
+      : `, ${Math.abs(share * 100).toFixed(0)} % ${share < 0 ? 'less' : 'more'} than from ${spanInWords(before)}`;
   const left =
     margin === null
       ? '. What it leaves is not known'
       : margin < 0n
         ? '. It costs more than it brings'
-        : `. It leaves ${moneyInWords(twoDecimals(formatPico(margin)), 'usd')}`;
+        : `. It leaves ${dollars(margin)}`;
   return `Usage has cost ${cost}${moved}${left}.`;
 }
 
+const change = (row: RollupRow) => knownCostOf(row) - (row.costBeforePicoUsd ?? 0n);
+
 /** What moved at all, whatever its direction. */
 function moversOf({ risen, fallen }: OverviewMaterial): RollupRow[] {
-  const change = (row: RollupRow) => knownCostOf(row) - (row.costBeforePicoUsd ?? 0n);
   return [
     ...risen.filter((row) => change(row) > 0n),
     ...fallen.filter((row) => change(row) < 0n).toReversed(),
@@ -66,7 +66,6 @@ function moversOf({ risen, fallen }: OverviewMaterial): RollupRow[] {
 }
 
 function moversTable(nameOf: (customerId: string) => string): TableDefinition<RollupRow> {
-  const change = (row: RollupRow) => knownCostOf(row) - (row.costBeforePicoUsd ?? 0n);
   return {
     name: 'movers',
     caption: 'Movers',
@@ -103,7 +102,7 @@ function moversTable(nameOf: (customerId: string) => string): TableDefinition<Ro
 }
 
 /** How fresh the figures are, and what is on its way. */
-function pulse({ facts: { dataAsOf }, basis, desk }: OverviewMaterial, view: ConsoleView): Html {
+function pulse({ basis, desk }: OverviewMaterial, view: ConsoleView, { dataAsOf }: FrameFacts): Html {
   const waiting = desk?.waiting.reduce((sum, { tokenCount }) => sum + tokenCount, 0n) ?? null;
   const collected =
     dataAsOf === null
