@@ -1,9 +1,9 @@
-import { createHash } from 'node:crypto';
 import { writeAudit } from '../platform/database/audit.ts';
 import type { LedgerDatabase } from '../platform/database/database.ts';
 import type { LedgerRow } from '../platform/database/schema/schema.ts';
 import { ValidationError } from '../platform/errors.ts';
 import { randomText } from '../platform/random-text.ts';
+import { hashOf } from './secret-hash.ts';
 
 /** `admin` implies every scope; see `docs/api.md` for what each one may do. */
 export const API_SCOPES = ['sales', 'finance', 'admin'] as const;
@@ -144,8 +144,4 @@ function toApiKey(row: LedgerRow<'api_keys'>): ApiKey {
     lastUsedAt: row.last_used_at,
     revokedAt: row.revoked_at,
   };
-}
-
-function hashOf(plainKey: string): string {
-  return createHash('sha256').update(plainKey).digest('hex');
 }

@@ -1,5 +1,6 @@
-import { createHmac, timingSafeEqual } from 'node:crypto';
+import { createHmac } from 'node:crypto';
 import type { ApiDependencies } from '../platform/http/dependencies.ts';
+import { isSameText } from '../platform/same-text.ts';
 import { readServiceSecret } from './service-secrets.ts';
 
 /** Name of the generated key in the ledger, for when the configuration has none. */
@@ -31,9 +32,7 @@ export function judgeLink(
   const { expires, signature } = link;
   if (expires === undefined && signature === undefined) return 'absent';
   if (expires === undefined || signature === undefined || !/^\d{1,12}$/.test(expires)) return 'altered';
-  const expected = Buffer.from(signatureOf(key, link, expires));
-  const given = Buffer.from(signature);
-  if (given.length !== expected.length || !timingSafeEqual(given, expected)) return 'altered';
+  if (!isSameText(signature, signatureOf(key, link, expires))) return 'altered';
   return Number(expires) * 1_000 > now.getTime() ? 'valid' : 'expired';
 }
 

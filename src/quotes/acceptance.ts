@@ -1,6 +1,7 @@
-import { createHash, createHmac, timingSafeEqual } from 'node:crypto';
+import { createHash, createHmac } from 'node:crypto';
 import { writeAudit } from '../platform/database/audit.ts';
 import type { LedgerDatabase } from '../platform/database/database.ts';
+import { isSameText } from '../platform/same-text.ts';
 import type { Seller } from '../platform/seller.ts';
 
 /** What of a seller is agreed to. */
@@ -38,9 +39,7 @@ export function isAcceptanceToken(
   offer: { quoteId: string; offerHash: string },
   given: string,
 ): boolean {
-  const expected = Buffer.from(acceptanceToken(key, offer.quoteId, offer.offerHash));
-  const token = Buffer.from(given);
-  return token.length === expected.length && timingSafeEqual(token, expected);
+  return isSameText(given, acceptanceToken(key, offer.quoteId, offer.offerHash));
 }
 
 export async function readAcceptance(database: LedgerDatabase, quoteId: string): Promise<Acceptance | null> {

@@ -1,10 +1,10 @@
-import { timingSafeEqual } from 'node:crypto';
 import type { Context } from 'hono';
 import { html } from 'hono/html';
 import { formTokenOf } from '../../identity/sessions/sessions.ts';
 import type { Html } from '../../pages/html.ts';
 import type { ApiEnvironment } from '../../platform/http/dependencies.ts';
 import { readTextBody } from '../../platform/http/text-body.ts';
+import { isSameText } from '../../platform/same-text.ts';
 
 const FIELD = 'formToken';
 
@@ -35,14 +35,10 @@ export interface SentForm {
 /** A form as it was sent, without the field that is ours. @throws ValidationError unless it is UTF-8 */
 export async function readForm(context: Context<ApiEnvironment>): Promise<SentForm> {
   const fields = storable(new URLSearchParams(await readTextBody(context)));
-  const given = Buffer.from(fields.get(FIELD) ?? '');
+  const given = fields.get(FIELD) ?? '';
   fields.delete(FIELD);
   return {
     fields,
-    isOf: (sessionToken) => {
-      if (sessionToken === undefined) return false;
-      const expected = Buffer.from(formTokenOf(sessionToken));
-      return given.length === expected.length && timingSafeEqual(given, expected);
-    },
+    isOf: (sessionToken) => sessionToken !== undefined && isSameText(given, formTokenOf(sessionToken)),
   };
 }

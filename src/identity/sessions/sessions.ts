@@ -5,6 +5,7 @@ import type { LedgerDatabase } from '../../platform/database/database.ts';
 import type { ApiCaller } from '../../platform/http/dependencies.ts';
 import { randomText } from '../../platform/random-text.ts';
 import { callerOf } from '../require-scope.ts';
+import { hashOf } from '../secret-hash.ts';
 
 /** A session ends so long after it began, and so long after it was last used. In seconds. */
 export const SESSION_SECONDS = 8 * 3_600;
@@ -114,9 +115,4 @@ export async function takeNotice(database: LedgerDatabase, token: string): Promi
 /** What every form of a session carries: of this session alone, and no way back to its token. */
 export function formTokenOf(sessionToken: string): string {
   return createHash('sha256').update(`form\n${sessionToken}`).digest('base64url');
-}
-
-/** What the ledger keeps of a secret. */
-export function hashOf(secret: string): string {
-  return createHash('sha256').update(secret).digest('hex');
 }

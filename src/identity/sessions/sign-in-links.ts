@@ -2,7 +2,8 @@ import { sql } from 'kysely';
 import type { LedgerDatabase } from '../../platform/database/database.ts';
 import { randomText } from '../../platform/random-text.ts';
 import { callerOf } from '../require-scope.ts';
-import { beginSession, hashOf } from './sessions.ts';
+import { hashOf } from '../secret-hash.ts';
+import { beginSession } from './sessions.ts';
 
 const LINK_SECONDS = 12 * 3_600;
 
