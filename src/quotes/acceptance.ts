@@ -3,6 +3,7 @@ import { writeAudit } from '../platform/database/audit.ts';
 import type { LedgerDatabase } from '../platform/database/database.ts';
 import { isSameText } from '../platform/same-text.ts';
 import type { Seller } from '../platform/seller.ts';
+import type { Standing } from './page/acceptance.ts';
 
 /** What of a seller is agreed to. */
 export type AgreedSeller = Omit<Seller, 'logo'>;
@@ -20,6 +21,15 @@ export interface Acceptance {
 
 export function agreedPartOf({ name, address, contact, terms }: Seller): AgreedSeller {
   return { name, address, contact, terms };
+}
+
+/** Who sells, and how a quote stands for whoever only looks at it; what was agreed to stays as it was read then. */
+export function standingOf(
+  seller: Seller,
+  acceptance: Acceptance | null,
+): { seller: Seller; standing: Standing } {
+  if (acceptance === null) return { seller, standing: { kind: 'seen' } };
+  return { seller: { ...seller, ...acceptance.seller }, standing: { kind: 'accepted', acceptance } };
 }
 
 /** SHA-256 of all that a customer agrees to: the stored quote to the letter, who sells, and the terms. */

@@ -3,6 +3,9 @@ import { camelRow } from '../platform/database/camel-row.ts';
 import type { LedgerDatabase } from '../platform/database/database.ts';
 import { TallystickError } from '../platform/errors.ts';
 
+/** What the id of a quote looks like. */
+export const QUOTE_ID = /^quote_[A-Za-z0-9_-]{16,64}$/;
+
 export interface NewQuote {
   quoteId: string;
   /** JSON texts, kept to the letter. */

@@ -7,12 +7,10 @@ import {
   DEFAULT_API_SETTINGS,
 } from '../platform/http/dependencies.ts';
 import type { Seller } from '../platform/seller.ts';
-import { acceptanceToken, offerHashOf, readAcceptance } from './acceptance.ts';
+import { acceptanceToken, offerHashOf, readAcceptance, standingOf } from './acceptance.ts';
 import type { Standing } from './page/acceptance.ts';
-import { getQuote } from './quotes.ts';
+import { getQuote, QUOTE_ID } from './quotes.ts';
 import type { StoredQuoteBody } from './schemas.ts';
-
-const QUOTE_ID = /^quote_[A-Za-z0-9_-]{16,64}$/;
 
 /** What of a link is in the query. */
 export interface QuoteLink {
@@ -62,10 +60,7 @@ export async function readStanding(
 ): Promise<{ seller: Seller; standing: Standing }> {
   const { seller } = dependencies.settings ?? DEFAULT_API_SETTINGS;
   const acceptance = await readAcceptance(dependencies.database, quoteId);
-  if (acceptance !== null) {
-    return { seller: { ...seller, ...acceptance.seller }, standing: { kind: 'accepted', acceptance } };
-  }
-  if (link === null) return { seller, standing: { kind: 'seen' } };
+  if (acceptance !== null || link === null) return standingOf(seller, acceptance);
   const offerHash = offerHashOf(resultText, seller);
   const token = acceptanceToken(await readLinkKey(dependencies), quoteId, offerHash);
   const action = `/quotes/${quoteId}/accept?${queryOf(link)}`;

@@ -7,11 +7,9 @@ import { nameCell } from '../../pages/texts.ts';
 import type { LedgerSnapshot } from '../../platform/database/snapshot.ts';
 import { TallystickError } from '../../platform/errors.ts';
 import { DEFAULT_API_SETTINGS } from '../../platform/http/dependencies.ts';
-import type { Seller } from '../../platform/seller.ts';
-import { type Acceptance, readAcceptance } from '../../quotes/acceptance.ts';
+import { type Acceptance, readAcceptance, standingOf } from '../../quotes/acceptance.ts';
 import { quoteAddress } from '../../quotes/links.ts';
-import type { Standing } from '../../quotes/page/acceptance.ts';
-import { getQuote } from '../../quotes/quotes.ts';
+import { getQuote, QUOTE_ID } from '../../quotes/quotes.ts';
 import { gatherAgain, type RecomputeFacts, recompute } from '../../quotes/recompute.ts';
 import type { StoredQuoteBody } from '../../quotes/schemas.ts';
 import { type ConsoleView, definePage, type PageContent } from '../frame/define-page.ts';
@@ -25,8 +23,6 @@ interface Material {
   linkKey: string;
   acceptance: Acceptance | null;
 }
-
-const QUOTE_ID = /^quote_[A-Za-z0-9_-]{16,64}$/;
 
 async function gather(snapshot: LedgerSnapshot, view: ConsoleView): Promise<Material> {
   const { quoteId = '' } = view.params;
@@ -48,6 +44,7 @@ function show({ quote, again, linkKey, acceptance }: Material, view: ConsoleView
   const isOpen = validUntil > view.now;
   const link = quoteAddress(linkKey, { quoteId: quote.quoteId, validUntil, origin: view.origin });
   const recomputed = recompute(again);
+  const { seller } = view.dependencies.settings ?? DEFAULT_API_SETTINGS;
   return {
     title: quote.title ?? 'Quote for AI usage',
     body: html`<p class="lead">${quote.preparedFor === null ? '' : html`For ${nameCell(quote.preparedFor)}. `}Made ${instantCell(new Date(quote.createdAt))} by ${nameCell(quote.createdBy)}; ${isOpen ? html`open until ${instantCell(validUntil)}` : html`<span class="unknown">expired ${instantCell(validUntil)}</span>`}.</p>
@@ -55,7 +52,7 @@ ${acceptance === null ? '' : html`<p class="notice"><strong>Accepted</strong> by
 ${linkPart(link, isOpen)}
 ${quoteFigures(quote)}
 <div class="pair beside">
-  <section aria-label="What the customer sees"><h2>What the customer sees</h2><div id="customer-page">${customerPart(quote, { now: view.now, ...standingOf() })}</div></section>
+  <section aria-label="What the customer sees"><h2>What the customer sees</h2><div id="customer-page">${customerPart(quote, { now: view.now, ...standingOf(seller, acceptance) })}</div></section>
   <section aria-label="For our own eyes"><h2>For our own eyes</h2>${insideOf(quote, view)}</section>
 </div>
 ${changesOf(recomputed, quote, view)}`,
@@ -64,12 +61,6 @@ ${changesOf(recomputed, quote, view)}`,
       changes: () => csvOfTable(changedLines(quote), recomputed.changed.lines, view.address.query),
     },
   };
-
-  function standingOf(): { seller: Seller; standing: Standing } {
-    const { seller } = view.dependencies.settings ?? DEFAULT_API_SETTINGS;
-    if (acceptance === null) return { seller, standing: { kind: 'seen' } };
-    return { seller: { ...seller, ...acceptance.seller }, standing: { kind: 'accepted', acceptance } };
-  }
 
   function linkPart(address: string, isLive: boolean): Html {
     return html`<div class="panel link">${

@@ -1,6 +1,6 @@
 import type { Context } from 'hono';
 import { readLinkKey } from '../../identity/page-links.ts';
-import { findCaller } from '../../identity/require-scope.ts';
+import { findCaller, hasScope } from '../../identity/require-scope.ts';
 import { addStyle, FORM_PAGE_HEADERS, PAGE_HEADERS } from '../../pages/document.ts';
 import { QUOTE_STYLE } from '../../pages/style.ts';
 import { limitBody } from '../../platform/http/body-limit.ts';
@@ -41,5 +41,5 @@ async function hasQuoteScope(
   context: Context<ApiEnvironment>,
 ): Promise<boolean> {
   const caller = await findCaller(dependencies, context);
-  return caller?.scopes.some((scope) => ['sales', 'finance', 'admin'].includes(scope)) ?? false;
+  return caller !== null && hasScope(caller, ['sales', 'finance']);
 }
