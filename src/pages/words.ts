@@ -58,6 +58,20 @@ export function dayInWords(instant: string): string {
   return new Intl.DateTimeFormat('en-GB', { dateStyle: 'long', timeZone: 'UTC' }).format(new Date(instant));
 }
 
+const SHORT_DAY = new Intl.DateTimeFormat('en-GB', { day: 'numeric', month: 'short', timeZone: 'UTC' });
+
+/** A day where there is little room: `21 Nov`. */
+export function dayShort(day: string | Date): string {
+  return SHORT_DAY.format(new Date(day));
+}
+
+const MONTH = new Intl.DateTimeFormat('en-GB', { month: 'long', year: 'numeric', timeZone: 'UTC' });
+
+/** The month of an instant: `November 2026`. */
+export function monthInWords(instant: Date): string {
+  return MONTH.format(instant);
+}
+
 /** Minor units, exact: `$0.40`, `$0.0005`. */
 export function minorInWords(minorDecimal: string, currency: string): string {
   const digits = minorUnitDigits(currency);

@@ -1,3 +1,4 @@
+import { monthInWords } from '../../pages/words.ts';
 import { DAY_MS, readMonth, type TimeWindow } from '../../platform/clock.ts';
 
 /** The time that a page is about: whole days in UTC. */
@@ -54,7 +55,6 @@ function readDay(text: string | null): Date | null {
   return Number.isNaN(day.getTime()) || day.toISOString().slice(0, 10) !== text ? null : day;
 }
 
-const MONTH = new Intl.DateTimeFormat('en-GB', { month: 'long', year: 'numeric', timeZone: 'UTC' });
 const DAY = new Intl.DateTimeFormat('en-GB', {
   day: 'numeric',
   month: 'short',
@@ -68,6 +68,6 @@ function period(name: string, window: TimeWindow): Period {
     window.start.getUTCDate() === 1 &&
     window.end.getUTCDate() === 1 &&
     last.getUTCMonth() === window.start.getUTCMonth();
-  const words = isMonth ? MONTH.format(window.start) : `${DAY.format(window.start)} to ${DAY.format(last)}`;
+  const words = isMonth ? monthInWords(window.start) : `${DAY.format(window.start)} to ${DAY.format(last)}`;
   return { name, words, window };
 }

@@ -7,13 +7,11 @@ import { sparkline } from '../../pages/charts/sparkline.ts';
 import { stackedBars } from '../../pages/charts/stacked-bars.ts';
 import type { Html } from '../../pages/html.ts';
 import { nameCell } from '../../pages/texts.ts';
-import { moneyInWords, twoDecimals } from '../../pages/words.ts';
+import { dayShort, moneyInWords, twoDecimals } from '../../pages/words.ts';
 import type { TimeWindow } from '../../platform/clock.ts';
 import { changeCell, costCell, dollarCell, marginCell, marginShare, percent } from './columns.ts';
 import { changeOf, daysIn, dearestFirst, passedEnd, shareOf, unknownShare, unpricedShare } from './decide.ts';
 import type { RollupBasis } from './gather.ts';
-
-const DAY = new Intl.DateTimeFormat('en-GB', { day: 'numeric', month: 'short', timeZone: 'UTC' });
 
 /** `$1,250.50`. */
 export function dollars(picoUsd: bigint): string {
@@ -27,7 +25,7 @@ export function calledIn(names: ReadonlyMap<string, string>): (customerId: strin
 
 /** `1 Oct to 21 Oct`. */
 export function spanInWords({ start, end }: TimeWindow): string {
-  return `${DAY.format(start)} to ${DAY.format(new Date(end.getTime() - 1))}`;
+  return `${dayShort(start)} to ${dayShort(new Date(end.getTime() - 1))}`;
 }
 
 /** Cost, revenue and margin of a page, each beside the same days of the period before. */

@@ -1,5 +1,6 @@
 import { html } from 'hono/html';
 import type { Html } from '../html.ts';
+import { dayShort } from '../words.ts';
 
 /** One value of a drawing: its size, and the same in words, exact. Null: unknown, which is drawn as a gap. */
 export interface ChartValue {
@@ -62,8 +63,6 @@ export function chartFigure(
   </figure>`;
 }
 
-const DAY = new Intl.DateTimeFormat('en-GB', { day: 'numeric', month: 'short', timeZone: 'UTC' });
-
 /** A few places of many are named, the first and those at even steps. */
 function axisLabel(place: string, index: number, count: number): string {
   const step = Math.max(1, Math.ceil(count / 6));
@@ -72,7 +71,7 @@ function axisLabel(place: string, index: number, count: number): string {
 }
 
 function placeInWords(place: string): string {
-  return /^\d{4}-\d\d-\d\d$/.test(place) ? DAY.format(new Date(`${place}T00:00:00Z`)) : place;
+  return /^\d{4}-\d\d-\d\d$/.test(place) ? dayShort(place) : place;
 }
 
 function dataOf({ title, places, series }: Chart): Html {

@@ -1,5 +1,5 @@
 import { html } from 'hono/html';
-import { groupDigits, modelInWords } from '../../pages/words.ts';
+import { dayShort, groupDigits, modelInWords } from '../../pages/words.ts';
 import type { StatementBody } from '../schemas.ts';
 
 /** Colours of the sheet; the models with most tokens get one each, the others share the last. */
@@ -126,13 +126,6 @@ function shortCount(count: bigint): string {
 function labelOf(day: string, index: number, count: number): string {
   const isLabelled = index % 7 === 0 && index <= count - 4;
   return isLabelled ? dayShort(day) : '';
-}
-
-/** `21 Nov`. */
-export function dayShort(day: string): string {
-  return new Intl.DateTimeFormat('en-GB', { day: 'numeric', month: 'short', timeZone: 'UTC' }).format(
-    new Date(day),
-  );
 }
 
 function tokensOf({ models }: Day): bigint {

@@ -1,6 +1,6 @@
 import { html } from 'hono/html';
 import { pageDocument } from '../../pages/document.ts';
-import { dayInWords, groupDigits, moneyInWords } from '../../pages/words.ts';
+import { dayInWords, groupDigits, moneyInWords, monthInWords } from '../../pages/words.ts';
 import type { StatementBody } from '../schemas.ts';
 import { monthDrawing } from './drawing.ts';
 import { breakdownTable, linesTable, MOST_USERS, spanInWords } from './tables.ts';
@@ -217,7 +217,7 @@ function titleOf({ periodStart, periodEnd }: StatementBody): string {
   const isMonth =
     start.getUTCDate() === 1 && periodStart.endsWith('T00:00:00.000Z') && end.getTime() === next.getTime();
   if (!isMonth) return spanInWords(periodStart, periodEnd);
-  return new Intl.DateTimeFormat('en-GB', { month: 'long', year: 'numeric', timeZone: 'UTC' }).format(start);
+  return monthInWords(start);
 }
 
 /** `1 November 2026, 00:00 UTC`. */

@@ -1,7 +1,7 @@
 import { html } from 'hono/html';
-import { groupDigits, modelInWords, moneyInWords } from '../../pages/words.ts';
+import { dayShort, groupDigits, modelInWords, moneyInWords } from '../../pages/words.ts';
 import type { StatementBody, StatementBreakdownBody } from '../schemas.ts';
-import { dayShort, rankModels, swatch } from './drawing.ts';
+import { rankModels, swatch } from './drawing.ts';
 import { lineCount, linePrice } from './line-words.ts';
 
 type Line = StatementBody['lines'][number];
