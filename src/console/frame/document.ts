@@ -1,6 +1,7 @@
 import type { Context } from 'hono';
 import { html } from 'hono/html';
 import { addressWith } from '../../pages/address.ts';
+import { hiddenFields, optionField } from '../../pages/form-fields.ts';
 import type { Html } from '../../pages/html.ts';
 import { ageInWords, instantCell } from '../../pages/numbers.ts';
 import { SCRIPT_PATH, STYLE_PATH } from './assets.ts';
@@ -112,24 +113,20 @@ function choices(
   );
   const named = PERIOD_CHOICES.some(({ value }) => value === period.name);
   return html`<form class="choices" method="get" action="${address.path}" data-submits-itself>
-    ${kept.map(([name, value]) => html`<input type="hidden" name="${name}" value="${value}">`)}
+    ${hiddenFields(kept)}
     ${
       offered.includes('period')
-        ? html`<label><span>Period</span><select name="period">${named ? '' : option(period.name, period.words, true)}${PERIOD_CHOICES.map(({ value, title }) => option(value, title, value === period.name))}</select></label>
+        ? html`<label><span>Period</span><select name="period">${named ? '' : optionField(period.name, period.words, true)}${PERIOD_CHOICES.map(({ value, title }) => optionField(value, title, value === period.name))}</select></label>
     <span class="span${period.name === 'from-to' ? ' shown' : ''}"><label><span>From</span><input type="date" name="from" value="${start}"></label><label><span>To</span><input type="date" name="to" value="${last}"></label></span>`
         : ''
     }
     ${
       offered.includes('currency') && currencies.length > 1
-        ? html`<label><span>Currency</span><select name="currency">${option('', 'all', view.currency === null)}${currencies.map((currency) => option(currency, currency.toUpperCase(), currency === view.currency))}</select></label>`
+        ? html`<label><span>Currency</span><select name="currency">${optionField('', 'all', view.currency === null)}${currencies.map((currency) => optionField(currency, currency.toUpperCase(), currency === view.currency))}</select></label>`
         : ''
     }
     <button class="quiet">Show</button>
   </form>`;
-}
-
-function option(value: string, title: string, isSelected: boolean): Html {
-  return html`<option value="${value}"${isSelected ? html` selected` : ''}>${title}</option>`;
 }
 
 function asOf({ dataAsOf }: FrameFacts, now: Date): Html {

@@ -1,4 +1,5 @@
 import { html } from 'hono/html';
+import { hiddenFields } from '../../pages/form-fields.ts';
 import type { Html } from '../../pages/html.ts';
 import { bareDocument } from '../frame/document.ts';
 
@@ -50,7 +51,7 @@ export function sendAgainPage({ act, fields }: CarriedForm, formField: Html): Ht
   <dl class="facts">${shown.map(([name, value]) => html`<dt>${name}</dt><dd>${value}</dd>`)}</dl>
   <form method="post" action="${act}">
     ${formField}
-    ${[...fields].map(([name, value]) => html`<input type="hidden" name="${name}" value="${value}">`)}
+    ${hiddenFields(fields)}
     <button autofocus>Send</button> <a href="${act.replace(/\/[^/?]*(\?.*)?$/, '')}">Leave it</a>
   </form>
 </main>`,

@@ -1,5 +1,6 @@
 import { html } from 'hono/html';
 import { type Address, addressWith } from '../address.ts';
+import { hiddenFields, optionField } from '../form-fields.ts';
 import type { Html } from '../html.ts';
 import { groupDigits } from '../words.ts';
 import type { Column, TableDefinition, TableFilter, TablePage } from './columns.ts';
@@ -67,7 +68,7 @@ function filterForm<Row>({ name: table, filters = [] }: TableDefinition<Row>, ad
   const own = new Set([...filters.map(({ name }) => name), `${table}-page`]);
   const kept = [...address.query].filter(([name]) => !own.has(name));
   return html`<form class="filters" method="get" action="${address.path}" data-submits-itself>
-    ${kept.map(([name, value]) => html`<input type="hidden" name="${name}" value="${value}">`)}
+    ${hiddenFields(kept)}
     ${filters.map((filter) => filterField(filter, address.query.get(filter.name) ?? ''))}
     <button class="quiet">Filter</button>
   </form>`;
@@ -77,13 +78,8 @@ function filterField<Row>({ name, title, options }: TableFilter<Row>, value: str
   const field =
     options === undefined
       ? html`<input type="search" name="${name}" value="${value}" maxlength="200">`
-      : html`<select name="${name}"><option value="">all</option>${options.map((option) => choice(option, value))}</select>`;
+      : html`<select name="${name}"><option value="">all</option>${options.map((option) => optionField(option.value, option.title, option.value === value))}</select>`;
   return html`<label><span>${title}</span>${field}</label>`;
-}
-
-function choice(option: { value: string; title: string }, value: string): Html {
-  const selected = option.value === value ? html` selected` : '';
-  return html`<option value="${option.value}"${selected}>${option.title}</option>`;
 }
 
 function clearLink<Row>({ name, filters = [] }: TableDefinition<Row>, address: Address): Html {

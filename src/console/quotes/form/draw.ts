@@ -1,5 +1,6 @@
 import { html } from 'hono/html';
 import { DEPLOYMENT_TYPES } from '../../../../pricing/prices/rows.ts';
+import { optionField } from '../../../pages/form-fields.ts';
 import type { Html } from '../../../pages/html.ts';
 import type { QuoteTerms } from '../../../platform/seller.ts';
 import type { ConsoleView } from '../../frame/define-page.ts';
@@ -121,7 +122,7 @@ function select(
 ): Html {
   const chosen = fields.get(name) ?? '';
   const isOffered = options.some(([value]) => value === chosen);
-  return html`<label${isWide ? html` class="wide"` : ''}><span>${title}</span><select name="${name}">${[...options, ...(isOffered ? [] : [[chosen, chosen] as const])].map(([value, words]) => html`<option value="${value}"${value === chosen ? html` selected` : ''}>${words}</option>`)}</select></label>`;
+  return html`<label${isWide ? html` class="wide"` : ''}><span>${title}</span><select name="${name}">${[...options, ...(isOffered ? [] : [[chosen, chosen] as const])].map(([value, words]) => optionField(value, words, value === chosen))}</select></label>`;
 }
 
 /** What was filled in, and empty lines up to as many as were asked for; one at least. */
