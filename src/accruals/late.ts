@@ -9,7 +9,7 @@ import { UNINVOICED } from '../billing/uninvoiced/groups.ts';
 import { toStoredPrice } from '../catalog/stored-price.ts';
 import type { TimeWindow } from '../platform/clock.ts';
 import type { LedgerSnapshot } from '../platform/database/snapshot.ts';
-import { relevantInvoices } from './spans.ts';
+import { type OfInvoice, relevantInvoices, withInvoice } from './spans.ts';
 
 /** Usage that missed its own invoice, with what another has of it, or will. */
 export interface LateUsage {
@@ -35,11 +35,7 @@ export interface LateUsage {
   amountBeforeMinor?: bigint | null;
 }
 
-interface RawTokens {
-  before: bigint;
-  window: bigint;
-  after: bigint;
-}
+type RawUsage = Omit<LateUsage, 'tokens' | 'invoice' | 'period'> & LateUsage['tokens'] & OfInvoice;
 
 /** Sums of rows `h` of hourly usage on the sides of a window. */
 const sides = ({ start, end }: TimeWindow) => sql`
@@ -53,16 +49,7 @@ export async function readLateItemUsage(
   customerIds: readonly string[],
   window: TimeWindow,
 ): Promise<LateUsage[]> {
-  const rows = await sql<
-    Omit<LateUsage, 'tokens' | 'invoice' | 'period'> &
-      RawTokens & {
-        invoiceId: string;
-        number: string | null;
-        finalizedAt: Date | null;
-        start: Date;
-        end: Date;
-      }
-  >`
+  const rows = await sql<RawUsage>`
     select l.customer_id as "customerId", l.currency, 'late' as kind, null as "creditedAt", null as reason, true as "isTakenUp",
       l.subscription_id as "subscriptionId", l.stripe_meter_id as "stripeMeterId", l.product_name as "productName",
       l.period_start as start, l.period_end as end, l.amount_minor as "amountMinor", l.invoice_id as "invoiceId", v.number,
@@ -72,14 +59,11 @@ export async function readLateItemUsage(
     where l.customer_id = any(${[...customerIds]}::text[]) and l.state <> 'taken_back' and l.used_from < ${window.end}
       and (v.invoice_id is not null or l.state <> 'invoiced')
     order by l.late_item_id`.execute(snapshot);
-  return rows.rows.map(
-    ({ before, window: within, after, invoiceId, number, finalizedAt, start, end, ...row }) => ({
-      ...row,
-      invoice: { invoiceId, number, finalizedAt },
-      period: { start, end },
-      tokens: { before, window: within, after },
-    }),
-  );
+  return rows.rows.map(toLateUsage);
+}
+
+function toLateUsage({ before, window, after, ...row }: RawUsage): LateUsage {
+  return { ...withInvoice(row), tokens: { before, window, after } };
 }
 
 interface CarriedRow {
@@ -219,23 +203,15 @@ export async function readCreditedUsage(
   customerIds: readonly string[],
   window: TimeWindow,
 ): Promise<LateUsage[]> {
-  const rows = await sql<
-    Omit<LateUsage, 'tokens' | 'invoice' | 'period'> &
-      RawTokens & { start: Date; end: Date; invoiceId: string; number: string | null }
-  >`
+  const rows = await sql<RawUsage>`
     select c.customer_id as "customerId", c.currency, 'credit' as kind, case when c.state = 'created' then c.created_at end as "creditedAt",
       case when c.state <> 'created' then 'credit_' || c.state end as reason, false as "isTakenUp", v.subscription_id as "subscriptionId",
       c.stripe_meter_id as "stripeMeterId", c.product_name as "productName", c.period_start as start, c.period_end as end,
-      -c.amount_minor as "amountMinor", c.invoice_id as "invoiceId", v.number, used.*
+      -c.amount_minor as "amountMinor", c.invoice_id as "invoiceId", v.number, null as "finalizedAt", used.*
     from credit_proposals c join invoices v on v.invoice_id = c.invoice_id
     cross join lateral (select ${sides(window)} from hourly_usage h where h.credit_proposal_id = c.credit_proposal_id and h.written_off_at is null) used
     where c.customer_id = any(${[...customerIds]}::text[]) and c.state <> 'rejected' and c.period_start < ${window.end}
       and (c.created_at is null or c.created_at >= ${window.start} or c.period_end > ${window.start})
     order by c.credit_proposal_id`.execute(snapshot);
-  return rows.rows.map(({ before, window: within, after, start, end, invoiceId, number, ...row }) => ({
-    ...row,
-    invoice: { invoiceId, number, finalizedAt: null },
-    period: { start, end },
-    tokens: { before, window: within, after },
-  }));
+  return rows.rows.map(toLateUsage);
 }

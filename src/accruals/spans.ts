@@ -16,10 +16,19 @@ interface RawSpan extends StoredPrice {
   end: Date;
 }
 
-interface RawInvoice {
-  invoiceId: string;
-  number: string | null;
-  finalizedAt: Date | null;
+/** A row with the time that it is of, and its invoice. */
+export type OfInvoice = TimeWindow & AccrualInvoice;
+
+/** The same with both as parts. */
+export function withInvoice<Row extends OfInvoice>({
+  start,
+  end,
+  invoiceId,
+  number,
+  finalizedAt: at,
+  ...row
+}: Row) {
+  return { ...row, period: { start, end }, invoice: { invoiceId, number, finalizedAt: at } };
 }
 
 /**
@@ -55,7 +64,7 @@ export async function readSpans(
   window: TimeWindow,
 ): Promise<BilledSpan[]> {
   const invoices = relevantInvoices(customerIds, window);
-  const lines = await sql<RawSpan & RawInvoice & { amountMinor: bigint }>`
+  const lines = await sql<RawSpan & AccrualInvoice & { amountMinor: bigint }>`
     select v.customer_id as "customerId", l.stripe_meter_id as "stripeMeterId", v.subscription_id as "subscriptionId", v.currency,
       coalesce(p.product_name, min(l.description)) as "productName", l.period_start as start, l.period_end as end,
       p.unit_amount_decimal, p.tiers_mode, p.price_tiers, v.invoice_id as "invoiceId", v.number, v.finalized_at as "finalizedAt",
@@ -68,7 +77,7 @@ export async function readSpans(
       order by p.subscription_item_id limit 1) p on true
     group by 1, 2, 3, 4, p.product_name, 6, 7, 8, 9, p.price_tiers, 11, 12, 13
     order by 1, 2, 6, 11`.execute(snapshot);
-  const drafts = await sql<RawSpan & RawInvoice & Instalments>`
+  const drafts = await sql<RawSpan & AccrualInvoice & Instalments>`
     select v.customer_id as "customerId", i.stripe_meter_id as "stripeMeterId", v.subscription_id as "subscriptionId", v.currency,
       i.product_name as "productName", v.period_start as start, v.period_end as end,
       i.unit_amount_decimal, i.tiers_mode, i.price_tiers, v.invoice_id as "invoiceId", v.number, null as "finalizedAt",
@@ -150,7 +159,7 @@ function toSpan(row: RawSpan): BilledSpan {
   };
 }
 
-function toInvoice({ invoiceId, number, finalizedAt: at }: RawInvoice): AccrualInvoice {
+function toInvoice({ invoiceId, number, finalizedAt: at }: AccrualInvoice): AccrualInvoice {
   return { invoiceId, number, finalizedAt: at };
 }
 

@@ -6,7 +6,7 @@ import type { TimeWindow } from '../platform/clock.ts';
 import type { LedgerSnapshot } from '../platform/database/snapshot.ts';
 import { KEY_METADATA_KEY } from '../stripe/closing/port.ts';
 import { countedTokens } from '../usage/columns.ts';
-import { relevantInvoices } from './spans.ts';
+import { type OfInvoice, relevantInvoices, withInvoice } from './spans.ts';
 
 /** Tokens that no invoice can have yet, and why. */
 export interface WaitingTokens {
@@ -77,15 +77,7 @@ export async function readFixedLines(
   customerIds: readonly string[],
   window: TimeWindow,
 ): Promise<FixedLine[]> {
-  const rows = await sql<
-    Omit<FixedLine, 'period' | 'invoice'> & {
-      start: Date;
-      end: Date;
-      invoiceId: string;
-      number: string | null;
-      finalizedAt: Date;
-    }
-  >`
+  const rows = await sql<Omit<FixedLine, 'period' | 'invoice'> & OfInvoice>`
     select v.customer_id as "customerId", v.currency, v.subscription_id as "subscriptionId", l.description, l.period_start as start,
       l.period_end as end, l.amount_minor as "amountMinor", v.invoice_id as "invoiceId", v.number, v.finalized_at as "finalizedAt"
     from (${relevantInvoices(customerIds, window)}) v
@@ -95,9 +87,5 @@ export async function readFixedLines(
       select 1 from late_items item where item.invoice_id = l.invoice_id and item.state <> 'taken_back'
         and (item.invoice_item_id = l.invoice_item_id or item.idempotency_key = l.metadata->>${KEY_METADATA_KEY}))
     order by v.invoice_id, l.position`.execute(snapshot);
-  return rows.rows.map(({ start, end, invoiceId, number, finalizedAt, ...row }) => ({
-    ...row,
-    period: { start, end },
-    invoice: { invoiceId, number, finalizedAt },
-  }));
+  return rows.rows.map(withInvoice);
 }
