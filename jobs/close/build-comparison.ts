@@ -191,7 +191,6 @@ function topUpsOfClose(
   { close, invoice, lateItems, chargedElsewhere, minimums }: ComparisonParts,
 ): TopUp<PlanMinimum>[] {
   const usage = meters.map(({ stripeMeterId, ratedAmountMinor, invoiceAmountMinor, standsStill }) => ({
-    kind: standsStill === true ? ('usage_at_former_price' as const) : ('usage' as const),
     meterId: stripeMeterId,
     isOfPeriod: true,
     // What a draft's line charges may stand still until it is final.
@@ -202,7 +201,6 @@ function topUpsOfClose(
     ),
   }));
   const late = lateItems.map(({ stripeMeterId, amountMinor, periodStart }) => ({
-    kind: 'late_usage' as const,
     meterId: stripeMeterId,
     isOfPeriod: periodStart >= close.periodStart && periodStart < close.periodEnd,
     amountMinor,

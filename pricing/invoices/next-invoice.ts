@@ -1,18 +1,6 @@
 import { type PeriodCharge, type PeriodMinimum, type TopUp, topUpsOf } from './minimum.ts';
 
-/** What a part of an invoice is. */
-export type InvoicePartKind =
-  | 'usage'
-  /** Of a price that its item has left within the period. */
-  | 'usage_at_former_price'
-  /** What its own invoice could not hold any more. */
-  | 'late_usage'
-  | 'minimum_top_up'
-  /** A fee, an item of somebody else. */
-  | 'other';
-
 export interface InvoiceCharge extends PeriodCharge {
-  kind: Exclude<InvoicePartKind, 'minimum_top_up'>;
   /** Whether it was used in the period that the invoice ends: only then it counts towards its minimums. */
   isOfPeriod: boolean;
 }

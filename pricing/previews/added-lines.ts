@@ -85,7 +85,6 @@ export function chargeOf(
   period: { start: Date; end: Date },
 ): InvoiceCharge {
   return {
-    kind: kind === 'minimum_top_up' ? 'other' : kind,
     meterId,
     amountMinor,
     isOfPeriod: kind !== 'late_usage' || (usedIn !== undefined && isWithin(usedIn.start, period)),

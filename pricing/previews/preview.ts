@@ -1,5 +1,4 @@
 import { areLinesInSteps } from '../invoices/line-steps.ts';
-import type { InvoicePartKind } from '../invoices/next-invoice.ts';
 import { chargeStep } from '../money.ts';
 import { packagesOf, type RatePrice } from '../rating/rate-price.ts';
 import { type RatedLine, rateInSteps, rateQuantity, splitAmount } from '../rating/rating.ts';
@@ -48,8 +47,18 @@ interface PreviewPart {
 /** Why a line has no amount of ours. */
 type UnpricedReason = 'price_not_rateable' | 'price_changed_since_sync' | 'usage_unpriced';
 
+type PreviewLineKind =
+  | 'usage'
+  /** Of a price that its item has left within the period. */
+  | 'usage_at_former_price'
+  /** What its own invoice could not hold any more. */
+  | 'late_usage'
+  | 'minimum_top_up'
+  /** A fee, an item of somebody else. */
+  | 'other';
+
 export interface PreviewLine {
-  kind: InvoicePartKind;
+  kind: PreviewLineKind;
   /** Null: it is of no meter of ours. */
   meterId: string | null;
   subscriptionItemId: string | null;

@@ -156,7 +156,6 @@ function topUpOf(
   if (standing === null) return minimumTopUpMinor;
   const { topUps } = nextInvoice({
     charges: lines.map(({ rate, amountMinor }) => ({
-      kind: 'usage' as const,
       meterId: rate.rateId,
       amountMinor,
       isOfPeriod: true,

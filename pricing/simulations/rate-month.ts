@@ -81,5 +81,5 @@ function withStanding(usage: readonly Rateable[], rates: readonly SellRate[]): r
 }
 
 function charged(meterId: string, amountMinor: bigint): InvoiceCharge {
-  return { kind: 'usage', meterId, amountMinor, isOfPeriod: true };
+  return { meterId, amountMinor, isOfPeriod: true };
 }

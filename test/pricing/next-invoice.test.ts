@@ -9,7 +9,6 @@ const PERIOD = { start: new Date('2026-11-01T00:00:00Z'), end: new Date('2026-12
 const range = (expected: bigint, p10: bigint, p50: bigint, p90: bigint) => ({ expected, p10, p50, p90 });
 
 const charge = (meterId: string | null, amountMinor: bigint | null, more: Partial<InvoiceCharge> = {}) => ({
-  kind: 'usage' as const,
   meterId,
   amountMinor,
   isOfPeriod: true,
@@ -25,8 +24,8 @@ describe('the next invoice', () => {
         charge('a', 1_000n),
         charge('b', 200n),
         charge('c', 7n),
-        charge(null, 4_900n, { kind: 'other' }),
-        charge('a', 18_000n, { kind: 'late_usage', isOfPeriod: false }),
+        charge(null, 4_900n),
+        charge('a', 18_000n, { isOfPeriod: false }),
       ],
       elsewhere: [{ meterId: 'a', amountMinor: 800n }],
       minimums,
