@@ -5,12 +5,12 @@ import type {
   CloseTokenTypeFigures,
 } from '../../pricing/closing/certificate.ts';
 import { type CloseMeterFigures, rateMeter, rateMeterInSteps } from '../../pricing/closing/meter.ts';
-import type { TopUp } from '../../pricing/invoices/minimum.ts';
+import type { PeriodCharge, TopUp } from '../../pricing/invoices/minimum.ts';
 import { nextInvoice } from '../../pricing/invoices/next-invoice.ts';
 import type { BilledEarlier } from '../../src/billing/instalments.ts';
 import type { LateItem } from '../../src/billing/late-items.ts';
 import type { PlanMinimum } from '../../src/billing/minimums.ts';
-import type { ChargedElsewhere, UninvoicedFigures } from '../../src/closing/beside-lines.ts';
+import type { UninvoicedFigures } from '../../src/closing/beside-lines.ts';
 import { showPrice } from '../../src/closing/certificates.ts';
 import type { OpenClose } from '../../src/closing/closes.ts';
 import {
@@ -104,7 +104,7 @@ export interface ComparisonParts {
   lateItems: readonly LateItem[];
   minimums: readonly PlanMinimum[];
   uninvoiced: readonly UninvoicedFigures[];
-  chargedElsewhere: readonly ChargedElsewhere[];
+  chargedElsewhere: readonly PeriodCharge[];
   evidence: CloseEvidence;
   /** Stripe's own sums of meters whose line differs. */
   stripeSums: MeterSums;
@@ -205,12 +205,13 @@ function topUpsOfClose(
     isOfPeriod: periodStart >= close.periodStart && periodStart < close.periodEnd,
     amountMinor,
   }));
-  const elsewhere = chargedElsewhere.map(({ stripeMeterId, amountMinor }) => ({
-    meterId: stripeMeterId,
-    amountMinor,
-  }));
-  const { currency } = invoice;
-  return nextInvoice({ charges: [...usage, ...late], elsewhere, minimums, currency }).topUps;
+  const { topUps } = nextInvoice({
+    charges: [...usage, ...late],
+    elsewhere: chargedElsewhere,
+    minimums,
+    currency: invoice.currency,
+  });
+  return topUps;
 }
 
 function toMinimum(

@@ -1,5 +1,6 @@
 import { type RawBuilder, sql } from 'kysely';
 import type { UninvoicedReason } from '../../pricing/closing/fate.ts';
+import type { PeriodCharge } from '../../pricing/invoices/minimum.ts';
 import type { TimeWindow } from '../platform/clock.ts';
 import type { LedgerDatabase } from '../platform/database/database.ts';
 import type { CloseTarget } from './figures.ts';
@@ -37,17 +38,11 @@ export async function readUninvoiced(
   return Map.groupBy(rows.rows, ({ invoiceId }) => invoiceId);
 }
 
-/** What lines of other invoices of the subscription charge of a meter within an invoice's period. */
-export interface ChargedElsewhere {
-  stripeMeterId: string;
-  amountMinor: bigint;
-}
-
-/** By invoice. */
+/** What lines of other invoices of the subscription charge of a meter within an invoice's period, by invoice. */
 export async function readChargedElsewhere(
   database: LedgerDatabase,
   invoiceIds: readonly string[],
-): Promise<Map<string, ChargedElsewhere[]>> {
+): Promise<Map<string, PeriodCharge[]>> {
   return await chargedElsewhere(
     database,
     sql`select invoice_id as id, invoice_id, customer_id, subscription_id, period_start, period_end from closes
@@ -60,7 +55,7 @@ export async function readChargedBefore(
   database: LedgerDatabase,
   customerId: string,
   periods: readonly { subscriptionId: string; period: TimeWindow }[],
-): Promise<Map<string, ChargedElsewhere[]>> {
+): Promise<Map<string, PeriodCharge[]>> {
   return await chargedElsewhere(
     database,
     sql`select period.id, '' as invoice_id, ${customerId}::text as customer_id, period.id as subscription_id,
@@ -78,9 +73,9 @@ export async function readChargedBefore(
 async function chargedElsewhere(
   database: LedgerDatabase,
   periods: RawBuilder<unknown>,
-): Promise<Map<string, ChargedElsewhere[]>> {
-  const rows = await sql<ChargedElsewhere & { id: string }>`
-    select c.id, l.stripe_meter_id as "stripeMeterId", sum(l.amount_minor)::bigint as "amountMinor"
+): Promise<Map<string, PeriodCharge[]>> {
+  const rows = await sql<PeriodCharge & { id: string }>`
+    select c.id, l.stripe_meter_id as "meterId", sum(l.amount_minor)::bigint as "amountMinor"
     from (${periods}) c
     join invoices i on i.customer_id = c.customer_id and i.subscription_id = c.subscription_id and i.invoice_id <> c.invoice_id
       and i.status not in ('void', 'deleted')

@@ -1,5 +1,4 @@
-import type { LateCharge } from '../../pricing/invoices/late-usage.ts';
-import { chargeLateUsage } from '../../pricing/invoices/late-usage.ts';
+import { chargeLateUsage, type LateCharge } from '../../pricing/invoices/late-usage.ts';
 import type { PeriodCharge } from '../../pricing/invoices/minimum.ts';
 import { type LateGroup, readLateGroups } from '../billing/late-groups.ts';
 import {
@@ -50,19 +49,15 @@ export async function readBesideUsage(
     database,
     upcoming.map(({ period, ...invoice }) => ({ ...invoice, periodStart: period.start })),
   );
-  const elsewhere = minimums.size === 0 ? new Map() : await readChargedBefore(database, customerId, upcoming);
+  const elsewhere: Map<string, PeriodCharge[]> =
+    minimums.size === 0 ? new Map() : await readChargedBefore(database, customerId, upcoming);
   const bySubscription = new Map(
     upcoming.map(({ subscriptionId: id }): [string, BesideUsage] => [
       id,
       {
         late: late.get(id) ?? [],
         minimums: minimums.get(id) ?? [],
-        elsewhere: (elsewhere.get(id) ?? []).map(
-          (charge: { stripeMeterId: string; amountMinor: bigint }): PeriodCharge => ({
-            meterId: charge.stripeMeterId,
-            amountMinor: charge.amountMinor,
-          }),
-        ),
+        elsewhere: elsewhere.get(id) ?? [],
       },
     ]),
   );
