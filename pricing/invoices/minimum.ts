@@ -37,17 +37,19 @@ export function topUpsOf<Minimum extends PeriodMinimum>(
   currency: string,
 ): TopUp<Minimum>[] {
   return minimums.map((minimum) => {
-    const { meterIds, minimumMinor } = minimum;
-    const own = charges.filter(
-      ({ meterId }) => meterId !== null && (meterIds === null || meterIds.includes(meterId)),
-    );
+    const own = charges.filter(({ meterId }) => countsTowards(minimum, meterId));
     const amounts = own.flatMap(({ amountMinor }) => (amountMinor === null ? [] : [amountMinor]));
     const chargedMinor = sum(amounts);
-    const topUpMinor = lackingOf(minimumMinor, chargedMinor, currency);
+    const topUpMinor = lackingOf(minimum.minimumMinor, chargedMinor, currency);
     // What is not known can only make it less: where nothing is lacking, nothing will be.
     const isKnown = amounts.length === own.length || topUpMinor === 0n;
     return { minimum, chargedMinor, topUpMinor: isKnown ? topUpMinor : null };
   });
+}
+
+/** Whether charges of a meter count towards a minimum; those of none never do. */
+export function countsTowards({ meterIds }: PeriodMinimum, meterId: string | null): boolean {
+  return meterId !== null && (meterIds === null || meterIds.includes(meterId));
 }
 
 /** What is lacking of a minimum, in minor units: the least that can be charged and reaches it. */

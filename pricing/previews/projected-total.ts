@@ -1,4 +1,4 @@
-import { lackingOf, type PeriodCharge, type PeriodMinimum } from '../invoices/minimum.ts';
+import { countsTowards, lackingOf, type PeriodCharge, type PeriodMinimum } from '../invoices/minimum.ts';
 import { sum } from '../statistics.ts';
 import { chargeOf } from './added-lines.ts';
 import type { PreviewLine } from './preview.ts';
@@ -28,12 +28,12 @@ export function projectTotal(
   const amounts = staying.flatMap(({ amountMinor }) => (amountMinor === null ? [] : [amountMinor]));
   if (amounts.length < staying.length) return null;
   const going = lines.filter(isProjected);
+  const charged = staying.map((line) => chargeOf(line, period)).filter(({ isOfPeriod }) => isOfPeriod);
+  const fixed = [...charged, ...elsewhere];
   const topUps = minimums.map((minimum) => {
-    const isOwn = (meterId: string | null) =>
-      meterId !== null && (minimum.meterIds === null || minimum.meterIds.includes(meterId));
-    const fixed = [...staying.map((line) => chargeOf(line, period)).filter(isCounted), ...elsewhere];
-    const fixedMinor = sum(fixed.filter(({ meterId }) => isOwn(meterId)).map((one) => one.amountMinor ?? 0n));
-    const own = going.filter(({ meterId }) => isOwn(meterId));
+    const isOwn = ({ meterId }: { meterId: string | null }) => countsTowards(minimum, meterId);
+    const fixedMinor = sum(fixed.filter(isOwn).map(({ amountMinor }) => amountMinor ?? 0n));
+    const own = going.filter(isOwn);
     const expected = sum(
       own.map((line) => projected.get(line.subscriptionItemId ?? '')?.amountMinor?.expected ?? 0n),
     );
@@ -45,8 +45,4 @@ export function projectTotal(
     amountMinor + sum(amounts) + sum(topUps.map((topUp) => topUp(amountMinor)));
   const { expected, p10, p50, p90 } = totalMinor;
   return { expected: toTotal(expected), p10: toTotal(p10), p50: toTotal(p50), p90: toTotal(p90) };
-}
-
-function isCounted({ isOfPeriod }: { isOfPeriod: boolean }): boolean {
-  return isOfPeriod;
 }
