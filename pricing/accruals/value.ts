@@ -1,10 +1,7 @@
 import { rateMeter } from '../closing/meter.ts';
-import type { RatePrice } from '../rating/rate-price.ts';
+import { FREE, type RatePrice } from '../rating/rate-price.ts';
 import { splitAmount } from '../rating/rating.ts';
 import type { BilledSpan } from './span.ts';
-
-/** Stripe bills a trial's usage at nothing. */
-const NOTHING: RatePrice = { kind: 'per_unit', unitAmountDecimal: '0' };
 
 /** Tokens of a span before an instant, and all of it. */
 export interface SpanTokens {
@@ -20,7 +17,7 @@ export interface SpanTokens {
 export function valueAt(span: BilledSpan, instant: Date, tokens: SpanTokens): bigint | null {
   if (instant <= span.start) return 0n;
   const { amountMinor } = span;
-  const price = span.isInTrial ? NOTHING : span.price;
+  const price = span.isInTrial ? FREE : span.price;
   if (amountMinor === null) return price === null ? null : rate(span, price, tokens.before);
   if (instant >= span.end) return amountMinor;
   if (price !== null && rate(span, price, tokens.all) === amountMinor)
