@@ -92,9 +92,7 @@ function conversionOf(
 
 /** Pico-USD as pico of the other currency's minor unit, rounded once, halves away from zero. */
 export function convertPicoUsd(picoUsd: bigint, { to, numerator, denominator }: Conversion): bigint {
-  const size = picoUsd < 0n ? -picoUsd : picoUsd;
-  const converted = divideHalfUp(size * 10n ** BigInt(minorUnitDigits(to)) * numerator, denominator);
-  return picoUsd < 0n ? -converted : converted;
+  return divideHalfUp(picoUsd * 10n ** BigInt(minorUnitDigits(to)) * numerator, denominator);
 }
 
 /** What costs are converted by, one for each currency of revenue; of the cost's own currency there is none. */

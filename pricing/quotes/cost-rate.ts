@@ -20,9 +20,7 @@ export function costRateOf(
 
 /** Rounded to the nearest pico of the minor unit, halves away from zero. */
 export function toPicoMinor(costPico: bigint, rate: Extract<CostRate, { numerator: bigint }>): bigint {
-  const size = costPico < 0n ? -costPico : costPico;
-  const converted = divideHalfUp(size * rate.numerator, rate.denominator);
-  return costPico < 0n ? -converted : converted;
+  return divideHalfUp(costPico * rate.numerator, rate.denominator);
 }
 
 /**
