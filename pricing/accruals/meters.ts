@@ -23,7 +23,7 @@ const NONE: Sides = { before: 0n, window: 0n, after: 0n };
 
 /**
  * Rows of usage that a meter was told, or will be: a span on a final invoice is what its lines charge, any other what its price
- * makes of the tokens so far.
+ * makes of the tokens so far. Some may say nothing.
  * @param window from the instant since when usage is earned, to that of the report
  */
 export function rowsOfMeters(
@@ -86,7 +86,7 @@ function rowsOfSpan(span: BilledSpan, { told, due }: SpanSums, window: Stretch):
     amountMinor: dueAt,
     earnedAmountMinor: less(dueAt, dueBefore),
   };
-  return [first, second].filter(isSomething);
+  return [first, second];
 }
 
 /** Usage of which no period is known: counted, and without an amount. What was invoiced before the window is told by its invoice. */
@@ -118,7 +118,7 @@ function looseRows(loose: readonly SegmentTokens[], window: Stretch): AccrualRow
       earnedAmountMinor: null,
       unvaluedReason: isPlaced ? 'lines_not_read' : 'no_known_period',
     };
-    return isSomething(row) ? [row] : [];
+    return [row];
   });
 }
 
@@ -139,16 +139,4 @@ function add(sides: Sides, { segment, tokenCount }: SegmentTokens, { start: from
 
 function less(amount: bigint | null, other: bigint | null): bigint | null {
   return amount === null || other === null ? null : amount - other;
-}
-
-/** Whether a row says anything. */
-export function isSomething({
-  tokenCount,
-  earnedTokenCount,
-  amountMinor,
-  earnedAmountMinor,
-}: AccrualRow): boolean {
-  return [tokenCount, earnedTokenCount, amountMinor ?? 0n, earnedAmountMinor ?? 0n].some(
-    (figure) => figure !== 0n,
-  );
 }

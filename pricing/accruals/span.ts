@@ -55,15 +55,13 @@ export function cutSegments(
   { customerId, stripeMeterId, spans, awaitingSince }: MeterRead,
   { start: from, end: at }: Stretch,
 ): Segment[] {
-  const first = [
+  const instants = [
     from,
-    ...spans.map(({ start }) => start),
+    at,
+    ...spans.flatMap(({ start, end }) => [start, end]),
     ...(awaitingSince === null ? [] : [awaitingSince]),
   ];
-  const last = [at, ...spans.map(({ end }) => end)];
-  const cuts = [...new Set([...first, ...last, from, at].map((instant) => instant.getTime()))].sort(
-    (one, other) => one - other,
-  );
+  const cuts = [...new Set(instants.map((instant) => instant.getTime()))].sort((one, other) => one - other);
   return cuts.slice(0, -1).map((cut, index) => {
     const [start, end] = [new Date(cut), new Date(cuts[index + 1] ?? cut)];
     const within = spans.filter((span) => span.start <= start && span.end >= end);

@@ -1,4 +1,4 @@
-import { isSomething, rowsOfMeters } from '../../pricing/accruals/meters.ts';
+import { rowsOfMeters } from '../../pricing/accruals/meters.ts';
 import type { AccrualRow } from '../../pricing/accruals/row.ts';
 import { shareOf } from '../../pricing/accruals/value.ts';
 import type { TimeWindow } from '../platform/clock.ts';
@@ -88,6 +88,13 @@ function rowOfWaiting({ customerId, currency, place, reason, before, window }: W
     earnedAmountMinor: null,
     unvaluedReason: place === 'due' ? 'not_settled' : place,
   };
+}
+
+/** Whether a row says anything. */
+function isSomething({ tokenCount, earnedTokenCount, amountMinor, earnedAmountMinor }: AccrualRow): boolean {
+  return [tokenCount, earnedTokenCount, amountMinor ?? 0n, earnedAmountMinor ?? 0n].some(
+    (figure) => figure !== 0n,
+  );
 }
 
 function byCustomer(one: AccrualRow, other: AccrualRow): number {
