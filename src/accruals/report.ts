@@ -21,20 +21,20 @@ export interface AccrualQuery {
   after: string | null;
 }
 
-/** Rows of customers in their order, those without any left out, as they are asked for. */
+/** Rows of customers in their order, those without any left out: what was read together comes together. */
 export async function* readAccruals(
   snapshot: LedgerSnapshot,
   { window, customerId, after }: AccrualQuery,
-): AsyncGenerator<CustomerAccruals> {
+): AsyncGenerator<CustomerAccruals[]> {
   for (let last = after; ; ) {
     const customerIds =
       customerId === null ? await readCustomerIds(snapshot, last, BATCH_SIZE) : [customerId];
     const material = await gatherAccruals(snapshot, customerIds, window);
     const byCustomer = Map.groupBy(decideAccruals(material, window), (row) => row.customerId);
-    for (const id of customerIds) {
+    yield customerIds.flatMap((id) => {
       const rows = byCustomer.get(id);
-      if (rows !== undefined) yield { customerId: id, rows };
-    }
+      return rows === undefined ? [] : [{ customerId: id, rows }];
+    });
     last = customerIds.at(-1) ?? null;
     if (customerId !== null || customerIds.length < BATCH_SIZE) return;
   }

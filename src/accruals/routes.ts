@@ -67,9 +67,9 @@ export function addAccrualRoutes(api: Api, dependencies: ApiDependencies): void 
           const next = after === null ? query.after : (after.customerId ?? '');
           if (after !== null && query.customerId !== null) return [];
           const rows: AccrualRowBody[] = [];
-          // A customer's rows stay together: the batch may be larger.
-          for await (const customer of readAccruals(snapshot, { ...query, after: next })) {
-            rows.push(...customer.rows.map(showAccrualRow));
+          // What was read stays together: the batch may be larger.
+          for await (const customers of readAccruals(snapshot, { ...query, after: next })) {
+            rows.push(...customers.flatMap((customer) => customer.rows.map(showAccrualRow)));
             if (rows.length >= most) break;
           }
           return rows;
@@ -80,8 +80,8 @@ export function addAccrualRoutes(api: Api, dependencies: ApiDependencies): void 
     const { window, found, openHourCount } = await readSnapshot(database, async (snapshot) => {
       const query = await readQuery(snapshot);
       const found: CustomerAccruals[] = [];
-      for await (const customer of readAccruals(snapshot, query)) {
-        found.push(customer);
+      for await (const customers of readAccruals(snapshot, query)) {
+        found.push(...customers);
         if (found.length > limit) break;
       }
       return { window: query.window, found, openHourCount: await countOpenHours(snapshot, query.window.end) };

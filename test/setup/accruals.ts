@@ -46,8 +46,8 @@ export async function findAccrualFaults(database: LedgerDatabase): Promise<strin
 
 async function readRows(snapshot: LedgerSnapshot, window: TimeWindow): Promise<AccrualRow[]> {
   const rows: AccrualRow[] = [];
-  for await (const customer of readAccruals(snapshot, { window, customerId: null, after: null })) {
-    rows.push(...customer.rows);
+  for await (const customers of readAccruals(snapshot, { window, customerId: null, after: null })) {
+    rows.push(...customers.flatMap((customer) => customer.rows));
   }
   return rows;
 }
