@@ -77,7 +77,7 @@ export async function askForPreviews(
   customerId: string,
   { users }: { users: boolean },
 ): Promise<AskedPreviews> {
-  const { database, clock } = dependencies;
+  const { database } = dependencies;
   const { stripeCustomerId } = await getCustomer(database, customerId);
   const items = await readActiveItems(database, customerId);
   const asked = new Map<string, StripePreview>();
@@ -92,31 +92,33 @@ export async function askForPreviews(
             expectedLineCount: its.reduce((count, item) => count + lineCountOf(item), 0),
           });
     asked.set(subscriptionId, stripe);
-    const now = clock.now();
-    const window = await readWindow(database, { items: its, stripe, now });
-    // Days with users are summed with them at once, and then serve both.
-    if (users) await refreshStatementSlices(database, customerId, { periods: [window.period], now, users });
-    await refreshStatementSlices(database, customerId, {
-      periods: previewPeriods(window),
-      now,
-      users: false,
-    });
+    await refreshSums(dependencies, customerId, { items: its, stripe, users });
   }
   return asked;
 }
 
 /** The same without Stripe, whose word the ledger then does without: for previews of many customers at once. */
 export async function refreshPreviewSums(
-  { database, clock }: Pick<PreviewDependencies, 'database' | 'clock'>,
+  dependencies: Pick<PreviewDependencies, 'database' | 'clock'>,
   customerId: string,
 ): Promise<void> {
-  const items = await readActiveItems(database, customerId);
-  for (const its of Map.groupBy(items, (item) => item.subscriptionId).values()) {
-    const now = clock.now();
-    const window = await readWindow(database, { items: its, stripe: NOT_ASKED, now });
-    const periods = previewPeriods(window);
-    await refreshStatementSlices(database, customerId, { periods, now, users: false });
+  const active = await readActiveItems(dependencies.database, customerId);
+  for (const items of Map.groupBy(active, (item) => item.subscriptionId).values()) {
+    await refreshSums(dependencies, customerId, { items, stripe: NOT_ASKED, users: false });
   }
+}
+
+async function refreshSums(
+  { database, clock }: Pick<PreviewDependencies, 'database' | 'clock'>,
+  customerId: string,
+  { items, stripe, users }: { items: readonly ActiveItem[]; stripe: StripePreview; users: boolean },
+): Promise<void> {
+  const now = clock.now();
+  const window = await readWindow(database, { items, stripe, now });
+  // Days with users are summed with them at once, and then serve both.
+  if (users) await refreshStatementSlices(database, customerId, { periods: [window.period], now, users });
+  const periods = previewPeriods(window);
+  await refreshStatementSlices(database, customerId, { periods, now, users: false });
 }
 
 /**
