@@ -7,6 +7,7 @@ import { addCreditProposalRoutes } from '../billing/credit-routes.ts';
 import { addInvoiceChoiceRoutes } from '../billing/uninvoiced/choice-routes.ts';
 import { addUninvoicedRoutes } from '../billing/uninvoiced/routes.ts';
 import { addCustomerRoutes } from '../catalog/customer-routes.ts';
+import { addDisplayNameRoutes } from '../catalog/display-name-routes.ts';
 import { addSubjectRoutes } from '../catalog/subject-routes.ts';
 import { addCloseRoutes } from '../closing/routes.ts';
 import { addConsole } from '../console/routes.ts';
@@ -89,6 +90,7 @@ export function createApp(dependencies: AppDependencies): Api {
   app.use('/v1/*', limitBody(MAX_BODY_BYTES));
 
   addCustomerRoutes(app, dependencies);
+  addDisplayNameRoutes(app, dependencies);
   addSubjectRoutes(app, dependencies);
   addUsageRoutes(app, dependencies);
   const previewing = { ...dependencies, previewCache: dependencies.previewCache ?? new Map() };

@@ -48,6 +48,12 @@ const REQUESTS: Record<string, Expected> = {
     status: 201,
     actions: [['customer.put'], ['quarantine.release']],
   },
+  'PUT /v1/customers/{customerId}/display-names': {
+    path: () => '/v1/customers/adatum/display-names',
+    body: { names: { 'user-3': 'Ada' } },
+    status: 200,
+    actions: [['display_names.set']],
+  },
   'PUT /v1/subjects/{subject}': {
     path: () => '/v1/subjects/other',
     body: { customerId: 'adatum' },

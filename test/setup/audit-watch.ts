@@ -27,6 +27,7 @@ const WATCHED: Record<string, { on: string; when?: string }[]> = {
     { on: 'insert', when: "new.assigned_by = 'person'" },
     { on: 'update', when: 'old.customer_id is distinct from new.customer_id' },
   ],
+  display_names: [{ on: 'insert or update or delete' }],
   provisioned_capacity: [
     { on: 'insert' },
     { on: 'update', when: 'old.valid_until is distinct from new.valid_until' },

@@ -371,6 +371,12 @@ interface DailyUsers {
   token_types: string[];
 }
 
+interface DisplayNames {
+  customer_id: string;
+  name: string;
+  subject: string;
+}
+
 interface Drifts {
   class: 'lost_in_openmeter' | 'counted_twice' | 'counts_disagree' | 'unexplained' | null;
   deployment: string;
@@ -1516,6 +1522,7 @@ export interface Ledger {
   customers: Customers;
   daily_costs: DailyCosts;
   daily_users: DailyUsers;
+  display_names: DisplayNames;
   drifts: Drifts;
   dropped_item_days: DroppedItemDays;
   dropped_item_sums: DroppedItemSums;
