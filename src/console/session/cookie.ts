@@ -3,27 +3,22 @@ import { deleteCookie, getCookie, setCookie } from 'hono/cookie';
 import type { CookieOptions } from 'hono/utils/cookie';
 import { SESSION_SECONDS } from '../../identity/sessions/sessions.ts';
 import type { ApiEnvironment, ApiSettings } from '../../platform/http/dependencies.ts';
+import { isReachedByHttps } from '../../platform/http/reached-by-https.ts';
 
 const NAME = 'tallystick_session';
-
-/** Whether browsers reach the service by https: as configured, as a proxy says, or as the request came. */
-function isSecure(context: Context<ApiEnvironment>, settings: ApiSettings | undefined): boolean {
-  const address = settings?.publicUrl ?? context.req.url;
-  return address.startsWith('https:') || context.req.header('x-forwarded-proto') === 'https';
-}
 
 /** The token of the session that a browser brings. By https it is one that no other host and no plain http can have set. */
 export function readSessionCookie(
   context: Context<ApiEnvironment>,
   settings: ApiSettings | undefined,
 ): string | undefined {
-  return isSecure(context, settings) ? getCookie(context, NAME, 'host') : getCookie(context, NAME);
+  return isReachedByHttps(context, settings) ? getCookie(context, NAME, 'host') : getCookie(context, NAME);
 }
 
 /** Lax, so that an address that was sent opens for who is signed in; what acts is a POST, which it does not go along with. */
 function optionsOf(context: Context<ApiEnvironment>, settings: ApiSettings | undefined): CookieOptions {
   return {
-    ...(isSecure(context, settings) ? { prefix: 'host', secure: true } : {}),
+    ...(isReachedByHttps(context, settings) ? { prefix: 'host', secure: true } : {}),
     path: '/',
     httpOnly: true,
     sameSite: 'Lax',

@@ -651,6 +651,12 @@ interface LegacyBindings {
     | 'completion_image';
 }
 
+interface LinkWithdrawals {
+  customer_id: string;
+  withdrawn_at: Date;
+  withdrawn_by: string;
+}
+
 interface MeasuredFigures {
   deployment: string;
   measurement_count: bigint;
@@ -732,6 +738,22 @@ interface NotedMetrics {
   source: string;
 }
 
+interface PageLinks {
+  customer_id: string | null;
+  expires_at: Date;
+  is_standing: boolean;
+  key_id: string;
+  kind: 'quote' | 'statement' | 'statement-preview' | 'portal' | 'portal-user';
+  last_seen_at: Date | null;
+  link_id: string;
+  made_at: Date;
+  made_by: string;
+  target_id: string;
+  user_id: string | null;
+  withdrawn_at: Date | null;
+  withdrawn_by: string | null;
+}
+
 interface PeriodBoundaries {
   boundary_at: Date;
   customer_id: string;
@@ -746,6 +768,17 @@ interface PlanVersions {
   recorded_at: Date;
   recorded_by: string;
   version_id: string;
+}
+
+interface PortalSessions {
+  api_key_id: string | null;
+  created_at: Generated<Date>;
+  customer_id: string;
+  expires_at: Date;
+  link_id: string | null;
+  session_hash: string;
+  session_id: string;
+  user_id: string | null;
 }
 
 interface PriceBookChanges {
@@ -1542,14 +1575,17 @@ export interface Ledger {
   late_items: LateItems;
   ledger_migrations: LedgerMigrations;
   legacy_bindings: LegacyBindings;
+  link_withdrawals: LinkWithdrawals;
   measured_figures: MeasuredFigures;
   meter_bindings: MeterBindings;
   meter_pushes: MeterPushes;
   monthly_revenues: MonthlyRevenues;
   monthly_revenues_due: MonthlyRevenuesDue;
   noted_metrics: NotedMetrics;
+  page_links: PageLinks;
   period_boundaries: PeriodBoundaries;
   plan_versions: PlanVersions;
+  portal_sessions: PortalSessions;
   price_book_changes: PriceBookChanges;
   price_book_deployments: PriceBookDeployments;
   price_book_models: PriceBookModels;

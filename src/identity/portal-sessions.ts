@@ -1,0 +1,83 @@
+import { sql } from 'kysely';
+import type { LedgerDatabase } from '../platform/database/database.ts';
+import { randomText } from '../platform/random-text.ts';
+import { hashOf } from './secret-hash.ts';
+
+const SHAPE = /^[A-Za-z0-9_-]{43}$/;
+
+/** Who reads the portal: a customer as a whole (`userId` null), or one user of it. Nothing else may be shown. */
+export interface PortalReader {
+  customerId: string;
+  userId: string | null;
+}
+
+/** What a session comes from, and ends with. */
+export type PortalSource = { linkId: string } | { apiKeyId: string };
+
+/** A new session. */
+export interface PortalSession {
+  /** Names it, to end it; opens nothing. */
+  sessionId: string;
+  /** Opens it; the ledger has its hash alone. */
+  token: string;
+  expiresAt: Date;
+}
+
+/** Begins a session under a new token, and clears away those that have ended. */
+export async function beginPortalSession(
+  database: LedgerDatabase,
+  reader: PortalReader,
+  source: PortalSource,
+  validSeconds: number,
+): Promise<PortalSession> {
+  const token = randomText(32);
+  const sessionId = `ps_${randomText(12)}`;
+  await database.deleteFrom('portal_sessions').where('expires_at', '<=', sql<Date>`now()`).execute();
+  const { expires_at: expiresAt } = await database
+    .insertInto('portal_sessions')
+    .values({
+      session_id: sessionId,
+      session_hash: hashOf(token),
+      customer_id: reader.customerId,
+      user_id: reader.userId,
+      link_id: 'linkId' in source ? source.linkId : null,
+      api_key_id: 'apiKeyId' in source ? source.apiKeyId : null,
+      expires_at: sql<Date>`now() + make_interval(secs => ${validSeconds})`,
+    })
+    .returning('expires_at')
+    .executeTakeFirstOrThrow();
+  return { sessionId, token, expiresAt };
+}
+
+/**
+ * The reader of a live session: what it came from lives too, its customer is there, and its user is still the customer's.
+ * @param of `isEmbedded`: whether it must come from a host's key instead of a link; `now`: by which links expire
+ */
+export async function findPortalSession(
+  database: LedgerDatabase,
+  token: string | undefined,
+  { isEmbedded, now }: { isEmbedded: boolean; now: Date },
+): Promise<PortalReader | null> {
+  if (token === undefined || !SHAPE.test(token)) return null;
+  const row = await database
+    .selectFrom('portal_sessions as session')
+    .innerJoin('customers', 'customers.customer_id', 'session.customer_id')
+    .leftJoin('api_keys', 'api_keys.api_key_id', 'session.api_key_id')
+    .leftJoin('page_links', 'page_links.link_id', 'session.link_id')
+    .leftJoin('subjects', (join) =>
+      join
+        .onRef('subjects.subject', '=', 'session.user_id')
+        .onRef('subjects.customer_id', '=', 'session.customer_id'),
+    )
+    .select(['session.customer_id', 'session.user_id'])
+    .where('session.session_hash', '=', hashOf(token))
+    .where('session.expires_at', '>', sql<Date>`now()`)
+    .where('session.api_key_id', isEmbedded ? 'is not' : 'is', null)
+    .where('api_keys.revoked_at', 'is', null)
+    .where('page_links.withdrawn_at', 'is', null)
+    .where((is) => is.or([is('session.link_id', 'is', null), is('page_links.expires_at', '>', now)]))
+    .where('customers.deleted_at', 'is', null)
+    .where((is) => is.or([is('session.user_id', 'is', null), is('subjects.subject', 'is not', null)]))
+    .executeTakeFirst();
+  return row === undefined ? null : { customerId: row.customer_id, userId: row.user_id };
+}
