@@ -4,12 +4,17 @@ import { resolveModel } from '../prices/lookup.ts';
 import { nearModels } from '../prices/near-models.ts';
 import type { PriceBook } from '../prices/price-book.ts';
 import { type Fault, invalid, refuseFaults } from '../refusal.ts';
-import { PreparedScenario, type Scenario } from './scenario.ts';
+import { PreparedScenario } from './prepared.ts';
+import type { Scenario } from './scenario.ts';
 
 /** A scenario as it is asked for: its plan by name. */
-export type AskedScenario = Omit<Scenario, 'plan' | 'markupPercent'> & {
+export type AskedScenario = Omit<Scenario, 'plan' | 'markupPercent' | 'minimum' | 'discountPercent'> & {
   plan?: string | undefined;
+  /** Of the plan; it holds for the whole period, whenever it begins. */
+  planVersion?: string | undefined;
   markupPercent?: string | undefined;
+  minimum?: { amount: string; currency: string } | undefined;
+  discountPercent?: string | undefined;
 };
 
 /** What is read to know which scenarios a request means, as it was at one instant. */
@@ -46,11 +51,14 @@ export function decideScenarios(
     'The simulation names features without usage in the period',
     faultyFeatures(asked, facts.usedFeatures),
   );
-  const scenarios = asked.map((given, index) => {
+  const scenarios = asked.map(({ planVersion, ...given }, index) => {
+    const plan = plans.find(({ planId }) => planId === given.plan) ?? null;
     const scenario: Scenario = {
       ...given,
-      plan: plans.find(({ planId }) => planId === given.plan) ?? null,
+      plan: plan === null || planVersion === undefined ? plan : alwaysAt(plan, planVersion),
       markupPercent: given.markupPercent ?? null,
+      minimum: given.minimum ?? null,
+      discountPercent: given.discountPercent ?? null,
     };
     checkScenario(scenario, index, start, priceBook);
     return scenario;
@@ -61,9 +69,11 @@ export function decideScenarios(
 
 /** Features that scenarios speak of. */
 export function namedFeatures(asked: readonly AskedScenario[]): string[] {
-  const named = asked.flatMap(({ withoutFeatures, sellPrices }) => [
+  const named = asked.flatMap(({ withoutFeatures, sellPrices, sellChanges, modelSwaps }) => [
     ...withoutFeatures,
-    ...sellPrices.map(({ feature }) => feature).filter((feature) => feature !== '*'),
+    ...[...sellPrices, ...sellChanges, ...modelSwaps]
+      .map(({ feature }) => feature ?? '*')
+      .filter((feature) => feature !== '*'),
   ]);
   return [...new Set(named)];
 }
@@ -99,24 +109,38 @@ function refusePeriod(extent: ScenarioFacts['extent']): never {
 
 function faultyPlans(asked: readonly AskedScenario[], plans: readonly Plan[]): Fault[] {
   const known = plans.map(({ planId }) => planId);
-  return asked.flatMap(({ plan }, index) =>
-    plan === undefined || known.includes(plan)
-      ? []
-      : [
-          {
-            field: `scenarios[${index}].plan`,
-            message: `there is no plan ${JSON.stringify(plan)}`,
-            fix: suggest(nearestNames(known, plan.toLowerCase()), known),
-          },
-        ],
-  );
+  return asked.flatMap(({ plan, planVersion }, index) => {
+    if (plan === undefined) return [];
+    const found = plans.find(({ planId }) => planId === plan);
+    if (found === undefined) {
+      const message = `there is no plan ${JSON.stringify(plan)}`;
+      const fix = suggest(nearestNames(known, plan.toLowerCase()), known);
+      return [{ field: `scenarios[${index}].plan`, message, fix }];
+    }
+    const versions = found.versions.map(({ versionId }) => versionId);
+    if (planVersion === undefined || versions.includes(planVersion)) return [];
+    const message = `${plan} has no version ${JSON.stringify(planVersion)}`;
+    return [{ field: `scenarios[${index}].planVersion`, message, fix: suggest([], versions) }];
+  });
+}
+
+/** The plan as if one of its versions had always been in force: what it would have brought before it is. */
+function alwaysAt(plan: Plan, versionId: string): Plan {
+  return {
+    ...plan,
+    versions: plan.versions
+      .filter((version) => version.versionId === versionId)
+      .map((version) => ({ ...version, effectiveFrom: '1970-01-01T00:00:00Z' })),
+  };
 }
 
 function faultyModels(asked: readonly AskedScenario[], book: PriceBook): Fault[] {
-  return asked.flatMap(({ costPrices, sellPrices, modelSwaps }, index) => {
+  return asked.flatMap(({ costPrices, sellPrices, costChanges, sellChanges, modelSwaps }, index) => {
     const named: [string, string][] = [
       ...costPrices.map(({ model }): [string, string] => ['costPrices', model]),
       ...sellPrices.map(({ model }): [string, string] => ['sellPrices', model]),
+      ...costChanges.map(({ model }): [string, string] => ['costChanges', model]),
+      ...sellChanges.map(({ model }): [string, string] => ['sellChanges', model]),
       // What is swapped away may be a model that nobody knows a price of.
       ...modelSwaps.map(({ to }): [string, string] => ['modelSwaps', to]),
     ];
@@ -134,7 +158,7 @@ function faultyFeatures(asked: readonly AskedScenario[], used: readonly string[]
   return namedFeatures(asked)
     .filter((feature) => !used.includes(feature))
     .map((feature) => ({
-      field: 'scenarios.withoutFeatures',
+      field: 'scenarios.feature',
       message: `no usage of ${JSON.stringify(feature)}`,
       fix: suggest(nearestNames(used, feature), used),
     }));

@@ -2,13 +2,12 @@ import type { PeriodMinimum } from '../invoices/minimum.ts';
 import { type InvoiceCharge, nextInvoice } from '../invoices/next-invoice.ts';
 import { standingRates } from '../invoices/standing.ts';
 import type { KnownMargin } from '../rating/margin.ts';
-import { type RatedUsage, rateUsage } from '../rating/rate-usage.ts';
-import { findSellRate, type RateKey, type SellRate } from '../rating/sell-rates.ts';
-
-export type Rateable = RateKey & { tokenCount: bigint; picoUsdPerToken: bigint | null };
+import { rateUsage } from '../rating/rate-usage.ts';
+import { findSellRate, type SellRate } from '../rating/sell-rates.ts';
+import { changedLine, type Rateable, type ScenarioLine, scaled } from './change.ts';
 
 interface MonthRevenue {
-  rated: RatedUsage<Rateable>[];
+  lines: ScenarioLine[];
   /** As an invoice rounds it, top-ups included, in minor units; what has no rate is not in it. */
   revenueMinor: bigint;
   unratedTokenCount: bigint;
@@ -21,22 +20,31 @@ export function rateMonth(
     overridden,
     rates,
     overrides,
+    factorOfRate,
   }: {
     stated: readonly Rateable[];
     overridden: readonly Rateable[];
     rates: readonly SellRate[];
     overrides: readonly SellRate[];
+    /** Of what is on the invoice although nothing was used of it. */
+    factorOfRate: (rate: SellRate) => bigint;
   },
   { minimums, currency }: { minimums: readonly PeriodMinimum[]; currency: string },
 ): MonthRevenue {
-  const own = rateUsage(withStanding(stated, rates), rates);
+  const ofRates = rateUsage(withStanding(stated, rates, factorOfRate), rates);
   const other = rateUsage(overridden, overrides);
-  const { unratedTokenCount } = own.totals;
-  const ratedMinor = own.totals.ratedAmountMinor + other.totals.ratedAmountMinor;
-  const rated = [own, other];
-  if (minimums.length === 0) return { rated, revenueMinor: ratedMinor, unratedTokenCount };
+  let { unratedTokenCount } = ofRates.totals;
+  const own: ScenarioLine[] = [];
+  for (const line of ofRates.lines) {
+    const changed = changedLine(line);
+    if (changed !== null) own.push(changed);
+    else unratedTokenCount += line.quantity;
+  }
+  const lines: ScenarioLine[] = [...own, ...other.lines];
+  const ratedMinor = lines.reduce((total, { amountMinor }) => total + amountMinor, 0n);
+  if (minimums.length === 0) return { lines, revenueMinor: ratedMinor, unratedTokenCount };
   const charges = [
-    ...own.lines.map(({ rate, amountMinor }) => charged(rate.rateId, amountMinor)),
+    ...own.map(({ rate, amountMinor }) => charged(rate.rateId, amountMinor)),
     // At another price it is still usage of the rate that the customer has.
     ...other.lines.map(({ parts: [part], amountMinor }) =>
       charged(part === undefined ? '' : (findSellRate(rates, part.usage)?.rateId ?? ''), amountMinor),
@@ -44,20 +52,24 @@ export function rateMonth(
   ];
   const { topUps } = nextInvoice({ charges, minimums, currency });
   const topUpMinor = topUps.reduce((total, topUp) => total + (topUp.topUpMinor ?? 0n), 0n);
-  return { rated, revenueMinor: ratedMinor + topUpMinor, unratedTokenCount };
+  return { lines, revenueMinor: ratedMinor + topUpMinor, unratedTokenCount };
 }
 
-/** What has a rate and a price, beside the customer's share of capacity, which is paid whatever happens. */
+/**
+ * What has a rate and a price, beside the customer's share of capacity, which is paid whatever happens.
+ * @param factor what revenue is multiplied by, as a discount does, in millionths
+ */
 export function knownPart(
-  rated: readonly RatedUsage<Rateable>[],
+  lines: readonly ScenarioLine[],
   provisionedCostPicoUsd: bigint,
+  factor: bigint,
 ): KnownMargin {
   const known: KnownMargin = { tokenCount: 0n, revenuePicoMinor: 0n, costPicoUsd: provisionedCostPicoUsd };
-  for (const { parts } of rated.flatMap(({ lines }) => lines)) {
+  for (const { parts } of lines) {
     for (const { usage, amountPicoMinor } of parts) {
       if (amountPicoMinor === null || usage.picoUsdPerToken === null) continue;
       known.tokenCount += usage.tokenCount;
-      known.revenuePicoMinor += amountPicoMinor;
+      known.revenuePicoMinor += scaled(amountPicoMinor, factor);
       known.costPicoUsd += usage.tokenCount * usage.picoUsdPerToken;
     }
   }
@@ -65,17 +77,22 @@ export function knownPart(
 }
 
 /** With what is on the invoice although nothing was used of it. */
-function withStanding(usage: readonly Rateable[], rates: readonly SellRate[]): readonly Rateable[] {
+function withStanding(
+  usage: readonly Rateable[],
+  rates: readonly SellRate[],
+  factorOfRate: (rate: SellRate) => bigint,
+): readonly Rateable[] {
   const standing = standingRates(rates);
   if (standing.length === 0) return usage;
   return [
     ...usage,
-    ...standing.map(({ model, feature, tokenType }) => ({
-      model,
-      feature,
-      tokenType,
+    ...standing.map((rate) => ({
+      model: rate.model,
+      feature: rate.feature,
+      tokenType: rate.tokenType,
       tokenCount: 0n,
       picoUsdPerToken: 0n,
+      factor: factorOfRate(rate),
     })),
   ];
 }

@@ -2,11 +2,10 @@ import { createRoute, z } from '@hono/zod-openapi';
 import type { Context } from 'hono';
 import { accepts } from 'hono/accepts';
 import { stream } from 'hono/streaming';
-import { decideScenarios } from '../../pricing/simulations/question.ts';
 import { openTo } from '../identity/require-scope.ts';
 import { readSnapshot } from '../platform/database/snapshot.ts';
 import { toTallystickError } from '../platform/errors.ts';
-import { decodeCursor, takePage } from '../platform/http/cursor.ts';
+import { decodeCursor, invalidCursor, takePage } from '../platform/http/cursor.ts';
 import {
   type Api,
   type ApiDependencies,
@@ -14,26 +13,22 @@ import {
   actorOf,
 } from '../platform/http/dependencies.ts';
 import { jsonBody, jsonContent, PAGE_FIELDS, problems } from '../platform/http/schemas.ts';
-import { randomText } from '../platform/random-text.ts';
-import { gatherScenarioFacts } from './gather.ts';
-import { runSimulation, type SimulationProgress } from './run.ts';
 import {
   SimulatedCustomersSchema,
-  type SimulationBody,
-  type SimulationRequest,
+  SimulationListSchema,
   SimulationRequestSchema,
   SimulationSchema,
 } from './schemas.ts';
-import { showSimulatedCustomer, showSimulation } from './show.ts';
-import { finishSimulation, getSimulation, insertSimulation, readSimulatedCustomers } from './simulations.ts';
-import { readSimulationWindow } from './window.ts';
+import { showSimulatedCustomer, showSimulation, showSimulationHead } from './show.ts';
+import { getSimulation, listSimulations, readSimulatedCustomers } from './simulations.ts';
+import { startSimulation } from './start.ts';
 
 const Params = z.object({ simulationId: z.string().regex(/^sim_[A-Za-z0-9_-]{16,64}$/) });
 const NDJSON = 'application/x-ndjson';
 
 /** Adds what-if scenarios over stored usage: `/v1/simulations`. */
 export function addSimulationRoutes(api: Api, dependencies: ApiDependencies): void {
-  const { database } = dependencies;
+  const { database, clock } = dependencies;
   const common = {
     tags: ['Costs'],
     ...openTo(dependencies, 'sales', 'finance'),
@@ -68,6 +63,27 @@ export function addSimulationRoutes(api: Api, dependencies: ApiDependencies): vo
     return context.json(await run.finish(() => {}), 201, { Location: location });
   });
 
+  const listRoute = createRoute({
+    ...common,
+    method: 'get',
+    path: '/v1/simulations',
+    summary: 'Stored simulations, the newest first',
+    request: { query: z.strictObject(PAGE_FIELDS) },
+    responses: { 200: jsonContent(SimulationListSchema, 'A page.'), ...problems() },
+  });
+  api.openapi(listRoute, async (context) => {
+    const { cursor, limit } = context.req.valid('query');
+    const [at, id = ''] = cursor === undefined ? [] : decodeCursor(cursor, 2);
+    const after = at === undefined ? null : { createdAt: readCursorInstant(at), simulationId: id };
+    const found = await listSimulations(database, { after, limit: limit + 1 });
+    const { page, nextCursor } = takePage(found, limit, (last) => [
+      last.createdAt.toISOString(),
+      last.simulationId,
+    ]);
+    const now = clock.now();
+    return context.json({ simulations: page.map((one) => showSimulationHead(one, now)), nextCursor }, 200);
+  });
+
   const getRoute = createRoute({
     ...common,
     method: 'get',
@@ -81,7 +97,7 @@ export function addSimulationRoutes(api: Api, dependencies: ApiDependencies): vo
   });
   api.openapi(getRoute, async (context) => {
     const stored = await getSimulation(database, context.req.valid('param').simulationId);
-    return context.json(showSimulation(stored, dependencies.clock.now()), 200);
+    return context.json(showSimulation(stored, clock.now()), 200);
   });
 
   const customersRoute = createRoute({
@@ -117,54 +133,11 @@ export function addSimulationRoutes(api: Api, dependencies: ApiDependencies): vo
   });
 }
 
-interface StartedSimulation {
-  simulationId: string;
-  finish(onProgress: (progress: SimulationProgress) => void): Promise<SimulationBody>;
-}
-
-/** Checks and stores what is asked; nothing is worked out before `finish`. */
-async function startSimulation(
-  dependencies: ApiDependencies,
-  request: SimulationRequest,
-  actor: string,
-): Promise<StartedSimulation> {
-  const { database, clock } = dependencies;
-  const now = clock.now();
-  const window = readSimulationWindow(request, now);
-  const facts = await readSnapshot(database, (snapshot) =>
-    gatherScenarioFacts(snapshot, request.scenarios, window),
-  );
-  const scenarios = decideScenarios(request.scenarios, window.start, facts);
-  const { priceBook: book } = facts;
-  const simulationId = `sim_${randomText(16)}`;
-  await insertSimulation(database, {
-    simulationId,
-    request,
-    window,
-    priceBookVersion: book.version,
-    createdBy: actor,
-    createdAt: now,
-  });
-  return {
-    simulationId,
-    finish: async (onProgress) => {
-      try {
-        const simulation = { simulationId, window, scenarios, book };
-        return showSimulation(await runSimulation(dependencies, simulation, onProgress), clock.now());
-      } catch (error) {
-        const { code } = toTallystickError(error);
-        await finishSimulation(database, simulationId, { result: null, error: code, now: clock.now() });
-        throw error;
-      }
-    },
-  };
-}
-
 /** Progress and the result, a JSON object a line. A client that goes away does not stop it: the result is stored. */
 function streamSimulation(
   context: Context<ApiEnvironment>,
   { log }: ApiDependencies,
-  run: StartedSimulation,
+  run: Awaited<ReturnType<typeof startSimulation>>,
   location: string,
 ): Response {
   context.header('Content-Type', NDJSON);
@@ -191,4 +164,11 @@ function streamSimulation(
       await write({ problem: { code: known.code, detail: message, retry: known.retry } });
     }
   });
+}
+
+/** @throws ValidationError for a cursor of another list */
+function readCursorInstant(text: string): Date {
+  const instant = new Date(text);
+  if (Number.isNaN(instant.getTime())) throw invalidCursor();
+  return instant;
 }

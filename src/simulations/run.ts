@@ -1,7 +1,8 @@
 import { formatPico, formatPicoMinor } from '../../pricing/money.ts';
 import type { PriceBook } from '../../pricing/prices/price-book.ts';
 import { marginDeltaOf } from '../../pricing/simulations/compare.ts';
-import { AS_IT_IS, PreparedScenario, type Scenario } from '../../pricing/simulations/scenario.ts';
+import { PreparedScenario } from '../../pricing/simulations/prepared.ts';
+import { AS_IT_IS, type Scenario } from '../../pricing/simulations/scenario.ts';
 import { ScenarioTotals } from '../../pricing/simulations/totals.ts';
 import { readConversions } from '../costs/exchange/rates.ts';
 import type { Clock, TimeWindow } from '../platform/clock.ts';
@@ -33,10 +34,17 @@ export interface SimulationProgress {
  */
 export async function runSimulation(
   { database, clock }: { database: LedgerDatabase; clock: Clock },
-  simulation: { simulationId: string; window: TimeWindow; scenarios: readonly Scenario[]; book: PriceBook },
+  simulation: {
+    simulationId: string;
+    window: TimeWindow;
+    scenarios: readonly Scenario[];
+    book: PriceBook;
+    /** Null: everybody, and nobody's usage. */
+    customerIds: readonly string[] | null;
+  },
   onProgress: (progress: SimulationProgress) => void,
 ): Promise<StoredSimulation> {
-  const { simulationId, window, book } = simulation;
+  const { simulationId, window, book, customerIds } = simulation;
   const scenarios = [AS_IT_IS, ...simulation.scenarios];
   const names = scenarios.map(({ name }) => name);
   const prepared = scenarios.map((scenario) => new PreparedScenario(scenario, book));
@@ -45,14 +53,14 @@ export async function runSimulation(
     .transaction()
     .setIsolationLevel('repeatable read')
     .execute(async (transaction) => {
-      const scope = await readSimulationScope(transaction, window);
+      const scope = await readSimulationScope(transaction, window, customerIds);
       const conversions = await readConversions(transaction, {
         window,
         currencies: await readBilledCurrencies(transaction, simulation.scenarios),
         now: clock.now(),
       });
       let ratedCustomerCount = 0;
-      for await (const batch of scanCustomers(transaction, window, book)) {
+      for await (const batch of scanCustomers(transaction, { window, book, customerIds })) {
         const rated = batch.map((customer) => {
           const outcomes = prepared.map((scenario) => scenario.rate(customer));
           totals.add(customer.customerId === null, outcomes);

@@ -1,4 +1,4 @@
-import { sql } from 'kysely';
+import { type RawBuilder, sql } from 'kysely';
 import type { PriceBook } from '../../pricing/prices/price-book.ts';
 import { modelsPricedByPart, priceBreaks, type UntoldHours } from '../../pricing/prices/segments.ts';
 import type { ScenarioCustomer, ScenarioKind, ScenarioUsage } from '../../pricing/simulations/scenario.ts';
@@ -37,12 +37,16 @@ interface ScanRow {
 /**
  * Every customer's usage of a window, customer by customer, from one scan of the hourly usage that Postgres groups and
  * a cursor hands over. What is in memory depends on neither the hours nor the customers.
- * @param book its price changes divide the window, as calendar months do
+ * @param scope the book's price changes divide the window, as calendar months do; `customerIds` null: of everybody, and
+ *   nobody's usage
  */
 export async function* scanCustomers(
   transaction: LedgerTransaction,
-  window: TimeWindow,
-  book: PriceBook,
+  {
+    window,
+    book,
+    customerIds,
+  }: { window: TimeWindow; book: PriceBook; customerIds: readonly string[] | null },
 ): AsyncGenerator<ScannedCustomer[]> {
   const segments = segmentsOf(window, book);
   const monthStarts = [...new Map(segments.map(({ monthStart }) => [+monthStart, monthStart])).values()];
@@ -83,6 +87,7 @@ export async function* scanCustomers(
       ${untoldRun} as untold_run, sum(usage.delta_token_count)::text as token_count
     from hourly_usage as usage left join subjects on subjects.subject = usage.subject
     where usage.window_start >= ${window.start} and usage.window_start < ${window.end}
+      and ${ofCustomers(customerIds)}
     group by 1, 2, 3, 4, 5, 6, 7, 8
     order by 1, 2, 3, 4, 5, 6, 7, 8`.execute(transaction);
   let batch: { customerId: string | null; usage: ScenarioUsage[] }[] = [];
@@ -125,6 +130,13 @@ export async function* scanCustomers(
   }
   if (batch.length > 0) yield await hydrate(batch);
   await sql`close simulation_scan`.execute(transaction);
+}
+
+/** Whether a row of `usage` is of one of them; null: any row. */
+export function ofCustomers(customerIds: readonly string[] | null): RawBuilder<boolean> {
+  return customerIds === null
+    ? sql<boolean>`true`
+    : sql<boolean>`${CUSTOMER_OF_COST} = any(${[...customerIds]}::text[])`;
 }
 
 interface Segment {

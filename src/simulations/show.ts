@@ -22,6 +22,11 @@ const LONGEST_RUN_MS = HOUR_MS;
 
 /** A stored simulation as the API shows it. */
 export function showSimulation(stored: StoredSimulation, now: Date): SimulationBody {
+  return { ...showSimulationHead(stored, now), result: stored.result as SimulationBody['result'] };
+}
+
+/** The same without its result. */
+export function showSimulationHead(stored: StoredSimulation, now: Date): Omit<SimulationBody, 'result'> {
   // Who worked it out was killed: nobody will ever end it.
   const isAbandoned =
     stored.status === 'running' && now.getTime() - stored.createdAt.getTime() > LONGEST_RUN_MS;
@@ -35,7 +40,6 @@ export function showSimulation(stored: StoredSimulation, now: Date): SimulationB
     createdBy: stored.createdBy,
     request: stored.request,
     lastError: isAbandoned ? 'ABANDONED' : stored.lastError,
-    result: stored.result as SimulationBody['result'],
   };
 }
 

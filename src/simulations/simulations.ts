@@ -6,6 +6,7 @@ import { camelRow } from '../platform/database/camel-row.ts';
 import type { LedgerDatabase, LedgerTransaction } from '../platform/database/database.ts';
 import type { Ledger } from '../platform/database/schema/schema.ts';
 import { TallystickError } from '../platform/errors.ts';
+import { ofCustomers } from './scan.ts';
 
 export interface StoredSimulation {
   simulationId: string;
@@ -134,6 +135,38 @@ export async function getSimulation(
   return toSimulation(row);
 }
 
+/** Stored ones without their results, the newest first, after a given one. */
+export async function listSimulations(
+  database: LedgerDatabase,
+  page: { after: Pick<StoredSimulation, 'createdAt' | 'simulationId'> | null; limit: number },
+): Promise<StoredSimulation[]> {
+  const { after, limit } = page;
+  const rows = await database
+    .selectFrom('simulations')
+    .select([
+      'simulation_id',
+      'status',
+      'request',
+      'window_start',
+      'window_end',
+      'price_book_version',
+      sql<null>`null`.as('result'),
+      'last_error',
+      'created_by',
+      'created_at',
+      'finished_at',
+    ])
+    .$if(after !== null, (query) =>
+      query.where(
+        sql<boolean>`(created_at, simulation_id) < (${after?.createdAt}::timestamptz, ${after?.simulationId})`,
+      ),
+    )
+    .orderBy(sql`created_at desc, simulation_id desc`)
+    .limit(limit)
+    .execute();
+  return rows.map(toSimulation);
+}
+
 function toSimulation(row: Selectable<Ledger['simulations']>): StoredSimulation {
   const { windowStart, windowEnd, ...others } = camelRow(row);
   return { ...others, window: { start: windowStart, end: windowEnd } };
@@ -165,12 +198,14 @@ export async function readSimulatedCustomers(
 export async function readSimulationScope(
   database: LedgerDatabase,
   window: TimeWindow,
+  customerIds: readonly string[] | null,
 ): Promise<{ hasUsage: boolean; dueDayCount: bigint; idlePicoUsd: bigint }> {
   const [fromDay, untilDay] = [window.start, window.end].map((at) => at.toISOString().slice(0, 10));
   const dueDayCount = await countDueCostDays(database, window);
   const result = await sql<{ has_usage: boolean; idle: string }>`
-    select exists (select 1 from hourly_usage where window_start >= ${window.start}
-                     and window_start < ${window.end}) as has_usage,
+    select exists (select 1 from hourly_usage as usage left join subjects on subjects.subject = usage.subject
+                    where usage.window_start >= ${window.start} and usage.window_start < ${window.end}
+                      and ${ofCustomers(customerIds)}) as has_usage,
       (select coalesce(sum(cost_pico_usd), 0)::text from daily_costs
         where kind = 'idle' and day >= ${fromDay}::date and day < ${untilDay}::date) as idle`.execute(
     database,

@@ -177,6 +177,8 @@ const CASES: [path: string, request: string, init: RequestInit, status: number][
     json('POST', { ...simulation, scenarios: [{ name: 'a', plan: 'nowhere' }] }),
     422,
   ],
+  ['/v1/simulations', '/v1/simulations?limit=2', {}, 200],
+  ['/v1/simulations', '/v1/simulations?cursor=x', {}, 400],
   ['/v1/simulations/{simulationId}', '/v1/simulations/{simulation}', {}, 200],
   ['/v1/simulations/{simulationId}', '/v1/simulations/sim_AAAAAAAAAAAAAAAAAAAAAA', {}, 404],
   ['/v1/simulations/{simulationId}/customers', '/v1/simulations/{simulation}/customers', {}, 200],

@@ -137,6 +137,100 @@ describe('POST /v1/simulations', () => {
     expect(euro?.figures[0]?.revenue.amount).toBe('10.00');
   });
 
+  it('raises and lowers prices by percent, asks for a minimum, and takes a discount off', async () => {
+    const body = await answer([
+      { name: 'dearer', sellChanges: [{ model: 'gpt-4o', tokenType: 'prompt', percent: '+10' }] },
+      { name: 'free search', sellChanges: [{ feature: 'search', percent: '-100' }] },
+      { name: 'cheaper Azure', costChanges: [{ percent: '-20' }] },
+      { name: 'at least 20', minimum: { amount: '20' } },
+      { name: 'half', minimum: { amount: '20' }, discountPercent: '50' },
+    ]);
+    expect(ofUsd(body)).toEqual([
+      ['baseline', '9.00', '7.50', '1.50'],
+      ['dearer', '9.90', '7.50', '2.40'],
+      ['free search', '6.00', '7.50', '-1.50'],
+      ['cheaper Azure', '9.00', '6.00', '3.00'],
+      ['at least 20', '20.00', '7.50', '12.50'],
+      ['half', '10.00', '7.50', '2.50'],
+    ]);
+    const one = { from: 'gpt-4o', to: 'gpt-4o-mini', feature: 'search' };
+    const swapped = await answer([{ name: 'search elsewhere', modelSwaps: [one] }]);
+    // Two million stay at 2.50, one is at 0.15.
+    expect(ofUsd(swapped)?.[1]?.[2]).toBe('5.15');
+  });
+
+  it('tries a version of a plan before it is in force, of the customers on the plan alone', async () => {
+    const { database } = bench.ledger;
+    await seedPlans(database, bench.clock.now());
+    const later = `plan: scale
+name: Scale
+currency: usd
+versions:
+  - effectiveFrom: 2027-01-01
+    rates:
+      - { model: gpt-4o, tokenType: prompt, perMillion: "7.00" }
+`;
+    const recorded = await bench.call('/v1/plans', {
+      method: 'POST',
+      headers: { 'content-type': 'application/yaml' },
+      body: later,
+    });
+    expect(recorded.status, await recorded.clone().text()).toBe(201);
+    const made = (await recorded.json()) as { recorded: { versionId: string }[] };
+    const planVersion = made.recorded[0]?.versionId;
+    await database
+      .updateTable('subscription_items')
+      .set({ price_plan: 'scale' })
+      .where('customer_id', '=', 'northwind')
+      .execute();
+    const scenarios = [{ name: 'next year', plan: 'scale', planVersion }];
+    const response = await simulate({ ...PERIOD, customersOfPlan: 'scale', scenarios });
+    const body = (await response.json()) as SimulationBody;
+    expect(ofUsd(body)).toEqual([
+      ['baseline', '500.00', '7.50', '492.50'],
+      ['next year', '21.00', '7.50', '13.50'],
+    ]);
+    expect(body.result).toMatchObject({ customerCount: 1, totals: [{ currency: 'usd' }] });
+    const named = await simulate({ ...PERIOD, customerIds: ['northwind'], scenarios });
+    expect(((await named.json()) as SimulationBody).result).toEqual(body.result);
+    const refused: [object, number, string][] = [
+      [{ customersOfPlan: 'standrd', scenarios }, 400, 'Customers are on scale.'],
+      [{ customerIds: ['nobody'], scenarios }, 404, 'nobody'],
+      [{ customerIds: ['northwind'], customersOfPlan: 'scale', scenarios }, 400, 'beside'],
+      [{ scenarios: [{ name: 'a', plan: 'scale', planVersion: '2020-01-01-00000000' }] }, 422, 'no version'],
+      [{ scenarios: [{ name: 'a', planVersion }] }, 400, 'is of a plan'],
+    ];
+    for (const [asked, status, words] of refused) {
+      const answered = await simulate({ ...PERIOD, ...asked });
+      const text = await answered.text();
+      expect(answered.status, text).toBe(status);
+      expect(text).toContain(words);
+    }
+  });
+
+  it('are listed, the newest first, page by page', async () => {
+    const ids: string[] = [];
+    for (const name of ['one', 'two', 'three']) {
+      ids.unshift((await answer([{ name }])).simulationId);
+    }
+    // At one instant their ids decide.
+    ids.sort().reverse();
+    const list = async (query = '') =>
+      (await (await bench.call(`/v1/simulations${query}`, { scope: 'sales' })).json()) as {
+        simulations: SimulationBody[];
+        nextCursor: string | null;
+      };
+    const first = await list('?limit=2');
+    const second = await list(`?limit=2&cursor=${first.nextCursor}`);
+    expect([...first.simulations, ...second.simulations].map(({ simulationId }) => simulationId)).toEqual(
+      ids,
+    );
+    expect(second.nextCursor).toBeNull();
+    expect(first.simulations[0]).toMatchObject({ status: 'done', createdBy: expect.any(String) });
+    expect(first.simulations[0]).not.toHaveProperty('result');
+    expect((await bench.call(`/v1/simulations?cursor=${btoa('["x","y"]')}`)).status).toBe(400);
+  });
+
   it('keeps currencies apart, and usage that is nobody’s', async () => {
     const { result } = await answer([{ name: 'as it is' }]);
     expect(result?.customerCount).toBe(2);
@@ -242,6 +336,25 @@ describe('POST /v1/simulations', () => {
       ],
       [{ ...PERIOD, scenarios: [{ ...scenario, plan: 'x', markupPercent: '5' }] }, 400, 'exclude'],
       [{ ...PERIOD, scenarios: [{ ...scenario, markupPercent: '-5' }] }, 400, 'percentage'],
+      [{ ...PERIOD, scenarios: [{ ...scenario, sellChanges: [{ percent: '-100.1' }] }] }, 400, '-100'],
+      [{ ...PERIOD, scenarios: [{ ...scenario, costChanges: [{ percent: '-101' }] }] }, 400, '-100'],
+      [
+        { ...PERIOD, scenarios: [{ ...scenario, costChanges: [{ model: 'gpt4o', percent: '1' }] }] },
+        422,
+        'gpt-4o',
+      ],
+      [
+        { ...PERIOD, scenarios: [{ ...scenario, sellChanges: [{ model: 'x', percent: '1' }] }] },
+        422,
+        'known',
+      ],
+      [
+        { ...PERIOD, scenarios: [{ ...scenario, sellChanges: [{ feature: 'x', percent: '1' }] }] },
+        422,
+        'no usage of',
+      ],
+      [{ ...PERIOD, scenarios: [{ ...scenario, discountPercent: '101' }] }, 400, '0 to 100'],
+      [{ ...PERIOD, scenarios: [{ ...scenario, minimum: { amount: '0.001' } }] }, 400, 'decimals'],
       [{ from: '2026-10-01', to: '2026-10-02', scenarios: [scenario] }, 400, 'no usage is stored'],
       [{ from: '2027-01-01', to: '2027-01-02', scenarios: [scenario] }, 400, 'future'],
       [{ from: '2026-11-20', to: '2026-12-20', scenarios: [scenario] }, 400, 'future'],

@@ -115,9 +115,8 @@ async function simulate(
   });
   const heap = watchesHeap ? new HeapWatch() : null;
   const startedMs = performance.now();
-  const stored = await runSimulation({ database, clock }, { simulationId, window, scenarios, book }, () =>
-    heap?.look(),
-  );
+  const asked = { simulationId, window, scenarios, book, customerIds: null };
+  const stored = await runSimulation({ database, clock }, asked, () => heap?.look());
   const seconds = (performance.now() - startedMs) / 1_000;
   const result = stored.result as SimulationResult;
   return {

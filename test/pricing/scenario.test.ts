@@ -4,9 +4,9 @@ import { azureOpenAiPriceBook as book } from '../../pricing/prices/azure-openai.
 import { findPrice } from '../../pricing/prices/lookup.ts';
 import { unknownPercent } from '../../pricing/rating/margin.ts';
 import { knownMarginOf, knownOf, marginDeltaOf, marginOf } from '../../pricing/simulations/compare.ts';
+import { PreparedScenario } from '../../pricing/simulations/prepared.ts';
 import {
   AS_IT_IS,
-  PreparedScenario,
   type Scenario,
   type ScenarioCustomer,
   type ScenarioKind,
@@ -45,6 +45,10 @@ const anyCustomer = fc
       provisionedCostPicoUsd: 0n,
     }),
   );
+const ANY = { model: '*', feature: '*', tokenType: '*' as const };
+const PRICES = MODELS.flatMap((model) =>
+  PRICED_TYPES.map((tokenType) => ({ model, tokenType, usdPerMillion: '3' })),
+);
 const rate = (scenario: Partial<Scenario>, customer: ScenarioCustomer) =>
   new PreparedScenario({ ...AS_IT_IS, ...scenario }, book).rate(customer);
 
@@ -186,6 +190,114 @@ describe('a scenario', () => {
         const difference = margin - known;
         expect(difference < 0n ? -difference : difference).toBeLessThanOrEqual(
           BigInt(PRICED_TYPES.length) * 10n ** 12n,
+        );
+      }),
+    );
+  });
+
+  it('with prices so many percent dearer brings what the dearer prices would, to the cent', () => {
+    const percents = fc.constantFrom('-100', '-12.5', '0', '10', '37.5', '900');
+    fc.assert(
+      fc.property(anyCustomer, percents, (customer, percent) => {
+        const changed = rate({ sellChanges: [{ ...ANY, percent }] }, customer);
+        // 0.0005 and so much more.
+        const unit = (5n * (1_000n + BigInt(Number(percent) * 10))).toString().padStart(8, '0');
+        const unitAmountDecimal = `${unit.slice(0, -7)}.${unit.slice(-7)}`;
+        const rates = RATES.map((one) => ({ ...one, price: { ...one.price, unitAmountDecimal } }));
+        expect(changed.ratedRevenueMinor).toBe(
+          rate({}, { ...customer, billed: { currency: 'usd', rates } }).ratedRevenueMinor,
+        );
+        expect(changed.knownCostPicoUsd).toBe(rate({}, customer).knownCostPicoUsd);
+      }),
+    );
+  });
+
+  it('with one model’s prices dearer changes that model’s share of a rate for any, tiers and all', () => {
+    const tiered = {
+      ...RATES[0],
+      rateId: 'tiered',
+      description: 'tiered',
+      model: '*',
+      feature: '*',
+      tokenType: 'prompt' as const,
+      price: {
+        kind: 'tiered' as const,
+        mode: 'graduated' as const,
+        tiers: [
+          { upTo: 1_000_000n, unitAmountDecimal: '0', flatAmountDecimal: null },
+          { upTo: null, unitAmountDecimal: '0.001', flatAmountDecimal: '300' },
+        ],
+      },
+    };
+    const usage = ['gpt-4o', 'gpt-4o-mini'].map((model) => ({
+      kind: KINDS.find((kind) => kind.model === model && kind.tokenType === 'prompt') as ScenarioKind,
+      tokenCount: model === 'gpt-4o' ? 3_000_000n : 1_000_000n,
+    }));
+    const customer = { billed: { currency: 'usd', rates: [tiered] }, usage, provisionedCostPicoUsd: 0n };
+    // Three million at 0.001 and 300 once: 3,300, of which three quarters are of the one model.
+    expect(rate({}, customer).ratedRevenueMinor).toBe(3_300n);
+    const changed = (...sellChanges: Scenario['sellChanges']) =>
+      rate({ sellChanges }, customer).ratedRevenueMinor;
+    expect(changed({ ...ANY, model: 'gpt-4o', percent: '10' })).toBe(3_300n + 248n);
+    expect(changed({ ...ANY, percent: '10' })).toBe(3_630n);
+    // Who says more wins, in whatever order.
+    expect(changed({ ...ANY, percent: '10' }, { ...ANY, model: 'GPT-4o', percent: '-100' })).toBe(908n);
+    expect(changed({ ...ANY, tokenType: 'completion', percent: '10' })).toBe(3_300n);
+    expect(changed({ ...ANY, feature: 'search', percent: '10' })).toBe(3_300n);
+  });
+
+  it('with one model’s prices dearer leaves unknown what corrections make nobody’s share', () => {
+    const [one, other] = KINDS.filter(
+      ({ tokenType, feature }) => tokenType === 'prompt' && feature === 'chat',
+    );
+    const usage = [
+      { kind: one as ScenarioKind, tokenCount: 5_000_000n },
+      { kind: other as ScenarioKind, tokenCount: -1_000_000n },
+    ];
+    const customer = { billed: { currency: 'usd', rates: RATES }, usage, provisionedCostPicoUsd: 0n };
+    const outcome = rate({ sellChanges: [{ ...ANY, model: 'gpt-4o', percent: '10' }] }, customer);
+    expect(outcome).toMatchObject({ ratedRevenueMinor: 0n, unratedTokenCount: 4_000_000n });
+  });
+
+  it('with another minimum and a discount brings the month at least so much, and less the discount', () => {
+    fc.assert(
+      fc.property(anyCustomer, fc.integer({ min: 0, max: 100 }), (customer, percent) => {
+        const plain = rate({}, customer).ratedRevenueMinor;
+        const least = (amount: string) =>
+          rate({ minimum: { amount, currency: 'usd' } }, customer).ratedRevenueMinor;
+        expect(least('5000.00')).toBe(plain > 500_000n ? plain : 500_000n);
+        expect(rate({ minimum: { amount: '9', currency: 'eur' } }, customer).ratedRevenueMinor).toBe(plain);
+        const off = rate({ discountPercent: String(percent) }, customer).ratedRevenueMinor;
+        expect(off).toBe((plain * BigInt(100 - percent) * 2n + 100n) / 200n);
+      }),
+    );
+  });
+
+  it('with Azure dearer costs so much more where a price is known, and nothing beside capacity', () => {
+    fc.assert(
+      fc.property(anyCustomer, (customer) => {
+        const costChanges = [{ model: '*', tokenType: '*' as const, percent: '50' }];
+        const plain = rate({}, customer).knownCostPicoUsd;
+        const bought = { ...customer, provisionedCostPicoUsd: 7n };
+        expect(rate({ costChanges }, bought).knownCostPicoUsd * 2n).toBe(plain * 3n + 14n);
+        const absolute = { costChanges, costPrices: PRICES };
+        expect(rate(absolute, customer)).toEqual(rate({ costPrices: PRICES }, customer));
+      }),
+    );
+  });
+
+  it('with a swap of one feature leaves the others where they are', () => {
+    fc.assert(
+      fc.property(anyCustomer, (customer) => {
+        const swap = { from: 'gpt-4o', to: 'gpt-4o-mini' };
+        const of = (feature: string) => ({
+          ...customer,
+          usage: customer.usage.filter(({ kind }) => kind.feature === feature),
+        });
+        const cost = (modelSwaps: Scenario['modelSwaps'], whose: ScenarioCustomer) =>
+          rate({ modelSwaps }, whose).knownCostPicoUsd;
+        expect(cost([{ ...swap, feature: 'Search' }], customer)).toBe(
+          cost([swap], of('search')) + cost([], of('chat')),
         );
       }),
     );
