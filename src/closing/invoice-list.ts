@@ -52,6 +52,7 @@ export interface InvoiceFilter {
   /** Periods that end in `(start, end]`, as closes are listed. */
   periodEnds?: { start: Date; end: Date };
   invoiceId?: string;
+  customerId?: string;
 }
 
 const IS_MISMATCH = sql`(c.confirmed_at is not null and c.last_error is not null)`;
@@ -63,13 +64,14 @@ const IS_OPEN = sql`(case when c.invoice_id is null then v.status = 'draft' else
 
 /** Invoices, the latest period first, then by customer. */
 export async function readInvoices(database: LedgerDatabase, filter: InvoiceFilter): Promise<InvoiceRow[]> {
-  const { isOpen, periodEnds, invoiceId } = filter;
+  const { isOpen, periodEnds, invoiceId, customerId } = filter;
   const conditions: RawBuilder<unknown>[] = [
     ...(isOpen === true ? [IS_OPEN] : []),
     ...(periodEnds === undefined
       ? []
       : [sql`v.period_end > ${periodEnds.start} and v.period_end <= ${periodEnds.end}`]),
     ...(invoiceId === undefined ? [] : [sql`v.invoice_id = ${invoiceId}`]),
+    ...(customerId === undefined ? [] : [sql`v.customer_id = ${customerId}`]),
   ];
   const rows = await sql<InvoiceRow>`
     select v.invoice_id as "invoiceId", v.number, v.customer_id as "customerId", coalesce(k.name, v.customer_id) as "customerName",

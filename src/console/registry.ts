@@ -1,4 +1,5 @@
 import { auditPage } from './audit/page.ts';
+import { customerPage } from './customers/one/page.ts';
 import { customersPage } from './customers/page.ts';
 import { featuresPage } from './features/page.ts';
 import type { ConsolePage } from './frame/define-page.ts';
@@ -25,6 +26,7 @@ import { startPage } from './start/page.ts';
 export const CONSOLE_PAGES: readonly ConsolePage[] = [
   overviewPage,
   customersPage,
+  customerPage,
   featuresPage,
   modelsPage,
   quotesPage,

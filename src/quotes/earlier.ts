@@ -24,6 +24,8 @@ export interface EarlierFilter {
   text?: string | undefined;
   /** Any part of who made it. */
   createdBy?: string | undefined;
+  /** Whose usage it adds to or replaces. */
+  customerId?: string | undefined;
   state?: 'open' | 'accepted' | 'expired' | undefined;
   now: Date;
 }
@@ -76,7 +78,7 @@ export async function countEarlierQuotes(snapshot: LedgerSnapshot, filter: Earli
   return Number(count);
 }
 
-function matching(snapshot: LedgerSnapshot, { text, createdBy, state, now }: EarlierFilter) {
+function matching(snapshot: LedgerSnapshot, { text, createdBy, customerId, state, now }: EarlierFilter) {
   let query = snapshot
     .selectFrom('quotes')
     .leftJoin('quote_acceptances as accepted', 'accepted.quote_id', 'quotes.quote_id');
@@ -88,6 +90,7 @@ function matching(snapshot: LedgerSnapshot, { text, createdBy, state, now }: Ear
     );
   }
   if (createdBy !== undefined) query = query.where('created_by', 'ilike', holding(createdBy));
+  if (customerId !== undefined) query = query.where('customer_id', '=', customerId);
   if (state === 'accepted') return query.where('accepted_at', 'is not', null);
   if (state !== undefined) query = query.where('accepted_at', 'is', null);
   if (state === 'open') query = query.where('valid_until', '>', now);

@@ -1,10 +1,8 @@
 import { html } from 'hono/html';
 import { textOf } from '../../pages/address.ts';
-import type { TableDefinition, TablePage, TableSort } from '../../pages/table/columns.ts';
-import { instantColumn } from '../../pages/table/made-columns.ts';
+import type { TablePage, TableSort } from '../../pages/table/columns.ts';
 import { choosePage, csvCells, csvColumns, readTableQuery } from '../../pages/table/page-of-rows.ts';
 import { pagedTable } from '../../pages/table/table.ts';
-import { nameCell } from '../../pages/texts.ts';
 import {
   type AuditFilter,
   type AuditRecord,
@@ -14,57 +12,11 @@ import {
 } from '../../platform/database/audit-log.ts';
 import type { LedgerSnapshot } from '../../platform/database/snapshot.ts';
 import { type ConsoleView, definePage, type WholeCsv } from '../frame/define-page.ts';
+import { auditTable } from './table.ts';
 
 interface Material {
   page: TablePage<AuditRecord>;
   actions: string[];
-}
-
-function auditTable(actions: readonly string[]): TableDefinition<AuditRecord> {
-  return {
-    name: 'acts',
-    caption: 'Acts, the newest first',
-    sort: '-at',
-    empty: 'Nobody has changed anything yet.',
-    filters: [
-      { name: 'action', title: 'What', options: actions.map((action) => ({ value: action, title: action })) },
-      { name: 'actor', title: 'Who' },
-      { name: 'target', title: 'To what' },
-    ],
-    columns: [
-      { ...instantColumn('at', 'When', ({ at }) => at), sortBy: ({ auditId }) => auditId },
-      {
-        name: 'actor',
-        title: 'Who',
-        kind: 'text',
-        cell: ({ actor }) => nameCell(actor),
-        csv: ({ actor }) => actor,
-      },
-      {
-        name: 'action',
-        title: 'What',
-        kind: 'text',
-        isRowHeader: true,
-        cell: ({ action }) => action,
-        csv: ({ action }) => action,
-      },
-      {
-        name: 'target',
-        title: 'To what',
-        kind: 'text',
-        cell: ({ target }) => nameCell(target),
-        csv: ({ target }) => target,
-      },
-      {
-        name: 'details',
-        title: 'What it was and became',
-        kind: 'text',
-        cell: ({ details }) =>
-          html`<details><summary>show</summary><code>${JSON.stringify(details, null, 1)}</code></details>`,
-        csv: ({ details }) => JSON.stringify(details),
-      },
-    ],
-  };
 }
 
 /** Which acts the address asks for. */

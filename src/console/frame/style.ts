@@ -76,6 +76,7 @@ fieldset { border: 1px solid var(--line); border-radius: 6px; padding: 8px 12px;
 .todo { padding: 0; list-style: none; } .todo li { display: flex; flex-wrap: wrap; align-items: baseline; justify-content: space-between; gap: 4px 16px; padding: 8px 0; border-bottom: 1px solid var(--line); } .todo li > * { min-width: 0; overflow-wrap: anywhere; }
 .steps { padding-left: 22px; } .steps li { margin: 8px 0; } code { font: 13px/1.4 ui-monospace, "Liberation Mono", monospace; background: var(--tint); padding: 1px 5px; border-radius: 4px; overflow-wrap: anywhere; }
 
+.tabs ul { display: flex; flex-wrap: wrap; gap: 4px 2px; margin-top: 32px; padding: 0; list-style: none; border-bottom: 1px solid var(--line); } .tabs a { display: block; padding: 6px 12px; text-decoration: none; color: var(--ink); } .tabs a:hover { background: var(--tint); } .tabs [aria-current] { color: var(--accent); font-weight: 600; box-shadow: inset 0 -3px 0 var(--accent); }
 .table { margin-top: 12px; }
 .scroll { overflow-x: auto; }
 table.data { width: 100%; border-collapse: collapse; background: var(--paper); border: 1px solid var(--line); border-radius: 8px; font-size: 14px; }

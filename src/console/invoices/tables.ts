@@ -6,7 +6,7 @@ import { nameCell } from '../../pages/texts.ts';
 import { periodColumn } from './columns.ts';
 import { groupOf, minorCell, minorInMoney, nameOf, nextInWords, stateTag, tokensInWords } from './words.ts';
 
-const COLUMNS: readonly Column<InvoiceRow>[] = [
+export const INVOICE_COLUMNS: readonly Column<InvoiceRow>[] = [
   {
     name: 'invoice',
     title: 'Invoice',
@@ -55,6 +55,18 @@ const COLUMNS: readonly Column<InvoiceRow>[] = [
   },
 ];
 
+/** What proves an invoice that is over. */
+export const CERTIFICATE: Column<InvoiceRow> = {
+  name: 'certificate',
+  title: 'Certificate',
+  kind: 'text',
+  cell: ({ certificateSha256: sha256, driftTokenCount, invoiceId, number }) =>
+    sha256 === null
+      ? html`<span class="muted">none</span>`
+      : html`<a href="/console/invoices/${encodeURIComponent(invoiceId)}/certificate"><code>${sha256.slice(0, 12)}</code><span class="unseen">, the certificate of ${number ?? invoiceId}</span></a>${driftTokenCount === 0n ? '' : html` <span class="tag warn">differs</span>`}`,
+  csv: ({ certificateSha256 }) => certificateSha256,
+};
+
 /** What goes on by itself. */
 export function progressTable(now: Date): TableDefinition<InvoiceRow> {
   return {
@@ -63,7 +75,7 @@ export function progressTable(now: Date): TableDefinition<InvoiceRow> {
     empty: 'No invoice is on its way.',
     sort: '-period',
     columns: [
-      ...COLUMNS,
+      ...INVOICE_COLUMNS,
       { name: 'next', title: 'What comes next', kind: 'text', cell: (row) => nextInWords(row, now) },
     ],
   };
@@ -76,19 +88,7 @@ export function doneTable(periodInWords: string): TableDefinition<InvoiceRow> {
     caption: `Done, ${periodInWords}`,
     empty: `No invoice of ${periodInWords} is done.`,
     sort: 'customer',
-    columns: [
-      ...COLUMNS,
-      {
-        name: 'certificate',
-        title: 'Certificate',
-        kind: 'text',
-        cell: ({ certificateSha256: sha256, driftTokenCount, invoiceId, number }) =>
-          sha256 === null
-            ? html`<span class="muted">none</span>`
-            : html`<a href="/console/invoices/${encodeURIComponent(invoiceId)}/certificate"><code>${sha256.slice(0, 12)}</code><span class="unseen">, the certificate of ${number ?? invoiceId}</span></a>${driftTokenCount === 0n ? '' : html` <span class="tag warn">differs</span>`}`,
-        csv: ({ certificateSha256 }) => certificateSha256,
-      },
-    ],
+    columns: [...INVOICE_COLUMNS, CERTIFICATE],
   };
 }
 

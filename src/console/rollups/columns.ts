@@ -7,7 +7,17 @@ import { moneyCell, unknownCell } from '../../pages/numbers.ts';
 import type { Column } from '../../pages/table/columns.ts';
 import { countColumn } from '../../pages/table/made-columns.ts';
 import { moneyInWords } from '../../pages/words.ts';
-import { changeOf, costOfEach, NEGLIGIBLE, shareOf, unknownShare, unpricedShare } from './decide.ts';
+import {
+  changeOf,
+  costOfEach,
+  NEGLIGIBLE,
+  shareOf,
+  shownCost,
+  shownRevenue,
+  unknownShare,
+  unpricedShare,
+  unratedShare,
+} from './decide.ts';
 
 /** An amount in US dollars as the API has it, in pico; null: unknown. */
 export const dollarCell = (picoUsd: bigint | null): Html | string =>
@@ -19,6 +29,14 @@ export function costCell(figures: RollupFigures): Html | string {
   if (unknown === 0) return dollarCell(knownCostOf(figures));
   if (unknown === 1) return unknownCell();
   return html`${dollarCell(knownCostOf(figures))} <small class="unknown" title="The price of these tokens is unknown.">+ ${percent(unknown)} unknown</small>`;
+}
+
+/** The revenue in dollars; what of the customers' tokens no rate names is said beside it. */
+export function revenueCell(figures: RollupFigures): Html | string {
+  const revenue = shownRevenue(figures);
+  const unknown = unratedShare(figures);
+  if (unknown === 0 || revenue === null) return dollarCell(revenue);
+  return html`${dollarCell(revenue)} <small class="unknown" title="No rate names these tokens.">+ ${percent(unknown)} unknown</small>`;
 }
 
 /** What is left of the revenue; where some of it or of the cost is unknown, of the tokens that are known. */
@@ -72,7 +90,10 @@ export const COST_CHANGE: Column<RollupRow> = {
   name: 'costChange',
   title: 'Change',
   kind: 'number',
-  cell: (row) => changeCell(changeOf(knownCostOf(row) + row.idleCostPicoUsd, row.costBeforePicoUsd)),
+  cell: (row) => {
+    const cost = shownCost(row);
+    return changeCell(cost === null ? null : changeOf(cost + row.idleCostPicoUsd, row.costBeforePicoUsd));
+  },
   sortBy: (row) => knownCostOf(row) + row.idleCostPicoUsd - (row.costBeforePicoUsd ?? 0n),
 };
 
@@ -80,7 +101,7 @@ export const REVENUE: Column<RollupRow> = {
   name: 'revenue',
   title: 'Revenue',
   kind: 'number',
-  cell: ({ revenuePicoUsd }) => dollarCell(revenuePicoUsd),
+  cell: revenueCell,
   csv: (row) => showFigures(row).revenueUsd,
   sortBy: ({ revenuePicoUsd }) => revenuePicoUsd,
 };

@@ -65,6 +65,22 @@ export function unpricedShare({ unpricedTokenCount, tokenCount }: RollupFigures)
   return shareOf(unpricedTokenCount, tokenCount) ?? 0;
 }
 
+/** Share of customers' tokens that no rate names: the revenue lacks what they bring. */
+export function unratedShare({ currencies, tokenCount, unattributedTokenCount }: RollupFigures): number {
+  const unrated = currencies.reduce((sum, { unratedTokenCount }) => sum + unratedTokenCount, 0n);
+  return shareOf(unrated, tokenCount - unattributedTokenCount) ?? 0;
+}
+
+/** The known cost; null where that is of nothing that was used. */
+export function shownCost(figures: RollupFigures): bigint | null {
+  return unpricedShare(figures) === 1 ? null : knownCostOf(figures);
+}
+
+/** The revenue in US dollars; null where none of it is known. */
+export function shownRevenue(figures: RollupFigures): bigint | null {
+  return unratedShare(figures) === 1 ? null : figures.revenuePicoUsd;
+}
+
 /** Share of tokens whose cost or revenue nobody knows; null: all is known. */
 export function unknownShare(figures: RollupFigures): number | null {
   if (marginOf(figures) !== null) return null;

@@ -1,16 +1,37 @@
 import { html } from 'hono/html';
 import { formatPico } from '../../../pricing/money.ts';
 import type { RollupFigures, RollupRow } from '../../costs/rollups/query.ts';
-import type { DailySeries } from '../../costs/rollups/series.ts';
+import type { DailyCell, DailySeries } from '../../costs/rollups/series.ts';
 import { knownCostOf, marginOf } from '../../costs/rollups/show.ts';
+import type { ChartValue } from '../../pages/charts/figure.ts';
+import { lineChart } from '../../pages/charts/lines.ts';
 import { sparkline } from '../../pages/charts/sparkline.ts';
 import { stackedBars } from '../../pages/charts/stacked-bars.ts';
 import type { Html } from '../../pages/html.ts';
+import { unknownCell } from '../../pages/numbers.ts';
 import { nameCell } from '../../pages/texts.ts';
 import { dayShort, moneyInWords, twoDecimals } from '../../pages/words.ts';
 import type { TimeWindow } from '../../platform/clock.ts';
-import { changeCell, costCell, dollarCell, marginCell, marginShare, percent } from './columns.ts';
-import { changeOf, daysIn, dearestFirst, passedEnd, shareOf, unknownShare, unpricedShare } from './decide.ts';
+import {
+  changeCell,
+  costCell,
+  dollarCell,
+  marginCell,
+  marginShare,
+  percent,
+  revenueCell,
+} from './columns.ts';
+import {
+  changeOf,
+  daysIn,
+  dearestFirst,
+  passedEnd,
+  shareOf,
+  shownCost,
+  shownRevenue,
+  unknownShare,
+  unpricedShare,
+} from './decide.ts';
 import type { RollupBasis } from './gather.ts';
 
 /** `$1,250.50`. */
@@ -28,15 +49,19 @@ export function spanInWords({ start, end }: TimeWindow): string {
   return `${dayShort(start)} to ${dayShort(new Date(end.getTime() - 1))}`;
 }
 
-/** Cost, revenue and margin of a page, each beside the same days of the period before. */
-export function headline({ totals, totalsBefore, before }: RollupBasis): Html {
+/**
+ * Cost, revenue and margin of a page, each beside the same days of the period before.
+ * @param more what else a page says first, a `div` each
+ */
+export function headline({ totals, totalsBefore, before }: RollupBasis, more: Html | string = ''): Html {
   const against = (now: bigint | null, then: bigint | null) =>
-    html`<small>${changeCell(changeOf(now, then))} against ${spanInWords(before)}${then === null ? '' : html` (${dollarCell(then)})`}</small>`;
+    html`<small>${changeCell(changeOf(now, then))} against ${spanInWords(before)} (${dollarCell(then)})</small>`;
   const [margin, marginBefore] = [marginShare(totals), marginShare(totalsBefore)];
   return html`<dl class="figures">
-  <div><dt>Cost</dt><dd>${costCell(totals)}${against(knownCostOf(totals), knownCostOf(totalsBefore))}</dd></div>
-  <div><dt>Revenue</dt><dd>${dollarCell(totals.revenuePicoUsd)}${against(totals.revenuePicoUsd, totalsBefore.revenuePicoUsd)}</dd></div>
+  <div><dt>Cost</dt><dd>${costCell(totals)}${against(shownCost(totals), shownCost(totalsBefore))}</dd></div>
+  <div><dt>Revenue</dt><dd>${revenueCell(totals)}${against(shownRevenue(totals), shownRevenue(totalsBefore))}</dd></div>
   <div><dt>Margin</dt><dd>${marginCell(totals)}<small>${margin === null || marginBefore === null ? '' : `of the revenue, ${points(margin - marginBefore)}`}</small></dd></div>
+  ${more}
 </dl>`;
 }
 
@@ -94,14 +119,11 @@ export function costChart(
   const { window, now, title, nameOf } = chart;
   const days = daysIn({ start: window.start, end: passedEnd(window, now) });
   const bands = series.map(({ value, days: cells }) => {
-    const costs = new Map(cells.map(({ day, knownCostPicoUsd }) => [day, knownCostPicoUsd]));
+    const cellOf = new Map(cells.map((cell) => [cell.day, cell]));
     return {
       name: value === null ? 'all others' : nameOf(value),
       isRest: value === null,
-      values: days.map((day) => {
-        const cost = costs.get(day) ?? 0n;
-        return { value: Number(cost) / 1e12, text: dollars(cost) };
-      }),
+      values: days.map((day) => costValue(cellOf.get(day))),
     };
   });
   const highest = bands[0];
@@ -114,13 +136,61 @@ export function costChart(
         : `One bar a day, from ${spanInWords(window)}; ${highest.name} costs the most.`,
     places: days,
     series: bands,
-    scaleText: (value) =>
-      `$${value >= 1_000 ? `${(value / 1_000).toFixed(1).replace(/\.0$/, '')} k` : Number(value.toPrecision(3))}`,
+    scaleText: dollarScale,
+  });
+}
+
+/** A size of a scale in dollars. */
+function dollarScale(value: number): string {
+  const size = Math.abs(value);
+  const text =
+    size >= 1_000 ? `${(size / 1_000).toFixed(1).replace(/\.0$/, '')} k` : Number(size.toPrecision(3));
+  return `${value < 0 ? '−' : ''}$${text}`;
+}
+
+/** What a day cost, as far as it is known; a day of which nothing is known is a gap, and no zero. */
+function costValue(cell: DailyCell | undefined): ChartValue {
+  return dollarValue(cell?.knownCostPicoUsd ?? 0n, cell?.unpricedTokenCount ?? 0n, cell?.tokenCount ?? 0n);
+}
+
+function revenueValue(cell: DailyCell | undefined): ChartValue {
+  return dollarValue(
+    cell === undefined ? 0n : cell.revenuePicoUsd,
+    cell?.unratedTokenCount ?? 0n,
+    cell?.tokenCount ?? 0n,
+  );
+}
+
+function dollarValue(picoUsd: bigint | null, unknownTokenCount: bigint, tokenCount: bigint): ChartValue {
+  const unknown = shareOf(unknownTokenCount, tokenCount) ?? 0;
+  if (picoUsd === null || unknown === 1) return { value: null, text: 'unknown' };
+  const text = unknown === 0 ? dollars(picoUsd) : `${dollars(picoUsd)} and ${percent(unknown)} unknown`;
+  return { value: Number(picoUsd) / 1e12, text };
+}
+
+/** What each day cost against what it brings, as lines. */
+export function balanceChart(cells: readonly DailyCell[], window: TimeWindow): Html {
+  const cellOf = new Map(cells.map((cell) => [cell.day, cell]));
+  const days = daysIn(window);
+  return lineChart({
+    id: 'daily-balance',
+    title: `Cost against revenue by day, ${spanInWords(window)}`,
+    description:
+      cells.length === 0
+        ? 'Nothing was used in these days.'
+        : 'A line for the known cost and one for the revenue, in US dollars; what is unknown is a gap.',
+    places: days,
+    series: [
+      { name: 'Cost', values: days.map((day) => costValue(cellOf.get(day))) },
+      { name: 'Revenue', values: days.map((day) => revenueValue(cellOf.get(day))) },
+    ],
+    scaleText: dollarScale,
   });
 }
 
 /** The cost of the last days as a line, with the last one in words. */
 export function trendCell(figures: RollupRow | undefined, window: TimeWindow): Html {
+  if (figures !== undefined && figures.tokenCount > 0n && shownCost(figures) === null) return unknownCell();
   const costs = new Map(figures?.days.map(({ day, knownCostPicoUsd }) => [day, knownCostPicoUsd]));
   const values = daysIn(window).map((day) => costs.get(day) ?? 0n);
   if (values.every((value) => value === 0n)) return html`<span class="muted">–</span>`;

@@ -2,6 +2,7 @@ import { type RawBuilder, sql } from 'kysely';
 import { minorUnitDigits } from '../../../pricing/money.ts';
 import { modelKey, nameKey } from '../../../pricing/usage/names.ts';
 import type { TimeWindow } from '../../platform/clock.ts';
+import { holding } from '../../platform/database/like-pattern.ts';
 import { countedColumn } from '../../usage/name-keys.ts';
 import { daysOf } from '../notes.ts';
 import { UNTOLD_WRITES } from '../queries.ts';
@@ -32,7 +33,7 @@ export function afterRow(groupBy: readonly RollupDimension[], after: readonly st
 }
 
 export function conditionsOf(window: TimeWindow, filter: RollupFilter): RawBuilder<boolean> {
-  const { customerId, customerIds, model, feature, deployment, user } = filter;
+  const { customerId, customerIds, model, feature, deployment, user, holding: part } = filter;
   const conditions: Part[] = [daysOf(window)];
   if (customerId === null) conditions.push(sql`customer_id is null`);
   else if (customerId !== undefined) conditions.push(sql`customer_id = ${customerId}`);
@@ -42,12 +43,13 @@ export function conditionsOf(window: TimeWindow, filter: RollupFilter): RawBuild
   if (feature !== undefined) conditions.push(sql`feature = ${feature}`);
   if (deployment !== undefined) conditions.push(sql`${COLUMNS.deployment} = ${nameKey(deployment)}`);
   if (user !== undefined) conditions.push(sql`subject = ${user}`);
+  if (part !== undefined) conditions.push(sql`${COLUMNS[part.dimension]} ilike ${holding(part.text)}`);
   return sql<boolean>`${sql.join(conditions, sql` and `)}`;
 }
 
 /** Whether only the table by user can tell. */
 function isByUser(groupBy: readonly RollupDimension[], filter: RollupFilter): boolean {
-  return groupBy.includes('user') || filter.user !== undefined;
+  return groupBy.includes('user') || filter.user !== undefined || filter.holding?.dimension === 'user';
 }
 
 /** Capacity that nobody is charged for has a deployment and a day, and is nobody's. */

@@ -37,6 +37,8 @@ export interface RollupFilter {
   feature?: string | undefined;
   deployment?: string | undefined;
   user?: string | undefined;
+  /** A part of a name, whatever its case. */
+  holding?: { dimension: 'model' | 'feature' | 'deployment' | 'user'; text: string } | undefined;
 }
 
 export interface RollupScope {

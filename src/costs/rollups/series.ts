@@ -4,12 +4,16 @@ import { ratedParts, ratesOf } from './facts.ts';
 import type { RollupDimension, RollupScope } from './query.ts';
 
 /** What one band of a drawing has on one day. */
-interface DailyCell {
+export interface DailyCell {
   day: string;
   knownCostPicoUsd: bigint;
   /** Null where there is no exchange rate for some of it. */
   revenuePicoUsd: bigint | null;
   tokenCount: bigint;
+  /** Of them, without a known cost. */
+  unpricedTokenCount: bigint;
+  /** Of customers', without a rate: the revenue lacks what they bring. */
+  unratedTokenCount: bigint;
   requestCount: bigint;
 }
 
@@ -35,6 +39,8 @@ export async function readDailySeries(
     cost: string;
     revenue: string | null;
     tokens: string;
+    unpriced: string;
+    unrated: string;
     requests: string;
   }>`
     with ${ratedParts(query, [by, 'day'], null)}, ${ratesOf(query)},
@@ -44,9 +50,12 @@ export async function readDailySeries(
       from valued group by 1),
     cells as (
       select case when rank <= ${top} then series_value end as value, least(rank, ${top + 1}) as rank, day, currency,
-        coalesce(sum(cost), 0) as cost, coalesce(sum(revenue), 0) as revenue, sum(tokens) as tokens, sum(requests) as requests
+        coalesce(sum(cost), 0) as cost, coalesce(sum(revenue), 0) as revenue, sum(tokens) as tokens,
+        coalesce(sum(tokens) filter (where is_unknown), 0) as unpriced,
+        coalesce(sum(tokens) filter (where is_unrated), 0) as unrated, sum(requests) as requests
       from valued join ranked using (series_value) group by 1, 2, 3, 4)
     select value, rank, day, sum(cost)::text as cost, sum(tokens)::text as tokens, sum(requests)::text as requests,
+      sum(unpriced)::text as unpriced, sum(unrated)::text as unrated,
       case when bool_and(rates.currency is not null or revenue = 0)
         then coalesce(sum(round(revenue * numerator / denominator)), 0)::text end as revenue
     from cells left join rates using (currency) group by value, rank, day order by rank, day`.execute(
@@ -60,6 +69,8 @@ export async function readDailySeries(
       knownCostPicoUsd: BigInt(cell.cost),
       revenuePicoUsd: cell.revenue === null ? null : BigInt(cell.revenue),
       tokenCount: BigInt(cell.tokens),
+      unpricedTokenCount: BigInt(cell.unpriced),
+      unratedTokenCount: BigInt(cell.unrated),
       requestCount: BigInt(cell.requests),
     })),
   }));

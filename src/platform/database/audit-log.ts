@@ -1,3 +1,4 @@
+import { sql } from 'kysely';
 import type { LedgerDatabase } from './database.ts';
 import { holding } from './like-pattern.ts';
 import type { LedgerRow } from './schema/schema.ts';
@@ -18,6 +19,8 @@ export interface AuditFilter {
   action?: string | undefined;
   /** Any part of what it was done to. */
   target?: string | undefined;
+  /** Exactly one of these. */
+  targets?: readonly string[] | undefined;
 }
 
 /** Acts, the newest first unless asked otherwise. */
@@ -52,11 +55,12 @@ export async function listAuditActions(database: LedgerDatabase): Promise<string
   return rows.map(({ action }) => action);
 }
 
-function matching(database: LedgerDatabase, { actor, action, target }: AuditFilter) {
+function matching(database: LedgerDatabase, { actor, action, target, targets }: AuditFilter) {
   let query = database.selectFrom('audit_log');
   if (actor !== undefined) query = query.where('actor', 'ilike', holding(actor));
   if (action !== undefined) query = query.where('action', '=', action);
   if (target !== undefined) query = query.where('target', 'ilike', holding(target));
+  if (targets !== undefined) query = query.where(sql<boolean>`target = any(${[...targets]}::text[])`);
   return query;
 }
 

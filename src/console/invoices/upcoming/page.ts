@@ -8,6 +8,7 @@ import { pagedTable } from '../../../pages/table/table.ts';
 import { nameCell } from '../../../pages/texts.ts';
 import { moneyInWords } from '../../../pages/words.ts';
 import { definePage, type PageContent } from '../../frame/define-page.ts';
+import { endInWords } from '../projection.ts';
 import { minorCell, periodInWords } from '../words.ts';
 import { gatherUpcoming, prepareUpcoming, type UpcomingMaterial, type UpcomingRow } from './gather.ts';
 
@@ -110,7 +111,7 @@ const TABLE: TableDefinition<UpcomingRow> = {
 function endCell(row: UpcomingRow, end: 'p10' | 'p90'): Html | string {
   const range = rangeOf(row);
   return range === null
-    ? html`<span class="muted">too early</span>`
+    ? html`<span class="muted">${end === 'p10' ? endInWords(row.preview) : '–'}</span>`
     : money(range[end], row.preview.currency);
 }
 
