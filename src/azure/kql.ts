@@ -60,7 +60,7 @@ const COLUMNS: Record<MetricsSchema, SchemaColumns> = {
 };
 
 /** The dimension in which Application Insights keeps a metric's namespace in its log tables. */
-const NAMESPACE_DIMENSION = '_MS.MetricNamespace';
+export const NAMESPACE_DIMENSION = '_MS.MetricNamespace';
 
 /** Columns of a row query's answer, in order. */
 export const ROW_COLUMNS: readonly string[] = [
@@ -176,7 +176,7 @@ function metricConditions(options: KqlOptions, columns: SchemaColumns): string[]
   return conditions;
 }
 
-function nameCondition(columns: SchemaColumns): string {
+export function nameCondition(columns: Pick<SchemaColumns, 'name'>): string {
   return `where ${columns.name} endswith "Tokens"`;
 }
 
