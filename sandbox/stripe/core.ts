@@ -125,6 +125,9 @@ export class StripeCore {
     this.state.packageQuantities = settings.packageQuantities;
     this.state.showsTrials = settings.showsTrials;
     this.state.taxRounding = settings.taxRounding;
+    this.state.creditsOnDrafts = settings.creditsOnDrafts;
+    this.state.creditScopes = settings.creditScopes;
+    this.state.creditsFormerPrices = settings.creditsFormerPrices;
     seedState(this.cycle, scenario, settings);
     if (settings.webhook !== null) {
       const { url, secret } = settings.webhook;
@@ -137,7 +140,7 @@ export class StripeCore {
         ...customerEndpoints(cycle),
         ...customerBalanceEndpoints(state),
         ...couponEndpoints(state),
-        ...creditGrantEndpoints(state),
+        ...creditGrantEndpoints(cycle.account),
         ...taxEndpoints(state),
         ...subscriptionEndpoints(cycle),
         ...subscriptionPauseEndpoints(cycle),

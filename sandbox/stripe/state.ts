@@ -25,7 +25,7 @@ import type {
 } from './http/wire.ts';
 import type { BillingInterval } from './invoices/months.ts';
 import type { PriceScheme } from './price-scheme.ts';
-import type { PackageQuantities, ThresholdPeriods } from './readings.ts';
+import type { CreditScopes, CreditsOnDrafts, PackageQuantities, ThresholdPeriods } from './readings.ts';
 import { UsageStore } from './usage.ts';
 import { UsageRecords } from './usage-records.ts';
 
@@ -174,6 +174,9 @@ export class StripeState {
   };
   /** See StripeStandInOptions. */
   taxRounding: 'line' | 'invoice' = 'line';
+  creditsOnDrafts: CreditsOnDrafts = 'available';
+  creditScopes: CreditScopes = 'same';
+  creditsFormerPrices = false;
   readonly events = new Map<string, StripeEvent>();
   readonly webhookEndpoints = new Map<string, WireWebhookEndpoint>();
   readonly usage = new UsageStore();

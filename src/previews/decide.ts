@@ -1,6 +1,6 @@
 import { addLines } from '../../pricing/previews/added-lines.ts';
 import { mergePreview, type PreviewLine, type PreviewUsage } from '../../pricing/previews/preview.ts';
-import { previewTotals } from '../../pricing/previews/preview-totals.ts';
+import { type PreviewCredits, previewTotals } from '../../pricing/previews/preview-totals.ts';
 import { type ProjectedItem, type Projection, projectPeriod } from '../../pricing/previews/projection.ts';
 import { FREE } from '../../pricing/rating/rate-price.ts';
 import { REFUSED_BY_STRIPE } from '../quarantine/entries.ts';
@@ -60,8 +60,19 @@ export function decidePreview(material: SubscriptionMaterial): SubscriptionPrevi
     material,
     currency,
     lines: all,
-    total: previewTotals(all, totals, currency),
+    total: previewTotals(all, totals, creditsOf(material), currency),
     quarantined: [...sumByReason(quarantined), ...outsideOfLines(usage)],
+  };
+}
+
+function creditsOf({ items, stripe, left, sharesCredits }: SubscriptionMaterial): PreviewCredits {
+  const credits = stripe.status === 'ok' ? stripe.credits : null;
+  const isKnown = credits?.status === 'ok';
+  return {
+    left: isKnown ? credits.left : null,
+    isShared: sharesCredits || (isKnown && credits.isClaimed),
+    itemIds: new Set(items.filter((item) => item.takesCredits).map((item) => item.subscriptionItemId)),
+    formerPriceIds: new Set(left.map(({ priceId }) => priceId)),
   };
 }
 

@@ -7,7 +7,7 @@ import { type LedgerSnapshot, readSnapshot } from '../platform/database/snapshot
 import { type BesideUsage, readBesideUsage } from './beside-usage.ts';
 import type { PreviewDependencies } from './dependencies.ts';
 import { type PreviewHours, readPreviewHours } from './hours.ts';
-import { type ActiveItem, hasInstalment, readActiveItems } from './items.ts';
+import { type ActiveItem, hasInstalment, readActiveItems, sharesCredits } from './items.ts';
 import { type LeftLines, readLeftLines } from './left-lines.ts';
 import { isOfTime, isOnInvoice, type OwnUsage, readOwnUsage } from './own-usage.ts';
 import { readStripePreview, type StripePreview } from './stripe-previews.ts';
@@ -41,6 +41,8 @@ export interface SubscriptionMaterial extends PreviewWindow, PreviewUsageRows {
   own: ReadonlyMap<string, OwnUsage>;
   /** What the close adds to the invoice, or compares with it. */
   beside: BesideUsage;
+  /** Whether other invoices of the customer may use up billing credits first. */
+  sharesCredits: boolean;
 }
 
 /** All that a customer's previews rest on, as the ledger had it at `now`. */
@@ -173,6 +175,11 @@ export async function readPreview(
       left,
       own,
       beside: isBilledInPart ? withInstalment(its, added) : added,
+      sharesCredits: await sharesCredits(snapshot, customerId, {
+        active,
+        subscriptionId,
+        currency: currencyOf(all, stripe),
+      }),
       ...window,
       ...usage,
     });

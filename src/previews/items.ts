@@ -3,6 +3,7 @@ import { ownMeter } from '../catalog/bound-item.ts';
 import { readStoredPrice } from '../catalog/stored-price.ts';
 import type { TimeWindow } from '../platform/clock.ts';
 import type { LedgerDatabase } from '../platform/database/database.ts';
+import { LEGACY_METER_PREFIX } from '../stripe/port.ts';
 
 export interface ActiveItem {
   subscriptionItemId: string;
@@ -14,6 +15,8 @@ export interface ActiveItem {
   price: RatePrice | null;
   /** Null: it has none, or somebody else feeds it. */
   stripeMeterId: string | null;
+  /** Its price has a meter, whoever feeds it: its lines take billing credits. */
+  takesCredits: boolean;
   currentPeriod: TimeWindow;
   /** Until then nothing is charged; null: it is not, or not any more, in a trial that is known. */
   trialEndsAt: Date | null;
@@ -41,6 +44,7 @@ export async function readActiveItems(database: LedgerDatabase, customerId: stri
     currency: row.currency,
     price: readStoredPrice(row),
     stripeMeterId: row.own_meter_id,
+    takesCredits: row.stripe_meter_id !== null && !row.stripe_meter_id.startsWith(LEGACY_METER_PREFIX),
     currentPeriod: { start: row.current_period_start, end: row.current_period_end },
     trialEndsAt: row.trial_ends_at,
     syncedAt: row.synced_at,
@@ -73,6 +77,32 @@ export async function listBilledSubscriptions(database: LedgerDatabase): Promise
     customerName: row.name,
     subscriptionId: row.subscription_id,
   }));
+}
+
+/**
+ * Whether another invoice may use up a customer's billing credits before a subscription's next one does: a draft, or that of
+ * another subscription, for Stripe promises no order between them.
+ */
+export async function sharesCredits(
+  database: LedgerDatabase,
+  customerId: string,
+  {
+    active,
+    subscriptionId,
+    currency,
+  }: { active: readonly ActiveItem[]; subscriptionId: string; currency: string },
+): Promise<boolean> {
+  const isOther = (item: ActiveItem) =>
+    item.subscriptionId !== subscriptionId && item.currency === currency && item.takesCredits;
+  if (active.some(isOther)) return true;
+  const draft = await database
+    .selectFrom('invoices')
+    .select('invoice_id')
+    .where('customer_id', '=', customerId)
+    .where('currency', '=', currency)
+    .where('status', '=', 'draft')
+    .executeTakeFirst();
+  return draft !== undefined;
 }
 
 /** Whether a billing threshold has invoiced a part of the period that runs. */

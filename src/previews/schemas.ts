@@ -161,11 +161,19 @@ const SubscriptionPreviewSchema = z
         total: AmountSchema.nullable(),
         amountDue: AmountSchema.nullable().openapi({ description: 'After the customer’s balance.' }),
         reason: z
-          .enum(['stripe_unavailable', 'unpriced_line', 'credits_unknown', 'terms_unknown'])
+          .enum([
+            'stripe_unavailable',
+            'unpriced_line',
+            'credits_unknown',
+            'credits_shared',
+            'stripe_tax',
+            'terms_unknown',
+            'rounding_unknown',
+          ])
           .nullable()
           .openapi({
             description:
-              'Why they are null. `credits_unknown`: Stripe counts less than is used, and does not say whether billing credits are left. `terms_unknown`: lines are added to Stripe’s, and with Stripe Tax, or discounts and taxes of single items, only Stripe knows what comes of it.',
+              'Which fact is missing. `credits_unknown`: Stripe counts less than is used, and what billing credits are left could not be read (the key may not, or the day’s reads are used up). `credits_shared`: a draft, or another subscription of the customer, may take the credits first. Where lines are added to Stripe’s: `stripe_tax`, only Stripe Tax knows what comes of it; `terms_unknown`, discounts or taxes are of single items; `rounding_unknown`, Stripe’s own lines do not tell how the account rounds, and it would make a difference.',
           }),
       })
       .openapi({

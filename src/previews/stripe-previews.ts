@@ -4,6 +4,7 @@ import { toTallystickError } from '../platform/errors.ts';
 import { DEFAULT_API_SETTINGS } from '../platform/http/dependencies.ts';
 import type { BillingInvoice } from '../stripe/port.ts';
 import type { PreviewDependencies } from './dependencies.ts';
+import { NO_CREDITS, readStripeCredits, type StripeCredits } from './stripe-credits.ts';
 
 /** Stripe rations reads (10,000 a month at least); a person who reloads a page must not spend them. */
 const CACHE_MS = 30_000;
@@ -15,7 +16,7 @@ const EMBEDDED_LINE_COUNT = 10;
 const LINES_PER_PAGE = 100;
 
 export type StripePreview =
-  | { status: 'ok'; invoice: BillingInvoice; readAt: Date }
+  | { status: 'ok'; invoice: BillingInvoice; credits: StripeCredits; readAt: Date }
   | { status: 'unavailable'; reason: string };
 
 /**
@@ -26,36 +27,40 @@ export async function readStripePreview(
   dependencies: PreviewDependencies,
   query: { stripeCustomerId: string; subscriptionId: string; expectedLineCount: number },
 ): Promise<StripePreview> {
-  const { previewCache, clock } = dependencies;
+  const { previewCache, clock, billing, log } = dependencies;
   const { expectedLineCount } = query;
   const now = clock.now();
   const cached = previewCache.get(query.subscriptionId);
   if (cached !== undefined && cached.readAt <= now && addMs(cached.readAt, CACHE_MS) > now) {
     return { status: 'ok', ...cached };
   }
-  const { stripePreviewReadsPerDay } = dependencies.settings ?? DEFAULT_API_SETTINGS;
-  const allowed = await takeStripeRead(dependencies.database, {
-    purpose: 'preview',
-    now,
-    limitPerDay: stripePreviewReadsPerDay,
-    readCount:
-      1 + (expectedLineCount > EMBEDDED_LINE_COUNT ? Math.ceil(expectedLineCount / LINES_PER_PAGE) : 0),
-  });
-  if (!allowed) return { status: 'unavailable', reason: 'READ_BUDGET_SPENT' };
+  const { stripePreviewReadsPerDay: limitPerDay } = dependencies.settings ?? DEFAULT_API_SETTINGS;
+  const takeRead = (readCount = 1) =>
+    takeStripeRead(dependencies.database, { purpose: 'preview', now, limitPerDay, readCount });
+  const pageCount =
+    expectedLineCount > EMBEDDED_LINE_COUNT ? Math.ceil(expectedLineCount / LINES_PER_PAGE) : 0;
+  if (!(await takeRead(1 + pageCount))) return { status: 'unavailable', reason: 'READ_BUDGET_SPENT' };
   const { stripeCustomerId, subscriptionId } = query;
+  const signal = AbortSignal.timeout(DEADLINE_MS);
   try {
-    const invoice = await dependencies.billing.previewInvoice(
-      { stripeCustomerId, subscriptionId },
-      AbortSignal.timeout(DEADLINE_MS),
-    );
+    const invoice = await billing.previewInvoice({ stripeCustomerId, subscriptionId }, signal);
+    const { currency, totals } = invoice;
+    const credits =
+      totals === undefined
+        ? NO_CREDITS
+        : await readStripeCredits(
+            { billing, now, takeRead, log },
+            { stripeCustomerId, currency, endsAt: totals.endsAt },
+            signal,
+          );
     const oldest = previewCache.keys().next();
     if (previewCache.size >= MAX_CACHED && oldest.done === false) previewCache.delete(oldest.value);
     previewCache.delete(query.subscriptionId);
-    previewCache.set(query.subscriptionId, { invoice, readAt: now });
-    return { status: 'ok', invoice, readAt: now };
+    previewCache.set(query.subscriptionId, { invoice, credits, readAt: now });
+    return { status: 'ok', invoice, credits, readAt: now };
   } catch (error) {
     const known = toTallystickError(error);
-    dependencies.log?.warn({ err: error, subscriptionId: query.subscriptionId }, 'Stripe gave no preview');
+    log?.warn({ err: error, subscriptionId: query.subscriptionId }, 'Stripe gave no preview');
     return { status: 'unavailable', reason: known.code };
   }
 }

@@ -22,6 +22,8 @@ export function createOptionalBilling(config: Config): BillingSystem {
     readEventSummaries: refuse,
     readMeterErrors: refuse,
     previewInvoice: refuse,
+    listCreditGrants: refuse,
+    readCreditBalance: refuse,
     describe: refuse,
   };
 }

@@ -3,6 +3,7 @@ import { readCatalog } from './catalog/catalog.ts';
 import { readCatalogObjects } from './catalog/read-objects.ts';
 import { createInvoiceSystem } from './closing/closing.ts';
 import type { InvoiceSystem } from './closing/port.ts';
+import { listCreditGrants, readCreditBalance } from './credit-grants.ts';
 import { readEventSummaries } from './event-summaries.ts';
 import { previewInvoice } from './invoices.ts';
 import { isLegacyMeter, LegacyUsage } from './legacy-usage.ts';
@@ -83,6 +84,8 @@ export function createStripe(config: StripeConfig, options: StripeOptions = {}):
         : readEventSummaries(stripe, policy, query, signal),
     readMeterErrors: (eventId, signal) => readMeterErrors(stripe, policy, eventId, signal),
     previewInvoice: (query, signal) => previewInvoice(stripe, policy, query, signal),
+    listCreditGrants: (customer, signal) => listCreditGrants(stripe, policy, customer, signal),
+    readCreditBalance: (query, signal) => readCreditBalance(stripe, policy, query, signal),
     readTaxSettings: (signal) => readTaxSettings(client, signal),
     findUntaxed: (signal) => findUntaxed(client, signal),
     findMissingRights: (signal) => findMissingRights(stripe, policy, signal),

@@ -15,8 +15,11 @@ export function toStripeTotals(
     const creditMinor = sum(pretax.filter(({ type }) => type === 'credit_balance_transaction'));
     const discountMinor = sum(line.discount_amounts ?? []);
     const amountMinor = BigInt(line.amount);
+    const price = line.pricing?.price_details?.price ?? null;
     return {
       subscriptionItemId: line.parent?.subscription_item_details?.subscription_item ?? null,
+      priceId: price === null || typeof price === 'string' ? price : price.id,
+      isDiscountable: line.discountable,
       amountMinor,
       discountMinor,
       creditMinor,
@@ -26,29 +29,28 @@ export function toStripeTotals(
   });
   const totalOf = (name: 'amountMinor' | 'discountMinor' | 'creditMinor' | 'taxMinor') =>
     shown.reduce((total, line) => total + line[name], 0n);
-  const creditMinor = totalOf('creditMinor');
-  const balanceMinor = BigInt(invoice.starting_balance);
   const terms = termsOf(invoice, lines);
   return {
     lines: shown,
+    endsAt: new Date(invoice.period_end * 1_000),
     totals: {
       subtotalMinor: totalOf('amountMinor'),
       discountMinor: totalOf('discountMinor'),
-      creditMinor,
+      creditMinor: totalOf('creditMinor'),
       taxMinor: totalOf('taxMinor'),
       totalMinor: BigInt(invoice.total),
       dueMinor: BigInt(invoice.amount_due),
     },
-    terms: terms === null ? null : { ...terms, creditMinor, balanceMinor },
+    terms: typeof terms === 'string' ? terms : { ...terms, balanceMinor: BigInt(invoice.starting_balance) },
   };
 }
 
-/** Null: Stripe Tax, or terms that are not the same for all lines. */
+/** `terms_unknown`: they are not the same for all lines. */
 function termsOf(
   invoice: Stripe.Invoice,
   lines: readonly Stripe.InvoiceLineItem[],
-): Pick<InvoiceTerms, 'discounts' | 'taxes'> | null {
-  if (invoice.automatic_tax.enabled) return null;
+): Pick<InvoiceTerms, 'discounts' | 'taxes'> | 'stripe_tax' | 'terms_unknown' {
+  if (invoice.automatic_tax.enabled) return 'stripe_tax';
   const rates = invoice.default_tax_rates;
   const ids = rates
     .map(({ id }) => id)
@@ -59,11 +61,9 @@ function termsOf(
     return own.toSorted().join() === ids || (own.length === 0 && amount === 0);
   });
   const discounts = invoice.discounts.map((discount) => offOf(discount, invoice.currency));
-  const isDiscountedAlike = lines.every(
-    (line) => line.discounts.length === 0 && (discounts.length === 0 || line.discountable),
-  );
+  const isDiscountedAlike = lines.every((line) => line.discounts.length === 0);
   const known = discounts.flatMap((discount) => (discount === null ? [] : [discount]));
-  if (!isTaxedAlike || !isDiscountedAlike || known.length < discounts.length) return null;
+  if (!isTaxedAlike || !isDiscountedAlike || known.length < discounts.length) return 'terms_unknown';
   return {
     discounts: known,
     taxes: rates.map(({ percentage, inclusive }) => ({

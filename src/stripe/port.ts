@@ -1,3 +1,4 @@
+import type { CreditGrant } from '../../pricing/invoices/credits.ts';
 import type { StripeTotals } from '../../pricing/previews/preview-totals.ts';
 import type { RatePrice } from '../../pricing/rating/rate-price.ts';
 import type { TimeWindow } from '../platform/clock.ts';
@@ -50,8 +51,29 @@ export interface BillingSystem {
     query: { stripeCustomerId: string; subscriptionId: string },
     signal?: AbortSignal,
   ): Promise<BillingInvoice>;
+  /**
+   * Every grant of billing credits of a customer. One read for each hundred.
+   * @throws UpstreamError, also where the key may not read them
+   */
+  listCreditGrants(stripeCustomerId: string, signal?: AbortSignal): Promise<CreditGrant[]>;
+  /**
+   * What is left of a grant; without one of all that Stripe counts for prices with a meter, whichever it takes these to be.
+   * @throws UpstreamError
+   */
+  readCreditBalance(
+    query: { stripeCustomerId: string; currency: string; grantId: string | null },
+    signal?: AbortSignal,
+  ): Promise<CreditBalance>;
   /** For `doctor`: reachable and permitted, live or test mode. */
   describe(signal?: AbortSignal): Promise<{ livemode: boolean; apiVersion: string }>;
+}
+
+/** Billing credits in minor units. */
+export interface CreditBalance {
+  /** By what final invoices have used. */
+  ledgerMinor: bigint;
+  /** The same less what has expired, is not in effect yet, or (Stripe's pages say: might be) stands on a draft. */
+  availableMinor: bigint;
 }
 
 export type SummaryGranularity = 'hour' | 'day' | 'whole';

@@ -23,6 +23,8 @@ class PreviewOnlyBilling implements BillingSystem {
   sendMeterEvent = notUsed;
   readEventSummaries = notUsed;
   readMeterErrors = notUsed;
+  listCreditGrants = notUsed;
+  readCreditBalance = notUsed;
   describe = notUsed;
 }
 

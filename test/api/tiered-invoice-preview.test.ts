@@ -141,7 +141,7 @@ describe('a preview of tiered prices, through the pipeline', () => {
       .select('read_count')
       .where('purpose', '=', 'preview')
       .executeTakeFirstOrThrow();
-    expect(row.read_count).toBe(2);
+    expect(row.read_count).toBe(3);
   });
 
   it('refuses to project from two days, and says how many it has', async () => {

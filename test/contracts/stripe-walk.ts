@@ -50,7 +50,17 @@ export async function walkClosing(): Promise<void> {
     const period = { start: new Date(FIRST_END_MS - 2 * HOUR_MS), end: new Date(FIRST_END_MS) };
     goTo(FIRST_END_MS - HOUR_MS);
     await world.use(1_500_000n, FIRST_END_MS - 2 * HOUR_MS);
+    for (const scope of [{ price_type: 'metered' as const }, { prices: [{ id: first.price.id }] }])
+      await sdk.billing.creditGrants.create({
+        customer: id,
+        name: 'Prepaid',
+        amount: { type: 'monetary', monetary: { currency: 'usd', value: 1_000 } },
+        applicability_config: { scope },
+      });
     await billing.previewInvoice({ stripeCustomerId: id, subscriptionId });
+    const [grant] = await billing.listCreditGrants(id);
+    for (const grantId of [null, grant?.grantId ?? ''])
+      await billing.readCreditBalance({ stripeCustomerId: id, currency: 'usd', grantId });
     const late = { stripeCustomerId: id, currency: 'usd', description: 'Late usage', period };
     await invoicing.createInvoiceItem({
       ...late,

@@ -162,23 +162,36 @@ export function endGrant(
   record(state, grant, at, { debit: { amount: amountOf(grant, left), credits_applied: null, type: how } });
 }
 
-/** What a customer has by currency: by the ledger, and what of it can be used now. */
-export function balancesOf(state: StripeState, customerId: string, at: number) {
+/**
+ * What grants have by currency: by the ledger, and what of it can be used now.
+ * @param claims what drafts would use of each
+ */
+export function balancesOf(
+  state: StripeState,
+  grants: readonly WireCreditGrant[],
+  claims: ReadonlyMap<string, bigint>,
+  at: number,
+) {
   const currencies = new Map<string, { ledger: bigint; available: bigint }>();
-  for (const grant of grantsOf(state, customerId)) {
+  for (const grant of grants) {
     const currency = grant.amount.monetary?.currency ?? '';
     const sums = currencies.get(currency) ?? { ledger: 0n, available: 0n };
     const balance = ledgerBalance(state, grant.id);
     const isInForce = (grant.effective_at ?? 0) <= at && (grant.expires_at ?? at + 1) > at;
     currencies.set(currency, {
       ledger: sums.ledger + balance,
-      available: sums.available + (isInForce ? balance : 0n),
+      available: sums.available + (isInForce ? lessClaim(balance, claims.get(grant.id) ?? 0n) : 0n),
     });
   }
   return [...currencies].map(([currency, { ledger, available }]) => ({
     available_balance: money(currency, available),
     ledger_balance: money(currency, ledger),
   }));
+}
+
+/** Several drafts may show the same credits. */
+function lessClaim(balance: bigint, claim: bigint): bigint {
+  return claim < balance ? balance - claim : 0n;
 }
 
 function isUnused(state: StripeState, grant: WireCreditGrant, at: number): boolean {

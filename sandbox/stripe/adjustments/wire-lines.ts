@@ -128,11 +128,12 @@ function sourceOf(
     };
   }
   const itemId = line.parent?.invoice_item_details?.invoice_item ?? '';
+  const price = state.prices.get(String(line.pricing?.price_details?.price ?? ''));
   const item = state.invoiceItems.get(itemId);
   const taxes = state.invoiceItemTaxes.get(itemId);
   return {
     discountIds: idsOf(item?.discounts ?? []),
-    meteredPriceId: null,
+    meteredPriceId: state.creditsFormerPrices && price?.recurring?.meter != null ? price.id : null,
     taxRates: taxesOf(item?.tax_rates ?? [], taxes?.behavior ?? null, taxes?.code ?? null),
   };
 }

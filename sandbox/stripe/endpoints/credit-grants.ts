@@ -1,4 +1,5 @@
 import type Stripe from 'stripe';
+import type { BillingAccount } from '../account.ts';
 import {
   balancesOf,
   endGrant,
@@ -19,8 +20,9 @@ import {
   requireText,
 } from '../http/form.ts';
 import { PAGING_SHAPE, toPage } from '../http/paging.ts';
-import { refuseMissing, refuseParameter } from '../http/refusal.ts';
+import { refuseMissing, refuseParameter, refuseUnknown } from '../http/refusal.ts';
 import { toSeconds, type WireCreditGrant } from '../http/wire.ts';
+import { creditClaims } from '../invoices/credit-claims.ts';
 import { checkChargeable } from '../money.ts';
 import type { StripeState } from '../state.ts';
 import { type Call, type Endpoint, found, idOf, retrieve } from './endpoint.ts';
@@ -29,7 +31,8 @@ const GRANTS = '/v1/billing/credit_grants';
 const LOWEST_PRIORITY = 100;
 
 /** Billing credits: grants, and the ledger of what became of them. */
-export function creditGrantEndpoints(state: StripeState): Endpoint[] {
+export function creditGrantEndpoints(account: BillingAccount): Endpoint[] {
+  const { state } = account;
   const timeOf = (customer: string, nowMs: number) => toSeconds(state.timeOf(customer, nowMs));
   const end = (verb: 'expire' | 'void', how: 'credits_expired' | 'credits_voided'): Endpoint => ({
     method: 'POST',
@@ -104,15 +107,25 @@ export function creditGrantEndpoints(state: StripeState): Endpoint[] {
       path: '/v1/billing/credit_balance_summary',
       shape: {
         customer: 'text',
-        filter: 'any',
+        filter: {
+          type: 'text',
+          credit_grant: 'text',
+          applicability_scope: { price_type: 'text', prices: { id: 'text' } },
+        },
         expand: 'any',
       } satisfies FormShape<Stripe.Billing.CreditBalanceSummaryRetrieveParams>,
       mutates: false,
       run: ({ form, nowMs }) => {
         const customer = found(state.customers, 'customer', requireText(form, 'customer')).id;
+        const grants = filterGrants(state, customer, readNested(form, 'filter'));
+        const at = timeOf(customer, nowMs);
+        const claims =
+          state.creditsOnDrafts === 'taken'
+            ? creditClaims(account, customer, nowMs)
+            : new Map<string, bigint>();
         return {
           object: 'billing.credit_balance_summary',
-          balances: balancesOf(state, customer, timeOf(customer, nowMs)),
+          balances: balancesOf(state, grants, claims, at),
           customer,
           customer_account: null,
           livemode: false,
@@ -145,6 +158,28 @@ export function creditGrantEndpoints(state: StripeState): Endpoint[] {
   ];
 }
 
+/** One grant, or those of a scope. @throws StripeRefusal */
+function filterGrants(state: StripeState, customerId: string, filter: Form): WireCreditGrant[] {
+  const grants = grantsOf(state, customerId);
+  const type = requireText(filter, 'type');
+  if (type === 'credit_grant') {
+    const id = requireText(filter, 'credit_grant');
+    const grant = grants.find((known) => known.id === id);
+    if (grant === undefined) throw refuseUnknown('credit grant', id, 'filter[credit_grant]');
+    return [grant];
+  }
+  if (type !== 'applicability_scope')
+    throw refuseParameter('filter[type]', 'must be one of applicability_scope or credit_grant');
+  const { prices } = readScope(state, readNested(filter, 'applicability_scope'));
+  const ids = prices?.flatMap(({ id }) => id ?? []) ?? null;
+  return grants.filter(({ applicability_config: { scope } }) => {
+    const own = scope.prices?.flatMap(({ id }) => id ?? []) ?? null;
+    if (state.creditScopes === 'applicable')
+      return ids === null || own === null || own.some((id) => ids.includes(id));
+    return JSON.stringify(own?.toSorted()) === JSON.stringify(ids?.toSorted());
+  });
+}
+
 function readGrant(state: StripeState, { form }: Call): NewCreditGrant {
   const customerId = found(state.customers, 'customer', requireText(form, 'customer')).id;
   const monetary = readNested(readNested(form, 'amount'), 'monetary');
@@ -165,7 +200,9 @@ function readGrant(state: StripeState, { form }: Call): NewCreditGrant {
   return {
     customerId,
     amount: { monetary: { currency, value }, type: 'monetary' },
-    applicability_config: { scope: readScope(state, form) },
+    applicability_config: {
+      scope: readScope(state, readNested(readNested(form, 'applicability_config'), 'scope')),
+    },
     category,
     effective_at: readInteger(form, 'effective_at') ?? null,
     expires_at: readInteger(form, 'expires_at') ?? null,
@@ -176,8 +213,7 @@ function readGrant(state: StripeState, { form }: Call): NewCreditGrant {
 }
 
 /** All prices of meters, or some of them. @throws StripeRefusal for a price without a meter */
-function readScope(state: StripeState, form: Form): WireCreditGrant['applicability_config']['scope'] {
-  const scope = readNested(readNested(form, 'applicability_config'), 'scope');
+function readScope(state: StripeState, scope: Form): WireCreditGrant['applicability_config']['scope'] {
   const prices = readObjects(scope, 'prices').map((price) => requireText(price, 'id'));
   const type = readText(scope, 'price_type');
   if ((type === undefined) === (prices.length === 0)) {

@@ -1,5 +1,5 @@
 import type { DraftQuantities } from '../account.ts';
-import type { PackageQuantities, ThresholdPeriods } from '../readings.ts';
+import type { CreditScopes, CreditsOnDrafts, PackageQuantities, ThresholdPeriods } from '../readings.ts';
 import type { SeedTieredPrice } from '../seed.ts';
 import type { ThinDestination } from '../webhook-sender.ts';
 
@@ -42,6 +42,12 @@ export interface StripeStandInOptions {
   roundsLinesToSteps?: boolean;
   /** Where tax rates put on by hand are rounded, as chosen in Stripe's dashboard; default each line. */
   taxRounding?: 'line' | 'invoice';
+  /** Whether credits on a draft are still available; default `available`. */
+  creditsOnDrafts?: CreditsOnDrafts;
+  /** Which grants a summary of balances by `price_type` counts; default `same`. */
+  creditScopes?: CreditScopes;
+  /** Whether usage at a price that its item has left takes billing credits, though on an invoice item; default it does not. */
+  creditsFormerPrices?: boolean;
   /** Where snapshot events go; default nowhere. */
   webhook?: { url: string; secret: string; enabledEvents?: string[] } | null;
   /** Where thin events go; default nowhere. */
@@ -65,6 +71,9 @@ export interface StripeStandInSettings {
   optionCurrencies: Readonly<Record<string, string>>;
   roundsLinesToSteps: boolean;
   taxRounding: 'line' | 'invoice';
+  creditsOnDrafts: CreditsOnDrafts;
+  creditScopes: CreditScopes;
+  creditsFormerPrices: boolean;
   webhook: { url: string; secret: string; enabledEvents: string[] } | null;
   thinWebhook: ThinDestination | null;
 }
@@ -113,6 +122,9 @@ export function withDefaults(options: StripeStandInOptions): StripeStandInSettin
     optionCurrencies: options.optionCurrencies ?? {},
     roundsLinesToSteps: options.roundsLinesToSteps ?? false,
     taxRounding: options.taxRounding ?? 'line',
+    creditsOnDrafts: options.creditsOnDrafts ?? 'available',
+    creditScopes: options.creditScopes ?? 'same',
+    creditsFormerPrices: options.creditsFormerPrices ?? false,
     webhook: webhook === null ? null : { ...webhook, enabledEvents: webhook.enabledEvents ?? DEFAULT_EVENTS },
     thinWebhook: options.thinWebhook ?? null,
   };

@@ -2,7 +2,7 @@ import type { BillingAccount } from '../account.ts';
 import { moveBalance } from '../adjustments/balance.ts';
 import { reinstateCredits, useCredit } from '../adjustments/credits.ts';
 import { checkLocation } from '../adjustments/taxes.ts';
-import { sumLines } from '../adjustments/wire-lines.ts';
+import { sumLines, type UseCredit } from '../adjustments/wire-lines.ts';
 import { refuseParameter, StripeRefusal } from '../http/refusal.ts';
 import { toSeconds, type WireInvoice, type WireInvoiceLine } from '../http/wire.ts';
 import type { Invoice } from '../state.ts';
@@ -15,10 +15,15 @@ export function renderAt(account: BillingAccount, invoice: Invoice, nowMs: numbe
 }
 
 /** Lines as they stand at an instant: of a draft by the usage until then, or until it was made. */
-export function linesAt(account: BillingAccount, invoice: Invoice, nowMs: number): WireInvoiceLine[] {
+export function linesAt(
+  account: BillingAccount,
+  invoice: Invoice,
+  nowMs: number,
+  useCredit?: UseCredit,
+): WireInvoiceLine[] {
   const { state, aggregationDelayMs, draftQuantities } = account;
   const asOfMs = draftQuantities === 'stand_still' ? Math.min(nowMs, invoice.wire.created * 1_000) : nowMs;
-  return linesOf(state, invoice, asOfMs - aggregationDelayMs);
+  return linesOf(state, invoice, asOfMs - aggregationDelayMs, useCredit);
 }
 
 /** Tells the world what an invoice has become. */

@@ -110,6 +110,30 @@ export const INVOICES: readonly ReadObject[] = [
       'quantity',
     ],
   },
+  {
+    object: 'credit grant',
+    at: ['GET /v1/billing/credit_grants data[]'],
+    fields: [
+      'amount.monetary.currency',
+      'applicability_config.scope.prices[].id',
+      'category',
+      'created',
+      'effective_at',
+      'expires_at',
+      'id',
+      'priority',
+      'voided_at',
+    ],
+  },
+  {
+    object: 'balance of billing credits',
+    at: ['GET /v1/billing/credit_balance_summary'],
+    fields: [
+      'balances[].available_balance.monetary.value',
+      'balances[].ledger_balance.monetary.currency',
+      'balances[].ledger_balance.monetary.value',
+    ],
+  },
   { object: 'list of credit notes', at: ['GET /v1/credit_notes'], fields: ['has_more'] },
   {
     object: 'credit note',

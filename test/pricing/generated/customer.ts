@@ -28,7 +28,7 @@ export interface Customer {
   /** In the order of the plan's rates. */
   items: RatedItem[];
   /** What another system bills of the subscription, at so many minor units for one. */
-  storage: { eventName: string; priceId: string; unitMinor: bigint } | null;
+  storage: { eventName: string; itemId: string; priceId: string; unitMinor: bigint } | null;
   terms: Terms;
 }
 
@@ -95,8 +95,11 @@ export async function openCustomer(
       unit_amount: unitMinor,
       recurring: { interval: 'month', usage_type: 'metered', meter: meterIds.get('storage_gb') },
     });
-    await calls.post('/v1/subscription_items', { subscription: at.subscriptionId, price: price.id });
-    storage = { eventName: 'storage_gb', priceId: price.id, unitMinor };
+    const item = await calls.post<{ id: string }>('/v1/subscription_items', {
+      subscription: at.subscriptionId,
+      price: price.id,
+    });
+    storage = { eventName: 'storage_gb', itemId: item.id, priceId: price.id, unitMinor };
   }
   const terms = await openTerms(calls, at, plan, draws);
   return { ...at, plan, minimumMinor: minimumAmountMinor, items, storage, terms };

@@ -1,6 +1,7 @@
 import { rateUsage } from '../../../pricing/rating/rate-usage.ts';
 import type { DraftQuantities } from '../../../sandbox/stripe/account.ts';
 import { DAY_MS, HOUR_MS, MINUTE_MS } from '../../../src/platform/clock.ts';
+import { readStripeCredits } from '../../../src/previews/stripe-credits.ts';
 import type { ClosingInvoice, InvoiceSystem } from '../../../src/stripe/closing/port.ts';
 import type { BillingSystem } from '../../../src/stripe/port.ts';
 import type { Draws } from '../../simulation/draws.ts';
@@ -51,7 +52,7 @@ export interface ComparedPeriod {
 interface MonthsParts {
   shelf: Shelf;
   invoicing: InvoiceSystem;
-  billing: Pick<BillingSystem, 'previewInvoice'>;
+  billing: Pick<BillingSystem, 'previewInvoice' | 'listCreditGrants' | 'readCreditBalance'>;
   draws: Draws;
   moveTo: (nowMs: number) => void;
   customers: readonly Customer[];
@@ -194,12 +195,17 @@ export class Months {
   /** What is said one second before the period ends, of all usage, whether it was sent or not. */
   async #preview(
     customer: Customer,
-    known: Omit<Facts, 'invoice' | 'now'>,
+    known: Omit<Facts, 'invoice' | 'credits' | 'now'>,
   ): Promise<Pick<ComparedPeriod, 'previewed' | 'quoted'>> {
     const { billing, draws } = this.#parts;
     const { customerId: stripeCustomerId, subscriptionId, plan, items } = customer;
     const invoice = await billing.previewInvoice({ stripeCustomerId, subscriptionId });
-    const facts = { ...known, invoice, now: new Date(known.period.end.getTime() - 1_000) };
+    const now = new Date(known.period.end.getTime() - 1_000);
+    const credits = await readStripeCredits(
+      { billing, now, takeRead: async () => true },
+      { stripeCustomerId, currency: invoice.currency, endsAt: invoice.totals?.endsAt ?? known.period.end },
+    );
+    const facts = { ...known, invoice, credits, now };
     const preview = previewOf(customer, facts);
     const subtotal = subtotalOf(preview);
     const { totals, reason } = preview.total;

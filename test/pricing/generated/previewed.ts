@@ -5,6 +5,7 @@ import type { QuoteUsage } from '../../../pricing/quotes/usage.ts';
 import { emptyBuckets } from '../../../pricing/usage/tokens.ts';
 import { decidePreview, type SubscriptionPreview } from '../../../src/previews/decide.ts';
 import type { SubscriptionMaterial } from '../../../src/previews/gather.ts';
+import type { StripeCredits } from '../../../src/previews/stripe-credits.ts';
 import type { MeterUsage } from '../../../src/previews/usage.ts';
 import type { BillingInvoice, BillingInvoiceLine } from '../../../src/stripe/port.ts';
 import type { Segment } from './certify.ts';
@@ -21,6 +22,7 @@ export interface LateSegment {
 
 export interface Facts {
   invoice: BillingInvoice;
+  credits: StripeCredits;
   now: Date;
   period: { start: Date; end: Date };
   /** Of the whole period, whether it was sent to Stripe by now or not. */
@@ -61,9 +63,9 @@ export function previewOf(customer: Customer, facts: Facts): SubscriptionPreview
 
 function materialOf(
   customer: Customer,
-  { invoice, now, period, segments, late }: Facts,
+  { invoice, credits, now, period, segments, late }: Facts,
 ): SubscriptionMaterial {
-  const { plan, items, subscriptionId, minimumMinor } = customer;
+  const { plan, items, storage, subscriptionId, minimumMinor } = customer;
   const charge = late === null ? null : chargeLate(customer, late);
   const current = segments.filter(({ isLeft }) => !isLeft);
   const whole = current.filter(({ start }) => +start === +period.start);
@@ -80,19 +82,41 @@ function materialOf(
     period,
     hours: { openHours: [], settledHourCount: 0, settledByDay: new Map(), collectedThrough: now },
     ...days,
-    items: items.map((item) => ({
-      subscriptionItemId: item.itemId,
-      subscriptionId,
-      priceId: item.priceId,
-      productName: item.eventName,
-      currency: plan.currency,
-      price: item.rate.price,
-      stripeMeterId: item.meterId,
-      currentPeriod: period,
-      trialEndsAt: null,
-      syncedAt: now,
-    })),
-    stripe: { status: 'ok', invoice, readAt: now },
+    items: [
+      ...items.map((item) => ({
+        subscriptionItemId: item.itemId,
+        subscriptionId,
+        priceId: item.priceId,
+        productName: item.eventName,
+        currency: plan.currency,
+        price: item.rate.price,
+        stripeMeterId: item.meterId,
+        takesCredits: true,
+        currentPeriod: period,
+        trialEndsAt: null,
+        syncedAt: now,
+      })),
+      ...(storage === null
+        ? []
+        : [
+            {
+              subscriptionItemId: storage.itemId,
+              subscriptionId,
+              priceId: storage.priceId,
+              productName: storage.eventName,
+              currency: plan.currency,
+              price: null,
+              // Another system feeds it.
+              stripeMeterId: null,
+              takesCredits: true,
+              currentPeriod: period,
+              trialEndsAt: null,
+              syncedAt: now,
+            },
+          ]),
+    ],
+    stripe: { status: 'ok', invoice, credits, readAt: now },
+    sharesCredits: false,
     usage: whole.map(toUsage),
     quarantined: [],
     own: new Map(
