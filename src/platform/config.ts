@@ -61,6 +61,12 @@ const variablesSchema = z.object({
   HOST: z.string().min(1).default('127.0.0.1'),
   PUBLIC_URL: url.optional(),
   LINK_SIGNING_KEY: z.string().min(32, { error: 'must have at least 32 characters' }).optional(),
+  LINK_SIGNING_KEY_PREVIOUS: z
+    .string()
+    .refine((text) => text === 'ledger' || text.length >= 32, {
+      error: 'must be the key before LINK_SIGNING_KEY, of at least 32 characters, or ledger',
+    })
+    .optional(),
   LOG_LEVEL: z.enum(['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent']).default('info'),
   AZURE_LOGS_WORKSPACE_ID: z.guid({ error: 'must be the workspace id, a GUID' }).optional(),
   AZURE_LOGS_RESOURCE_ID: z

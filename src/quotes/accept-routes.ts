@@ -1,15 +1,16 @@
-import { readLinkKey } from '../identity/page-links.ts';
+import { judgeLink } from '../identity/links/judge-link.ts';
+import { readLinkKeys } from '../identity/links/keys.ts';
+import { writeLinkQuery } from '../identity/links/signature.ts';
 import { FORM_PAGE_HEADERS, PAGE_HEADERS } from '../pages/document.ts';
 import { dayInWords } from '../pages/words.ts';
 import { type Api, type ApiDependencies, DEFAULT_API_SETTINGS } from '../platform/http/dependencies.ts';
 import { isFromOurPages } from '../platform/http/own-pages.ts';
 import { readTextBody } from '../platform/http/text-body.ts';
 import { acceptQuote, agreedPartOf, isAcceptanceToken, offerHashOf } from './acceptance.ts';
-import { judgeQuoteLink } from './links.ts';
 import { MOST_NAME_CHARACTERS } from './page/acceptance.ts';
 import { missingQuotePage, quotePage, refusedQuotePage } from './page/page.ts';
 import { hasOfferedPrice } from './page/sheet.ts';
-import { findQuote, linkOf, queryOf, readStanding } from './standing.ts';
+import { findQuote, linkOf, readStanding } from './standing.ts';
 
 /** Adds `POST /quotes/{quoteId}/accept`: once, by whoever has the link, of exactly what the page said. */
 export function addAcceptRoute(api: Api, dependencies: ApiDependencies): void {
@@ -18,14 +19,13 @@ export function addAcceptRoute(api: Api, dependencies: ApiDependencies): void {
   // Who loads the answer again, or goes back to it, sees the page.
   api.get('/quotes/:quoteId/accept', (context) => {
     const link = linkOf(context);
-    return context.redirect(`/quotes/${encodeURIComponent(link.quoteId)}?${queryOf(link)}`, 302);
+    return context.redirect(`/quotes/${encodeURIComponent(link.quoteId)}?${writeLinkQuery(link)}`, 302);
   });
 
   api.post('/quotes/:quoteId/accept', async (context) => {
     const now = clock.now();
     const link = linkOf(context);
-    const key = await readLinkKey(dependencies);
-    const verdict = judgeQuoteLink(key, link, now);
+    const verdict = await judgeLink(dependencies, { kind: 'quote', targetId: link.quoteId }, link);
     const quote =
       verdict === 'valid' || verdict === 'expired' ? await findQuote(dependencies, link.quoteId) : null;
     if (quote === null) return context.html(missingQuotePage(), 404, PAGE_HEADERS);
@@ -57,7 +57,7 @@ export function addAcceptRoute(api: Api, dependencies: ApiDependencies): void {
       return await refuse('It cannot be accepted: some of it has no price yet.', 409);
     const offerHash = offerHashOf(resultText, settings.seller);
     const isOurs = isAcceptanceToken(
-      key,
+      await readLinkKeys(dependencies),
       { quoteId, offerHash: form.get('offer') ?? '' },
       form.get('token') ?? '',
     );
@@ -72,7 +72,7 @@ export function addAcceptRoute(api: Api, dependencies: ApiDependencies): void {
     const seller = agreedPartOf(settings.seller);
     const { isNew } = await acceptQuote(database, { quoteId, acceptedBy: name, offerHash, seller, now });
     if (!isNew) return await refuse(alreadyAccepted(name), 409);
-    return context.redirect(`/quotes/${quoteId}?${queryOf(link)}#accept`, 303);
+    return context.redirect(`/quotes/${quoteId}?${writeLinkQuery(link)}#accept`, 303);
   });
 }
 

@@ -1,4 +1,5 @@
 import { createHash, createHmac } from 'node:crypto';
+import { allKeys, type LinkKeys } from '../identity/links/keys.ts';
 import { writeAudit } from '../platform/database/audit.ts';
 import type { LedgerDatabase } from '../platform/database/database.ts';
 import { isSameText } from '../platform/same-text.ts';
@@ -40,16 +41,25 @@ export function offerHashOf(resultText: string, seller: Seller): string {
 }
 
 /** What the form of a page carries: nobody has it who was not shown this offer by us. */
-export function acceptanceToken(key: string, quoteId: string, offerHash: string): string {
-  return createHmac('sha256', key).update(`quote-acceptance\n${quoteId}\n${offerHash}`).digest('base64url');
+export function acceptanceToken({ signing }: LinkKeys, quoteId: string, offerHash: string): string {
+  return tokenOf(signing.secret, quoteId, offerHash);
 }
 
+function tokenOf(secret: string, quoteId: string, offerHash: string): string {
+  return createHmac('sha256', secret)
+    .update(`quote-acceptance\n${quoteId}\n${offerHash}`)
+    .digest('base64url');
+}
+
+/** Whether a form carries what one of our keys gave it. */
 export function isAcceptanceToken(
-  key: string,
+  keys: LinkKeys,
   offer: { quoteId: string; offerHash: string },
   given: string,
 ): boolean {
-  return isSameText(given, acceptanceToken(key, offer.quoteId, offer.offerHash));
+  return allKeys(keys).some(({ secret }) =>
+    isSameText(given, tokenOf(secret, offer.quoteId, offer.offerHash)),
+  );
 }
 
 export async function readAcceptance(database: LedgerDatabase, quoteId: string): Promise<Acceptance | null> {

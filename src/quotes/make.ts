@@ -58,7 +58,7 @@ export async function makeQuote(
   }: Pick<ApiDependencies, 'database' | 'clock' | 'settings'>,
   request: QuoteRequest,
   actor: string,
-): Promise<{ quoteId: string; resultText: string; validUntil: Date }> {
+): Promise<{ quoteId: string; resultText: string; customerId: string | null; validUntil: Date }> {
   const now = clock.now();
   const facts = await readQuoteFacts(database, request, now);
   const quoteId = `quote_${randomText(16)}`;
@@ -84,5 +84,5 @@ export async function makeQuote(
     createdAt: now,
     validUntil,
   });
-  return { quoteId, resultText, validUntil };
+  return { quoteId, resultText, customerId: request.customerId ?? null, validUntil };
 }

@@ -54,6 +54,7 @@ export interface StoredQuote {
   priceBookVersion: string;
   planId: string | null;
   planVersion: string | null;
+  customerId: string | null;
   createdBy: string;
   createdAt: Date;
   validUntil: Date | null;
@@ -72,6 +73,7 @@ export async function getQuote(database: LedgerDatabase, quoteId: string): Promi
       'price_book_version',
       'plan_id',
       'plan_version',
+      'customer_id',
       'created_by',
       'created_at',
       'valid_until',

@@ -1,6 +1,7 @@
 import { createRoute, z } from '@hono/zod-openapi';
 import type { Context } from 'hono';
-import { readLinkKey } from '../identity/page-links.ts';
+import { readLinkKeys } from '../identity/links/keys.ts';
+import type { KnownLink } from '../identity/links/links.ts';
 import { openTo } from '../identity/require-scope.ts';
 import { readSnapshot } from '../platform/database/snapshot.ts';
 import { answerCsv, CSV_FIELDS, wantsCsv } from '../platform/http/csv.ts';
@@ -14,7 +15,7 @@ import {
 import { IdentifierSchema, jsonBody, jsonContent, PAGE_FIELDS, problems } from '../platform/http/schemas.ts';
 import { type Acceptance, readAcceptance } from './acceptance.ts';
 import { quoteTable } from './csv.ts';
-import { quoteAddress } from './links.ts';
+import { ensureQuoteLink, findQuoteLink, quoteAddress } from './links.ts';
 import { makeQuote } from './make.ts';
 import { getQuote, listQuotes, type StoredQuote } from './quotes.ts';
 import { addQuoteRecomputeRoute } from './recompute.ts';
@@ -44,11 +45,9 @@ export function addQuoteRoutes(api: Api, dependencies: ApiDependencies): void {
     },
   });
   api.openapi(postRoute, async (context) => {
-    // Made at its first use, which writes: before the snapshot opens.
-    const linkKey = await readLinkKey(dependencies);
     const made = await makeQuote(dependencies, context.req.valid('json'), actorOf(context));
     // The text is written already, and typed as such; the schema is that of what was written.
-    return answerText(dependencies, context, { ...made, linkKey, acceptance: null }, 201) as never;
+    return (await answerText(dependencies, context, { ...made, acceptance: null, link: null }, 201)) as never;
   });
 
   const listRoute = createRoute({
@@ -104,33 +103,41 @@ export function addQuoteRoutes(api: Api, dependencies: ApiDependencies): void {
   });
   api.openapi(getRoute, async (context) => {
     const { quoteId } = context.req.valid('param');
-    const linkKey = await readLinkKey(dependencies);
-    const { stored, acceptance } = await readSnapshot(dependencies.database, async (snapshot) => {
+    // Made at its first use, which writes: before the snapshot opens.
+    await readLinkKeys(dependencies);
+    const { stored, acceptance, link } = await readSnapshot(dependencies.database, async (snapshot) => {
       const stored = await getQuote(snapshot, quoteId.replace('.csv', ''));
-      return { stored, acceptance: await readAcceptance(snapshot, stored.quoteId) };
+      return {
+        stored,
+        acceptance: await readAcceptance(snapshot, stored.quoteId),
+        link: await findQuoteLink(snapshot, stored.quoteId),
+      };
     });
     if (quoteId.endsWith('.csv') || wantsCsv(context)) {
       const quote = JSON.parse(stored.resultText) as StoredQuoteBody;
       return answerCsv(context, quoteTable(quote), stored.quoteId);
     }
-    return answerText(dependencies, context, { ...stored, linkKey, acceptance }, 200);
+    return await answerText(dependencies, context, { ...stored, acceptance, link }, 200);
   });
   addQuoteRecomputeRoute(api, dependencies);
 }
 
-/** The stored text with the link to the page, which is made for each answer and not stored, and who accepted it. */
-function answerText(
-  { settings }: ApiDependencies,
+/** The stored text with the link to the page, which is not stored in it, and who accepted it. */
+async function answerText(
+  dependencies: ApiDependencies,
   context: Context<ApiEnvironment>,
-  stored: Pick<StoredQuote, 'quoteId' | 'resultText' | 'validUntil'> & {
-    linkKey: string;
+  stored: Pick<StoredQuote, 'quoteId' | 'resultText' | 'customerId' | 'validUntil'> & {
     acceptance: Acceptance | null;
+    /** Null: it is made now, at its first telling. */
+    link: KnownLink | null;
   },
   status: 200 | 201,
-): Response {
-  const { quoteId, resultText, validUntil, linkKey, acceptance } = stored;
-  const origin = settings?.publicUrl ?? new URL(context.req.url).origin;
-  const pageUrl = JSON.stringify(quoteAddress(linkKey, { quoteId, validUntil, origin }));
+): Promise<Response> {
+  const { quoteId, resultText, acceptance } = stored;
+  const origin = dependencies.settings?.publicUrl ?? new URL(context.req.url).origin;
+  const made = { madeBy: actorOf(context), known: stored.link };
+  const link = await ensureQuoteLink(dependencies, stored, made);
+  const address = quoteAddress(await readLinkKeys(dependencies), link, origin);
   const accepted =
     acceptance === null
       ? null
@@ -139,7 +146,7 @@ function answerText(
           acceptedAt: acceptance.acceptedAt.toISOString(),
           offerHash: acceptance.offerHash,
         };
-  const more = `"acceptance":${JSON.stringify(accepted)},"pageUrl":${pageUrl}`;
+  const more = `"acceptance":${JSON.stringify(accepted)},"pageUrl":${JSON.stringify(address)}`;
   return context.body(`${resultText.slice(0, -1)},${more}}`, status, {
     'Content-Type': 'application/json',
     Location: `/v1/quotes/${quoteId}`,

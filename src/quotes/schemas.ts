@@ -194,7 +194,9 @@ const AcceptanceSchema = z.object({
 
 export const QuoteResultSchema = StoredQuoteSchema.extend({
   acceptance: AcceptanceSchema.nullable().openapi({ description: 'Null until the customer accepts it.' }),
-  pageUrl: z.string().openapi({ description: 'Signed link to the page for the customer, until validUntil.' }),
+  pageUrl: z.string().nullable().openapi({
+    description: 'Signed link to the page for the customer, until validUntil. Null: it was withdrawn.',
+  }),
 }).openapi('Quote');
 
 export type QuoteBody = z.output<typeof QuoteResultSchema>;

@@ -1,5 +1,6 @@
 import type { Context } from 'hono';
-import { readLinkKey } from '../identity/page-links.ts';
+import { readLinkKeys } from '../identity/links/keys.ts';
+import { type LinkQuery, readLinkQuery, writeLinkQuery } from '../identity/links/signature.ts';
 import { TallystickError } from '../platform/errors.ts';
 import {
   type ApiDependencies,
@@ -12,19 +13,13 @@ import type { Standing } from './page/acceptance.ts';
 import { getQuote, QUOTE_ID } from './quotes.ts';
 import type { StoredQuoteBody } from './schemas.ts';
 
-/** What of a link is in the query. */
-export interface QuoteLink {
+/** The page that a request is for, and the link that it carries. */
+export interface QuoteLink extends LinkQuery {
   quoteId: string;
-  expires: string | undefined;
-  signature: string | undefined;
 }
 
 export function linkOf(context: Context<ApiEnvironment>): QuoteLink {
-  return {
-    quoteId: context.req.param('quoteId') ?? '',
-    expires: context.req.query('expires'),
-    signature: context.req.query('signature'),
-  };
+  return { quoteId: context.req.param('quoteId') ?? '', ...readLinkQuery(context) };
 }
 
 /** A quote that has a page. */
@@ -62,11 +57,7 @@ export async function readStanding(
   const acceptance = await readAcceptance(dependencies.database, quoteId);
   if (acceptance !== null || link === null) return standingOf(seller, acceptance);
   const offerHash = offerHashOf(resultText, seller);
-  const token = acceptanceToken(await readLinkKey(dependencies), quoteId, offerHash);
-  const action = `/quotes/${quoteId}/accept?${queryOf(link)}`;
+  const token = acceptanceToken(await readLinkKeys(dependencies), quoteId, offerHash);
+  const action = `/quotes/${quoteId}/accept?${writeLinkQuery(link)}`;
   return { seller, standing: { kind: 'open', form: { action, token, offerHash, name } } };
-}
-
-export function queryOf({ expires = '', signature = '' }: QuoteLink): string {
-  return `expires=${encodeURIComponent(expires)}&signature=${encodeURIComponent(signature)}`;
 }

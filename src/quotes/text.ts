@@ -32,7 +32,7 @@ export function renderQuote(quote: QuoteBody): string {
     ...rangeLines(quote, price),
     ...quote.assumptions.map((sentence) => `- ${sentence}`),
     `${quote.quoteId}, price book ${quote.priceBookVersion}, ${quote.createdAt}, valid until ${quote.validUntil}`,
-    quote.pageUrl,
+    quote.pageUrl ?? 'Its link was withdrawn.',
   ].join('\n');
 }
 

@@ -1,6 +1,7 @@
 import type { Context } from 'hono';
 import { createMiddleware } from 'hono/factory';
-import { judgeLink, readLinkKey } from '../identity/page-links.ts';
+import { judgeLink } from '../identity/links/judge-link.ts';
+import { readLinkQuery } from '../identity/links/signature.ts';
 import { findCaller, requireScope } from '../identity/require-scope.ts';
 import type { ApiDependencies, ApiEnvironment } from '../platform/http/dependencies.ts';
 import { linkedPageOf, type StatementTarget } from './links.ts';
@@ -44,12 +45,7 @@ async function judgeStatementLink(
   context: Context<ApiEnvironment>,
   target: StatementTarget,
 ) {
-  const link = {
-    ...linkedPageOf(target),
-    expires: context.req.query('expires'),
-    signature: context.req.query('signature'),
-  };
-  return judgeLink(await readLinkKey(dependencies), link, dependencies.clock.now());
+  return await judgeLink(dependencies, linkedPageOf(target), readLinkQuery(context));
 }
 
 /** Never the signature: it may be a good one of another statement. */
@@ -60,7 +56,13 @@ export function logRefusedLink(
   reason: string,
 ): void {
   log?.warn(
-    { ...target, reason, expires: context.req.query('expires'), requestId: context.get('requestId') },
+    {
+      ...target,
+      reason,
+      expires: context.req.query('expires'),
+      link: context.req.query('link'),
+      requestId: context.get('requestId'),
+    },
     'a link to a statement was refused',
   );
 }

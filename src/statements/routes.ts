@@ -3,7 +3,6 @@ import { readStoredInvoice } from '../billing/invoice-lines.ts';
 import { CustomerParams } from '../catalog/customer-routes.ts';
 import { getCustomer } from '../catalog/customers.ts';
 import { openTo } from '../identity/require-scope.ts';
-import { writeAudit } from '../platform/database/audit.ts';
 import { answerCsv, CSV_FIELDS, wantsCsv } from '../platform/http/csv.ts';
 import { type Api, actorOf } from '../platform/http/dependencies.ts';
 import { problemResponse } from '../platform/http/problem.ts';
@@ -21,6 +20,7 @@ const InvoiceParams = z.object({ invoiceId: InvoiceIdSchema });
 const LinkQuery = z.object({
   ...CSV_FIELDS,
   expires: z.string().max(12).optional().openapi({ description: 'Of a link; instead of a key.' }),
+  link: z.string().max(100).optional(),
   signature: z.string().max(200).optional(),
 });
 
@@ -29,7 +29,13 @@ const LinkRequestSchema = z
     validDays: z.int().min(1).max(MOST_VALID_DAYS).default(DEFAULT_VALID_DAYS),
   })
   .openapi('StatementLinkRequest');
-const LinkSchema = z.object({ url: z.url(), expiresAt: InstantSchema }).openapi('StatementLink');
+const LinkSchema = z
+  .object({
+    linkId: z.string().openapi({ description: 'To withdraw it by.' }),
+    url: z.url(),
+    expiresAt: InstantSchema,
+  })
+  .openapi('StatementLink');
 
 /** Adds the statements of invoices and previews under `/v1/statements`, and what makes links to their pages. */
 export function addStatementRoutes(api: Api, dependencies: StatementDependencies): void {
@@ -89,16 +95,12 @@ export function addStatementRoutes(api: Api, dependencies: StatementDependencies
   };
   const body = { content: { 'application/json': { schema: LinkRequestSchema } } };
   const makeLink = async (target: StatementTarget, validDays: number, origin: string, actor: string) => {
-    const link = await makeStatementLink(dependencies, target, { origin, validDays });
-    const entry = {
+    const { expiresAt, ...link } = await makeStatementLink(dependencies, target, {
+      origin,
+      validDays,
       actor,
-      action: 'statement.link',
-      target: 'invoiceId' in target ? target.invoiceId : target.customerId,
-      details: { expiresAt: link.expiresAt.toISOString() },
-      now: dependencies.clock.now(),
-    };
-    await dependencies.database.transaction().execute((transaction) => writeAudit(transaction, entry));
-    return { url: link.url, expiresAt: link.expiresAt.toISOString() };
+    });
+    return { ...link, expiresAt: expiresAt.toISOString() };
   };
 
   const invoiceLinkRoute = createRoute({

@@ -26,6 +26,8 @@ const ASKS_FIRST = [
   '/v1/invoices/{invoiceId}/lines/{lineId}/evidence/events/{usageEventId}',
   '/v1/statements/{invoiceId}',
   '/v1/statements/preview/{customerId}',
+  // The key of its link, at the first use in a process.
+  '/v1/quotes/{quoteId}',
 ];
 
 let bench: ApiBench;

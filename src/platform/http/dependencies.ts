@@ -68,6 +68,8 @@ export interface ApiSettings {
   stripePreviewReadsPerDay: number;
   /** Signs links to pages; without it a key that is kept in the ledger does. */
   linkSigningKey?: string | undefined;
+  /** Signed them before, and still counts; `ledger`: the one that is kept there. */
+  linkSigningKeyPrevious?: string | undefined;
   /** How browsers reach the service, where that is not the address of the request. */
   publicUrl?: string | undefined;
   /** The account that Azure bills, as exports of costs name it. */
@@ -131,6 +133,7 @@ export function readApiSettings(config: Config): ApiSettings {
     providers: readConfiguredProviders(config),
     metricsPublic: config.METRICS_PUBLIC,
     linkSigningKey: config.LINK_SIGNING_KEY,
+    linkSigningKeyPrevious: config.LINK_SIGNING_KEY_PREVIOUS,
     publicUrl: config.PUBLIC_URL,
     configuration: describeConfig(config),
     focusSellerName: config.FOCUS_SELLER_NAME,

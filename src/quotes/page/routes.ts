@@ -1,12 +1,11 @@
 import type { Context } from 'hono';
-import { readLinkKey } from '../../identity/page-links.ts';
+import { judgeLink } from '../../identity/links/judge-link.ts';
 import { findCaller, hasScope } from '../../identity/require-scope.ts';
 import { addStyle, FORM_PAGE_HEADERS, PAGE_HEADERS } from '../../pages/document.ts';
 import { QUOTE_STYLE } from '../../pages/style.ts';
 import { limitBody } from '../../platform/http/body-limit.ts';
 import type { Api, ApiDependencies, ApiEnvironment } from '../../platform/http/dependencies.ts';
 import { addAcceptRoute } from '../accept-routes.ts';
-import { judgeQuoteLink } from '../links.ts';
 import { findQuote, linkOf, readStanding } from '../standing.ts';
 import { lockedQuotePage, missingQuotePage, QUOTE_STYLE_PATH, quotePage } from './page.ts';
 
@@ -22,9 +21,9 @@ export function addQuotePage(api: Api, dependencies: ApiDependencies): void {
   api.get('/quotes/:quoteId', async (context) => {
     const quoteId = context.req.param('quoteId');
     const hasKey = await hasQuoteScope(dependencies, context);
-    const key = await readLinkKey(dependencies);
     const now = dependencies.clock.now();
-    const isLinked = judgeQuoteLink(key, linkOf(context), now) === 'valid';
+    const verdict = await judgeLink(dependencies, { kind: 'quote', targetId: quoteId }, linkOf(context));
+    const isLinked = verdict === 'valid';
     if (!hasKey && !isLinked) return context.html(missingQuotePage(), 404, PAGE_HEADERS);
     const internal = context.req.query('view') === 'internal';
     if (internal && !hasKey) return context.html(lockedQuotePage(), 401, PAGE_HEADERS);

@@ -1,5 +1,6 @@
 import type { Context } from 'hono';
 import { accepts } from 'hono/accepts';
+import { readLinkQuery, writeLinkQuery } from '../../identity/links/signature.ts';
 import { addStyle, PAGE_HEADERS } from '../../pages/document.ts';
 import { toTallystickError } from '../../platform/errors.ts';
 import { answerCsv } from '../../platform/http/csv.ts';
@@ -81,9 +82,7 @@ function formOf(context: Context<ApiEnvironment>): string {
 
 /** The same link with another form behind it; a reader by key gives the key again. */
 function addressOf(context: Context<ApiEnvironment>, target: StatementTarget) {
-  const { expires, signature } = context.req.query();
-  const link =
-    expires === undefined || signature === undefined ? [] : [`expires=${expires}`, `signature=${signature}`];
-  const inForm = (form: string) => `${statementPath(target)}?${[...link, `format=${form}`].join('&')}`;
+  const link = writeLinkQuery(readLinkQuery(context));
+  const inForm = (form: string) => `${statementPath(target)}?${link === '' ? '' : `${link}&`}format=${form}`;
   return { csv: inForm('csv'), json: inForm('json') };
 }

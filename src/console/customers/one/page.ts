@@ -121,9 +121,13 @@ export const customerPage = definePage<CustomerMaterial>({
   acts: {
     statement: {
       scopes: ['finance'],
-      run: async (_form, { dependencies, params, origin }) => {
+      run: async (_form, { caller, dependencies, params, origin }) => {
         const { customerId, name } = await getCustomer(dependencies.database, params.customerId ?? '');
-        const { url, expiresAt } = await makeStatementLink(dependencies, { customerId }, { origin });
+        const { url, expiresAt } = await makeStatementLink(
+          dependencies,
+          { customerId },
+          { origin, actor: caller.actor },
+        );
         const body = html`<p class="lead">Whoever has this link reads the statement so far, until ${instantCell(expiresAt)}.</p>
 <p class="panel"><a href="${url}">Open the statement so far</a></p>
 <p><a href="/console/customers/${encodeURIComponent(customerId)}">Back to the customer</a></p>`;

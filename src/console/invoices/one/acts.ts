@@ -73,12 +73,12 @@ export const INVOICE_ACTS: Readonly<Record<string, PageAct>> = {
   },
   statement: {
     scopes: ['finance'],
-    run: async (_form, { dependencies, params, origin }) => {
+    run: async (_form, { caller, dependencies, params, origin }) => {
       const row = await getInvoice(dependencies.database, params.invoiceId ?? '');
       const { url, expiresAt } = await makeStatementLink(
         dependencies,
         { invoiceId: row.invoiceId },
-        { origin },
+        { origin, actor: caller.actor },
       );
       const body = html`<p class="lead">Whoever has this link reads the statement, until ${instantCell(expiresAt)}.</p>
 <p class="panel"><a href="${url}">Open the statement</a></p>
