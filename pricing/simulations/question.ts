@@ -46,6 +46,8 @@ export function decideScenarios(
     'The simulation names what the price book does not hold',
     faultyModels(asked, priceBook),
   );
+  // Before features: without any usage none of them has some.
+  if (!facts.hasUsage) refusePeriod(facts.extent);
   refuseFaults(
     'UNKNOWN_FEATURE',
     'The simulation names features without usage in the period',
@@ -63,7 +65,6 @@ export function decideScenarios(
     checkScenario(scenario, index, start, priceBook);
     return scenario;
   });
-  if (!facts.hasUsage) refusePeriod(facts.extent);
   return scenarios;
 }
 

@@ -17,6 +17,8 @@ import { quotesPage } from './quotes/page.ts';
 import { quotePage } from './quotes/quote-page.ts';
 import { searchPage } from './search/page.ts';
 import { settingsPage } from './settings/page.ts';
+import { simulationsPage } from './simulations/page.ts';
+import { simulationPage } from './simulations/result-page.ts';
 import { startPage } from './start/page.ts';
 
 /**
@@ -38,6 +40,8 @@ export const CONSOLE_PAGES: readonly ConsolePage[] = [
   upcomingPage,
   certificatePage,
   invoicePage,
+  simulationsPage,
+  simulationPage,
   pipelinePage,
   auditPage,
   settingsPage,

@@ -17,3 +17,8 @@ export function nameCell(text: string, length = 80): Html {
   const kind = breaks ? 'long' : [...shown].length > UNBROKEN_LENGTH ? '' : 'short';
   return html`<bdi class="${kind}"${title}>${shown}</bdi>`;
 }
+
+/** `key:sales desk (key_…)` is `sales desk`: who it is, and not by which key. */
+export function actorInWords(actor: string): string {
+  return actor.replace(/^key:(.*) \(key_[\w-]+\)$/, '$1');
+}

@@ -135,12 +135,18 @@ export async function getSimulation(
   return toSimulation(row);
 }
 
-/** Stored ones without their results, the newest first, after a given one. */
+/** Stored ones without their results, the newest first unless told otherwise, after a given one. */
 export async function listSimulations(
   database: LedgerDatabase,
-  page: { after: Pick<StoredSimulation, 'createdAt' | 'simulationId'> | null; limit: number },
+  page: {
+    after: Pick<StoredSimulation, 'createdAt' | 'simulationId'> | null;
+    isOldestFirst?: boolean;
+    limit: number;
+    offset?: number;
+  },
 ): Promise<StoredSimulation[]> {
-  const { after, limit } = page;
+  const { after, isOldestFirst = false, limit, offset = 0 } = page;
+  const [way, beyond] = isOldestFirst ? [sql`asc`, sql`>`] : [sql`desc`, sql`<`];
   const rows = await database
     .selectFrom('simulations')
     .select([
@@ -158,13 +164,23 @@ export async function listSimulations(
     ])
     .$if(after !== null, (query) =>
       query.where(
-        sql<boolean>`(created_at, simulation_id) < (${after?.createdAt}::timestamptz, ${after?.simulationId})`,
+        sql<boolean>`(created_at, simulation_id) ${beyond} (${after?.createdAt}::timestamptz, ${after?.simulationId})`,
       ),
     )
-    .orderBy(sql`created_at desc, simulation_id desc`)
+    .orderBy(sql`created_at ${way}, simulation_id ${way}`)
     .limit(limit)
+    .offset(offset)
     .execute();
   return rows.map(toSimulation);
+}
+
+/** How many there are. */
+export async function countSimulations(database: LedgerDatabase): Promise<number> {
+  const { count } = await database
+    .selectFrom('simulations')
+    .select(({ fn }) => fn.countAll<bigint>().as('count'))
+    .executeTakeFirstOrThrow();
+  return Number(count);
 }
 
 function toSimulation(row: Selectable<Ledger['simulations']>): StoredSimulation {

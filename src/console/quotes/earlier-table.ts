@@ -2,7 +2,7 @@ import { html } from 'hono/html';
 import { moneyCell } from '../../pages/numbers.ts';
 import type { TableDefinition } from '../../pages/table/columns.ts';
 import { instantColumn } from '../../pages/table/made-columns.ts';
-import { nameCell } from '../../pages/texts.ts';
+import { actorInWords, nameCell } from '../../pages/texts.ts';
 import type { EarlierQuote } from '../../quotes/earlier.ts';
 import { NEW_QUOTE_PATH } from './form/draw.ts';
 
@@ -91,11 +91,6 @@ export function earlierTable(now: Date): TableDefinition<EarlierQuote> {
       },
     ],
   };
-}
-
-/** `key:sales desk (key_…)` is `sales desk`: who it is, and not by which key. */
-function actorInWords(actor: string): string {
-  return actor.replace(/^key:(.*) \(key_\w+\)$/, '$1');
 }
 
 function stateCell({ validUntil, acceptedAt }: EarlierQuote, now: Date) {

@@ -1,18 +1,18 @@
 import { html } from 'hono/html';
 import { DEPLOYMENT_TYPES } from '../../../../pricing/prices/rows.ts';
-import { optionField } from '../../../pages/form-fields.ts';
 import type { Html } from '../../../pages/html.ts';
 import type { QuoteTerms } from '../../../platform/seller.ts';
 import type { ConsoleView } from '../../frame/define-page.ts';
-import { alsoOf, basisOf, linesOf, SWAP_FIELDS, USAGE_FIELDS, USER_FIELDS } from './fields.ts';
-
-/** What the form offers to choose from; anything else may be typed. */
-export interface QuoteChoices {
-  models: readonly string[];
-  features: readonly string[];
-  customers: readonly { customerId: string; name: string }[];
-  plans: readonly { planId: string; name: string }[];
-}
+import {
+  type FieldOptions,
+  lineChoice,
+  lineField,
+  linesOf,
+  offered,
+  padded,
+} from '../../frame/form-lines.ts';
+import type { Offered } from '../../frame/offered.ts';
+import { alsoOf, basisOf, SWAP_FIELDS, USAGE_FIELDS, USER_FIELDS } from './fields.ts';
 
 /** Where the form shows what it would be, and where it is saved. */
 export const NEW_QUOTE_PATH = '/console/quotes/new';
@@ -21,7 +21,7 @@ export const SAVE_ACT = 'save';
 /** The form of a quote with what was typed; its parts are those of the request. */
 export function quoteForm(
   fields: URLSearchParams,
-  choices: QuoteChoices,
+  choices: Offered,
   view: ConsoleView,
   { validDays, contractMonths }: QuoteTerms,
 ): Html {
@@ -86,31 +86,14 @@ export function quoteForm(
     </div>
   </fieldset>
   <p class="send"><button class="quiet">Calculate</button> ${view.formButton(`${NEW_QUOTE_PATH}/${SAVE_ACT}`, 'Save and get the link')}</p>
-  ${options('models', choices.models)}${options('features', choices.features)}
+  ${offered('models', choices.models)}${offered('features', choices.features)}
   <datalist id="customers">${choices.customers.map(({ customerId, name }) => html`<option value="${customerId}">${name}</option>`)}</datalist>
 </form>`;
 }
 
-type FieldOptions = {
-  hint?: string;
-  list?: string;
-  wide?: boolean;
-  numeric?: boolean;
-  length?: number;
-};
-
 function fieldOf(fields: URLSearchParams) {
   return (name: string, title: string, options: FieldOptions = {}) =>
-    input(name, title, fields.get(name) ?? '', options);
-}
-
-function input(
-  name: string,
-  title: string,
-  value: string,
-  { hint, list, wide, numeric, length = 512 }: FieldOptions,
-): Html {
-  return html`<label${wide ? html` class="wide"` : ''}><span>${title}</span><input name="${name}" value="${value}" maxlength="${length}" autocomplete="off" spellcheck="false"${hint === undefined ? '' : html` placeholder="${hint}"`}${list === undefined ? '' : html` list="${list}"`}${numeric ? html` inputmode="decimal" class="count"` : ''}></label>`;
+    lineField(name, title, fields.get(name) ?? '', options);
 }
 
 function select(
@@ -120,42 +103,27 @@ function select(
   options: readonly (readonly [value: string, words: string])[],
   isWide = false,
 ): Html {
-  const chosen = fields.get(name) ?? '';
-  const isOffered = options.some(([value]) => value === chosen);
-  return html`<label${isWide ? html` class="wide"` : ''}><span>${title}</span><select name="${name}">${[...options, ...(isOffered ? [] : [[chosen, chosen] as const])].map(([value, words]) => optionField(value, words, value === chosen))}</select></label>`;
-}
-
-/** What was filled in, and empty lines up to as many as were asked for; one at least. */
-function padded<Name extends string>(
-  lines: readonly Record<Name, string>[],
-  asked: number,
-): Partial<Record<Name, string>>[] {
-  const empty = Math.max(1, asked) - lines.length;
-  return [...lines, ...Array.from({ length: Math.max(0, empty) }, () => ({}))];
+  return lineChoice(name, title, fields.get(name) ?? '', options, isWide);
 }
 
 function usageLine(line: Partial<Record<(typeof USAGE_FIELDS)[number], string>>): Html {
   const also = Object.entries(alsoOf(line.also ?? ''));
   return html`<div class="line">
-    ${input('model', 'Model', line.model ?? '', { list: 'models', wide: true, length: 256 })}
-    ${input('feature', 'Feature', line.feature ?? '', { list: 'features', wide: true, hint: 'any', length: 256 })}
-    ${input('prompt', 'Prompt tokens', line.prompt ?? '', { numeric: true, length: 30 })}
-    ${input('cached', 'of them cached', line.cached ?? '', { numeric: true, hint: '0', length: 30 })}
-    ${input('completion', 'Completion', line.completion ?? '', { numeric: true, length: 30 })}
-    ${input('requests', 'Requests', line.requests ?? '', { numeric: true, hint: 'not needed', length: 30 })}
+    ${lineField('model', 'Model', line.model ?? '', { list: 'models', wide: true, length: 256 })}
+    ${lineField('feature', 'Feature', line.feature ?? '', { list: 'features', wide: true, hint: 'any', length: 256 })}
+    ${lineField('prompt', 'Prompt tokens', line.prompt ?? '', { numeric: true, length: 30 })}
+    ${lineField('cached', 'of them cached', line.cached ?? '', { numeric: true, hint: '0', length: 30 })}
+    ${lineField('completion', 'Completion', line.completion ?? '', { numeric: true, length: 30 })}
+    ${lineField('requests', 'Requests', line.requests ?? '', { numeric: true, hint: 'not needed', length: 30 })}
     <input type="hidden" name="also" value="${also.length === 0 ? '' : (line.also ?? '')}">
     ${also.length === 0 ? '' : html`<small class="muted">With ${also.map(([name, value]) => `${name} ${String(value)}`).join(', ')}</small>`}
   </div>`;
 }
 
 function userLine(line: Partial<Record<(typeof USER_FIELDS)[number], string>>): Html {
-  return html`<div class="line">${input('userFeature', 'Feature', line.userFeature ?? '', { list: 'features', wide: true, length: 256 })}${input('userCount', 'Active users', line.userCount ?? '', { numeric: true, length: 30 })}</div>`;
+  return html`<div class="line">${lineField('userFeature', 'Feature', line.userFeature ?? '', { list: 'features', wide: true, length: 256 })}${lineField('userCount', 'Active users', line.userCount ?? '', { numeric: true, length: 30 })}</div>`;
 }
 
 function swapLine(line: Partial<Record<(typeof SWAP_FIELDS)[number], string>>): Html {
-  return html`<div class="line">${input('swapFrom', 'Instead of', line.swapFrom ?? '', { list: 'models', wide: true, hint: 'nothing', length: 256 })}${input('swapTo', 'use', line.swapTo ?? '', { list: 'models', wide: true, length: 256 })}</div>`;
-}
-
-function options(id: string, values: readonly string[]): Html {
-  return html`<datalist id="${id}">${values.map((value) => html`<option value="${value}"></option>`)}</datalist>`;
+  return html`<div class="line">${lineField('swapFrom', 'Instead of', line.swapFrom ?? '', { list: 'models', wide: true, hint: 'nothing', length: 256 })}${lineField('swapTo', 'use', line.swapTo ?? '', { list: 'models', wide: true, length: 256 })}</div>`;
 }

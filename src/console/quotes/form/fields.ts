@@ -4,6 +4,7 @@ import { TELLABLE_PARTS } from '../../../../pricing/usage/untold.ts';
 import { textOf } from '../../../pages/address.ts';
 import { errorFromZod } from '../../../platform/http/problem.ts';
 import { type QuoteRequest, QuoteRequestSchema } from '../../../quotes/request-schema.ts';
+import { linesOf } from '../../frame/form-lines.ts';
 import { fieldInWords, messageInWords } from './words.ts';
 
 /** Fields of a line that repeats; line by line, so that the n-th of each belong together. */
@@ -22,23 +23,6 @@ export const SWAP_FIELDS = ['swapFrom', 'swapTo'] as const;
 /** Percent with two digits more are shares. */
 const PERCENT_DIGITS = 4;
 const PERCENT = /^(?:\d{1,2}(?:\.\d{1,4})?|100(?:\.0{1,4})?)$/;
-
-/** The lines of a repeated part in which anything was typed. */
-export function linesOf<Name extends string>(
-  fields: URLSearchParams,
-  names: readonly Name[],
-): Record<Name, string>[] {
-  const columns = names.map((name) => [name, fields.getAll(name)] as const);
-  const count = Math.max(0, ...columns.map(([, values]) => values.length));
-  return Array.from(
-    { length: count },
-    (_, index) =>
-      Object.fromEntries(columns.map(([name, values]) => [name, values[index]?.trim() ?? ''])) as Record<
-        Name,
-        string
-      >,
-  ).filter((line) => Object.values<string>(line).some((value) => value !== ''));
-}
 
 /** Which way the usage is said. */
 export function basisOf(fields: URLSearchParams): 'usage' | 'like' | 'users' {

@@ -1,19 +1,16 @@
 import type { QuoteFacts } from '../../../../pricing/quotes/question.ts';
-import { listCustomers } from '../../../catalog/customers.ts';
-import { readPlans } from '../../../plans/plans.ts';
 import type { LedgerSnapshot } from '../../../platform/database/snapshot.ts';
 import { type TallystickError, toTallystickError } from '../../../platform/errors.ts';
-import { readPriceBook } from '../../../prices/book.ts';
 import { gatherQuoteFacts } from '../../../quotes/gather.ts';
 import { getQuote } from '../../../quotes/quotes.ts';
 import { type QuoteRequest, QuoteRequestSchema } from '../../../quotes/request-schema.ts';
 import type { ConsoleView } from '../../frame/define-page.ts';
-import type { QuoteChoices } from './draw.ts';
+import { gatherOffered, type Offered } from '../../frame/offered.ts';
 import { fieldsOf, isAsked, readRequest } from './fields.ts';
 
 export interface FormMaterial {
   fields: URLSearchParams;
-  choices: QuoteChoices;
+  choices: Offered;
   /** The quote that it was begun from. */
   from: string | null;
   asked:
@@ -22,31 +19,15 @@ export interface FormMaterial {
     | { kind: 'problem'; problem: TallystickError };
 }
 
-/** More are typed and not chosen. */
-const MOST_CUSTOMERS = 1_000;
-
 export async function gatherForm(snapshot: LedgerSnapshot, view: ConsoleView): Promise<FormMaterial> {
   const query = view.typed ?? view.address.query;
   const from = query.has('basis') ? null : query.get('from');
   const fields =
     from === null ? query : fieldsOf(QuoteRequestSchema.parse((await getQuote(snapshot, from)).request));
-  const customers = await listCustomers(snapshot, { afterCustomerId: null, limit: MOST_CUSTOMERS });
-  const features = await snapshot
-    .selectFrom('daily_costs')
-    .select('feature')
-    .distinct()
-    .where('feature', '!=', '')
-    .orderBy('feature')
-    .execute();
   return {
     fields,
     from: query.get('from'),
-    choices: {
-      models: (await readPriceBook(snapshot)).models,
-      features: features.map(({ feature }) => feature),
-      customers: customers.filter(({ deletedAt }) => deletedAt === null),
-      plans: (await readPlans(snapshot)).map(({ planId, name }) => ({ planId, name })),
-    },
+    choices: await gatherOffered(snapshot),
     asked: await gatherAsked(snapshot, fields, view.now),
   };
 }
