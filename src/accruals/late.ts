@@ -1,10 +1,9 @@
 import { sql } from 'kysely';
 import type { AccrualInvoice } from '../../pricing/accruals/span.ts';
 import { TAKEN_UP_REASONS, type UninvoicedReason } from '../../pricing/closing/fate.ts';
-import { chargeLateUsage } from '../../pricing/invoices/late-usage.ts';
-import { groupLateRows, type LateGroup } from '../billing/late-groups.ts';
+import type { LateGroup } from '../billing/late-groups.ts';
 import { CARRY_TO_NEXT_INVOICE } from '../billing/meter-pushes.ts';
-import { readTopUpsLeft } from '../billing/minimums.ts';
+import { type RatedGroup, readRatedGroups } from '../billing/rated-groups.ts';
 import { UNINVOICED } from '../billing/uninvoiced/groups.ts';
 import { toStoredPrice } from '../catalog/stored-price.ts';
 import type { TimeWindow } from '../platform/clock.ts';
@@ -94,8 +93,8 @@ export async function readCarriedForAccrual(
   for (const its of Map.groupBy(found.rows, (row) => `${row.uninvoicedReason} ${row.isDueAgain}`).values()) {
     const unpriced = new Map(its.map((row) => [row.id, row]));
     const earlier = its.filter(({ at }) => at < start);
-    const before = Map.groupBy(await readRatedGroups(snapshot, earlier), keyOf);
-    for (const group of await readRatedGroups(snapshot, its)) {
+    const before = Map.groupBy(await readRatedGroups(snapshot, idsOf(earlier)), keyOf);
+    for (const group of await readRatedGroups(snapshot, idsOf(its))) {
       const rows = group.hourlyUsageIds.flatMap((id) => unpriced.get(String(id)) ?? []);
       for (const row of rows) unpriced.delete(row.id);
       const amountBeforeMinor = sumOf(before.get(keyOf(group)) ?? []);
@@ -120,25 +119,7 @@ export async function readCarriedForAccrual(
   return usages;
 }
 
-type RatedGroup = LateGroup & { amountMinor: bigint | null };
-
-/** Groups as items would bill them, whichever invoice takes them up; a sum below zero is none, and is taken off what comes later. */
-async function readRatedGroups(snapshot: LedgerSnapshot, rows: readonly CarriedRow[]): Promise<RatedGroup[]> {
-  const groups = await groupLateRows(
-    snapshot,
-    rows.map(({ id }) => id),
-  );
-  const invoices = groups.map(({ subscriptionIds, currency }) => ({
-    subscriptionId: subscriptionIds[0] ?? '',
-    currency,
-  }));
-  const charged = chargeLateUsage(groups, invoices, await readTopUpsLeft(snapshot, groups));
-  const charges = new Map(charged.map(({ usage, charge }) => [usage, charge.amountMinor]));
-  return groups.map((group) => ({
-    ...group,
-    amountMinor: charges.get(group) ?? (group.tokenCount > 0n ? null : 0n),
-  }));
-}
+const idsOf = (rows: readonly CarriedRow[]) => rows.map(({ id }) => id);
 
 function ratedOf({ customerId, currency, stripeMeterId, productName, amountMinor, ...group }: RatedGroup) {
   return {

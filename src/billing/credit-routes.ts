@@ -2,7 +2,7 @@ import { createRoute, z } from '@hono/zod-openapi';
 import { formatMinor } from '../../pricing/money.ts';
 import { openTo } from '../identity/require-scope.ts';
 import { decodeIdCursor, takePage } from '../platform/http/cursor.ts';
-import { type Api, type ApiDependencies, actorOf, askForStep } from '../platform/http/dependencies.ts';
+import { type Api, type ApiDependencies, askForStep } from '../platform/http/dependencies.ts';
 import {
   AmountSchema,
   IdentifierSchema,
@@ -14,10 +14,14 @@ import {
   TokenCountSchema,
   textSchema,
 } from '../platform/http/schemas.ts';
-import { type CreditProposal, decideCredit, listCreditProposals } from './credits.ts';
+import { PAID_PARTS } from '../stripe/closing/port.ts';
+import { type CreditProposal, getCreditProposal, listCreditProposals } from './credits.ts';
+import { CREDIT_APPROVAL, CREDIT_REJECTION } from './second-person/credit-acts.ts';
+import { doOrAsk } from './second-person/do-or-ask.ts';
+import { SecondPersonAskedSchema, showAsked } from './second-person/schemas.ts';
 import { CREDIT_STATES } from './states.ts';
 
-const PaidPartSchema = z.enum(['customer_balance', 'refund', 'outside_stripe']).openapi({
+const PaidPartSchema = z.enum(PAID_PARTS).openapi({
   description:
     'Where what was paid already goes: to the balance that the next invoices use up, back, or elsewhere.',
 });
@@ -73,7 +77,7 @@ const RejectBody = z
 
 /** Adds `/v1/credit-proposals`: what an invoice billed too much, and a person's decision. */
 export function addCreditProposalRoutes(api: Api, dependencies: ApiDependencies): void {
-  const { database, clock } = dependencies;
+  const { database } = dependencies;
   const listRoute = createRoute({
     method: 'get',
     path: '/v1/credit-proposals',
@@ -117,19 +121,26 @@ export function addCreditProposalRoutes(api: Api, dependencies: ApiDependencies)
       params: CreditParams,
       body: jsonBody(ApproveBody),
     },
-    responses: { 202: jsonContent(CreditProposalSchema, 'Approved.'), ...mayFail },
+    responses: {
+      202: jsonContent(
+        z.union([CreditProposalSchema, SecondPersonAskedSchema]),
+        'Approved; or it waits for a second person.',
+      ),
+      ...mayFail,
+    },
   });
   api.openapi(approveRoute, async (context) => {
-    const proposal = await decideCredit(database, {
-      creditProposalId: BigInt(context.req.valid('param').id),
-      state: 'approved',
-      reason: context.req.valid('json').reason ?? null,
-      paidPart: context.req.valid('json').paidPart,
-      actor: actorOf(context),
-      now: clock.now(),
+    const { id } = context.req.valid('param');
+    const { reason, paidPart } = context.req.valid('json');
+    const asked = await doOrAsk(dependencies, CREDIT_APPROVAL, {
+      subjectId: id,
+      parameters: paidPart === undefined ? {} : { paidPart },
+      reason: reason ?? null,
+      caller: context.get('caller'),
     });
+    if (asked !== null) return context.json(showAsked(asked), 202);
     await askForStep(dependencies, 'close-invoices', 'credit');
-    return context.json(showCreditProposal(proposal), 202);
+    return context.json(showCreditProposal(await getCreditProposal(database, BigInt(id))), 202);
   });
 
   const rejectRoute = createRoute({
@@ -140,17 +151,21 @@ export function addCreditProposalRoutes(api: Api, dependencies: ApiDependencies)
       params: CreditParams,
       body: jsonBody(RejectBody),
     },
-    responses: { 200: jsonContent(CreditProposalSchema, 'Rejected.'), ...mayFail },
+    responses: {
+      200: jsonContent(CreditProposalSchema, 'Rejected.'),
+      202: jsonContent(SecondPersonAskedSchema, 'It waits for a second person.'),
+      ...mayFail,
+    },
   });
   api.openapi(rejectRoute, async (context) => {
-    const proposal = await decideCredit(database, {
-      creditProposalId: BigInt(context.req.valid('param').id),
-      state: 'rejected',
+    const { id } = context.req.valid('param');
+    const asked = await doOrAsk(dependencies, CREDIT_REJECTION, {
+      subjectId: id,
       reason: context.req.valid('json').reason,
-      actor: actorOf(context),
-      now: clock.now(),
+      caller: context.get('caller'),
     });
-    return context.json(showCreditProposal(proposal), 200);
+    if (asked !== null) return context.json(showAsked(asked), 202);
+    return context.json(showCreditProposal(await getCreditProposal(database, BigInt(id))), 200);
   });
 }
 

@@ -73,11 +73,11 @@ export async function getCreditProposal(
 
 /**
  * A person decides. Approved, the jobs create the credit note once; rejected, nothing is ever given back for it and its
- * corrections count as written off. The audit row is in the same transaction.
+ * corrections count as written off. The audit row is in the same transaction, the caller's.
  * @throws TallystickError NOT_FOUND, CONFLICT when it was decided before
  */
 export async function decideCredit(
-  database: LedgerDatabase,
+  transaction: LedgerTransaction,
   decision: {
     creditProposalId: bigint;
     state: 'approved' | 'rejected';
@@ -89,38 +89,36 @@ export async function decideCredit(
   },
 ): Promise<CreditProposal> {
   const { creditProposalId, state, reason, paidPart = 'customer_balance', actor, now } = decision;
-  return await database.transaction().execute(async (transaction) => {
-    const before = await getCreditProposal(transaction, creditProposalId);
-    const decided = await sql`
-      update credit_proposals set state = ${state}, decided_by = ${actor}, decided_reason = ${reason}, decided_at = ${now},
-        paid_part = ${paidPart}
-      where credit_proposal_id = ${creditProposalId} and state = 'proposed'`.execute(transaction);
-    if (decided.numAffectedRows !== 1n) {
-      throw new TallystickError(`Credit proposal ${creditProposalId} is ${before.state} already.`, {
-        code: 'CONFLICT',
-        retry: false,
-      });
-    }
-    if (state === 'rejected') {
-      await sql`update hourly_usage set written_off_at = ${now} where credit_proposal_id = ${creditProposalId}`.execute(
-        transaction,
-      );
-    }
-    await writeAudit(transaction, {
-      actor,
-      action: state === 'approved' ? 'credit.approve' : 'credit.reject',
-      target: `credit-${creditProposalId}`,
-      details: {
-        invoice_id: before.invoiceId,
-        token_count: String(before.tokenCount),
-        amount_minor: String(amountToCredit(before)),
-        ...(state === 'approved' ? { paid_part: paidPart } : {}),
-        reason,
-      },
-      now,
+  const before = await getCreditProposal(transaction, creditProposalId);
+  const decided = await sql`
+    update credit_proposals set state = ${state}, decided_by = ${actor}, decided_reason = ${reason}, decided_at = ${now},
+      paid_part = ${paidPart}
+    where credit_proposal_id = ${creditProposalId} and state = 'proposed'`.execute(transaction);
+  if (decided.numAffectedRows !== 1n) {
+    throw new TallystickError(`Credit proposal ${creditProposalId} is ${before.state} already.`, {
+      code: 'CONFLICT',
+      retry: false,
     });
-    return await getCreditProposal(transaction, creditProposalId);
+  }
+  if (state === 'rejected') {
+    await sql`update hourly_usage set written_off_at = ${now} where credit_proposal_id = ${creditProposalId}`.execute(
+      transaction,
+    );
+  }
+  await writeAudit(transaction, {
+    actor,
+    action: state === 'approved' ? 'credit.approve' : 'credit.reject',
+    target: `credit-${creditProposalId}`,
+    details: {
+      invoice_id: before.invoiceId,
+      token_count: String(before.tokenCount),
+      amount_minor: String(amountToCredit(before)),
+      ...(state === 'approved' ? { paid_part: paidPart } : {}),
+      reason,
+    },
+    now,
   });
+  return await getCreditProposal(transaction, creditProposalId);
 }
 
 /** The credit note exists. Audited. */

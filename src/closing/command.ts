@@ -1,5 +1,6 @@
 import type { Command } from 'commander';
 import type { CloseUnknownMetric } from '../../pricing/closing/certificate.ts';
+import { sayAsked } from '../billing/second-person/terminal.ts';
 import { type CommandFrame, isNarrowed, toQuery } from '../platform/terminal/frame.ts';
 import { groupDigits, print, renderTable } from '../platform/terminal/output.ts';
 
@@ -108,7 +109,11 @@ export function addClosesCommand(program: Command, frame: CommandFrame): void {
           `/v1/closes/${encodeURIComponent(invoice)}/release`,
           { reason },
         );
-        print(options.json === true, answer, () => `${invoice} is released; the jobs finalize it.`);
+        print(
+          options.json === true,
+          answer,
+          () => sayAsked(answer) ?? `${invoice} is released; the jobs finalize it.`,
+        );
       }),
     );
 
@@ -152,7 +157,7 @@ export function addClosesCommand(program: Command, frame: CommandFrame): void {
         };
         const route = `/v1/credit-proposals/${encodeURIComponent(id)}/${act}`;
         const answer = await ask<ShownCredit>('POST', route, body);
-        print(options.json === true, answer, () => `Credit ${id}: ${said}.`);
+        print(options.json === true, answer, () => sayAsked(answer) ?? `Credit ${id}: ${said}.`);
       }),
     );
   }

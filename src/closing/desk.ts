@@ -2,7 +2,7 @@ import { sql } from 'kysely';
 import type { CloseComparison, CloseDifference } from '../../pricing/closing/certificate.ts';
 import type { CloseState } from '../billing/states.ts';
 import { writeAudit } from '../platform/database/audit.ts';
-import type { LedgerDatabase } from '../platform/database/database.ts';
+import type { LedgerDatabase, LedgerTransaction } from '../platform/database/database.ts';
 import { TallystickError, ValidationError } from '../platform/errors.ts';
 import { moveClose } from './closes.ts';
 import { sealInvoice } from './progress.ts';
@@ -88,38 +88,35 @@ export async function getClose(
 
 /**
  * Lets a held invoice go in spite of what differs. The difference, the person and the reason are part of its
- * certificate; the audit row is in the same transaction.
+ * certificate; the audit row is in the same transaction, the caller's.
  * @throws ValidationError without a reason; TallystickError NOT_FOUND, CONFLICT when it is not held
  */
 export async function releaseClose(
-  database: LedgerDatabase,
+  transaction: LedgerTransaction,
   release: { invoiceId: string; reason: string; actor: string; now: Date },
-): Promise<CloseRow> {
+): Promise<void> {
   const { invoiceId, actor, now } = release;
   const reason = release.reason.trim();
   if (reason === '') throw new ValidationError('reason', 'is missing', 'Say why it may go as it is.');
-  const { close } = await getClose(database, invoiceId);
-  await database.transaction().execute(async (transaction) => {
-    await sql`update closes set released_by = ${actor}, released_reason = ${reason} where invoice_id = ${invoiceId} and state = 'held'`.execute(
-      transaction,
-    );
-    if (!(await moveClose(transaction, { invoiceId, from: ['held'], to: 'released', now, note: reason }))) {
-      throw new TallystickError(`The close of ${invoiceId} is ${close.state}, not held.`, {
-        code: 'CONFLICT',
-        retry: false,
-        fix: 'Only a held invoice can be released.',
-      });
-    }
-    await sealInvoice(transaction, invoiceId, now);
-    await writeAudit(transaction, {
-      actor,
-      action: 'close.release',
-      target: invoiceId,
-      details: { reason, difference: close.difference },
-      now,
+  const { close } = await getClose(transaction, invoiceId);
+  await sql`update closes set released_by = ${actor}, released_reason = ${reason} where invoice_id = ${invoiceId} and state = 'held'`.execute(
+    transaction,
+  );
+  if (!(await moveClose(transaction, { invoiceId, from: ['held'], to: 'released', now, note: reason }))) {
+    throw new TallystickError(`The close of ${invoiceId} is ${close.state}, not held.`, {
+      code: 'CONFLICT',
+      retry: false,
+      fix: 'Only a held invoice can be released.',
     });
+  }
+  await sealInvoice(transaction, invoiceId, now);
+  await writeAudit(transaction, {
+    actor,
+    action: 'close.release',
+    target: invoiceId,
+    details: { reason, difference: close.difference },
+    now,
   });
-  return (await getClose(database, invoiceId)).close;
 }
 
 /** A draft whose period is over and that no close has taken up yet. */

@@ -1,10 +1,12 @@
 import { createRoute, z } from '@hono/zod-openapi';
+import { doOrAsk } from '../billing/second-person/do-or-ask.ts';
+import { SecondPersonAskedSchema, showAsked } from '../billing/second-person/schemas.ts';
 import { readInvoiceChoice } from '../billing/uninvoiced/choices.ts';
 import { openTo } from '../identity/require-scope.ts';
 import { readMonth } from '../platform/clock.ts';
 import { readSnapshot } from '../platform/database/snapshot.ts';
 import { decodeCursor, invalidCursor, takePage } from '../platform/http/cursor.ts';
-import { type Api, type ApiDependencies, actorOf, askForStep } from '../platform/http/dependencies.ts';
+import { type Api, type ApiDependencies, askForStep } from '../platform/http/dependencies.ts';
 import {
   IdentifierSchema,
   jsonBody,
@@ -14,7 +16,7 @@ import {
   textSchema,
 } from '../platform/http/schemas.ts';
 import { findCertificate, getCertificate, isCertificateSound } from './certificates.ts';
-import { getClose, listCloses, releaseClose } from './desk.ts';
+import { getClose, listCloses } from './desk.ts';
 import {
   CloseCertificateSchema,
   CloseInvoiceParams,
@@ -25,6 +27,8 @@ import {
   showClose,
   showCloseStep,
 } from './schemas.ts';
+import { CLOSE_RELEASE } from './second-person/release-act.ts';
+import { addSecondPersonRoutes } from './second-person/routes.ts';
 import { addCloseWindowRoutes } from './windows.ts';
 
 const PeriodSchema = z
@@ -50,7 +54,7 @@ const ReleaseBody = z
 
 /** Adds `/v1/closes`: what is being closed, each with its steps and its certificate, and a person's release. */
 export function addCloseRoutes(api: Api, dependencies: ApiDependencies): void {
-  const { database, clock } = dependencies;
+  const { database } = dependencies;
   const reading = {
     method: 'get' as const,
     tags: ['Billing'],
@@ -157,20 +161,23 @@ export function addCloseRoutes(api: Api, dependencies: ApiDependencies): void {
       body: jsonBody(ReleaseBody),
     },
     responses: {
-      202: jsonContent(z.object({ close: CloseSchema }).openapi('CloseReleased'), 'The jobs finalize it.'),
+      202: jsonContent(
+        z.union([z.object({ close: CloseSchema }).openapi('CloseReleased'), SecondPersonAskedSchema]),
+        'The jobs finalize it; or it waits for a second person.',
+      ),
       ...problems(404, 409, 413),
     },
   });
   api.openapi(releaseRoute, async (context) => {
-    const close = await releaseClose(database, {
-      invoiceId: context.req.valid('param').invoiceId,
-      reason: context.req.valid('json').reason,
-      actor: actorOf(context),
-      now: clock.now(),
-    });
+    const { invoiceId } = context.req.valid('param');
+    const { reason } = context.req.valid('json');
+    const caller = context.get('caller');
+    const asked = await doOrAsk(dependencies, CLOSE_RELEASE, { subjectId: invoiceId, reason, caller });
+    if (asked !== null) return context.json(showAsked(asked), 202);
     await askForStep(dependencies, 'close-invoices', 'release');
-    return context.json({ close: showClose(close) }, 202);
+    return context.json({ close: showClose((await getClose(database, invoiceId)).close) }, 202);
   });
+  addSecondPersonRoutes(api, dependencies);
   addCloseWindowRoutes(api, dependencies);
 }
 

@@ -12,6 +12,7 @@ export async function askApi<Result>(work: (ask: AskApi) => Promise<Result>): Pr
   return await withStores(({ config, clock, stores }) =>
     withLocalApi(stores, createOptionalBilling(config), work, {
       clock,
+      apiKey: config.TALLYSTICK_API_KEY,
       settings: { ...readApiSettings(config), publicUrl: config.PUBLIC_URL ?? localUrl(config) },
       ...createOptionalInvoicing(config),
     }),

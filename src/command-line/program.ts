@@ -8,6 +8,7 @@ import { addRescanCommand } from '../../jobs/rescan/command.ts';
 import { addAccrualsCommand } from '../accruals/command.ts';
 import { addUninvoicedCommand } from '../billing/uninvoiced/command.ts';
 import { addClosesCommand } from '../closing/command.ts';
+import { addSecondPersonCommand } from '../closing/second-person/command.ts';
 import { addCostsCommand } from '../costs/command.ts';
 import { addExchangeCommand } from '../costs/exchange/command.ts';
 import { addProvisionedCommand } from '../costs/provisioned/command.ts';
@@ -74,6 +75,7 @@ export function createProgram(): Command {
   addReconcileCommand(program, frame);
   addCloseCommand(program, frame);
   addClosesCommand(program, frame);
+  addSecondPersonCommand(program, frame);
   addUninvoicedCommand(program, frame);
   addAccrualsCommand(program, frame);
   addDoctorCommand(program);

@@ -7,6 +7,7 @@ import { creditsPage } from './invoices/credits/page.ts';
 import { certificatePage } from './invoices/one/certificate-page.ts';
 import { invoicePage } from './invoices/one/page.ts';
 import { invoicesPage } from './invoices/page.ts';
+import { secondPersonPage } from './invoices/second-person/page.ts';
 import { uninvoicedPage } from './invoices/uninvoiced/page.ts';
 import { upcomingPage } from './invoices/upcoming/page.ts';
 import { modelsPage } from './models/page.ts';
@@ -38,6 +39,7 @@ export const CONSOLE_PAGES: readonly ConsolePage[] = [
   creditsPage,
   uninvoicedPage,
   upcomingPage,
+  secondPersonPage,
   certificatePage,
   invoicePage,
   simulationsPage,

@@ -47,7 +47,8 @@ export async function findCaller(
 
 /** Who the holder of a key is. */
 export function callerOf(key: { apiKeyId: string; name: string; scopes: readonly string[] }): ApiCaller {
-  return { actor: `key:${key.name} (${key.apiKeyId})`, name: key.name, scopes: key.scopes };
+  const { apiKeyId, name, scopes } = key;
+  return { actor: `key:${name} (${apiKeyId})`, name, scopes, apiKeyId };
 }
 
 /** Whether a caller may what one of the scopes may; `admin` may everything. */

@@ -2,6 +2,7 @@ import { z } from 'zod';
 import { ProviderFaults, type Providers, readProviders } from '../../pricing/usage/providers.ts';
 import { DIMENSION_NAMES, DIMENSIONS, type DimensionVariable } from '../../pricing/usage/shape.ts';
 import { TallystickError } from './errors.ts';
+import { SECOND_PERSON_VARIABLES } from './second-person.ts';
 import { SELLER_VARIABLES } from './seller.ts';
 
 const LOOPBACK_HOSTS = new Set(['127.0.0.1', 'localhost', '[::1]']);
@@ -132,6 +133,12 @@ const variablesSchema = z.object({
   AWS_SESSION_TOKEN: z.string().min(1).optional(),
   AWS_REGION: z.string().min(1).default('us-east-1'),
   ...SELLER_VARIABLES,
+  ...SECOND_PERSON_VARIABLES,
+  // With it commands act as its holder, and not as whoever types them.
+  TALLYSTICK_API_KEY: z
+    .string()
+    .regex(/^tsk_[A-Za-z0-9_-]{43}$/, { error: 'must be an API key, tsk_...' })
+    .optional(),
   LEDGER_RETENTION_DAYS: integer(70, 4_383).default(400),
   QUARANTINE_ALARM_HOURS: integer(1, 8_760).default(24),
   METRICS_PUBLIC: z

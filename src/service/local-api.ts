@@ -10,29 +10,38 @@ import type { Stores } from './services.ts';
 
 /**
  * Lets a command ask the very routes that customers of the API ask, in this process: one meaning, one
- * validation, one set of error words. It does so as whoever typed the command, without a key.
+ * validation, one set of error words. It does so as whoever typed the command, or with a key of theirs as its holder.
  */
 export async function withLocalApi<Result>(
   stores: Stores,
   billing: BillingSystem,
   work: (ask: AskApi) => Promise<Result>,
-  options: { clock?: Clock; settings?: ApiSettings; invoicing?: AppDependencies['invoicing'] & {} } = {},
+  options: {
+    clock?: Clock;
+    settings?: ApiSettings;
+    invoicing?: AppDependencies['invoicing'] & {};
+    apiKey?: string | undefined;
+  } = {},
 ): Promise<Result> {
   const { database } = stores;
-  const { clock = systemClock, settings, invoicing } = options;
+  const { clock = systemClock, settings, invoicing, apiKey } = options;
   const app = createApp({
     database,
     billing,
     clock,
     version: VERSION,
-    caller: commandLineCaller(),
+    ...(apiKey === undefined ? { caller: commandLineCaller() } : {}),
     ...(settings === undefined ? {} : { settings }),
     ...(invoicing === undefined ? {} : { invoicing }),
   });
   const ask: AskApi = async (method, route, body) => {
     const response = await app.request(route, {
       method,
-      ...(body ? { headers: { 'Content-Type': 'application/json' }, body: JSON.stringify(body) } : {}),
+      headers: {
+        ...(apiKey === undefined ? {} : { Authorization: `Bearer ${apiKey}` }),
+        ...(body ? { 'Content-Type': 'application/json' } : {}),
+      },
+      ...(body ? { body: JSON.stringify(body) } : {}),
     });
     const answer = (await response.json()) as never;
     if (!response.ok) throw errorFromProblem(answer);

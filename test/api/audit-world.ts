@@ -32,7 +32,16 @@ export async function insertAuditWorld(database: LedgerDatabase, now: Date) {
     insert into credit_proposals (customer_id, invoice_id, stripe_meter_id, product_name, period_start, period_end, token_count,
       currency, amount_minor, cause, idempotency_key, proposed_at)
     select 'northwind', 'in_1', 'mtr_prompt', 'Prompt', '2026-10-01', '2026-11-01', 5, 'usd', 7, 'corrected_usage', key, now()
-    from unnest(array['one', 'two']) as key returning credit_proposal_id::text as id`.execute(database);
+    from unnest(array['one', 'two', 'three', 'four']) as key returning credit_proposal_id::text as id`.execute(
+    database,
+  );
+  const asked = await sql<{ id: string }>`
+    insert into second_person_requests (act, subject_id, target, parameters, customer_id, amount_minor, currency, figures, reason,
+      asked_by, asked_by_name, asked_by_key, asked_at, expires_at)
+    select 'credit.approve', id, 'credit-' || id, '{}', 'northwind', 7, 'usd', '{"amount":"0.07 USD","tokens":"5","invoice":"in_1"}', 'test',
+      'key:other (key_other)', 'other', 'key_other', ${now}, ${now}::timestamptz + interval '1 day'
+    from unnest(${credits.rows.slice(2).map(({ id }) => id)}::text[]) as id
+    returning second_person_request_id::text as id`.execute(database);
   const held = await sql<{ id: string }>`
     insert into source_items (event_day, source_item_id, metric_name, event_time, ingested_at, subject, tenant_key, feature, model,
       deployment, token_kind, token_count, request_count, quarantine_reason, quarantine_detail, raw, collection_window_id,
@@ -73,6 +82,8 @@ export async function insertAuditWorld(database: LedgerDatabase, now: Date) {
   return {
     largeChange,
     unmapped,
+    agreedTo: asked.rows[0]?.id ?? '',
+    declined: asked.rows[1]?.id ?? '',
     approved: credits.rows[0]?.id ?? '',
     rejected: credits.rows[1]?.id ?? '',
     assigned: usageOf(30n),

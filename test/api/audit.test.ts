@@ -120,6 +120,17 @@ const REQUESTS: Record<string, Expected> = {
     status: 200,
     actions: [['invoice.choose', 'uninvoiced.write_off']],
   },
+  'POST /v1/second-person/{id}/agree': {
+    path: () => `/v1/second-person/${ids.agreedTo}/agree`,
+    status: 200,
+    actions: [['credit.approve', 'second_person.agree']],
+  },
+  'POST /v1/second-person/{id}/decline': {
+    path: () => `/v1/second-person/${ids.declined}/decline`,
+    body: { reason },
+    status: 200,
+    actions: [['second_person.decline']],
+  },
   'POST /v1/recounts/approve': {
     path: () => '/v1/recounts/approve',
     body: { customerId: 'northwind', month: '2026-09', cause: 'told_apart' },
@@ -284,7 +295,9 @@ describe('every route that changes something', () => {
       expect(transactions.filter((transaction) => !isAudited(transaction))).toEqual([]);
       expect(transactions.map((transaction) => transaction.actions)).toEqual(actions);
       const actors = transactions.flatMap((transaction) => transaction.actors);
-      expect(actors.filter((actor) => !/^key:admin key \(key_/.test(actor))).toEqual([]);
+      expect(
+        actors.filter((actor) => !/^(key:other \(key_other\), agreed by )?key:admin key \(key_/.test(actor)),
+      ).toEqual([]);
     },
   );
 });

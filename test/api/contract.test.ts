@@ -315,6 +315,11 @@ const CASES: [path: string, request: string, init: RequestInit, status: number][
   ['/v1/closes/{invoiceId}/windows', '/v1/closes/in_none/windows?limit=0', {}, 400],
   ['/v1/closes/{invoiceId}/windows/proof', '/v1/closes/in_none/windows/proof', {}, 404],
   ['/v1/closes/{invoiceId}/release', '/v1/closes/in_none/release', json('POST', { reason: ' ' }), 400],
+  ['/v1/second-person', '/v1/second-person', {}, 200],
+  ['/v1/second-person', '/v1/second-person?state=none', {}, 400],
+  ['/v1/second-person/{id}', '/v1/second-person/999', {}, 404],
+  ['/v1/second-person/{id}/agree', '/v1/second-person/999/agree', { method: 'POST' }, 404],
+  ['/v1/second-person/{id}/decline', '/v1/second-person/999/decline', json('POST', { reason: 'x' }), 404],
   ['/v1/exchange-rates', '/v1/exchange-rates?currency=usd', {}, 200],
   ['/v1/exchange-rates', '/v1/exchange-rates?currency=euro', {}, 400],
   [

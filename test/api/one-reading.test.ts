@@ -1,3 +1,4 @@
+import { sql } from 'kysely';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { createApp } from '../../src/service/app.ts';
 import { type Checkout, RecordedLedger } from '../setup/recorded-ledger.ts';
@@ -79,7 +80,13 @@ beforeAll(async () => {
     scenarios: [{ name: 'markup', markupPercent: '100' }],
   });
   const { plans } = (await (await bench.call('/v1/plans')).json()) as { plans: { planId: string }[] };
+  const waiting = await sql<{ id: string }>`
+    insert into second_person_requests (act, subject_id, target, parameters, customer_id, figures, reason, asked_by, asked_by_name,
+      asked_at, expires_at)
+    values ('invoice.choose', 'in_1', 'in_1', '{}', 'northwind', '{}', 'test', 'test', 'test', now(), now() + interval '1 day')
+    returning second_person_request_id::text as id`.execute(bench.ledger.database);
   ids = {
+    id: waiting.rows[0]?.id ?? '',
     customerId: 'northwind',
     subject: 'user-1',
     invoiceId: 'in_1',

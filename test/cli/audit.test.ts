@@ -112,6 +112,8 @@ const READS: Record<string, string[]> = {
   'exports focus': ['--from', '2026-11-20', '--to', '2026-11-21'],
   'exports warehouse': ['--url', pathToFileURL(path.join(directory, 'warehouse')).href],
   'provisioned list': [],
+  'second-person list': [],
+  'second-person show': ['1'],
   'closes list': [],
   'closes show': ['in_1'],
   'credits list': [],
@@ -205,6 +207,10 @@ const CHANGES: Record<string, { argv: () => string[]; actions: string[][] }> = {
     argv: () => ['in_void', '--choice', 'written_off', '--reason', 'test'],
     actions: [['invoice.choose', 'uninvoiced.write_off']],
   },
+  'second-person decline': {
+    argv: () => [ids.declined ?? '', '--reason', 'test'],
+    actions: [['second_person.decline']],
+  },
   // Their steps are held by another here, so that they only ask.
   rescan: {
     argv: () => ['--from', new Date(Date.now() - 7_200_000).toISOString()],
@@ -216,7 +222,8 @@ const CHANGES: Record<string, { argv: () => string[]; actions: string[][] }> = {
 /** They serve, or do the work of steps and of Stripe, which their own tests watch. */
 const ELSEWHERE = [
   ...['demo', 'up', 'serve', 'work', 'migrate', 'collect', 'reconcile', 'close', 'doctor'],
-  ...['plans diff', 'plans apply', 'closes verify'],
+  // The last is no command line's to do: test/api/second-person.test.ts.
+  ...['plans diff', 'plans apply', 'closes verify', 'second-person agree'],
 ];
 
 function leavesOf(command: Command, name: string): string[] {

@@ -135,11 +135,21 @@ describeForBothDrafts('closing a period', () => {
       found: '1000000',
     });
     const release = { invoiceId: close.invoiceId, actor: 'somebody', now: pipeline.clock.now() };
-    await expect(releaseClose(database, { ...release, reason: ' ' })).rejects.toMatchObject({
+    await expect(
+      database.transaction().execute((transaction) => releaseClose(transaction, { ...release, reason: ' ' })),
+    ).rejects.toMatchObject({
       code: 'VALIDATION',
     });
-    await releaseClose(database, { ...release, reason: 'agreed with the customer' });
-    await expect(releaseClose(database, { ...release, reason: 'again' })).rejects.toMatchObject({
+    await database
+      .transaction()
+      .execute((transaction) =>
+        releaseClose(transaction, { ...release, reason: 'agreed with the customer' }),
+      );
+    await expect(
+      database
+        .transaction()
+        .execute((transaction) => releaseClose(transaction, { ...release, reason: 'again' })),
+    ).rejects.toMatchObject({
       code: 'CONFLICT',
     });
     await pipeline.run('close-invoices');

@@ -66,7 +66,7 @@ async function approve(paidPart?: PaidPart) {
     actor: 'test',
     now: clock.now(),
   };
-  await decideCredit(database, { ...decision, paidPart });
+  await database.transaction().execute((transaction) => decideCredit(transaction, { ...decision, paidPart }));
   await pipeline.tick(0.5);
   return await proposed();
 }

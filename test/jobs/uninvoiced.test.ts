@@ -162,7 +162,11 @@ describe('uninvoiced usage', () => {
     };
     const outcomes = await Promise.allSettled([
       planLateItems(database, { ...draft, now: by.now }),
-      decideUninvoiced(database, { uninvoicedId, state: 'written_off', reason: 'test', ...by }),
+      database
+        .transaction()
+        .execute((transaction) =>
+          decideUninvoiced(transaction, { uninvoicedId, state: 'written_off', reason: 'test', ...by }),
+        ),
       planLateItems(database, { ...draft, now: by.now }),
     ]);
     const planned = outcomes.flatMap((one) => (one.status === 'fulfilled' && one.value === 1 ? [1] : []));
@@ -174,11 +178,19 @@ describe('uninvoiced usage', () => {
       uninvoiced: 0n,
       drift: 0n,
     });
-    const again = decideUninvoiced(database, { uninvoicedId, state: 'written_off', reason: 'test', ...by });
+    const again = database
+      .transaction()
+      .execute((transaction) =>
+        decideUninvoiced(transaction, { uninvoicedId, state: 'written_off', reason: 'test', ...by }),
+      );
     if (planned.length === 1) await expect(again).rejects.toMatchObject({ code: 'CONFLICT' });
     else expect((await again).state).toBe('written_off');
     await expect(
-      decideUninvoiced(database, { uninvoicedId, state: 'due_again', reason: 'test', ...by }),
+      database
+        .transaction()
+        .execute((transaction) =>
+          decideUninvoiced(transaction, { uninvoicedId, state: 'due_again', reason: 'test', ...by }),
+        ),
     ).rejects.toMatchObject({ code: 'CONFLICT' });
   });
 
@@ -214,13 +226,15 @@ describe('the usage of an invoice that was taken back', () => {
     return (await closeOf(pipeline, caller?.customerId)).close.invoiceId;
   }
   const choose = (invoiceId: string, choice: 'invoiced' | 'due_again' | 'written_off') =>
-    chooseForInvoice(pipeline.deps.database, {
-      invoiceId,
-      choice,
-      reason: 'test',
-      actor: 'test',
-      now: pipeline.clock.now(),
-    });
+    pipeline.deps.database.transaction().execute((transaction) =>
+      chooseForInvoice(transaction, {
+        invoiceId,
+        choice,
+        reason: 'test',
+        actor: 'test',
+        now: pipeline.clock.now(),
+      }),
+    );
 
   it('by voiding it waits for a person, who says once that it is given up', async () => {
     const invoiceId = await closed();
@@ -318,13 +332,15 @@ describe('the usage of an invoice that was taken back', () => {
     for (let round = 0; round < 4; round += 1) await pipeline.tick(2);
     const [proposal] = await listCreditProposals(database, { afterId: 0n, limit: 10 });
     expect(proposal).toMatchObject({ invoiceId, tokenCount: 5_000_000n });
-    await decideCredit(database, {
-      creditProposalId: proposal?.creditProposalId ?? 0n,
-      state: 'approved',
-      reason: null,
-      actor: 'test',
-      now: clock.now(),
-    });
+    await database.transaction().execute((transaction) =>
+      decideCredit(transaction, {
+        creditProposalId: proposal?.creditProposalId ?? 0n,
+        state: 'approved',
+        reason: null,
+        actor: 'test',
+        now: clock.now(),
+      }),
+    );
     for (let round = 0; round < 3; round += 1) await pipeline.tick(1);
     const { total, post_payment_credit_notes_amount: credited } =
       await pipeline.account.invoices.retrieve(invoiceId);

@@ -33,6 +33,7 @@ const WATCHED: Record<string, { on: string; when?: string }[]> = {
     { on: 'update', when: 'old.valid_until is distinct from new.valid_until' },
   ],
   credit_proposals: [{ on: 'insert' }, { on: 'update', when: 'old.state <> new.state' }],
+  second_person_requests: [{ on: 'insert or update or delete' }],
   closes: [{ on: 'update', when: 'old.released_by is distinct from new.released_by' }],
   source_items: [
     { on: 'update', when: 'old.written_off_at is distinct from new.written_off_at' },

@@ -1,6 +1,6 @@
 import { createRoute, z } from '@hono/zod-openapi';
 import { openTo } from '../../identity/require-scope.ts';
-import { type Api, type ApiDependencies, actorOf, askForStep } from '../../platform/http/dependencies.ts';
+import { type Api, type ApiDependencies, askForStep } from '../../platform/http/dependencies.ts';
 import {
   IdentifierSchema,
   InstantSchema,
@@ -8,7 +8,10 @@ import {
   jsonContent,
   problems,
 } from '../../platform/http/schemas.ts';
-import { chooseForInvoice, INVOICE_CHOICES } from './choices.ts';
+import { doOrAsk } from '../second-person/do-or-ask.ts';
+import { SecondPersonAskedSchema, showAsked } from '../second-person/schemas.ts';
+import { INVOICE_CHOICE } from '../second-person/usage-acts.ts';
+import { INVOICE_CHOICES, readInvoiceChoice } from './choices.ts';
 import { SaidBecause } from './routes.ts';
 
 const ChoiceSchema = z
@@ -32,7 +35,7 @@ const ChoiceBody = z
 
 /** Adds `POST /v1/invoices/{invoiceId}/usage`: what becomes of the usage of an invoice that was taken back. */
 export function addInvoiceChoiceRoutes(api: Api, dependencies: ApiDependencies): void {
-  const { database, clock } = dependencies;
+  const { database } = dependencies;
   const route = createRoute({
     method: 'post',
     path: '/v1/invoices/{invoiceId}/usage',
@@ -46,17 +49,23 @@ export function addInvoiceChoiceRoutes(api: Api, dependencies: ApiDependencies):
     },
     responses: {
       200: jsonContent(ChoiceSchema, 'Said; saying it again changes nothing.'),
+      202: jsonContent(SecondPersonAskedSchema, 'It waits for a second person.'),
       ...problems(404, 409, 413),
     },
   });
   api.openapi(route, async (context) => {
-    const chosen = await chooseForInvoice(database, {
-      invoiceId: context.req.valid('param').invoiceId,
-      ...context.req.valid('json'),
-      actor: actorOf(context),
-      now: clock.now(),
+    const { invoiceId } = context.req.valid('param');
+    const { choice, reason } = context.req.valid('json');
+    const asked = await doOrAsk(dependencies, INVOICE_CHOICE, {
+      subjectId: invoiceId,
+      parameters: { choice },
+      reason,
+      caller: context.get('caller'),
     });
+    if (asked !== null) return context.json(showAsked(asked), 202);
     await askForStep(dependencies, 'close-invoices', 'invoice usage');
+    const chosen = await readInvoiceChoice(database, invoiceId);
+    if (chosen === null) throw new RangeError('the choice was not kept');
     return context.json({ ...chosen, decidedAt: chosen.decidedAt.toISOString() }, 200);
   });
 }

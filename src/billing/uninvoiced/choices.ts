@@ -24,60 +24,79 @@ export interface InvoiceChoice {
 
 /**
  * A person says once what becomes of the usage of an invoice that was voided, credited in full or marked uncollectible, with
- * an audit row in the same transaction. Said again it changes nothing.
+ * an audit row in the same transaction, the caller's. Said again it changes nothing.
  * @throws ValidationError without a reason; TallystickError NOT_FOUND, CONFLICT when it was said otherwise before, or the
  *   invoice is as it was
  */
 export async function chooseForInvoice(
-  database: LedgerDatabase,
+  transaction: LedgerTransaction,
   given: { invoiceId: string; choice: Choice; reason: string; actor: string; now: Date },
 ): Promise<InvoiceChoice> {
   const { invoiceId, choice, actor, now } = given;
   const reason = given.reason.trim();
   if (reason === '') throw new ValidationError('reason', 'is missing', 'Say why.');
-  return await database.transaction().execute(async (transaction) => {
-    const standing = await lockInvoice(transaction, invoiceId);
-    const before = await readInvoiceChoice(transaction, invoiceId);
-    if (before !== null) {
-      if (before.choice === choice) return before;
-      throw conflict(`The usage of ${invoiceId} is ${before.choice} already, by ${before.decidedBy}.`);
-    }
-    if (!TAKEN_BACK.includes(standing))
-      throw conflict(
-        `Invoice ${invoiceId} is ${standing}: its usage is billed by it.`,
-        'Void it, credit all of it, or mark it uncollectible in Stripe first.',
-      );
-    await transaction
-      .insertInto('invoice_choices')
-      .values({ invoice_id: invoiceId, choice, decided_by: actor, decided_reason: reason, decided_at: now })
-      .execute();
-    await writeAudit(transaction, {
-      actor,
-      action: 'invoice.choose',
-      target: invoiceId,
-      details: { choice, standing, reason },
-      now,
-    });
-    const chosen = { invoiceId, choice, decidedBy: actor, decidedReason: reason, decidedAt: now };
-    await follow(transaction, chosen, now);
-    return chosen;
+  const standing = await lockInvoice(transaction, invoiceId);
+  const before = await readInvoiceChoice(transaction, invoiceId);
+  if (before !== null) {
+    if (before.choice === choice) return before;
+    throw conflict(`The usage of ${invoiceId} is ${before.choice} already, by ${before.decidedBy}.`);
+  }
+  if (!TAKEN_BACK.includes(standing))
+    throw conflict(
+      `Invoice ${invoiceId} is ${standing}: its usage is billed by it.`,
+      'Void it, credit all of it, or mark it uncollectible in Stripe first.',
+    );
+  await transaction
+    .insertInto('invoice_choices')
+    .values({ invoice_id: invoiceId, choice, decided_by: actor, decided_reason: reason, decided_at: now })
+    .execute();
+  await writeAudit(transaction, {
+    actor,
+    action: 'invoice.choose',
+    target: invoiceId,
+    details: { choice, standing, reason },
+    now,
   });
+  const chosen = { invoiceId, choice, decidedBy: actor, decidedReason: reason, decidedAt: now };
+  await follow(transaction, chosen, now);
+  return chosen;
 }
 
-const TAKEN_BACK: readonly string[] = ['void', 'credited', 'uncollectible'];
+/** What an invoice is when its usage needs a person's word. */
+export const TAKEN_BACK: readonly string[] = ['void', 'credited', 'uncollectible'];
 
 /** @returns what a person would call it. @throws TallystickError NOT_FOUND */
-async function lockInvoice(transaction: LedgerTransaction, invoiceId: string): Promise<string> {
-  const rows = await sql<{ status: string; isCredited: boolean }>`
-    select v.status, ${isCreditedInFull()} as "isCredited" from invoices v
-    where v.invoice_id = ${invoiceId} for update of v`.execute(transaction);
+export async function lockInvoice(transaction: LedgerTransaction, invoiceId: string): Promise<string> {
+  return (await readTakenBack(transaction, invoiceId, sql`for update of v`)).standing;
+}
+
+/** An invoice of which something may have been taken back. */
+interface TakenBackInvoice {
+  customerId: string;
+  /** What a person would call it: `void`, `credited`, `paid`. */
+  standing: string;
+  totalMinor: bigint;
+  currency: string;
+}
+
+/** @throws TallystickError NOT_FOUND */
+export async function readTakenBack(
+  database: LedgerDatabase,
+  invoiceId: string,
+  lock = sql``,
+): Promise<TakenBackInvoice> {
+  const rows = await sql<TakenBackInvoice & { isCredited: boolean }>`
+    select v.customer_id as "customerId", v.status as standing, v.total_minor as "totalMinor", v.currency,
+      ${isCreditedInFull()} as "isCredited"
+    from invoices v where v.invoice_id = ${invoiceId} ${lock}`.execute(database);
   const [row] = rows.rows;
   if (row === undefined)
     throw new TallystickError(`There is no invoice ${JSON.stringify(invoiceId.slice(0, 100))}.`, {
       code: 'NOT_FOUND',
       retry: false,
     });
-  return row.status !== 'void' && row.isCredited ? 'credited' : row.status;
+  const { isCredited, ...invoice } = row;
+  return isCredited && invoice.standing !== 'void' ? { ...invoice, standing: 'credited' } : invoice;
 }
 
 /** What was said of an invoice; null: nothing. */

@@ -1,6 +1,7 @@
 import { type Command, Option } from 'commander';
 import { type CommandFrame, toQuery } from '../../platform/terminal/frame.ts';
 import { groupDigits, print, renderTable } from '../../platform/terminal/output.ts';
+import { sayAsked } from '../second-person/terminal.ts';
 
 interface Shown {
   id: string;
@@ -63,7 +64,9 @@ export function addUninvoicedCommand(program: Command, frame: CommandFrame): voi
           print(
             options.json === true,
             answer,
-            () => `${groupDigits(answer.tokenCount)} tokens of ${answer.customerId}: ${answer.state}.`,
+            () =>
+              sayAsked(answer) ??
+              `${groupDigits(answer.tokenCount)} tokens of ${answer.customerId}: ${answer.state}.`,
           );
         }),
       );
@@ -85,7 +88,11 @@ export function addUninvoicedCommand(program: Command, frame: CommandFrame): voi
         const { choice, reason } = options;
         const path = `/v1/invoices/${encodeURIComponent(id)}/usage`;
         const answer = await ask<{ invoiceId: string; choice: string }>('POST', path, { choice, reason });
-        print(options.json === true, answer, () => `The usage of ${answer.invoiceId} is ${answer.choice}.`);
+        print(
+          options.json === true,
+          answer,
+          () => sayAsked(answer) ?? `The usage of ${answer.invoiceId} is ${answer.choice}.`,
+        );
       }),
     );
 }

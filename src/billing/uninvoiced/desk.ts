@@ -31,12 +31,20 @@ export async function listUninvoiced(
   );
 }
 
+export async function findUninvoiced(
+  database: LedgerDatabase,
+  uninvoicedId: bigint,
+): Promise<UninvoicedGroup | undefined> {
+  const [group] = await select(database, sql`uninvoiced_id = ${String(uninvoicedId)}::bigint`, 1);
+  return group;
+}
+
 /** @throws TallystickError NOT_FOUND */
 export async function getUninvoiced(
   database: LedgerDatabase,
   uninvoicedId: bigint,
 ): Promise<UninvoicedGroup> {
-  const [group] = await select(database, sql`uninvoiced_id = ${String(uninvoicedId)}::bigint`, 1);
+  const group = await findUninvoiced(database, uninvoicedId);
   if (group !== undefined) return group;
   throw noSuchUsage(String(uninvoicedId));
 }
@@ -68,30 +76,33 @@ export interface UninvoicedDecision {
 }
 
 /**
- * A person says what becomes of a group, with an audit row in the same transaction. Said again it changes nothing; what is
+ * A person says what becomes of a group, with an audit row in the same transaction, the caller's. Said again it changes nothing; what is
  * an item of an invoice, or given up, is decided for good.
  * @throws ValidationError without a reason; TallystickError NOT_FOUND, CONFLICT
  */
 export async function decideUninvoiced(
-  database: LedgerDatabase,
+  transaction: LedgerTransaction,
   decision: UninvoicedDecision,
 ): Promise<UninvoicedGroup> {
   const reason = decision.reason.trim();
   if (reason === '') throw new ValidationError('reason', 'is missing', 'Say why.');
   const { uninvoicedId } = decision;
-  return await database.transaction().execute(async (transaction) => {
-    const before = await lockGroup(transaction, uninvoicedId);
-    if (INVOICE_REASONS.includes(before.reason))
-      throw conflict(
-        `Usage ${uninvoicedId} was on invoice ${before.invoiceId}, which was taken back.`,
-        'Say it of the whole invoice: POST /v1/invoices/{invoiceId}/usage, or "tallystick uninvoiced invoice".',
-      );
-    if (before.state === decision.state) return before;
-    if (before.state !== 'open' && before.state !== 'due_again')
-      throw conflict(`Uninvoiced usage ${uninvoicedId} is ${SPOKEN[before.state]} already.`);
-    await applyDecision(transaction, { ...decision, reason }, before);
-    return await lockGroup(transaction, uninvoicedId);
-  });
+  const before = await lockGroup(transaction, uninvoicedId);
+  if (INVOICE_REASONS.includes(before.reason))
+    throw conflict(
+      `Usage ${uninvoicedId} was on invoice ${before.invoiceId}, which was taken back.`,
+      'Say it of the whole invoice: POST /v1/invoices/{invoiceId}/usage, or "tallystick uninvoiced invoice".',
+    );
+  if (before.state === decision.state) return before;
+  if (!isDecidable(before))
+    throw conflict(`Uninvoiced usage ${uninvoicedId} is ${SPOKEN[before.state]} already.`);
+  await applyDecision(transaction, { ...decision, reason }, before);
+  return await lockGroup(transaction, uninvoicedId);
+}
+
+/** Whether a person's word still changes what becomes of a group. */
+export function isDecidable({ state }: UninvoicedGroup): boolean {
+  return state === 'open' || state === 'due_again';
 }
 
 /** Carries a decision out, audited. The group is open, and locked by the caller. */
@@ -133,7 +144,11 @@ const SPOKEN: Record<UninvoicedState, string> = {
   invoiced: 'invoiced',
 };
 
-async function lockGroup(transaction: LedgerTransaction, uninvoicedId: bigint): Promise<UninvoicedGroup> {
+/** @throws TallystickError NOT_FOUND */
+export async function lockGroup(
+  transaction: LedgerTransaction,
+  uninvoicedId: bigint,
+): Promise<UninvoicedGroup> {
   const id = String(uninvoicedId);
   await sql`select 1 from uninvoiced_usage where uninvoiced_id = ${id}::bigint for update`.execute(
     transaction,

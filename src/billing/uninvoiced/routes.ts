@@ -2,7 +2,7 @@ import { createRoute, z } from '@hono/zod-openapi';
 import { UNINVOICED_REASONS } from '../../../pricing/closing/fate.ts';
 import { openTo } from '../../identity/require-scope.ts';
 import { decodeIdCursor, takePage } from '../../platform/http/cursor.ts';
-import { type Api, type ApiDependencies, actorOf } from '../../platform/http/dependencies.ts';
+import type { Api, ApiDependencies } from '../../platform/http/dependencies.ts';
 import {
   IdentifierSchema,
   InstantSchema,
@@ -13,7 +13,10 @@ import {
   TokenCountSchema,
   textSchema,
 } from '../../platform/http/schemas.ts';
-import { decideUninvoiced, listUninvoiced } from './desk.ts';
+import { doOrAsk } from '../second-person/do-or-ask.ts';
+import { SecondPersonAskedSchema, showAsked } from '../second-person/schemas.ts';
+import { USAGE_DUE_AGAIN, USAGE_WRITE_OFF } from '../second-person/usage-acts.ts';
+import { getUninvoiced, listUninvoiced } from './desk.ts';
 import { UNINVOICED_STATES, type UninvoicedGroup } from './groups.ts';
 
 const UninvoicedSchema = z
@@ -60,7 +63,7 @@ const DecisionBody = z.strictObject({ reason: SaidBecause }).openapi('Uninvoiced
 
 /** Adds `/v1/uninvoiced`: delivered usage that no invoice has, and a person's word on it. */
 export function addUninvoicedRoutes(api: Api, dependencies: ApiDependencies): void {
-  const { database, clock } = dependencies;
+  const { database } = dependencies;
   const listRoute = createRoute({
     method: 'get',
     path: '/v1/uninvoiced',
@@ -94,9 +97,9 @@ export function addUninvoicedRoutes(api: Api, dependencies: ApiDependencies): vo
     return context.json({ uninvoiced: page.map(showUninvoiced), nextCursor }, 200);
   });
 
-  for (const [verb, state, summary] of [
-    ['write-off', 'written_off', 'Give it up, for a reason that is kept'],
-    ['due-again', 'due_again', 'Give it to the next invoice of the customer, as an item'],
+  for (const [verb, act, summary] of [
+    ['write-off', USAGE_WRITE_OFF, 'Give it up, for a reason that is kept'],
+    ['due-again', USAGE_DUE_AGAIN, 'Give it to the next invoice of the customer, as an item'],
   ] as const) {
     const route = createRoute({
       method: 'post',
@@ -107,18 +110,20 @@ export function addUninvoicedRoutes(api: Api, dependencies: ApiDependencies): vo
       request: { params: GroupParams, body: jsonBody(DecisionBody) },
       responses: {
         200: jsonContent(UninvoicedSchema, 'Said; saying it again changes nothing.'),
+        202: jsonContent(SecondPersonAskedSchema, 'It waits for a second person.'),
         ...problems(404, 409, 413),
       },
     });
     api.openapi(route, async (context) => {
-      const group = await decideUninvoiced(database, {
-        uninvoicedId: BigInt(context.req.valid('param').id),
-        state,
-        reason: context.req.valid('json').reason,
-        actor: actorOf(context),
-        now: clock.now(),
+      const { id } = context.req.valid('param');
+      const { reason } = context.req.valid('json');
+      const asked = await doOrAsk(dependencies, act, {
+        subjectId: id,
+        reason,
+        caller: context.get('caller'),
       });
-      return context.json(showUninvoiced(group), 200);
+      if (asked !== null) return context.json(showAsked(asked), 202);
+      return context.json(showUninvoiced(await getUninvoiced(database, BigInt(id))), 200);
     });
   }
 }

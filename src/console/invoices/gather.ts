@@ -1,8 +1,10 @@
 import { INVOICE_REASONS, TAKEN_UP_REASONS, UNINVOICED_REASONS } from '../../../pricing/closing/fate.ts';
 import { type CreditProposal, listCreditProposals } from '../../billing/credits.ts';
+import { listSecondPersonRequests, type SecondPersonRequest } from '../../billing/second-person/requests.ts';
 import { listUninvoiced } from '../../billing/uninvoiced/desk.ts';
 import type { UninvoicedGroup } from '../../billing/uninvoiced/groups.ts';
 import { type InvoiceRow, readInvoices } from '../../closing/invoice-list.ts';
+import { readStanding, type StandingRequest } from '../../closing/second-person/decide.ts';
 import type { LedgerSnapshot } from '../../platform/database/snapshot.ts';
 import type { ConsoleView } from '../frame/define-page.ts';
 
@@ -22,6 +24,23 @@ export interface InvoicesMaterial {
   proposed: CreditProposal[];
   /** Usage that waits for a person's word, and was on no invoice. */
   undecided: UninvoicedGroup[];
+  /** Acts that wait for a second person, with how they stand. */
+  asked: StandingRequest[];
+}
+
+/** Acts that wait for a second person. */
+export async function listWaiting(
+  snapshot: LedgerSnapshot,
+  { now }: ConsoleView,
+): Promise<SecondPersonRequest[]> {
+  const query = { states: ['waiting'] as const, now };
+  return await listSecondPersonRequests(snapshot, query, { afterId: 0n, limit: MOST_LISTED });
+}
+
+async function readAsked(snapshot: LedgerSnapshot, view: ConsoleView): Promise<StandingRequest[]> {
+  const asked: StandingRequest[] = [];
+  for (const request of await listWaiting(snapshot, view)) asked.push(await readStanding(snapshot, request));
+  return asked;
 }
 
 export async function gatherInvoices(snapshot: LedgerSnapshot, view: ConsoleView): Promise<InvoicesMaterial> {
@@ -44,5 +63,6 @@ export async function gatherInvoices(snapshot: LedgerSnapshot, view: ConsoleView
     ofPeriod: ofPeriod.filter(isChosen),
     proposed: proposed.filter(isChosen),
     undecided,
+    asked: await readAsked(snapshot, view),
   };
 }

@@ -5,11 +5,15 @@ import { ageInWords } from '../../pages/numbers.ts';
 import type { TableDefinition } from '../../pages/table/columns.ts';
 import { nameCell } from '../../pages/texts.ts';
 import type { InvoicesMaterial } from './gather.ts';
+import { standingInWords } from './second-person/tables.ts';
+import { actInWords, amountOf, requestPath } from './second-person/words.ts';
 import { deadlineInWords, groupOf, heldBecause, minorInMoney, nameOf, tokensInWords } from './words.ts';
 
 /** One thing that waits for a person: who, how much, since when, why, and what happens if nobody acts. */
 export interface Need {
-  kind: 'held' | 'other total' | 'taken back' | 'credit' | 'usage';
+  kind: 'second person' | 'held' | 'other total' | 'taken back' | 'credit' | 'usage';
+  /** What it is done to, as the audit log names it. */
+  target: string;
   what: string;
   /** Where it is acted on. */
   href: string;
@@ -27,13 +31,14 @@ export interface Need {
 const byDeadline = (need: Need) => need.deadline?.getTime() ?? Number.POSITIVE_INFINITY;
 
 /** What waits, the earliest deadline first, then the oldest. */
-export function needsOf({ open, proposed, undecided }: InvoicesMaterial, now: Date): Need[] {
+export function needsOf({ open, proposed, undecided, asked }: InvoicesMaterial, now: Date): Need[] {
   const names = new Map(open.map(({ customerId, customerName }) => [customerId, customerName]));
   const ofInvoices = open
     .filter((row) => groupOf(row) === 'needs-you')
     .flatMap((row): Need[] => {
       const common = {
         what: nameOf(row),
+        target: row.invoiceId,
         href: `/console/invoices/${encodeURIComponent(row.invoiceId)}`,
         customerName: row.customerName,
         customerId: row.customerId,
@@ -58,6 +63,7 @@ export function needsOf({ open, proposed, undecided }: InvoicesMaterial, now: Da
   const ofCredits = proposed.map(
     (credit): Need => ({
       kind: 'credit',
+      target: `credit-${credit.creditProposalId}`,
       what: `credit ${credit.creditProposalId}`,
       href: `/console/invoices/credits?decide=${credit.creditProposalId}#decide`,
       customerName: names.get(credit.customerId) ?? null,
@@ -72,6 +78,7 @@ export function needsOf({ open, proposed, undecided }: InvoicesMaterial, now: Da
   const ofUsage = undecided.map(
     (group): Need => ({
       kind: 'usage',
+      target: `uninvoiced-${group.uninvoicedId}`,
       what: `usage ${group.uninvoicedId}`,
       href: `/console/invoices/uninvoiced?decide=${group.uninvoicedId}#decide`,
       customerName: names.get(group.customerId) ?? null,
@@ -83,12 +90,38 @@ export function needsOf({ open, proposed, undecided }: InvoicesMaterial, now: Da
       deadline: null,
     }),
   );
-  return [...ofInvoices, ...ofCredits, ...ofUsage].sort(
+  const ofOthers = asked.map(
+    ({ request, deadline, ...standing }): Need => ({
+      kind: 'second person',
+      target: request.target,
+      what: actInWords(request),
+      href: requestPath(request),
+      customerName: names.get(request.customerId) ?? null,
+      customerId: request.customerId,
+      amount: amountOf(request),
+      since: request.askedAt,
+      why: [`Asked for by ${request.askedBy}: ${request.reason}`],
+      otherwise:
+        standingInWords({ request, deadline, ...standing }, now) ??
+        `It is dropped in ${ageInWords(request.expiresAt.getTime() - now.getTime())}.`,
+      deadline,
+    }),
+  );
+  const asksOthers = new Set(ofOthers.map(({ target }) => target));
+  const ofOne = [...ofInvoices, ...ofCredits, ...ofUsage].filter(({ target }) => !asksOthers.has(target));
+  return [...ofOthers, ...ofOne].sort(
     (one, other) => byDeadline(one) - byDeadline(other) || one.since.getTime() - other.since.getTime(),
   );
 }
 
-const KINDS: readonly Need['kind'][] = ['held', 'other total', 'taken back', 'credit', 'usage'];
+const KINDS: readonly Need['kind'][] = [
+  'second person',
+  'held',
+  'other total',
+  'taken back',
+  'credit',
+  'usage',
+];
 
 export function needsTable(now: Date): TableDefinition<Need> {
   return {

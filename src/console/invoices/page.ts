@@ -28,6 +28,7 @@ ${sums(ofPeriod, period.words)}
       ['/console/invoices/upcoming', 'Upcoming invoices'],
       ['/console/invoices/credits', 'Credits'],
       ['/console/invoices/uninvoiced', 'Usage without an invoice'],
+      ['/console/invoices/second-person', 'Second person'],
     ].map(([path = '', title = '']) => (view.hasPage(path) ? html`<a href="${path}">${title}</a> ` : ''))}
 <a href="${addressWith(address, { csv: 'month' })}">${period.words} as CSV</a></p>
 ${isCut ? html`<p class="notice warn">More waits than is listed here: the first ${MOST_LISTED} of each kind are.</p>` : ''}

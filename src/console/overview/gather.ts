@@ -1,3 +1,4 @@
+import { listSecondPersonRequests, type SecondPersonRequest } from '../../billing/second-person/requests.ts';
 import { type CloseRow, listCloses } from '../../closing/desk.ts';
 import { readUnknownCosts, type UnknownModelCost } from '../../costs/queries.ts';
 import type { RollupRow, RollupScope } from '../../costs/rollups/query.ts';
@@ -25,6 +26,8 @@ const MOST_DRIFTS = 1_000;
 /** What people of finance look after. */
 export interface Desk {
   held: CloseRow[];
+  /** Acts that wait for a second person. */
+  asked: SecondPersonRequest[];
   drifts: OpenDrift[];
   waiting: QuarantineSummary[];
   /** Of what waits, what waits for too long. */
@@ -82,6 +85,11 @@ async function gatherDesk(snapshot: LedgerSnapshot, { now, dependencies }: Conso
   const waiting = await readQuarantineSummary(snapshot);
   const alarmAfterMs = alarmAfterMsOf(dependencies);
   return {
+    asked: await listSecondPersonRequests(
+      snapshot,
+      { states: ['waiting'], now },
+      { afterId: 0n, limit: MOST_LISTED },
+    ),
     held: await listCloses(snapshot, { state: 'held' }, { after: null, limit: MOST_LISTED + 1 }),
     drifts: await listOpenDrifts(snapshot, MOST_DRIFTS),
     waiting,

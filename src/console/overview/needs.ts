@@ -5,6 +5,13 @@ import { ageInWords } from '../../pages/numbers.ts';
 import { nameCell } from '../../pages/texts.ts';
 import { groupDigits, moneyInWords } from '../../pages/words.ts';
 import type { ConsoleView } from '../frame/define-page.ts';
+import {
+  actInWords,
+  amountOf,
+  capitalized,
+  requestPath,
+  SECOND_PERSON_PATH,
+} from '../invoices/second-person/words.ts';
 import { inWords } from '../pipeline/reason-words.ts';
 import { type Desk, MOST_LISTED } from './gather.ts';
 
@@ -22,7 +29,18 @@ const PIPELINE = '/console/pipeline';
 function listNeeds(desk: Desk, view: ConsoleView): Need[] {
   const { now } = view;
   const pipeline = (rest: string) => (view.hasPage(PIPELINE) ? `${PIPELINE}${rest}` : null);
-  const held = desk.held.slice(0, MOST_LISTED).map((close) => ({
+  const asked = desk.asked.map((request) => ({
+    what: html`${nameCell(
+      capitalized(actInWords(request)),
+      60,
+    )} of ${nameCell(request.customerId)}, ${amountOf(request)}, waits for a second person`,
+    sinceMs: now.getTime() - request.askedAt.getTime(),
+    otherwise: `It is dropped in ${ageInWords(request.expiresAt.getTime() - now.getTime())}.`,
+    href: view.hasPage(SECOND_PERSON_PATH) ? requestPath(request) : null,
+  }));
+  const targets = new Set(desk.asked.map(({ target }) => target));
+  const undecided = desk.held.filter(({ invoiceId }) => !targets.has(invoiceId));
+  const held = undecided.slice(0, MOST_LISTED).map((close) => ({
     what: html`The invoice of ${nameCell(close.customerName)} is held${close.totalMinor === null ? '' : html`, ${moneyInWords(formatMinor(close.totalMinor, close.currency), close.currency)}`}`,
     sinceMs: now.getTime() - close.stateAt.getTime(),
     otherwise: deadlineInWords(close.deadline, now),
@@ -56,7 +74,7 @@ function listNeeds(desk: Desk, view: ConsoleView): Need[] {
       otherwise: 'Their cost and margin stay unknown.',
       href: null,
     }));
-  return [...held, ...drifts, ...quarantined, ...unpriced];
+  return [...asked, ...held, ...drifts, ...quarantined, ...unpriced];
 }
 
 export function drawNeeds(desk: Desk, view: ConsoleView): Html {

@@ -4,6 +4,7 @@ import { BUILT_IN_PROVIDERS, type Providers } from '../../../pricing/usage/provi
 import { type Clock, HOUR_MS } from '../clock.ts';
 import { type Config, describeConfig, readConfiguredProviders } from '../config.ts';
 import type { LedgerDatabase } from '../database/database.ts';
+import { readSecondPersonRule, type SecondPersonRule } from '../second-person.ts';
 import {
   NO_SELLER,
   type QuoteTerms,
@@ -30,6 +31,8 @@ export interface ApiCaller {
   /** As messages to them name what they call with. */
   name: string;
   scopes: readonly string[];
+  /** The key that they hold; absent: they type commands. */
+  apiKeyId?: string;
 }
 
 /** What every route works with, made once at the top. Routes that ask an outside system add its port. */
@@ -81,6 +84,8 @@ export interface ApiSettings {
   configuration?: Readonly<Record<string, string>>;
   /** Who invoices, as exports of invoices name them. */
   focusSellerName: string;
+  /** Above which amounts one person is not enough; null: whatever the amount, one is. */
+  secondPerson: SecondPersonRule | null;
 }
 
 export const DEFAULT_API_SETTINGS: ApiSettings = {
@@ -93,6 +98,7 @@ export const DEFAULT_API_SETTINGS: ApiSettings = {
   focusSellerName: 'Seller',
   seller: NO_SELLER,
   quoteTerms: USUAL_QUOTE_TERMS,
+  secondPerson: null,
 };
 
 /** How long usage may wait in quarantine before it alarms, in milliseconds. */
@@ -143,6 +149,7 @@ export function readApiSettings(config: Config): ApiSettings {
     },
     seller: readSeller(config),
     quoteTerms: readQuoteTerms(config),
+    secondPerson: readSecondPersonRule(config),
     stripePreviewReadsPerDay: config.STRIPE_PREVIEW_READ_BUDGET_PER_DAY,
   };
 }

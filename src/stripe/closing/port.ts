@@ -186,7 +186,8 @@ export interface NewCreditNote {
 }
 
 /** Where what was paid goes: to the customer's balance, which the next invoices use up; back; or it is paid elsewhere. */
-export type PaidPart = 'customer_balance' | 'refund' | 'outside_stripe';
+export const PAID_PARTS = ['customer_balance', 'refund', 'outside_stripe'] as const;
+export type PaidPart = (typeof PAID_PARTS)[number];
 
 /** The note with its total, tax included; or what is left. */
 export type CreditNoteOutcome = { creditNoteId: string; totalMinor: bigint } | CreditBeyond;

@@ -8,6 +8,14 @@ export async function decideCredits(ledger: LedgerDatabase, draws: Draws, now: D
   const proposals = await listCreditProposals(ledger, { states: ['proposed'], afterId: 0n, limit: 100 });
   for (const { creditProposalId } of proposals) {
     const state = draws.chance(0.8) ? 'approved' : 'rejected';
-    await decideCredit(ledger, { creditProposalId, state, reason: 'as it was drawn', actor: 'person', now });
+    await ledger.transaction().execute((transaction) =>
+      decideCredit(transaction, {
+        creditProposalId,
+        state,
+        reason: 'as it was drawn',
+        actor: 'person',
+        now,
+      }),
+    );
   }
 }

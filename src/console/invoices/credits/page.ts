@@ -1,10 +1,11 @@
 import { html } from 'hono/html';
 import { amountToCredit, type CreditProposal, listCreditProposals } from '../../../billing/credits.ts';
+import type { SecondPersonRequest } from '../../../billing/second-person/requests.ts';
 import { csvOfTable } from '../../../pages/table/page-of-rows.ts';
 import { dataTable } from '../../../pages/table/table.ts';
 import { definePage } from '../../frame/define-page.ts';
 import { cutNotice } from '../cut-notice.ts';
-import { MOST_LISTED } from '../gather.ts';
+import { listWaiting, MOST_LISTED } from '../gather.ts';
 import { minorInMoney } from '../words.ts';
 import { CREDIT_ACTS } from './acts.ts';
 import { creditsTable, decidePanel } from './table.ts';
@@ -13,13 +14,16 @@ interface Material {
   waiting: CreditProposal[];
   /** The newest of what is over. */
   decided: CreditProposal[];
+  /** Acts that wait for a second person. */
+  asked: SecondPersonRequest[];
 }
 
 export const creditsPage = definePage<Material>({
   path: '/console/invoices/credits',
   title: 'What is to be given back',
   scopes: ['finance'],
-  gather: async (snapshot) => ({
+  gather: async (snapshot, view) => ({
+    asked: await listWaiting(snapshot, view),
     waiting: await listCreditProposals(snapshot, {
       states: ['proposed', 'approved'],
       afterId: 0n,
@@ -32,7 +36,7 @@ export const creditsPage = definePage<Material>({
       isNewestFirst: true,
     }),
   }),
-  show: ({ waiting, decided }, view) => {
+  show: ({ waiting, decided, asked }, view) => {
     const { path, query } = view.address;
     const open = creditsTable(view, path, 'Wait for a decision, or for their credit note');
     const over = {
@@ -43,7 +47,7 @@ export const creditsPage = definePage<Material>({
     return {
       body: html`<p class="lead">${answer(waiting)}</p>
 ${cutNotice(waiting, decided)}
-${decidePanel(waiting, view)}
+${decidePanel(waiting, asked, view)}
 ${dataTable(open, waiting, view.address)}
 ${dataTable(over, decided, view.address)}
 <p class="links"><a href="/console/invoices">To the invoices</a></p>`,

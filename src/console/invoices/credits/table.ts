@@ -1,5 +1,6 @@
 import { html } from 'hono/html';
 import { amountToCredit, type CreditProposal } from '../../../billing/credits.ts';
+import type { SecondPersonRequest } from '../../../billing/second-person/requests.ts';
 import type { Html } from '../../../pages/html.ts';
 import type { TableDefinition } from '../../../pages/table/columns.ts';
 import { nameCell } from '../../../pages/texts.ts';
@@ -14,6 +15,7 @@ import {
   sinceColumn,
   TOKENS,
 } from '../columns.ts';
+import { secondPersonNotice } from '../second-person/words.ts';
 import { seenField } from '../seen.ts';
 import { minorInMoney, periodInWords, tokensInWords } from '../words.ts';
 import { creditSeen, PAID_PARTS } from './acts.ts';
@@ -91,7 +93,11 @@ function decideLink({ creditProposalId: id, state }: CreditProposal, path: strin
 }
 
 /** What a decision on one of them does, before it is made. */
-export function decidePanel(waiting: readonly CreditProposal[], view: ConsoleView): Html | string {
+export function decidePanel(
+  waiting: readonly CreditProposal[],
+  asked: readonly SecondPersonRequest[],
+  view: ConsoleView,
+): Html | string {
   const id = view.typed?.get('credit') ?? view.address.query.get('decide');
   const credit = waiting.find(({ creditProposalId }) => String(creditProposalId) === id);
   if (id === null || !mayDecide(view)) return '';
@@ -102,6 +108,11 @@ export function decidePanel(waiting: readonly CreditProposal[], view: ConsoleVie
   const amount = minorInMoney(amountToCredit(credit), currency);
   return html`<section class="panel" id="decide"><h2>Credit ${id}: ${amount} of ${nameCell(invoiceId, 40)}</h2>
 <p>${tokensInWords(tokenCount)} of ${nameCell(productName, 60)} in ${periodInWords(credit)} were billed to <strong>${nameCell(customerId, 60)}</strong> and not used. Given back, Stripe makes a credit note over <strong>${amount}</strong>, once. Rejected, nothing is ever given back for them. Neither can be taken back.</p>
+${secondPersonNotice(
+  view,
+  asked.find(({ target }) => target === `credit-${id}`),
+  { amountMinor: amountToCredit(credit), currency },
+)}
 <form class="fields" method="post" action="${view.address.path}/approve">${view.formField}${seenField(creditSeen(credit))}<input type="hidden" name="credit" value="${id}">
 <label><span>What was paid already goes</span><select name="paidPart">${Object.entries(PAID_PARTS).map(([value, words]) => html`<option value="${value}"${value === before('paidPart') ? html` selected` : ''}>${words}</option>`)}</select></label>
 <label><span>Why</span><textarea name="reason" required maxlength="2000">${before('reason')}</textarea></label>

@@ -1,13 +1,16 @@
 import { html } from 'hono/html';
-import { chooseForInvoice, INVOICE_CHOICES } from '../../../billing/uninvoiced/choices.ts';
-import { releaseClose } from '../../../closing/desk.ts';
+import { doOrAsk } from '../../../billing/second-person/do-or-ask.ts';
+import { INVOICE_CHOICE } from '../../../billing/second-person/usage-acts.ts';
+import { INVOICE_CHOICES } from '../../../billing/uninvoiced/choices.ts';
 import type { InvoiceRow } from '../../../closing/invoice-list.ts';
+import { CLOSE_RELEASE } from '../../../closing/second-person/release-act.ts';
 import { instantCell } from '../../../pages/numbers.ts';
 import { ValidationError } from '../../../platform/errors.ts';
 import { askForStep } from '../../../platform/http/dependencies.ts';
 import { makeStatementLink } from '../../../statements/links.ts';
 import type { PageAct } from '../../frame/define-page.ts';
 import { requiredText } from '../../frame/fields.ts';
+import { askedNotice } from '../second-person/words.ts';
 import { requireSeen, type Seen } from '../seen.ts';
 import { minorInMoney, nameOf, tokensInWords } from '../words.ts';
 import { getInvoice } from './gather.ts';
@@ -39,12 +42,11 @@ export const INVOICE_ACTS: Readonly<Record<string, PageAct>> = {
   release: {
     scopes: [],
     run: async (form, { caller, dependencies, params }) => {
-      const { database, clock } = dependencies;
-      const row = await getInvoice(database, params.invoiceId ?? '');
+      const row = await getInvoice(dependencies.database, params.invoiceId ?? '');
       const reason = requiredText(form, 'reason', 'Say why it may go as it is.', REASON_LENGTH);
       if (row.closeState === 'held') requireSeen(form, heldSeen(row), `Invoice ${nameOf(row)}`);
-      const { invoiceId } = row;
-      await releaseClose(database, { invoiceId, reason, actor: caller.actor, now: clock.now() });
+      const asked = await doOrAsk(dependencies, CLOSE_RELEASE, { subjectId: row.invoiceId, reason, caller });
+      if (asked !== null) return askedNotice(asked);
       await askForStep(dependencies, 'close-invoices', 'release');
       const sum = minorInMoney(row.totalMinor, row.currency);
       return {
@@ -55,14 +57,14 @@ export const INVOICE_ACTS: Readonly<Record<string, PageAct>> = {
   choose: {
     scopes: [],
     run: async (form, { caller, dependencies, params }) => {
-      const { database, clock } = dependencies;
-      const row = await getInvoice(database, params.invoiceId ?? '');
+      const row = await getInvoice(dependencies.database, params.invoiceId ?? '');
       const choice = INVOICE_CHOICES.find((known) => known === form.get('choice'));
       if (choice === undefined) throw new ValidationError('choice', 'is missing', 'Choose one of the three.');
       const reason = requiredText(form, 'reason', 'Say why.', REASON_LENGTH);
       requireSeen(form, choiceSeen(row), `Invoice ${nameOf(row)}`);
-      const { invoiceId } = row;
-      await chooseForInvoice(database, { invoiceId, choice, reason, actor: caller.actor, now: clock.now() });
+      const given = { subjectId: row.invoiceId, parameters: { choice }, reason, caller };
+      const asked = await doOrAsk(dependencies, INVOICE_CHOICE, given);
+      if (asked !== null) return askedNotice(asked);
       await askForStep(dependencies, 'close-invoices', 'invoice usage');
       const usage =
         row.undecidedTokenCount === 0n

@@ -5,6 +5,7 @@ import type { Html } from '../../../pages/html.ts';
 import { nameCell } from '../../../pages/texts.ts';
 import type { ConsoleView } from '../../frame/define-page.ts';
 import { mayDecide } from '../columns.ts';
+import { secondPersonNotice } from '../second-person/words.ts';
 import { seenField } from '../seen.ts';
 import {
   deadlineInWords,
@@ -20,7 +21,7 @@ import type { InvoiceMaterial } from './gather.ts';
 const ADMIN_ALONE = html`<p class="muted">A key with the scope admin decides it.</p>`;
 
 /** Why it is held, and what a release does, before it is done. */
-export function heldPanel(row: InvoiceRow, view: ConsoleView): Html {
+export function heldPanel({ row, waiting }: InvoiceMaterial, view: ConsoleView): Html {
   const sum = minorInMoney(row.totalMinor, row.currency);
   const period = periodInWords(row);
   const customer = nameCell(row.customerName, 60);
@@ -34,6 +35,7 @@ export function heldPanel(row: InvoiceRow, view: ConsoleView): Html {
 <p>${otherwise} It is looked at again by itself; what has come through by then lets it go on.</p>
 <h2>Release it in spite of that</h2>
 <p>Stripe charges <strong>${customer}</strong> <strong>${sum}</strong> for ${period}, as the invoice is. What differs, your name and the reason go into its certificate for good. It cannot be taken back here: what was too much can be credited later, and what was too little comes on a later invoice.</p>
+${secondPersonNotice(view, waiting, { amountMinor: row.totalMinor, currency: row.currency })}
 ${
   mayDecide(view)
     ? html`<form class="fields" method="post" action="${view.address.path}/release">${view.formField}${seenField(heldSeen(row))}
@@ -50,7 +52,7 @@ export function isTakenBack({ status, isCreditedInFull }: InvoiceRow): boolean {
 }
 
 /** What is to become of the usage of an invoice that was taken back; said once. */
-export function choicePanel({ row, choice }: InvoiceMaterial, view: ConsoleView): Html {
+export function choicePanel({ row, choice, waiting }: InvoiceMaterial, view: ConsoleView): Html {
   if (choice !== null) {
     return html`<section class="panel"><h2>What becomes of its usage</h2>
 <p>${CHOICE_WORDS[choice.choice].replace(/^./, (first) => first.toUpperCase())}. Said by ${nameCell(choice.decidedBy, 60)}: ${nameCell(choice.decidedReason, 1_000)}</p></section>`;
@@ -61,6 +63,7 @@ export function choicePanel({ row, choice }: InvoiceMaterial, view: ConsoleView)
   const typed = view.typed?.get('choice');
   return html`<section class="panel" id="choice"><h2>What becomes of its usage</h2>
 <p>${nameOf(row)} over ${minorInMoney(row.totalMinor, row.currency)} of <strong>${nameCell(row.customerName, 60)}</strong> was ${how}. Say once what becomes of ${usage}; it cannot be said otherwise later.</p>
+${secondPersonNotice(view, waiting, { amountMinor: row.totalMinor, currency: row.currency })}
 ${
   mayDecide(view)
     ? html`<form class="fields" method="post" action="${view.address.path}/choose">${view.formField}${seenField(choiceSeen(row))}

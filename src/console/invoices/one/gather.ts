@@ -1,6 +1,7 @@
 import type { CloseComparison } from '../../../../pricing/closing/certificate.ts';
 import { type CreditProposal, listCreditProposals } from '../../../billing/credits.ts';
 import { type LateItem, readItemsThatMissed, readLateItems } from '../../../billing/late-items.ts';
+import { findWaiting, type SecondPersonRequest } from '../../../billing/second-person/requests.ts';
 import { type InvoiceChoice, readInvoiceChoice } from '../../../billing/uninvoiced/choices.ts';
 import { listUninvoiced } from '../../../billing/uninvoiced/desk.ts';
 import type { UninvoicedGroup } from '../../../billing/uninvoiced/groups.ts';
@@ -26,6 +27,8 @@ export interface InvoiceMaterial {
   late: LateItem[];
   missed: LateItem[];
   uninvoiced: UninvoicedGroup[];
+  /** An act on it that waits for a second person. */
+  waiting: SecondPersonRequest | undefined;
 }
 
 export async function gatherInvoice(snapshot: LedgerSnapshot, view: ConsoleView): Promise<InvoiceMaterial> {
@@ -42,6 +45,7 @@ export async function gatherInvoice(snapshot: LedgerSnapshot, view: ConsoleView)
     late: await readLateItems(snapshot, [invoiceId]),
     missed: await readItemsThatMissed(snapshot, invoiceId),
     uninvoiced: await listUninvoiced(snapshot, { invoiceId }, { afterId: 0n, limit: ALL }),
+    waiting: await findWaiting(snapshot, invoiceId, view.now),
   };
 }
 

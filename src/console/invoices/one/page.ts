@@ -106,7 +106,7 @@ function show(material: InvoiceMaterial, view: ConsoleView): PageContent {
     body: html`<p class="lead">${nameCell(row.customerName, 200)}, ${periodInWords(row)}</p>
 ${figures(material, view)}
 ${links(material, view)}
-${row.closeState === 'held' ? heldPanel(row, view) : ''}
+${row.closeState === 'held' ? heldPanel(material, view) : ''}
 ${isTakenBack(row) ? choicePanel(material, view) : ''}
 ${released(material)}
 ${part(given, credits)}

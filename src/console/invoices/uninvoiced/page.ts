@@ -2,15 +2,18 @@ import { html } from 'hono/html';
 import { TAKEN_UP_REASONS } from '../../../../pricing/closing/fate.ts';
 import { type LateGroup, readLateGroups } from '../../../billing/late-groups.ts';
 import { readCarryingCustomers } from '../../../billing/late-items.ts';
-import { listUninvoiced } from '../../../billing/uninvoiced/desk.ts';
+import type { SecondPersonRequest } from '../../../billing/second-person/requests.ts';
+import { readUninvoicedAmount, type UsageAmount } from '../../../billing/uninvoiced/amount.ts';
+import { findUninvoiced, listUninvoiced } from '../../../billing/uninvoiced/desk.ts';
 import type { UninvoicedGroup } from '../../../billing/uninvoiced/groups.ts';
 import type { TableDefinition } from '../../../pages/table/columns.ts';
 import { csvOfTable } from '../../../pages/table/page-of-rows.ts';
 import { dataTable } from '../../../pages/table/table.ts';
-import { definePage } from '../../frame/define-page.ts';
+import type { LedgerSnapshot } from '../../../platform/database/snapshot.ts';
+import { type ConsoleView, definePage } from '../../frame/define-page.ts';
 import { CUSTOMER, PRODUCT, periodColumn, TOKENS } from '../columns.ts';
 import { cutNotice } from '../cut-notice.ts';
-import { MOST_LISTED } from '../gather.ts';
+import { listWaiting, MOST_LISTED } from '../gather.ts';
 import { tokensInWords } from '../words.ts';
 import { UNINVOICED_ACTS } from './acts.ts';
 import { decidePanel, uninvoicedTable } from './table.ts';
@@ -21,6 +24,10 @@ interface Material {
   over: UninvoicedGroup[];
   /** Which the next invoices take up by themselves. */
   carried: LateGroup[];
+  /** Acts that wait for a second person. */
+  asked: SecondPersonRequest[];
+  /** What the group comes to that is decided about; null: none is. */
+  amount: UsageAmount | null;
 }
 
 const CARRIED: TableDefinition<LateGroup> = {
@@ -35,11 +42,24 @@ const CARRIED: TableDefinition<LateGroup> = {
   ],
 };
 
+/** Only where a second person may be needed: it is rated anew. */
+async function readChosenAmount(
+  snapshot: LedgerSnapshot,
+  { typed, address, dependencies }: ConsoleView,
+): Promise<UsageAmount | null> {
+  const id = typed?.get('usage') ?? address.query.get('decide') ?? '';
+  if ((dependencies.settings?.secondPerson ?? null) === null || !/^\d{1,18}$/.test(id)) return null;
+  const group = await findUninvoiced(snapshot, BigInt(id));
+  return group === undefined ? null : await readUninvoicedAmount(snapshot, group);
+}
+
 export const uninvoicedPage = definePage<Material>({
   path: '/console/invoices/uninvoiced',
   title: 'Usage without an invoice',
   scopes: ['finance'],
-  gather: async (snapshot) => ({
+  gather: async (snapshot, view) => ({
+    asked: await listWaiting(snapshot, view),
+    amount: await readChosenAmount(snapshot, view),
     waiting: await listUninvoiced(
       snapshot,
       { states: ['open', 'due_again'] },
@@ -52,7 +72,7 @@ export const uninvoicedPage = definePage<Material>({
     ),
     carried: await readLateGroups(snapshot, await readCarryingCustomers(snapshot)),
   }),
-  show: ({ waiting, over, carried }, view) => {
+  show: ({ waiting, over, carried, asked, amount }, view) => {
     const { address } = view;
     const open = uninvoicedTable(view, address.path);
     const done = {
@@ -68,7 +88,7 @@ export const uninvoicedPage = definePage<Material>({
     return {
       body: html`<p class="lead">${needed.length === 0 ? 'Nothing waits for a word' : html`${sum(needed)} wait for somebody’s word`}; ${sum(carried)} go on the next invoices by themselves.</p>
 ${cutNotice(waiting, over)}
-${decidePanel(waiting, view)}
+${decidePanel(waiting, { asked, amount }, view)}
 ${dataTable(open, waiting, address)}
 ${dataTable(CARRIED, carried, address)}
 ${dataTable(done, over, address)}

@@ -1,5 +1,7 @@
 import { html } from 'hono/html';
 import { INVOICE_REASONS, TAKEN_UP_REASONS } from '../../../../pricing/closing/fate.ts';
+import type { SecondPersonRequest } from '../../../billing/second-person/requests.ts';
+import type { UsageAmount } from '../../../billing/uninvoiced/amount.ts';
 import type { UninvoicedGroup } from '../../../billing/uninvoiced/groups.ts';
 import type { Html } from '../../../pages/html.ts';
 import type { TableDefinition } from '../../../pages/table/columns.ts';
@@ -14,6 +16,7 @@ import {
   sinceColumn,
   TOKENS,
 } from '../columns.ts';
+import { secondPersonNotice } from '../second-person/words.ts';
 import { seenField } from '../seen.ts';
 import { periodInWords, tokensInWords } from '../words.ts';
 import { usageSeen } from './acts.ts';
@@ -101,7 +104,11 @@ function decideLink(
 }
 
 /** What a word on one group of usage does, before it is said. */
-export function decidePanel(waiting: readonly UninvoicedGroup[], view: ConsoleView): Html | string {
+export function decidePanel(
+  waiting: readonly UninvoicedGroup[],
+  { asked, amount }: { asked: readonly SecondPersonRequest[]; amount: UsageAmount | null },
+  view: ConsoleView,
+): Html | string {
   const id = view.typed?.get('usage') ?? view.address.query.get('decide');
   if (id === null || !mayDecide(view)) return '';
   const group = waiting.find(
@@ -113,6 +120,15 @@ export function decidePanel(waiting: readonly UninvoicedGroup[], view: ConsoleVi
   const tokens = tokensInWords(tokenCount);
   return html`<section class="panel" id="decide"><h2>Usage ${id}: ${tokens} of ${nameCell(customerId, 60)}</h2>
 <p>Used in ${periodInWords(group)}, delivered, and on no invoice: ${reason.replaceAll('_', ' ')}. Either the next invoice of <strong>${nameCell(customerId, 60)}</strong> has <strong>${tokens}</strong> as an item, at the price of then; or they are given up, and nobody is ever charged for them.</p>
+${
+  amount === null
+    ? ''
+    : secondPersonNotice(
+        view,
+        asked.find(({ target }) => target === `uninvoiced-${id}`),
+        amount,
+      )
+}
 <form class="fields" method="post" action="${view.address.path}/due-again">${view.formField}${seenField(usageSeen(group))}<input type="hidden" name="usage" value="${id}">
 <label><span>Why</span><textarea name="reason" required maxlength="2000">${view.typed?.get('reason') ?? ''}</textarea></label>
 <div class="acts">${state === 'open' ? html`<button>Give them to the next invoice</button>` : ''}<button class="danger" formaction="${view.address.path}/write-off">Give up ${tokens}</button></div>

@@ -1208,6 +1208,34 @@ interface RevenueCustomersDue {
   note: Generated<bigint>;
 }
 
+interface SecondPersonRequests {
+  act:
+    | 'close.release'
+    | 'credit.approve'
+    | 'credit.reject'
+    | 'uninvoiced.write_off'
+    | 'uninvoiced.due_again'
+    | 'invoice.choose';
+  amount_minor: bigint | null;
+  asked_at: Date;
+  asked_by: string;
+  asked_by_key: string | null;
+  asked_by_name: string;
+  currency: string | null;
+  customer_id: string;
+  ended_at: Date | null;
+  ended_by: string | null;
+  ended_reason: string | null;
+  expires_at: Date;
+  figures: Json;
+  parameters: Json;
+  reason: string;
+  second_person_request_id: Generated<bigint>;
+  state: Generated<'waiting' | 'agreed' | 'declined' | 'withdrawn' | 'expired' | 'overtaken'>;
+  subject_id: string;
+  target: string;
+}
+
 interface ServiceSecrets {
   created_at: Date;
   name: string;
@@ -1617,6 +1645,7 @@ export interface Ledger {
   retail_meter_rows: RetailMeterRows;
   retail_meters_seen: RetailMetersSeen;
   revenue_customers_due: RevenueCustomersDue;
+  second_person_requests: SecondPersonRequests;
   service_secrets: ServiceSecrets;
   settlements: Settlements;
   simulation_customers: SimulationCustomers;
