@@ -22,6 +22,7 @@ const ROOMS = [
   'src/identity',
   'src/usage',
   'src/catalog',
+  'src/links',
   'src/webhook-events',
   'src/billing',
   'src/quarantine',

@@ -14,6 +14,7 @@ import { addExchangeCommand } from '../costs/exchange/command.ts';
 import { addProvisionedCommand } from '../costs/provisioned/command.ts';
 import { addExportsCommand } from '../exports/command.ts';
 import { addKeysCommand } from '../identity/command.ts';
+import { addLinksCommand } from '../links/command.ts';
 import { addPlansCommand } from '../plans/command.ts';
 import { toTallystickError } from '../platform/errors.ts';
 import { addPreviewCommand } from '../previews/command.ts';
@@ -59,6 +60,7 @@ export function createProgram(): Command {
   addRecountsCommand(program, frame);
   addCoverageCommand(program, frame);
   addKeysCommand(program, frame);
+  addLinksCommand(program, frame);
   addPlansCommand(program, frame);
   addPricesSyncCommand(addPricesCommand(program, frame), frame);
   addDeploymentsCommand(program, frame);

@@ -1,8 +1,8 @@
 import type { Context } from 'hono';
-import { getCookie } from 'hono/cookie';
+import { getCookie, setCookie } from 'hono/cookie';
 import type { ApiDependencies, ApiEnvironment } from '../platform/http/dependencies.ts';
 import { isReachedByHttps } from '../platform/http/reached-by-https.ts';
-import { findPortalSession, type PortalReader } from './portal-sessions.ts';
+import { findPortalSession, PORTAL_SESSION_SECONDS, type PortalReader } from './portal-sessions.ts';
 
 export type { PortalReader };
 
@@ -14,7 +14,7 @@ export interface PortalVisit {
    * are another site's and are not to be relied on.
    */
   base: string;
-  /** Whether it may stand in a frame of the hosts that are configured. */
+  /** Whether a host's backend began it: it may stand in a frame of the hosts that are configured, and only it. */
   isEmbedded: boolean;
 }
 
@@ -38,6 +38,22 @@ export async function findPortalVisit(
   const reader = await findPortalSession(database, token, { isEmbedded, now: clock.now() });
   if (reader === null) return null;
   return { reader, base: isEmbedded ? `/portal/s/${pathToken}` : '/portal', isEmbedded };
+}
+
+/** Leaves the cookie of an opened link: no script reads it, and nothing but the portal gets it. */
+export function writePortalCookie(
+  context: Context<ApiEnvironment>,
+  settings: ApiDependencies['settings'],
+  token: string,
+): void {
+  const isSecure = isReachedByHttps(context, settings);
+  setCookie(context, PORTAL_COOKIE, token, {
+    ...(isSecure ? { prefix: 'secure', secure: true } : {}),
+    path: '/portal',
+    httpOnly: true,
+    sameSite: 'Lax',
+    maxAge: PORTAL_SESSION_SECONDS,
+  });
 }
 
 /** By https the cookie is one that plain http cannot have set. */

@@ -3,6 +3,9 @@ import type { LedgerDatabase } from '../platform/database/database.ts';
 import { randomText } from '../platform/random-text.ts';
 import { hashOf } from './secret-hash.ts';
 
+/** How long the cookie of an opened link lives. */
+export const PORTAL_SESSION_SECONDS = 8 * 3_600;
+
 const SHAPE = /^[A-Za-z0-9_-]{43}$/;
 
 /** Who reads the portal: a customer as a whole (`userId` null), or one user of it. Nothing else may be shown. */
@@ -80,4 +83,16 @@ export async function findPortalSession(
     .where((is) => is.or([is('session.user_id', 'is', null), is('subjects.subject', 'is not', null)]))
     .executeTakeFirst();
   return row === undefined ? null : { customerId: row.customer_id, userId: row.user_id };
+}
+
+/** Ends a session at once. @param apiKeyId only if it was begun with this key; null: whoever began it. @returns whether there was one */
+export async function endPortalSession(
+  database: LedgerDatabase,
+  sessionId: string,
+  apiKeyId: string | null,
+): Promise<boolean> {
+  let ending = database.deleteFrom('portal_sessions').where('session_id', '=', sessionId);
+  if (apiKeyId !== null) ending = ending.where('api_key_id', '=', apiKeyId);
+  const { numDeletedRows } = await ending.where('expires_at', '>', sql<Date>`now()`).executeTakeFirst();
+  return numDeletedRows > 0n;
 }

@@ -2,6 +2,7 @@ import { z } from 'zod';
 import { ProviderFaults, type Providers, readProviders } from '../../pricing/usage/providers.ts';
 import { DIMENSION_NAMES, DIMENSIONS, type DimensionVariable } from '../../pricing/usage/shape.ts';
 import { TallystickError } from './errors.ts';
+import { FRAME_ANCESTORS } from './frame-ancestors.ts';
 import { SECOND_PERSON_VARIABLES } from './second-person.ts';
 import { SELLER_VARIABLES } from './seller.ts';
 
@@ -68,6 +69,8 @@ const variablesSchema = z.object({
       error: 'must be the key before LINK_SIGNING_KEY, of at least 32 characters, or ledger',
     })
     .optional(),
+  // Absent: no page may frame the portal.
+  PORTAL_FRAME_ANCESTORS: FRAME_ANCESTORS.optional(),
   LOG_LEVEL: z.enum(['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent']).default('info'),
   AZURE_LOGS_WORKSPACE_ID: z.guid({ error: 'must be the workspace id, a GUID' }).optional(),
   AZURE_LOGS_RESOURCE_ID: z

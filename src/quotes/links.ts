@@ -67,7 +67,7 @@ export async function makeQuoteLink(
   dependencies: LinkDependencies,
   quoteId: string,
   actor: string,
-): Promise<void> {
+): Promise<KnownLink> {
   const { database, clock } = dependencies;
   const now = clock.now();
   const { customerId, validUntil } = await getQuote(database, quoteId);
@@ -80,7 +80,7 @@ export async function makeQuoteLink(
   }
   // Made at its first use, which writes: before the transaction.
   await readLinkKeys(dependencies);
-  await database.transaction().execute(async (transaction) => {
+  return await database.transaction().execute(async (transaction) => {
     const link = {
       kind: 'quote',
       targetId: quoteId,
@@ -88,13 +88,14 @@ export async function makeQuoteLink(
       expiresAt: validUntil,
       madeBy: actor,
     } as const;
-    const { linkId } = await replaceStandingLink(dependencies, transaction, link);
+    const made = await replaceStandingLink(dependencies, transaction, link);
     await writeAudit(transaction, {
       actor,
       action: 'link.make',
-      target: linkId,
+      target: made.linkId,
       details: { kind: 'quote', quoteId, customerId, expiresAt: validUntil.toISOString() },
       now,
     });
+    return made;
   });
 }

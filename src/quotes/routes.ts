@@ -15,6 +15,7 @@ import {
 import { IdentifierSchema, jsonBody, jsonContent, PAGE_FIELDS, problems } from '../platform/http/schemas.ts';
 import { type Acceptance, readAcceptance } from './acceptance.ts';
 import { quoteTable } from './csv.ts';
+import { addQuoteLinkRoute } from './link-routes.ts';
 import { ensureQuoteLink, findQuoteLink, quoteAddress } from './links.ts';
 import { makeQuote } from './make.ts';
 import { getQuote, listQuotes, type StoredQuote } from './quotes.ts';
@@ -120,6 +121,7 @@ export function addQuoteRoutes(api: Api, dependencies: ApiDependencies): void {
     return await answerText(dependencies, context, { ...stored, acceptance, link }, 200);
   });
   addQuoteRecomputeRoute(api, dependencies);
+  addQuoteLinkRoute(api, dependencies);
 }
 
 /** The stored text with the link to the page, which is not stored in it, and who accepted it. */

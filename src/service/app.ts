@@ -16,6 +16,9 @@ import { addMarginRoutes } from '../costs/margin-routes.ts';
 import { addProvisionedRoutes } from '../costs/provisioned/routes.ts';
 import { addCostRoutes } from '../costs/routes.ts';
 import { addExportRoutes } from '../exports/routes.ts';
+import { addOpenRoute } from '../links/open-routes.ts';
+import { addPortalAccessRoutes } from '../links/portal-routes.ts';
+import { addLinkRoutes } from '../links/routes.ts';
 import { addPlanRoutes } from '../plans/routes.ts';
 import { toTallystickError } from '../platform/errors.ts';
 import { limitBody } from '../platform/http/body-limit.ts';
@@ -127,9 +130,12 @@ export function createApp(dependencies: AppDependencies): Api {
   addHealthRoutes(app, dependencies);
   addOpenApiDocument(app, dependencies);
   addReferencePage(app, dependencies);
+  addLinkRoutes(app, dependencies);
+  addPortalAccessRoutes(app, dependencies);
   addQuotePage(app, dependencies);
   addStatementPages(app, previewing);
   addConsole(app, previewing);
+  addOpenRoute(app, dependencies);
   if (dependencies.webhooks !== undefined) app.route('/webhooks', dependencies.webhooks);
 
   app.notFound((context) =>

@@ -18,6 +18,14 @@ beforeAll(async () => {
     headers: { 'content-type': 'application/json' },
   });
   ids.quote = ((await quote.json()) as { quoteId: string }).quoteId;
+  const post = async (path: string) => {
+    const body = JSON.stringify({ customerId: 'adatum' });
+    const headers = { 'content-type': 'application/json' };
+    const response = await bench.call(path, { method: 'POST', body, headers });
+    return (await response.json()) as Record<string, string>;
+  };
+  ids.link = (await post('/v1/portal/links')).linkId ?? '';
+  ids.session = (await post('/v1/portal/sessions')).sessionId ?? '';
   watch = await watchAudit(database);
 });
 afterAll(() => bench.close());
@@ -235,6 +243,39 @@ const REQUESTS: Record<string, Expected> = {
     path: () => '/v1/quotes',
     body: QUOTE,
     status: 201,
+    actions: [],
+  },
+  'POST /v1/quotes/{quoteId}/links': {
+    path: () => `/v1/quotes/${ids.quote}/links`,
+    status: 201,
+    actions: [['link.make']],
+  },
+  'POST /v1/portal/links': {
+    path: () => '/v1/portal/links',
+    body: { customerId: 'northwind' },
+    status: 201,
+    actions: [['link.make']],
+  },
+  'POST /v1/links/{linkId}/withdraw': {
+    path: () => `/v1/links/${ids.link}/withdraw`,
+    status: 200,
+    actions: [['link.withdraw']],
+  },
+  'POST /v1/customers/{customerId}/links/withdraw': {
+    path: () => '/v1/customers/northwind/links/withdraw',
+    status: 200,
+    actions: [['links.withdraw']],
+  },
+  // One for each frame that a host shows; the session itself says whose it is and by which key.
+  'POST /v1/portal/sessions': {
+    path: () => '/v1/portal/sessions',
+    body: { customerId: 'adatum' },
+    status: 201,
+    actions: [],
+  },
+  'DELETE /v1/portal/sessions/{sessionId}': {
+    path: () => `/v1/portal/sessions/${ids.session}`,
+    status: 200,
     actions: [],
   },
   'POST /v1/quotes/{quoteId}/recompute': {

@@ -54,6 +54,12 @@ beforeAll(async () => {
   ids.simulation = ((await made.json()) as { simulationId: string }).simulationId;
   const quoted = await bench.call('/v1/quotes', json('POST', { usage, planId: 'scale' }));
   ids.quote = ((await quoted.json()) as { quoteId: string }).quoteId;
+  const reader = json('POST', { customerId: 'northwind' });
+  const link = await bench.call('/v1/portal/links', reader);
+  ids.link = ((await link.json()) as { linkId: string }).linkId;
+  // Of another customer than the one all of whose links and sessions are ended.
+  const session = await bench.call('/v1/portal/sessions', json('POST', { customerId: 'adatum' }));
+  ids.session = ((await session.json()) as { sessionId: string }).sessionId;
   // What is there already, for the answers to a second request.
   for (const [path, init] of [
     ['/v1/customers/known', json('PUT', change)],
@@ -289,6 +295,37 @@ const CASES: [path: string, request: string, init: RequestInit, status: number][
     json('POST', {}),
     201,
   ],
+  ['/v1/quotes/{quoteId}/links', '/v1/quotes/{quote}/links', { method: 'POST' }, 201],
+  ['/v1/quotes/{quoteId}/links', '/v1/quotes/quote_0123456789abcdef/links', { method: 'POST' }, 404],
+  ['/v1/links', '/v1/links?kind=statement&customerId=northwind&state=living', {}, 200],
+  ['/v1/links', '/v1/links', { headers: { accept: 'text/csv' } }, 200],
+  ['/v1/links', '/v1/links?state=dead', {}, 400],
+  ['/v1/links/{linkId}/withdraw', '/v1/links/{link}/withdraw', { method: 'POST' }, 200],
+  ['/v1/links/{linkId}/withdraw', '/v1/links/lnk_none/withdraw', { method: 'POST' }, 404],
+  [
+    '/v1/customers/{customerId}/links/withdraw',
+    '/v1/customers/northwind/links/withdraw',
+    { method: 'POST' },
+    200,
+  ],
+  [
+    '/v1/customers/{customerId}/links/withdraw',
+    '/v1/customers/nobody/links/withdraw',
+    { method: 'POST' },
+    404,
+  ],
+  ['/v1/portal/links', '/v1/portal/links', json('POST', { customerId: 'northwind' }), 201],
+  ['/v1/portal/links', '/v1/portal/links', json('POST', { customerId: 'nobody' }), 404],
+  ['/v1/portal/sessions', '/v1/portal/sessions', json('POST', { customerId: 'northwind' }), 201],
+  ['/v1/portal/sessions', '/v1/portal/sessions', json('POST', { customerId: 'northwind', userId: '?' }), 404],
+  [
+    '/v1/portal/sessions',
+    '/v1/portal/sessions',
+    json('POST', { customerId: 'northwind', validMinutes: 0 }),
+    400,
+  ],
+  ['/v1/portal/sessions/{sessionId}', '/v1/portal/sessions/{session}', { method: 'DELETE' }, 200],
+  ['/v1/portal/sessions/{sessionId}', '/v1/portal/sessions/ps_none', { method: 'DELETE' }, 404],
   ['/v1/invoices/{invoiceId}/lines', '/v1/invoices/in_1/lines', {}, 200],
   ['/v1/invoices/{invoiceId}/lines/{lineId}/evidence', '/v1/invoices/in_1/lines/il_1/evidence', {}, 200],
   ['/v1/invoices/{invoiceId}/lines/{lineId}/evidence', '/v1/invoices/in_1/lines/il_2/evidence', {}, 404],

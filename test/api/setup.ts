@@ -71,6 +71,7 @@ export async function createApiBench(more: Partial<AppDependencies> = {}): Promi
   const keys = {
     sales: await makeKey('sales'),
     finance: await makeKey('finance'),
+    portal: await makeKey('portal'),
     admin: await makeKey('admin'),
   };
   return {

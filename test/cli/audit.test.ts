@@ -97,6 +97,7 @@ const READS: Record<string, string[]> = {
   'recounts list': ['2026-10'],
   'exchange list': [],
   'keys list': [],
+  'links list': [],
   'plans list': [],
   'plans show': ['standard'],
   'plans check': [new URL('../../pricing/plans/standard.yaml', import.meta.url).pathname],
@@ -147,6 +148,8 @@ const CHANGES: Record<string, { argv: () => string[]; actions: string[][] }> = {
     actions: [['recount.reject']],
   },
   'keys create': { argv: () => ['--name', 'crm', '--scope', 'sales'], actions: [['key.create']] },
+  'links portal': { argv: () => ['northwind', '--valid-days', '3'], actions: [['link.make']] },
+  'links withdraw': { argv: () => ['--customer', 'adatum'], actions: [['links.withdraw']] },
   'keys revoke': { argv: () => [ids.key ?? ''], actions: [['key.revoke']] },
   'prices add': {
     argv: () => [

@@ -4,6 +4,11 @@ import type { LedgerDatabase } from '../../src/platform/database/database.ts';
 /** Changes of money, customers, prices, plans, keys and quarantine, by table. */
 const WATCHED: Record<string, { on: string; when?: string }[]> = {
   api_keys: [{ on: 'insert' }, { on: 'delete' }, { on: 'update of name, scopes, key_hash, revoked_at' }],
+  page_links: [
+    { on: 'insert', when: 'not new.is_standing' },
+    { on: 'update', when: 'old.withdrawn_at is distinct from new.withdrawn_at' },
+  ],
+  link_withdrawals: [{ on: 'insert or update or delete' }],
   price_book_changes: [{ on: 'insert or update or delete' }],
   price_book_rows: [{ on: 'insert or update or delete' }],
   price_book_models: [{ on: 'insert or update or delete' }],

@@ -21,6 +21,7 @@ interface Material {
 const SCOPE_WORDS: Record<(typeof API_SCOPES)[number], string> = {
   sales: 'makes quotes and simulations, and reads prices and plans',
   finance: 'reads usage, costs, invoices and the pipeline',
+  portal: 'begins and ends sessions of the portal for a frame, and nothing else; signs nobody in here',
   admin: 'everything, also what changes money, prices, plans and keys',
 };
 

@@ -74,7 +74,7 @@ export async function replaceStandingLink(
   dependencies: LinkDependencies,
   transaction: LedgerTransaction,
   link: NewLink,
-): Promise<{ linkId: string }> {
+): Promise<KnownLink> {
   const row = rowOf(link, await readLinkKeys(dependencies), dependencies.clock.now(), true);
   await transaction
     .updateTable('page_links')
@@ -83,8 +83,9 @@ export async function replaceStandingLink(
     .where('target_id', '=', link.targetId)
     .where('is_standing', '=', true)
     .execute();
-  await transaction.insertInto('page_links').values(row).execute();
-  return { linkId: row.link_id };
+  return camelRow(
+    await transaction.insertInto('page_links').values(row).returningAll().executeTakeFirstOrThrow(),
+  );
 }
 
 /** The link of a target that is told again and again, withdrawn or not; null: none was made. */

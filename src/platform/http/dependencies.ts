@@ -73,6 +73,8 @@ export interface ApiSettings {
   linkSigningKey?: string | undefined;
   /** Signed them before, and still counts; `ledger`: the one that is kept there. */
   linkSigningKeyPrevious?: string | undefined;
+  /** Whose pages may frame the portal: what stands behind `frame-ancestors`; absent: nobody's. */
+  portalFrameAncestors?: readonly string[] | undefined;
   /** How browsers reach the service, where that is not the address of the request. */
   publicUrl?: string | undefined;
   /** The account that Azure bills, as exports of costs name it. */
@@ -140,6 +142,7 @@ export function readApiSettings(config: Config): ApiSettings {
     metricsPublic: config.METRICS_PUBLIC,
     linkSigningKey: config.LINK_SIGNING_KEY,
     linkSigningKeyPrevious: config.LINK_SIGNING_KEY_PREVIOUS,
+    portalFrameAncestors: config.PORTAL_FRAME_ANCESTORS,
     publicUrl: config.PUBLIC_URL,
     configuration: describeConfig(config),
     focusSellerName: config.FOCUS_SELLER_NAME,
