@@ -19,11 +19,13 @@ const LEAST_USD = `\${least:sqlstring}::numeric`;
  * without usage being zero. Typical is their median; the spread is their median distance from it, as a standard deviation, and at
  * least a quarter of the customer's median day and a cent. The score is how many spreads the day lies above what is typical: a robust z-score,
  * which one day that stood out before does not blunt.
+ *
+ * @param more a further condition on customers
  */
-const SCORED = `${NAMES},
+const scored = (more = '') => `${NAMES},
 costs as (
   select customer_id, day, coalesce(sum(cost_usd), 0) as cost_usd from reporting.daily_costs
-  where kind <> 'idle' and customer_id is not null and day between ${FIRST_DAY} - ${7 * WEEK_COUNT} and ${LAST_DAY}
+  where kind <> 'idle' and customer_id is not null and day between ${FIRST_DAY} - ${7 * WEEK_COUNT} and ${LAST_DAY}${more}
   group by 1, 2),
 known as (
   select customer_id, min(day) as since, percentile_cont(0.5) within group (order by cost_usd) as usual_usd from costs group by 1),
@@ -43,14 +45,14 @@ outstanding as (
   select scored.*, coalesce(name, customer_id) as customer from scored left join names using (customer_id)
   where score >= ${THRESHOLD} and cost_usd - typical_usd >= ${LEAST_USD})`;
 
-const SUMS = `with ${SCORED}
+const SUMS = `with ${scored()}
 select (select count(*) from outstanding) as day_count, (select count(distinct customer_id) from outstanding) as customer_count,
   (select coalesce(sum(cost_usd - typical_usd), 0) from outstanding) as extra_usd,
   (select count(distinct customer_id) from costs where ${IN_RANGE}
    and customer_id not in (select customer_id from compared)) as uncompared_count`;
 
 /** With the feature that grew the most against the mean of the same weekdays. */
-const DAYS = `with ${SCORED},
+const DAYS = `with ${scored()},
 features as (
   select outstanding.customer_id, outstanding.day, feature,
     coalesce(sum(part.cost_usd) filter (where part.day = outstanding.day), 0)
@@ -66,13 +68,13 @@ select day::text as day, customer, customer_id, cost_usd, typical_usd, cost_usd 
 from outstanding left join grown using (customer_id, day)
 order by day desc, cost_usd - typical_usd desc, customer_id`;
 
-const EXTRA = `with ${SCORED},
+const EXTRA = `with ${scored()},
 ${stackOf('select day, customer as part, false as is_apart, cost_usd - typical_usd as cost_usd from outstanding')}`;
 
-const ONE_CUSTOMER = `with ${SCORED}
+const ONE_CUSTOMER = `with ${scored(` and customer_id = \${customer:sqlstring}`)}
 select ${TIME}, cost_usd as "Cost", typical_usd as "Typical", greatest(typical_usd + ${THRESHOLD} * spread_usd,
   typical_usd + ${LEAST_USD}) as "Stands out from here"
-from scored where customer_id = \${customer:sqlstring} order by 1`;
+from scored order by 1`;
 
 const RULE =
   'A day is held against the same weekday of the eight weeks before (at least three): how many spreads it lies above their median, the spread being their median distance from it, and at least a quarter of the customer’s median day.';
