@@ -4,7 +4,6 @@ import type { TokenType } from '../../pricing/usage/shape.ts';
 import type { TimeWindow } from '../platform/clock.ts';
 import type { LedgerDatabase } from '../platform/database/database.ts';
 import { countedColumn } from '../usage/name-keys.ts';
-import { CUSTOMER_OF_COST } from './customers.ts';
 import { UNTOLD_WRITES } from './queries.ts';
 
 /** Usage of one customer in one calendar month, with its cost as it is rated. */
@@ -80,9 +79,9 @@ export interface FeatureUserCosts {
 }
 
 /**
- * The cost of each feature's active users: subjects with tokens in the window, but those who are nobody's. A user's tokens cost what the day's
- * tokens of their kind and customer cost on average, shares of capacity included, so that users sum up to the costs.
- * Percentiles are the cost of a user that exists (nearest rank), rounded to a pico.
+ * The cost of each feature's active users: subjects with tokens in the window, but those who are nobody's; shares of capacity
+ * included, so that users sum up to the costs. Percentiles are the cost of a user that exists (nearest rank) and whose cost is
+ * known as a whole.
  */
 export async function readFeatureUserCosts(
   database: LedgerDatabase,
@@ -96,28 +95,12 @@ export async function readFeatureUserCosts(
     p50: string | null;
     p90: string | null;
   }>`
-    with unit as materialized (
-      select day, coalesce(customer_id, '') as customer_id, ${countedColumn('model')} as model, feature,
-        ${countedColumn('deployment')} as deployment, token_type,
-        sum(cost_pico_usd) / nullif(sum(token_count), 0) as pico_per_token,
-        bool_or(cost_pico_usd is null or ${UNTOLD_WRITES} is not null) as is_unknown
-      from daily_costs
-      where kind <> 'idle' and day >= ${from}::date and day < ${until}::date
-      group by 1, 2, 3, 4, 5, 6),
-    kinds as (
-      select (usage.window_start at time zone 'UTC')::date as day, coalesce(${CUSTOMER_OF_COST}, '') as customer_id,
-        usage.subject, ${countedColumn('model', 'usage')} as model, usage.feature,
-        ${countedColumn('deployment', 'usage')} as deployment, usage.token_type,
-        sum(usage.delta_token_count) as tokens
-      from hourly_usage as usage left join subjects on subjects.subject = usage.subject
-      where usage.window_start >= ${window.start} and usage.window_start < ${window.end}
-        and ${CUSTOMER_OF_COST} is not null
-      group by 1, 2, 3, 4, 5, 6, 7),
-    users as (
-      select feature, subject, round(sum(tokens * pico_per_token)) as cost,
-        bool_or(tokens > 0 and (is_unknown is not false or pico_per_token is null)) as is_unknown
-      from kinds left join unit using (day, customer_id, model, feature, deployment, token_type)
-      group by 1, 2 having sum(tokens) > 0)
+    with users as (
+      select feature, subject, coalesce(sum(cost_pico_usd), 0) as cost,
+        coalesce(bool_or(reason is not null or is_cost_partial) filter (where token_count > 0), false) as is_unknown
+      from daily_users
+      where customer_id is not null and day >= ${from}::date and day < ${until}::date
+      group by 1, 2 having sum(token_count) > 0)
     select feature, count(*) as users, count(*) filter (where is_unknown) as unknown_users,
       (percentile_disc(0.5) within group (order by cost) filter (where not is_unknown))::text as p50,
       (percentile_disc(0.9) within group (order by cost) filter (where not is_unknown))::text as p90

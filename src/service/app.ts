@@ -15,6 +15,7 @@ import { addExchangeRoutes } from '../costs/exchange/routes.ts';
 import { addMarginRoutes } from '../costs/margin-routes.ts';
 import { addProvisionedRoutes } from '../costs/provisioned/routes.ts';
 import { addCostRoutes } from '../costs/routes.ts';
+import { addSwapRoutes } from '../costs/swaps/routes.ts';
 import { addExportRoutes } from '../exports/routes.ts';
 import { addOpenRoute } from '../links/open-routes.ts';
 import { addPortalAccessRoutes } from '../links/portal-routes.ts';
@@ -103,6 +104,7 @@ export function createApp(dependencies: AppDependencies): Api {
   addPlanRoutes(app, dependencies);
   addQuoteRoutes(app, dependencies);
   addCostRoutes(app, dependencies);
+  addSwapRoutes(app, dependencies);
   addMarginRoutes(app, dependencies);
   addExportRoutes(app, dependencies);
   addExchangeRoutes(app, dependencies);

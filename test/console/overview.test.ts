@@ -1,7 +1,10 @@
+import { sql } from 'kysely';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { timesNeighbours } from '../../src/console/features/neighbours.ts';
 import { comparedWindow } from '../../src/console/rollups/decide.ts';
+import type { MarginsBody } from '../../src/costs/margin-routes.ts';
 import type { CostsBody } from '../../src/costs/routes.ts';
+import type { SwapsBody } from '../../src/costs/swaps/routes.ts';
 import { moneyInWords, twoDecimals } from '../../src/pages/words.ts';
 import { insertUsage } from '../api/world.ts';
 import { insertRequests, insertRollupWorld, NOVEMBER, OCTOBER, rate } from '../costs/rollup-world.ts';
@@ -108,6 +111,90 @@ describe.skipIf(!hasChromium())('overview and features of the console', () => {
     await page.press('.filters [name=feature]', 'Enter');
     await page.waitForURL(/feature=SEAR/);
     expect(await page.locator('#features tbody tr').count()).toBe(1);
+    expect(complaints).toEqual([]);
+    await close();
+  });
+});
+
+describe.skipIf(!hasChromium())('users and swaps of features in the console', () => {
+  beforeAll(async () => {
+    bench = await openConsole();
+    const { database } = bench.ledger;
+    await insertRollupWorld(database);
+    await insertUsage(database, [
+      {
+        hour: '2026-11-07T09:00:00Z',
+        tokens: 5_000_000n,
+        feature: 'search',
+        subject: 'user-3',
+        customer: 'adatum',
+      },
+      {
+        hour: '2026-11-07T10:00:00Z',
+        tokens: 9n,
+        feature: 'search',
+        model: 'gpt-99',
+        deployment: 'x',
+        subject: 'user-1',
+      },
+    ]);
+    await rate(database);
+  });
+  afterAll(() => bench?.close());
+
+  it('says what /v1/margins and SQL say of a feature’s users, and how many are unknown', async () => {
+    const { features } = (await (await bench.call('/v1/margins?period=2026-11')).json()) as MarginsBody;
+    const { page, close } = await bench.open('/console/features?period=2026-11');
+    for (const { feature, activeUsers } of features) {
+      const row = page.locator(`#features tbody tr:has(th:has-text("${feature}"))`);
+      for (const [label, amount] of [
+        ['p50', activeUsers.costP50],
+        ['p90', activeUsers.costP90],
+      ] as const) {
+        const text = await row.locator(`[data-label="${label}"]`).innerText();
+        expect(text, feature).toContain(Number(amount) < 0.005 ? '< $0.01' : dollars(amount));
+        if (activeUsers.unknownCostCount !== '0') {
+          expect(text).toContain(`${activeUsers.unknownCostCount} of ${activeUsers.count} users unknown`);
+        }
+      }
+    }
+    const search = features.find(({ feature }) => feature === 'search')?.activeUsers;
+    const { rows } = await sql<{ cost: string }>`
+      select round(sum(cost_pico_usd) / 1e12, 8)::text as cost from daily_users
+      where feature = 'search' and customer_id is not null and day >= '2026-11-01' and subject <> 'user-1'
+      group by subject order by sum(cost_pico_usd)`.execute(bench.ledger.database);
+    expect(search).toMatchObject({ count: '3', unknownCostCount: '1' });
+    expect([search?.costP50, search?.costP90].map(Number)).toEqual(rows.map(({ cost }) => Number(cost)));
+    await close();
+  });
+
+  it('says what the API says of swaps, leads to a quote of one, and exports each', async () => {
+    const { features } = (await (await bench.call('/v1/costs/swaps?period=2026-11')).json()) as SwapsBody;
+    expect(features.length).toBeGreaterThan(1);
+    const { page, complaints, close } = await bench.open('/console/features?period=2026-11', {
+      scope: 'sales',
+    });
+    const cells = (label: string) => page.locator(`#swaps td[data-label="${label}"]`).allInnerTexts();
+    expect((await cells('Saving')).map((text) => text.split(/\s/)[0])).toEqual(
+      features.map(({ candidates: [best] }) => dollars(best?.saving ?? null)),
+    );
+    expect(await cells('Cost there')).toEqual(
+      features.map(({ candidates: [best] }) => dollars(best?.cost ?? null)),
+    );
+    const csv = String(
+      await page.evaluate(
+        "fetch('/console/features?period=2026-11&csv=swaps').then((answer) => answer.text())",
+      ),
+    );
+    expect(csv.trim().split('\n').length - 1).toBe(features.flatMap(({ candidates }) => candidates).length);
+    const gpt = await ask('period=2026-11&groupBy=feature&model=gpt-4o&feature=chat');
+    const [chat] = gpt.rows;
+    const swap = features.find(({ feature, model }) => feature === 'chat' && model === 'gpt-4o');
+    // What runs on bought capacity is in no swap.
+    expect(swap?.cost).toBe(chat?.tokenCost);
+    await page.locator('#swaps tbody tr').first().locator('a').click();
+    await page.waitForURL(/quotes\/new|simulations/);
+    expect(await page.locator('main').innerText()).not.toContain('cannot be shown');
     expect(complaints).toEqual([]);
     await close();
   });

@@ -1,8 +1,12 @@
 import { html } from 'hono/html';
+import { formatPico } from '../../../pricing/money.ts';
+import { type FeatureUserCosts, readFeatureUserCosts } from '../../costs/margin-queries.ts';
 import { type DailySeries, readDailySeries } from '../../costs/rollups/series.ts';
 import { knownCostOf } from '../../costs/rollups/show.ts';
+import { type FoundSwaps, readSwaps } from '../../costs/swaps/gather.ts';
 import type { Html } from '../../pages/html.ts';
-import type { TableDefinition } from '../../pages/table/columns.ts';
+import { unknownCell } from '../../pages/numbers.ts';
+import type { Column, TableDefinition } from '../../pages/table/columns.ts';
 import { csvOfTable } from '../../pages/table/page-of-rows.ts';
 import { dataTable } from '../../pages/table/table.ts';
 import { nameCell } from '../../pages/texts.ts';
@@ -13,6 +17,7 @@ import {
   ACTIVE_USERS,
   COST,
   COST_CHANGE,
+  dollarCell,
   MARGIN,
   REQUESTS,
   REVENUE,
@@ -25,6 +30,7 @@ import { costChart, costsMost, headline, lacking } from '../rollups/draw.ts';
 import { gatherBasis, type RollupBasis } from '../rollups/gather.ts';
 import { gatherWithTrends, type TrendRow, trendColumn, trendWindowOf } from '../rollups/trends.ts';
 import { timesNeighbours } from './neighbours.ts';
+import { drawSwaps, swapsExport } from './swaps.ts';
 
 const DRAWN_FEATURES = 10;
 
@@ -33,12 +39,15 @@ interface FeatureRow extends TrendRow {
   value: string;
   /** How many times what the middle one of the others costs a request; null: there is nothing to compare. */
   times: number | null;
+  /** What its active users cost; undefined: it had none. */
+  users: FeatureUserCosts | undefined;
 }
 
 interface Material {
   basis: RollupBasis;
   series: DailySeries[];
   rows: FeatureRow[];
+  swaps: FoundSwaps;
 }
 
 async function gather(snapshot: LedgerSnapshot, view: ConsoleView): Promise<Material> {
@@ -50,10 +59,19 @@ async function gather(snapshot: LedgerSnapshot, view: ConsoleView): Promise<Mate
     picoUsd: unpricedShare(row) > NEGLIGIBLE ? 0n : knownCostOf(row),
     requestCount: row.requestCount,
   }));
+  const { window } = view.period;
+  const usersOf = new Map(
+    (await readFeatureUserCosts(snapshot, window)).map((users) => [users.feature, users]),
+  );
   return {
     basis,
     series,
-    rows: rows.map((row, index) => ({ ...row, times: timesNeighbours(costs, index) })),
+    rows: rows.map((row, index) => ({
+      ...row,
+      times: timesNeighbours(costs, index),
+      users: usersOf.get(row.value),
+    })),
+    swaps: await readSwaps(snapshot, window, view.now),
   };
 }
 
@@ -95,9 +113,44 @@ function featuresTable(trendWindow: TimeWindow): TableDefinition<FeatureRow> {
       },
       ACTIVE_USERS,
       unitCost('costPerActiveUser', 'a user', ({ activeUserCount }) => activeUserCount, { digits: 2 }),
+      userCost('costP50', 'p50', ({ p50PicoUsd }) => p50PicoUsd),
+      userCost('costP90', 'p90', ({ p90PicoUsd }) => p90PicoUsd),
       MARGIN,
     ],
   };
+}
+
+/** What so many of a feature's active users cost at most, of those whose cost is known. */
+function userCost(
+  name: string,
+  title: string,
+  readCost: (users: FeatureUserCosts) => bigint | null,
+): Column<FeatureRow> {
+  const read = ({ users }: FeatureRow) => (users === undefined ? null : readCost(users));
+  return {
+    name,
+    title,
+    kind: 'number',
+    cell: (row) => {
+      const cost = read(row);
+      if (cost !== null) return html`${centsOf(cost)}${unknownUsers(row)}`;
+      return row.users === undefined ? html`<span class="muted">–</span>` : unknownCell();
+    },
+    csv: (row) => {
+      const cost = read(row);
+      return cost === null ? null : formatPico(cost);
+    },
+    sortBy: read,
+  };
+}
+
+/** What is less than a cent does not read as nothing. */
+const centsOf = (picoUsd: bigint) =>
+  picoUsd > 0n && picoUsd < 5_000_000_000n ? '< $0.01' : dollarCell(picoUsd);
+
+function unknownUsers({ users }: FeatureRow): Html | string {
+  if (users === undefined || users.unknownUserCount === 0n) return '';
+  return html` <small class="unknown">${users.unknownUserCount} of ${users.activeUserCount} users unknown</small>`;
 }
 
 /** What is several times its neighbours stands out. */
@@ -109,17 +162,19 @@ function timesCell(times: number | null): Html | string {
   return times >= OUTSTANDING ? html`<span class="tag warn">${text}</span>` : text;
 }
 
-function show({ basis, series, rows }: Material, view: ConsoleView) {
+function show({ basis, series, rows, swaps }: Material, view: ConsoleView) {
   const { window } = view.period;
   const definition = featuresTable(trendWindowOf(view));
   const nameOf = (feature: string) => feature || 'no feature';
+  const exported = swapsExport(swaps, view);
   return {
     body: html`<p class="lead">${answer(rows, basis)}</p>
 ${headline(basis)}
 ${lacking(basis)}
 ${costChart(series, { window, now: view.now, title: 'Cost by day and feature', nameOf })}
 ${dataTable(definition, rows, view.address)}
-<p class="muted">× neighbours: the cost of a request against the middle one of the other features. Active users are counted once in each feature, so that they do not add up.</p>`,
+<p class="muted">× neighbours: the cost of a request against the middle one of the other features. Active users are counted once in each feature, so that they do not add up. p50 and p90: half, and nine in ten, of its active users cost at most this in ${view.period.words}.</p>
+${drawSwaps(swaps, view)}`,
     csv: {
       features: () =>
         csvOfTable(
@@ -127,6 +182,7 @@ ${dataTable(definition, rows, view.address)}
           rows,
           view.address.query,
         ),
+      swaps: () => csvOfTable(exported.definition, exported.rows, view.address.query),
     },
   };
 }
