@@ -36,7 +36,7 @@ export interface PreviewCredits {
 }
 
 /** Why there are no totals. */
-export type TotalsReason =
+type TotalsReason =
   | 'stripe_unavailable'
   | 'unpriced_line'
   /** Stripe has not counted all usage yet, and billing credits that may be left for it could not be read. */

@@ -27,7 +27,8 @@ export async function listCreditGrants(
     },
     signal,
   );
-  return grants.map((grant) => {
+  // Newest first as they come; of one second the older one is used up first.
+  return grants.reverse().map((grant) => {
     const { prices } = grant.applicability_config.scope;
     return {
       grantId: grant.id,

@@ -132,7 +132,7 @@ describe('a preview of tiered prices, through the pipeline', () => {
 
   it('counts the reads of a preview with many lines, and keeps to the budget', async () => {
     await pipeline.ledger.database.deleteFrom('stripe_reads').where('purpose', '=', 'preview').execute();
-    // 10 items, two of them tiered: more lines than come with the answer, so each preview costs two reads.
+    // 10 items, two of them tiered: more lines than come with the answer, so each preview costs two reads, and its credits a third.
     const settings = { ...DEFAULT_API_SETTINGS, stripePreviewReadsPerDay: 3 };
     expect((await read({ settings })).stripe.answered).toBe(true);
     expect((await read({ settings })).stripe.answered).toBe(false);

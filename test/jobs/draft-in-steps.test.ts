@@ -9,7 +9,7 @@ const PRICE = { kind: 'per_unit', unitAmountDecimal: '1' } as const;
 const KEY = { model: 'gpt-4o', feature: '*', tokenType: 'prompt' } as const;
 const TIERS = [{ upTo: null, unitPico: 10n ** 12n, flatMinor: null }];
 const ITEM = {
-  spec: { ...KEY, kind: 'per_unit', tiers: TIERS, includedTokens: null },
+  spec: { ...KEY, kind: 'per_unit', tiers: TIERS, includedTokens: null, package: null },
   rate: { ...KEY, price: PRICE },
   itemId: 'si_1',
   priceId: 'price_1',
@@ -23,7 +23,8 @@ const CUSTOMER: Customer = {
   minimumMinor: 2_000n,
   items: [ITEM as unknown as Customer['items'][number]],
   storage: null,
-  terms: { off: 0n, tax: 0n, grantMinor: 0n, balanceMinor: 0n },
+  terms: { off: 0n, tax: 0n, grants: [], balanceMinor: 0n },
+  trialEndsAt: null,
 };
 const [item] = CUSTOMER.items as [Customer['items'][number]];
 const PERIOD: Period = {
@@ -31,7 +32,9 @@ const PERIOD: Period = {
   start: START,
   end: END,
   late: null,
-  segments: [{ ...item, start: START, end: END, used: 1_005n, isLeft: false, isForgone: false }],
+  segments: [
+    { ...item, start: START, end: END, used: 1_005n, isLeft: false, isForgone: false, isTrial: false },
+  ],
 };
 
 /** A draft with one line of 1,005 tokens at a thousandth, of which it shows so many. */

@@ -1,7 +1,7 @@
 import { expect, it } from 'vitest';
 import { playAccount } from './generated/account.ts';
+import type { ComparedPeriod } from './generated/compared.ts';
 import { judgePeriods } from './generated/judge.ts';
-import type { ComparedPeriod } from './generated/months.ts';
 
 const CUSTOMER_COUNT = 20;
 const MONTH_COUNT = 5;
@@ -37,8 +37,11 @@ it(`rating, invoice, statement and certificate agree to the last unit over ${PER
     'unsent',
     'quoted',
     'previewedTotal',
+    'packages',
+    'credits',
   ])
     expect(counts[name] ?? 0, name).toBeGreaterThan(PERIOD_COUNT / 20);
-  for (const name of ['forgone', 'credits', 'balance']) expect(counts[name] ?? 0, name).toBeGreaterThan(0);
+  for (const name of ['forgone', 'takenUp', 'trial', 'partTrial', 'balance'])
+    expect(counts[name] ?? 0, name).toBeGreaterThan(0);
   expect([counts.follow, counts.stand_still]).toEqual([PERIOD_COUNT / 2, PERIOD_COUNT / 2]);
 });

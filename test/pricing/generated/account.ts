@@ -2,13 +2,37 @@ import { createScenario } from '../../../sandbox/scenario.ts';
 import { addMonths } from '../../../sandbox/stripe/invoices/months.ts';
 import { createStripeStandIn } from '../../../sandbox/stripe/stand-in.ts';
 import { VirtualClock } from '../../../sandbox/virtual-clock.ts';
+import { DAY_MS } from '../../../src/platform/clock.ts';
 import { createStripe } from '../../../src/stripe/client.ts';
 import { FormCalls } from '../../setup/form-calls.ts';
 import { Draws } from '../../simulation/draws.ts';
+import type { ComparedPeriod } from './compared.ts';
 import { type Customer, openCustomer, openShelf } from './customer.ts';
-import { type ComparedPeriod, Months } from './months.ts';
+import { Months } from './months.ts';
 import { drawPlan } from './plan-spec.ts';
 
+/** What Stripe's documents, or its dashboard, leave open. */
+export type Readings = ReturnType<typeof drawReadings>;
+
+function drawReadings(seed: number) {
+  const draws = new Draws(seed, 'readings of the stand-in');
+  return {
+    taxRounding: draws.pick(['line', 'invoice'] as const),
+    packageQuantities: draws.pick(['units', 'packages'] as const),
+    creditScopes: draws.pick(['same', 'applicable'] as const),
+    creditsOnDrafts: draws.pick(['available', 'taken'] as const),
+    creditsFormerPrices: draws.chance(0.5),
+    showsTrials: draws.chance(0.5),
+  };
+}
+
+/** Mostly none; the first month, or a part of it. */
+function drawTrialDays(draws: Draws): number | null {
+  if (!draws.chance(0.2)) return null;
+  return draws.chance(0.3) ? FIRST_MONTH_DAYS : draws.between(2, 50) / 2;
+}
+
+const FIRST_MONTH_DAYS = 30;
 const START = new Date('2026-11-01T00:00:00Z');
 
 /**
@@ -33,11 +57,15 @@ export async function playAccount(options: {
     models: [],
   };
   const plans = scenario.customers.map(() => drawPlan(draws));
+  const trials = plans.map(() => drawTrialDays(draws));
   scenario.customers.forEach((customer, index) => {
     // The sandbox's own worlds know two.
     customer.currency = (plans[index]?.currency ?? 'usd') as 'usd';
     customer.billingAnchorMs = addMonths(START.getTime(), 1);
+    const trialDays = trials[index] ?? null;
+    customer.life = trialDays === null ? {} : { trialDays };
   });
+  const readings = drawReadings(options.seed);
   const draftQuantities = options.seed % 2 === 0 ? 'follow' : 'stand_still';
   // A draft that stands still at nothing does not show how lines are rounded: there the likelier reading is played alone.
   const roundsLinesToSteps = draftQuantities === 'stand_still' || options.seed % 4 === 0;
@@ -50,7 +78,7 @@ export async function playAccount(options: {
       otherCallsPerSecond: Number.POSITIVE_INFINITY,
       draftQuantities,
       roundsLinesToSteps,
-      taxRounding: 'invoice',
+      ...readings,
     },
   );
   const billing = createStripe(
@@ -70,7 +98,10 @@ export async function playAccount(options: {
     for (const [index, { id, customer }] of subscriptions.reverse().entries()) {
       const plan = plans[index];
       if (plan === undefined) throw new Error('there are more subscriptions than plans');
-      customers.push(await openCustomer(shelf, { customerId: customer, subscriptionId: id }, plan, draws));
+      const trialDays = trials[index] ?? null;
+      const trialEndsAt = trialDays === null ? null : new Date(START.getTime() + trialDays * DAY_MS);
+      const at = { customerId: customer, subscriptionId: id, trialEndsAt };
+      customers.push(await openCustomer(shelf, at, plan, draws));
     }
     const account = new Months({
       shelf,
@@ -81,6 +112,7 @@ export async function playAccount(options: {
       customers,
       draftQuantities,
       roundsLinesToSteps,
+      readings,
     });
     const periods: ComparedPeriod[] = [];
     for (let month = 0; month < options.monthCount; month += 1) {

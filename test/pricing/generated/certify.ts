@@ -22,6 +22,8 @@ export interface Segment extends RatedItem {
   /** The item has left this price in the period: it is on an invoice item, or, forgone, on no invoice. */
   isLeft: boolean;
   isForgone: boolean;
+  /** Used in a trial: it is given away. */
+  isTrial: boolean;
 }
 
 export interface Period {
@@ -42,8 +44,9 @@ const PLAN_ID = 'generated';
 
 /** Holds an invoice against what was delivered for it, as a close does. */
 export function compare(customer: Customer, period: Period, invoice: ClosingInvoice): CloseComparison {
-  const { customerId, subscriptionId, plan, minimumMinor, items } = customer;
+  const { customerId, subscriptionId, plan, items } = customer;
   const { segments, start, end, invoiceId } = period;
+  const minimumMinor = minimumOf(customer, start);
   const known = itemsOf(customer, segments);
   return buildComparison({
     close: {
@@ -206,6 +209,11 @@ export function state(customer: Customer, period: Period, invoice: ClosingInvoic
   });
 }
 
+/** A trial has none. */
+export function minimumOf({ minimumMinor, trialEndsAt }: Customer, periodStart: Date): bigint {
+  return trialEndsAt !== null && periodStart < trialEndsAt ? 0n : minimumMinor;
+}
+
 function itemsOf(customer: Customer, segments: readonly Segment[]): ClosingItems {
   const toItem = ({ itemId, priceId, meterId, eventName, rate }: RatedItem): ClosingItem => ({
     subscriptionItemId: itemId,
@@ -216,7 +224,7 @@ function itemsOf(customer: Customer, segments: readonly Segment[]): ClosingItems
     priceId,
     productName: eventName,
     price: rate.price,
-    trialEndsAt: null,
+    trialEndsAt: customer.trialEndsAt,
   });
   return {
     byItem: new Map(customer.items.map((item) => [item.itemId, toItem(item)])),

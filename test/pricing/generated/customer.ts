@@ -1,11 +1,20 @@
-import type { Plan } from '../../../pricing/plans/plan.ts';
 import { planRatesAt } from '../../../pricing/plans/rates.ts';
 import { azureOpenAiPriceBook } from '../../../pricing/prices/azure-openai.ts';
 import type { SellRate } from '../../../pricing/rating/sell-rates.ts';
+import { DAY_MS } from '../../../src/platform/clock.ts';
 import { toPriceParameters } from '../../../src/stripe/rate-price.ts';
 import type { FormCalls } from '../../setup/form-calls.ts';
 import type { Draws } from '../../simulation/draws.ts';
-import { CURRENCIES, drawPrice, type PlanSpec, RATE_KEYS, type RateSpec, toPlan } from './plan-spec.ts';
+import {
+  CURRENCIES,
+  type Currency,
+  drawPrice,
+  type PlanSpec,
+  packagePriceOf,
+  RATE_KEYS,
+  type RateSpec,
+  toPlan,
+} from './plan-spec.ts';
 import { eventNameOf } from './usage.ts';
 
 /** What a rate is at Stripe: an item, the price that it has now, and its meter. */
@@ -30,6 +39,8 @@ export interface Customer {
   /** What another system bills of the subscription, at so many minor units for one. */
   storage: { eventName: string; itemId: string; priceId: string; unitMinor: bigint } | null;
   terms: Terms;
+  /** Until then nothing is billed; null: it has no trial. */
+  trialEndsAt: Date | null;
 }
 
 /** What is taken off an invoice, and put on it: percentages in millionths, amounts in minor units. */
@@ -37,9 +48,18 @@ export interface Terms {
   off: bigint;
   /** Exclusive. */
   tax: bigint;
-  /** Left of a grant of billing credits, and of the customer's balance. */
-  grantMinor: bigint;
+  /** In the order in which they are used up. */
+  grants: Grant[];
+  /** Left of the customer's balance. */
   balanceMinor: bigint;
+}
+
+/** Billing credits: what is left of them, for which price (null: any with a meter), and for periods that end in which time. */
+interface Grant {
+  leftMinor: bigint;
+  priceId: string | null;
+  from: Date;
+  until: Date | null;
 }
 
 /** What all customers of an account share. */
@@ -68,12 +88,12 @@ export async function openShelf(calls: FormCalls): Promise<Shelf> {
 /** Makes a plan's prices and the items of its subscription. */
 export async function openCustomer(
   shelf: Shelf,
-  at: { customerId: string; subscriptionId: string },
+  at: { customerId: string; subscriptionId: string; trialEndsAt: Date | null },
   plan: PlanSpec,
   draws: Draws,
 ): Promise<Customer> {
   const { calls, productId, meterIds } = shelf;
-  const { rates, minimumAmountMinor } = ratesOf(toPlan(plan, 'generated', EFFECTIVE_FROM));
+  const { rates, minimumAmountMinor } = ratesOf(plan, 'generated');
   const items: RatedItem[] = [];
   for (const [index, rate] of rates.entries()) {
     const spec = plan.rates[index];
@@ -101,21 +121,26 @@ export async function openCustomer(
     });
     storage = { eventName: 'storage_gb', itemId: item.id, priceId: price.id, unitMinor };
   }
-  const terms = await openTerms(calls, at, plan, draws);
+  const priceIds = items.map(({ priceId }) => priceId);
+  const terms = await openTerms(calls, { ...at, priceIds }, plan, draws);
   return { ...at, plan, minimumMinor: minimumAmountMinor, items, storage, terms };
 }
 
 /** A coupon or a grant, and tax and a balance beside them, as they are drawn. */
 async function openTerms(
   calls: FormCalls,
-  { customerId, subscriptionId }: { customerId: string; subscriptionId: string },
+  {
+    customerId,
+    subscriptionId,
+    priceIds,
+  }: { customerId: string; subscriptionId: string; priceIds: readonly string[] },
   { currency }: PlanSpec,
   draws: Draws,
 ): Promise<Terms> {
   const { step } = CURRENCIES[currency];
-  const terms: Terms = { off: 0n, tax: 0n, grantMinor: 0n, balanceMinor: 0n };
-  const deal = draws.pick(['none', 'none', 'coupon', 'grant'] as const);
-  if (deal === 'coupon') {
+  const terms: Terms = { off: 0n, tax: 0n, grants: [], balanceMinor: 0n };
+  const deal = draws.pick(['none', 'none', 'coupon', 'grant', 'both'] as const);
+  if (deal === 'coupon' || deal === 'both') {
     const percent = draws.pick([10, 12.5, 33.33]);
     const coupon = await calls.post<{ id: string }>('/v1/coupons', {
       percent_off: percent,
@@ -124,16 +149,8 @@ async function openTerms(
     await calls.post(`/v1/subscriptions/${subscriptionId}`, { discounts: [{ coupon: coupon.id }] });
     terms.off = BigInt(Math.round(percent * 10_000));
   }
-  if (deal === 'grant') {
-    terms.grantMinor = BigInt(draws.pick([1, 5_000, 400_000])) * step;
-    await calls.post('/v1/billing/credit_grants', {
-      customer: customerId,
-      name: 'Granted',
-      category: 'promotional',
-      amount: { type: 'monetary', monetary: { currency, value: terms.grantMinor } },
-      applicability_config: { scope: { price_type: 'metered' } },
-    });
-  }
+  if (deal === 'grant' || deal === 'both')
+    terms.grants = await openGrants(calls, { customerId, currency, priceIds }, draws);
   if (draws.chance(0.4)) {
     const percentage = draws.pick([19, 7.7, 8.875]);
     const rate = await calls.post<{ id: string }>('/v1/tax_rates', {
@@ -154,6 +171,51 @@ async function openTerms(
   return terms;
 }
 
+/** One to three grants. @returns them in the order in which they are used up */
+async function openGrants(
+  calls: FormCalls,
+  { customerId, currency, priceIds }: { customerId: string; currency: Currency; priceIds: readonly string[] },
+  draws: Draws,
+): Promise<Grant[]> {
+  const start = new Date(EFFECTIVE_FROM);
+  const later = (days: number) => new Date(start.getTime() + days * DAY_MS);
+  const seconds = (at: Date | null) => (at === null ? undefined : at.getTime() / 1_000);
+  const made: { grant: Grant; rank: readonly number[] }[] = [];
+  for (let count = draws.between(1, 3); count > 0; count -= 1) {
+    const leftMinor = BigInt(draws.pick([1, 5_000, 400_000, 30_000_000])) * CURRENCIES[currency].step;
+    const priority = draws.pick([50, 50, 0, 100]);
+    const category = draws.pick(['paid', 'promotional'] as const);
+    const priceId = draws.chance(0.3) ? (priceIds[draws.between(0, priceIds.length - 1)] ?? null) : null;
+    const from = draws.chance(0.2) ? later(draws.between(1, 120)) : start;
+    const until = draws.chance(0.3) ? later(draws.between(40, 280)) : null;
+    await calls.post('/v1/billing/credit_grants', {
+      customer: customerId,
+      name: 'Granted',
+      category,
+      priority,
+      amount: { type: 'monetary', monetary: { currency, value: leftMinor } },
+      applicability_config: {
+        scope: priceId === null ? { price_type: 'metered' } : { prices: [{ id: priceId }] },
+      },
+      ...(from === start ? {} : { effective_at: seconds(from) }),
+      ...(until === null ? {} : { expires_at: seconds(until) }),
+    });
+    const rank = [
+      priority,
+      until?.getTime() ?? Number.MAX_SAFE_INTEGER,
+      category === 'paid' ? 1 : 0,
+      from.getTime(),
+    ];
+    made.push({ grant: { leftMinor, priceId, from, until }, rank });
+  }
+  return made
+    .sort(({ rank: one }, { rank: other }) => {
+      const at = one.findIndex((value, index) => value !== other[index]);
+      return at < 0 ? 0 : (one[at] ?? 0) - (other[at] ?? 0);
+    })
+    .map(({ grant }) => grant);
+}
+
 /** Gives an item of the customer's another price. @returns the item as it was, and as it is */
 export async function swapPrice(
   shelf: Shelf,
@@ -167,9 +229,7 @@ export async function swapPrice(
   const { currency } = customer.plan;
   const { model, feature, tokenType } = before.spec;
   const spec = { model, feature, tokenType, ...drawPrice(draws, currency) };
-  const [rate] = ratesOf(
-    toPlan({ ...customer.plan, rates: [spec], minimumMinor: 0n }, 'swapped', EFFECTIVE_FROM),
-  ).rates;
+  const [rate] = ratesOf({ ...customer.plan, rates: [spec], minimumMinor: 0n }, 'swapped').rates;
   if (rate === undefined) throw new Error('a plan of one rate has none');
   const priceId = await makePrice(shelf, rate, currency);
   await shelf.calls.post(`/v1/subscription_items/${before.itemId}`, {
@@ -180,8 +240,17 @@ export async function swapPrice(
   return before;
 }
 
-function ratesOf(plan: Plan) {
-  return planRatesAt(plan, new Date(EFFECTIVE_FROM), azureOpenAiPriceBook);
+function ratesOf(spec: PlanSpec, planId: string): { rates: SellRate[]; minimumAmountMinor: bigint } {
+  const plan = toPlan(spec, planId, EFFECTIVE_FROM);
+  const { rates, minimumAmountMinor } = planRatesAt(plan, new Date(EFFECTIVE_FROM), azureOpenAiPriceBook);
+  const priceOf = (index: number) => {
+    const rate = spec.rates[index];
+    return rate === undefined ? null : packagePriceOf(rate);
+  };
+  return {
+    minimumAmountMinor,
+    rates: rates.map((rate, index) => ({ ...rate, price: priceOf(index) ?? rate.price })),
+  };
 }
 
 async function makePrice({ calls, productId, meterIds }: Shelf, rate: SellRate, currency: string) {

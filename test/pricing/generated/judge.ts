@@ -1,4 +1,4 @@
-import type { ComparedPeriod } from './months.ts';
+import type { ComparedPeriod } from './compared.ts';
 
 /** What differs in these periods, in words; empty: nothing. And how many of each kind there were. */
 export function judgePeriods(periods: readonly ComparedPeriod[]) {
@@ -46,6 +46,11 @@ export function judgePeriods(periods: readonly ComparedPeriod[]) {
       differenceMinor += difference < 0n ? -difference : difference;
     }
     differenceMinor += driftMinor;
+    if (previewed.total === null) {
+      count(`no total: ${previewed.reason}`);
+      // All else can be known here: everything is priced, credits can be read, and no other invoice takes of them.
+      differ('why the preview says no total', previewed.reason, 'rounding_unknown');
+    }
     const { currency, drafts, ...others } = marks;
     for (const [name, isMarked] of Object.entries(others)) if (isMarked) count(name);
     if (expected.lines.some((lines) => lines.length > 2)) count('tiers');

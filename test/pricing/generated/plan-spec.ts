@@ -1,5 +1,6 @@
 import { formatDecimal } from '../../../pricing/money.ts';
 import type { Plan, PlanPrice, PlanRate } from '../../../pricing/plans/plan.ts';
+import type { RatePrice } from '../../../pricing/rating/rate-price.ts';
 import { TOKEN_TYPES, type TokenType } from '../../../pricing/usage/tokens.ts';
 import type { Draws } from '../../simulation/draws.ts';
 
@@ -12,14 +13,16 @@ export interface TierSpec {
   flatMinor: bigint | null;
 }
 
-/** What one rate charges. `per_unit` has one tier. */
+/** What one rate charges. `per_unit` has one tier, and `per_package`, which no plan can say: its price is made by hand. */
 export interface RateSpec {
   model: string;
   feature: string;
   tokenType: TokenType;
-  kind: 'per_unit' | 'graduated' | 'volume';
+  kind: 'per_unit' | 'per_package' | 'graduated' | 'volume';
   tiers: readonly TierSpec[];
   includedTokens: bigint | null;
+  /** Its unit is a package of so many tokens; a part of one counts as a whole, or as none. */
+  package: { size: bigint; round: 'up' | 'down' } | null;
 }
 
 export interface PlanSpec {
@@ -60,13 +63,24 @@ export function drawPlan(draws: Draws): PlanSpec {
 export function drawPrice(
   draws: Draws,
   currency: Currency,
-): Pick<RateSpec, 'kind' | 'tiers' | 'includedTokens'> {
+): Pick<RateSpec, 'kind' | 'tiers' | 'includedTokens' | 'package'> {
   const { step } = CURRENCIES[currency];
+  if (draws.chance(0.15)) {
+    const size = BigInt(draws.pick([7, 1_000, 1_000_000]));
+    const unitPico = BigInt(draws.between(1, 2_000_000)) * BigInt(draws.pick([1_000, 1_000_000, 97_000_003]));
+    return {
+      kind: 'per_package',
+      includedTokens: null,
+      tiers: [{ upTo: null, unitPico, flatMinor: null }],
+      package: { size, round: draws.pick(['up', 'down'] as const) },
+    };
+  }
   const kind = draws.pick<RateSpec['kind']>(['per_unit', 'graduated', 'graduated', 'volume']);
   const hasAllowance = kind !== 'volume' && draws.chance(0.5);
   const includedTokens = hasAllowance ? BigInt(draws.pick([1, 1_000, 250_000, 2_000_000])) : null;
   if (kind === 'per_unit') {
-    return { kind, includedTokens, tiers: [{ upTo: null, unitPico: drawUnit(draws), flatMinor: null }] };
+    const tiers = [{ upTo: null, unitPico: drawUnit(draws), flatMinor: null }];
+    return { kind, includedTokens, tiers, package: null };
   }
   const ends: (bigint | null)[] = [];
   let below = includedTokens ?? 0n;
@@ -77,6 +91,7 @@ export function drawPrice(
   return {
     kind,
     includedTokens,
+    package: null,
     tiers: [...ends, null].map((upTo) => ({
       upTo,
       unitPico: drawUnit(draws),
@@ -121,7 +136,7 @@ function toPlanRate(spec: RateSpec, digits: number): PlanRate {
   const { model, feature, tokenType, includedTokens, kind } = spec;
   const [first] = spec.tiers;
   const price: PlanPrice =
-    kind === 'per_unit'
+    kind === 'per_unit' || kind === 'per_package'
       ? { kind: 'per_million', amount: perMillion(first?.unitPico ?? 0n, digits) }
       : {
           kind: 'tiered',
@@ -139,4 +154,11 @@ function toPlanRate(spec: RateSpec, digits: number): PlanRate {
 /** 10^-12 of a minor unit a token is 10^-6 of one for a million. */
 function perMillion(unitPico: bigint, digits: number): string {
   return formatDecimal(unitPico, digits + 6);
+}
+
+/** The price of a rate by the package, which the house reads off Stripe and no plan makes. */
+export function packagePriceOf({ tiers, package: packed }: RateSpec): RatePrice | null {
+  if (packed === null) return null;
+  const unitAmountDecimal = formatDecimal(tiers[0]?.unitPico ?? 0n, 12);
+  return { kind: 'per_package', unitAmountDecimal, packageSize: packed.size, round: packed.round };
 }

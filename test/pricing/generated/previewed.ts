@@ -8,7 +8,7 @@ import type { SubscriptionMaterial } from '../../../src/previews/gather.ts';
 import type { StripeCredits } from '../../../src/previews/stripe-credits.ts';
 import type { MeterUsage } from '../../../src/previews/usage.ts';
 import type { BillingInvoice, BillingInvoiceLine } from '../../../src/stripe/port.ts';
-import type { Segment } from './certify.ts';
+import { minimumOf, type Segment } from './certify.ts';
 import type { Customer } from './customer.ts';
 import { keyUnder } from './usage.ts';
 
@@ -16,6 +16,8 @@ import { keyUnder } from './usage.ts';
 export interface LateSegment {
   segment: Segment;
   tokenCount: bigint;
+  /** What that period's invoice has billed of it before. */
+  billed: bigint;
   invoiceId: string;
   topUpLeft: bigint;
 }
@@ -32,7 +34,7 @@ export interface Facts {
 
 /** What the next invoice charges for late usage; null: nothing. */
 export function chargeLate(customer: Customer, late: LateSegment): LateCharge | null {
-  const { segment, tokenCount, invoiceId, topUpLeft } = late;
+  const { segment, tokenCount, billed, invoiceId, topUpLeft } = late;
   const { currency } = customer.plan;
   const { subscriptionId } = customer;
   const topUps: TopUpLeft[] = [
@@ -46,7 +48,7 @@ export function chargeLate(customer: Customer, late: LateSegment): LateCharge | 
         tokenCount,
         currency,
         price: segment.rate.price,
-        billedQuantity: segment.used > 0n ? segment.used : 0n,
+        billedQuantity: billed,
         subscriptionIds: [subscriptionId],
       },
     ],
@@ -65,7 +67,8 @@ function materialOf(
   customer: Customer,
   { invoice, credits, now, period, segments, late }: Facts,
 ): SubscriptionMaterial {
-  const { plan, items, storage, subscriptionId, minimumMinor } = customer;
+  const { plan, items, storage, subscriptionId, trialEndsAt } = customer;
+  const minimumMinor = minimumOf(customer, period.start);
   const charge = late === null ? null : chargeLate(customer, late);
   const current = segments.filter(({ isLeft }) => !isLeft);
   const whole = current.filter(({ start }) => +start === +period.start);
@@ -93,7 +96,7 @@ function materialOf(
         stripeMeterId: item.meterId,
         takesCredits: true,
         currentPeriod: period,
-        trialEndsAt: null,
+        trialEndsAt,
         syncedAt: now,
       })),
       ...(storage === null

@@ -6,7 +6,11 @@ import type { RateSpec } from './plan-spec.ts';
 /** None, a little, much, or just where a tier ends; now and then a correction. */
 export function drawCounts(draws: Draws, rate: RateSpec): bigint[] {
   if (draws.chance(0.15)) return [];
-  const ends = [rate.includedTokens, ...rate.tiers.map((tier) => tier.upTo)].filter((end) => end != null);
+  const ends = [
+    rate.package === null ? null : rate.package.size * 3n,
+    rate.includedTokens,
+    ...rate.tiers.map((tier) => tier.upTo),
+  ].filter((end) => end != null);
   const [end] = draws.shuffle(ends);
   if (end !== undefined && draws.chance(0.3)) return [end + BigInt(draws.between(-1, 1))];
   const counts = [BigInt(draws.between(1, draws.pick([10, 100_000, 40_000_000])))];
