@@ -21,6 +21,20 @@ export interface AccrualQuery {
   after: string | null;
 }
 
+/** Rows of these customers, those without any left out. @param customerIds the empty text: subjects of no customer */
+export async function readAccrualsOf(
+  snapshot: LedgerSnapshot,
+  customerIds: readonly string[],
+  window: TimeWindow,
+): Promise<CustomerAccruals[]> {
+  const material = await gatherAccruals(snapshot, customerIds, window);
+  const byCustomer = Map.groupBy(decideAccruals(material, window), (row) => row.customerId);
+  return customerIds.flatMap((id) => {
+    const rows = byCustomer.get(id);
+    return rows === undefined ? [] : [{ customerId: id, rows }];
+  });
+}
+
 /** Rows of customers in their order, those without any left out: what was read together comes together. */
 export async function* readAccruals(
   snapshot: LedgerSnapshot,
@@ -29,12 +43,7 @@ export async function* readAccruals(
   for (let last = after; ; ) {
     const customerIds =
       customerId === null ? await readCustomerIds(snapshot, last, BATCH_SIZE) : [customerId];
-    const material = await gatherAccruals(snapshot, customerIds, window);
-    const byCustomer = Map.groupBy(decideAccruals(material, window), (row) => row.customerId);
-    yield customerIds.flatMap((id) => {
-      const rows = byCustomer.get(id);
-      return rows === undefined ? [] : [{ customerId: id, rows }];
-    });
+    yield await readAccrualsOf(snapshot, customerIds, window);
     last = customerIds.at(-1) ?? null;
     if (customerId !== null || customerIds.length < BATCH_SIZE) return;
   }

@@ -10,7 +10,8 @@ import { usageWindowFields } from '../usage/hours/window.ts';
 import { countOpenHours, readSettledThrough } from './gather.ts';
 import { type AccrualQuery, type CustomerAccruals, readAccruals } from './report.ts';
 import { ACCRUAL_COLUMNS, type AccrualRowBody, AccrualsSchema } from './schemas.ts';
-import { accrualCells, showAccrualRow, showCustomerAccruals } from './show.ts';
+import { accrualCells, showCustomerAccruals } from './show.ts';
+import { readShownRows } from './shown-rows.ts';
 import { readAccrualWindow } from './window.ts';
 
 /** Adds `GET /v1/accruals`: what was used, what of it is on which invoice, and what is still to be invoiced. */
@@ -63,17 +64,7 @@ export function addAccrualRoutes(api: Api, dependencies: ApiDependencies): void 
         context,
         database,
         ACCRUAL_COLUMNS,
-        async (snapshot, after, most) => {
-          const next = after === null ? query.after : (after.customerId ?? '');
-          if (after !== null && query.customerId !== null) return [];
-          const rows: AccrualRowBody[] = [];
-          // What was read stays together: the batch may be larger.
-          for await (const customers of readAccruals(snapshot, { ...query, after: next })) {
-            rows.push(...customers.flatMap((customer) => customer.rows.map(showAccrualRow)));
-            if (rows.length >= most) break;
-          }
-          return rows;
-        },
+        (snapshot, after, most) => readShownRows(snapshot, query, after, most),
         accrualCells,
       );
     }

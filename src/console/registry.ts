@@ -3,6 +3,7 @@ import { customerPage } from './customers/one/page.ts';
 import { customersPage } from './customers/page.ts';
 import { featuresPage } from './features/page.ts';
 import type { ConsolePage } from './frame/define-page.ts';
+import { accrualsPage } from './invoices/accruals/page.ts';
 import { creditsPage } from './invoices/credits/page.ts';
 import { certificatePage } from './invoices/one/certificate-page.ts';
 import { invoicePage } from './invoices/one/page.ts';
@@ -39,6 +40,7 @@ export const CONSOLE_PAGES: readonly ConsolePage[] = [
   creditsPage,
   uninvoicedPage,
   upcomingPage,
+  accrualsPage,
   secondPersonPage,
   certificatePage,
   invoicePage,

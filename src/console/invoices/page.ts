@@ -26,6 +26,7 @@ function show(material: InvoicesMaterial, view: ConsoleView): PageContent {
 ${sums(ofPeriod, period.words)}
 <p class="links">${[
       ['/console/invoices/upcoming', 'Upcoming invoices'],
+      ['/console/invoices/accruals', 'Earned, not yet invoiced'],
       ['/console/invoices/credits', 'Credits'],
       ['/console/invoices/uninvoiced', 'Usage without an invoice'],
       ['/console/invoices/second-person', 'Second person'],
