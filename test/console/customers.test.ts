@@ -36,6 +36,25 @@ describe.skipIf(!hasChromium())('customers of the console', () => {
     await bench.walk(path, { scope: 'sales' });
   });
 
+  it("shows every column at 1280 pixels, of amounts as long as a real month's", async () => {
+    const { page, close } = await bench.open('/console/customers?period=2026-11');
+    await page.evaluate(`for (const row of document.querySelectorAll('#customers tbody tr')) {
+      const cell = (label) => row.querySelector('[data-label="' + label + '"]');
+      for (const label of ['Cost', 'Revenue', 'Margin']) {
+        const unknown = document.createElement('small');
+        unknown.textContent = '+ 12.7 % unknown';
+        cell(label).replaceChildren('$12,345.67', unknown);
+      }
+      cell('Change').textContent = '+1734 %';
+      cell('Features by cost').textContent = 'thread-summary 77 % +4';
+    }`);
+    const widths = await page.evaluate(
+      `[...document.querySelectorAll('.scroll')].map(({ clientWidth, scrollWidth }) => scrollWidth - clientWidth)`,
+    );
+    expect(Math.max(...(widths as number[]))).toBeLessThanOrEqual(0);
+    await close();
+  });
+
   it('says what the API says, of the whole and of each customer', async () => {
     const costs = await ask('period=2026-11&groupBy=customer&sort=-cost');
     const { page, complaints, close } = await bench.open('/console/customers?period=2026-11');
