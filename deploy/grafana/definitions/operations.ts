@@ -16,7 +16,11 @@ const NOW_FIGURES = [
     query: any('oldest_open_hour_age_seconds'),
     shown: { ...AGE, warnFrom: 21_600 },
   },
-  { name: 'Tokens that differ', query: any('token_difference'), shown: { ...COUNT, warnFrom: 1 } },
+  {
+    name: 'Tokens that differ',
+    query: 'max(abs(tallystick_token_difference))',
+    shown: { ...COUNT, warnFrom: 1 },
+  },
   { name: 'Open drifts', query: any('open_drifts'), shown: { ...COUNT, warnFrom: 1 } },
   {
     name: 'Quarantined tokens',
