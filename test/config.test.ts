@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { describeConfig, loadConfig, requireOutside } from '../src/platform/config.ts';
 import { TallystickError } from '../src/platform/errors.ts';
+import { readApiSettings } from '../src/platform/http/dependencies.ts';
 
 function problemsOf(environment: Record<string, string | undefined>): string[] {
   try {
@@ -170,3 +171,35 @@ describe('the description of a configuration', () => {
     });
   });
 });
+
+it('names the seller in exports as everywhere else, unless told otherwise', () => {
+  const named = (more: Record<string, string>) => readApiSettings(loadConfig(more)).focusSellerName;
+  expect(named({})).toBe('Seller');
+  expect(named({ SELLER_NAME: 'Contoso' })).toBe('Contoso');
+  expect(named({ SELLER_NAME: 'Contoso', FOCUS_SELLER_NAME: 'Contoso Ltd' })).toBe('Contoso Ltd');
+});
+
+it.each([
+  ['usd:1000', [['usd', 100_000n]]],
+  [
+    'USD:1000.50, jpy:900  kwd:1.125',
+    [
+      ['usd', 100_050n],
+      ['jpy', 900n],
+      ['kwd', 1_125n],
+    ],
+  ],
+])('reads amounts above which a second person is needed: %s', (text, amounts) => {
+  const { secondPerson } = readApiSettings(loadConfig({ SECOND_PERSON_ABOVE: text }));
+  expect([...(secondPerson?.above ?? [])]).toEqual(amounts);
+  expect(secondPerson?.waitHours).toBe(72);
+});
+
+it.each(['1000', 'usd', 'usd:-1', 'usd:1.005', 'jpy:1.5', 'usd:1 usd:2', 'usd:1e3', ' , '])(
+  'refuses amounts that are none: %j',
+  (text) => {
+    expect(() => loadConfig({ SECOND_PERSON_ABOVE: text })).toThrow(
+      /SECOND_PERSON_ABOVE: must name an amount/,
+    );
+  },
+);

@@ -121,7 +121,7 @@ const variablesSchema = z.object({
   // OpenMeter's sink flushes every two seconds; read back sooner, and everything drifts.
   SOURCE_RETENTION_DAYS: integer(1, 4_383).default(90),
   FOCUS_BILLING_ACCOUNT_ID: z.string().min(1).max(200).default('azure'),
-  FOCUS_SELLER_NAME: z.string().min(1).max(200).default('Seller'),
+  FOCUS_SELLER_NAME: z.string().min(1).max(200).optional(),
   FOCUS_BILLING_ACCOUNT_NAME: z.string().min(1).max(200).optional(),
   // Absent: no warehouse is written.
   WAREHOUSE_URL: z

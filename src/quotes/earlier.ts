@@ -1,4 +1,4 @@
-import { sql } from 'kysely';
+import { type RawBuilder, sql } from 'kysely';
 import { camelRow } from '../platform/database/camel-row.ts';
 import { holding } from '../platform/database/like-pattern.ts';
 import type { LedgerSnapshot } from '../platform/database/snapshot.ts';
@@ -30,11 +30,17 @@ export interface EarlierFilter {
   now: Date;
 }
 
+const CURRENCY = sql<string>`result::json ->> 'currency'`;
+const OFFERED = sql<string | null>`case when result::json -> 'offer' is null
+  then result::json -> 'totals' -> 'invoiceAmount' ->> 'amount' else result::json -> 'offer' -> 'invoiceAmount' ->> 'amount' end`;
+
 const ORDERS = {
   created: sql`created_at`,
   until: sql`valid_until`,
   customer: sql`customer_id`,
   by: sql`created_by`,
+  /** Within each currency: amounts of several are never compared. */
+  amount: sql`(${OFFERED})::numeric`,
 } as const;
 export type EarlierOrder = keyof typeof ORDERS;
 
@@ -42,32 +48,55 @@ export type EarlierOrder = keyof typeof ORDERS;
 export async function listEarlierQuotes(
   snapshot: LedgerSnapshot,
   filter: EarlierFilter,
-  page: { order: EarlierOrder; isDescending: boolean; limit: number; offset: number },
+  page: {
+    order: EarlierOrder;
+    isDescending: boolean;
+    limit: number;
+    offset: number;
+    /** The quote after which they begin, instead of an offset. */
+    afterId?: string | null;
+  },
 ): Promise<EarlierQuote[]> {
   const direction = page.isDescending ? sql`desc` : sql`asc`;
-  const rows = await matching(snapshot, filter)
+  const byCurrency = page.order === 'amount' ? sql`${CURRENCY}, ` : sql``;
+  let query = matching(snapshot, filter);
+  if (page.afterId != null) query = query.where(comesAfter(page.afterId, page));
+  const rows = await query
     .select([
       'quotes.quote_id',
       sql<string | null>`request::json ->> 'title'`.as('title'),
       sql<string | null>`result::json ->> 'preparedFor'`.as('prepared_for'),
       'customer_id',
       'plan_id',
-      sql<string>`result::json ->> 'currency'`.as('currency'),
-      sql<
-        string | null
-      >`case when result::json -> 'offer' is null then result::json -> 'totals' -> 'invoiceAmount' ->> 'amount'
-        else result::json -> 'offer' -> 'invoiceAmount' ->> 'amount' end`.as('offered_amount'),
+      CURRENCY.as('currency'),
+      OFFERED.as('offered_amount'),
       'created_by',
       'created_at',
       'valid_until',
       'accepted_by',
       'accepted_at',
     ])
-    .orderBy(sql`${ORDERS[page.order]} ${direction} nulls last, quotes.quote_id ${direction}`)
+    .orderBy(sql`${byCurrency}${ORDERS[page.order]} ${direction} nulls last, quotes.quote_id ${direction}`)
     .limit(page.limit)
     .offset(page.offset)
     .execute();
   return rows.map(camelRow);
+}
+
+/** That a quote comes after one in the order; the values of that one are read where it is, exactly. */
+function comesAfter(
+  afterId: string,
+  { order, isDescending }: { order: EarlierOrder; isDescending: boolean },
+): RawBuilder<boolean> {
+  const value = ORDERS[order];
+  const beyond = isDescending ? sql`<` : sql`>`;
+  const last = (of: RawBuilder<unknown>) => sql`(select ${of} from quotes where quote_id = ${afterId})`;
+  const isAfter = sql<boolean>`case when ${last(value)} is null then ${value} is null and quotes.quote_id ${beyond} ${afterId}
+    else ${value} is null or ${value} ${beyond} ${last(value)}
+      or (${value} = ${last(value)} and quotes.quote_id ${beyond} ${afterId}) end`;
+  return order === 'amount'
+    ? sql<boolean>`(${CURRENCY} > ${last(CURRENCY)} or (${CURRENCY} = ${last(CURRENCY)} and ${isAfter}))`
+    : isAfter;
 }
 
 /** How many there are. */

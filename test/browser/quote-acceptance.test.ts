@@ -120,6 +120,29 @@ describe.skipIf(!hasChromium())('a customer who accepts a quote', () => {
     ).rejects.toThrow(/never changed/);
   });
 
+  it('still reads what they accepted after the quote expired, unless the link was withdrawn; nobody else does', async () => {
+    const [accepted, open, withdrawn] = [await quote(), await quote(), await quote()];
+    for (const { path } of [accepted, withdrawn]) {
+      const tab = await openQuote(path);
+      await accept(tab, 'Ada Lovelace');
+      await tab.close();
+    }
+    await bench.ledger.database
+      .updateTable('page_links')
+      .set({ withdrawn_at: bench.clock.now(), withdrawn_by: 'test' })
+      .where('target_id', '=', withdrawn.quoteId)
+      .execute();
+    bench.clock.instant = new Date('2027-06-01T10:30:00.000Z');
+    const later = await openQuote(accepted.path);
+    expect(later.status).toBe(200);
+    expect(await later.page.textContent('.accepted')).toContain('Accepted by Ada Lovelace');
+    expect(await later.page.textContent('main')).not.toContain('can no longer be accepted');
+    await later.close();
+    for (const { path } of [open, withdrawn]) {
+      expect((await bench.api.request(path)).status).toBe(404);
+    }
+  });
+
   it('wins over another tab at the same time, and both see whose it is', async () => {
     const { path, quoteId } = await quote();
     const [first, second] = [await openQuote(path), await openQuote(path)];

@@ -47,6 +47,8 @@ export function earlierTable(now: Date): TableDefinition<EarlierQuote> {
         kind: 'number',
         cell: ({ offeredAmount, currency }) => moneyCell(offeredAmount, currency),
         csv: ({ offeredAmount }) => offeredAmount,
+        // The order is the statement's, within each currency.
+        sortBy: ({ offeredAmount }) => offeredAmount,
       },
       {
         name: 'currency',

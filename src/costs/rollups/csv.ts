@@ -8,7 +8,6 @@ const MORE_FIGURES = [
   'activeUserCount',
   'unpricedTokenCount',
   'unattributedTokenCount',
-  'estimatedTokenCount',
   'revenueUsd',
   'marginUsd',
   'knownMarginUsd',

@@ -96,8 +96,6 @@ export interface RollupFigures {
   unpricedTokenCount: bigint;
   /** Tokens that are nobody's. */
   unattributedTokenCount: bigint;
-  /** Tokens of streams, which the gateway estimates. Null: no request log says which they are. */
-  estimatedTokenCount: bigint | null;
   /** By currency; usage that is nobody's brings nothing, and is in none. */
   currencies: CurrencyFigures[];
   /** All revenue in US dollars; null where there is no exchange rate for some of it. */

@@ -145,7 +145,6 @@ function toRow(row: RawRow, { groupBy }: RollupQuery): RollupRow {
     unknown: (row.unknown ?? []).map(({ reason, tokens }) => ({ reason, tokenCount: BigInt(tokens) })),
     unpricedTokenCount: BigInt(row.unpriced),
     unattributedTokenCount: BigInt(row.unattributed),
-    estimatedTokenCount: null,
     currencies: (row.currencies ?? []).map(({ currency, revenue, unrated, cost }) => ({
       currency,
       revenuePicoMinor: BigInt(revenue),

@@ -24,10 +24,6 @@ export const rollupFields = {
   }),
   unpricedTokenCount: TokenCountSchema.openapi({ description: 'Tokens without a known cost.' }),
   unattributedTokenCount: TokenCountSchema.openapi({ description: 'Tokens of users who are nobody’s.' }),
-  estimatedTokenCount: TokenCountSchema.nullable().openapi({
-    description:
-      'Tokens of streams, which the gateway estimates; null where no request log says which they are.',
-  }),
   revenue: z
     .array(z.object({ currency: z.string(), amount: AmountSchema, unratedTokenCount: TokenCountSchema }))
     .openapi({

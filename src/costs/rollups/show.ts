@@ -32,7 +32,6 @@ export function showFigures(figures: RollupFigures): ShownFigures {
     unknown: figures.unknown.map(({ reason, tokenCount }) => ({ reason, tokenCount: String(tokenCount) })),
     unpricedTokenCount: String(figures.unpricedTokenCount),
     unattributedTokenCount: String(figures.unattributedTokenCount),
-    estimatedTokenCount: figures.estimatedTokenCount?.toString() ?? null,
     revenue: figures.currencies.map(({ currency, revenuePicoMinor, unratedTokenCount }) => ({
       currency,
       amount: formatPicoMinor(revenuePicoMinor, currency),

@@ -14,7 +14,6 @@ const NOTHING: RollupFigures = {
   unknown: [],
   unpricedTokenCount: 0n,
   unattributedTokenCount: 0n,
-  estimatedTokenCount: null,
   currencies: [],
   revenuePicoUsd: 0n,
   knownMarginPicoUsd: 0n,

@@ -68,10 +68,11 @@ async function judge(
   const isSigned = signatures.map((ours) => isSameText(query.signature ?? '', ours)).includes(true);
   const isKnown = !isListed || (row.kind === of.kind && row.target_id === of.targetId);
   if (!isSigned || !isKnown) return { verdict: 'altered', row };
-  if (Number(expires) * 1_000 <= now.getTime()) return { verdict: 'expired', row };
+  // What was withdrawn is so for good, and what has expired may still be answered.
   if (isListed ? row.withdrawn_at !== null : row.is_unlisted_withdrawn) {
     return { verdict: 'withdrawn', row };
   }
+  if (Number(expires) * 1_000 <= now.getTime()) return { verdict: 'expired', row };
   if (isListed) await noteSeen(database, row, now);
   return { verdict: 'valid', row };
 }

@@ -145,7 +145,7 @@ export function readApiSettings(config: Config): ApiSettings {
     portalFrameAncestors: config.PORTAL_FRAME_ANCESTORS,
     publicUrl: config.PUBLIC_URL,
     configuration: describeConfig(config),
-    focusSellerName: config.FOCUS_SELLER_NAME,
+    focusSellerName: config.FOCUS_SELLER_NAME ?? config.SELLER_NAME ?? DEFAULT_API_SETTINGS.focusSellerName,
     billingAccount: {
       id: config.FOCUS_BILLING_ACCOUNT_ID,
       name: config.FOCUS_BILLING_ACCOUNT_NAME ?? null,

@@ -6,13 +6,14 @@ import { QUOTE_STYLE } from '../../pages/style.ts';
 import { limitBody } from '../../platform/http/body-limit.ts';
 import type { Api, ApiDependencies, ApiEnvironment } from '../../platform/http/dependencies.ts';
 import { addAcceptRoute } from '../accept-routes.ts';
+import { readAcceptance } from '../acceptance.ts';
 import { findQuote, linkOf, readStanding } from '../standing.ts';
 import { lockedQuotePage, missingQuotePage, QUOTE_STYLE_PATH, quotePage } from './page.ts';
 
 const MAX_FORM_BYTES = 16 * 1024;
 
 /**
- * Adds `GET /quotes/{quoteId}`: a quote's page, to whoever has its signed link, or a key with the scope sales, finance
+ * Adds `GET /quotes/{quoteId}`: a quote's page, to whoever has its signed link (once it is accepted, past its expiry too), or a key with the scope sales, finance
  * or admin. Cost and margin (`?view=internal`) are for the key alone. Whoever has the link can accept it, by a POST.
  */
 export function addQuotePage(api: Api, dependencies: ApiDependencies): void {
@@ -23,7 +24,10 @@ export function addQuotePage(api: Api, dependencies: ApiDependencies): void {
     const hasKey = await hasQuoteScope(dependencies, context);
     const now = dependencies.clock.now();
     const verdict = await judgeLink(dependencies, { kind: 'quote', targetId: quoteId }, linkOf(context));
-    const isLinked = verdict === 'valid';
+    // What a customer accepted they may read for as long as the link is theirs.
+    const isLinked =
+      verdict === 'valid' ||
+      (verdict === 'expired' && (await readAcceptance(dependencies.database, quoteId)) !== null);
     if (!hasKey && !isLinked) return context.html(missingQuotePage(), 404, PAGE_HEADERS);
     const internal = context.req.query('view') === 'internal';
     if (internal && !hasKey) return context.html(lockedQuotePage(), 401, PAGE_HEADERS);
