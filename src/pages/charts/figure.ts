@@ -28,7 +28,30 @@ export interface Chart {
   series: readonly ChartSeries[];
   /** Says a size of the scale in few characters. */
   scaleText: (value: number) => string;
+  /** Where a place leads, by its index; left out: nowhere. */
+  hrefOf?: (index: number) => string;
+  /** Which places stand out because they were picked; left out: all are alike. */
+  isPicked?: (index: number) => boolean;
+  /** English unless given. */
+  words?: ChartWords;
 }
+
+/** What a drawing says beside its data. */
+interface ChartWords {
+  asTable: string;
+  /** Heads the column of places. */
+  place: string;
+  /** A place where there is little room, and in full. */
+  placeShort: (place: string) => string;
+  placeLong: (place: string) => string;
+}
+
+const ENGLISH: ChartWords = {
+  asTable: 'The same as a table',
+  place: 'Day',
+  placeShort: placeInWords,
+  placeLong: (place) => place,
+};
 
 /** Height of a drawing in its own units; it is stretched to the page, and words stand outside of it. */
 export const CHART_HEIGHT = 100;
@@ -44,48 +67,51 @@ export function chartFigure(
     marks: Html | readonly Html[];
   },
 ): Html {
-  const { id, title, description, places, series, scaleText } = chart;
+  const { id, title, description, places, series, scaleText, words = ENGLISH } = chart;
+  // What is a picture hides the links in it.
+  const role = chart.hrefOf === undefined ? 'img' : 'group';
   const { width, bottom, top, colors, marks } = drawing;
   const zeroY = (top / (top - bottom)) * CHART_HEIGHT;
   return html`<figure class="chart" id="${id}">
     <figcaption>${title}</figcaption>
     <div class="scale" aria-hidden="true"><span>${scaleText(top)}</span><span>${scaleText((top + bottom) / 2)}</span><span>${scaleText(bottom)}</span></div>
-    <svg class="plot" viewBox="0 0 ${width} ${CHART_HEIGHT}" preserveAspectRatio="none" role="img" aria-labelledby="${id}-title ${id}-description">
+    <svg class="plot" viewBox="0 0 ${width} ${CHART_HEIGHT}" preserveAspectRatio="none" role="${role}" aria-labelledby="${id}-title ${id}-description">
       <title id="${id}-title">${title}</title>
       <desc id="${id}-description">${description}</desc>
       <line class="grid" x1="0" x2="${width}" y1="0" y2="0"/><line class="grid" x1="0" x2="${width}" y1="50" y2="50"/>
       ${bottom < 0 ? html`<line class="zero" x1="0" x2="${width}" y1="${zeroY}" y2="${zeroY}"/>` : ''}
       ${marks}
     </svg>
-    <ol class="axis" aria-hidden="true">${places.map((place, index) => html`<li>${axisLabel(place, index, places.length)}</li>`)}</ol>
+    <ol class="axis" aria-hidden="true">${places.map((place, index) => html`<li>${axisLabel(words.placeShort(place), index, places.length)}</li>`)}</ol>
     <ul class="legend">${series.map(({ name }, index) => html`<li><svg class="swatch" viewBox="0 0 10 10" aria-hidden="true"><rect class="${colors[index] ?? ''}" width="10" height="10" rx="2"/></svg>${name}</li>`)}</ul>
-    <details><summary>The same as a table</summary>${dataOf(chart)}</details>
+    <details><summary>${words.asTable}</summary>${dataOf(chart)}</details>
   </figure>`;
 }
 
 /** A few places of many are named, the first and those at even steps. */
-function axisLabel(place: string, index: number, count: number): string {
+function axisLabel(label: string, index: number, count: number): string {
   const step = Math.max(1, Math.ceil(count / 6));
-  if (index % step !== 0 || count - index < step / 2) return '';
-  return placeInWords(place);
+  return index % step !== 0 || count - index < step / 2 ? '' : label;
 }
 
 function placeInWords(place: string): string {
   return /^\d{4}-\d\d-\d\d$/.test(place) ? dayShort(place) : place;
 }
 
-function dataOf({ title, places, series }: Chart): Html {
-  return html`<div class="scroll" tabindex="0" role="group" aria-label="${title}, as a table"><table class="data plain">
+function dataOf({ title, places, series, words = ENGLISH }: Chart): Html {
+  return html`<div class="scroll" tabindex="0" role="group" aria-label="${title}: ${words.asTable}"><table class="data plain">
     <caption>${title}</caption>
-    <thead><tr><th scope="col">Day</th>${series.map(({ name }) => html`<th scope="col" class="number">${name}</th>`)}</tr></thead>
-    <tbody>${places.map((place, index) => html`<tr><th scope="row">${place}</th>${series.map(({ values }) => html`<td class="number">${values[index]?.text ?? ''}</td>`)}</tr>`)}</tbody>
+    <thead><tr><th scope="col">${words.place}</th>${series.map(({ name }) => html`<th scope="col" class="number">${name}</th>`)}</tr></thead>
+    <tbody>${places.map((place, index) => html`<tr><th scope="row">${words.placeLong(place)}</th>${series.map(({ values }) => html`<td class="number">${values[index]?.text ?? ''}</td>`)}</tr>`)}</tbody>
   </table></div>`;
 }
 
 /** What one place has, for the pointer that rests on it. */
-export function placeTitle({ places, series }: Chart, index: number): string {
+export function placeTitle({ places, series, words = ENGLISH }: Chart, index: number): string {
   const parts = series
     .map(({ name, values }) => ({ name, ...values[index] }))
     .filter(({ value }) => value !== 0 && value !== undefined);
-  return [placeInWords(places[index] ?? ''), ...parts.map(({ name, text }) => `${name}: ${text}`)].join('\n');
+  return [words.placeShort(places[index] ?? ''), ...parts.map(({ name, text }) => `${name}: ${text}`)].join(
+    '\n',
+  );
 }

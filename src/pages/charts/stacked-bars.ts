@@ -32,10 +32,15 @@ export function stackedBars(chart: Chart): Html {
       .join('');
     return path === '' ? html`` : html`<path class="${colors[of] ?? ''}" d="${path}"/>`;
   });
-  const hovers = indexes.map(
-    (place) =>
-      html`<rect class="hover" x="${place * BAR_WIDTH}" y="0" width="${BAR_WIDTH}" height="${CHART_HEIGHT}"><title>${placeTitle(chart, place)}</title></rect>`,
-  );
+  const { hrefOf, isPicked } = chart;
+  const hovers = indexes.map((place) => {
+    const kind = isPicked === undefined ? 'hover' : isPicked(place) ? 'hover picked' : 'hover passed';
+    const area = html`<rect class="${kind}" x="${place * BAR_WIDTH}" y="0" width="${BAR_WIDTH}" height="${CHART_HEIGHT}"><title>${placeTitle(chart, place)}</title></rect>`;
+    // For the pointer; by keyboard one goes through the form and the table beside it, not through every bar.
+    return hrefOf === undefined
+      ? area
+      : html`<a href="${hrefOf(place)}" tabindex="-1" aria-label="${placeTitle(chart, place)}" data-place="${places[place]}">${area}</a>`;
+  });
   return chartFigure(chart, {
     width: Math.max(1, places.length) * BAR_WIDTH,
     bottom: 0,

@@ -38,6 +38,23 @@ export interface TableDefinition<Row> {
   pageSize?: number;
   /** What is said when there is no row. */
   empty: Html | string;
+  /** English unless given. */
+  words?: TableWords;
+}
+
+/** What a table says beside its rows. */
+export interface TableWords {
+  rows: (count: number) => string;
+  /** Of the link to a table's CSV, for those who do not see which table it stands at. */
+  asCsv: (caption: string) => string;
+  filter: string;
+  all: string;
+  nothingMatches: string;
+  showAll: string;
+  before: string;
+  next: string;
+  pages: string;
+  pageOf: (pageNumber: number, pageCount: number) => string;
 }
 
 export interface TableSort {
