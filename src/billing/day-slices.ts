@@ -57,13 +57,14 @@ export function unnestSlices(slices: readonly TimeWindow[]) {
 export function billedUsage(
   customerId: string,
   slices: readonly TimeWindow[],
-  { users }: { users: boolean },
+  { users, subject }: { users: boolean; subject?: string },
 ): RawBuilder<unknown> {
   const first = new Date(Math.min(...slices.map(({ start }) => start.getTime())) - HOUR_MS);
   const last = new Date(Math.max(...slices.map(({ end }) => end.getTime())));
   const rows = sql`
     select meter_push_id, token_type, model, feature, subject, delta_token_count as token_count from hourly_usage
-    where customer_id = ${customerId} and window_start > ${first} and window_start < ${last} and meter_push_id is not null`;
+    where customer_id = ${customerId} and window_start > ${first} and window_start < ${last} and meter_push_id is not null
+      and ${subject === undefined ? sql`true` : sql`subject = ${subject}`}`;
   // Where nobody asks for users, pushes are joined to sums over them, which are far fewer.
   const usage = users
     ? rows

@@ -133,7 +133,26 @@ export async function readStoredInvoice(
   database: LedgerDatabase,
   invoiceId: string,
 ): Promise<StoredInvoice | null> {
-  const row = await database
+  const row = await selectStored(database).where('invoices.invoice_id', '=', invoiceId).executeTakeFirst();
+  return row === undefined ? null : toStored(row);
+}
+
+/** A customer's invoices, the latest period first, without those that were deleted. */
+export async function listStoredInvoices(
+  database: LedgerDatabase,
+  customerId: string,
+): Promise<StoredInvoice[]> {
+  const rows = await selectStored(database)
+    .where('invoices.customer_id', '=', customerId)
+    .where('invoices.status', '<>', 'deleted')
+    .orderBy('invoices.period_end', 'desc')
+    .orderBy('invoices.invoice_id')
+    .execute();
+  return rows.map(toStored);
+}
+
+function selectStored(database: LedgerDatabase) {
+  return database
     .selectFrom('invoices')
     .innerJoin('customers', 'customers.customer_id', 'invoices.customer_id')
     .leftJoin('invoice_readings', 'invoice_readings.invoice_id', 'invoices.invoice_id')
@@ -144,13 +163,15 @@ export async function readStoredInvoice(
       'invoice_readings.status as read_status',
       'invoice_readings.total_minor as read_total_minor',
       'invoice_readings.amount_due_minor',
-    ])
-    .where('invoices.invoice_id', '=', invoiceId)
-    .executeTakeFirst();
-  if (row === undefined) return null;
+    ]);
+}
+
+type StoredRow = Awaited<ReturnType<ReturnType<typeof selectStored>['executeTakeFirstOrThrow']>>;
+
+function toStored(row: StoredRow): StoredInvoice {
   const isReadLater = row.read_at !== null && row.read_at >= row.synced_at;
   return {
-    invoiceId,
+    invoiceId: row.invoice_id,
     customerId: row.customer_id,
     customerName: row.customer_name,
     subscriptionId: row.subscription_id,

@@ -10,4 +10,6 @@ export interface PreviewDependencies extends ApiDependencies {
   billing: BillingSystem;
   /** Where Stripe's previews are kept for a few seconds. */
   previewCache: PreviewCache;
+  /** How long Stripe's word serves, and how long it is waited for; unless given, as for who asks the API. */
+  stripePatience?: { maxAgeMs: number; waitMs: number };
 }

@@ -6,11 +6,12 @@ import type { BillingInvoice } from '../stripe/port.ts';
 import type { PreviewDependencies } from './dependencies.ts';
 import { NO_CREDITS, readStripeCredits, type StripeCredits } from './stripe-credits.ts';
 
-/** Stripe rations reads (10,000 a month at least); a person who reloads a page must not spend them. */
-const CACHE_MS = 30_000;
+/**
+ * Stripe rations reads (10,000 a month at least); a person who reloads a page must not spend them. Previews were reported to
+ * take 4 to 5 s; past the wait we answer from the ledger alone.
+ */
+const USUAL_PATIENCE = { maxAgeMs: 30_000, waitMs: 10_000 };
 const MAX_CACHED = 500;
-/** Previews were reported to take 4 to 5 s; past this we answer from the ledger alone. */
-const DEADLINE_MS = 10_000;
 /** Lines that come with a preview; the rest costs a read for each page. */
 const EMBEDDED_LINE_COUNT = 10;
 const LINES_PER_PAGE = 100;
@@ -20,18 +21,18 @@ export type StripePreview =
   | { status: 'unavailable'; reason: string };
 
 /**
- * Stripe's preview of one subscription, at most `CACHE_MS` old; a failure is an answer, not an error, and so is a
+ * Stripe's preview of one subscription, at most `maxAgeMs` old; a failure is an answer, not an error, and so is a
  * day's budget of reads that is used up (`READ_BUDGET_SPENT`).
  */
 export async function readStripePreview(
   dependencies: PreviewDependencies,
   query: { stripeCustomerId: string; subscriptionId: string; expectedLineCount: number },
 ): Promise<StripePreview> {
-  const { previewCache, clock, billing, log } = dependencies;
+  const { previewCache, clock, billing, log, stripePatience = USUAL_PATIENCE } = dependencies;
   const { expectedLineCount } = query;
   const now = clock.now();
   const cached = previewCache.get(query.subscriptionId);
-  if (cached !== undefined && cached.readAt <= now && addMs(cached.readAt, CACHE_MS) > now) {
+  if (cached !== undefined && cached.readAt <= now && addMs(cached.readAt, stripePatience.maxAgeMs) > now) {
     return { status: 'ok', ...cached };
   }
   const { stripePreviewReadsPerDay: limitPerDay } = dependencies.settings ?? DEFAULT_API_SETTINGS;
@@ -41,7 +42,7 @@ export async function readStripePreview(
     expectedLineCount > EMBEDDED_LINE_COUNT ? Math.ceil(expectedLineCount / LINES_PER_PAGE) : 0;
   if (!(await takeRead(1 + pageCount))) return { status: 'unavailable', reason: 'READ_BUDGET_SPENT' };
   const { stripeCustomerId, subscriptionId } = query;
-  const signal = AbortSignal.timeout(DEADLINE_MS);
+  const signal = AbortSignal.timeout(stripePatience.waitMs);
   try {
     const invoice = await billing.previewInvoice({ stripeCustomerId, subscriptionId }, signal);
     const { currency, totals } = invoice;

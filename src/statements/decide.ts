@@ -8,6 +8,7 @@ import type { BilledLate, StatementFacts } from './facts.ts';
 import type { DividedUsage, InvoiceMaterial, SoFarMaterial } from './gather.ts';
 import {
   bareDescription,
+  type CountedUsage,
   groupLines,
   kindOf,
   type LineGroup,
@@ -63,6 +64,8 @@ export interface Statement {
   facts: StatementFacts;
   lines: StatedLine[];
   groups: LineGroup[];
+  /** What the groups are divided by. */
+  usage: readonly StatementUsage[];
   totals: StatementTotals;
   byDay: Breakdown;
   byModel: Breakdown;
@@ -70,7 +73,12 @@ export interface Statement {
   byUser: Breakdown;
   /** Every day of the period, those without usage too, with its models by name. */
   days: { day: string; models: [model: string, tokenCount: bigint][] }[];
-  allowances: { name: string; includedTokenCount: bigint; usedTokenCount: bigint }[];
+  allowances: {
+    name: string;
+    counted: CountedUsage | null;
+    includedTokenCount: bigint;
+    usedTokenCount: bigint;
+  }[];
   billedLate: (BilledLate & { lineId: string })[];
 }
 
@@ -168,6 +176,7 @@ function decideStatement(
     facts,
     lines: lines.map((line) => stateLine(line, { period, groups, facts })),
     groups,
+    usage: usage.usage,
     totals: {
       tokenCount: groups.reduce((sum, group) => sum + group.tokenCount, 0n),
       usageMinor: sumOf(groups),
@@ -237,7 +246,7 @@ function allowanceOf(group: LineGroup, { items, prices }: StatementFacts): State
   const [first] = item.price.tiers;
   if (first === undefined || first.upTo === null || /[1-9]/.test(first.unitAmountDecimal)) return [];
   const used = group.tokenCount < first.upTo ? group.tokenCount : first.upTo;
-  return [{ name: group.name, includedTokenCount: first.upTo, usedTokenCount: used }];
+  return [{ name: group.name, counted: group.counted, includedTokenCount: first.upTo, usedTokenCount: used }];
 }
 
 function sumOf(some: readonly { amountMinor: bigint | null }[]): bigint {

@@ -4,6 +4,7 @@ import { type InvoiceChoice, readInvoiceChoice } from '../billing/uninvoiced/cho
 import type { TimeWindow } from '../platform/clock.ts';
 import { type LedgerSnapshot, readSnapshot } from '../platform/database/snapshot.ts';
 import {
+  type AskedPreviews,
   askForPreviews,
   type PreviewMaterial,
   readPreview,
@@ -46,12 +47,25 @@ export async function gatherInvoiceStatement(
   dependencies: StatementDependencies,
   invoiceId: string,
 ): Promise<InvoiceMaterial> {
+  await prepareInvoiceStatement(dependencies, invoiceId);
+  const now = dependencies.clock.now();
+  return await readSnapshot(dependencies.database, (snapshot) =>
+    readInvoiceMaterial(snapshot, invoiceId, now),
+  );
+}
+
+/**
+ * What comes before the snapshot: asks for the invoice where it may have changed, and brings kept sums up to date.
+ * @throws TallystickError NOT_FOUND; UpstreamError when its lines are not known and Stripe does not answer
+ */
+export async function prepareInvoiceStatement(
+  dependencies: StatementDependencies,
+  invoiceId: string,
+): Promise<void> {
   const { database, clock } = dependencies;
   const { customerId } = await refreshStatedInvoice(dependencies, invoiceId);
   const periods = usagePeriods(await readInvoiceLines(database, invoiceId));
-  const now = clock.now();
-  await refreshStatementSlices(database, customerId, { periods, now, users: true });
-  return await readSnapshot(database, (snapshot) => readInvoiceMaterial(snapshot, invoiceId, now));
+  await refreshStatementSlices(database, customerId, { periods, now: clock.now(), users: true });
 }
 
 /** All of it that the ledger has, in a snapshot of whoever asks. @throws TallystickError NOT_FOUND */
@@ -87,25 +101,34 @@ export async function gatherStatementSoFar(
 ): Promise<SoFarMaterial> {
   const asked = await askForPreviews(dependencies, customerId, { users: true });
   const now = dependencies.clock.now();
-  return await readSnapshot(dependencies.database, async (snapshot) => {
-    const previews = await readPreview(snapshot, customerId, { asked, now });
-    const subscriptions: SoFarMaterial['subscriptions'] = [];
-    for (const preview of previews.subscriptions) {
-      const { period, items, left, own } = preview;
-      const current = items.flatMap((item) => item.stripeMeterId ?? []);
-      const meterIds = [...current, ...left.map((one) => one.stripeMeterId)];
-      const billed = [
-        ...(current.length === 0 ? [] : [period]),
-        ...left.map((one) => one.period),
-        ...[...own.values()].map((one) => one.period),
-      ];
-      const periods = [...new Map(billed.map((one) => [`${+one.start} ${+one.end}`, one])).values()];
-      const span = spanOf(periods) ?? period;
-      const of = { customerId, invoiceId: null, period: span, periods, meterIds, isOpen: true };
-      subscriptions.push({ preview, divided: await readDivided(snapshot, of) });
-    }
-    return { ...previews, subscriptions };
-  });
+  return await readSnapshot(dependencies.database, (snapshot) =>
+    readStatementSoFar(snapshot, customerId, { asked, now }),
+  );
+}
+
+/** The ledger's part of it, in a snapshot of whoever asked before. @throws TallystickError UNKNOWN_CUSTOMER */
+export async function readStatementSoFar(
+  snapshot: LedgerSnapshot,
+  customerId: string,
+  ask: { asked: AskedPreviews; now: Date },
+): Promise<SoFarMaterial> {
+  const previews = await readPreview(snapshot, customerId, ask);
+  const subscriptions: SoFarMaterial['subscriptions'] = [];
+  for (const preview of previews.subscriptions) {
+    const { period, items, left, own } = preview;
+    const current = items.flatMap((item) => item.stripeMeterId ?? []);
+    const meterIds = [...current, ...left.map((one) => one.stripeMeterId)];
+    const billed = [
+      ...(current.length === 0 ? [] : [period]),
+      ...left.map((one) => one.period),
+      ...[...own.values()].map((one) => one.period),
+    ];
+    const periods = [...new Map(billed.map((one) => [`${+one.start} ${+one.end}`, one])).values()];
+    const span = spanOf(periods) ?? period;
+    const of = { customerId, invoiceId: null, period: span, periods, meterIds, isOpen: true };
+    subscriptions.push({ preview, divided: await readDivided(snapshot, of) });
+  }
+  return { ...previews, subscriptions };
 }
 
 async function readDivided(

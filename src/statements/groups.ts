@@ -1,5 +1,6 @@
 import { type PackagePrice, packagesOf } from '../../pricing/rating/rate-price.ts';
 import type { GroupShare, StatementGroup } from '../../pricing/statements/statement.ts';
+import type { TokenType } from '../../pricing/usage/shape.ts';
 import type { StoredInvoiceLine } from '../billing/invoice-lines.ts';
 import { usageInWords } from '../pages/words.ts';
 import type { TimeWindow } from '../platform/clock.ts';
@@ -18,7 +19,17 @@ export interface StatementLine extends Omit<StoredInvoiceLine, 'amountMinor'> {
 export interface LineGroup extends StatementGroup {
   /** In people's words. */
   name: string;
+  /** What the name says, for other languages; null: it is a product's name. */
+  counted: CountedUsage | null;
   lines: StatementLine[];
+}
+
+/** The one kind of usage that a meter counts. */
+export interface CountedUsage {
+  model: string;
+  tokenType: TokenType;
+  /** Null: of all features. */
+  feature: string | null;
 }
 
 /** Two lines may begin together and end apart: at the end of the period, and where an item got another price. */
@@ -26,7 +37,7 @@ function groupIdOf(stripeMeterId: string | null, { start, end }: TimeWindow): st
   return `${stripeMeterId} ${start.getTime()} ${end.getTime()}`;
 }
 
-function groupIdOfRow(row: { stripeMeterId: string; periodStart: Date; periodEnd: Date }): string {
+export function groupIdOfRow(row: { stripeMeterId: string; periodStart: Date; periodEnd: Date }): string {
   return groupIdOf(row.stripeMeterId, { start: row.periodStart, end: row.periodEnd });
 }
 
@@ -61,13 +72,18 @@ export function groupLines(
   const metered = lines.filter(isUsageLine);
   const grouped = Map.groupBy(metered, (line) => groupIdOf(line.stripeMeterId, line.period));
   const usageByGroup = Map.groupBy(usage.usage, groupIdOfRow);
-  return [...grouped].map(([groupId, its]) => ({
-    groupId,
-    lines: its,
-    tokenCount: tokensOf(its, usageByGroup.get(groupId) ?? [], facts),
-    amountMinor: its.reduce((sum, line) => sum + (line.amountMinor ?? 0n), 0n),
-    name: nameOf(its, usageByGroup.get(groupId) ?? [], facts),
-  }));
+  return [...grouped].map(([groupId, its]) => {
+    const used = usageByGroup.get(groupId) ?? [];
+    const counted = countedBy(its[0]?.stripeMeterId ?? null, used, facts);
+    return {
+      groupId,
+      lines: its,
+      tokenCount: tokensOf(its, used, facts),
+      amountMinor: its.reduce((sum, line) => sum + (line.amountMinor ?? 0n), 0n),
+      name: counted === null ? (its.map((line) => productOf(line, facts))[0] ?? '') : nameOf(counted),
+      counted,
+    };
+  });
 }
 
 /**
@@ -95,10 +111,13 @@ export function packagePriceOf(
   return known?.price?.kind === 'per_package' ? known.price : null;
 }
 
-/** Model and kind of token where the meter counts exactly one pair; else the product's name. */
-function nameOf(lines: readonly StatementLine[], usage: StatementUsageRows['usage'], facts: StatementFacts) {
-  const [line] = lines;
-  const bindings = facts.bindings.filter((binding) => binding.stripeMeterId === line?.stripeMeterId);
+/** Model and kind of token where the meter counts exactly one pair; else null. */
+export function countedBy(
+  stripeMeterId: string | null,
+  usage: readonly { model: string; tokenType: TokenType }[],
+  facts: Pick<StatementFacts, 'bindings'>,
+): CountedUsage | null {
+  const bindings = facts.bindings.filter((binding) => binding.stripeMeterId === stripeMeterId);
   const named = bindings.some(({ model }) => model === '*') ? [] : bindings;
   const pairs = new Map(
     [...(named.length === 0 ? usage : []), ...named].map(({ model, tokenType }) => [
@@ -107,11 +126,17 @@ function nameOf(lines: readonly StatementLine[], usage: StatementUsageRows['usag
     ]),
   );
   const [pair] = pairs.values();
-  if (pair === undefined || pairs.size > 1) return line === undefined ? '' : productOf(line, facts);
+  if (pair === undefined || pairs.size > 1) return null;
   const features = new Set(bindings.map(({ feature }) => feature));
   const [feature] = features;
-  const suffix = features.size === 1 && feature !== undefined && feature !== '*' ? ` for ${feature}` : '';
-  return `${usageInWords(pair.model, pair.tokenType)}${suffix}`;
+  return {
+    ...pair,
+    feature: features.size === 1 && feature !== undefined && feature !== '*' ? feature : null,
+  };
+}
+
+function nameOf({ model, tokenType, feature }: CountedUsage): string {
+  return `${usageInWords(model, tokenType)}${feature === null ? '' : ` for ${feature}`}`;
 }
 
 /** Stripe puts the quantity before a product's name, and the tier behind it. */

@@ -60,7 +60,7 @@ function needsReading(invoice: StoredInvoice, now: Date): boolean {
 /** A failure matters only when nothing is kept: an older reading says when it is of. */
 async function readFromStripe(dependencies: StatementDependencies, invoice: StoredInvoice): Promise<void> {
   const { invoiceId } = invoice;
-  const { database, clock, invoicing, log } = dependencies;
+  const { database, clock, invoicing, log, stripePatience } = dependencies;
   const now = clock.now();
   try {
     if (invoicing === undefined) throw unavailable('Stripe is not configured here.');
@@ -72,7 +72,10 @@ async function readFromStripe(dependencies: StatementDependencies, invoice: Stor
       readCount: READS_OF_AN_INVOICE,
     });
     if (!isAllowed) throw unavailable('The reads of Stripe for today are used up.');
-    const reading = await invoicing.readInvoice(invoiceId, AbortSignal.timeout(DEADLINE_MS));
+    const reading = await invoicing.readInvoice(
+      invoiceId,
+      AbortSignal.timeout(stripePatience?.waitMs ?? DEADLINE_MS),
+    );
     if (reading === null) throw noInvoice(invoiceId);
     await database.transaction().execute((transaction) => storeInvoiceLines(transaction, [reading], now));
   } catch (error) {

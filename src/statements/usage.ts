@@ -94,6 +94,7 @@ export async function readUnpushedStatementUsage(
   database: LedgerDatabase,
   customerId: string,
   period: TimeWindow,
+  subject?: string,
 ): Promise<StatementUsageRows> {
   const rows = await sql<StatementUsage & { subject: string }>`
     select binding.stripe_meter_id as "stripeMeterId", ${period.start}::timestamptz as "periodStart", ${period.end}::timestamptz as "periodEnd",
@@ -104,6 +105,7 @@ export async function readUnpushedStatementUsage(
     cross join lateral (${boundMeter('usage')}) as binding
     join stripe_meters meter on meter.stripe_meter_id = binding.stripe_meter_id
     where usage.meter_push_id is null and usage.quarantine_reason is null
+      and ${subject === undefined ? sql`true` : sql`usage.subject = ${subject}`}
       and usage.window_start > ${period.start}::timestamptz - interval '1 hour' and usage.window_start < ${period.end}
       and ${billedAt('usage', { customerId: sql`${customerId}`, meterAlias: 'meter' })} >= ${period.start}
       and ${billedAt('usage', { customerId: sql`${customerId}`, meterAlias: 'meter' })} < ${period.end}

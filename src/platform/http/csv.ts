@@ -67,6 +67,19 @@ export async function answerWholeCsv<Row>(
   return await answerStream(context, parts, csvHeaders());
 }
 
+/** A table that is at hand, sent part by part: its text is never in memory as a whole. @throws ValidationError */
+export async function answerCsvInParts(context: Context, { columns, rows }: CsvTable, name: string) {
+  const form = readForm(context);
+  const encoder = new TextEncoder();
+  const parts = async function* () {
+    for (let at = 0; at === 0 || at < rows.length; at += BATCH_SIZE) {
+      const some = rows.slice(at, at + BATCH_SIZE);
+      yield encoder.encode(at === 0 ? toCsv({ columns, rows: some }, form) : toCsvLines(some, form));
+    }
+  };
+  return await answerStream(context, parts(), csvHeaders(name));
+}
+
 /** Of a CSV; a browser saves it under the name. */
 function csvHeaders(name?: string): Record<string, string> {
   return {
