@@ -40,6 +40,7 @@ const ROOMS = [
   'src/exports',
   'src/status',
   'src/console',
+  'src/portal',
   'webhooks',
   'jobs',
   'src/service',

@@ -8,6 +8,8 @@ export interface Seller {
   contact: string | null;
   /** A picture as a `data:` address: a page loads nothing from elsewhere. */
   logo: string | null;
+  /** Of what is theirs, as `#0b5c74`; pages see to it that it can be read. */
+  color: string | null;
   /** What a customer agrees to beside the price, paragraph by paragraph. */
   terms: readonly string[];
 }
@@ -19,7 +21,14 @@ export interface QuoteTerms {
   contractMonths: number | null;
 }
 
-export const NO_SELLER: Seller = { name: null, address: [], contact: null, logo: null, terms: [] };
+export const NO_SELLER: Seller = {
+  name: null,
+  address: [],
+  contact: null,
+  logo: null,
+  color: null,
+  terms: [],
+};
 export const USUAL_QUOTE_TERMS: QuoteTerms = { validDays: 30, contractMonths: null };
 
 const MAX_LOGO_LENGTH = 100_000;
@@ -48,6 +57,10 @@ export const SELLER_VARIABLES = {
       error: 'must be data:image/png;base64, and the picture (or jpeg, webp, svg+xml)',
     })
     .optional(),
+  SELLER_COLOR: z
+    .string()
+    .regex(/^#[0-9a-fA-F]{6}$/, { error: 'must be a colour such as #0b5c74' })
+    .optional(),
   SELLER_TERMS: text(20_000).optional(),
   QUOTE_CONTRACT_MONTHS: wholeNumber(120).optional(),
   QUOTE_VALID_DAYS: wholeNumber(365).default(USUAL_QUOTE_TERMS.validDays),
@@ -61,6 +74,7 @@ export function readSeller(config: Variables): Seller {
     address: linesOf(config.SELLER_ADDRESS),
     contact: config.SELLER_CONTACT ?? null,
     logo: config.SELLER_LOGO ?? null,
+    color: config.SELLER_COLOR ?? null,
     terms: linesOf(config.SELLER_TERMS),
   };
 }

@@ -7,7 +7,7 @@ import type { Seller } from '../platform/seller.ts';
 import type { Standing } from './page/acceptance.ts';
 
 /** What of a seller is agreed to. */
-export type AgreedSeller = Omit<Seller, 'logo'>;
+export type AgreedSeller = Omit<Seller, 'logo' | 'color'>;
 
 /** That a customer agreed to a quote. */
 export interface Acceptance {

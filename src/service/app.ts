@@ -28,6 +28,7 @@ import { addOpenApiDocument } from '../platform/http/openapi-document.ts';
 import { errorFromZod, problemFromError, problemResponse } from '../platform/http/problem.ts';
 import { addReferencePage } from '../platform/http/reference-page.ts';
 import { requestIds } from '../platform/http/request-id.ts';
+import { addPortal } from '../portal/routes.ts';
 import type { PreviewCache } from '../previews/dependencies.ts';
 import { addInvoicePreviewRoutes } from '../previews/routes.ts';
 import { readPriceBook } from '../prices/book.ts';
@@ -138,6 +139,7 @@ export function createApp(dependencies: AppDependencies): Api {
   addStatementPages(app, previewing);
   addConsole(app, previewing);
   addOpenRoute(app, dependencies);
+  addPortal(app, previewing);
   if (dependencies.webhooks !== undefined) app.route('/webhooks', dependencies.webhooks);
 
   app.notFound((context) =>

@@ -12,6 +12,7 @@ const seller: Seller = {
   address: ['Storgatan 1', '111 23 Stockholm'],
   contact: 'sales@contoso.example',
   logo: 'data:image/png;base64,iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg==',
+  color: '#7a3ff2',
   terms: ['Invoices are due within 30 days.'],
 };
 const settings = { ...DEFAULT_API_SETTINGS, seller, quoteTerms: { validDays: 14, contractMonths: 24 } };

@@ -38,6 +38,8 @@ export interface TableDefinition<Row> {
   pageSize?: number;
   /** What is said when there is no row. */
   empty: Html | string;
+  /** Its columns are few and narrow: on a phone it stays a table, and rows are no cards. */
+  isCompact?: boolean;
   /** English unless given. */
   words?: TableWords;
 }

@@ -42,7 +42,7 @@ export function pagedTable<Row>(
   return html`<div class="table" id="${name}">
     ${filters.length === 0 ? '' : filterForm(definition, address)}
     <div class="scroll" tabindex="0" role="group" aria-label="${caption}">
-      <table class="data">
+      <table class="data${definition.isCompact === true ? ' plain' : ''}">
         <caption>${caption} <span class="tools"><span class="muted">${words.rows(page.rowCount)}</span> <a href="${addressWith(address, { csv: name, [`${name}-page`]: null })}" aria-label="${words.asCsv(caption)}">CSV</a></span></caption>
         <thead><tr>${columns.map((column) => head(definition, column, page, address))}</tr></thead>
         <tbody>${page.rows.map((row) => html`<tr>${columns.map((column) => cell(column, row))}</tr>`)}</tbody>

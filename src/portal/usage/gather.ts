@@ -1,0 +1,60 @@
+import { listStoredInvoices, type StoredInvoice } from '../../billing/invoice-lines.ts';
+import { type DisplayNames, readDisplayNames } from '../../catalog/display-names.ts';
+import type { LedgerSnapshot } from '../../platform/database/snapshot.ts';
+import { type AskedPreviews, askForPreviews } from '../../previews/gather.ts';
+import { decideStatementsSoFar, type Statement } from '../../statements/decide.ts';
+import { readStatementSoFar, type SoFarMaterial } from '../../statements/gather.ts';
+import { type DaySpan, periodsOfGroups, readSpanUsers } from '../../statements/spans.ts';
+import type { StatementUsageRows } from '../../statements/usage.ts';
+import { readCollectedThrough } from '../../usage/hours/queries.ts';
+import type { PortalView } from '../frame/define-page.ts';
+import { readSpan } from '../statement/span.ts';
+
+/** All that the first page rests on, as of one instant. */
+export interface PeriodMaterial {
+  soFar: SoFarMaterial;
+  /** One for each subscription, in the order of the material. */
+  statements: readonly Statement[];
+  names: DisplayNames;
+  invoices: readonly StoredInvoice[];
+  dataAsOf: Date | null;
+  /** The days that the address picks, and their users, by subscription. */
+  asked: { span: DaySpan; users: readonly StatementUsageRows['users'][] } | null;
+}
+
+/**
+ * A page does not wait for Stripe as long as a program may, and takes an older word of it: what Stripe does not count yet the
+ * ledger adds in any case.
+ */
+const PATIENCE = { maxAgeMs: 10 * 60_000, waitMs: 1_500 };
+
+export async function askPeriod({ dependencies, reader }: PortalView): Promise<AskedPreviews> {
+  return await askForPreviews({ ...dependencies, stripePatience: PATIENCE }, reader.customerId, {
+    users: true,
+  });
+}
+
+export async function gatherPeriod(
+  snapshot: LedgerSnapshot,
+  { reader: { customerId }, now, address }: PortalView,
+  asked: AskedPreviews,
+): Promise<PeriodMaterial> {
+  const soFar = await readStatementSoFar(snapshot, customerId, { asked, now });
+  const statements = decideStatementsSoFar(soFar);
+  const span = readSpan(address.query);
+  const users: StatementUsageRows['users'][] = [];
+  if (span !== null) {
+    for (const statement of statements) {
+      const periods = periodsOfGroups(statement);
+      users.push(await readSpanUsers(snapshot, { customerId, periods, span, isOpen: true }));
+    }
+  }
+  return {
+    soFar,
+    statements,
+    names: await readDisplayNames(snapshot, customerId),
+    invoices: await listStoredInvoices(snapshot, customerId),
+    dataAsOf: await readCollectedThrough(snapshot),
+    asked: span === null ? null : { span, users },
+  };
+}
