@@ -11,6 +11,7 @@ import { invoicesPage } from './invoices/page.ts';
 import { secondPersonPage } from './invoices/second-person/page.ts';
 import { uninvoicedPage } from './invoices/uninvoiced/page.ts';
 import { upcomingPage } from './invoices/upcoming/page.ts';
+import { linksPage } from './links/page.ts';
 import { modelsPage } from './models/page.ts';
 import { overviewPage } from './overview/page.ts';
 import { pipelinePage } from './pipeline/page.ts';
@@ -46,6 +47,7 @@ export const CONSOLE_PAGES: readonly ConsolePage[] = [
   invoicePage,
   simulationsPage,
   simulationPage,
+  linksPage,
   pipelinePage,
   auditPage,
   settingsPage,

@@ -96,3 +96,14 @@ export async function endPortalSession(
   const { numDeletedRows } = await ending.where('expires_at', '>', sql<Date>`now()`).executeTakeFirst();
   return numDeletedRows > 0n;
 }
+
+/** How many sessions of a customer, or of its users, live. */
+export async function countPortalSessions(database: LedgerDatabase, customerId: string): Promise<number> {
+  const row = await database
+    .selectFrom('portal_sessions')
+    .select(({ fn }) => fn.countAll<bigint>().as('count'))
+    .where('customer_id', '=', customerId)
+    .where('expires_at', '>', sql<Date>`now()`)
+    .executeTakeFirstOrThrow();
+  return Number(row.count);
+}

@@ -8,8 +8,7 @@ import { OPEN_PATH } from './portal-links.ts';
 
 /**
  * Adds `GET /portal/open`: a link to the portal becomes a cookie, and its signature leaves the address. One that opens nothing is
- * left to whatever answers for addresses of the portal that lead nowhere; an earlier session stays what it is. To be added before
- * the portal's pages.
+ * answered like an address of the portal that leads nowhere, by what comes after this; an earlier session stays what it is.
  */
 export function addOpenRoute(api: Api, dependencies: ApiDependencies): void {
   const { database, settings, log } = dependencies;
@@ -18,7 +17,10 @@ export function addOpenRoute(api: Api, dependencies: ApiDependencies): void {
     if (link === null) {
       const fields = { link: context.req.query('link'), requestId: context.get('requestId') };
       log?.warn(fields, 'a link to the portal was refused');
-      return await next();
+      await next();
+      const { body, headers } = context.res;
+      context.res = new Response(body, { status: 404, headers });
+      return;
     }
     const { linkId, ...reader } = link;
     const { token } = await beginPortalSession(database, reader, { linkId }, PORTAL_SESSION_SECONDS);

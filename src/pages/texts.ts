@@ -22,3 +22,12 @@ export function nameCell(text: string, length = 80): Html {
 export function actorInWords(actor: string): string {
   return actor.replace(/^key:(.*) \(key_[\w-]+\)$/, '$1');
 }
+
+/** Where only plain text can stand. Names from outside may be of any length. */
+const TITLE_LENGTH = 80;
+
+/** A name where only plain text can stand, as in a title. */
+export function shortened(name: string): string {
+  const characters = [...name];
+  return characters.length > TITLE_LENGTH ? `${characters.slice(0, TITLE_LENGTH).join('')}…` : name;
+}

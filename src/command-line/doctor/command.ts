@@ -1,6 +1,7 @@
 import type { Command } from 'commander';
 import { openStepQueue } from '../../../jobs/queue/queues.ts';
 import { createOpenMeter } from '../../openmeter/client.ts';
+import type { Clock } from '../../platform/clock.ts';
 import {
   type Config,
   describeConfig,
@@ -25,6 +26,7 @@ import {
   guarded,
   judgeSink,
 } from './checks.ts';
+import { checkLinkKeys } from './link-checks.ts';
 import { checkProviders } from './provider-checks.ts';
 import { checkStripeTaxes } from './tax-checks.ts';
 
@@ -89,7 +91,7 @@ async function examine({ config: environment, clock }: Surroundings): Promise<Fi
     environment.STRIPE_API_KEY === undefined
       ? []
       : examineStripe({ ...environment, STRIPE_API_KEY: environment.STRIPE_API_KEY }, now),
-    guarded('ledger', () => checkStores(environment)),
+    guarded('ledger', () => checkStores(environment, clock)),
   ]);
   return [...config, ...complete, ...outside.flat()];
 }
@@ -104,7 +106,7 @@ async function examineStripe(config: Config & { STRIPE_API_KEY: string }, now: D
   return found.flat();
 }
 
-async function checkStores(config: Config): Promise<Finding[]> {
+async function checkStores(config: Config, clock: Clock): Promise<Finding[]> {
   const log = createLogger('silent');
   const stores = await openStores(config, log, { besideRunning: true });
   try {
@@ -127,6 +129,7 @@ async function checkStores(config: Config): Promise<Finding[]> {
         what: stores.queue.redisUrl === undefined ? 'in Postgres' : 'in Redis, noeviction',
       },
       ...(config.OPENMETER_URL === undefined ? [] : await checkAttribution(stores.database, config)),
+      ...(await checkLinkKeys(stores.database, config, clock)),
       ...judgeSink(await readSinkState(stores.database)),
     ];
   } finally {

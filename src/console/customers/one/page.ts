@@ -4,7 +4,7 @@ import type { Html } from '../../../pages/html.ts';
 import { countCell, instantCell, shareCell } from '../../../pages/numbers.ts';
 import { csvOfTable } from '../../../pages/table/page-of-rows.ts';
 import { dataTable } from '../../../pages/table/table.ts';
-import { nameCell } from '../../../pages/texts.ts';
+import { nameCell, shortened } from '../../../pages/texts.ts';
 import { makeStatementLink } from '../../../statements/links.ts';
 import { type ConsoleView, definePage, type PageContent } from '../../frame/define-page.ts';
 import { marginShare, percent, signedPercent } from '../../rollups/columns.ts';
@@ -14,9 +14,6 @@ import { type CustomerMaterial, gatherCustomer, MOST_LISTED, prepareCustomer } f
 import { drawNextInvoices, LINES_TABLE, linesOf, nextInvoiceCard } from './next-invoice.ts';
 import { ACCRUALS_TABLE, accruedFigures, customerActs, customerQuotes, invoicesTable } from './tables.ts';
 import { drawUsage, usageCsv } from './usage.ts';
-
-/** Names from outside may be of any length; the facts have all of it. */
-const TITLE_LENGTH = 80;
 
 function show(material: CustomerMaterial, view: ConsoleView): PageContent {
   const { customer, basis, drawn, days, usage, previews, quotes, invoices, accrued, acts } = material;
@@ -50,11 +47,6 @@ ${acts === null ? '' : html`${dataTable(acted, acts, address)}${cut(acts.length,
     },
   };
 }
-
-const shortened = (name: string) => {
-  const characters = [...name];
-  return characters.length > TITLE_LENGTH ? `${characters.slice(0, TITLE_LENGTH).join('')}…` : name;
-};
 
 /** How the customer does, in a sentence; what costs more than it brings stands out. */
 function answer({ basis: { totals } }: CustomerMaterial, { period }: ConsoleView): Html {
