@@ -25,6 +25,23 @@ export async function readIdleCosts(
   return result.rows.map((row) => ({ deployment: row.deployment, costPicoUsd: BigInt(row.cost) }));
 }
 
+/** What each day of a window cost, as far as it is known; without capacity that nobody is charged for. */
+export async function readKnownDayCosts(
+  database: LedgerDatabase,
+  window: TimeWindow,
+): Promise<{ day: string; costPicoUsd: bigint; tokenCount: bigint; unknownTokenCount: bigint }[]> {
+  const result = await sql<{ day: string; cost: string; tokens: string; unknown: string }>`
+    select day::text as day, coalesce(sum(cost_pico_usd), 0)::text as cost, coalesce(sum(token_count), 0)::text as tokens,
+      coalesce(sum(token_count) filter (where reason is not null), 0)::text as unknown
+    from daily_costs where kind <> 'idle' and ${daysOf(window)} group by 1 order by 1`.execute(database);
+  return result.rows.map(({ day, cost, tokens, unknown }) => ({
+    day,
+    costPicoUsd: BigInt(cost),
+    tokenCount: BigInt(tokens),
+    unknownTokenCount: BigInt(unknown),
+  }));
+}
+
 /** What an answer about costs may still lack, and which states of the price book it rests on. */
 export async function readCostCompleteness(
   database: LedgerDatabase,

@@ -1,33 +1,21 @@
-import { knownOfDays, knownThroughDay, projectionHistoryStart } from '../../pricing/previews/days.ts';
 import { refreshStatementSlices } from '../billing/day-sums.ts';
 import { type Customer, getCustomer } from '../catalog/customers.ts';
-import { addMs, DAY_MS, type TimeWindow } from '../platform/clock.ts';
+import type { TimeWindow } from '../platform/clock.ts';
 import type { LedgerDatabase } from '../platform/database/database.ts';
 import { type LedgerSnapshot, readSnapshot } from '../platform/database/snapshot.ts';
 import { type BesideUsage, readBesideUsage } from './beside-usage.ts';
 import type { PreviewDependencies } from './dependencies.ts';
-import { type PreviewHours, readPreviewHours } from './hours.ts';
+import { type KnownDays, readKnownDays } from './hours.ts';
 import { type ActiveItem, hasInstalment, readActiveItems, sharesCredits } from './items.ts';
 import { type LeftLines, readLeftLines } from './left-lines.ts';
 import { isOfTime, isOnInvoice, type OwnUsage, readOwnUsage } from './own-usage.ts';
 import { readStripePreview, type StripePreview } from './stripe-previews.ts';
 import { type PreviewUsageRows, previewPeriods, readPreviewUsage } from './usage.ts';
 
-/** Days before today whose open hours may hold back what counts as known, beyond the eight weeks of history. */
-const OPEN_DAYS_BACK = 90;
-
 /** Which time a preview of one subscription is about, and how far it is known. */
-interface PreviewWindow {
+interface PreviewWindow extends KnownDays {
   now: Date;
   period: TimeWindow;
-  hours: PreviewHours;
-  /** First millisecond of the UTC days that have open hours. */
-  openDays: ReadonlySet<number>;
-  /** Midnight UTC: days from it on are not known, or not wholly. */
-  knownThrough: Date;
-  /** How many milliseconds of days from then on are known. */
-  knownMs: ReadonlyMap<number, number>;
-  historyStart: Date;
 }
 
 /** All that the preview of one subscription rests on. */
@@ -202,19 +190,7 @@ async function readWindow(
   { items, stripe, now }: { items: readonly ActiveItem[]; stripe: StripePreview; now: Date },
 ): Promise<PreviewWindow> {
   const period = periodOf(items, stripe);
-  const hours = await readPreviewHours(database, { since: addMs(now, -OPEN_DAYS_BACK * DAY_MS), period });
-  const collectedThrough = hours.collectedThrough ?? now;
-  const readThrough = collectedThrough < now ? collectedThrough : now;
-  const openByDay = Map.groupBy(hours.openHours, dayOf);
-  const openDays = new Set(openByDay.keys());
-  const knownThrough = knownThroughDay(readThrough, openDays);
-  const hoursOf = (day: number) => ({
-    settled: hours.settledByDay.get(day) ?? 0,
-    open: openByDay.get(day)?.length ?? 0,
-  });
-  const knownMs = knownOfDays(knownThrough, readThrough, hoursOf);
-  const historyStart = projectionHistoryStart(knownThrough, period.start);
-  return { now, period, hours, openDays, knownThrough, knownMs, historyStart };
+  return { now, period, ...(await readKnownDays(database, period, now)) };
 }
 
 /**
@@ -247,8 +223,4 @@ function lineCountOf({ price }: ActiveItem): number {
   if (price === null || price.kind !== 'tiered') return 1;
   const tiers = price.mode === 'volume' ? price.tiers.slice(0, 1) : price.tiers;
   return tiers.length * 2;
-}
-
-function dayOf(instant: Date): number {
-  return Math.floor(instant.getTime() / DAY_MS) * DAY_MS;
 }

@@ -1,9 +1,10 @@
 import { sql } from 'kysely';
-import type { TimeWindow } from '../platform/clock.ts';
+import { knownOfDays, knownThroughDay, projectionHistoryStart } from '../../pricing/previews/days.ts';
+import { addMs, DAY_MS, type TimeWindow } from '../platform/clock.ts';
 import type { LedgerDatabase } from '../platform/database/database.ts';
 import { IS_COLLECTION } from '../usage/collection/watermarks.ts';
 
-export interface PreviewHours {
+interface PreviewHours {
   /** Hours with events that are not settled, oldest first, of the whole window. */
   openHours: Date[];
   /** Settled hours of the period. */
@@ -15,7 +16,7 @@ export interface PreviewHours {
 }
 
 /** How far the hours since `since` are known. An hour in which nobody used anything is in neither count. */
-export async function readPreviewHours(
+async function readPreviewHours(
   database: LedgerDatabase,
   read: { since: Date; period: TimeWindow },
 ): Promise<PreviewHours> {
@@ -44,4 +45,43 @@ export async function readPreviewHours(
     settledByDay: new Map(row?.settled_by_day ?? []),
     collectedThrough: row?.collected_through ?? null,
   };
+}
+
+/** Days before today whose open hours may hold back what counts as known, beyond the eight weeks of history. */
+const OPEN_DAYS_BACK = 90;
+
+/** How far the days of a period are known, as a projection of it needs. */
+export interface KnownDays {
+  hours: PreviewHours;
+  /** First millisecond of the UTC days that have open hours. */
+  openDays: ReadonlySet<number>;
+  /** Midnight UTC: days from it on are not known, or not wholly. */
+  knownThrough: Date;
+  /** How many milliseconds of days from then on are known. */
+  knownMs: ReadonlyMap<number, number>;
+  historyStart: Date;
+}
+
+export async function readKnownDays(
+  database: LedgerDatabase,
+  period: TimeWindow,
+  now: Date,
+): Promise<KnownDays> {
+  const hours = await readPreviewHours(database, { since: addMs(now, -OPEN_DAYS_BACK * DAY_MS), period });
+  const collectedThrough = hours.collectedThrough ?? now;
+  const readThrough = collectedThrough < now ? collectedThrough : now;
+  const openByDay = Map.groupBy(hours.openHours, dayOf);
+  const openDays = new Set(openByDay.keys());
+  const knownThrough = knownThroughDay(readThrough, openDays);
+  const hoursOf = (day: number) => ({
+    settled: hours.settledByDay.get(day) ?? 0,
+    open: openByDay.get(day)?.length ?? 0,
+  });
+  const knownMs = knownOfDays(knownThrough, readThrough, hoursOf);
+  const historyStart = projectionHistoryStart(knownThrough, period.start);
+  return { hours, openDays, knownThrough, knownMs, historyStart };
+}
+
+function dayOf(instant: Date): number {
+  return Math.floor(instant.getTime() / DAY_MS) * DAY_MS;
 }

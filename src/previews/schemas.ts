@@ -22,7 +22,7 @@ const PreviewTierSchema = z
   })
   .openapi('InvoicePreviewTier');
 
-const RangeSchema = z
+export const RangeSchema = z
   .object({
     expected: z
       .string()

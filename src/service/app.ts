@@ -29,6 +29,7 @@ import { errorFromZod, problemFromError, problemResponse } from '../platform/htt
 import { addReferencePage } from '../platform/http/reference-page.ts';
 import { requestIds } from '../platform/http/request-id.ts';
 import { addPortal } from '../portal/routes.ts';
+import { addCostProjectionRoutes } from '../previews/cost-projection-routes.ts';
 import type { PreviewCache } from '../previews/dependencies.ts';
 import { addInvoicePreviewRoutes } from '../previews/routes.ts';
 import { readPriceBook } from '../prices/book.ts';
@@ -106,6 +107,7 @@ export function createApp(dependencies: AppDependencies): Api {
   addQuoteRoutes(app, dependencies);
   addCostRoutes(app, dependencies);
   addSwapRoutes(app, dependencies);
+  addCostProjectionRoutes(app, dependencies);
   addMarginRoutes(app, dependencies);
   addExportRoutes(app, dependencies);
   addExchangeRoutes(app, dependencies);

@@ -9,6 +9,7 @@ import { insertCatalog, insertUsage, stripePreview } from './world.ts';
 /** What is asked for of each documented route that reads; `{…}` is filled in from what the world below holds. */
 const ASKED: Record<string, string> = {
   '/v1/costs': '?period=2026-11',
+  '/v1/costs/projection': '?period=2026-11',
   '/v1/costs/swaps': '?period=2026-11',
   '/v1/coverage': '?period=2026-11',
   '/v1/drift': '?from=2026-11-03T00:00:00Z&to=2026-11-04T00:00:00Z&show=all',

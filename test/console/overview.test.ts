@@ -6,6 +6,7 @@ import type { MarginsBody } from '../../src/costs/margin-routes.ts';
 import type { CostsBody } from '../../src/costs/routes.ts';
 import type { SwapsBody } from '../../src/costs/swaps/routes.ts';
 import { moneyInWords, twoDecimals } from '../../src/pages/words.ts';
+import type { CostProjectionBody } from '../../src/previews/cost-projection-routes.ts';
 import { insertUsage } from '../api/world.ts';
 import { insertRequests, insertRollupWorld, NOVEMBER, OCTOBER, rate } from '../costs/rollup-world.ts';
 import { hasChromium } from '../setup/chromium.ts';
@@ -15,7 +16,8 @@ import { HOSTILE_NAMES } from './world.ts';
 let bench: ConsoleBench;
 
 const dollars = (amount: string | null) => moneyInWords(twoDecimals(amount ?? ''), 'usd');
-const ask = async (query: string) => (await (await bench.call(`/v1/costs?${query}`)).json()) as CostsBody;
+const ask = async <Body = CostsBody>(query: string) =>
+  (await (await bench.call(query.startsWith('/') ? query : `/v1/costs?${query}`)).json()) as Body;
 
 describe.skipIf(!hasChromium())('overview and features of the console', () => {
   beforeAll(async () => {
@@ -34,6 +36,7 @@ describe.skipIf(!hasChromium())('overview and features of the console', () => {
         feature: name,
       })),
       { hour: '2026-11-03T01:00:00Z', tokens: 5n, model: 'gpt-99', deployment: 'x', feature: 'mystery' },
+      { hour: '2026-08-10T01:00:00Z', tokens: 5n, model: 'gpt-99', deployment: 'x', feature: 'mystery' },
       {
         hour: '2026-11-20T01:00:00Z',
         tokens: 77n,
@@ -74,8 +77,53 @@ describe.skipIf(!hasChromium())('overview and features of the console', () => {
     );
     const needs = await page.locator('.todo li').allInnerTexts();
     expect(needs.filter((text) => /77 tokens wait in quarantine/.test(text))).toHaveLength(1);
-    expect(needs.filter((text) => /18 tokens of gpt-99 have no cost/.test(text))).toHaveLength(1);
+    expect(needs.filter((text) => /23 tokens of gpt-99 have no cost/.test(text))).toHaveLength(1);
     expect(complaints).toEqual([]);
+    await close();
+  });
+
+  it('says nothing of the end of a month that is over', async () => {
+    const { page, close } = await bench.open('/console/overview?period=2026-10');
+    expect(await page.locator('.figures div').count()).toBe(3);
+    await close();
+  });
+
+  it('calls what nobody knows unknown, where a whole month has no price', async () => {
+    const { page, close } = await bench.open('/console/overview?period=2026-08');
+    const [cost = '', revenue = '', margin = ''] = await page.locator('.figures dd').allInnerTexts();
+    for (const text of [cost, revenue, margin]) {
+      expect(text).toMatch(/^unknown/);
+      expect(text).not.toContain('%');
+    }
+    expect(await page.locator('.lead').innerText()).toContain('is unknown');
+    const drawn = await page.locator('#daily-cost table tr:has-text("2026-08-10") td').allTextContents();
+    expect(drawn).toContain('unknown');
+    for (const path of ['features', 'models', 'customers']) {
+      await page.goto(`${bench.origin}/console/${path}?period=2026-08`);
+      expect(await page.locator('.figures').innerText(), path).not.toContain('$0.00 ');
+      const cells = await page.locator('main table.data').nth(1).locator('tbody td').allInnerTexts();
+      expect(
+        cells.filter((text) => /\$0\.00|−100/.test(text)),
+        path,
+      ).toEqual([]);
+    }
+    await close();
+  });
+
+  it('has axis labels that stand apart on a phone', async () => {
+    const { page, close } = await bench.open('/console/overview', { width: 360 });
+    const boxes = (await page.evaluate(`[...document.querySelectorAll('.axis li')].filter(
+      (item) => item.textContent !== '' && getComputedStyle(item).visibility === 'visible').map((item) => {
+        const range = document.createRange();
+        range.selectNodeContents(item);
+        const { left, right } = range.getBoundingClientRect();
+        return [left, right];
+      })`)) as [number, number][];
+    expect(boxes.length).toBeGreaterThan(2);
+    for (const [index, [left, right]] of boxes.entries()) {
+      expect(right).toBeLessThanOrEqual(360);
+      if (index > 0) expect(left).toBeGreaterThan((boxes[index - 1]?.[1] ?? 0) + 4);
+    }
     await close();
   });
 
@@ -196,6 +244,77 @@ describe.skipIf(!hasChromium())('users and swaps of features in the console', ()
     await page.waitForURL(/quotes\/new|simulations/);
     expect(await page.locator('main').innerText()).not.toContain('cannot be shown');
     expect(complaints).toEqual([]);
+    await close();
+  });
+});
+
+describe.skipIf(!hasChromium())('how a month ends, in the console', () => {
+  beforeAll(async () => {
+    bench = await openConsole();
+    const { database } = bench.ledger;
+    await insertRollupWorld(database);
+    await insertUsage(
+      database,
+      Array.from({ length: 50 }, (_, index) => ({
+        hour: new Date(Date.UTC(2026, 9, 2 + index, 11)).toISOString(),
+        tokens: 10_000_000n + BigInt((index * 7_919) % 13) * 500_000n,
+      })),
+    );
+    await rate(database);
+  });
+  afterAll(() => bench?.close());
+
+  it('is a range that the API has, above what is spent already, and unknown where too much of the cost is', async () => {
+    const end = await ask<CostProjectionBody>('/v1/costs/projection?period=2026-11');
+    const { rows } = await sql<{ cost: string }>`
+      select (sum(cost_pico_usd) / 1e12)::text as cost from daily_costs
+      where kind <> 'idle' and day >= '2026-11-01' and day < '2026-12-01'`.execute(bench.ledger.database);
+    const [spent, low, middle, high] = [rows[0]?.cost, end.total?.p10, end.total?.p50, end.total?.p90].map(
+      Number,
+    );
+    expect(low).toBeGreaterThan(spent ?? 0);
+    expect(middle).toBeGreaterThanOrEqual(low ?? 0);
+    expect(high).toBeGreaterThan(low ?? 0);
+    const { page, complaints, close } = await bench.open('/console/overview', { scope: 'sales' });
+    const card = await page.locator('.figures div').nth(3).innerText();
+    expect(card).toContain(`${dollars(end.total?.p10 ?? null)} to ${dollars(end.total?.p90 ?? null)}`);
+    expect(card).toContain(`${dollars(end.total?.expected ?? null)} expected`);
+    expect(complaints).toEqual([]);
+    const { database } = bench.ledger;
+    await insertUsage(database, [
+      { hour: '2026-11-20T03:00:00Z', tokens: 90_000_000n, model: 'gpt-99', deployment: 'x' },
+    ]);
+    await rate(database);
+    expect(await ask('/v1/costs/projection?period=2026-11')).toMatchObject({
+      total: null,
+      reason: 'cost_unknown',
+    });
+    await page.reload();
+    expect(await page.locator('.figures div').nth(3).innerText()).toContain('unknown');
+    await close();
+  });
+});
+
+describe.skipIf(!hasChromium())('how a young month ends, in the console', () => {
+  beforeAll(async () => {
+    bench = await openConsole();
+    await insertRollupWorld(bench.ledger.database);
+    await bench.ledger.database
+      .deleteFrom('hourly_usage')
+      .where('window_start', '<', new Date('2026-11-15T00:00:00Z'))
+      .execute();
+    await insertUsage(bench.ledger.database, [{ hour: '2026-11-17T11:00:00Z', tokens: 10_000_000n }]);
+    await rate(bench.ledger.database);
+  });
+  afterAll(() => bench?.close());
+
+  it('is in words while there is too little to tell it from', async () => {
+    const end = await ask<CostProjectionBody>('/v1/costs/projection?period=2026-11');
+    expect(end).toMatchObject({ total: null, reason: 'too_little_history' });
+    const { page, close } = await bench.open('/console/overview');
+    const card = await page.locator('.figures div').nth(3).innerText();
+    expect(card).toContain('too early to say');
+    expect(card).toContain(`${end.knownDayCount} whole days are known`);
     await close();
   });
 });

@@ -126,7 +126,7 @@ fieldset.stack { border: 0; padding: 0; margin: 0; min-inline-size: 0; display: 
   .rail { position: fixed; inset: auto 0 0 0; z-index: 2; padding: 0; border-right: 0; border-top: 1px solid var(--line); }
   .rail .brand { display: none; } .rail ul { display: flex; overflow-x: auto; position: static; } .rail li a { padding: 14px; border-radius: 0; white-space: nowrap; }
   .rail li a[aria-current] { box-shadow: inset 0 3px 0 var(--accent); }
-  .top { padding: 10px 14px; } .top .search { flex-basis: 100%; max-width: none; } .top .as-of { margin-left: 0; } main { padding: 16px 14px 48px; } h1 { font-size: 20px; } .plot { height: 150px; } .axis li:nth-child(even) { visibility: visible; }
+  .top { padding: 10px 14px; } .top .search { flex-basis: 100%; max-width: none; } .top .as-of { margin-left: 0; } main { padding: 16px 14px 48px; } h1 { font-size: 20px; } .plot { height: 150px; } .axis .spare { visibility: hidden; }
   .sign-in { margin: 0; border: 0; border-radius: 0; min-height: 100vh; padding: 24px 18px; }
 }
 @media (max-width: 1000px) { .quoting { grid-template-columns: minmax(0, 1fr); } .quoted { margin-top: 16px; } }

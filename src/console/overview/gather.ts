@@ -9,6 +9,7 @@ import { hasScope } from '../../identity/require-scope.ts';
 import type { TimeWindow } from '../../platform/clock.ts';
 import type { LedgerSnapshot } from '../../platform/database/snapshot.ts';
 import { alarmAfterMsOf } from '../../platform/http/dependencies.ts';
+import { type CostProjection, readCostProjection } from '../../previews/cost-projection.ts';
 import { isAlarming, type QuarantineSummary, readQuarantineSummary } from '../../quarantine/entries.ts';
 import { listOpenDrifts, type OpenDrift } from '../../reconciliation/open-drifts.ts';
 import type { ConsoleView } from '../frame/define-page.ts';
@@ -42,6 +43,8 @@ export interface OverviewMaterial {
   risen: RollupRow[];
   fallen: RollupRow[];
   names: Map<string, string>;
+  /** How the period ends; null: it is over. */
+  end: CostProjection | null;
   /** Null: it is not the reader's. */
   desk: Desk | null;
 }
@@ -59,7 +62,9 @@ export async function gatherOverview(snapshot: LedgerSnapshot, view: ConsoleView
     ...[...risen, ...fallen].map(({ dimensions }) => dimensions.customer),
   ]);
   const desk = hasScope(caller, ['finance']) ? await gatherDesk(snapshot, view) : null;
-  return { basis, drawn, series, risen, fallen, names, desk };
+  const isRunning = period.window.end > now && period.window.start <= now;
+  const end = isRunning ? await readCostProjection(snapshot, period.window, now) : null;
+  return { basis, drawn, series, risen, fallen, names, end, desk };
 }
 
 /** Where the cost changed most: a customer's feature on a model. */

@@ -3,15 +3,17 @@ import { formatPico } from '../../../pricing/money.ts';
 import type { RollupRow } from '../../costs/rollups/query.ts';
 import { knownCostOf } from '../../costs/rollups/show.ts';
 import type { Html } from '../../pages/html.ts';
-import { ageInWords, countCell } from '../../pages/numbers.ts';
+import { ageInWords, countCell, unknownCell } from '../../pages/numbers.ts';
 import type { TableDefinition } from '../../pages/table/columns.ts';
 import { csvOfTable } from '../../pages/table/page-of-rows.ts';
 import { dataTable } from '../../pages/table/table.ts';
 import { nameCell } from '../../pages/texts.ts';
+import { dayShort } from '../../pages/words.ts';
+import type { CostProjection } from '../../previews/cost-projection.ts';
 import { type ConsoleView, definePage } from '../frame/define-page.ts';
 import type { FrameFacts } from '../frame/facts.ts';
 import { COST, COST_CHANGE, dollarCell } from '../rollups/columns.ts';
-import { changeOf, judgedMargin } from '../rollups/decide.ts';
+import { changeOf, judgedMargin, shownCost } from '../rollups/decide.ts';
 import { calledIn, costChart, dollars, headline, lacking, spanInWords } from '../rollups/draw.ts';
 import { gatherOverview, type OverviewMaterial } from './gather.ts';
 import { drawNeeds } from './needs.ts';
@@ -24,7 +26,7 @@ function show(material: OverviewMaterial, view: ConsoleView, facts: FrameFacts) 
   return {
     title: view.period.words,
     body: html`<p class="lead">${answer(material)}</p>
-${headline(basis)}
+${headline(basis, endCard(material))}
 ${lacking(basis)}
 ${costChart(series, { window: drawn, now: view.now, title: `Cost by day, ${spanInWords(drawn)}, by customer`, nameOf })}
 <div class="pair"><section>${desk === null ? '' : drawNeeds(desk, view)}${pulse(material, view, facts)}</section>
@@ -36,12 +38,35 @@ ${costChart(series, { window: drawn, now: view.now, title: `Cost by day, ${spanI
   };
 }
 
+/** What the period will have cost, as a range, or why nobody can say. */
+function endCard({ end }: OverviewMaterial): Html | string {
+  if (end === null) return '';
+  const { total, knownDayCount, periodEnd } = end;
+  const last = dayShort(new Date(periodEnd.getTime() - 1));
+  const title = `Cost by the end of ${last}`;
+  if (total !== null) {
+    return html`<div><dt>${title}</dt><dd>${rangeOf(total)}<small>in 8 of 10 cases; ${dollars(total.expected)} expected</small></dd></div>`;
+  }
+  if (end.reason === 'cost_unknown') {
+    return html`<div><dt>${title}</dt><dd>${unknownCell()}<small>too much of the cost so far is</small></dd></div>`;
+  }
+  const days = `${knownDayCount} whole ${knownDayCount === 1 ? 'day is' : 'days are'} known`;
+  return html`<div><dt>${title}</dt><dd><span class="muted">too early to say</span><small>${end.reason === 'period_is_over' ? 'nothing more is to come' : days}</small></dd></div>`;
+}
+
+function rangeOf({ p10, p90 }: NonNullable<CostProjection['total']>): string {
+  const [low, high] = [dollars(p10), dollars(p90)];
+  return low === high ? low : `${low} to ${high}`;
+}
+
 /** Whether the month goes well, in a sentence. */
 function answer({ basis: { totals, totalsBefore, before } }: OverviewMaterial): string {
   if (totals.tokenCount === 0n) return 'Nothing has been used in this period.';
+  const known = shownCost(totals);
+  if (known === null) return 'What usage has cost is unknown: the price book has no price for any of it.';
   const margin = judgedMargin(totals);
-  const share = changeOf(knownCostOf(totals), knownCostOf(totalsBefore));
-  const cost = dollars(knownCostOf(totals));
+  const share = changeOf(known, shownCost(totalsBefore));
+  const cost = dollars(known);
   const moved =
     share === null
       ? ''
@@ -92,7 +117,11 @@ function moversTable(nameOf: (customerId: string) => string): TableDefinition<Ro
         name: 'moved',
         title: 'Moved',
         kind: 'number',
-        cell: (row) => html`${change(row) > 0n ? '+' : ''}${dollarCell(change(row))}`,
+        // What had a price before and has none now has not become cheaper.
+        cell: (row) =>
+          shownCost(row) === null
+            ? unknownCell()
+            : html`${change(row) > 0n ? '+' : ''}${dollarCell(change(row))}`,
         csv: (row) => formatPico(change(row)),
         sortBy: change,
       },

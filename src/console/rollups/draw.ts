@@ -73,6 +73,8 @@ export function costsMost<Row extends RollupFigures>(
 ): Html {
   const [first] = dearestFirst(rows);
   if (first === undefined) return html`Nothing has been used in this period.`;
+  if (shownCost(totals) === null)
+    return html`What it costs is unknown: the price book has no price for any of it.`;
   const share = shareOf(knownCostOf(first), knownCostOf(totals));
   return html`${nameCell(nameOf(first))} costs the most${share === null ? '' : `, ${(share * 100).toFixed(0)} % of all`}.`;
 }

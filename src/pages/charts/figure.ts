@@ -82,16 +82,17 @@ export function chartFigure(
       ${bottom < 0 ? html`<line class="zero" x1="0" x2="${width}" y1="${zeroY}" y2="${zeroY}"/>` : ''}
       ${marks}
     </svg>
-    <ol class="axis" aria-hidden="true">${places.map((place, index) => html`<li>${axisLabel(words.placeShort(place), index, places.length)}</li>`)}</ol>
+    <ol class="axis" aria-hidden="true">${places.map((place, index) => axisLabel(words.placeShort(place), index, places.length))}</ol>
     <ul class="legend">${series.map(({ name }, index) => html`<li><svg class="swatch" viewBox="0 0 10 10" aria-hidden="true"><rect class="${colors[index] ?? ''}" width="10" height="10" rx="2"/></svg>${name}</li>`)}</ul>
     <details><summary>${words.asTable}</summary>${dataOf(chart)}</details>
   </figure>`;
 }
 
-/** A few places of many are named, the first and those at even steps. */
-function axisLabel(label: string, index: number, count: number): string {
+/** A few places of many are named, the first and those at even steps; every other one of them is spare where it is narrow. */
+function axisLabel(label: string, index: number, count: number): Html {
   const step = Math.max(1, Math.ceil(count / 6));
-  return index % step !== 0 || count - index < step / 2 ? '' : label;
+  if (index % step !== 0 || count - index < step / 2) return html`<li></li>`;
+  return html`<li${(index / step) % 2 === 1 ? html` class="spare"` : ''}>${label}</li>`;
 }
 
 function placeInWords(place: string): string {
