@@ -180,7 +180,7 @@ describe('GET /v1/costs', () => {
     expect(names).toMatch(
       /^feature,tokenCount,cost,knownCost,tokenCost,provisionedCost,unknownTokens,requestCount,/,
     );
-    expect(first).toMatch(/^a,1000000,2\.50,2\.50,2\.50,0\.00,,0,1,0,0,,3\.00,0\.50,/);
+    expect(first).toMatch(/^a,1000000,2\.50,2\.50,2\.50,0\.00,,0,1,0,0,3\.00,0\.50,/);
   });
 
   it('says how many days wait, and refuses what is no day, dimension or scope', async () => {

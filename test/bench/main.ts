@@ -4,6 +4,7 @@ import { type Bench, type BenchResult, judge } from './bench.ts';
 import { closeEvidenceBench } from './close-evidence.ts';
 import { closeMakespanBench } from './close-makespan.ts';
 import { collectBench } from './collect.ts';
+import { consolePageBench } from './console-page.ts';
 import { rollupGrowthBench, statusGrowthBench } from './growth.ts';
 import { previewBench } from './preview.ts';
 import { pushBench } from './push.ts';
@@ -38,6 +39,7 @@ const BENCHES: readonly Bench[] = [
   statementBench,
   rollupGrowthBench,
   statusGrowthBench,
+  consolePageBench,
 ];
 const STOP_TIMEOUT_MS = 30_000;
 

@@ -1,0 +1,161 @@
+import { CONSOLE_PAGES } from '../../src/console/registry.ts';
+import { readRollupRows } from '../../src/costs/rollups/rows.ts';
+import { readRollupScope } from '../../src/costs/rollups/scope.ts';
+import { createApiKey } from '../../src/identity/api-keys.ts';
+import type { LedgerDatabase } from '../../src/platform/database/database.ts';
+import { readSnapshot } from '../../src/platform/database/snapshot.ts';
+import { seedPriceBook } from '../../src/prices/book.ts';
+import { createApp } from '../../src/service/app.ts';
+import { createStripe } from '../../src/stripe/client.ts';
+import type { ApiBench } from '../api/setup.ts';
+import { addInvoice } from '../console/invoices-world.ts';
+import { assertEqual, type Bench, type BenchContext, type Measurement } from './bench.ts';
+import { startBenchPostgres } from './support/bench-postgres.ts';
+import { addConsoleLedger } from './support/console-ledger.ts';
+import { median } from './support/statistics.ts';
+
+const NOW = new Date('2026-11-30T12:00:00.000Z');
+const END = new Date('2026-12-01T00:00:00.000Z');
+const MONTH = { start: new Date('2026-11-01T00:00:00.000Z'), end: END };
+const ORIGIN = 'http://bench.test';
+const MOST_TIMES = 3;
+const MOST_BYTES = 300_000;
+
+/** Every page of the console's registry, from the request to its last byte, over one bare query of the rollups. */
+export const consolePageBench: Bench = {
+  name: 'console-page',
+  title: 'the slowest page of the console, over the bare rollup query',
+  target: MOST_TIMES,
+  better: 'lower',
+  run,
+};
+
+async function run({ quick, cleanup, note }: BenchContext): Promise<Measurement> {
+  const size = quick
+    ? { customerCount: 20, userCount: 5, dayCount: 35, end: END }
+    : { customerCount: 1_000, userCount: 20, dayCount: 90, end: END };
+  const roundCount = quick ? 2 : 5;
+  const postgres = await startBenchPostgres(cleanup);
+  const { database } = await postgres.createLedger();
+  await seedPriceBook(database, NOW);
+  const [costs, users, hours] = await addConsoleLedger(database, size);
+  await postgres.settle();
+  note(`${costs} rows of daily costs, ${users} of daily users, ${hours} of hours`);
+  const { open, pathOf } = await openBench(database);
+
+  const pages = CONSOLE_PAGES.map(({ path }) => ({
+    name: path,
+    path: pathOf(path),
+    timesMs: [0],
+    byteCount: 0,
+  }));
+  // Once for nothing: kept sums are made, and caches are warm for both sides.
+  await rollUp(database);
+  for (const page of pages) await open(page.path);
+  const bareMs: number[] = [];
+  for (const page of pages) page.timesMs = [];
+  for (let round = 0; round < roundCount; round += 1) {
+    for (const page of pages) {
+      // In turn, so that a slow minute of the machine is shared.
+      bareMs.push(await rollUp(database));
+      const { tookMs, byteCount } = await open(page.path);
+      page.timesMs.push(tookMs);
+      page.byteCount = byteCount;
+    }
+    note(`round ${round + 1}: bare ${median(bareMs).toFixed(0)} ms`);
+  }
+  const bare = median(bareMs);
+  const judged = pages
+    .map(({ name, timesMs, byteCount }) => ({ name, times: median(timesMs) / bare, byteCount }))
+    .sort((one, other) => other.times - one.times);
+  const bytes = median(judged.map(({ byteCount }) => byteCount));
+  if (!quick && bytes > MOST_BYTES) throw new Error(`a page has ${bytes} bytes at the median`);
+  const beyond = judged.filter(({ times }) => times > MOST_TIMES).map(({ name }) => name);
+  return {
+    ratio: judged[0]?.times ?? 0,
+    detail:
+      `${size.customerCount} customers, ${size.dayCount} days, ${size.customerCount * size.userCount} users: bare query ${bare.toFixed(0)} ms; ` +
+      `${judged.map(({ name, times, byteCount }) => `${name} ${times.toFixed(2)} (${(byteCount / 1_000).toFixed(0)} kB)`).join(', ')}; ` +
+      `median ${(bytes / 1_000).toFixed(0)} kB; beyond ${MOST_TIMES}: ${beyond.length === 0 ? 'none' : beyond.join(', ')}`,
+  };
+}
+
+/** The month's customers by cost, as the page of customers reads them, and nothing else. */
+async function rollUp(database: LedgerDatabase): Promise<number> {
+  const startedMs = performance.now();
+  await readSnapshot(database, async (snapshot) => {
+    const scope = await readRollupScope(snapshot, { window: MONTH, filter: {}, now: NOW });
+    await readRollupRows(snapshot, {
+      ...scope,
+      groupBy: ['customer'],
+      before: null,
+      sort: { by: 'cost', descending: true },
+      after: null,
+      offset: 0,
+      limit: 50,
+      withDays: false,
+    });
+  });
+  return performance.now() - startedMs;
+}
+
+/** The console, signed in, with something behind each name that a path may have. */
+async function openBench(database: LedgerDatabase) {
+  const clock = { now: () => NOW };
+  const billing = createStripe({ STRIPE_API_KEY: 'sk_test_unused', STRIPE_API_BASE: 'http://127.0.0.1:9' });
+  const app = createApp({ database, billing, clock, version: 'bench' });
+  const { plainKey } = await createApiKey(database, {
+    name: 'bench',
+    scopes: ['admin'],
+    actor: 'command line (bench)',
+    now: NOW,
+  });
+  const world = { ledger: { database }, clock } as unknown as ApiBench;
+  await addInvoice(world, { id: 'in_done', customer: 'customer-1', state: 'finalized' });
+  await addInvoice(world, { id: 'in_held', customer: 'customer-2', state: 'held', missing: 7n });
+  const post = async (path: string, body: object) => {
+    const response = await app.request(`${ORIGIN}${path}`, {
+      method: 'POST',
+      headers: { authorization: `Bearer ${plainKey}`, 'content-type': 'application/json' },
+      body: JSON.stringify(body),
+    });
+    assertEqual(`status of ${path}`, response.status, 201);
+    return (await response.json()) as Record<string, string>;
+  };
+  const usage = [{ model: 'gpt-4o', promptTokenCount: 2_000_000, completionTokenCount: 100_000 }];
+  const { quoteId = '' } = await post('/v1/quotes', { usage });
+  const { simulationId = '' } = await post('/v1/simulations', {
+    from: '2026-11-29T00:00:00Z',
+    to: '2026-11-30T00:00:00Z',
+    scenarios: [{ name: 'markup', markupPercent: '30' }],
+  });
+  const signedIn = await app.request(`${ORIGIN}/console/sign-in`, {
+    method: 'POST',
+    headers: { origin: ORIGIN, 'content-type': 'application/x-www-form-urlencoded' },
+    body: new URLSearchParams({ key: plainKey }),
+  });
+  const cookie = signedIn.headers.get('set-cookie')?.split(';')[0] ?? '';
+  const named: Record<string, string> = {
+    customerId: 'customer-1',
+    invoiceId: 'in_done',
+    quoteId,
+    simulationId,
+  };
+  return {
+    /** @throws Error for a name that nothing stands behind: a new page says here what it is about */
+    pathOf: (path: string) =>
+      path.replaceAll(/:(\w+)/g, (_, name: string) => {
+        const value = named[name];
+        if (value === undefined) throw new Error(`${path} needs something behind ${name}`);
+        return value;
+      }),
+    open: async (path: string) => {
+      const startedMs = performance.now();
+      const response = await app.request(`${ORIGIN}${path}`, { headers: { cookie } });
+      const text = await response.text();
+      const tookMs = performance.now() - startedMs;
+      assertEqual(`status of ${path}`, response.status, 200);
+      return { tookMs, byteCount: Buffer.byteLength(text) };
+    },
+  };
+}
