@@ -15,6 +15,9 @@ import { linksPage } from './links/page.ts';
 import { modelsPage } from './models/page.ts';
 import { overviewPage } from './overview/page.ts';
 import { pipelinePage } from './pipeline/page.ts';
+import { historyPage } from './prices/history-page.ts';
+import { pricesPage } from './prices/page.ts';
+import { planPage } from './prices/plan-page.ts';
 import { newQuotePage } from './quotes/form/page.ts';
 import { quotesPage } from './quotes/page.ts';
 import { quotePage } from './quotes/quote-page.ts';
@@ -47,6 +50,9 @@ export const CONSOLE_PAGES: readonly ConsolePage[] = [
   invoicePage,
   simulationsPage,
   simulationPage,
+  pricesPage,
+  historyPage,
+  planPage,
   linksPage,
   pipelinePage,
   auditPage,

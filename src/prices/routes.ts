@@ -20,6 +20,7 @@ import {
 } from '../platform/http/schemas.ts';
 import { readPriceBook } from './book.ts';
 import { changePriceBookOrRefuse } from './file-import.ts';
+import { pricesInForce } from './in-force.ts';
 import {
   PriceChangeSchema,
   PriceInputSchema,
@@ -99,7 +100,7 @@ export function addPriceRoutes(api: Api, dependencies: ApiDependencies): void {
     const version = cursorVersion ?? asked.version?.replaceAll(' ', '+');
     const book = await readPriceBook(database, version === undefined ? {} : { version });
     const canonical = model === undefined ? null : requireModel(book, model);
-    const rows = (at === 'all' ? book.data.prices : pricesInForce(book, new Date(at)))
+    const rows = (at === 'all' ? book.data.prices : pricesInForce(book, new Date(at)).map(({ row }) => row))
       .filter((row) => canonical === null || row.model === canonical)
       .filter((row) => deploymentType === undefined || row.deploymentType === deploymentType)
       .map((row) => ({ row, key: `${timelineKeyOf(row)} ${row.effectiveFrom ?? ''}` }))
@@ -148,14 +149,6 @@ export function addPriceRoutes(api: Api, dependencies: ApiDependencies): void {
 
 function readAt(text: string | undefined, now: Date): Date {
   return text === undefined ? now : readInstantQuery('at', text);
-}
-
-/** The price of every key at an instant. What is retired or not yet priced then is not among them. */
-function pricesInForce(book: PriceBook, at: Date): PriceRow[] {
-  return [...book.timelines.values()].flatMap((timeline) => {
-    const entry = timeline.findLast(({ startMs }) => startMs <= at.getTime());
-    return entry === undefined || entry.picoPerUnit === null ? [] : [entry.row];
-  });
 }
 
 /** @throws TallystickError UNKNOWN_MODEL with near names */

@@ -46,7 +46,7 @@ describe('tallystick prices', () => {
     const before = (await readPriceBook(ledger.database)).version;
     const shown = await run('sync', '--dry-run');
     expect(shown.stdout).toContain('gpt-4o-mini global * completion');
-    expect(shown.stdout).toContain('+6.6 %');
+    expect(shown.stdout).toContain('+6.7 %');
     expect(shown.stdout).toContain('large_change');
     expect(shown.stdout).toContain('unmapped');
     expect(shown.stdout).toContain('listed from an earlier date');

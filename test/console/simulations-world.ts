@@ -70,9 +70,14 @@ export async function insertSimulationWorld({ ledger }: ConsoleBench): Promise<v
       },
     ]);
   }
+  const version = await database
+    .selectFrom('plan_versions')
+    .select('version_id')
+    .where('plan_id', '=', 'scale')
+    .executeTakeFirst();
   await database
     .updateTable('subscription_items')
-    .set({ price_plan: 'scale', price_plan_version: '2026-01-01-x' })
+    .set({ price_plan: 'scale', price_plan_version: version?.version_id ?? '' })
     .where('customer_id', 'in', ids.slice(0, 12))
     .execute();
   await rate(database);

@@ -110,7 +110,7 @@ section > .figures + .notice { margin-top: 12px; } section + p { margin-top: 14p
 .sign-in { max-width: 460px; margin: 8vh auto; padding: 28px 32px; } .sign-in input { width: 100%; } .sign-in button { margin-top: 12px; }
 
 .quoting { display: grid; grid-template-columns: minmax(0, 5fr) minmax(0, 6fr); gap: 0 24px; align-items: start; margin-top: 12px; } .quoted { min-width: 0; }
-.quote-form { min-width: 0; } .lead + .quote-form { margin-top: 16px; } .quote-form .pair { row-gap: 16px; } .lead + .muted { margin-top: 6px; } .quote-form fieldset { min-inline-size: 0; margin: 12px 0 0; padding: 8px 16px 14px; } .quote-form fieldset:first-child { margin-top: 0; } .quote-form legend { padding: 0 6px; margin-left: -6px; font-size: 14px; font-weight: 650; }
+.quote-form { min-width: 0; } .lead + .quote-form { margin-top: 16px; } .quote-form .pair { row-gap: 16px; } .lead + .muted { margin-top: 6px; } .lead + .todo { margin-top: 12px; } .quote-form fieldset { min-inline-size: 0; margin: 12px 0 0; padding: 8px 16px 14px; } .quote-form fieldset:first-child { margin-top: 0; } .quote-form legend { padding: 0 6px; margin-left: -6px; font-size: 14px; font-weight: 650; }
 .quote-form .line { display: grid; grid-template-columns: repeat(4, minmax(0, 1fr)); gap: 6px 8px; padding: 6px 0; } .quote-form .line + .line { border-top: 1px solid var(--line); padding-top: 10px; margin-top: 4px; } .quote-form .line > .wide { grid-column: span 2; } .quote-form .line > small { grid-column: 1 / -1; overflow-wrap: anywhere; }
 .quote-form label > span { display: block; color: var(--soft); font-size: 13px; overflow: hidden; text-overflow: ellipsis; white-space: nowrap; } .quote-form .line :is(input, select) { width: 100%; } .quote-form .count { text-align: right; font-variant-numeric: tabular-nums; } ::placeholder { color: var(--soft); opacity: 0.85; }
 .choice { display: inline-flex; align-items: baseline; gap: 6px; } .choice input { min-height: 0; flex: none; accent-color: var(--accent); } .choices-of { display: flex; flex-wrap: wrap; gap: 4px 18px; padding: 4px 0 6px; } .quote-form .foot { display: flex; flex-wrap: wrap; align-items: center; gap: 6px 14px; padding-top: 4px; font-size: 13px; } .quote-form .send { display: flex; flex-wrap: wrap; justify-content: flex-end; gap: 8px; margin-top: 12px; }
@@ -131,7 +131,7 @@ fieldset.stack { border: 0; padding: 0; margin: 0; min-inline-size: 0; display: 
 }
 @media (max-width: 1000px) { .quoting { grid-template-columns: minmax(0, 1fr); } .quoted { margin-top: 16px; } }
 @media (max-width: 640px) {
-  .bars .of { max-width: 13ch; }
+  .bars .of { max-width: 13ch; } .axis li.wide { visibility: hidden; }
   .figures dd { font-size: 16px; } table.data:not(.plain) caption::after { content: ""; display: block; clear: both; }
   .facts:not(.sums) { grid-template-columns: minmax(0, 1fr); gap: 0; } .facts:not(.sums) dt { margin-top: 6px; } .facts time { white-space: normal; }
   .quote-form .line { grid-template-columns: repeat(2, minmax(0, 1fr)); }

@@ -99,6 +99,25 @@ export async function listPriceSyncItems(
   return rows.map(toItem);
 }
 
+/** One of them, as it stands. @throws TallystickError NOT_FOUND */
+export async function getPriceSyncItem(database: LedgerDatabase, itemId: bigint): Promise<PriceSyncItem> {
+  const row = await database
+    .selectFrom('price_sync_items')
+    .selectAll()
+    .where('price_sync_item_id', '=', itemId)
+    .executeTakeFirst();
+  if (row === undefined) throw unknownItem(itemId);
+  return toItem(row);
+}
+
+function unknownItem(itemId: bigint): TallystickError {
+  return new TallystickError(`There is no price ${itemId} to decide.`, {
+    code: 'NOT_FOUND',
+    retry: false,
+    fix: 'List what waits: "tallystick prices review" or GET /v1/prices/sync.',
+  });
+}
+
 /**
  * Takes the item for a decision: until the transaction ends nobody else decides it.
  * @throws TallystickError NOT_FOUND; CONFLICT when it was decided or withdrawn
@@ -113,13 +132,7 @@ export async function takePendingItem(
     .where('price_sync_item_id', '=', itemId)
     .forUpdate()
     .executeTakeFirst();
-  if (row === undefined) {
-    throw new TallystickError(`There is no price ${itemId} to decide.`, {
-      code: 'NOT_FOUND',
-      retry: false,
-      fix: 'List what waits: "tallystick prices review" or GET /v1/prices/sync.',
-    });
-  }
+  if (row === undefined) throw unknownItem(itemId);
   if (row.status === 'pending') return toItem(row);
   const by = row.decided_by === null ? '' : ` by ${row.decided_by}`;
   throw new TallystickError(`The price ${itemId} was ${row.status}${by} already.`, {

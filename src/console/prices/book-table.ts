@@ -1,0 +1,116 @@
+import { html } from 'hono/html';
+import { DEPLOYMENT_TYPES, PRICE_KINDS } from '../../../pricing/prices/rows.ts';
+import type { TableDefinition } from '../../pages/table/columns.ts';
+import { nameCell } from '../../pages/texts.ts';
+import type { PriceInForce } from '../../prices/in-force.ts';
+import { historyAddress } from './address.ts';
+import { amountCell, amountOf, dayOf, kindInWords, typeInWords } from './words.ts';
+
+export const BOOK_NAME = 'prices';
+
+/** The book as of an instant. @param titles of the sources, by their key */
+export function bookTable(
+  titles: Readonly<Record<string, { title: string }>>,
+): TableDefinition<PriceInForce> {
+  return {
+    name: BOOK_NAME,
+    caption: 'What Azure charges',
+    sort: 'model',
+    empty: 'The book has no price of that day.',
+    filters: [
+      {
+        name: 'model',
+        title: 'Model',
+        matches: ({ row }, text) => row.model.toLowerCase().includes(text.toLowerCase()),
+      },
+      {
+        name: 'tokenType',
+        title: 'Tokens',
+        options: PRICE_KINDS.map((value) => ({ value, title: kindInWords(value) })),
+        matches: ({ row }, value) => row.tokenType === value,
+      },
+      {
+        name: 'type',
+        title: 'Deployment',
+        options: DEPLOYMENT_TYPES.map((value) => ({ value, title: typeInWords(value) })),
+        matches: ({ row }, value) => row.deploymentType === value,
+      },
+    ],
+    columns: [
+      {
+        name: 'model',
+        title: 'Model',
+        kind: 'text',
+        isRowHeader: true,
+        cell: ({ row }) => html`<a href="${historyAddress(row)}">${nameCell(row.model)}</a>`,
+        csv: ({ row }) => row.model,
+        // Of one model the kinds stand together, and global first.
+        sortBy: ({ row }) =>
+          `${row.model} ${PRICE_KINDS.indexOf(row.tokenType)} ${DEPLOYMENT_TYPES.indexOf(row.deploymentType)} ${row.region}`,
+      },
+      {
+        name: 'tokenType',
+        title: 'Tokens',
+        kind: 'text',
+        cell: ({ row }) => kindInWords(row.tokenType),
+        csv: ({ row }) => row.tokenType,
+        sortBy: ({ row }) => row.tokenType,
+      },
+      {
+        name: 'type',
+        title: 'Deployment',
+        kind: 'text',
+        cell: ({ row }) => typeInWords(row.deploymentType),
+        csv: ({ row }) => row.deploymentType,
+        sortBy: ({ row }) => row.deploymentType,
+      },
+      {
+        name: 'region',
+        title: 'Region',
+        kind: 'text',
+        cell: ({ row }) => (row.region === '*' ? html`<span class="muted">any</span>` : nameCell(row.region)),
+        csv: ({ row }) => row.region,
+        sortBy: ({ row }) => row.region,
+      },
+      {
+        name: 'amount',
+        title: 'A million',
+        kind: 'number',
+        cell: ({ row }) => amountCell(row),
+        csv: ({ row }) => amountOf(row),
+        sortBy: ({ row }) => Number(amountOf(row)),
+      },
+      {
+        name: 'from',
+        title: 'Since',
+        kind: 'text',
+        cell: ({ row }) =>
+          row.effectiveFrom === null
+            ? html`<span class="muted">ever</span>`
+            : html`<time datetime="${row.effectiveFrom}">${dayOf(row.effectiveFrom)}</time>`,
+        csv: ({ row }) => row.effectiveFrom,
+        sortBy: ({ row }) => row.effectiveFrom ?? '',
+      },
+      {
+        name: 'until',
+        title: 'Until',
+        kind: 'text',
+        cell: ({ until }) =>
+          until === null
+            ? html`<span class="muted">–</span>`
+            : html`<time datetime="${until}">${dayOf(until)}</time>`,
+        csv: ({ until }) => until,
+        sortBy: ({ until }) => until,
+      },
+      {
+        name: 'source',
+        title: 'Source',
+        kind: 'text',
+        cell: ({ row }) =>
+          html`<span title="${titles[row.source]?.title ?? ''}">${nameCell(row.source)}${row.confirmed ? html` <span class="tag good">confirmed</span>` : ''}</span>`,
+        csv: ({ row }) => row.source,
+        sortBy: ({ row }) => row.source,
+      },
+    ],
+  };
+}
