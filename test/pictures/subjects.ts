@@ -2,8 +2,8 @@
 export interface Subject {
   /** In docs/pictures. */
   file: string;
-  /** An address of the console, or the name by which the demo's ending tells a signed one. */
-  of: { console: string } | { signed: string };
+  /** An address of the console, a simulation that is asked for, or the name by which the demo's ending tells a signed address. */
+  of: { console: string } | { simulation: Record<string, unknown> } | { signed: string };
   width?: number;
   height?: number;
   colorScheme?: 'light' | 'dark';
@@ -29,6 +29,18 @@ const TYPED = new URLSearchParams({
   contractMonths: '12',
 });
 
+/** What a month would have been with the wrong model put right, and with prices a tenth higher. */
+const SIMULATION = {
+  period: '2026-10',
+  scenarios: [
+    {
+      name: 'thread-summary on gpt-4o-mini, prices +10 %',
+      modelSwaps: [{ from: 'gpt-4o', to: 'gpt-4o-mini', feature: 'thread-summary' }],
+      sellChanges: [{ percent: '10' }],
+    },
+  ],
+};
+
 export const SUBJECTS: readonly Subject[] = [
   { file: 'overview.png', of: { console: `/console/overview?${MONTH}` } },
   { file: 'overview-dark.png', of: { console: `/console/overview?${MONTH}` }, colorScheme: 'dark' },
@@ -38,6 +50,7 @@ export const SUBJECTS: readonly Subject[] = [
   { file: 'features.png', of: { console: `/console/features?${MONTH}` } },
   { file: 'quote-form.png', of: { console: `/console/quotes/new?${TYPED}` } },
   { file: 'quote.png', of: { signed: 'quote' } },
+  { file: 'simulation.png', of: { simulation: SIMULATION } },
   { file: 'invoices.png', of: { console: '/console/invoices' } },
   { file: 'pipeline.png', of: { console: '/console/pipeline' } },
   { file: 'statement.png', of: { signed: 'statement' } },

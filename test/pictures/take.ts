@@ -28,17 +28,14 @@ export async function take(
   request: { subject: Subject; addresses: DemoAddresses; session: string; folder: string },
 ): Promise<string> {
   const { subject, addresses, session, folder } = request;
-  const url =
-    'console' in subject.of
-      ? `${addresses.origin}${subject.of.console}`
-      : addresses.signed.get(subject.of.signed);
+  const url = await addressOf(subject, addresses);
   if (url === undefined) return 'left out, the demo names no such address';
   const { page, status } = await openPage(browser, url, {
     viewport: { width: subject.width ?? 1_280, height: subject.height ?? 800 },
     colorScheme: subject.colorScheme ?? 'light',
     reducedMotion: 'reduce',
     // A customer's page is seen by customers, who are signed in nowhere.
-    ...('console' in subject.of ? { storageState: { cookies: [cookieOf(session)], origins: [] } } : {}),
+    ...(!('signed' in subject.of) ? { storageState: { cookies: [cookieOf(session)], origins: [] } } : {}),
   });
   try {
     if (status === 404) return 'left out, there is no such page yet';
@@ -51,6 +48,22 @@ export async function take(
   } finally {
     await page.context().close();
   }
+}
+
+async function addressOf(
+  { of }: Subject,
+  { origin, key, signed }: DemoAddresses,
+): Promise<string | undefined> {
+  if ('signed' in of) return signed.get(of.signed);
+  if ('console' in of) return `${origin}${of.console}`;
+  const response = await fetch(`${origin}/v1/simulations`, {
+    method: 'POST',
+    headers: { authorization: `Bearer ${key}`, 'content-type': 'application/json' },
+    body: JSON.stringify(of.simulation),
+  });
+  if (!response.ok) throw new Error(`The simulation is refused: ${await response.text()}`);
+  const { simulationId } = (await response.json()) as { simulationId: string };
+  return `${origin}/console/simulations/${simulationId}`;
 }
 
 const cookieOf = (value: string) => ({
