@@ -111,7 +111,7 @@ function featuresTable(trendWindow: TimeWindow): TableDefinition<FeatureRow> {
         csv: ({ times }) => times?.toFixed(2) ?? null,
         sortBy: ({ times }) => times,
       },
-      ACTIVE_USERS,
+      { ...ACTIVE_USERS, cell: (row) => html`${ACTIVE_USERS.cell(row)}${unknownUsers(row)}` },
       unitCost('costPerActiveUser', 'a user', ({ activeUserCount }) => activeUserCount, { digits: 2 }),
       userCost('costP50', 'p50', ({ p50PicoUsd }) => p50PicoUsd),
       userCost('costP90', 'p90', ({ p90PicoUsd }) => p90PicoUsd),
@@ -133,7 +133,7 @@ function userCost(
     kind: 'number',
     cell: (row) => {
       const cost = read(row);
-      if (cost !== null) return html`${centsOf(cost)}${unknownUsers(row)}`;
+      if (cost !== null) return centsOf(cost);
       return row.users === undefined ? html`<span class="muted">–</span>` : unknownCell();
     },
     csv: (row) => {
@@ -148,9 +148,10 @@ function userCost(
 const centsOf = (picoUsd: bigint) =>
   picoUsd > 0n && picoUsd < 5_000_000_000n ? '< $0.01' : dollarCell(picoUsd);
 
+/** Of how many of its users the cost is unknown: p50 and p90 are without them. */
 function unknownUsers({ users }: FeatureRow): Html | string {
   if (users === undefined || users.unknownUserCount === 0n) return '';
-  return html` <small class="unknown">${users.unknownUserCount} of ${users.activeUserCount} users unknown</small>`;
+  return html` <small class="unknown">${users.unknownUserCount} unknown</small>`;
 }
 
 /** What is several times its neighbours stands out. */
@@ -173,7 +174,7 @@ ${headline(basis)}
 ${lacking(basis)}
 ${costChart(series, { window, now: view.now, title: 'Cost by day and feature', nameOf })}
 ${dataTable(definition, rows, view.address)}
-<p class="muted">× neighbours: the cost of a request against the middle one of the other features. Active users are counted once in each feature, so that they do not add up. p50 and p90: half, and nine in ten, of its active users cost at most this in ${view.period.words}.</p>
+<p class="muted">× neighbours: the cost of a request against the middle one of the other features. Active users are counted once in each feature, so that they do not add up. p50 and p90: half, and nine in ten, of its active users whose cost is known cost at most this in ${view.period.words}.</p>
 ${drawSwaps(swaps, view)}`,
     csv: {
       features: () =>

@@ -129,6 +129,7 @@ fieldset.stack { border: 0; padding: 0; margin: 0; min-inline-size: 0; display: 
   .top { padding: 10px 14px; } .top .search { flex-basis: 100%; max-width: none; } .top .as-of { margin-left: 0; } main { padding: 16px 14px 48px; } h1 { font-size: 20px; } .plot { height: 150px; } .axis .spare { visibility: hidden; }
   .sign-in { margin: 0; border: 0; border-radius: 0; min-height: 100vh; padding: 24px 18px; }
 }
+@media (min-width: 801px) and (max-width: 1400px) { table.data { font-size: 13px; } table.data th, table.data td { padding: 5px 6px; } }
 @media (max-width: 1000px) { .quoting { grid-template-columns: minmax(0, 1fr); } .quoted { margin-top: 16px; } }
 @media (max-width: 640px) {
   .bars .of { max-width: 13ch; } .axis li.wide { visibility: hidden; }
