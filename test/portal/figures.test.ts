@@ -142,6 +142,21 @@ describe("the customer's first page", () => {
     expect((await csv(`${base}?csv=users`)).find(({ user }) => user === 'user-2')?.name).toBe(HOSTILE);
   });
 
+  it('says the plan in words: what is included, and what a million costs beyond', async () => {
+    const german = (await bench.read(base, 'de')).text;
+    expect(german).toContain(
+      'GPT-4o mini Eingabe-Token: die ersten 6.000.000.000 sind enthalten; danach 0,15\u00a0$ für eine Million.',
+    );
+    await bench.ledger.database
+      .updateTable('subscription_items')
+      .set({ price_plan: 'scale' })
+      .where('customer_id', '=', 'northwind')
+      .execute();
+    const { plans } = await read<{ plans: { planId: string; name: string }[] }>('/v1/plans');
+    const scale = plans.find(({ planId }) => planId === 'scale');
+    if (scale !== undefined) expect((await bench.read(base)).text).toContain(`the plan “${scale.name}”`);
+  });
+
   it('never says what it cost the house', async () => {
     for (const path of ['', '/hours?day=2026-11-20', '/invoices/in_october'])
       expect((await bench.read(`${base}${path}`)).text).not.toMatch(/margin|our cost|profit/i);

@@ -1,5 +1,6 @@
 import { listStoredInvoices, type StoredInvoice } from '../../billing/invoice-lines.ts';
 import { type DisplayNames, readDisplayNames } from '../../catalog/display-names.ts';
+import { type CustomerPlan, readCustomerPlans } from '../../plans/customer-plans.ts';
 import type { LedgerSnapshot } from '../../platform/database/snapshot.ts';
 import { type AskedPreviews, askForPreviews } from '../../previews/gather.ts';
 import { decideStatementsSoFar, type Statement } from '../../statements/decide.ts';
@@ -17,6 +18,7 @@ export interface PeriodMaterial {
   statements: readonly Statement[];
   names: DisplayNames;
   invoices: readonly StoredInvoice[];
+  plans: readonly CustomerPlan[];
   dataAsOf: Date | null;
   /** The days that the address picks, and their users, by subscription. */
   asked: { span: DaySpan; users: readonly StatementUsageRows['users'][] } | null;
@@ -54,6 +56,7 @@ export async function gatherPeriod(
     statements,
     names: await readDisplayNames(snapshot, customerId),
     invoices: await listStoredInvoices(snapshot, customerId),
+    plans: (await readCustomerPlans(snapshot, customerId)).plans,
     dataAsOf: await readCollectedThrough(snapshot),
     asked: span === null ? null : { span, users },
   };

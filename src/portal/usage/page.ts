@@ -1,5 +1,4 @@
 import { html } from 'hono/html';
-import type { StoredInvoice } from '../../billing/invoice-lines.ts';
 import type { Html } from '../../pages/html.ts';
 import { csvOfTable } from '../../pages/table/page-of-rows.ts';
 import { dataTable } from '../../pages/table/table.ts';
@@ -52,7 +51,7 @@ export const usagePage = definePage({
       body: html`
         ${first === undefined ? html`<p class="lead">${nameCell(soFar.customer.name)}</p><p>${words.period.noneYet}</p>` : ''}
         ${stated.map((one, index) => subscriptionArticle(one, index, { material, preview: previews[index], view }))}
-        ${invoicesSection(table, invoices, view)}`,
+        ${dataTable(table, invoices, view.address)}`,
       csv: {
         ...Object.assign({}, ...stated.map((one) => ({ ...partsCsv(one, view), ...linesCsv(one, view) }))),
         [table.name]: () => csvOfTable(table, invoices, view.address.query),
@@ -103,7 +102,7 @@ function subscriptionArticle(
     ${daysSection(stated, view)}
     ${partsTables(stated, view)}
     ${linesSection(stated, view)}
-    ${planSection({ ...subscription, currency }, statement, locale)}
+    ${planSection({ ...subscription, currency, plans: material.plans }, statement, locale)}
   </article>`;
 }
 
@@ -123,12 +122,4 @@ function noticesOf(
   return notices.length === 0
     ? ''
     : html`<div class="notice">${notices.map((notice) => html`<p>${notice}</p>`)}</div>`;
-}
-
-function invoicesSection(
-  table: ReturnType<typeof invoicesTable>,
-  invoices: readonly StoredInvoice[],
-  { address }: PortalView,
-): Html {
-  return dataTable(table, invoices, address);
 }

@@ -3,6 +3,7 @@ import { formatMinor } from '../../../pricing/money.ts';
 import type { PriceTier } from '../../../pricing/rating/rate-price.ts';
 import { speakProduct } from '../../../pricing/usage/words.ts';
 import type { Html } from '../../pages/html.ts';
+import type { CustomerPlan } from '../../plans/customer-plans.ts';
 import type { SubscriptionMaterial } from '../../previews/gather.ts';
 import type { ActiveItem } from '../../previews/items.ts';
 import type { Statement } from '../../statements/decide.ts';
@@ -11,7 +12,12 @@ import type { ReaderLocale } from '../words/reader.ts';
 
 /** What a subscription charges, a sentence for each price. */
 export function planSection(
-  { items, beside, currency }: Pick<SubscriptionMaterial, 'items' | 'beside'> & { currency: string },
+  {
+    items,
+    beside,
+    currency,
+    plans,
+  }: Pick<SubscriptionMaterial, 'items' | 'beside'> & { currency: string; plans: readonly CustomerPlan[] },
   statement: Statement,
   locale: ReaderLocale,
 ): Html {
@@ -23,7 +29,8 @@ export function planSection(
   const trials = [...new Set(items.flatMap(({ trialEndsAt }) => trialEndsAt ?? []))].map((until) =>
     words.plan.trial(locale.day(until)),
   );
-  const sentences = [...new Set([...trials, ...prices, ...minimums])];
+  const named = plans.flatMap(({ name }) => (name === null ? [] : [words.plan.named(name)]));
+  const sentences = [...new Set([...named, ...trials, ...prices, ...minimums])];
   return html`<h2>${words.plan.title}</h2>
     <ul class="plain-words">${sentences.map((sentence) => html`<li><bdi>${sentence}</bdi></li>`)}</ul>`;
 }

@@ -67,7 +67,6 @@ export const ENGLISH = {
     /** Where there is no subscription. */
     none: 'Usage and cost',
     noneYet: 'No subscription is active, so there is nothing that a next invoice would hold.',
-    lead: (name: string, from: string, to: string) => `${name}, ${from} to ${to}`,
     soFar: 'Cost so far',
     atEnd: 'Cost at the end of the period',
     range: (low: string, high: string) => `${low} to ${high}`,
@@ -143,6 +142,7 @@ export const ENGLISH = {
 
   plan: {
     title: 'Your plan in plain words',
+    named: (plan: string) => `You are on the plan “${plan}”.`,
     perMillion: (usage: string, amount: string) => `${usage}: ${amount} for a million.`,
     free: (usage: string) => `${usage}: nothing.`,
     package: (usage: string, size: string, amount: string, isUp: boolean) =>
@@ -213,7 +213,6 @@ export const ENGLISH = {
     nothing: 'Nothing was used on this day.',
     table: 'Hours',
     hour: 'Hour',
-    utc: 'UTC',
     earlier: 'The day before',
     later: 'The day after',
   },
@@ -224,7 +223,6 @@ export const ENGLISH = {
     models: 'Models used',
     left: 'What is left',
     none: 'No subscription is active, so nothing is counted yet.',
-    lead: (name: string, from: string, to: string) => `${name}, ${from} to ${to}`,
     nothing: 'You have not used anything in this period so far.',
     noInvoice: 'What it costs is on the invoice of your organization.',
   },

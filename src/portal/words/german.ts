@@ -69,7 +69,6 @@ export const GERMAN: PortalWords = {
     title: (period) => `Verbrauch und Kosten, ${period}`,
     none: 'Verbrauch und Kosten',
     noneYet: 'Es läuft kein Abonnement; eine nächste Rechnung hätte keinen Inhalt.',
-    lead: (name, from, to) => `${name}, ${from} bis ${to}`,
     soFar: 'Kosten bisher',
     atEnd: 'Kosten am Ende des Zeitraums',
     range: (low, high) => `${low} bis ${high}`,
@@ -147,6 +146,7 @@ export const GERMAN: PortalWords = {
 
   plan: {
     title: 'Ihr Tarif in einfachen Worten',
+    named: (plan) => `Sie haben den Tarif „${plan}“.`,
     perMillion: (usage, amount) => `${usage}: ${amount} für eine Million.`,
     free: (usage) => `${usage}: kostenlos.`,
     package: (usage, size, amount, isUp) =>
@@ -218,7 +218,6 @@ export const GERMAN: PortalWords = {
     nothing: 'An diesem Tag wurde nichts verbraucht.',
     table: 'Stunden',
     hour: 'Stunde',
-    utc: 'UTC',
     earlier: 'Der Tag davor',
     later: 'Der Tag danach',
   },
@@ -229,7 +228,6 @@ export const GERMAN: PortalWords = {
     models: 'Genutzte Modelle',
     left: 'Was noch übrig ist',
     none: 'Es läuft kein Abonnement; gezählt wird noch nichts.',
-    lead: (name, from, to) => `${name}, ${from} bis ${to}`,
     nothing: 'Sie haben in diesem Zeitraum bisher nichts verbraucht.',
     noInvoice: 'Was es kostet, steht auf der Rechnung Ihrer Organisation.',
   },
