@@ -30,6 +30,7 @@ const ROOMS = [
   'src/prices',
   'src/plans',
   'src/costs',
+  'src/anomalies',
   'src/reporting',
   'src/closing',
   'src/accruals',

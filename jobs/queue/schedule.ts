@@ -17,6 +17,8 @@ const STEP_INTERVALS_MS: Record<StepName, number> = {
   'push-usage': 60_000,
   'close-invoices': 60_000,
   'rate-usage': 5 * 60_000,
+  // Of the hour that is running, too: what loops is seen within the hour.
+  'find-anomalies': 5 * 60_000,
   reconcile: 10 * 60_000,
   'drop-old-items': 60 * 60_000,
   'collect-control': 5 * 60_000,

@@ -11,6 +11,7 @@ import { collectUsage } from '../collect/collect-usage.ts';
 import type { JobDependencies } from '../dependencies.ts';
 import { dropOldItems } from '../drop-old-items.ts';
 import { exportWarehouseDays } from '../export-warehouse.ts';
+import { findAnomalies } from '../find-anomalies.ts';
 import { ingestEvents } from '../ingest/ingest-events.ts';
 import { syncPrices } from '../prices/sync-prices.ts';
 import { pushUsage } from '../push/push-usage.ts';
@@ -33,6 +34,7 @@ export const STEP_NAMES = [
   'push-usage',
   'close-invoices',
   'rate-usage',
+  'find-anomalies',
   'reconcile',
   'drop-old-items',
 ] as const;
@@ -73,6 +75,7 @@ const STEPS: Record<StepName, Step> = {
   'push-usage': pushUsage,
   'close-invoices': closeInvoices,
   'rate-usage': rateUsage,
+  'find-anomalies': findAnomalies,
   reconcile,
   'drop-old-items': dropOldItems,
   'collect-control': collectControl,

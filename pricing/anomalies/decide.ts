@@ -13,7 +13,7 @@ export const EXPLANATIONS = [
   'all_moved',
   'growth',
 ] as const;
-type Explanation = (typeof EXPLANATIONS)[number];
+export type Explanation = (typeof EXPLANATIONS)[number];
 
 /** What is known of the hours of a finding, from its first to the last that is above the usual. */
 export interface FindingFacts {

@@ -6,7 +6,15 @@ import { RULES } from './rules.ts';
  * everything, or at hours in which nobody else does; `larger_prompts`: no more requests than usual, and each costs more;
  * `new_feature`: many users of a feature that is new; `growth`: more of everything; `spike`: none of these.
  */
-const SHAPES = ['loop', 'scraper', 'larger_prompts', 'creep', 'new_feature', 'growth', 'spike'] as const;
+export const SHAPES = [
+  'loop',
+  'scraper',
+  'larger_prompts',
+  'creep',
+  'new_feature',
+  'growth',
+  'spike',
+] as const;
 export type Shape = (typeof SHAPES)[number];
 
 /** The part that moved while the rest held. */

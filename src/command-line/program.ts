@@ -6,6 +6,7 @@ import { addPricesSyncCommand } from '../../jobs/prices/command.ts';
 import { addReconcileCommand } from '../../jobs/reconcile/command.ts';
 import { addRescanCommand } from '../../jobs/rescan/command.ts';
 import { addAccrualsCommand } from '../accruals/command.ts';
+import { addAnomaliesCommand } from '../anomalies/command.ts';
 import { addUninvoicedCommand } from '../billing/uninvoiced/command.ts';
 import { addClosesCommand } from '../closing/command.ts';
 import { addSecondPersonCommand } from '../closing/second-person/command.ts';
@@ -69,6 +70,7 @@ export function createProgram(): Command {
   addQuoteCommand(program, frame);
   addStatementCommand(program, frame);
   addCostsCommand(program, frame);
+  addAnomaliesCommand(program, frame);
   addExportsCommand(program, frame);
   addReportingCommand(program, frame);
   addExchangeCommand(program, frame);

@@ -2,6 +2,7 @@ import { OpenAPIHono } from '@hono/zod-openapi';
 import { HTTPException } from 'hono/http-exception';
 import { methodNotAllowed } from 'hono/method-not-allowed';
 import { addAccrualRoutes } from '../accruals/routes.ts';
+import { addAnomalyRoutes } from '../anomalies/routes.ts';
 import { addCarriedUsageRoutes } from '../billing/carried-usage-routes.ts';
 import { addCreditProposalRoutes } from '../billing/credit-routes.ts';
 import { addInvoiceChoiceRoutes } from '../billing/uninvoiced/choice-routes.ts';
@@ -109,6 +110,7 @@ export function createApp(dependencies: AppDependencies): Api {
   addSwapRoutes(app, dependencies);
   addCostProjectionRoutes(app, dependencies);
   addMarginRoutes(app, dependencies);
+  addAnomalyRoutes(app, dependencies);
   addExportRoutes(app, dependencies);
   addExchangeRoutes(app, dependencies);
   addProvisionedRoutes(app, dependencies);

@@ -76,6 +76,11 @@ export async function insertAuditWorld(database: LedgerDatabase, now: Date) {
       now(), 1 from unnest(array['2026-09-20T09:00:00Z', '2026-10-20T09:00:00Z']) as at`.execute(database);
   await sql`insert into subjects (subject, tenant_key, customer_id, assigned_by, first_seen_at, updated_at)
             values ('recounted', '', 'northwind', 'person', now(), now())`.execute(database);
+  const findings = await sql<{ id: string }>`
+    insert into anomaly_findings (customer_id, first_hour, last_hour, state, raised_at, cost_pico_usd, usual_pico_usd,
+      excess_pico_usd, day_ahead_pico_usd, is_above_sigma, opened_at, changed_at)
+    select 'northwind', now(), now(), 'open', now(), 9, 1, 8, 0, true, now(), now() from generate_series(1, 3)
+    returning anomaly_finding_id::text as id`.execute(database);
   const usage = await sql<{ id: string; token_count: bigint }>`
     select 'usage-' || hourly_usage_id as id, token_count from hourly_usage`.execute(database);
   const usageOf = (count: bigint) => usage.rows.find((row) => row.token_count === count)?.id ?? '';
@@ -92,5 +97,8 @@ export async function insertAuditWorld(database: LedgerDatabase, now: Date) {
     accepted: held.rows[0]?.id ?? '',
     givenUp: uninvoiced.rows[0]?.id ?? '',
     dueAgain: uninvoiced.rows[1]?.id ?? '',
+    realFinding: findings.rows[0]?.id ?? '',
+    vainFinding: findings.rows[1]?.id ?? '',
+    laterFinding: findings.rows[2]?.id ?? '',
   };
 }

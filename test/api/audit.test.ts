@@ -110,6 +110,24 @@ const REQUESTS: Record<string, Expected> = {
     status: 200,
     actions: [['credit.reject']],
   },
+  'POST /v1/anomalies/{id}/acknowledge': {
+    path: () => `/v1/anomalies/${ids.realFinding}/acknowledge`,
+    body: {},
+    status: 200,
+    actions: [['anomalies.acknowledge']],
+  },
+  'POST /v1/anomalies/{id}/dismiss': {
+    path: () => `/v1/anomalies/${ids.vainFinding}/dismiss`,
+    body: { reason },
+    status: 200,
+    actions: [['anomalies.dismiss']],
+  },
+  'POST /v1/anomalies/{id}/snooze': {
+    path: () => `/v1/anomalies/${ids.laterFinding}/snooze`,
+    body: { until: '2026-11-30T08:00:00Z' },
+    status: 200,
+    actions: [['anomalies.snooze']],
+  },
   'POST /v1/uninvoiced/{id}/write-off': {
     path: () => `/v1/uninvoiced/${ids.givenUp}/write-off`,
     body: { reason },

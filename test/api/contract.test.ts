@@ -383,6 +383,11 @@ const CASES: [path: string, request: string, init: RequestInit, status: number][
   ['/v1/credit-proposals/{id}/approve', '/v1/credit-proposals/7/approve', json('POST', {}), 404],
   ['/v1/accruals', '/v1/accruals?at=2026-11-21&from=2026-11-01', {}, 200],
   ['/v1/accruals', '/v1/accruals?at=2026-11-21T00:30:00Z', {}, 400],
+  ['/v1/anomalies', '/v1/anomalies?group=needs_you', {}, 200],
+  ['/v1/anomalies', '/v1/anomalies?group=all', {}, 400],
+  ['/v1/anomalies/{id}/acknowledge', '/v1/anomalies/7/acknowledge', json('POST', {}), 404],
+  ['/v1/anomalies/{id}/dismiss', '/v1/anomalies/7/dismiss', json('POST', {}), 400],
+  ['/v1/anomalies/{id}/snooze', '/v1/anomalies/7/snooze', json('POST', { until: 'tomorrow' }), 400],
   ['/v1/uninvoiced', '/v1/uninvoiced?state=open&reason=in_trial', {}, 200],
   [
     '/v1/invoices/{invoiceId}/usage',

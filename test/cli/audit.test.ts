@@ -110,6 +110,7 @@ const READS: Record<string, string[]> = {
   'projections backtest': ['--months', '2'],
   statement: ['northwind', '--so-far'],
   costs: ['--from', '2026-11-20', '--to', '2026-11-21'],
+  'anomalies list': [],
   'exports focus': ['--from', '2026-11-20', '--to', '2026-11-21'],
   'exports warehouse': ['--url', pathToFileURL(path.join(directory, 'warehouse')).href],
   'provisioned list': [],
@@ -138,6 +139,18 @@ const CHANGES: Record<string, { argv: () => string[]; actions: string[][] }> = {
   'quarantine write-off': {
     argv: () => [ids.writtenOff ?? '', '--reason', 'test'],
     actions: [['quarantine.write_off']],
+  },
+  'anomalies acknowledge': {
+    argv: () => [ids.realFinding ?? ''],
+    actions: [['anomalies.acknowledge']],
+  },
+  'anomalies dismiss': {
+    argv: () => [ids.vainFinding ?? '', '--reason', 'test'],
+    actions: [['anomalies.dismiss']],
+  },
+  'anomalies snooze': {
+    argv: () => [ids.laterFinding ?? '', '--until', new Date(Date.now() + 86_400_000).toISOString()],
+    actions: [['anomalies.snooze']],
   },
   'recounts approve': {
     argv: () => ['2026-09', 'northwind', 'told_apart'],

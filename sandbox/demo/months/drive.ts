@@ -15,6 +15,7 @@ const RHYTHM_MS: Partial<Record<StepName, number>> = {
   'sync-catalog': DAY_MS,
   'rescan-usage': DAY_MS,
   'rate-usage': DAY_MS,
+  'find-anomalies': DAY_MS,
   reconcile: DAY_MS,
 };
 

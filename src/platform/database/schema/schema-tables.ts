@@ -16,6 +16,85 @@ type Generated<T> =
 
 type Json = ColumnType<unknown, string, string>;
 
+interface AnomalyCustomers {
+  customer_id: string;
+  first_hour: Date;
+}
+
+interface AnomalyDays {
+  cost_pico_usd: string;
+  customer_id: string;
+  day: string;
+  request_count: bigint;
+  top_user_cost_pico_usd: string;
+  top_user_request_count: bigint;
+}
+
+interface AnomalyFindingHours {
+  anomaly_finding_id: bigint;
+  excess_pico_usd: string;
+  moved: string;
+  usual_cost_pico_usd: string;
+  usual_pico_usd: string;
+  usual_request_count: bigint;
+  usual_token_count: bigint;
+  usual_user_count: number;
+  window_start: Date;
+}
+
+interface AnomalyFindings {
+  anomaly_finding_id: Generated<bigint>;
+  changed_at: Date;
+  cost_pico_usd: string;
+  customer_id: string;
+  day_ahead_pico_usd: string;
+  decided_at: Date | null;
+  decided_by: string | null;
+  decision: 'acknowledged' | 'dismissed' | null;
+  decision_reason: string | null;
+  ended_at: Date | null;
+  excess_pico_usd: string;
+  explanations: Generated<string[]>;
+  first_hour: Date;
+  is_above_sigma: boolean;
+  last_hour: Date;
+  moved: Generated<Json>;
+  opened_at: Date;
+  raised_at: Date | null;
+  score: string | null;
+  shape: string | null;
+  sigma_score: string | null;
+  snoozed_until: Date | null;
+  state: 'open' | 'ended' | 'withdrawn';
+  usual_pico_usd: string;
+}
+
+interface AnomalyHours {
+  backfilled_cost_pico_usd: string;
+  cost_pico_usd: string;
+  customer_id: string;
+  late_cost_pico_usd: string;
+  request_count: bigint;
+  token_count: bigint;
+  top_user_cost_pico_usd: string;
+  top_user_request_count: bigint;
+  unpriced_token_count: bigint;
+  user_count: number;
+  window_start: Date;
+}
+
+interface AnomalySubjectsDue {
+  subject: string;
+}
+
+interface AnomalySummedHours {
+  event_version: bigint;
+  judged_at: Date | null;
+  price_book_version: string;
+  summed_at: Date;
+  window_start: Date;
+}
+
 interface ApiKeys {
   api_key_id: string;
   created_at: Date;
@@ -1557,6 +1636,13 @@ interface WebhookEvents {
 }
 
 export interface Ledger {
+  anomaly_customers: AnomalyCustomers;
+  anomaly_days: AnomalyDays;
+  anomaly_finding_hours: AnomalyFindingHours;
+  anomaly_findings: AnomalyFindings;
+  anomaly_hours: AnomalyHours;
+  anomaly_subjects_due: AnomalySubjectsDue;
+  anomaly_summed_hours: AnomalySummedHours;
   api_keys: ApiKeys;
   audit_log: AuditLog;
   billing_checks: BillingChecks;

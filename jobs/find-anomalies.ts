@@ -1,0 +1,21 @@
+import { type EvaluatedHours, evaluateHours } from '../src/anomalies/evaluate.ts';
+import { sumDueHours } from '../src/anomalies/hours.ts';
+import { readPriceBook } from '../src/prices/book.ts';
+import type { JobDependencies } from './dependencies.ts';
+
+/**
+ * Keeps sums of what each customer used by hour, from collected events, and judges the hours whose sums changed: the hour that
+ * is running, and those that later data reached. Nothing new costs one statement.
+ */
+export async function findAnomalies(
+  deps: Pick<JobDependencies, 'database' | 'clock' | 'log'>,
+  signal?: AbortSignal,
+): Promise<EvaluatedHours & { summedHourCount: number }> {
+  const { database, clock, log } = deps;
+  const now = clock.now();
+  const book = await readPriceBook(database);
+  const summedHourCount = await sumDueHours(database, { book, now }, signal);
+  const evaluated = await evaluateHours(database, { book, now }, signal);
+  if (evaluated.raisedCount > 0) log.warn(evaluated, 'Usage stands out, see /v1/anomalies');
+  return { summedHourCount, ...evaluated };
+}

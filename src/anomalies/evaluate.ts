@@ -1,0 +1,155 @@
+import { sql } from 'kysely';
+import { decideFinding, type FindingDecision } from '../../pricing/anomalies/decide.ts';
+import { sumHours } from '../../pricing/anomalies/hour.ts';
+import { RULES } from '../../pricing/anomalies/rules.ts';
+import type { PriceBook } from '../../pricing/prices/price-book.ts';
+import { addMs, DAY_MS, HOUR_MS } from '../platform/clock.ts';
+import type { LedgerDatabase } from '../platform/database/database.ts';
+import { readBaselines } from './baselines.ts';
+import { dropHours, keepHour, type Run, readRuns } from './finding-hours.ts';
+import { readChanges, readParts } from './parts.ts';
+import { findStandouts, type Standout } from './standouts.ts';
+
+/** Later than this an hour is summed, and nobody is told of it any more. */
+const JUDGED_DAYS = 3;
+/** Of one hour so many are looked into, those with most at stake first; more of them is no matter of single customers. */
+const MOST_LOOKED_INTO = 100;
+/** Hours that cost less come to nothing that matters, however long they go on. */
+const LEAST_COST_PICO_USD = RULES.materialPicoUsd / 50n;
+
+export interface EvaluatedHours {
+  judgedHourCount: number;
+  raisedCount: number;
+  withdrawnCount: number;
+}
+
+/**
+ * Judges every hour that was summed anew, the oldest first, each customer by what is known now; opens and prolongs findings, ends
+ * those that went on no longer, and withdraws once what later data undid. Killed or repeated it ends in the same findings.
+ */
+export async function evaluateHours(
+  database: LedgerDatabase,
+  { book, now }: { book: PriceBook; now: Date },
+  signal?: AbortSignal,
+): Promise<EvaluatedHours> {
+  const outcome = { judgedHourCount: 0, raisedCount: 0, withdrawnCount: 0 };
+  const since = addMs(now, -JUDGED_DAYS * DAY_MS);
+  await sql`
+    update anomaly_summed_hours as summed set judged_at = ${now}
+    where judged_at is null and window_start < ${since}
+      and not exists (select from anomaly_finding_hours as hour where hour.window_start = summed.window_start)`.execute(
+    database,
+  );
+  const due = await sql<{ window_start: Date }>`
+    select window_start from anomaly_summed_hours where judged_at is null order by window_start`.execute(
+    database,
+  );
+  for (const { window_start: hour } of due.rows) {
+    signal?.throwIfAborted();
+    const { raisedCount, withdrawnCount } = await evaluateHour(database, { hour, book, now });
+    outcome.judgedHourCount += 1;
+    outcome.raisedCount += raisedCount;
+    outcome.withdrawnCount += withdrawnCount;
+  }
+  await sql`
+    update anomaly_findings set state = 'ended', ended_at = ${now}, changed_at = ${now}
+    where state = 'open' and last_hour < ${addMs(now, -(RULES.quietHours + 1) * HOUR_MS)}`.execute(database);
+  return outcome;
+}
+
+async function evaluateHour(
+  database: LedgerDatabase,
+  { hour, book, now }: { hour: Date; book: PriceBook; now: Date },
+): Promise<{ raisedCount: number; withdrawnCount: number }> {
+  const customers = await readBaselines(database, hour, LEAST_COST_PICO_USD);
+  const standouts = findStandouts(customers);
+  const moved = standouts
+    .filter(({ judged }) => judged.moved !== null)
+    .toSorted((left, right) => (left.judged.excessPicoUsd < right.judged.excessPicoUsd ? 1 : -1));
+  const togetherPercent = ((moved.length - 1) * 100) / Math.max(1, customers.length - 1);
+  const lookedInto = new Set(moved.slice(0, MOST_LOOKED_INTO));
+  const runs = await readRuns(
+    database,
+    standouts.map(({ customer }) => customer.customerId),
+    hour,
+  );
+  const decided: { standout: Standout; decision: FindingDecision | null; run: Run | null }[] = [];
+  for (const standout of standouts) {
+    const run = runs.get(standout.customer.customerId) ?? null;
+    const decision = lookedInto.has(standout)
+      ? await decide(database, standout, { hour, run, book, togetherPercent })
+      : null;
+    // What does not matter in money, and is not above two sigmas, is no finding.
+    if (run === null && decision?.isMaterial !== true && !standout.day.isAbove) continue;
+    decided.push({ standout, decision, run });
+  }
+  return await database.transaction().execute(async (transaction) => {
+    let raisedCount = 0;
+    for (const { standout, decision, run } of decided) {
+      if (await keepHour(transaction, { hour, standout, decision, run, now })) raisedCount += 1;
+    }
+    const withdrawnCount = await dropHours(transaction, {
+      hour,
+      stillAbove: decided.map(({ standout }) => standout.customer.customerId),
+      now,
+    });
+    await sql`update anomaly_summed_hours set judged_at = ${now} where window_start = ${hour}`.execute(
+      transaction,
+    );
+    return { raisedCount, withdrawnCount };
+  });
+}
+
+async function decide(
+  database: LedgerDatabase,
+  { customer, judged }: Standout,
+  {
+    hour,
+    run,
+    book,
+    togetherPercent,
+  }: { hour: Date; run: Run | null; book: PriceBook; togetherPercent: number },
+): Promise<FindingDecision> {
+  const { customerId } = customer;
+  // Hours of the run, this one as it is now.
+  const earlier = (run?.hours ?? []).filter(
+    ({ start }) => start.getTime() !== hour.getTime() && isOfRun(start, hour, run),
+  );
+  const hours = [...earlier.map(({ start }) => start), hour];
+  const first = hours[0] ?? hour;
+  const parts = await readParts(database, { customerId, hours, book });
+  const models = parts.filter(({ dimension, costPicoUsd }) => dimension === 'model' && costPicoUsd > 0n);
+  const changes = await readChanges(database, {
+    customerId,
+    from: addMs(first, -DAY_MS),
+    until: addMs(hour, HOUR_MS),
+    models: models.map(({ value }) => value),
+  });
+  const sum = (pick: (part: Run['hours'][number]) => bigint) =>
+    earlier.reduce((total, part) => total + pick(part), 0n);
+  return decideFinding({
+    hours: sumHours([...earlier.map(({ usage }) => usage), customer.hour]),
+    usual: sumHours([...earlier.map(({ usual }) => usual), judged.usualMean]),
+    hourCount: hours.length,
+    excessPicoUsd: sum(({ excessPicoUsd }) => excessPicoUsd) + judged.excessPicoUsd,
+    lastHourExcessPicoUsd: judged.excessPicoUsd,
+    parts,
+    usualDayPicoUsd: customer.usualDayPicoUsd,
+    historyDays: customer.historyDays,
+    togetherPercent: Math.round(togetherPercent),
+    backfilledCostPicoUsd:
+      sum(({ backfilledCostPicoUsd }) => backfilledCostPicoUsd) + customer.backfilledCostPicoUsd,
+    ...changes,
+  });
+}
+
+/** Whether an hour is of the run that ends with another: none of its hours lies further from the next than the rules let. */
+function isOfRun(start: Date, end: Date, run: Run | null): boolean {
+  const times = [...(run?.hours ?? []).map((hour) => hour.start.getTime()), end.getTime()]
+    .filter((time) => time >= start.getTime() && time <= end.getTime())
+    .toSorted((left, right) => left - right);
+  return (
+    start < end &&
+    times.every((time, place) => place === 0 || time - (times[place - 1] ?? 0) <= RULES.runHours * HOUR_MS)
+  );
+}

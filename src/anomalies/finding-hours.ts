@@ -1,0 +1,223 @@
+import { sql } from 'kysely';
+import type { FindingDecision } from '../../pricing/anomalies/decide.ts';
+import { type HourUsage, NO_USAGE } from '../../pricing/anomalies/hour.ts';
+import { RULES } from '../../pricing/anomalies/rules.ts';
+import { addMs, HOUR_MS } from '../platform/clock.ts';
+import { writeAudit } from '../platform/database/audit.ts';
+import type { LedgerDatabase, LedgerTransaction } from '../platform/database/database.ts';
+import type { Standout } from './standouts.ts';
+
+/** The finding that an hour of a customer belongs to, with its hours of the robust rule in their order. */
+export interface Run {
+  findingId: bigint;
+  hours: {
+    start: Date;
+    usage: HourUsage;
+    usual: HourUsage;
+    excessPicoUsd: bigint;
+    backfilledCostPicoUsd: bigint;
+  }[];
+}
+
+const JOB = 'job:find-anomalies';
+
+/** Findings that an hour prolongs: those that were above the usual not long before it, or hold it already. */
+export async function readRuns(
+  database: LedgerDatabase,
+  customerIds: readonly string[],
+  hour: Date,
+): Promise<Map<string, Run>> {
+  const quiet = RULES.quietHours * HOUR_MS;
+  const result = await sql<{
+    customer_id: string;
+    id: bigint;
+    window_start: Date | null;
+    cost: string;
+    top_cost: string;
+    top_requests: bigint;
+    late: string;
+    backfilled: string;
+    requests: bigint;
+    tokens: bigint;
+    users: number;
+    excess: string;
+    usual_cost: string;
+    usual_requests: bigint;
+    usual_tokens: bigint;
+    usual_users: number;
+  }>`
+    with finding as (
+      select distinct on (customer_id) customer_id, anomaly_finding_id from anomaly_findings
+      where customer_id = any(${[...customerIds]}::text[]) and state <> 'withdrawn'
+        and first_hour <= ${addMs(hour, quiet)} and last_hour >= ${addMs(hour, -quiet)}
+      order by customer_id, last_hour desc)
+    select finding.customer_id, finding.anomaly_finding_id as id, kept.window_start,
+      coalesce(usage.cost_pico_usd, 0)::text as cost, coalesce(usage.top_user_cost_pico_usd, 0)::text as top_cost,
+      coalesce(usage.top_user_request_count, 0) as top_requests, coalesce(usage.late_cost_pico_usd, 0)::text as late,
+      coalesce(usage.backfilled_cost_pico_usd, 0)::text as backfilled, coalesce(usage.request_count, 0) as requests,
+      coalesce(usage.token_count, 0) as tokens, coalesce(usage.user_count, 0) as users, kept.excess_pico_usd::text as excess,
+      kept.usual_cost_pico_usd::text as usual_cost, kept.usual_request_count as usual_requests,
+      kept.usual_token_count as usual_tokens, kept.usual_user_count as usual_users
+    from finding
+    left join anomaly_finding_hours as kept on kept.anomaly_finding_id = finding.anomaly_finding_id and kept.moved <> ''
+    left join anomaly_hours as usage on usage.customer_id = finding.customer_id and usage.window_start = kept.window_start
+    order by finding.customer_id, kept.window_start`.execute(database);
+  const runs = new Map<string, Run>();
+  for (const row of result.rows) {
+    const run = runs.get(row.customer_id) ?? { findingId: row.id, hours: [] };
+    runs.set(row.customer_id, run);
+    if (row.window_start === null) continue;
+    run.hours.push({
+      start: row.window_start,
+      usage: {
+        costPicoUsd: BigInt(row.cost),
+        topUserCostPicoUsd: BigInt(row.top_cost),
+        topUserRequestCount: row.top_requests,
+        lateCostPicoUsd: BigInt(row.late),
+        requestCount: row.requests,
+        tokenCount: row.tokens,
+        userCount: row.users,
+      },
+      usual: {
+        ...NO_USAGE,
+        costPicoUsd: BigInt(row.usual_cost),
+        requestCount: row.usual_requests,
+        tokenCount: row.usual_tokens,
+        userCount: row.usual_users,
+      },
+      excessPicoUsd: BigInt(row.excess),
+      backfilledCostPicoUsd: BigInt(row.backfilled),
+    });
+  }
+  return runs;
+}
+
+/**
+ * Keeps an hour of a finding, and what the finding is with it.
+ * @returns whether a person needs to look at it from now on
+ */
+export async function keepHour(
+  transaction: LedgerTransaction,
+  kept: { hour: Date; standout: Standout; decision: FindingDecision | null; run: Run | null; now: Date },
+): Promise<boolean> {
+  const { hour, standout, decision, run, now } = kept;
+  const { customer, judged, day } = standout;
+  const findingId = run?.findingId ?? (await openFinding(transaction, customer.customerId, { hour, now }));
+  const { usualMean } = judged;
+  await sql`
+    insert into anomaly_finding_hours (anomaly_finding_id, window_start, moved, excess_pico_usd, usual_pico_usd,
+      usual_cost_pico_usd, usual_request_count, usual_token_count, usual_user_count)
+    values (${String(findingId)}::bigint, ${hour}, ${judged.moved ?? ''}, ${String(judged.excessPicoUsd)}::numeric,
+      ${String(judged.usualPicoUsd)}::numeric, ${String(usualMean.costPicoUsd)}::numeric,
+      ${String(usualMean.requestCount)}::bigint, ${String(usualMean.tokenCount)}::bigint, ${usualMean.userCount})
+    on conflict (anomaly_finding_id, window_start) do update set moved = excluded.moved,
+      excess_pico_usd = excluded.excess_pico_usd, usual_pico_usd = excluded.usual_pico_usd,
+      usual_cost_pico_usd = excluded.usual_cost_pico_usd, usual_request_count = excluded.usual_request_count,
+      usual_token_count = excluded.usual_token_count, usual_user_count = excluded.usual_user_count`.execute(
+    transaction,
+  );
+  const moved = decision?.moved.map(({ part, sharePercent }) => ({
+    dimension: part.dimension,
+    value: part.value,
+    sharePercent,
+  }));
+  const changed = await sql<{ is_raised: boolean }>`
+    with before as (
+      select raised_at from anomaly_findings where anomaly_finding_id = ${String(findingId)}::bigint for update)
+    update anomaly_findings as finding set changed_at = ${now},
+      shape = coalesce(${decision?.shape ?? null}, shape),
+      explanations = coalesce(${decision === null ? null : [...decision.explanations]}::text[], explanations),
+      moved = coalesce(${moved === undefined ? null : JSON.stringify(moved)}::jsonb, moved),
+      day_ahead_pico_usd = coalesce(${decision === null ? null : String(decision.dayAheadPicoUsd)}::numeric, day_ahead_pico_usd),
+      raised_at = coalesce(finding.raised_at, case when ${decision?.isRaised ?? false} then ${now}::timestamptz end),
+      is_above_sigma = is_above_sigma or ${day.isAbove},
+      score = greatest(score::numeric, ${textOf(judged.score)}::numeric)::text,
+      sigma_score = greatest(sigma_score::numeric, ${textOf(day.score)}::numeric)::text
+    from before where anomaly_finding_id = ${String(findingId)}::bigint
+    returning finding.raised_at is not null and before.raised_at is null as is_raised`.execute(transaction);
+  await sumFinding(transaction, findingId, now);
+  const isRaised = changed.rows[0]?.is_raised ?? false;
+  if (isRaised) {
+    await writeAudit(transaction, {
+      actor: JOB,
+      action: 'anomalies.raise',
+      target: `anomaly-${findingId}`,
+      details: { customer_id: customer.customerId, shape: decision?.shape ?? null, moved },
+      now,
+    });
+  }
+  return isRaised;
+}
+
+const textOf = (score: number | null) => (score === null ? null : score.toFixed(1));
+
+async function openFinding(
+  transaction: LedgerTransaction,
+  customerId: string,
+  { hour, now }: { hour: Date; now: Date },
+): Promise<bigint> {
+  const opened = await sql<{ id: bigint }>`
+    insert into anomaly_findings (customer_id, first_hour, last_hour, state, cost_pico_usd, usual_pico_usd, excess_pico_usd,
+      day_ahead_pico_usd, is_above_sigma, opened_at, changed_at)
+    values (${customerId}, ${hour}, ${hour}, 'open', 0, 0, 0, 0, false, ${now}, ${now})
+    returning anomaly_finding_id as id`.execute(transaction);
+  return opened.rows[0]?.id ?? 0n;
+}
+
+/** From the hours it has. */
+async function sumFinding(transaction: LedgerTransaction, findingId: bigint, now: Date): Promise<void> {
+  await sql`
+    update anomaly_findings as finding set first_hour = sums.first_hour, last_hour = sums.last_hour, cost_pico_usd = sums.cost,
+      usual_pico_usd = sums.usual, excess_pico_usd = sums.excess,
+      state = case when sums.last_hour < ${addMs(now, -(RULES.quietHours + 1) * HOUR_MS)} then 'ended' else 'open' end,
+      ended_at = case when sums.last_hour < ${addMs(now, -(RULES.quietHours + 1) * HOUR_MS)} then ${now}::timestamptz end
+    from (
+      select min(kept.window_start) as first_hour, max(kept.window_start) as last_hour,
+        coalesce(sum(usage.cost_pico_usd), 0) as cost, coalesce(sum(kept.usual_pico_usd), 0) as usual,
+        coalesce(sum(kept.excess_pico_usd), 0) as excess
+      from anomaly_finding_hours as kept
+      join anomaly_findings using (anomaly_finding_id)
+      left join anomaly_hours as usage on usage.customer_id = anomaly_findings.customer_id
+        and usage.window_start = kept.window_start
+      where kept.anomaly_finding_id = ${String(findingId)}::bigint having count(*) > 0) as sums
+    where finding.anomaly_finding_id = ${String(findingId)}::bigint`.execute(transaction);
+}
+
+/**
+ * Takes an hour from findings whose customer is no longer above the usual in it. A finding without any hour left is withdrawn,
+ * once: later data undid it.
+ * @returns how many are withdrawn
+ */
+export async function dropHours(
+  transaction: LedgerTransaction,
+  { hour, stillAbove, now }: { hour: Date; stillAbove: readonly string[]; now: Date },
+): Promise<number> {
+  const dropped = await sql<{ id: bigint }>`
+    delete from anomaly_finding_hours as kept using anomaly_findings as finding
+    where kept.window_start = ${hour} and finding.anomaly_finding_id = kept.anomaly_finding_id
+      and finding.customer_id <> all(${[...stillAbove]}::text[])
+    returning kept.anomaly_finding_id as id`.execute(transaction);
+  let withdrawnCount = 0;
+  for (const { id } of dropped.rows) {
+    const withdrawn = await sql<{ customer_id: string }>`
+      update anomaly_findings as finding set state = 'withdrawn', ended_at = ${now}, changed_at = ${now}, excess_pico_usd = 0,
+        day_ahead_pico_usd = 0
+      where anomaly_finding_id = ${String(id)}::bigint and state <> 'withdrawn' and not exists (
+        select from anomaly_finding_hours as kept where kept.anomaly_finding_id = finding.anomaly_finding_id)
+      returning customer_id`.execute(transaction);
+    const [finding] = withdrawn.rows;
+    if (finding === undefined) {
+      await sumFinding(transaction, id, now);
+      continue;
+    }
+    withdrawnCount += 1;
+    await writeAudit(transaction, {
+      actor: JOB,
+      action: 'anomalies.withdraw',
+      target: `anomaly-${id}`,
+      details: { customer_id: finding.customer_id, window_start: hour.toISOString() },
+      now,
+    });
+  }
+  return withdrawnCount;
+}

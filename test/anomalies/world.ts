@@ -1,0 +1,96 @@
+import { randomUUID } from 'node:crypto';
+import { sql } from 'kysely';
+import type { LedgerDatabase } from '../../src/platform/database/database.ts';
+
+/** Some requests of a user in an hour, as they were collected. */
+export interface EventSeed {
+  hour: string;
+  subject?: string;
+  feature?: string;
+  model?: string;
+  /** Of the hour: 2.50 USD for a million prompt tokens of gpt-4o. */
+  promptTokens: number;
+  requests?: number;
+  collectedAt?: string;
+}
+
+export async function insertEvents(database: LedgerDatabase, seeds: readonly EventSeed[]): Promise<void> {
+  const rows = seeds.map((seed) => ({
+    id: `event-${randomUUID()}`,
+    hour: seed.hour,
+    subject: seed.subject ?? 'user-1',
+    feature: seed.feature ?? 'chat',
+    model: seed.model ?? 'gpt-4o',
+    tokens: seed.promptTokens,
+    requests: seed.requests ?? 5,
+    collected: seed.collectedAt ?? new Date(Date.parse(seed.hour) + 3_900_000).toISOString(),
+  }));
+  await sql`
+    insert into usage_events (usage_event_id, window_start, event_time, subject, feature, model, deployment, prompt_token_count,
+      cached_prompt_token_count, completion_token_count, reasoning_token_count, total_token_count, request_count, body, status,
+      created_at)
+    select id, hour, hour, subject, feature, model, model || '-global', tokens, 0, 0, 0, tokens, requests, '{}', 'sent', collected
+    from jsonb_to_recordset(${JSON.stringify(rows)}::jsonb) as row(id text, hour timestamptz, subject text, feature text,
+      model text, tokens bigint, requests bigint, collected timestamptz)`.execute(database);
+  await sql`
+    insert into settlements as hour (window_start)
+    select distinct hour::timestamptz from unnest(${rows.map(({ hour }) => hour)}::timestamptz[]) as hour
+    on conflict (window_start) do update set event_version = hour.event_version + 1`.execute(database);
+}
+
+/** Each hour from one to another, as instants. */
+export function hoursBetween(from: string, to: string): string[] {
+  const count = (Date.parse(to) - Date.parse(from)) / 3_600_000;
+  return Array.from({ length: count }, (_, place) =>
+    new Date(Date.parse(from) + place * 3_600_000).toISOString(),
+  );
+}
+
+/** What daily costs say of the users of all that was collected of gpt-4o so far. */
+export async function insertDailyUsers(database: LedgerDatabase): Promise<void> {
+  await sql`
+    insert into daily_users (day, customer_id, subject, model, feature, deployment, token_count, token_types, token_counts,
+      first_token_types, cost_pico_usd, provisioned_cost_pico_usd, is_cost_partial, request_count)
+    select (window_start at time zone 'UTC')::date, customer_id, subject, model, feature, deployment, sum(prompt_token_count),
+      '{prompt}', array[sum(prompt_token_count)::bigint], '{}', sum(prompt_token_count) * 2500000, 0, false, sum(request_count)
+    from usage_events join subjects using (subject) group by 1, 2, 3, 4, 5, 6`.execute(database);
+}
+
+interface FindingSeed {
+  raised: boolean;
+  customerId?: string;
+  state?: 'open' | 'withdrawn';
+  /** Of the user that moved. */
+  user?: string;
+}
+
+/** Findings of an hour of 20 November, with the hours around it. */
+export async function insertFindings(database: LedgerDatabase, seeds: readonly FindingSeed[]): Promise<void> {
+  for (const { raised, customerId = 'northwind', state = 'open', user = 'user-1' } of seeds) {
+    const moved = [{ dimension: 'user', value: user, sharePercent: 97 }];
+    await sql`
+      with opened as (
+        insert into anomaly_findings (customer_id, first_hour, last_hour, state, shape, raised_at, moved, cost_pico_usd,
+          usual_pico_usd, excess_pico_usd, day_ahead_pico_usd, score, sigma_score, is_above_sigma, opened_at, changed_at,
+          ended_at, explanations)
+        values (${customerId}, '2026-11-20T14:00:00Z', '2026-11-20T16:00:00Z', ${state}, 'loop',
+          ${raised ? new Date('2026-11-20T14:20:00Z') : null}, ${JSON.stringify(moved)}::jsonb, 14560000000000, 680000000000,
+          13880000000000, 333120000000000, '34.6', '21.3', true, '2026-11-20T14:20:00Z', '2026-11-20T16:20:00Z',
+          ${state === 'open' ? null : new Date('2026-11-20T18:00:00Z')}, ${raised ? [] : ['growth']}::text[])
+        returning anomaly_finding_id)
+      insert into anomaly_finding_hours (anomaly_finding_id, window_start, moved, excess_pico_usd, usual_pico_usd,
+        usual_cost_pico_usd, usual_request_count, usual_token_count, usual_user_count)
+      select anomaly_finding_id, hour, 'user', 4600000000000, 220000000000, 220000000000, 10, 1000, 2
+      from opened, generate_series('2026-11-20T14:00:00Z'::timestamptz, '2026-11-20T16:00:00Z', '1 hour') as hour`.execute(
+      database,
+    );
+  }
+  await sql`
+    insert into anomaly_hours (window_start, customer_id, cost_pico_usd, unpriced_token_count, top_user_cost_pico_usd,
+      top_user_request_count, late_cost_pico_usd, backfilled_cost_pico_usd, request_count, token_count, user_count)
+    select hour, customer_id, case when extract(hour from hour at time zone 'UTC') between 14 and 16 then 4850000000000
+      else 220000000000 end, 0, 0, 0, 0, 0, 10, 1000, 2
+    from generate_series('2026-11-19T14:00:00Z'::timestamptz, '2026-11-20T19:00:00Z', '1 hour') as hour,
+      unnest(array['northwind', 'adatum']) as customer_id
+    on conflict do nothing`.execute(database);
+}

@@ -1,0 +1,229 @@
+import { sql } from 'kysely';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { findAnomalies } from '../../jobs/find-anomalies.ts';
+import { createLogger } from '../../src/platform/log.ts';
+import { seedPriceBook } from '../../src/prices/book.ts';
+import { hoursBetween, insertDailyUsers, insertEvents } from '../anomalies/world.ts';
+import { insertCatalog } from '../api/world.ts';
+import { createTestLedger, type TestLedger } from '../setup/ledger.ts';
+
+const CALM = hoursBetween('2026-09-26T00:00:00Z', '2026-11-20T14:00:00Z');
+const LOOP = '2026-11-20T14:00:00.000Z';
+
+let ledger: TestLedger;
+let now = new Date('2026-11-20T14:20:00Z');
+let deps: Parameters<typeof findAnomalies>[0];
+
+beforeEach(async () => {
+  ledger = await createTestLedger();
+  await insertCatalog(ledger.database);
+  now = new Date('2026-11-20T14:20:00Z');
+  deps = { database: ledger.database, clock: { now: () => now }, log: createLogger('silent') };
+  await seedPriceBook(ledger.database, now);
+});
+afterEach(() => ledger.close());
+
+/** Northwind costs 0.03 USD an hour, of two users; Adatum 0.01. */
+const calm = async (hours: readonly string[] = CALM) => {
+  await insertEvents(
+    ledger.database,
+    hours.flatMap((hour) => [
+      { hour, subject: 'user-1', promptTokens: 8_000 },
+      { hour, subject: 'user-2', promptTokens: 4_000, feature: 'mail' },
+      { hour, subject: 'user-3', promptTokens: 4_000 },
+    ]),
+  );
+  await insertDailyUsers(ledger.database);
+};
+/** One user asks 400 times for 1 USD. */
+const loop = (hour = LOOP) =>
+  insertEvents(ledger.database, [
+    {
+      hour,
+      subject: 'user-1',
+      promptTokens: 400_000,
+      requests: 400,
+      collectedAt: new Date(Date.parse(hour) + 900_000).toISOString(),
+    },
+  ]);
+const findings = async () =>
+  await ledger.database.selectFrom('anomaly_findings').selectAll().orderBy('anomaly_finding_id').execute();
+const audits = async () =>
+  (
+    await ledger.database
+      .selectFrom('audit_log')
+      .select(['action', 'target'])
+      .where('action', 'like', 'anomalies.%')
+      .orderBy('audit_id')
+      .execute()
+  ).map(({ action }) => action);
+
+describe('find-anomalies', () => {
+  it('sees a loop in the hour that is still running, says who and what, and then does nothing', async () => {
+    await calm();
+    expect(await findAnomalies(deps)).toMatchObject({ raisedCount: 0, summedHourCount: CALM.length });
+    expect(await findings()).toEqual([]);
+    await loop();
+    expect(await findAnomalies(deps)).toMatchObject({
+      raisedCount: 1,
+      summedHourCount: 1,
+      judgedHourCount: 1,
+    });
+    const [finding] = await findings();
+    expect(finding).toMatchObject({
+      customer_id: 'northwind',
+      state: 'open',
+      shape: 'loop',
+      explanations: [],
+      is_above_sigma: true,
+      cost_pico_usd: '1000000000000',
+      usual_pico_usd: '30000000000',
+      excess_pico_usd: '980000000000',
+      day_ahead_pico_usd: '23520000000000',
+      raised_at: now,
+    });
+    expect(finding?.moved).toEqual([
+      { dimension: 'user', value: 'user-1', sharePercent: 100 },
+      { dimension: 'feature', value: 'chat', sharePercent: 100 },
+      { dimension: 'model', value: 'gpt-4o', sharePercent: 100 },
+    ]);
+    expect(await findAnomalies(deps)).toMatchObject({
+      summedHourCount: 0,
+      judgedHourCount: 0,
+      raisedCount: 0,
+    });
+    expect(await findings()).toEqual([finding]);
+    expect(await audits()).toEqual(['anomalies.raise']);
+  });
+
+  it('lets a finding grow by the hour, and ends it when it went on no longer', async () => {
+    await calm();
+    await loop();
+    await findAnomalies(deps);
+    now = new Date('2026-11-20T15:20:00Z');
+    await loop('2026-11-20T15:00:00.000Z');
+    expect(await findAnomalies(deps)).toMatchObject({ raisedCount: 0, judgedHourCount: 1 });
+    expect(await findings()).toMatchObject([
+      { state: 'open', excess_pico_usd: '1960000000000', last_hour: new Date('2026-11-20T15:00:00Z') },
+    ]);
+    now = new Date('2026-11-21T17:20:00Z');
+    await findAnomalies(deps);
+    expect(await findings()).toMatchObject([
+      { state: 'ended', ended_at: now, excess_pico_usd: '1960000000000' },
+    ]);
+    expect(await audits()).toEqual(['anomalies.raise']);
+  });
+
+  it('withdraws it once when later data undoes it, and opens another when it comes again', async () => {
+    await calm();
+    await loop();
+    await findAnomalies(deps);
+    // The user turns out to be another customer's.
+    await sql`update subjects set customer_id = 'adatum' where subject = 'user-1'`.execute(ledger.database);
+    now = new Date('2026-11-20T14:40:00Z');
+    expect(await findAnomalies(deps)).toMatchObject({ withdrawnCount: 1 });
+    expect((await findings())[0]).toMatchObject({
+      customer_id: 'northwind',
+      state: 'withdrawn',
+      ended_at: now,
+      excess_pico_usd: '0',
+    });
+    expect(await findAnomalies(deps)).toMatchObject({ withdrawnCount: 0 });
+    await sql`update subjects set customer_id = 'northwind' where subject = 'user-1'`.execute(
+      ledger.database,
+    );
+    await findAnomalies(deps);
+    const ofNorthwind = (await findings()).filter((finding) => finding.customer_id === 'northwind');
+    expect(ofNorthwind.map(({ state }) => state)).toEqual(['withdrawn', 'open']);
+    expect((await audits()).filter((action) => action === 'anomalies.withdraw')).toHaveLength(2);
+  });
+
+  it('says nothing of three days of history, of usage without a price or without a customer', async () => {
+    await calm(hoursBetween('2026-11-17T14:00:00Z', LOOP));
+    await insertEvents(ledger.database, [
+      { hour: LOOP, subject: 'stray', promptTokens: 9_000_000, requests: 900 },
+      { hour: LOOP, subject: 'user-3', model: 'nobody-knows-it', promptTokens: 9_000_000, requests: 900 },
+    ]);
+    await loop();
+    expect(await findAnomalies(deps)).toMatchObject({ raisedCount: 0 });
+    expect(await findings()).toEqual([]);
+    const kept = await ledger.database
+      .selectFrom('anomaly_hours')
+      .selectAll()
+      .where('window_start', '=', new Date(LOOP))
+      .orderBy('customer_id')
+      .execute();
+    expect(kept).toMatchObject([
+      { customer_id: 'adatum', cost_pico_usd: '0', unpriced_token_count: 9_000_000n },
+      { customer_id: 'northwind', cost_pico_usd: '1000000000000', unpriced_token_count: 0n },
+    ]);
+  });
+
+  it('names what came late and what was filled in, and tells nobody of it', async () => {
+    await calm([...CALM, ...hoursBetween(LOOP, '2026-11-20T16:00:00Z')]);
+    now = new Date('2026-11-21T18:00:00Z');
+    await findAnomalies(deps);
+    await insertEvents(ledger.database, [
+      { hour: LOOP, promptTokens: 400_000, requests: 400, collectedAt: '2026-11-20T20:00:00Z' },
+      {
+        hour: '2026-11-20T15:00:00Z',
+        promptTokens: 4_000_000,
+        requests: 400,
+        collectedAt: '2026-11-21T17:00:00Z',
+      },
+    ]);
+    expect(await findAnomalies(deps)).toMatchObject({ raisedCount: 0, judgedHourCount: 2 });
+    expect(await findings()).toMatchObject([
+      { customer_id: 'northwind', explanations: ['backfill'], raised_at: null },
+    ]);
+  });
+
+  it('does not take a source that was read late as a whole for late usage', async () => {
+    await calm();
+    await findAnomalies(deps);
+    now = new Date('2026-11-21T01:00:00Z');
+    await insertEvents(ledger.database, [
+      {
+        hour: LOOP,
+        subject: 'user-1',
+        promptTokens: 400_000,
+        requests: 400,
+        collectedAt: '2026-11-21T00:50:00Z',
+      },
+      { hour: LOOP, subject: 'user-2', promptTokens: 4_000, collectedAt: '2026-11-21T00:50:00Z' },
+    ]);
+    expect(await findAnomalies(deps)).toMatchObject({ raisedCount: 1 });
+  });
+
+  it('judges no hour again because the clock jumps, back or ahead', async () => {
+    await calm();
+    await loop();
+    await findAnomalies(deps);
+    const before = await findings();
+    now = new Date('2026-11-20T09:00:00Z');
+    expect(await findAnomalies(deps)).toMatchObject({ summedHourCount: 0, judgedHourCount: 0 });
+    expect(await findings()).toEqual(before);
+    now = new Date('2027-06-01T00:00:00Z');
+    await findAnomalies(deps);
+    now = new Date('2026-11-20T14:30:00Z');
+    await findAnomalies(deps);
+    expect(await findings()).toMatchObject([{ customer_id: 'northwind', excess_pico_usd: '980000000000' }]);
+  });
+
+  it('is the same after a run that was killed half-way, and for names from hell', async () => {
+    await calm();
+    const hostile = `<script>'";--\u202e${'x'.repeat(200)}`;
+    await insertEvents(ledger.database, [
+      { hour: LOOP, feature: hostile, promptTokens: 400_000, requests: 400 },
+    ]);
+    const killed = new AbortController();
+    killed.abort(new Error('killed'));
+    await expect(findAnomalies(deps, killed.signal)).rejects.toThrow('killed');
+    expect(await findAnomalies(deps)).toMatchObject({ raisedCount: 1 });
+    expect((await findings())[0]?.moved).toMatchObject([
+      { value: 'user-1' },
+      { value: hostile },
+      { value: 'gpt-4o' },
+    ]);
+  });
+});
