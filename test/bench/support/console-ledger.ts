@@ -15,12 +15,14 @@ const FEATURES = [
   ...['chat', 'search', 'summary', 'page-assist', 'thread-summary'],
   ...['translate', 'draft', 'review', 'extract', 'classify'],
 ];
+/** Of usage that a customer has on a day. */
+const KINDS = 5;
 /** Days of which the hours themselves are there, as pages that rate anew read them. */
 const HOURLY_DAYS = 30;
 
 /**
- * Rated days as the jobs leave them, written in bulk: each user of each customer uses one feature on one model a day, so that a
- * customer has some 20 kinds of usage on a day; costs, users, revenues and the settled hours behind the last of them agree.
+ * Rated days as the jobs leave them, written in bulk: each user of each customer uses one feature on one model a day, of the few
+ * that its customer has; costs, users, revenues and the settled hours behind the last of them agree.
  * @returns rows of daily costs, of daily users, and of hours
  */
 export async function addConsoleLedger(database: LedgerDatabase, size: ConsoleSize): Promise<bigint[]> {
@@ -87,10 +89,11 @@ async function addDay(database: LedgerDatabase, day: Date, hasHours: boolean): P
       first_token_types, cost_pico_usd, provisioned_cost_pico_usd, is_cost_partial, request_count)
     select ${text}::date, customer_id, subject, model, feature, model || '-global', prompt + completion,
       '{prompt,completion}', array[prompt, completion], '{}', prompt * 2500000 + completion * 10000000, 0, false, 7
-    from (select customer_id, subject, abs(hashtext(subject)::bigint) as seed from subjects) as person
+    from (select customer_id, subject, abs(hashtext(subject)::bigint) as seed,
+            abs(hashtext(customer_id)::bigint) + abs(hashtext(subject)::bigint) % ${KINDS}::int as kind from subjects) as person
     cross join lateral (
-      select (${MODELS}::text[])[((seed + ${dayNumber}::int / 7) % ${MODELS.length} + 1)::int] as model,
-        (${FEATURES}::text[])[(seed / 8 % ${FEATURES.length} + 1)::int] as feature,
+      select (${MODELS}::text[])[((kind + ${dayNumber}::int / 7) % ${MODELS.length} + 1)::int] as model,
+        (${FEATURES}::text[])[(kind * 3 % ${FEATURES.length} + 1)::int] as feature,
         1000 + (seed + ${dayNumber}::int) % 90000 as prompt, 100 + (seed + ${dayNumber}::int) % 9000 as completion) as drawn`.execute(
     database,
   );
