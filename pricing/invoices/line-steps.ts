@@ -17,9 +17,17 @@ export interface ShownCharge {
  * speaks for it.
  */
 export function areLinesInSteps(charges: readonly ShownCharge[], currency: string): boolean {
-  return charges.every(
-    ({ price, quantity, chargedMinor, before }) =>
-      rateMeter(quantity, price, before) !== chargedMinor ||
-      rateMeterInSteps(quantity, price, currency, before) === chargedMinor,
-  );
+  return charges.every(({ price, quantity, chargedMinor, before }) => {
+    const isCharged = (rate: (quantity: bigint) => bigint | null) =>
+      shownAs(price, quantity).some((tokenCount) => rate(tokenCount) === chargedMinor);
+    return (
+      !isCharged((tokenCount) => rateMeter(tokenCount, price, before)) ||
+      isCharged((tokenCount) => rateMeterInSteps(tokenCount, price, currency, before))
+    );
+  });
+}
+
+/** The tokens that a quantity may stand for: Stripe does not say whether a line counts these or the packages they make. */
+function shownAs(price: RatePrice | null, quantity: bigint): bigint[] {
+  return price?.kind === 'per_package' ? [quantity, quantity * price.packageSize] : [quantity];
 }

@@ -1,8 +1,7 @@
-import { areLinesInSteps } from '../invoices/line-steps.ts';
-import { chargeStep } from '../money.ts';
-import { packagesOf, type RatePrice } from '../rating/rate-price.ts';
-import { type RatedLine, rateInSteps, rateQuantity, splitAmount } from '../rating/rating.ts';
+import type { RatePrice } from '../rating/rate-price.ts';
+import { type RatedLine, rateInSteps, splitAmount } from '../rating/rating.ts';
 import { sum } from '../statistics.ts';
+import { countedBy, lineStepOf, type PreviewStripeLine } from './counted-lines.ts';
 
 /** A metered subscription item as the ledger knows it. */
 export interface PreviewItem {
@@ -12,18 +11,8 @@ export interface PreviewItem {
   /** In minor units; null: of a kind that we cannot rate. */
   price: RatePrice | null;
   meterId: string | null;
-}
-
-/** A line of Stripe's own preview. Several may belong to one item (tiers). */
-export interface PreviewStripeLine {
-  description: string;
-  subscriptionItemId: string | null;
-  priceId: string | null;
-  quantity: bigint | null;
-  amountMinor: bigint;
-  unitAmountDecimal: string | null;
-  /** Set for a line that an invoice item made. */
-  invoiceItemId?: string | null;
+  /** A billing threshold has invoiced a part of the period: how tiers go on only Stripe knows. */
+  isBilledInPart?: boolean;
 }
 
 /** Tokens of one model and feature in the ledger that belong to a meter and the previewed period. */
@@ -45,7 +34,12 @@ interface PreviewPart {
 }
 
 /** Why a line has no amount of ours. */
-type UnpricedReason = 'price_not_rateable' | 'price_changed_since_sync' | 'usage_unpriced';
+type UnpricedReason =
+  | 'price_not_rateable'
+  | 'price_changed_since_sync'
+  /** By a billing threshold; see `PreviewItem.isBilledInPart`. */
+  | 'billed_in_part'
+  | 'usage_unpriced';
 
 type PreviewLineKind =
   | 'usage'
@@ -206,7 +200,7 @@ function mergeItem(
     undelivered: larger(sum(usage.map((entry) => entry.undeliveredTokenCount)), 0n),
     ratedLines,
     amountMinor: amount,
-    unpricedReason: amount !== null ? null : isStale ? 'price_changed_since_sync' : 'price_not_rateable',
+    unpricedReason: amount !== null ? null : whyUnpriced(item, isStale),
     stripeAmountMinor,
     equalsStripe:
       price === null || counted === null || stripeAmountMinor === null
@@ -216,14 +210,9 @@ function mergeItem(
   };
 }
 
-/** What Stripe counts. Of a price by the package its lines may show packages: then it is what makes them, and was used. */
-function countedBy(lines: readonly PreviewStripeLine[], price: RatePrice | null, used: bigint): bigint {
-  const shown = sum(lines.map((line) => line.quantity ?? 0n));
-  if (price?.kind !== 'per_package' || packagesOf(price, shown) === shown) return shown;
-  const charged = sum(lines.map((line) => line.amountMinor));
-  if (amountOf(rateQuantity(shown, price)) === charged) return shown;
-  if (amountOf(rateQuantity(shown * price.packageSize, price)) !== charged) return shown;
-  return packagesOf(price, used) === shown ? used : shown * price.packageSize;
+function whyUnpriced({ isBilledInPart }: PreviewItem, isStale: boolean): UnpricedReason {
+  if (isStale) return 'price_changed_since_sync';
+  return isBilledInPart === true ? 'billed_in_part' : 'price_not_rateable';
 }
 
 function partsOf(usage: readonly PreviewUsage[], quantity: bigint, amount: bigint | null): PreviewPart[] {
@@ -270,28 +259,6 @@ function passLine(line: PreviewStripeLine, isLate: boolean): PreviewLine {
 /** What rated lines come to in minor units: the sum of what each was rounded to. */
 export function amountOf(lines: readonly RatedLine[]): bigint {
   return sum(lines.map((line) => line.amountMinor));
-}
-
-/** To what lines are rounded: told by what Stripe charges for what it counts; where it did not answer, what can be charged. */
-function lineStepOf(
-  { items, stripeLines, left = [] }: Parameters<typeof mergePreview>[0],
-  currency: string,
-): bigint {
-  if (chargeStep(currency) === 1n) return 1n;
-  const charges = [
-    ...items.map(({ subscriptionItemId, price }) => ({
-      price,
-      lines: (stripeLines ?? []).filter((line) => line.subscriptionItemId === subscriptionItemId),
-    })),
-    ...left,
-  ].filter(({ lines }) => lines.length > 0);
-  const shown = charges.map(({ price, lines }) => ({
-    price,
-    quantity: countedBy(lines, price, 0n),
-    chargedMinor: sum(lines.map((line) => line.amountMinor)),
-    before: null,
-  }));
-  return areLinesInSteps(shown, currency) ? chargeStep(currency) : 1n;
 }
 
 function larger(left: bigint, right: bigint): bigint {

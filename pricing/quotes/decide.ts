@@ -41,6 +41,7 @@ export function decideQuote(question: QuoteQuestion, facts: QuoteFacts): Decided
     rates: null,
     minimumAmountMinor: terms.minimumAmountMinor,
     ...minimumsOf(terms, facts),
+    ...elsewhereOf(terms, facts),
     isWholeInvoice: true,
     adjustments: question.adjustments ?? {},
     targetMarginPercent: question.targetMarginPercent ?? null,
@@ -86,6 +87,14 @@ function minimumsOf(
   return {
     minimums: own.map(({ planName, minimumMinor, meterIds }) => ({ planName, minimumMinor, meterIds })),
   };
+}
+
+function elsewhereOf(
+  { rateBasis }: Pick<QuoteGround, 'rateBasis'>,
+  { existing }: QuoteFacts,
+): Pick<QuoteGround, 'elsewhere'> {
+  const charges = rateBasis === 'customer' ? (existing?.atFormerPrices ?? []) : [];
+  return charges.length === 0 ? {} : { elsewhere: [...charges] };
 }
 
 /** Every model that a rate may be needed for. */

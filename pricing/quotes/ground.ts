@@ -1,5 +1,5 @@
 import type { Conversion, ConversionMiss } from '../exchange/rates.ts';
-import type { NamedMinimum } from '../invoices/minimum.ts';
+import type { NamedMinimum, PeriodCharge } from '../invoices/minimum.ts';
 import type { PriceBook } from '../prices/price-book.ts';
 import { weighAll } from '../rating/provisioned.ts';
 import { emptyBuckets } from '../usage/tokens.ts';
@@ -54,6 +54,8 @@ export interface QuoteGround {
   minimumAmountMinor: bigint;
   /** Of the customer's plans, where it is priced as a customer; left out: none. */
   minimums?: NamedMinimum[];
+  /** What of the period is charged at prices that items have left; left out: nothing. */
+  elsewhere?: PeriodCharge[];
   /** All rates are on the invoice, used or not; quotes from before had those that are used, and no minimum of a customer. */
   isWholeInvoice?: true;
   adjustments: AskedAdjustments;
@@ -91,6 +93,7 @@ export function toAnswerInput(
     sellRates: rates,
     minimumAmountMinor: ground.minimumAmountMinor,
     minimums: ground.minimums ?? [],
+    elsewhere: ground.elsewhere ?? [],
     // What is usual is no subscription of anybody: it is priced as far as it is used.
     hasAllRates: ground.isWholeInvoice === true && ground.rateBasis !== 'usual',
     currency: ground.currency,

@@ -1,5 +1,5 @@
 import type { Conversions } from '../exchange/rates.ts';
-import type { NamedMinimum } from '../invoices/minimum.ts';
+import type { NamedMinimum, PeriodCharge } from '../invoices/minimum.ts';
 import type { Plan } from '../plans/plan.ts';
 import type { PriceBook } from '../prices/price-book.ts';
 import type { DeploymentType } from '../prices/rows.ts';
@@ -96,7 +96,13 @@ export interface QuoteFacts {
   like: LikeUsage | null;
   users: ObservedUsers | null;
   /** What `customerId` uses in its current period, for `merge` and `replace`. */
-  existing: { period: Span; rows: readonly KindUsage[]; openHourCount: bigint } | null;
+  existing: {
+    period: Span;
+    rows: readonly KindUsage[];
+    /** Usage of the period at prices that its items have left: it is charged as it was, and counts towards minimums. */
+    atFormerPrices: readonly PeriodCharge[];
+    openHourCount: bigint;
+  } | null;
   /** Of the usage that was read, what its source did not tell; empty where no model has prices for parts of its tokens. */
   untold: readonly UntoldUsage[];
   /** Throughput bought by the hour that is in force; undefined where none was bought lately, or is to be. */

@@ -1,5 +1,5 @@
 import type { Conversion, ConversionMiss } from '../exchange/rates.ts';
-import type { PeriodMinimum } from '../invoices/minimum.ts';
+import type { PeriodCharge, PeriodMinimum } from '../invoices/minimum.ts';
 import { TOKEN_TYPES, type TokenType } from '../usage/tokens.ts';
 import { type CapacityStep, costOnCapacity } from './capacity.ts';
 import { costRateOf } from './cost-rate.ts';
@@ -27,6 +27,8 @@ export interface QuoteInput extends Costing {
   minimumAmountMinor?: bigint;
   /** The same of a customer's plans, each of its own rates. */
   minimums?: readonly PeriodMinimum[];
+  /** Charged within the period beside the existing usage: it counts towards these. */
+  elsewhere?: readonly PeriodCharge[];
   /** Whether all rates are on the invoice, used or not; quotes from before had those that are used. */
   hasAllRates?: boolean;
   /** Of the sell rates, lower case. */
@@ -104,6 +106,7 @@ export function createQuote(input: QuoteInput): Quote {
     currency: input.currency,
     minimumMinor: input.minimumAmountMinor ?? 0n,
     minimums: input.minimums ?? [],
+    elsewhere: input.elsewhere ?? [],
     standing: input.hasAllRates === true ? input.sellRates : null,
   });
   const onCapacity = costOnCapacity(addedParts, input.capacities ?? [], input.priceBook);

@@ -1,4 +1,4 @@
-import type { PeriodMinimum } from '../invoices/minimum.ts';
+import type { PeriodCharge, PeriodMinimum } from '../invoices/minimum.ts';
 import { nextInvoice } from '../invoices/next-invoice.ts';
 import { standingRates } from '../invoices/standing.ts';
 import { PICO_DIGITS } from '../money.ts';
@@ -48,6 +48,8 @@ export interface QuoteCharges {
   minimumMinor: bigint;
   /** Of a customer's plans, each over its own rates. */
   minimums: readonly PeriodMinimum[];
+  /** Counts towards these, and is not of the quote. */
+  elsewhere: readonly PeriodCharge[];
   /** Rates that are on the invoice whether they are used or not; null: a quote from before they were. */
   standing: readonly QuotedRate[] | null;
 }
@@ -151,7 +153,7 @@ function rateParts(parts: readonly RatedPart[], standing: readonly QuotedRate[],
 /** As the close tops up. Quotes from before took what was lacking of the plan's minimum as it was. */
 function topUpOf(
   { lines, minimumTopUpMinor }: ReturnType<typeof rateUsage>,
-  { standing, minimumMinor, minimums, currency }: QuoteCharges,
+  { standing, minimumMinor, minimums, elsewhere, currency }: QuoteCharges,
 ): bigint {
   if (standing === null) return minimumTopUpMinor;
   const { topUps } = nextInvoice({
@@ -160,6 +162,7 @@ function topUpOf(
       amountMinor,
       isOfPeriod: true,
     })),
+    elsewhere,
     minimums: [{ minimumMinor, meterIds: null }, ...minimums],
     currency,
   });

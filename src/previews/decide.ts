@@ -21,7 +21,7 @@ export interface SubscriptionPreview {
 
 /** Merges Stripe's answer, if there is one, with everything that the ledger knows, and adds what the close will add. */
 export function decidePreview(material: SubscriptionMaterial): SubscriptionPreview {
-  const { items, stripe, usage, quarantined, left, own, beside, period } = material;
+  const { items, isBilledInPart, stripe, usage, quarantined, left, own, beside, period } = material;
   const currency = currencyOf(items, stripe);
   const stripeLines = stripe.status === 'ok' ? stripe.invoice.lines : null;
   const waiting = new Set(stripeLines?.flatMap(({ invoiceItemId }) => invoiceItemId ?? []));
@@ -33,6 +33,7 @@ export function decidePreview(material: SubscriptionMaterial): SubscriptionPrevi
       description: item.productName,
       price: item.trialEndsAt !== null && period.end <= item.trialEndsAt ? FREE : item.price,
       meterId: item.stripeMeterId,
+      isBilledInPart,
     })),
     stripeLines,
     usage: usageByMeter(usage),

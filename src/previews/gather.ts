@@ -29,6 +29,8 @@ export interface SubscriptionMaterial extends PreviewWindow, PreviewUsageRows {
   own: ReadonlyMap<string, OwnUsage>;
   /** What the close adds to the invoice, or compares with it. */
   beside: BesideUsage;
+  /** Whether a billing threshold has invoiced a part of the period. */
+  isBilledInPart: boolean;
   /** Whether other invoices of the customer may use up billing credits first. */
   sharesCredits: boolean;
 }
@@ -162,6 +164,7 @@ export async function readPreview(
       stripe,
       left,
       own,
+      isBilledInPart,
       beside: isBilledInPart ? withInstalment(its, added) : added,
       sharesCredits: await sharesCredits(snapshot, customerId, {
         active,

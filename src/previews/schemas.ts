@@ -70,9 +70,12 @@ const PreviewLineSchema = z
       description: 'Sum of `tiers`, each rounded once, halves away from zero. null: `reason` says why.',
     }),
     reason: z
-      .enum(['price_not_rateable', 'price_changed_since_sync', 'usage_unpriced'])
+      .enum(['price_not_rateable', 'price_changed_since_sync', 'billed_in_part', 'usage_unpriced'])
       .nullable()
-      .openapi({ description: '`usage_unpriced`: what counts towards the minimum has no amount yet.' }),
+      .openapi({
+        description:
+          '`billed_in_part`: a billing threshold has invoiced a part of the period, and how the price goes on only Stripe knows. `usage_unpriced`: what counts towards the minimum has no amount yet.',
+      }),
     stripeAmount: AmountSchema.nullable(),
     equalsStripe: z.boolean().nullable().openapi({
       description:

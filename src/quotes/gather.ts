@@ -35,6 +35,7 @@ import {
   readCustomerDays,
   readFeatureUsers,
   readFirstUse,
+  readFormerCharges,
   readKnownUntil,
   readPeriodUsage,
 } from './usage-queries.ts';
@@ -275,9 +276,10 @@ async function readExisting(
   if (mode === 'new' || customerId === undefined) return null;
   const period = (await readCurrentPeriod(snapshot, customerId)) ?? monthOf(now);
   const rows = await readPeriodUsage(snapshot, customerId, period);
+  const atFormerPrices = await readFormerCharges(snapshot, customerId, period);
   const past = { start: period.start, end: now < period.end ? now : period.end };
   const { openHourCount } = await readCompleteness(snapshot, past);
-  return { period, rows, openHourCount };
+  return { period, rows, atFormerPrices, openHourCount };
 }
 
 function monthOf(now: Date): TimeWindow {

@@ -1,8 +1,11 @@
-import { sql } from 'kysely';
+import { type RawBuilder, sql } from 'kysely';
+import { rateMeter } from '../../pricing/closing/meter.ts';
+import type { PeriodCharge } from '../../pricing/invoices/minimum.ts';
 import type { KindUsage, ObservedUsers } from '../../pricing/quotes/question.ts';
 import { nameKey } from '../../pricing/usage/names.ts';
 import type { TokenType } from '../../pricing/usage/shape.ts';
 import { boundMeter } from '../catalog/bound-meter.ts';
+import { readStoredPrice, type StoredPrice } from '../catalog/stored-price.ts';
 import { DAY_MS, floorToHour, type TimeWindow } from '../platform/clock.ts';
 import type { LedgerDatabase } from '../platform/database/database.ts';
 import { billedAt } from '../usage/hours/hour-parts.ts';
@@ -68,7 +71,8 @@ export async function readKnownUntil(database: LedgerDatabase, now: Date): Promi
 
 /**
  * What an invoice preview of the period counts of the customer's settled usage, with the same rule for the instant
- * that decides the period: without what waits in quarantine, was refused by Stripe or written off.
+ * that decides the period: without what waits in quarantine, was refused by Stripe or written off. Usage at a price that its
+ * item has left in the period is read apart: it takes no part in the tiers of the price that came after.
  */
 export async function readPeriodUsage(
   database: LedgerDatabase,
@@ -78,6 +82,42 @@ export async function readPeriodUsage(
   const result = await sql<RawKind>`
     select ${MODEL} as model, usage.feature, ${DEPLOYMENT} as deployment, usage.token_type,
            sum(usage.delta_token_count)::bigint as token_count
+      ${periodUsage(customerId, period)} and swapped.price_since is null
+     group by 1, 2, 3, 4
+     order by 1, 2, 3, 4`.execute(database);
+  return result.rows.map(toKind);
+}
+
+/** What the period's usage until items got another price costs at the prices they had, the last that were seen by then. */
+export async function readFormerCharges(
+  database: LedgerDatabase,
+  customerId: string,
+  period: TimeWindow,
+): Promise<PeriodCharge[]> {
+  const result = await sql<{ meterId: string; tokenCount: bigint } & StoredPrice>`
+    select swapped.stripe_meter_id as "meterId", former.unit_amount_decimal, former.tiers_mode, former.price_tiers,
+           sum(usage.delta_token_count)::bigint as "tokenCount"
+      ${periodUsage(
+        customerId,
+        period,
+        sql`left join lateral (
+          select f.* from item_prices f
+           where f.subscription_id = swapped.subscription_id and f.stripe_meter_id = swapped.stripe_meter_id
+             and f.price_id <> swapped.price_id
+           order by f.first_seen_at > billed.instant, abs(extract(epoch from f.first_seen_at - billed.instant)), f.price_id
+           limit 1) as former on true`,
+      )} and swapped.price_since is not null
+     group by 1, former.price_id, 2, 3, 4
+     order by 1, former.price_id`.execute(database);
+  return result.rows.map(({ meterId, tokenCount, ...price }) => ({
+    meterId,
+    amountMinor: rateMeter(tokenCount > 0n ? tokenCount : 0n, readStoredPrice(price)),
+  }));
+}
+
+/** Rows of a customer's usage of a period, each with the item that got another price after it, if one did. */
+function periodUsage(customerId: string, period: TimeWindow, more = sql``): RawBuilder<unknown> {
+  return sql`
       from hourly_usage as usage
       left join meter_pushes as push on push.meter_push_id = usage.meter_push_id
       left join lateral (${boundMeter('usage')}) as binding on usage.meter_push_id is null
@@ -85,32 +125,39 @@ export async function readPeriodUsage(
       cross join lateral (
         select coalesce(push.event_timestamp,
           ${billedAt('usage', { customerId: sql`${customerId}`, meterAlias: 'meter' })}) as instant) as billed
+      left join lateral (
+        select i.subscription_id, i.stripe_meter_id, i.price_id, i.price_since from subscription_items i
+         where i.customer_id = ${customerId} and i.active and i.price_since > ${period.start} and billed.instant < i.price_since
+           and i.stripe_meter_id = coalesce(push.stripe_meter_id, binding.stripe_meter_id)
+         order by i.subscription_item_id limit 1) as swapped on true
+      ${more}
      where usage.window_start > ${period.start}::timestamptz - interval '1 hour'
        and usage.window_start < ${period.end}
        and usage.quarantine_reason is null and push.written_off_at is null
        and push.status is distinct from 'refused'
        and ${belongsTo(customerId)}
-       and billed.instant >= ${period.start} and billed.instant < ${period.end}
-     group by 1, 2, 3, 4
-     order by 1, 2, 3, 4`.execute(database);
-  return result.rows.map(toKind);
+       and billed.instant >= ${period.start} and billed.instant < ${period.end}`;
 }
 
-/** The current period of the customer's metered subscription; null without one. */
+/** The current period of the customer's metered subscription; null without one. An item whose price is younger says when it got that. */
 export async function readCurrentPeriod(
   database: LedgerDatabase,
   customerId: string,
 ): Promise<TimeWindow | null> {
-  const row = await database
+  const rows = await database
     .selectFrom('subscription_items')
-    .select(['current_period_start', 'current_period_end'])
+    .select(['subscription_id', 'current_period_start', 'current_period_end'])
     .where('customer_id', '=', customerId)
     .where('active', '=', true)
     .orderBy((builder) => builder('stripe_meter_id', 'is', null))
     .orderBy('subscription_id')
     .orderBy('subscription_item_id')
-    .executeTakeFirst();
-  return row === undefined ? null : { start: row.current_period_start, end: row.current_period_end };
+    .execute();
+  const [first] = rows;
+  if (first === undefined) return null;
+  const { subscription_id: id, current_period_end: end } = first;
+  const together = rows.filter((row) => row.subscription_id === id && +row.current_period_end === +end);
+  return { start: new Date(Math.min(...together.map((row) => +row.current_period_start))), end };
 }
 
 /** What each user of a feature used in the window: only who used any; and when it was first used in it. */

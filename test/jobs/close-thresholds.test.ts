@@ -38,11 +38,13 @@ async function expectStripesAmounts({ customerId }: Caller) {
   const { database, clock, invoicing, billing } = pipeline.deps;
   const dependencies = { database, clock, invoicing, billing, previewCache: new Map(), version: 'test' };
   const { subscriptions } = await gatherPreview(dependencies, customerId);
-  for (const { amountMinor, stripeAmountMinor, price } of subscriptions.flatMap(
-    (material) => decidePreview(material).lines,
-  )) {
+  const previews = subscriptions.map(decidePreview);
+  for (const line of previews.flatMap(({ lines }) => lines)) {
+    const { amountMinor, stripeAmountMinor, price, unpricedReason, kind } = line;
     expect([price, [null, stripeAmountMinor].includes(amountMinor)]).toEqual([null, true]);
+    if (kind === 'usage') expect(unpricedReason).toBe(amountMinor === null ? 'billed_in_part' : null);
   }
+  return previews;
 }
 
 async function instalments(caller: Caller) {

@@ -1,11 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import {
-  mergePreview,
-  type PreviewItem,
-  type PreviewStripeLine,
-  type PreviewUsage,
-} from '../../pricing/previews/preview.ts';
+import type { PreviewStripeLine } from '../../pricing/previews/counted-lines.ts';
+import { mergePreview, type PreviewItem, type PreviewUsage } from '../../pricing/previews/preview.ts';
 import { amountMinor } from '../../pricing/rating/rating.ts';
 
 const item: PreviewItem = {

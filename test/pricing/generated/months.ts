@@ -205,15 +205,15 @@ export class Months {
       reason,
     };
     const { segments } = facts;
-    // What a quote costs in a trial is what it costs after.
-    const isOnePrice = segments.every(({ isLeft, isTrial, used }) => !isLeft && !isTrial && used >= 0n);
-    if (!isOnePrice || CURRENCIES[plan.currency].step > 1n) return { previewed, quoted: null };
+    // What a quote costs in a trial is what it costs after, and that usage was forgone only Stripe knows before the close.
+    const isQuoted = segments.every(({ isForgone, isTrial, used }) => !isForgone && !isTrial && used >= 0n);
+    if (!isQuoted || CURRENCIES[plan.currency].step > 1n) return { previewed, quoted: null };
     const more = items.map(() =>
       BigInt(draws.pick([0, draws.between(1, 1_000), draws.between(1, 60_000_000)])),
     );
     const further = segments.map((segment, index) => ({
       ...segment,
-      used: segment.used + (more[index] ?? 0n),
+      used: segment.used + (segment.isLeft ? 0n : (more[index] ?? 0n)),
     }));
     const withMore = subtotalOf(previewOf(customer, { ...facts, segments: further }));
     return {

@@ -8,7 +8,7 @@ const PICO = 10n ** 12n;
  * nor the stand-in's is used, nor their reading of prices.
  * @param step to a multiple of which lines are rounded
  */
-export function oracleLines(rate: RateSpec, used: bigint, step: bigint): bigint[] {
+function oracleLines(rate: RateSpec, used: bigint, step: bigint): bigint[] {
   return oracleParts(rate, used, step).map((parts) => parts.reduce((total, amount) => total + amount, 0n));
 }
 

@@ -1,3 +1,4 @@
+import { rateMeter } from '../../../pricing/closing/meter.ts';
 import { chargeLateUsage, type LateCharge, type TopUpLeft } from '../../../pricing/invoices/late-usage.ts';
 import { azureOpenAiPriceBook } from '../../../pricing/prices/azure-openai.ts';
 import { createQuote } from '../../../pricing/quotes/quote.ts';
@@ -120,6 +121,7 @@ function materialOf(
     ],
     stripe: { status: 'ok', invoice, credits, readAt: now },
     sharesCredits: false,
+    isBilledInPart: false,
     usage: whole.map(toUsage),
     quarantined: [],
     own: new Map(
@@ -223,6 +225,9 @@ export function mergeQuote(
     existing: usageOf(items.map(({ itemId }) => segments.find((one) => one.itemId === itemId)?.used ?? 0n)),
     sellRates: items.map(({ rate, meterId }) => ({ ...rate, rateId: meterId })),
     minimums: minimumMinor === 0n ? [] : [{ minimumMinor, meterIds: items.map(({ meterId }) => meterId) }],
+    elsewhere: segments
+      .filter(({ isLeft }) => isLeft)
+      .map(({ meterId, used, rate }) => ({ meterId, amountMinor: rateMeter(used, rate.price) })),
     hasAllRates: true,
     currency: plan.currency,
     priceBook: azureOpenAiPriceBook,

@@ -22,6 +22,7 @@ export interface LineRow {
 
 const WHY_NO_AMOUNT: Record<NonNullable<Line['reason']>, string> = {
   price_not_rateable: 'its price is of a kind that we cannot rate',
+  billed_in_part: 'a billing threshold has invoiced a part of the period',
   price_changed_since_sync: 'its price has changed since it was read',
   usage_unpriced: 'what counts towards the minimum has no amount yet',
 };
