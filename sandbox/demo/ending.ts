@@ -24,18 +24,21 @@ export async function describeEnding(
   // One with the usual prices, where there are several.
   const customerId = (sandbox.customers[1] ?? sandbox.customers[0])?.customer ?? '';
   const names = new Map(sandbox.customers.map(({ customer, name }) => [customer, name]));
-  const { look, statementUrl } = await withLocalApi(
+  const { look, statementUrl, portalUrl } = await withLocalApi(
     world.stores,
     world.deps.billing,
     async (ask) => {
       const look = await lookFirst(ask, settings, (customerId) => names.get(customerId) ?? customerId);
-      if (served === null || look.invoiceId === null) return { look, statementUrl: null };
-      const link = await ask<{ url: string }>(
-        'POST',
-        `/v1/statements/${encodeURIComponent(look.invoiceId)}/links`,
-        {},
-      );
-      return { look, statementUrl: link.url };
+      if (served === null) return { look, statementUrl: null, portalUrl: null };
+      const link = async (path: string, body: object) => (await ask<{ url: string }>('POST', path, body)).url;
+      return {
+        look,
+        statementUrl:
+          look.invoiceId === null
+            ? null
+            : await link(`/v1/statements/${encodeURIComponent(look.invoiceId)}/links`, {}),
+        portalUrl: await link('/v1/portal/links', { customerId }),
+      };
     },
     {
       clock: world.clock,
@@ -46,7 +49,9 @@ export async function describeEnding(
   return [
     ...describeLog(given.log),
     ...(look.text === '' ? [] : ['', look.text]),
-    ...(served === null ? [] : ['', ...describeAddresses(served, { look, statementUrl, customerId })]),
+    ...(served === null
+      ? []
+      : ['', ...describeAddresses(served, { look, statementUrl, portalUrl, customerId })]),
   ].join('\n');
 }
 
@@ -65,9 +70,14 @@ export function describeLog({ file, describe }: DemoLog): string[] {
 
 function describeAddresses(
   { url, plainKey, signInUrl }: ServedDemo,
-  given: { look: FirstLookShown; statementUrl: string | null; customerId: string },
+  given: {
+    look: FirstLookShown;
+    statementUrl: string | null;
+    portalUrl: string | null;
+    customerId: string;
+  },
 ): string[] {
-  const { statementUrl, customerId } = given;
+  const { statementUrl, portalUrl, customerId } = given;
   const { quote, lookedAt } = given.look;
   const [from, to] = [lookedAt.from, lookedAt.to].map((instant) => instant.slice(0, 10));
   const { accent, bold } = paintsFor(process.stdout);
@@ -77,6 +87,7 @@ function describeAddresses(
     ['key', plainKey],
     ...(quote === null ? [] : [['quote', quote.pageUrl]]),
     ...(statementUrl === null ? [] : [['statement', statementUrl]]),
+    ...(portalUrl === null ? [] : [['portal', portalUrl]]),
   ] as const;
   return [
     bold('Where to look'),

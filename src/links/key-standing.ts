@@ -2,7 +2,7 @@ import { allKeys, type LinkKeys } from '../identity/links/keys.ts';
 import type { LedgerDatabase } from '../platform/database/database.ts';
 
 /** Living links that were signed by one key. */
-export interface LinksOfKey {
+interface LinksOfKey {
   linkCount: number;
   /** Of the last of them; null: there is none. */
   lastExpiresAt: Date | null;

@@ -1,13 +1,17 @@
+import { Hono } from 'hono';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import type { ApiScope } from '../../src/identity/api-keys.ts';
 import { makeLink } from '../../src/identity/links/links.ts';
-import { findPortalVisit, PORTAL_COOKIE } from '../../src/identity/portal-access.ts';
+import { findPortalVisit, PORTAL_BASES, PORTAL_COOKIE } from '../../src/identity/portal-access.ts';
+import type { ApiEnvironment } from '../../src/platform/http/dependencies.ts';
 import { createStatementUrl } from '../../src/statements/links.ts';
 import { type ApiBench, createApiBench } from './setup.ts';
 import { insertInvoice, storeLines } from './statement-world.ts';
 import { insertCatalog } from './world.ts';
 
 let bench: ApiBench;
+/** Only says whose visit a request is. */
+const visits = new Hono<ApiEnvironment>();
 const MADE = { madeBy: 'test', kind: 'statement-preview', targetId: 'adatum', customerId: 'adatum' } as const;
 
 beforeAll(async () => {
@@ -19,12 +23,11 @@ beforeAll(async () => {
     id: 'in_1',
     lines: [{ lineId: 'il_1', ...line, amountMinor: 1n }],
   });
-  // Only says whose visit it is.
-  for (const base of ['/portal/s/:portalToken', '/portal']) {
-    bench.api.get(`${base}/who`, async (context) => {
-      const { database } = bench.ledger;
-      const { clock } = bench;
-      const visit = await findPortalVisit({ database, clock, version: 'test' }, context);
+  const { database } = bench.ledger;
+  const dependencies = { database, clock: bench.clock, version: 'test' };
+  for (const base of PORTAL_BASES) {
+    visits.get(`${base}/who`, async (context) => {
+      const visit = await findPortalVisit(dependencies, context);
       return context.json(visit?.reader ?? null, visit === null ? 404 : 200);
     });
   }
@@ -51,7 +54,8 @@ const made = async (path: string, body: object) => {
 };
 const pathOf = (url: string) => url.replace(/^https?:\/\/[^/]+/, '');
 const open = async (url: string, headers = {}) => await bench.api.request(pathOf(url), { headers });
-const whoIn = async (url: string) => await (await open(`${url}/who`)).json();
+const whoIn = async (url: string) => await (await visits.request(`${pathOf(url)}/who`)).json();
+const whoWith = async (cookie: string) => await visits.request('/portal/who', { headers: { cookie } });
 const cookieOf = (response: Response) => response.headers.get('set-cookie')?.split(';')[0] ?? '';
 const list = async (query = '') =>
   (await (await bench.call(`/v1/links${query}`)).json()) as {
@@ -207,7 +211,7 @@ describe('a link to the portal', () => {
       /^tallystick_portal=[\w-]{43}; Max-Age=28800; Path=\/portal; HttpOnly; SameSite=Lax$/,
     );
     expect(opened.headers.get('referrer-policy')).toBe('no-referrer');
-    const who = await open('/portal/who', { cookie: cookieOf(opened) });
+    const who = await whoWith(cookieOf(opened));
     expect(await who.json()).toEqual({ customerId: 'northwind', userId: 'user-1' });
     expect((await open(url)).status, 'again').toBe(303);
   });
@@ -222,7 +226,7 @@ describe('a link to the portal', () => {
     const { url, linkId } = await made('/v1/portal/links', { customerId: 'northwind' });
     const cookie = cookieOf(await open(url));
     await post(`/v1/links/${linkId}/withdraw`);
-    expect((await open('/portal/who', { cookie })).status).toBe(404);
+    expect((await whoWith(cookie)).status).toBe(404);
     const refused = await open(url);
     expect(refused.status).toBe(404);
     expect(refused.headers.get('set-cookie')).toBeNull();

@@ -9,7 +9,7 @@ import { instantColumn } from '../../pages/table/made-columns.ts';
 import { actorInWords, nameCell } from '../../pages/texts.ts';
 import type { ConsoleView } from '../frame/define-page.ts';
 
-export const KIND_WORDS: Record<LinkKind, string> = {
+const KIND_WORDS: Record<LinkKind, string> = {
   quote: 'Quote',
   statement: 'Statement',
   'statement-preview': 'Statement so far',
@@ -48,15 +48,8 @@ export function linksTable(
         title: 'Opens',
         kind: 'text',
         isRowHeader: true,
-        cell: ({ kind }) => KIND_WORDS[kind],
+        cell: (link) => html`<span>${KIND_WORDS[link.kind]} ${openedThing(link, view)}</span>`,
         csv: ({ kind }) => kind,
-      },
-      {
-        name: 'target',
-        title: 'Of',
-        kind: 'text',
-        cell: (link) => openedThing(link, view),
-        csv: ({ targetId }) => targetId,
       },
       {
         name: 'customer',
@@ -81,12 +74,12 @@ export function linksTable(
         cell: ({ lastSeenAt }) =>
           lastSeenAt === null ? html`<span class="muted">not yet</span>` : instantCell(lastSeenAt),
       },
-      instantColumn('made', 'Made', ({ madeAt }) => madeAt),
       {
         name: 'by',
-        title: 'By',
+        title: 'Made by',
         kind: 'text',
-        cell: ({ madeBy }) => nameCell(actorInWords(madeBy), 40),
+        cell: ({ madeBy, madeAt }) =>
+          html`<span>${nameCell(actorInWords(madeBy), 30)}<br>${instantCell(madeAt)}</span>`,
         csv: ({ madeBy }) => madeBy,
       },
       {
@@ -109,7 +102,7 @@ function openedThing({ kind, targetId, userId }: KnownLink, view: ConsoleView): 
   if (kind === 'statement' && view.hasPage('/console/invoices/:invoiceId')) {
     return html`<a href="/console/invoices/${id}">${nameCell(targetId, 16)}</a>`;
   }
-  return html`<span class="muted">the customer</span>`;
+  return '';
 }
 
 function customerLink(customerId: string, name: string, view: ConsoleView): Html {

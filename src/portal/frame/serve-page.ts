@@ -32,7 +32,7 @@ export async function answerPortal(
   path: string | null,
 ): Promise<Response> {
   const frame = frameOf(site, context);
-  const headers = portalHeaders();
+  const headers = headersOf(site, context);
   const visit = await findPortalVisit(site.dependencies, context);
   if (visit === null) return context.html(endedPage(frame), 401, headers);
   const missing = () => context.html(missingPage(frame, visit.base), 404, headers);
@@ -61,6 +61,15 @@ export async function answerPortal(
     site.dependencies.log?.error(fields, 'a page of the portal failed');
     return context.html(failedPage(frame, context.get('requestId')), 500, headers);
   }
+}
+
+/** What a host frames may be framed also when its session has ended: else its reader sees a browser's error instead of a sentence. */
+function headersOf(
+  { dependencies: { settings } }: PortalSite,
+  context: PortalContext,
+): Record<string, string> {
+  const isFramed = context.req.param('portalToken') !== undefined;
+  return portalHeaders(isFramed ? settings?.portalFrameAncestors : []);
 }
 
 function frameOf({ dependencies, stylePath, scriptPath }: PortalSite, context: PortalContext): PortalFrame {
