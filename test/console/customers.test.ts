@@ -2,6 +2,7 @@ import { parse } from 'csv-parse/sync';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { CostsBody } from '../../src/costs/routes.ts';
 import { moneyInWords, twoDecimals } from '../../src/pages/words.ts';
+import { insertUsage } from '../api/world.ts';
 import { insertRequests, insertRollupWorld, rate } from '../costs/rollup-world.ts';
 import { hasChromium } from '../setup/chromium.ts';
 import { type ConsoleBench, openConsole } from './walk.ts';
@@ -17,6 +18,7 @@ describe.skipIf(!hasChromium())('customers of the console', () => {
     bench = await openConsole();
     const { database } = bench.ledger;
     await insertRollupWorld(database);
+    await insertUsage(database, [{ hour: '2026-11-21T08:00:00Z', tokens: 1_000_000n }]);
     await insertRequests(database, [{ hour: '2026-11-02T09:00:00Z', requests: 40n }]);
     await database
       .updateTable('customers')
@@ -63,6 +65,9 @@ describe.skipIf(!hasChromium())('customers of the console', () => {
     expect(figures[0]).toMatch(/\+ < 0.1 % unknown/);
     expect(figures[1]).toContain(dollars(costs.totals.revenueUsd));
     expect(figures[2]).toContain(dollars(costs.totals.knownMarginUsd));
+    const today = await ask('from=2026-11-21&to=2026-11-22&groupBy=customer');
+    const costToday = new Map(today.rows.map((row) => [row.customerId, row.knownCost]));
+    expect(costToday.size).toBe(1);
     const rows = page.locator('#customers tbody tr');
     expect(await rows.count()).toBe(costs.rows.length);
     for (const [index, row] of costs.rows.entries()) {
@@ -70,6 +75,7 @@ describe.skipIf(!hasChromium())('customers of the console', () => {
         await rows.nth(index).locator(`[data-label="${label}"]`).innerText();
       expect(await text('#')).toBe(String(index + 1));
       expect(await text('Cost')).toContain(dollars(row.knownCost));
+      expect(await text('Today')).toBe(dollars(costToday.get(row.customerId ?? null) ?? '0.00'));
       expect(await text('Revenue')).toContain(dollars(row.revenueUsd));
       if (row.marginUsd !== null) expect(await text('Margin')).toContain(dollars(row.marginUsd));
       const share = (Number(row.tokenCount) / Number(costs.totals.tokenCount)) * 100;

@@ -59,6 +59,7 @@ export function tableOf(view: ConsoleView, totals: RollupFigures | null) {
   return customersTable({
     totals,
     trendWindow: trendWindowOf(view),
+    now: view.now,
     addressOf: (customerId) =>
       leads && customerId !== '' ? `/console/customers/${encodeURIComponent(customerId)}` : null,
   });

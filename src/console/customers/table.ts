@@ -1,12 +1,13 @@
 import { html } from 'hono/html';
 import type { RollupFigures } from '../../costs/rollups/query.ts';
 import type { Html } from '../../pages/html.ts';
-import { shareCell } from '../../pages/numbers.ts';
+import { shareCell, unknownCell } from '../../pages/numbers.ts';
 import type { Column, TableDefinition } from '../../pages/table/columns.ts';
 import { nameCell } from '../../pages/texts.ts';
+import { dayShort } from '../../pages/words.ts';
 import type { TimeWindow } from '../../platform/clock.ts';
-import { COST, COST_CHANGE, MARGIN, REVENUE, UNPRICED } from '../rollups/columns.ts';
-import { shareOf } from '../rollups/decide.ts';
+import { COST, COST_CHANGE, dollarCell, MARGIN, REVENUE, UNPRICED } from '../rollups/columns.ts';
+import { shareOf, shownCost, shownRevenue } from '../rollups/decide.ts';
 import { mixInWords } from '../rollups/draw.ts';
 import { type TrendRow, trendColumn } from '../rollups/trends.ts';
 
@@ -26,9 +27,10 @@ export function customersTable(shown: {
   /** What shares are of; null: of nothing. */
   totals: RollupFigures | null;
   trendWindow: TimeWindow;
+  now: Date;
   addressOf: (customerId: string) => string | null;
 }): TableDefinition<CustomerRow> {
-  const { totals, trendWindow, addressOf } = shown;
+  const { totals, trendWindow, now, addressOf } = shown;
   return {
     name: CUSTOMERS_NAME,
     caption: 'Customers',
@@ -51,6 +53,7 @@ export function customersTable(shown: {
       },
       COST,
       COST_CHANGE,
+      lastDayColumn(trendWindow, now),
       trendColumn(trendWindow),
       {
         name: 'mix',
@@ -70,11 +73,26 @@ export function customersTable(shown: {
         name: 'revenueShare',
         title: 'of revenue',
         kind: 'number',
-        cell: ({ revenuePicoUsd }) => shareCell(shareOf(revenuePicoUsd, totals?.revenuePicoUsd ?? null)),
+        cell: (row) => shareCell(shareOf(shownRevenue(row), totals?.revenuePicoUsd ?? null)),
       },
       REVENUE,
       MARGIN,
     ],
+  };
+}
+
+/** What the last of the drawn days cost: today, unless the period is over. */
+function lastDayColumn(window: TimeWindow, now: Date): Column<CustomerRow> {
+  const last = new Date(window.end.getTime() - 1);
+  return {
+    name: 'lastDay',
+    title: now < window.end ? 'Today' : dayShort(last),
+    kind: 'number',
+    cell: ({ trend }) => {
+      if (trend !== undefined && trend.tokenCount > 0n && shownCost(trend) === null) return unknownCell();
+      const day = last.toISOString().slice(0, 10);
+      return dollarCell(trend?.days.find((cost) => cost.day === day)?.knownCostPicoUsd ?? 0n);
+    },
   };
 }
 

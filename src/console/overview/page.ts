@@ -21,7 +21,7 @@ import { drawNeeds } from './needs.ts';
 function show(material: OverviewMaterial, view: ConsoleView, facts: FrameFacts) {
   const { basis, drawn, series, names, desk } = material;
   const nameOf = calledIn(names);
-  const movers = moversTable(nameOf);
+  const movers = moversTable(nameOf, view);
   const moved = moversOf(material);
   return {
     title: view.period.words,
@@ -90,7 +90,7 @@ function moversOf({ risen, fallen }: OverviewMaterial): RollupRow[] {
   ];
 }
 
-function moversTable(nameOf: (customerId: string) => string): TableDefinition<RollupRow> {
+function moversTable(nameOf: (customerId: string) => string, view: ConsoleView): TableDefinition<RollupRow> {
   return {
     name: 'movers',
     caption: 'Movers',
@@ -101,7 +101,12 @@ function moversTable(nameOf: (customerId: string) => string): TableDefinition<Ro
         title: 'Customer',
         kind: 'text',
         isRowHeader: true,
-        cell: ({ dimensions }) => nameCell(nameOf(dimensions.customer ?? ''), 40),
+        cell: ({ dimensions: { customer = '' } }) => {
+          const name = nameCell(nameOf(customer), 40);
+          return customer === '' || !view.hasPage('/console/customers/:customerId')
+            ? name
+            : html`<a href="/console/customers/${encodeURIComponent(customer)}">${name}</a>`;
+        },
         csv: ({ dimensions }) => dimensions.customer || null,
         sortBy: ({ dimensions }) => nameOf(dimensions.customer ?? ''),
       },

@@ -31,6 +31,7 @@ ${balanceChart(days, drawn)}
 ${drawUsage(usage, view)}
 ${drawNextInvoices(previews, view)}
 ${mayMakeLinks(view) ? statementForm(view) : ''}
+${view.hasPage('/console/links') ? html`<p class="links"><a href="/console/links?${new URLSearchParams({ customer: customer.customerId })}">Its signed links</a></p>` : ''}
 ${invoices === null ? '' : dataTable(invoiced, invoices, address)}
 ${accrued === null ? '' : html`<h2 id="accrued">Used, and not yet invoiced</h2>${accruedFigures(accrued)}${dataTable(ACCRUALS_TABLE, accrued.rows, address)}`}
 ${dataTable(quoted, quotes, address)}
