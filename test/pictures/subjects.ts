@@ -2,8 +2,15 @@
 export interface Subject {
   /** In docs/pictures. */
   file: string;
-  /** An address of the console, a simulation that is asked for, or the name by which the demo's ending tells a signed address. */
-  of: { console: string } | { simulation: Record<string, unknown> } | { signed: string };
+  /**
+   * An address of the console, a simulation that is asked for, a customer's portal, or the name by which the demo's ending tells a
+   * signed address.
+   */
+  of:
+    | { console: string }
+    | { simulation: Record<string, unknown> }
+    | { portalOf: string }
+    | { signed: string };
   width?: number;
   height?: number;
   colorScheme?: 'light' | 'dark';
@@ -54,5 +61,5 @@ export const SUBJECTS: readonly Subject[] = [
   { file: 'invoices.png', of: { console: '/console/invoices' } },
   { file: 'pipeline.png', of: { console: '/console/pipeline' } },
   { file: 'statement.png', of: { signed: 'statement' } },
-  { file: 'portal.png', of: { signed: 'portal' } },
+  { file: 'portal.png', of: { portalOf: 'fabrikam' } },
 ];

@@ -35,7 +35,9 @@ export async function take(
     colorScheme: subject.colorScheme ?? 'light',
     reducedMotion: 'reduce',
     // A customer's page is seen by customers, who are signed in nowhere.
-    ...(!('signed' in subject.of) ? { storageState: { cookies: [cookieOf(session)], origins: [] } } : {}),
+    ...('console' in subject.of || 'simulation' in subject.of
+      ? { storageState: { cookies: [cookieOf(session)], origins: [] } }
+      : {}),
   });
   try {
     if (status === 404) return 'left out, there is no such page yet';
@@ -50,20 +52,28 @@ export async function take(
   }
 }
 
-async function addressOf(
-  { of }: Subject,
-  { origin, key, signed }: DemoAddresses,
-): Promise<string | undefined> {
-  if ('signed' in of) return signed.get(of.signed);
-  if ('console' in of) return `${origin}${of.console}`;
-  const response = await fetch(`${origin}/v1/simulations`, {
+async function addressOf({ of }: Subject, addresses: DemoAddresses): Promise<string | undefined> {
+  if ('signed' in of) return addresses.signed.get(of.signed);
+  if ('console' in of) return `${addresses.origin}${of.console}`;
+  if ('portalOf' in of) {
+    return (await post(addresses, '/v1/portal/links', { customerId: of.portalOf })).url;
+  }
+  const { simulationId } = await post(addresses, '/v1/simulations', of.simulation);
+  return `${addresses.origin}/console/simulations/${simulationId}`;
+}
+
+async function post(
+  { origin, key }: DemoAddresses,
+  path: string,
+  body: Record<string, unknown>,
+): Promise<Record<string, string>> {
+  const response = await fetch(`${origin}${path}`, {
     method: 'POST',
     headers: { authorization: `Bearer ${key}`, 'content-type': 'application/json' },
-    body: JSON.stringify(of.simulation),
+    body: JSON.stringify(body),
   });
-  if (!response.ok) throw new Error(`The simulation is refused: ${await response.text()}`);
-  const { simulationId } = (await response.json()) as { simulationId: string };
-  return `${origin}/console/simulations/${simulationId}`;
+  if (!response.ok) throw new Error(`${path} answers ${response.status}: ${await response.text()}`);
+  return (await response.json()) as Record<string, string>;
 }
 
 const cookieOf = (value: string) => ({
