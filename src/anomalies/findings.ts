@@ -10,7 +10,7 @@ export const FINDING_STATES = ['open', 'ended', 'withdrawn'] as const;
  * withdrawn or snoozed; `highlighted`: by the rule of two sigmas alone, or explained.
  */
 export const FINDING_GROUPS = ['needs_you', 'acknowledged', 'done', 'highlighted'] as const;
-export type FindingGroup = (typeof FINDING_GROUPS)[number];
+type FindingGroup = (typeof FINDING_GROUPS)[number];
 
 /** Usage of one customer that stands out, for as long as it does. */
 export interface Finding {
@@ -138,32 +138,4 @@ export async function readFindingFigures(database: LedgerDatabase, now: Date): P
     withdrawnCount: withdrawn,
     precisionPermille: said === 0n ? null : (acknowledged * 1_000n) / said,
   };
-}
-
-/** One hour of a finding's customer, for its drawing. */
-export interface FindingHour {
-  windowStart: Date;
-  costPicoUsd: bigint;
-  /** Null: the hour is not of the finding. */
-  usualPicoUsd: bigint | null;
-}
-
-/** Hours around a finding: a day before, and until it ended, at most a week. */
-export async function readFindingHours(database: LedgerDatabase, finding: Finding): Promise<FindingHour[]> {
-  const result = await sql<{ hour: Date; cost: string; usual: string | null }>`
-    with hours as (
-      select generate_series(${finding.firstHour}::timestamptz - interval '24 hours',
-        least(${finding.lastHour}::timestamptz + interval '3 hours', ${finding.firstHour}::timestamptz + interval '6 days'),
-        interval '1 hour') as hour)
-    select hour, coalesce(usage.cost_pico_usd, 0)::text as cost, kept.usual_pico_usd::text as usual
-    from hours
-    left join anomaly_hours as usage on usage.customer_id = ${finding.customerId} and usage.window_start = hour
-    left join anomaly_finding_hours as kept on kept.anomaly_finding_id = ${String(finding.findingId)}::bigint
-      and kept.window_start = hour
-    order by hour`.execute(database);
-  return result.rows.map((row) => ({
-    windowStart: row.hour,
-    costPicoUsd: BigInt(row.cost),
-    usualPicoUsd: row.usual === null ? null : BigInt(row.usual),
-  }));
 }
