@@ -18,6 +18,13 @@ const NOW = new Date('2026-11-30T12:00:00.000Z');
 const END = new Date('2026-12-01T00:00:00.000Z');
 const MONTH = { start: new Date('2026-11-01T00:00:00.000Z'), end: END };
 const ORIGIN = 'http://bench.test';
+const PLAN = `plan: bench
+name: Bench
+currency: usd
+versions:
+  - effectiveFrom: 2026-12-01
+    rates:
+      - { model: gpt-4o, tokenType: prompt, perMillion: 5 }`;
 const MOST_TIMES = 3;
 const MOST_BYTES = 300_000;
 
@@ -113,11 +120,14 @@ async function openBench(database: LedgerDatabase) {
   const world = { ledger: { database }, clock } as unknown as ApiBench;
   await addInvoice(world, { id: 'in_done', customer: 'customer-1', state: 'finalized' });
   await addInvoice(world, { id: 'in_held', customer: 'customer-2', state: 'held', missing: 7n });
-  const post = async (path: string, body: object) => {
+  const post = async (path: string, body: object | string) => {
     const response = await app.request(`${ORIGIN}${path}`, {
       method: 'POST',
-      headers: { authorization: `Bearer ${plainKey}`, 'content-type': 'application/json' },
-      body: JSON.stringify(body),
+      headers: {
+        authorization: `Bearer ${plainKey}`,
+        'content-type': typeof body === 'string' ? 'application/yaml' : 'application/json',
+      },
+      body: typeof body === 'string' ? body : JSON.stringify(body),
     });
     assertEqual(`status of ${path}`, response.status, 201);
     return (await response.json()) as Record<string, string>;
@@ -129,6 +139,7 @@ async function openBench(database: LedgerDatabase) {
     to: '2026-11-30T00:00:00Z',
     scenarios: [{ name: 'markup', markupPercent: '30' }],
   });
+  await post('/v1/plans', PLAN);
   const signedIn = await app.request(`${ORIGIN}/console/sign-in`, {
     method: 'POST',
     headers: { origin: ORIGIN, 'content-type': 'application/x-www-form-urlencoded' },
@@ -140,6 +151,7 @@ async function openBench(database: LedgerDatabase) {
     invoiceId: 'in_done',
     quoteId,
     simulationId,
+    planId: 'bench',
   };
   return {
     /** @throws Error for a name that nothing stands behind: a new page says here what it is about */
