@@ -88,7 +88,10 @@ export async function readPeriodUsage(
   return result.rows.map(toKind);
 }
 
-/** What the period's usage until items got another price costs at the prices they had, the last that were seen by then. */
+/**
+ * What the period's usage until items got another price costs at the prices they had, the last that were seen by then. Where
+ * nothing was used Stripe bills nothing, no flat amount either.
+ */
 export async function readFormerCharges(
   database: LedgerDatabase,
   customerId: string,
@@ -108,10 +111,11 @@ export async function readFormerCharges(
            limit 1) as former on true`,
       )} and swapped.price_since is not null
      group by 1, former.price_id, 2, 3, 4
+    having sum(usage.delta_token_count) > 0
      order by 1, former.price_id`.execute(database);
   return result.rows.map(({ meterId, tokenCount, ...price }) => ({
     meterId,
-    amountMinor: rateMeter(tokenCount > 0n ? tokenCount : 0n, readStoredPrice(price)),
+    amountMinor: rateMeter(tokenCount, readStoredPrice(price)),
   }));
 }
 

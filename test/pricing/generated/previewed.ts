@@ -226,7 +226,7 @@ export function mergeQuote(
     sellRates: items.map(({ rate, meterId }) => ({ ...rate, rateId: meterId })),
     minimums: minimumMinor === 0n ? [] : [{ minimumMinor, meterIds: items.map(({ meterId }) => meterId) }],
     elsewhere: segments
-      .filter(({ isLeft }) => isLeft)
+      .filter(({ isLeft, used }) => isLeft && used > 0n)
       .map(({ meterId, used, rate }) => ({ meterId, amountMinor: rateMeter(used, rate.price) })),
     hasAllRates: true,
     currency: plan.currency,
