@@ -11,8 +11,8 @@ import type { ApiBench } from '../api/setup.ts';
 import { addInvoice } from '../console/invoices-world.ts';
 import { assertEqual, type Bench, type BenchContext, type Measurement } from './bench.ts';
 import { startBenchPostgres } from './support/bench-postgres.ts';
-import { addConsoleLedger } from './support/console-ledger.ts';
-import { median } from './support/statistics.ts';
+import { addConsoleLedger, consoleSize, sizeInWords } from './support/console-ledger.ts';
+import { MOST_TIMES, measurePages } from './support/page-rounds.ts';
 
 const NOW = new Date('2026-11-30T12:00:00.000Z');
 const END = new Date('2026-12-01T00:00:00.000Z');
@@ -25,8 +25,6 @@ versions:
   - effectiveFrom: 2026-12-01
     rates:
       - { model: gpt-4o, tokenType: prompt, perMillion: 5 }`;
-const MOST_TIMES = 3;
-const MOST_BYTES = 300_000;
 
 /** Every page of the console's registry, from the request to its last byte, over one bare query of the rollups. */
 export const consolePageBench: Bench = {
@@ -38,9 +36,7 @@ export const consolePageBench: Bench = {
 };
 
 async function run({ quick, cleanup, note }: BenchContext): Promise<Measurement> {
-  const size = quick
-    ? { customerCount: 20, userCount: 5, dayCount: 35, end: END }
-    : { customerCount: 1_000, userCount: 20, dayCount: 90, end: END };
+  const size = consoleSize(quick, END);
   const roundCount = quick ? 2 : 5;
   const postgres = await startBenchPostgres(cleanup);
   const { database } = await postgres.createLedger();
@@ -50,41 +46,10 @@ async function run({ quick, cleanup, note }: BenchContext): Promise<Measurement>
   note(`${costs} rows of daily costs, ${users} of daily users, ${hours} of hours`);
   const { open, pathOf } = await openBench(database);
 
-  const pages = CONSOLE_PAGES.map(({ path }) => ({
-    name: path,
-    path: pathOf(path),
-    timesMs: [0],
-    byteCount: 0,
-  }));
-  // Once for nothing: kept sums are made, and caches are warm for both sides.
-  await rollUp(database);
-  for (const page of pages) await open(page.path);
-  const bareMs: number[] = [];
-  for (const page of pages) page.timesMs = [];
-  for (let round = 0; round < roundCount; round += 1) {
-    for (const page of pages) {
-      // In turn, so that a slow minute of the machine is shared.
-      bareMs.push(await rollUp(database));
-      const { tookMs, byteCount } = await open(page.path);
-      page.timesMs.push(tookMs);
-      page.byteCount = byteCount;
-    }
-    note(`round ${round + 1}: bare ${median(bareMs).toFixed(0)} ms`);
-  }
-  const bare = median(bareMs);
-  const judged = pages
-    .map(({ name, timesMs, byteCount }) => ({ name, times: median(timesMs) / bare, byteCount }))
-    .sort((one, other) => other.times - one.times);
-  const bytes = median(judged.map(({ byteCount }) => byteCount));
-  if (!quick && bytes > MOST_BYTES) throw new Error(`a page has ${bytes} bytes at the median`);
-  const beyond = judged.filter(({ times }) => times > MOST_TIMES).map(({ name }) => name);
-  return {
-    ratio: judged[0]?.times ?? 0,
-    detail:
-      `${size.customerCount} customers, ${size.dayCount} days, ${size.customerCount * size.userCount} users: bare query ${bare.toFixed(0)} ms; ` +
-      `${judged.map(({ name, times, byteCount }) => `${name} ${times.toFixed(2)} (${(byteCount / 1_000).toFixed(0)} kB)`).join(', ')}; ` +
-      `median ${(bytes / 1_000).toFixed(0)} kB; beyond ${MOST_TIMES}: ${beyond.length === 0 ? 'none' : beyond.join(', ')}`,
-  };
+  const pages = CONSOLE_PAGES.map(({ path }) => ({ name: path, path: pathOf(path) }));
+  const bare = () => rollUp(database);
+  const { ratio, words } = await measurePages({ pages, ask: open, bare, roundCount, note }, quick);
+  return { ratio, detail: `${sizeInWords(size)}: ${words}` };
 }
 
 /** The month's customers by cost, as the page of customers reads them, and nothing else. */
@@ -161,13 +126,6 @@ async function openBench(database: LedgerDatabase) {
         if (value === undefined) throw new Error(`${path} needs something behind ${name}`);
         return value;
       }),
-    open: async (path: string) => {
-      const startedMs = performance.now();
-      const response = await app.request(`${ORIGIN}${path}`, { headers: { cookie } });
-      const text = await response.text();
-      const tookMs = performance.now() - startedMs;
-      assertEqual(`status of ${path}`, response.status, 200);
-      return { tookMs, byteCount: Buffer.byteLength(text) };
-    },
+    open: (path: string) => app.request(`${ORIGIN}${path}`, { headers: { cookie } }),
   };
 }

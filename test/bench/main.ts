@@ -6,6 +6,7 @@ import { closeMakespanBench } from './close-makespan.ts';
 import { collectBench } from './collect.ts';
 import { consolePageBench } from './console-page.ts';
 import { rollupGrowthBench, statusGrowthBench } from './growth.ts';
+import { portalPageBench } from './portal-page.ts';
 import { previewBench } from './preview.ts';
 import { pushBench } from './push.ts';
 import { quotesBench, quotesTailBench } from './quotes.ts';
@@ -40,6 +41,7 @@ const BENCHES: readonly Bench[] = [
   rollupGrowthBench,
   statusGrowthBench,
   consolePageBench,
+  portalPageBench,
 ];
 const STOP_TIMEOUT_MS = 30_000;
 

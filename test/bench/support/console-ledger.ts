@@ -10,6 +10,17 @@ export interface ConsoleSize {
   end: Date;
 }
 
+/** What the pages are held to: 1,000 customers, 90 days, 20,000 users. */
+export function consoleSize(isQuick: boolean, end: Date): ConsoleSize {
+  return isQuick
+    ? { customerCount: 20, userCount: 5, dayCount: 35, end }
+    : { customerCount: 1_000, userCount: 20, dayCount: 90, end };
+}
+
+export function sizeInWords({ customerCount, userCount, dayCount }: ConsoleSize): string {
+  return `${customerCount} customers, ${dayCount} days, ${customerCount * userCount} users`;
+}
+
 const MODELS = ['gpt-4o', 'gpt-4o-mini', 'gpt-4.1', 'gpt-4.1-mini', 'o3', 'o4-mini', 'gpt-5', 'gpt-5-mini'];
 const FEATURES = [
   ...['chat', 'search', 'summary', 'page-assist', 'thread-summary'],
