@@ -42,6 +42,8 @@ beforeAll(async () => {
   await makeKey('anas second', ' ANA ');
   await makeKey('anas spare', 'spare', `key:Ana (${keyIds.ana})`);
   await makeKey('spares spare', 'spare of spare', `key:spare (${keyIds['anas spare']})`);
+  await makeKey('anas other', 'Dora', `key:Ana (${keyIds.ana})`);
+  await makeKey('of anas second', 'Emil', `key:ANA (${keyIds['anas second']})`);
   // Keys of the same instant as a request are told from younger ones.
   bench.clock.instant = new Date(bench.clock.instant.getTime() + 60_000);
 });
@@ -169,6 +171,19 @@ describe('an act above the amount that one person may decide', () => {
     // With a key of theirs, a command is somebody.
     const agreed = await typed<Asked>('POST', `/v1/second-person/${asked.id}/agree`, undefined, keys.ben);
     expect(agreed.endedBy).toBe(`key:Ben (${keyIds.ben})`);
+  });
+
+  it('is refused to a key of the hand that made the one that asked, which has held both', async () => {
+    await addInvoice(bench, { id: 'in_puppets', state: 'held', totalMinor: 200_000n });
+    const { secondPerson } = (await release('anas other', 'in_puppets')).body;
+    for (const as of ['spares spare', 'anas spare', 'ana', 'of anas second', 'anas second']) {
+      expect([as, (await agree(as, secondPerson)).body.detail]).toEqual([
+        as,
+        expect.stringContaining('one person has held both'),
+      ]);
+    }
+    expect((await closeOf('in_puppets')).state).toBe('held');
+    expect((await agree('ben', secondPerson)).status).toBe(200);
   });
 
   it('may be asked for on the command line, and is agreed to by any person', async () => {

@@ -19,7 +19,8 @@ export function isSamePerson({ askedByKey, askedByName }: Asker, { apiKeyId, nam
 
 /**
  * Refuses everybody who could be who asked: the command line, which has no name; another key of the same name; a key that is
- * younger than the request; and one that the other of the two keys made, directly or through others, and so has held.
+ * younger than the request; and one of two keys that one person's keys made, be it one of the two, directly or through others: that
+ * person has held both.
  * @throws TallystickError FORBIDDEN
  */
 export async function requireAnotherPerson(
@@ -37,23 +38,27 @@ export async function requireAnotherPerson(
   if (isSamePerson(asker, caller)) {
     throw refused(`${asker.askedBy} asked for it and cannot agree to it as well.`);
   }
-  const made = await sql<{ isYounger: boolean; isOfOneHand: boolean }>`
+  const { rows } = await sql<{ begun: string; key: string; name: string; createdAt: Date }>`
     with recursive made as (
       select target as key, substring(actor from '\\((key_[A-Za-z0-9_-]+)\\)$') as maker from audit_log where action = 'key.create'),
     hand as (
       select given.key as begun, given.key from (values (${apiKeyId}), (${asker.askedByKey}::text)) as given(key)
       union
       select hand.begun, made.maker from hand join made on made.key = hand.key where made.maker is not null)
-    select (select created_at > ${asker.askedAt} from api_keys where api_key_id = ${apiKeyId}) as "isYounger",
-      exists (select 1 from hand where (begun = ${apiKeyId} and key = ${asker.askedByKey}::text)
-        or (begun = ${asker.askedByKey}::text and key = ${apiKeyId})) as "isOfOneHand"`.execute(transaction);
-  const [found] = made.rows;
-  if (found?.isYounger !== false) {
+    select begun, key, name, created_at as "createdAt" from hand join api_keys on api_key_id = hand.key`.execute(
+    transaction,
+  );
+  const own = rows.find(({ key }) => key === apiKeyId);
+  if (own === undefined || own.createdAt > asker.askedAt) {
     throw refused('A key that was made after it was asked for cannot agree to it.');
   }
-  if (found.isOfOneHand) {
+  const ofAsker = rows.filter(({ begun }) => begun === asker.askedByKey);
+  const isOfOneHand = rows
+    .filter(({ begun }) => begun === apiKeyId)
+    .some((one) => ofAsker.some(({ key, name }) => key === one.key || plain(name) === plain(one.name)));
+  if (isOfOneHand) {
     throw refused(
-      'One of the two keys was made with the other, so that one person has held both.',
+      'Keys of one person made both of the two, or one of them the other: one person has held both.',
       'Agree with a key that was made on the command line.',
     );
   }
