@@ -10,8 +10,13 @@ const MAX_BROKEN_LINES = 100;
 const isColumn = (cell: string) => (PRICE_COLUMNS as readonly string[]).includes(cell);
 
 /** Price rows as the cells of a table, without what a spreadsheet would calculate. parsePriceCsv reads them back. */
-export function priceTable(rows: readonly PriceRow[]): { columns: readonly string[]; rows: string[][] } {
+export function priceTable(rows: readonly PriceRow[]): {
+  columns: readonly string[];
+  rows: string[][];
+  isReadBack: true;
+} {
   return {
+    isReadBack: true,
     columns: PRICE_COLUMNS,
     rows: rows.map((row) => {
       const cells = cellsOfRow(row);
@@ -109,7 +114,7 @@ function readUntilBroken(text: string, delimiter: string, linesBefore: number) {
 }
 
 /** What makes a spreadsheet read a cell as a formula, also behind space or the quote that prevents it. */
-const FORMULA = /^['\s]*[=+\-@\t\r]/;
+const FORMULA = /^['\s]*[=+\-@＝＋－＠\t\r]/;
 
 function toCell(text: string): string {
   return FORMULA.test(text) ? `'${text}` : text;

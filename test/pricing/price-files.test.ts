@@ -23,6 +23,8 @@ const trickyText = fc.oneof(
     '=1+1',
     "'=x",
     "''@x",
+    '＝1+1',
+    'x; -10, =2\t@y',
     ' -5',
     '#c',
     'null',
