@@ -90,6 +90,29 @@ describe.skipIf(!hasChromium())('the page of what is earned and not yet invoiced
     }
   });
 
+  it('counts what waits in quarantine, whenever it was used, and does not call it none', async () => {
+    const at = '2026-11-21T05:00:00Z';
+    const { customers } = await reported(`&from=2026-11-21T00:00:00Z&at=${at}`);
+    expect(customers.find(({ customerId }) => customerId === null)?.totals[0]).toMatchObject({
+      unvaluedTokenCount: '0',
+      quarantinedTokenCount: '9',
+    });
+    for (const [id, count] of [
+      ['northwind', '77'],
+      ['', '9'],
+      ['c-0', '1,000'],
+    ] as const) {
+      const { page, close } = await bench.open(`${PATH}?customer=${id}&at=${at}`, { scope: 'finance' });
+      const cells = await page.locator('#accruals tbody td[data-label="In quarantine"]').allInnerTexts();
+      expect([id, cells.filter((text) => text.trim() !== '0').map((text) => text.trim())]).toEqual([
+        id,
+        [count],
+      ]);
+      if (id === '') expect(await page.locator('.figures').innerText()).toContain('9 in quarantine');
+      await close();
+    }
+  });
+
   it('pages customers, and has every row of all of them as the CSV of the API', async () => {
     const { page, close } = await bench.open(PATH, { scope: 'finance' });
     expect(await page.locator('.figures').innerText()).toContain('25 of 33 customers');

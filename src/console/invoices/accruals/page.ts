@@ -49,7 +49,8 @@ function sums({ page: { rows, rowCount, pageCount }, found }: AccrualsMaterial):
       its.reduce((total, { totals }) => total + read(totals), 0n);
     if (currency === null) {
       const tokens = tokensInWords(sum(({ earnedTokenCount }) => earnedTokenCount));
-      return html`<div><dt>In no known currency</dt><dd>${tokens}<small>nothing tells what they come to</small></dd></div>`;
+      const quarantined = sum(({ quarantinedTokenCount }) => quarantinedTokenCount);
+      return html`<div><dt>In no known currency</dt><dd>${tokens}<small>nothing tells what they come to${quarantined === 0n ? '' : `; ${groupDigits(String(quarantined))} in quarantine`}</small></dd></div>`;
     }
     const money = (read: (totals: AccrualTotals) => bigint) => minorInMoney(sum(read), currency);
     const undecided = sum(({ undecidedAmountMinor }) => undecidedAmountMinor);

@@ -69,6 +69,8 @@ export function sumsTable({ address }: ConsoleView): TableDefinition<CustomerSum
         'Tokens without an amount',
         ({ totals }: CustomerSums) => totals.unvaluedTokenCount,
       ),
+      // Of all time: what waits has no amount, whenever it was used.
+      countColumn('quarantined', 'In quarantine', ({ totals }: CustomerSums) => totals.quarantinedTokenCount),
     ],
   };
 }
