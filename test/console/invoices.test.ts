@@ -298,6 +298,16 @@ describe.skipIf(!hasChromium())('the pages of invoices', () => {
     await close();
   });
 
+  it('leads from each invoice that is done to its customer', async () => {
+    const { page, close } = await bench.open('/console/invoices?period=2026-10', { scope: 'finance' });
+    const cells = page.locator(
+      '#done tbody td[data-label="Customer"], #progress tbody td[data-label="Customer"]',
+    );
+    expect(await cells.count()).toBeGreaterThan(0);
+    expect(await cells.locator('a[href^="/console/customers/"]').count()).toBe(await cells.count());
+    await close();
+  });
+
   it('says of upcoming invoices what the API says where Stripe does not answer', async () => {
     bench.billing.failure = new Error('Stripe is away');
     const api = async (customer: string) => {
@@ -313,6 +323,7 @@ describe.skipIf(!hasChromium())('the pages of invoices', () => {
         minorOf(told?.total ?? ''),
       );
       expect(minorOf(told?.total ?? '')).toBeGreaterThan(0n);
+      expect(await row.locator('a').getAttribute('href')).toBe(`/console/customers/${customer}`);
       const sum = page.locator(`.figures div:has(dt:text-is("So far, ${told?.currency.toUpperCase()}")) dd`);
       expect(minorOf((await sum.innerText()).split('\n')[0] ?? '')).toBe(minorOf(told?.total ?? ''));
     }

@@ -69,6 +69,17 @@ export function actsColumn<Row>(view: ConsoleView, cell: (row: Row) => Html | st
   return mayDecide(view) ? [{ name: 'acts', title: 'What to do', kind: 'text', cell }] : [];
 }
 
+/** To the page of a customer, which whoever sees invoices has. */
+export function customerLink({
+  customerId,
+  customerName,
+}: {
+  customerId: string;
+  customerName: string;
+}): Html {
+  return html`<a href="/console/customers/${encodeURIComponent(customerId)}">${nameCell(customerName, 40)}</a>`;
+}
+
 /** To the page of an invoice; null: there is none. */
 export function invoiceLink(invoiceId: string | null, none: string): Html {
   return invoiceId === null

@@ -3,7 +3,7 @@ import { formatMinor } from '../../../pricing/money.ts';
 import type { InvoiceRow } from '../../closing/invoice-list.ts';
 import type { Column, TableDefinition } from '../../pages/table/columns.ts';
 import { nameCell } from '../../pages/texts.ts';
-import { periodColumn } from './columns.ts';
+import { customerLink, periodColumn } from './columns.ts';
 import { groupOf, minorCell, minorInMoney, nameOf, nextInWords, stateTag, tokensInWords } from './words.ts';
 
 export const INVOICE_COLUMNS: readonly Column<InvoiceRow>[] = [
@@ -21,7 +21,7 @@ export const INVOICE_COLUMNS: readonly Column<InvoiceRow>[] = [
     name: 'customer',
     title: 'Customer',
     kind: 'text',
-    cell: ({ customerName }) => nameCell(customerName, 40),
+    cell: customerLink,
     csv: ({ customerName }) => customerName,
     sortBy: ({ customerName }) => customerName,
   },

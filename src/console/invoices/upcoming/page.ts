@@ -8,6 +8,7 @@ import { pagedTable } from '../../../pages/table/table.ts';
 import { nameCell } from '../../../pages/texts.ts';
 import { moneyInWords } from '../../../pages/words.ts';
 import { definePage, type PageContent } from '../../frame/define-page.ts';
+import { customerLink } from '../columns.ts';
 import { endInWords } from '../projection.ts';
 import { minorCell, periodInWords } from '../words.ts';
 import { gatherUpcoming, prepareUpcoming, type UpcomingMaterial, type UpcomingRow } from './gather.ts';
@@ -45,7 +46,7 @@ const TABLE: TableDefinition<UpcomingRow> = {
       title: 'Customer',
       kind: 'text',
       isRowHeader: true,
-      cell: ({ customerName }) => nameCell(customerName, 40),
+      cell: customerLink,
       csv: ({ customerId }) => customerId,
     },
     {
