@@ -78,6 +78,9 @@ describe.skipIf(!hasChromium())('overview and features of the console', () => {
     const needs = await page.locator('.todo li').allInnerTexts();
     expect(needs.filter((text) => /77 tokens wait in quarantine/.test(text))).toHaveLength(1);
     expect(needs.filter((text) => /23 tokens of gpt-99 have no cost/.test(text))).toHaveLength(1);
+    expect(await page.locator('.todo a:has-text("gpt-99")').getAttribute('href')).toBe(
+      '/console/prices?model=gpt-99#book',
+    );
     expect(complaints).toEqual([]);
     await close();
   });

@@ -13,6 +13,7 @@ import {
   SECOND_PERSON_PATH,
 } from '../invoices/second-person/words.ts';
 import { inWords } from '../pipeline/reason-words.ts';
+import { PRICES_PATH } from '../prices/address.ts';
 import { type Desk, MOST_LISTED } from './gather.ts';
 
 /** One thing to do: what it is, since when, and what becomes of it if nobody acts. */
@@ -72,7 +73,7 @@ function listNeeds(desk: Desk, view: ConsoleView): Need[] {
       what: html`${groupDigits(String(tokenCount))} tokens of ${nameCell(model)} have no cost: ${inWords(reason)}`,
       sinceMs: now.getTime() - Date.parse(oldestDay),
       otherwise: 'Their cost and margin stay unknown.',
-      href: null,
+      href: view.hasPage(PRICES_PATH) ? `${PRICES_PATH}?${new URLSearchParams({ model })}#book` : null,
     }));
   return [...asked, ...held, ...drifts, ...quarantined, ...unpriced];
 }

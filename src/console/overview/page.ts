@@ -115,7 +115,7 @@ function moversTable(nameOf: (customerId: string) => string, view: ConsoleView):
         title: 'Feature on model',
         kind: 'text',
         cell: ({ dimensions: { feature = '', model = '' } }) =>
-          html`${nameCell(feature || 'no feature', 30)} <small class="muted">on ${nameCell(model, 30)}</small>`,
+          html`<span>${nameCell(feature || 'no feature', 30)} <small class="muted">on ${nameCell(model, 30)}</small></span>`,
         csv: ({ dimensions: { feature = '', model = '' } }) => `${feature} on ${model}`,
       },
       {
