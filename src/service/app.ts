@@ -21,6 +21,7 @@ import { addExportRoutes } from '../exports/routes.ts';
 import { addOpenRoute } from '../links/open-routes.ts';
 import { addPortalAccessRoutes } from '../links/portal-routes.ts';
 import { addLinkRoutes } from '../links/routes.ts';
+import { PAGE_HEADERS } from '../pages/document.ts';
 import { addPlanRoutes } from '../plans/routes.ts';
 import { toTallystickError } from '../platform/errors.ts';
 import { limitBody } from '../platform/http/body-limit.ts';
@@ -66,6 +67,12 @@ export interface AppDependencies extends Omit<StatementDependencies, 'previewCac
 const MAX_BODY_BYTES = 256 * 1024;
 
 /**
+ * Pages that are somebody's, some with a secret in their address. What answers below them besides the pages, which say it
+ * themselves, is framed, kept and told on as little: redirects, errors, wrong methods.
+ */
+const OF_SOMEBODY = /^\/(?:portal|console|quotes|statements)(?:\/|$)/;
+
+/**
  * The whole API over what it is given. It holds no state but a short cache of Stripe's previews, opens
  * nothing and starts nothing, so the same function serves Node, a Worker and a test.
  */
@@ -80,6 +87,8 @@ export function createApp(dependencies: AppDependencies): Api {
   app.use(async (context, next) => {
     context.header('X-Content-Type-Options', 'nosniff');
     if (context.req.path.startsWith('/v1/')) context.header('Cache-Control', 'no-store');
+    if (OF_SOMEBODY.test(context.req.path))
+      for (const [name, value] of Object.entries(PAGE_HEADERS)) context.header(name, value);
     await next();
   });
   app.use(
