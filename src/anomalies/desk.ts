@@ -12,6 +12,8 @@ interface Act {
   findingId: bigint;
   actor: string;
   now: Date;
+  /** Throws where the finding, locked by then, is another than the act was about. */
+  requireSame?: (before: Finding) => void;
 }
 
 /**
@@ -77,7 +79,7 @@ type Change = (
 
 async function change(
   database: LedgerDatabase,
-  { findingId, actor, now }: Act,
+  { findingId, actor, now, requireSame }: Act,
   apply: Change,
 ): Promise<Finding> {
   return await database.transaction().execute(async (transaction) => {
@@ -85,6 +87,7 @@ async function change(
       transaction,
     );
     const before = await getFinding(transaction, findingId, now);
+    requireSame?.(before);
     const done = await apply(transaction, before);
     if (done === null) return before;
     await writeAudit(transaction, {

@@ -11,6 +11,8 @@ export const FINDING_STATES = ['open', 'ended', 'withdrawn'] as const;
  */
 export const FINDING_GROUPS = ['needs_you', 'acknowledged', 'done', 'highlighted'] as const;
 type FindingGroup = (typeof FINDING_GROUPS)[number];
+/** The same, where what is snoozed stands apart from what is done for good. */
+export type FindingStanding = FindingGroup | 'snoozed';
 
 /** Usage of one customer that stands out, for as long as it does. */
 export interface Finding {
@@ -43,18 +45,23 @@ export interface Finding {
 
 export interface FindingFilter {
   group?: FindingGroup | undefined;
+  /** Of one of these. */
+  standings?: readonly FindingStanding[] | undefined;
   customerId?: string | undefined;
 }
 
 type Row = Omit<Finding, 'costPicoUsd' | 'usualPicoUsd' | 'excessPicoUsd' | 'dayAheadPicoUsd'> &
   Record<'cost' | 'usual' | 'excess' | 'dayAhead', string>;
 
-const groupOf = (now: Date): RawBuilder<FindingGroup> => sql<FindingGroup>`case
+const standingOf = (now: Date): RawBuilder<FindingStanding> => sql<FindingStanding>`case
   when decision = 'acknowledged' and state <> 'withdrawn' then 'acknowledged'
   when decision = 'dismissed' or state = 'withdrawn' then 'done'
   when raised_at is null then 'highlighted'
-  when snoozed_until > ${now} then 'done'
+  when snoozed_until > ${now} then 'snoozed'
   else 'needs_you' end`;
+
+const groupOf = (now: Date): RawBuilder<FindingGroup> =>
+  sql<FindingGroup>`coalesce(nullif(${standingOf(now)}, 'snoozed'), 'done')`;
 
 /** Findings before a given one, the newest first. */
 export async function listFindings(
@@ -62,12 +69,13 @@ export async function listFindings(
   filter: FindingFilter,
   page: { beforeId: bigint | null; limit: number; now: Date },
 ): Promise<Finding[]> {
-  const { group, customerId } = filter;
+  const { group, standings, customerId } = filter;
   return await select(
     database,
     page.now,
     sql`${page.beforeId === null ? sql`true` : sql`anomaly_finding_id < ${String(page.beforeId)}::bigint`}
       and ${group === undefined ? sql`true` : sql`${groupOf(page.now)} = ${group}`}
+      and ${standings === undefined ? sql`true` : sql`${standingOf(page.now)} = any(${[...standings]}::text[])`}
       and ${customerId === undefined ? sql`true` : sql`customer_id = ${customerId}`}`,
     page.limit,
   );

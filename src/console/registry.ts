@@ -1,3 +1,5 @@
+import { findingPage } from './anomalies/finding-page.ts';
+import { anomaliesPage } from './anomalies/page.ts';
 import { auditPage } from './audit/page.ts';
 import { customerPage } from './customers/one/page.ts';
 import { customersPage } from './customers/page.ts';
@@ -37,6 +39,8 @@ export const CONSOLE_PAGES: readonly ConsolePage[] = [
   customerPage,
   featuresPage,
   modelsPage,
+  anomaliesPage,
+  findingPage,
   quotesPage,
   newQuotePage,
   quotePage,

@@ -7,6 +7,7 @@ import { readSnapshot } from '../../src/platform/database/snapshot.ts';
 import { seedPriceBook } from '../../src/prices/book.ts';
 import { createApp } from '../../src/service/app.ts';
 import { createStripe } from '../../src/stripe/client.ts';
+import { insertFindings } from '../anomalies/world.ts';
 import type { ApiBench } from '../api/setup.ts';
 import { addInvoice } from '../console/invoices-world.ts';
 import { assertEqual, type Bench, type BenchContext, type Measurement } from './bench.ts';
@@ -105,6 +106,7 @@ async function openBench(database: LedgerDatabase) {
     scenarios: [{ name: 'markup', markupPercent: '30' }],
   });
   await post('/v1/plans', PLAN);
+  await insertFindings(database, [{ raised: true, customerId: 'customer-1' }]);
   const signedIn = await app.request(`${ORIGIN}/console/sign-in`, {
     method: 'POST',
     headers: { origin: ORIGIN, 'content-type': 'application/x-www-form-urlencoded' },
@@ -117,6 +119,7 @@ async function openBench(database: LedgerDatabase) {
     quoteId,
     simulationId,
     planId: 'bench',
+    findingId: '1',
   };
   return {
     /** @throws Error for a name that nothing stands behind: a new page says here what it is about */

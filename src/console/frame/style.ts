@@ -100,7 +100,7 @@ details > summary { cursor: pointer; color: var(--accent); } details[open] > sum
 .plot path { vector-effect: non-scaling-stroke; } .plot .hover { fill: transparent; } .plot .hover:hover { fill: var(--ink); fill-opacity: 0.08; }
 .axis { grid-column: 2; display: grid; grid-auto-flow: column; grid-auto-columns: minmax(0, 1fr); padding: 0; list-style: none; color: var(--soft); font-size: 13px; } .axis li { min-width: 0; white-space: nowrap; }
 .legend { display: flex; flex-wrap: wrap; gap: 2px 16px; padding: 0; list-style: none; font-size: 13px; } .legend li { overflow-wrap: anywhere; min-width: 0; } .swatch { width: 10px; height: 10px; margin-right: 6px; }
-.stroke { fill: none; stroke: var(--accent); stroke-width: 2px; } .spark { display: block; width: 80px; height: 20px; } .spark .stroke { stroke-width: 1.5px; }
+.stroke { fill: none; stroke: var(--accent); stroke-width: 2px; stroke-linecap: round; } .spark { display: block; width: 80px; height: 20px; } .spark .stroke { stroke-width: 1.5px; }
 ${Array.from({ length: 12 }, (_, index) => `.k${index} { fill: var(--k${index}); } .stroke.k${index} { fill: none; stroke: var(--k${index}); }`).join('\n')}
 .rest { fill: var(--rest); } .shade1 { opacity: 0.6; } .shade2 { opacity: 0.35; }
 section > .figures + .notice { margin-top: 12px; } section + p { margin-top: 14px; }

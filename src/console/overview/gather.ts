@@ -1,3 +1,4 @@
+import { type Finding, listFindings } from '../../anomalies/findings.ts';
 import { listSecondPersonRequests, type SecondPersonRequest } from '../../billing/second-person/requests.ts';
 import { type CloseRow, listCloses } from '../../closing/desk.ts';
 import { readUnknownCosts, type UnknownModelCost } from '../../costs/queries.ts';
@@ -29,6 +30,8 @@ export interface Desk {
   held: CloseRow[];
   /** Acts that wait for a second person. */
   asked: SecondPersonRequest[];
+  /** Usage that stands out, and of which nobody said anything yet. */
+  findings: Finding[];
   drifts: OpenDrift[];
   waiting: QuarantineSummary[];
   /** Of what waits, what waits for too long. */
@@ -96,6 +99,11 @@ async function gatherDesk(snapshot: LedgerSnapshot, { now, dependencies }: Conso
       { afterId: 0n, limit: MOST_LISTED },
     ),
     held: await listCloses(snapshot, { state: 'held' }, { after: null, limit: MOST_LISTED + 1 }),
+    findings: await listFindings(
+      snapshot,
+      { standings: ['needs_you'] },
+      { beforeId: null, limit: MOST_LISTED + 1, now },
+    ),
     drifts: await listOpenDrifts(snapshot, MOST_DRIFTS),
     waiting,
     alarming: waiting.filter((summary) => isAlarming(summary, now, alarmAfterMs)),

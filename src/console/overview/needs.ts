@@ -4,6 +4,8 @@ import type { Html } from '../../pages/html.ts';
 import { ageInWords } from '../../pages/numbers.ts';
 import { nameCell } from '../../pages/texts.ts';
 import { groupDigits, moneyInWords } from '../../pages/words.ts';
+import { FINDING_PATH, findingPath } from '../anomalies/address.ts';
+import { shapeInWords } from '../anomalies/words.ts';
 import type { ConsoleView } from '../frame/define-page.ts';
 import {
   actInWords,
@@ -14,6 +16,7 @@ import {
 } from '../invoices/second-person/words.ts';
 import { inWords } from '../pipeline/reason-words.ts';
 import { PRICES_PATH } from '../prices/address.ts';
+import { dollars } from '../rollups/draw.ts';
 import { type Desk, MOST_LISTED } from './gather.ts';
 
 /** One thing to do: what it is, since when, and what becomes of it if nobody acts. */
@@ -49,6 +52,15 @@ function listNeeds(desk: Desk, view: ConsoleView): Need[] {
       ? `/console/invoices/${encodeURIComponent(close.invoiceId)}`
       : null,
   }));
+  const found = desk.findings.slice(0, MOST_LISTED).map((finding) => ({
+    what: html`${nameCell(finding.customerName)} costs ${dollars(finding.excessPicoUsd)} more than usual: ${shapeInWords(finding)}`,
+    sinceMs: now.getTime() - finding.firstHour.getTime(),
+    otherwise:
+      finding.state === 'open'
+        ? `Another day of it costs ${dollars(finding.dayAheadPicoUsd)} more than usual.`
+        : 'It goes on no longer.',
+    href: view.hasPage(FINDING_PATH) ? findingPath(finding) : null,
+  }));
   const [oldestDrift] = desk.drifts;
   const drifts =
     oldestDrift === undefined
@@ -75,14 +87,14 @@ function listNeeds(desk: Desk, view: ConsoleView): Need[] {
       otherwise: 'Their cost and margin stay unknown.',
       href: view.hasPage(PRICES_PATH) ? `${PRICES_PATH}?${new URLSearchParams({ model })}#book` : null,
     }));
-  return [...asked, ...held, ...drifts, ...quarantined, ...unpriced];
+  return [...asked, ...held, ...found, ...drifts, ...quarantined, ...unpriced];
 }
 
 export function drawNeeds(desk: Desk, view: ConsoleView): Html {
   const needs = listNeeds(desk, view);
-  const hasMore = desk.held.length > MOST_LISTED;
+  const hasMore = desk.held.length > MOST_LISTED || desk.findings.length > MOST_LISTED;
   if (needs.length === 0) {
-    return html`<h2>Needs you</h2><p class="muted">Nothing. No invoice is held, every sum agrees, nothing waits for too long, everything has a price.</p>`;
+    return html`<h2>Needs you</h2><p class="muted">Nothing. No invoice is held, no usage stands out, every sum agrees, nothing waits for too long, everything has a price.</p>`;
   }
   return html`<h2>Needs you (${needs.length}${hasMore ? ' and more' : ''})</h2>
 <ul class="todo">${needs.map(

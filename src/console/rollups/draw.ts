@@ -143,7 +143,7 @@ export function costChart(
 }
 
 /** A size of a scale in dollars. */
-function dollarScale(value: number): string {
+export function dollarScale(value: number): string {
   const size = Math.abs(value);
   const text =
     size >= 1_000 ? `${(size / 1_000).toFixed(1).replace(/\.0$/, '')} k` : Number(size.toPrecision(3));

@@ -2,6 +2,7 @@ import { type AccrualTotals, sumAccruals } from '../../../../pricing/accruals/ro
 import { readSettledThrough } from '../../../accruals/gather.ts';
 import { type CustomerAccruals, readAccruals } from '../../../accruals/report.ts';
 import { readAccrualWindow } from '../../../accruals/window.ts';
+import { type Finding, listFindings } from '../../../anomalies/findings.ts';
 import { listCreditProposals } from '../../../billing/credits.ts';
 import { type Customer, getCustomer } from '../../../catalog/customers.ts';
 import { type InvoiceRow, readInvoices } from '../../../closing/invoice-list.ts';
@@ -46,6 +47,8 @@ export interface CustomerMaterial {
   days: DailyCell[];
   usage: UsagePage;
   previews: SubscriptionPreviewBody[];
+  /** Usage that stood out, the newest. */
+  findings: Finding[];
   quotes: EarlierQuote[];
   /** Null: they are not the reader's. */
   invoices: InvoiceRow[] | null;
@@ -82,6 +85,7 @@ export async function gatherCustomer(snapshot: LedgerSnapshot, view: ConsoleView
     days: series?.days ?? [],
     usage: await gatherUsage(snapshot, view, basis),
     previews: await readPreviews(snapshot, customerId, now),
+    findings: await listFindings(snapshot, { customerId }, { beforeId: null, limit: MOST_LISTED, now }),
     quotes,
     invoices,
     accrued: invoices === null ? null : await readAccrued(snapshot, customerId, now),
