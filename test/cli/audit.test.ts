@@ -23,7 +23,10 @@ let writer: ChildProcess;
 const ids: Record<string, string> = {};
 const directory = makeTemporaryDirectory('audit-files');
 /** Roles are the server's, which other tests use as well. */
-const READER = `reader_${randomBytes(4).toString('hex')}`;
+/** Roles are of the whole server; of the second the right is taken away. */
+const [READER, READER_OF_BEFORE] = ['reader', 'before'].map(
+  (word) => `${word}_${randomBytes(4).toString('hex')}`,
+) as [string, string];
 const scenarios = path.join(directory, 'scenarios.json');
 const prices = path.join(directory, 'prices.yaml');
 writeFileSync(
@@ -58,14 +61,17 @@ beforeAll(async () => {
     STRIPE_API_KEY: 'sk_test_1',
     STRIPE_API_BASE: 'http://127.0.0.1:9',
   });
+  expect(await run(writer, ['reporting', 'grant', '--role', READER_OF_BEFORE])).toBeNull();
   watch = await watchAudit(ledger.database);
 });
 afterAll(async () => {
   reader.disconnect();
   writer.disconnect();
   await Promise.all([once(reader, 'exit'), once(writer, 'exit')]);
-  await sql`drop owned by ${sql.id(READER)}`.execute(ledger.database);
-  await sql`drop role ${sql.id(READER)}`.execute(ledger.database);
+  for (const role of [READER, READER_OF_BEFORE]) {
+    await sql`drop owned by ${sql.id(role)}`.execute(ledger.database);
+    await sql`drop role ${sql.id(role)}`.execute(ledger.database);
+  }
   await ledger.close();
 });
 
@@ -207,7 +213,7 @@ const CHANGES: Record<string, { argv: () => string[]; actions: string[][] }> = {
     actions: [['provisioned.add']],
   },
   'reporting grant': { argv: () => ['--role', READER], actions: [['reporting.grant']] },
-  'reporting revoke': { argv: () => ['--role', READER], actions: [['reporting.revoke']] },
+  'reporting revoke': { argv: () => ['--role', READER_OF_BEFORE], actions: [['reporting.revoke']] },
   'closes release': { argv: () => ['in_1', '--reason', 'test'], actions: [['close.release']] },
   'credits approve': { argv: () => [ids.approved ?? ''], actions: [['credit.approve']] },
   'credits reject': { argv: () => [ids.rejected ?? '', '--reason', 'test'], actions: [['credit.reject']] },

@@ -75,7 +75,9 @@ describe.skipIf(!hasChromium())('customers of the console', () => {
         await rows.nth(index).locator(`[data-label="${label}"]`).innerText();
       expect(await text('#')).toBe(String(index + 1));
       expect(await text('Cost')).toContain(dollars(row.knownCost));
-      expect(await text('Today')).toBe(dollars(costToday.get(row.customerId ?? null) ?? '0.00'));
+      expect(await text('Today')).toBe(
+        costToday.has(row.customerId ?? null) ? dollars(costToday.get(row.customerId ?? null) ?? '') : '–',
+      );
       expect(await text('Revenue')).toContain(dollars(row.revenueUsd));
       if (row.marginUsd !== null) expect(await text('Margin')).toContain(dollars(row.marginUsd));
       const share = (Number(row.tokenCount) / Number(costs.totals.tokenCount)) * 100;

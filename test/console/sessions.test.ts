@@ -4,6 +4,8 @@ import { type ApiScope, createApiKey, listApiKeys, revokeApiKey } from '../../sr
 import { FAILURES_PER_WINDOW } from '../../src/identity/sessions/failures.ts';
 import { createSignInLink } from '../../src/identity/sessions/sign-in-links.ts';
 import { type ApiBench, createApiBench } from '../api/setup.ts';
+import { insertInvoice } from '../api/statement-world.ts';
+import { insertCatalog } from '../api/world.ts';
 
 const OURS = { 'sec-fetch-site': 'same-origin', 'content-type': 'application/x-www-form-urlencoded' };
 
@@ -212,6 +214,22 @@ describe('a session', () => {
     expect(await isIn(cookie)).toBe(true);
     await send('/console/sign-out', { formToken: await formTokenIn(cookie) }, { cookie });
     expect(await isIn(cookie)).toBe(false);
+  });
+});
+
+describe('the search', () => {
+  it('finds invoices for whoever may see one, and for nobody else', async () => {
+    const { database } = bench.ledger;
+    await insertCatalog(database);
+    await insertInvoice(database, { id: 'in_sought', number: 'SOUGHT-1' });
+    const textFor = async (key: string) => {
+      const cookie = cookieOf(await send('/console/sign-in', { key }));
+      return await (await ask('/console/search?q=sought', { headers: { cookie } })).text();
+    };
+    expect(await textFor(bench.keys.finance)).toContain('SOUGHT-1');
+    const forSales = await textFor(bench.keys.sales);
+    expect(forSales).not.toContain('SOUGHT-1');
+    expect(forSales).not.toContain('northwind');
   });
 });
 

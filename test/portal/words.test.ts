@@ -38,6 +38,19 @@ describe('how a reader is spoken to', () => {
     expect(readerLocale('en-GB').instant(new Date('2026-11-21T23:59:00Z'))).toContain('23:59');
   });
 
+  it.each(['fa-IR', 'ar-SA', 'th-TH', 'ja-JP-u-ca-japanese'])(
+    'says the months that are billed to %s',
+    (tag) => {
+      const day = readerLocale(tag).day('2026-11-21');
+      expect(day).toBe(
+        new Intl.DateTimeFormat(`${tag.replace(/-u-.*/, '')}-u-ca-gregory`, {
+          timeZone: 'UTC',
+          dateStyle: 'long',
+        }).format(new Date('2026-11-21')),
+      );
+    },
+  );
+
   it('says everything in German that it says in English, and not in English', () => {
     const sentences = (words: object): [string, unknown][] =>
       Object.entries(words).flatMap(([name, value]: [string, unknown]) =>

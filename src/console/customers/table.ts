@@ -91,7 +91,8 @@ function lastDayColumn(window: TimeWindow, now: Date): Column<CustomerRow> {
     cell: ({ trend }) => {
       if (trend !== undefined && trend.tokenCount > 0n && shownCost(trend) === null) return unknownCell();
       const day = last.toISOString().slice(0, 10);
-      return dollarCell(trend?.days.find((cost) => cost.day === day)?.knownCostPicoUsd ?? 0n);
+      const used = trend?.days.find((cost) => cost.day === day);
+      return used === undefined ? html`<span class="muted">–</span>` : dollarCell(used.knownCostPicoUsd);
     },
   };
 }

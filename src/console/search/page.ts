@@ -1,5 +1,6 @@
 import { html } from 'hono/html';
 import type { Html } from '../../pages/html.ts';
+import { nameCell } from '../../pages/texts.ts';
 import { type ConsoleView, definePage } from '../frame/define-page.ts';
 import { FOUND_KINDS, type Found, findEverywhere } from './find.ts';
 
@@ -26,7 +27,9 @@ export const searchPage = definePage<Found[]>({
   scopes: ['sales', 'finance'],
   gather: async (snapshot, view) => {
     const text = textOf(view);
-    return text === '' ? [] : await findEverywhere(snapshot, text);
+    const found = text === '' ? [] : await findEverywhere(snapshot, text);
+    // Whose invoices there are is for whoever may see one.
+    return found.filter(({ kind }) => kind !== 'invoice' || view.hasPage(PAGES.invoice));
   },
   show: (found, view) => {
     const text = textOf(view);
@@ -42,11 +45,12 @@ ${FOUND_KINDS.map((kind) => group(kind, found, view))}`,
 function group(kind: Found['kind'], found: readonly Found[], view: ConsoleView): Html | string {
   const ofKind = found.filter((each) => each.kind === kind);
   if (ofKind.length === 0) return '';
-  return html`<section><h2>${TITLES[kind]}</h2><ul class="todo">${ofKind.map((each) => html`<li><span>${nameOf(each, view)}</span><span class="muted">${each.note ?? ''}</span></li>`)}</ul></section>`;
+  return html`<section><h2>${TITLES[kind]}</h2><ul class="todo">${ofKind.map((each) => html`<li><span>${nameOf(each, view)}</span><span class="muted">${each.note === null ? '' : nameCell(each.note, 60)}</span></li>`)}</ul></section>`;
 }
 
 function nameOf({ kind, id, name }: Found, view: ConsoleView): Html | string {
   const page = PAGES[kind];
-  if (!view.hasPage(page)) return name;
-  return html`<a href="${page.replace(/:\w+$/, encodeURIComponent(id))}">${name}</a>`;
+  const text = nameCell(name, 60);
+  if (!view.hasPage(page)) return text;
+  return html`<a href="${page.replace(/:\w+$/, encodeURIComponent(id))}">${text}</a>`;
 }

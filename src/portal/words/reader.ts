@@ -79,7 +79,8 @@ type Decimal = `${number}`;
 
 function localeOf(locale: string, words: PortalWords): ReaderLocale {
   const dates = (form: Intl.DateTimeFormatOptions) => {
-    const format = new Intl.DateTimeFormat(locale, { timeZone: 'UTC', ...form });
+    // Billed are months of this calendar, also where another is usual.
+    const format = new Intl.DateTimeFormat(locale, { timeZone: 'UTC', calendar: 'gregory', ...form });
     return (day: string | Date) => format.format(new Date(day));
   };
   const counts = new Intl.NumberFormat(locale);

@@ -2,7 +2,7 @@ import { assertEqual } from '../bench.ts';
 import { median } from './statistics.ts';
 
 export const MOST_TIMES = 3;
-export const MOST_BYTES = 300_000;
+const MOST_BYTES = 300_000;
 
 /** Pages as they are asked for. */
 export interface AskedPage {
