@@ -47,6 +47,23 @@ describe.skipIf(!hasChromium())('the page of links', () => {
     await bench.walk('/console/links?customer=nobody');
   });
 
+  it('keeps an id on one line, whatever stands beside it', async () => {
+    const { page, close } = await bench.open('/console/links?customer=northwind');
+    await page.locator('#links tbody summary').first().click();
+    // As wide as it is once the link was opened.
+    await page
+      .locator('#links tbody td[data-label="Last seen"]')
+      .first()
+      .evaluate((cell) => {
+        cell.innerHTML = '<time>21 Nov 2026, 09:00 UTC</time>';
+      });
+    const lines = await page
+      .locator('#links tbody code')
+      .evaluateAll((all) => all.map((one) => one.getClientRects().length));
+    expect(new Set(lines)).toEqual(new Set([1]));
+    await close();
+  });
+
   it('withdraws a link, without scripts, and says so where two do it at once', async () => {
     const { linkId, url } = await make({ customerId: 'adatum' });
     const tabs = [];

@@ -86,7 +86,8 @@ export function linksTable(
         name: 'link',
         title: 'Id',
         kind: 'text',
-        cell: ({ linkId }) => html`<code title="${linkId}">${linkId.slice(0, SHOWN_ID_LENGTH)}…</code>`,
+        cell: ({ linkId }) =>
+          html`<code class="short" title="${linkId}">${linkId.slice(0, SHOWN_ID_LENGTH)}…</code>`,
         csv: ({ linkId }) => linkId,
       },
     ],
