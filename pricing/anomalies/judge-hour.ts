@@ -37,19 +37,23 @@ export interface HourJudgement {
 interface Series {
   figureOf: (hour: HourUsage) => bigint;
   leastScatterPercent: number;
+  leastScatter: bigint;
 }
 
 const ALL: Series = {
   figureOf: ({ costPicoUsd }) => costPicoUsd,
   leastScatterPercent: RULES.leastCustomerScatterPercent,
+  leastScatter: RULES.leastScatterPicoUsd,
 };
 const TOP_COST: Series = {
   figureOf: ({ topUserCostPicoUsd }) => topUserCostPicoUsd,
   leastScatterPercent: RULES.leastTopUserScatterPercent,
+  leastScatter: RULES.leastScatterPicoUsd,
 };
 const TOP_REQUESTS: Series = {
   figureOf: ({ topUserRequestCount }) => topUserRequestCount,
   leastScatterPercent: RULES.leastTopUserScatterPercent,
+  leastScatter: RULES.leastScatterRequests,
 };
 
 /**
@@ -88,7 +92,7 @@ function isNew(hour: HourUsage, peaks: readonly DayPeaks[], figure: keyof DayPea
 function scoreOf(
   hour: HourUsage,
   { sameWeekday, sameHour }: HourBefore,
-  { figureOf, leastScatterPercent }: Series,
+  { figureOf, leastScatterPercent, leastScatter }: Series,
 ): { score: number; usual: number } {
   const ofWeekday = sameWeekday.map((sample) => Number(figureOf(sample)));
   const ofHour = sameHour.map((sample) => Number(figureOf(sample)));
@@ -99,7 +103,7 @@ function scoreOf(
     // Hours of all days scatter around their own middle: weekends do not hide a weekday.
     scatterOf(ofHour, medianOf(ofHour)),
     (usual * leastScatterPercent) / 100,
-    1,
+    Number(leastScatter),
   );
   return { score: (Number(figureOf(hour)) - usual) / scatter, usual };
 }

@@ -18,6 +18,9 @@ export const RULES = {
   /** Scatter below these shares of the usual is taken to be these, in per cent: small samples look calmer than they are. */
   leastCustomerScatterPercent: 25,
   leastTopUserScatterPercent: 50,
+  /** And never less than these: where nothing was ever used, the first request is no more than what it is. */
+  leastScatterPicoUsd: 2n * 10n ** BigInt(PICO_DIGITS - 2),
+  leastScatterRequests: 1n,
   /** What is at stake in a day must come to this, or to this share of the customer's usual day, whichever is more. */
   materialPicoUsd: 10n * 10n ** BigInt(PICO_DIGITS),
   materialDayPercent: 10n,

@@ -68,7 +68,7 @@ export function addAnomaliesCommand(program: Command, frame: CommandFrame): void
     );
 }
 
-function renderFindings({ anomalies, figures }: FindingsBody): string {
+function renderFindings({ anomalies, figures, nextCursor }: FindingsBody): string {
   const rows = anomalies.map((finding) => [
     finding.id,
     finding.customerId,
@@ -105,5 +105,6 @@ function renderFindings({ anomalies, figures }: FindingsBody): string {
       [6, 7, 8, 9],
     ),
     `${figures.needsYouCount} need somebody; ${precision}.`,
+    ...(nextCursor === null ? [] : [`More: --cursor ${nextCursor}`]),
   ].join('\n');
 }

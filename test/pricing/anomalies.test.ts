@@ -67,6 +67,15 @@ describe('the robust rule', () => {
     );
   });
 
+  it('says of a first hour after nothing no more than what it is', () => {
+    const nothing = Array.from({ length: 14 }, () => hourOf(0n, NO_USAGE));
+    const known = { sameWeekday: nothing.slice(0, 8), sameHour: nothing, peaks: [], historyDays: 100 };
+    const { score, moved } = judgeHour(hourOf(USD / 20n, { topUserRequestCount: 2n }), known);
+    expect(score).toBeLessThan(RULES.customerScore);
+    expect(moved).toBeNull();
+    expect(judgeHour(hourOf(USD), known)).toMatchObject({ score: 50, moved: 'customer' });
+  });
+
   it('is not moved by up to three wild weeks of eight, where the mean is', () => {
     const calm = Array.from({ length: 8 }, () => hourOf(USD));
     const known = { sameHour: calm, peaks: [], historyDays: 100 };
