@@ -121,13 +121,16 @@ export async function keepHour(
     value: part.value,
     sharePercent,
   }));
+  // What a person was told of keeps its name, whatever else the customer does beside it that needs nobody.
+  const says = sql`(${decision?.isRaised ?? false} or finding.raised_at is null)`;
   const changed = await sql<{ is_raised: boolean }>`
     with before as (
       select raised_at from anomaly_findings where anomaly_finding_id = ${String(findingId)}::bigint for update)
     update anomaly_findings as finding set changed_at = ${now},
-      shape = coalesce(${decision?.shape ?? null}, shape),
-      explanations = coalesce(${decision === null ? null : [...decision.explanations]}::text[], explanations),
-      moved = coalesce(${moved === undefined ? null : JSON.stringify(moved)}::jsonb, moved),
+      shape = case when ${says} then coalesce(${decision?.shape ?? null}, shape) else shape end,
+      explanations = case when ${says} then coalesce(${decision === null ? null : [...decision.explanations]}::text[], explanations)
+        else explanations end,
+      moved = case when ${says} then coalesce(${moved === undefined ? null : JSON.stringify(moved)}::jsonb, moved) else moved end,
       day_ahead_pico_usd = coalesce(${decision === null ? null : String(decision.dayAheadPicoUsd)}::numeric, day_ahead_pico_usd),
       raised_at = coalesce(finding.raised_at, case when ${decision?.isRaised ?? false} then ${now}::timestamptz end),
       is_above_sigma = is_above_sigma or ${day.isAbove},

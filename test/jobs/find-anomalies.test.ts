@@ -114,6 +114,30 @@ describe('find-anomalies', () => {
     expect(await audits()).toEqual(['anomalies.raise']);
   });
 
+  it('keeps the name of what a person was told of, whatever the customer does beside it', async () => {
+    await calm();
+    await loop();
+    await findAnomalies(deps);
+    const [told] = await findings();
+    // Hours later everybody asks for more, which needs nobody.
+    now = new Date('2026-11-20T20:20:00Z');
+    await calm(hoursBetween('2026-11-20T15:00:00Z', '2026-11-20T20:00:00Z'));
+    await insertEvents(
+      ledger.database,
+      Array.from({ length: 40 }, (_, place) => ({
+        hour: '2026-11-20T20:00:00.000Z',
+        subject: place % 2 === 0 ? 'user-1' : 'user-2',
+        feature: place % 2 === 0 ? 'chat' : 'mail',
+        promptTokens: 20_000,
+        requests: 3,
+      })),
+    );
+    expect(await findAnomalies(deps)).toMatchObject({ raisedCount: 0 });
+    const [kept] = await findings();
+    expect(kept?.last_hour).toEqual(new Date('2026-11-20T20:00:00Z'));
+    expect(kept).toMatchObject({ shape: 'loop', explanations: [], moved: told?.moved });
+  });
+
   it('withdraws it once when later data undoes it, and opens another when it comes again', async () => {
     await calm();
     await loop();
