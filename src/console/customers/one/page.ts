@@ -77,7 +77,7 @@ function identity({ customer, plans: { plans, ownPriceCount }, basis }: Customer
     ),
     ...(ownPriceCount === 0
       ? []
-      : [html`${ownPriceCount} ${ownPriceCount === 1 ? 'price' : 'prices'} of no plan`]),
+      : [html`${ownPriceCount} ${ownPriceCount === 1 ? 'price' : 'prices'} outside any plan`]),
   ];
   const { customerId, name, stripeCustomerId, currency, subjectCount, deletedAt } = customer;
   return html`<dl class="facts">
