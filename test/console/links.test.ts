@@ -48,6 +48,7 @@ describe.skipIf(!hasChromium())('the page of links', () => {
   });
 
   it('keeps an id on one line, whatever stands beside it', async () => {
+    await make({ customerId: 'northwind' });
     const { page, close } = await bench.open('/console/links?customer=northwind');
     await page.locator('#links tbody summary').first().click();
     // As wide as it is once the link was opened.

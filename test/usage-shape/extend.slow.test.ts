@@ -46,6 +46,7 @@ const VIDEO_PLACES = [
     before: "  completion: { product: 'completion tokens'",
     text: "  prompt_video: { product: 'video prompt tokens', customer: 'video input tokens' },\n",
   },
+  { before: "    completion: 'Ausgabe-Token',", text: "    prompt_video: 'Video-Eingabe-Token',\n" },
   { before: '    completion_audio: completion,', text: '    prompt_video: prompt,\n' },
   {
     before: '    completionTokenCount: entry.completionTokenCount,',
