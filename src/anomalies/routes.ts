@@ -12,6 +12,7 @@ import {
   problems,
   textSchema,
 } from '../platform/http/schemas.ts';
+import { ROW_ID } from '../platform/row-id.ts';
 import { decideOnFinding, snoozeFinding } from './desk.ts';
 import { FINDING_GROUPS, listFindings, readFindingFigures } from './findings.ts';
 import { FindingSchema, FindingsSchema, showFigures, showFinding } from './schemas.ts';
@@ -24,7 +25,7 @@ const ListQuery = z.strictObject({
 const FindingParams = z.object({
   id: z
     .string()
-    .regex(/^\d{1,18}$/, { error: 'must be the id of an anomaly' })
+    .regex(ROW_ID, { error: 'must be the id of an anomaly' })
     .openapi({ example: '17', description: 'From GET /v1/anomalies.' }),
 });
 const ReasonSchema = textSchema(2_000).openapi({ example: 'A load test, announced on Monday.' });

@@ -14,6 +14,7 @@ import {
   TokenCountSchema,
   textSchema,
 } from '../platform/http/schemas.ts';
+import { ROW_ID } from '../platform/row-id.ts';
 import { PAID_PARTS } from '../stripe/closing/port.ts';
 import { type CreditProposal, getCreditProposal, listCreditProposals } from './credits.ts';
 import { CREDIT_APPROVAL, CREDIT_REJECTION } from './second-person/credit-acts.ts';
@@ -61,10 +62,7 @@ const CreditsQuery = z.strictObject({
   ...PAGE_FIELDS,
 });
 const CreditParams = z.object({
-  id: z
-    .string()
-    .regex(/^\d{1,18}$/, { error: 'must be the id of a proposal' })
-    .openapi({ example: '17' }),
+  id: z.string().regex(ROW_ID, { error: 'must be the id of a proposal' }).openapi({ example: '17' }),
 });
 const ReasonBody = (missing: string) =>
   textSchema(2_000).refine((text) => text.trim() !== '', { error: missing });

@@ -6,6 +6,7 @@ import { readSnapshot } from '../platform/database/snapshot.ts';
 import { decodeCursor, invalidCursor, takePage } from '../platform/http/cursor.ts';
 import type { Api, ApiDependencies } from '../platform/http/dependencies.ts';
 import { jsonContent, PAGE_FIELDS, problems } from '../platform/http/schemas.ts';
+import { ROW_ID } from '../platform/row-id.ts';
 import {
   type Certified,
   readCertified,
@@ -101,6 +102,6 @@ function cursorKeys(
 
 function readCursor(cursor: string): WindowCursor {
   const [chain = '', after = ''] = decodeCursor(cursor, 2);
-  if (!/^\d{1,3}$/.test(chain) || !/^\d{1,18}$/.test(after)) throw invalidCursor();
+  if (!/^\d{1,3}$/.test(chain) || !ROW_ID.test(after)) throw invalidCursor();
   return { chain: Number(chain), after: BigInt(after) };
 }

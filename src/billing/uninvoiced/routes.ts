@@ -13,6 +13,7 @@ import {
   TokenCountSchema,
   textSchema,
 } from '../../platform/http/schemas.ts';
+import { ROW_ID } from '../../platform/row-id.ts';
 import { doOrAsk } from '../second-person/do-or-ask.ts';
 import { SecondPersonAskedSchema, showAsked } from '../second-person/schemas.ts';
 import { USAGE_DUE_AGAIN, USAGE_WRITE_OFF } from '../second-person/usage-acts.ts';
@@ -53,7 +54,7 @@ const ListQuery = z.strictObject({
 const GroupParams = z.object({
   id: z
     .string()
-    .regex(/^\d{1,18}$/, { error: 'must be the id of uninvoiced usage' })
+    .regex(ROW_ID, { error: 'must be the id of uninvoiced usage' })
     .openapi({ example: '17', description: 'From GET /v1/uninvoiced.' }),
 });
 export const SaidBecause = textSchema(2_000)

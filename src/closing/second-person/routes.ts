@@ -17,12 +17,13 @@ import {
   problems,
   textSchema,
 } from '../../platform/http/schemas.ts';
+import { ROW_ID } from '../../platform/row-id.ts';
 import { agreeToRequest, declineRequest, readStanding } from './decide.ts';
 
 const Params = z.object({
   id: z
     .string()
-    .regex(/^\d{1,18}$/, { error: 'must be the id of a request' })
+    .regex(ROW_ID, { error: 'must be the id of a request' })
     .openapi({ example: '17', description: 'From GET /v1/second-person.' }),
 });
 const DeclineBody = z

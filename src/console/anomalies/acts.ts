@@ -3,6 +3,7 @@ import type { Finding } from '../../anomalies/findings.ts';
 import { textOf } from '../../pages/address.ts';
 import { addMs, DAY_MS } from '../../platform/clock.ts';
 import { ValidationError } from '../../platform/errors.ts';
+import { ROW_ID } from '../../platform/row-id.ts';
 import type { ConsoleView, PageAct } from '../frame/define-page.ts';
 import { requiredText } from '../frame/fields.ts';
 import { requireSeen, type Seen } from '../invoices/seen.ts';
@@ -66,5 +67,5 @@ function actOf(form: URLSearchParams, { caller, dependencies, params }: ConsoleV
 
 /** Of what is no id there is no finding, either. */
 export function readFindingId(text: string | undefined): bigint {
-  return /^\d{1,18}$/.test(text ?? '') ? BigInt(text ?? '') : 0n;
+  return ROW_ID.test(text ?? '') ? BigInt(text ?? '') : 0n;
 }

@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { ValidationError } from '../errors.ts';
+import { ROW_ID } from '../row-id.ts';
 
 const CursorParts = z.array(z.string().max(2_048)).min(1).max(10);
 
@@ -31,7 +32,7 @@ export function decodeCursor(cursor: string, partCount: number): string[] {
 /** The number that is the one key of a list by id. @throws ValidationError */
 export function decodeIdCursor(cursor: string): bigint {
   const [id = ''] = decodeCursor(cursor, 1);
-  if (!/^\d{1,18}$/.test(id)) throw invalidCursor();
+  if (!ROW_ID.test(id)) throw invalidCursor();
   return BigInt(id);
 }
 

@@ -4,6 +4,7 @@ import { readSnapshot } from '../../platform/database/snapshot.ts';
 import { decodeIdCursor, takePage } from '../../platform/http/cursor.ts';
 import { type Api, type ApiDependencies, actorOf, askForStep } from '../../platform/http/dependencies.ts';
 import { jsonBody, jsonContent, PAGE_FIELDS, problems } from '../../platform/http/schemas.ts';
+import { ROW_ID } from '../../platform/row-id.ts';
 import { acceptPriceItem, rejectPriceItem } from './desk.ts';
 import { listPriceSyncItems } from './items.ts';
 import { mapRetailMeter, readLedgerMeters } from './retail-meters.ts';
@@ -38,7 +39,7 @@ const SyncSchema = z
 const ItemParams = z.object({
   id: z
     .string()
-    .regex(/^\d{1,18}$/, { error: 'must be the id of an item, a whole number' })
+    .regex(ROW_ID, { error: 'must be the id of an item, a whole number' })
     .openapi({ example: '17' }),
 });
 const MeterParams = z.object({

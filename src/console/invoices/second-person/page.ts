@@ -11,6 +11,7 @@ import { ageInWords, instantCell } from '../../../pages/numbers.ts';
 import { csvOfTable } from '../../../pages/table/page-of-rows.ts';
 import { dataTable } from '../../../pages/table/table.ts';
 import { nameCell } from '../../../pages/texts.ts';
+import { ROW_ID } from '../../../platform/row-id.ts';
 import { type ConsoleView, definePage } from '../../frame/define-page.ts';
 import { mayDecide } from '../columns.ts';
 import { SECOND_PERSON_ACTS } from './acts.ts';
@@ -48,7 +49,7 @@ export const secondPersonPage = definePage<Material>({
     );
     const asked = typed?.get('request') ?? address.query.get('request') ?? '';
     const known = waiting.find(({ request }) => String(request.requestId) === asked);
-    const isId = /^\d{1,18}$/.test(asked);
+    const isId = ROW_ID.test(asked);
     const chosen =
       known ??
       (isId

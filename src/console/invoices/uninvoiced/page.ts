@@ -10,6 +10,7 @@ import type { TableDefinition } from '../../../pages/table/columns.ts';
 import { csvOfTable } from '../../../pages/table/page-of-rows.ts';
 import { dataTable } from '../../../pages/table/table.ts';
 import type { LedgerSnapshot } from '../../../platform/database/snapshot.ts';
+import { ROW_ID } from '../../../platform/row-id.ts';
 import { type ConsoleView, definePage } from '../../frame/define-page.ts';
 import { CUSTOMER, PRODUCT, periodColumn, TOKENS } from '../columns.ts';
 import { cutNotice } from '../cut-notice.ts';
@@ -48,7 +49,7 @@ async function readChosenAmount(
   { typed, address, dependencies }: ConsoleView,
 ): Promise<UsageAmount | null> {
   const id = typed?.get('usage') ?? address.query.get('decide') ?? '';
-  if ((dependencies.settings?.secondPerson ?? null) === null || !/^\d{1,18}$/.test(id)) return null;
+  if ((dependencies.settings?.secondPerson ?? null) === null || !ROW_ID.test(id)) return null;
   const group = await findUninvoiced(snapshot, BigInt(id));
   return group === undefined ? null : await readUninvoicedAmount(snapshot, group);
 }
