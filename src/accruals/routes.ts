@@ -3,7 +3,7 @@ import { openTo } from '../identity/require-scope.ts';
 import type { LedgerDatabase } from '../platform/database/database.ts';
 import { readSnapshot } from '../platform/database/snapshot.ts';
 import { answerWholeCsv, CSV_DESCRIPTION, CSV_FIELDS, wantsCsv } from '../platform/http/csv.ts';
-import { decodeCursor, takePage } from '../platform/http/cursor.ts';
+import { readTextCursor, takePage } from '../platform/http/cursor.ts';
 import type { Api, ApiDependencies } from '../platform/http/dependencies.ts';
 import { IdentifierSchema, PAGE_FIELDS, problems } from '../platform/http/schemas.ts';
 import { usageWindowFields } from '../usage/hours/window.ts';
@@ -54,7 +54,7 @@ export function addAccrualRoutes(api: Api, dependencies: ApiDependencies): void 
       return {
         window: readAccrualWindow({ at, from }, { settledThrough, now }),
         customerId: customerId ?? null,
-        after: cursor === undefined ? null : (decodeCursor(cursor, 1)[0] ?? null),
+        after: readTextCursor(cursor),
       };
     };
     if (wantsCsv(context)) {

@@ -1,7 +1,7 @@
 import { createRoute, z } from '@hono/zod-openapi';
 import { openTo } from '../identity/require-scope.ts';
 import { readSnapshot } from '../platform/database/snapshot.ts';
-import { decodeCursor, takePage } from '../platform/http/cursor.ts';
+import { readTextCursor, takePage } from '../platform/http/cursor.ts';
 import { type Api, type ApiDependencies, actorOf } from '../platform/http/dependencies.ts';
 import {
   IdentifierSchema,
@@ -83,7 +83,7 @@ export function addCustomerRoutes(api: Api, dependencies: ApiDependencies): void
   });
   api.openapi(listRoute, async (context) => {
     const { cursor, limit } = context.req.valid('query');
-    const afterCustomerId = cursor === undefined ? null : (decodeCursor(cursor, 1)[0] ?? null);
+    const afterCustomerId = readTextCursor(cursor);
     const customers = await listCustomers(database, { afterCustomerId, limit: limit + 1 });
     const { page, nextCursor } = takePage(customers, limit, (last) => [last.customerId]);
     return context.json({ customers: page.map(showCustomer), nextCursor }, 200);
@@ -138,7 +138,7 @@ export function addCustomerRoutes(api: Api, dependencies: ApiDependencies): void
   api.openapi(subjectsRoute, async (context) => {
     const { customerId } = context.req.valid('param');
     const { cursor, limit } = context.req.valid('query');
-    const afterSubject = cursor === undefined ? null : (decodeCursor(cursor, 1)[0] ?? null);
+    const afterSubject = readTextCursor(cursor);
     const subjects = await readSnapshot(database, async (snapshot) => {
       await getCustomer(snapshot, customerId);
       return await listSubjects(snapshot, { customerId, afterSubject, limit: limit + 1 });

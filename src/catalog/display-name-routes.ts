@@ -1,7 +1,7 @@
 import { createRoute, z } from '@hono/zod-openapi';
 import { openTo } from '../identity/require-scope.ts';
 import { readSnapshot } from '../platform/database/snapshot.ts';
-import { decodeCursor, takePage } from '../platform/http/cursor.ts';
+import { readTextCursor, takePage } from '../platform/http/cursor.ts';
 import { type Api, type ApiDependencies, actorOf } from '../platform/http/dependencies.ts';
 import {
   IdentifierSchema,
@@ -60,7 +60,7 @@ export function addDisplayNameRoutes(api: Api, dependencies: ApiDependencies): v
   api.openapi(getRoute, async (context) => {
     const { customerId } = context.req.valid('param');
     const { cursor, limit } = context.req.valid('query');
-    const afterSubject = cursor === undefined ? null : (decodeCursor(cursor, 1)[0] ?? null);
+    const afterSubject = readTextCursor(cursor);
     const names = await readSnapshot(database, async (snapshot) => {
       await getCustomer(snapshot, customerId);
       return await listDisplayNames(snapshot, { customerId, afterSubject, limit: limit + 1 });

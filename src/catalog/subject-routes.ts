@@ -1,6 +1,6 @@
 import { createRoute, z } from '@hono/zod-openapi';
 import { openTo } from '../identity/require-scope.ts';
-import { decodeCursor, takePage } from '../platform/http/cursor.ts';
+import { readTextCursor, takePage } from '../platform/http/cursor.ts';
 import { type Api, type ApiDependencies, actorOf } from '../platform/http/dependencies.ts';
 import {
   IdentifierSchema,
@@ -75,7 +75,7 @@ export function addSubjectRoutes(api: Api, dependencies: ApiDependencies): void 
     const subjects = await listSubjects(database, {
       ...(customerId === undefined ? {} : { customerId }),
       unassignedOnly: unassigned === 'true',
-      afterSubject: cursor === undefined ? null : (decodeCursor(cursor, 1)[0] ?? null),
+      afterSubject: readTextCursor(cursor),
       limit: limit + 1,
     });
     const { page, nextCursor } = takePage(subjects, limit, (last) => [last.subject]);

@@ -12,7 +12,7 @@ import { openTo } from '../identity/require-scope.ts';
 import { CustomerRateReader } from '../plans/customer-rates.ts';
 import type { TimeWindow } from '../platform/clock.ts';
 import { type LedgerSnapshot, readSnapshot } from '../platform/database/snapshot.ts';
-import { decodeCursor, encodeCursor } from '../platform/http/cursor.ts';
+import { encodeCursor, readTextCursor } from '../platform/http/cursor.ts';
 import type { Api, ApiDependencies } from '../platform/http/dependencies.ts';
 import {
   AmountSchema,
@@ -101,7 +101,7 @@ export function addMarginRoutes(api: Api, dependencies: ApiDependencies): void {
   api.openapi(route, async (context) => {
     const { cursor, limit, ...named } = context.req.valid('query');
     const window = readDayWindow(named);
-    const after = cursor === undefined ? null : (decodeCursor(cursor, 1)[0] ?? null);
+    const after = readTextCursor(cursor);
     const now = clock.now();
     const { collected, users, dueDayCount, conversions } = await readSnapshot(database, async (snapshot) => {
       const collected = await collectMargins(snapshot, window, { after, limit });

@@ -29,6 +29,11 @@ export function decodeCursor(cursor: string, partCount: number): string[] {
   return parts.data;
 }
 
+/** The text that is the one key of a list; null: from its beginning. @throws ValidationError */
+export function readTextCursor(cursor: string | undefined): string | null {
+  return cursor === undefined ? null : (decodeCursor(cursor, 1)[0] ?? null);
+}
+
 /** The number that is the one key of a list by id. @throws ValidationError */
 export function decodeIdCursor(cursor: string): bigint {
   const [id = ''] = decodeCursor(cursor, 1);
