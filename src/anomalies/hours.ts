@@ -1,11 +1,10 @@
 import { sql } from 'kysely';
 import { RULES } from '../../pricing/anomalies/rules.ts';
 import type { PriceBook } from '../../pricing/prices/price-book.ts';
-import { priceSegments } from '../../pricing/prices/segments.ts';
-import { TOKEN_TYPES } from '../../pricing/usage/shape.ts';
-import { addMs, DAY_MS, HOUR_MS } from '../platform/clock.ts';
+import { addMs, DAY_MS } from '../platform/clock.ts';
 import type { LedgerDatabase, LedgerTransaction } from '../platform/database/database.ts';
 import { sumTypedFigures, tokenParts } from '../usage/columns.ts';
+import { readEventPrices } from './event-prices.ts';
 
 /** As far back as any baseline looks, and a week for what is judged late. */
 const KEPT_DAYS = RULES.sameWeekdayWeeks * 7 + 8;
@@ -63,25 +62,10 @@ async function sumHours(
 ): Promise<void> {
   const starts = due.map((hour) => hour.window_start);
   const hours = sql`any(${starts.map((start) => start.toISOString())}::timestamptz[])`;
-  const kinds = await sql<{ model: string; deployment: string }>`
-    select distinct model, deployment from usage_events
-    where window_start = ${hours} and kind = 'usage' and status <> 'quarantined'`.execute(transaction);
-  const window = { start: starts[0] ?? now, end: addMs(starts.at(-1) ?? now, HOUR_MS) };
-  const segments = priceSegments(
-    book,
-    kinds.rows.flatMap((kind) => TOKEN_TYPES.map((tokenType) => ({ ...kind, tokenType }))),
-    window,
-  ).filter(({ picoUsdPerToken }) => picoUsdPerToken !== null);
+  const prices = await readEventPrices(transaction, { hours: starts, customerId: null, book });
   await sql`delete from anomaly_hours where window_start = ${hours}`.execute(transaction);
   await sql`
-    with priced as materialized (
-      select * from unnest(${segments.map((segment) => segment.model)}::text[],
-        ${segments.map((segment) => segment.deployment)}::text[],
-        ${segments.map((segment) => segment.tokenType)}::text[],
-        ${segments.map((segment) => segment.start.toISOString())}::timestamptz[],
-        ${segments.map((segment) => segment.end.toISOString())}::timestamptz[],
-        ${segments.map((segment) => String(segment.picoUsdPerToken))}::numeric[])
-        as price(model, deployment, token_type, starts_at, ends_at, pico_usd)),
+    with priced as materialized (${prices}),
     -- A source that was not read for a while is late as a whole: what counts is what came after the rest of its hour.
     begun as materialized (
       select window_start, greatest(min(created_at), window_start + interval '1 hour') as known_at from usage_events

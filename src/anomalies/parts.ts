@@ -2,11 +2,10 @@ import { sql } from 'kysely';
 import type { PartUsage } from '../../pricing/anomalies/hour.ts';
 import { RULES } from '../../pricing/anomalies/rules.ts';
 import type { PriceBook } from '../../pricing/prices/price-book.ts';
-import { priceSegments } from '../../pricing/prices/segments.ts';
-import { TOKEN_TYPES } from '../../pricing/usage/shape.ts';
-import { addMs, DAY_MS, HOUR_MS } from '../platform/clock.ts';
+import { addMs, DAY_MS } from '../platform/clock.ts';
 import type { LedgerDatabase } from '../platform/database/database.ts';
 import { sumTypedFigures, tokenParts } from '../usage/columns.ts';
+import { readEventPrices } from './event-prices.ts';
 
 /** Of the parts of one customer, in one look, more than matter. */
 const MOST_PARTS = 2_000;
@@ -33,25 +32,10 @@ export async function readParts(
   const [first, last] = [hours[0], hours.at(-1)];
   if (first === undefined || last === undefined) return [];
   const starts = sql`any(${hours.map((hour) => hour.toISOString())}::timestamptz[])`;
-  const kinds = await sql<{ model: string; deployment: string }>`
-    select distinct model, deployment from usage_events join subjects using (subject)
-    where window_start = ${starts} and kind = 'usage' and status <> 'quarantined'
-      and subjects.customer_id = ${customerId}`.execute(database);
-  const segments = priceSegments(
-    book,
-    kinds.rows.flatMap((kind) => TOKEN_TYPES.map((tokenType) => ({ ...kind, tokenType }))),
-    { start: first, end: addMs(last, HOUR_MS) },
-  ).filter(({ picoUsdPerToken }) => picoUsdPerToken !== null);
+  const prices = await readEventPrices(database, { hours, customerId, book });
   const day = first.toISOString().slice(0, 10);
   const result = await sql<PartRow>`
-    with priced as materialized (
-      select * from unnest(${segments.map((segment) => segment.model)}::text[],
-        ${segments.map((segment) => segment.deployment)}::text[],
-        ${segments.map((segment) => segment.tokenType)}::text[],
-        ${segments.map((segment) => segment.start.toISOString())}::timestamptz[],
-        ${segments.map((segment) => segment.end.toISOString())}::timestamptz[],
-        ${segments.map((segment) => String(segment.picoUsdPerToken))}::numeric[])
-        as price(model, deployment, token_type, starts_at, ends_at, pico_usd)),
+    with priced as materialized (${prices}),
     events as materialized (
       select event.window_start, event.subject, event.feature, event.model, event.deployment, event.counted_formerly,
         false as may_disagree, ${sumTypedFigures('event')}, sum(event.request_count) as request_count
