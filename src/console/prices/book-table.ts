@@ -4,7 +4,7 @@ import type { TableDefinition } from '../../pages/table/columns.ts';
 import { nameCell } from '../../pages/texts.ts';
 import type { PriceInForce } from '../../prices/in-force.ts';
 import { historyAddress } from './address.ts';
-import { amountCell, amountOf, dayOf, kindInWords, typeInWords } from './words.ts';
+import { amountCell, amountOf, dayCell, kindInWords, typeInWords } from './words.ts';
 
 export const BOOK_NAME = 'prices';
 
@@ -84,10 +84,7 @@ export function bookTable(
         name: 'from',
         title: 'Since',
         kind: 'text',
-        cell: ({ row }) =>
-          row.effectiveFrom === null
-            ? html`<span class="muted">ever</span>`
-            : html`<time datetime="${row.effectiveFrom}">${dayOf(row.effectiveFrom)}</time>`,
+        cell: ({ row }) => dayCell(row.effectiveFrom, 'ever'),
         csv: ({ row }) => row.effectiveFrom,
         sortBy: ({ row }) => row.effectiveFrom ?? '',
       },
@@ -95,10 +92,7 @@ export function bookTable(
         name: 'until',
         title: 'Until',
         kind: 'text',
-        cell: ({ until }) =>
-          until === null
-            ? html`<span class="muted">–</span>`
-            : html`<time datetime="${until}">${dayOf(until)}</time>`,
+        cell: ({ until }) => dayCell(until),
         csv: ({ until }) => until,
         sortBy: ({ until }) => until,
       },

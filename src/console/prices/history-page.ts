@@ -24,7 +24,7 @@ import {
   amountOf,
   changeInFile,
   changeInWords,
-  dayOf,
+  dayCell,
   kindInWords,
   typeInWords,
   unitInWords,
@@ -90,10 +90,7 @@ const HISTORY: TableDefinition<HistoryRow> = {
       name: 'from',
       title: 'From',
       kind: 'text',
-      cell: ({ entry: { row } }) =>
-        row.effectiveFrom === null
-          ? html`<span class="muted">ever</span>`
-          : html`<time datetime="${row.effectiveFrom}">${dayOf(row.effectiveFrom)}</time>`,
+      cell: ({ entry: { row } }) => dayCell(row.effectiveFrom, 'ever'),
       csv: ({ entry: { row } }) => row.effectiveFrom,
       sortBy: ({ entry: { startMs } }) => startMs,
     },
@@ -101,10 +98,7 @@ const HISTORY: TableDefinition<HistoryRow> = {
       name: 'until',
       title: 'Until',
       kind: 'text',
-      cell: ({ until }) =>
-        until === null
-          ? html`<span class="muted">–</span>`
-          : html`<time datetime="${until}">${dayOf(until)}</time>`,
+      cell: ({ until }) => dayCell(until),
       csv: ({ until }) => until,
       sortBy: ({ until }) => until,
     },

@@ -5,7 +5,7 @@ import { countColumn } from '../../pages/table/made-columns.ts';
 import { nameCell } from '../../pages/texts.ts';
 import { moneyInWords, twoDecimals } from '../../pages/words.ts';
 import { planAddress } from './address.ts';
-import { dayOf } from './words.ts';
+import { dayCell } from './words.ts';
 
 export interface PlanRow {
   plan: Plan;
@@ -16,10 +16,6 @@ export function plansTable(now: Date): TableDefinition<PlanRow> {
   const inForce = ({ plan }: PlanRow) => planVersionAt(plan, now);
   const next = ({ plan }: PlanRow) =>
     plan.versions.find(({ effectiveFrom }) => Date.parse(effectiveFrom) > now.getTime()) ?? null;
-  const day = (instant: string | undefined) =>
-    instant === undefined
-      ? html`<span class="muted">–</span>`
-      : html`<time datetime="${instant}">${dayOf(instant)}</time>`;
   return {
     name: 'plans',
     caption: 'Plans',
@@ -48,7 +44,7 @@ export function plansTable(now: Date): TableDefinition<PlanRow> {
         name: 'version',
         title: 'In force since',
         kind: 'text',
-        cell: (row) => day(inForce(row)?.effectiveFrom),
+        cell: (row) => dayCell(inForce(row)?.effectiveFrom ?? null),
         csv: (row) => inForce(row)?.versionId ?? null,
         sortBy: (row) => inForce(row)?.effectiveFrom ?? null,
       },
@@ -56,7 +52,7 @@ export function plansTable(now: Date): TableDefinition<PlanRow> {
         name: 'next',
         title: 'Next from',
         kind: 'text',
-        cell: (row) => day(next(row)?.effectiveFrom),
+        cell: (row) => dayCell(next(row)?.effectiveFrom ?? null),
         csv: (row) => next(row)?.versionId ?? null,
         sortBy: (row) => next(row)?.effectiveFrom ?? null,
       },

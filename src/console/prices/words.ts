@@ -51,6 +51,12 @@ export const changeInFile = (change: string): string | null => /^\+?(-?[\d.]+) %
 
 export const dayOf = (instant: string): string => instant.slice(0, 10);
 
+/** The day of an instant. @param missing what stands where there is none */
+export function dayCell(instant: string | null, missing = '–'): Html {
+  if (instant === null) return html`<span class="muted">${missing}</span>`;
+  return html`<time datetime="${instant}">${dayOf(instant)}</time>`;
+}
+
 type RateShown = PlanDetailBody['rates'][number];
 
 /** What a rate of a plan charges: `$3.00 a million`, `the first 1,000,000 included, then $3.00 a million up to 50,000,000, …`. */
