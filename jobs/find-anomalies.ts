@@ -5,7 +5,7 @@ import type { JobDependencies } from './dependencies.ts';
 
 /**
  * Keeps sums of what each customer used by hour, from collected events, and judges the hours whose sums changed: the hour that
- * is running, and those that later data reached. Nothing new costs one statement.
+ * is running, and those that later data reached. Without anything new it reads the price book and what is due, and no usage.
  */
 export async function findAnomalies(
   deps: Pick<JobDependencies, 'database' | 'clock' | 'log'>,

@@ -7,6 +7,7 @@ import { findFreePort } from '../../src/platform/embedded/postgres.ts';
 import type { AppDependencies } from '../../src/service/app.ts';
 import { type ApiBench, createApiBench } from '../api/setup.ts';
 import { launchChromium, openPage } from '../setup/chromium.ts';
+import { sessionCookie } from '../setup/session-cookie.ts';
 
 const SIZES = [
   { width: 1_280, height: 900 },
@@ -58,7 +59,7 @@ export async function openConsole(more: Partial<AppDependencies> = {}): Promise<
       viewport: size,
       colorScheme,
       javaScriptEnabled,
-      ...(cookie === undefined ? {} : { storageState: { cookies: [cookieOf(cookie)], origins: [] } }),
+      ...(cookie === undefined ? {} : { storageState: { cookies: [sessionCookie(cookie)], origins: [] } }),
     });
     return {
       page,
@@ -109,19 +110,6 @@ export async function openConsole(more: Partial<AppDependencies> = {}): Promise<
       await new Promise((resolve) => server.close(resolve));
       await bench.close();
     },
-  };
-}
-
-function cookieOf(value: string) {
-  return {
-    name: 'tallystick_session',
-    value,
-    domain: '127.0.0.1',
-    path: '/',
-    expires: -1,
-    httpOnly: true,
-    secure: false,
-    sameSite: 'Lax' as const,
   };
 }
 

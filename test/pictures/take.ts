@@ -2,6 +2,7 @@ import { mkdirSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import type { Browser } from 'playwright-core';
 import { openPage } from '../setup/chromium.ts';
+import { sessionCookie } from '../setup/session-cookie.ts';
 import type { DemoAddresses } from './demo.ts';
 import type { Subject } from './subjects.ts';
 
@@ -36,7 +37,7 @@ export async function take(
     reducedMotion: 'reduce',
     // A customer's page is seen by customers, who are signed in nowhere.
     ...('console' in subject.of || 'simulation' in subject.of
-      ? { storageState: { cookies: [cookieOf(session)], origins: [] } }
+      ? { storageState: { cookies: [sessionCookie(session)], origins: [] } }
       : {}),
   });
   try {
@@ -75,14 +76,3 @@ async function post(
   if (!response.ok) throw new Error(`${path} answers ${response.status}: ${await response.text()}`);
   return (await response.json()) as Record<string, string>;
 }
-
-const cookieOf = (value: string) => ({
-  name: 'tallystick_session',
-  value,
-  domain: '127.0.0.1',
-  path: '/',
-  expires: -1,
-  httpOnly: true,
-  secure: false,
-  sameSite: 'Lax' as const,
-});
