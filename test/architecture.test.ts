@@ -39,6 +39,7 @@ const ROOMS = [
   'src/previews',
   'src/statements',
   'src/exports',
+  'src/alerts',
   'src/status',
   'src/console',
   'src/portal',

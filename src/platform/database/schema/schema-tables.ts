@@ -16,6 +16,87 @@ type Generated<T> =
 
 type Json = ColumnType<unknown, string, string>;
 
+interface AlertAttempts {
+  alert_delivery_id: bigint;
+  answer_status: number | null;
+  attempt_number: number;
+  began_at: Date;
+  ended_at: Date | null;
+  error: string | null;
+}
+
+interface AlertDeliveries {
+  alert_delivery_id: Generated<bigint>;
+  alert_id: bigint;
+  alert_route_id: string;
+  attempt_count: Generated<number>;
+  created_at: Date;
+  message_id: string;
+  next_attempt_at: Date | null;
+  sent_at: Date | null;
+  state: 'waiting' | 'sent' | 'given_up' | 'summarised' | 'undone' | 'route_ended';
+}
+
+interface AlertRoutes {
+  alert_route_id: string;
+  audience: 'operator' | 'customer';
+  body_template: string | null;
+  changed_at: Date;
+  channel: 'email' | 'slack' | 'teams' | 'webhook';
+  created_at: Date;
+  created_by: string;
+  customer_id: string | null;
+  digest: 'none' | 'day' | 'week';
+  digest_minute: number;
+  email_addresses: string[];
+  ended_at: Date | null;
+  hourly_limit: number;
+  kinds: string[];
+  least_severity: 'info' | 'warning' | 'urgent';
+  locale: 'en' | 'de';
+  name: string;
+  next_digest_at: Date | null;
+  quiet_from_minute: number | null;
+  quiet_until_minute: number | null;
+  secret_name: string | null;
+  skips_empty_digest: boolean;
+  subject_template: string | null;
+  target_url: string | null;
+  time_zone: string;
+  urgent_passes: boolean;
+}
+
+interface Alerts {
+  acknowledged_at: Date | null;
+  acknowledged_by: string | null;
+  acknowledged_reason: string | null;
+  alert_id: Generated<bigint>;
+  alert_route_id: string | null;
+  audience: 'operator' | 'customer';
+  customer_id: string | null;
+  ended_at: Date | null;
+  ending: 'undone' | 'settled' | null;
+  facts: Json;
+  is_standing: boolean;
+  key: string;
+  kind:
+    | 'budget'
+    | 'anomaly'
+    | 'drift'
+    | 'held_invoice'
+    | 'quarantine_age'
+    | 'price_change'
+    | 'failed_close'
+    | 'digest'
+    | 'storm'
+    | 'test';
+  raised_at: Date;
+  routed_at: Date | null;
+  severity: 'info' | 'warning' | 'urgent';
+  topic: string;
+  withdraws_alert_id: bigint | null;
+}
+
 interface AnomalyCustomers {
   customer_id: string;
   first_hour: Date;
@@ -1636,6 +1717,10 @@ interface WebhookEvents {
 }
 
 export interface Ledger {
+  alert_attempts: AlertAttempts;
+  alert_deliveries: AlertDeliveries;
+  alert_routes: AlertRoutes;
+  alerts: Alerts;
   anomaly_customers: AnomalyCustomers;
   anomaly_days: AnomalyDays;
   anomaly_finding_hours: AnomalyFindingHours;
