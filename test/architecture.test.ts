@@ -31,6 +31,7 @@ const ROOMS = [
   'src/plans',
   'src/costs',
   'src/anomalies',
+  'src/budgets',
   'src/reporting',
   'src/closing',
   'src/accruals',

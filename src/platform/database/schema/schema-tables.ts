@@ -216,6 +216,91 @@ interface BillingDrifts {
   window_start: Date;
 }
 
+interface BudgetHours {
+  amount: string;
+  budget_id: string;
+  customer_id: string;
+  feature: Generated<string>;
+  model: Generated<string>;
+  payer_id: Generated<string>;
+  subject: string;
+  token_type: Generated<string>;
+  unpriced_token_count: bigint;
+  window_start: Date;
+}
+
+interface Budgets {
+  budget_id: string;
+  changed_at: Date;
+  created_at: Date;
+  created_by: string;
+  currency: string | null;
+  customer_id: string | null;
+  ended_at: Date | null;
+  ended_by: string | null;
+  feature: string | null;
+  grace: Json | null;
+  judge_at: Date;
+  limit_amount_pico: string | null;
+  limit_count: bigint | null;
+  measure: 'cost' | 'revenue' | 'tokens' | 'calls';
+  name: string;
+  per_user: boolean;
+  period: 'day' | 'week' | 'month' | 'rolling_days' | 'billing_period';
+  rolling_day_count: number | null;
+  scope: 'all' | 'customer' | 'feature' | 'user';
+  steps: Json;
+  subject: string | null;
+  summed_from: Date | null;
+}
+
+interface BudgetStepEvents {
+  budget_id: string;
+  budget_step_event_id: Generated<bigint>;
+  customer_id: string;
+  effective_limit: string;
+  forecast: string | null;
+  known_until: Date | null;
+  lifted_by: string | null;
+  lifted_until: Date | null;
+  reached_at: Date;
+  step: Json;
+  step_key: string;
+  subject: string;
+  used: string;
+  window_end: Date;
+  window_start: Date;
+  withdrawn_at: Date | null;
+  withdrawn_reason: 'less_used' | 'changed' | 'grace' | 'overridden' | 'ended' | null;
+}
+
+interface BudgetSubjectsDue {
+  subject: string;
+}
+
+interface BudgetSummedHours {
+  event_version: bigint;
+  price_change_id: bigint;
+  window_start: Date;
+}
+
+interface BudgetWindows {
+  budget_id: string;
+  customer_id: string;
+  effective_limit: string;
+  forecast: string | null;
+  forecast_reason: 'too_little_history' | 'period_is_over' | 'not_asked' | 'cost_unknown' | null;
+  hourly_rate: string;
+  judged_at: Date;
+  known_until: Date | null;
+  subject: string;
+  unknown_reason: 'no_exchange_rate' | 'exchange_rate_too_old' | null;
+  unpriced_token_count: bigint;
+  used: string;
+  window_end: Date;
+  window_start: Date;
+}
+
 interface CatalogProgress {
   name: string;
   position: Date;
@@ -1732,6 +1817,12 @@ export interface Ledger {
   audit_log: AuditLog;
   billing_checks: BillingChecks;
   billing_drifts: BillingDrifts;
+  budget_hours: BudgetHours;
+  budget_step_events: BudgetStepEvents;
+  budget_subjects_due: BudgetSubjectsDue;
+  budget_summed_hours: BudgetSummedHours;
+  budget_windows: BudgetWindows;
+  budgets: Budgets;
   catalog_progress: CatalogProgress;
   close_certificates: CloseCertificates;
   close_meters: CloseMeters;
