@@ -5,6 +5,11 @@ import { hashOf } from './secret-hash.ts';
 
 /** How long the cookie of an opened link lives. */
 export const PORTAL_SESSION_SECONDS = 8 * 3_600;
+/**
+ * How many sessions live at once, of one reader from one source (a link that several people share, a host that begins one for each
+ * visit) and of a customer with all its users. The oldest ends: who reloads a link in a loop ends sessions of that link alone.
+ */
+export const MOST_SESSIONS = { ofSource: 100, ofCustomer: 5_000 };
 
 const SHAPE = /^[A-Za-z0-9_-]{43}$/;
 
@@ -26,12 +31,13 @@ export interface PortalSession {
   expiresAt: Date;
 }
 
-/** Begins a session under a new token, and clears away those that have ended. */
+/** Begins a session under a new token, and clears away those that have ended, and the oldest above the count of them. */
 export async function beginPortalSession(
   database: LedgerDatabase,
   reader: PortalReader,
   source: PortalSource,
   validSeconds: number,
+  most = MOST_SESSIONS,
 ): Promise<PortalSession> {
   const token = randomText(32);
   const sessionId = `ps_${randomText(12)}`;
@@ -49,7 +55,27 @@ export async function beginPortalSession(
     })
     .returning('expires_at')
     .executeTakeFirstOrThrow();
+  await endOldest(database, reader.customerId, most);
   return { sessionId, token, expiresAt };
+}
+
+async function endOldest(
+  database: LedgerDatabase,
+  customerId: string,
+  most: typeof MOST_SESSIONS,
+): Promise<void> {
+  await sql`
+    with living as (
+      select session_id, created_at,
+        row_number() over (partition by user_id, link_id, api_key_id order by created_at desc, session_id) as place
+      from portal_sessions where customer_id = ${customerId}
+    ),
+    kept as (
+      select session_id from living where place <= ${most.ofSource}
+      order by created_at desc, session_id limit ${most.ofCustomer}
+    )
+    delete from portal_sessions
+    where customer_id = ${customerId} and session_id not in (select session_id from kept)`.execute(database);
 }
 
 /**

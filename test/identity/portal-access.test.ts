@@ -111,6 +111,28 @@ describe('a reader of the portal', () => {
     expect(await inFrame(await begin(whole, { linkId: 'link-1' }))).toBeNull();
   });
 
+  it('has so many sessions at most from one source, and a customer so many in all: the oldest end', async () => {
+    const most = { ofSource: 2, ofCustomer: 3 };
+    const beginOne = async (reader: PortalReader, source: PortalSource) =>
+      (await beginPortalSession(ledger.database, reader, source, 60, most)).token;
+    const living = async (tokens: readonly string[]) =>
+      (await Promise.all(tokens.map(inFrame))).map((visit) => visit !== null);
+    const user = await beginOne({ customerId: 'northwind', userId: 'user-1' }, { apiKeyId });
+    const other = await beginOne({ customerId: 'litware', userId: null }, { apiKeyId });
+    const frames: string[] = [];
+    for (let count = 0; count < 3; count += 1) frames.push(await beginOne(whole, { apiKeyId }));
+    expect(await living(frames), 'of one source').toEqual([false, true, true]);
+    expect(await living([user, other]), 'others').toEqual([true, true]);
+    const link = await beginOne(whole, { linkId: 'link-1' });
+    expect(await living([user, ...frames.slice(1), other]), 'of the customer').toEqual([
+      false,
+      true,
+      true,
+      true,
+    ]);
+    expect(await withCookie(link)).not.toBeNull();
+  });
+
   it('ends with its time, and is cleared away by the next that begins', async () => {
     const token = await begin(whole, { apiKeyId }, 0);
     expect(await inFrame(token)).toBeNull();
