@@ -8,22 +8,55 @@ import { UpstreamError } from '../platform/errors.ts';
  */
 export type ReadPurpose = 'routine' | 'doubt' | 'preview' | 'close';
 
+/** Whose pages ask, and how many reads of a day they may cost. */
+export interface CustomerShare {
+  customerId: string;
+  limitPerDay: number;
+}
+
 /**
  * Takes reads, one unless told otherwise, out of the day's budget before they are made: a crash may waste them, never
  * exceed it.
- * @returns false when the budget of that UTC day has not so many left
+ * @param take `ofCustomer`: then out of that customer's own budget, too
+ * @returns false when a budget of that UTC day has not so many left
  */
 export async function takeStripeRead(
   database: LedgerDatabase,
-  take: { purpose: ReadPurpose; now: Date; limitPerDay: number; readCount?: number },
+  take: {
+    purpose: ReadPurpose;
+    now: Date;
+    limitPerDay: number;
+    readCount?: number;
+    ofCustomer?: CustomerShare | undefined;
+  },
 ): Promise<boolean> {
-  const { readCount = 1 } = take;
+  const { readCount = 1, ofCustomer } = take;
   if (take.limitPerDay < readCount) return false;
+  const day = take.now.toISOString().slice(0, 10);
+  if (ofCustomer !== undefined && !(await takeOfCustomer(database, ofCustomer, { day, readCount })))
+    return false;
   const taken = await sql`
     insert into stripe_reads as known (read_on, purpose, read_count)
-    values (${take.now.toISOString().slice(0, 10)}::date, ${take.purpose}, ${readCount})
+    values (${day}::date, ${take.purpose}, ${readCount})
     on conflict (read_on, purpose) do update set read_count = known.read_count + ${readCount}
       where known.read_count + ${readCount} <= ${take.limitPerDay}`.execute(database);
+  return (taken.numAffectedRows ?? 0n) === 1n;
+}
+
+async function takeOfCustomer(
+  database: LedgerDatabase,
+  { customerId, limitPerDay }: CustomerShare,
+  { day, readCount }: { day: string; readCount: number },
+): Promise<boolean> {
+  if (limitPerDay < readCount) return false;
+  const taken = await sql`
+    insert into customer_stripe_reads as known (customer_id, read_on, read_count)
+    values (${customerId}, ${day}::date, ${readCount})
+    on conflict (customer_id) do update set read_on = excluded.read_on,
+      read_count = excluded.read_count + case when known.read_on = excluded.read_on then known.read_count else 0 end
+      where known.read_on <> excluded.read_on or known.read_count + excluded.read_count <= ${limitPerDay}`.execute(
+    database,
+  );
   return (taken.numAffectedRows ?? 0n) === 1n;
 }
 

@@ -170,6 +170,7 @@ const variablesSchema = z.object({
   STRIPE_READ_BUDGET_PER_DAY: integer(0, 1_000_000).default(16),
   STRIPE_DOUBT_READ_BUDGET_PER_DAY: integer(0, 1_000_000).default(200),
   STRIPE_PREVIEW_READ_BUDGET_PER_DAY: integer(0, 1_000_000).default(200),
+  STRIPE_PREVIEW_READ_BUDGET_PER_CUSTOMER: integer(0, 1_000_000).default(20),
 });
 
 /** Two readings of one source would agree whatever it lost. Told beside the other problems, not after them. */

@@ -79,6 +79,7 @@ export async function askForPreviews(
       stripeCustomerId === null
         ? { status: 'unavailable', reason: 'NO_STRIPE_CUSTOMER' }
         : await readStripePreview(dependencies, {
+            customerId,
             stripeCustomerId,
             subscriptionId,
             expectedLineCount: its.reduce((count, item) => count + lineCountOf(item), 0),

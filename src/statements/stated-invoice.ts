@@ -6,16 +6,15 @@ import {
   type StoredInvoiceLine,
   storeInvoiceLines,
 } from '../billing/invoice-lines.ts';
-import { takeStripeRead } from '../billing/stripe-reads.ts';
 import { addMs } from '../platform/clock.ts';
 import type { LedgerDatabase } from '../platform/database/database.ts';
 import { TallystickError, toTallystickError } from '../platform/errors.ts';
-import { DEFAULT_API_SETTINGS } from '../platform/http/dependencies.ts';
+import { USUAL_PATIENCE } from '../previews/dependencies.ts';
+import { isWithin, keepAnswer, takePreviewReads } from '../previews/stripe-previews.ts';
 import type { StatementDependencies } from './dependencies.ts';
 
 /** A draft that was read so long ago is read again, if Stripe answers. */
 const DRAFT_FRESH_MS = 60_000;
-const DEADLINE_MS = 10_000;
 /** An invoice has ten lines with it; further ones cost a read a page. */
 const READS_OF_AN_INVOICE = 2;
 
@@ -31,7 +30,8 @@ export async function refreshStatedInvoice(
   const { database, clock } = dependencies;
   const invoice = await readStoredInvoice(database, invoiceId);
   if (invoice === null) throw noInvoice(invoiceId);
-  if (needsReading(invoice, clock.now())) await readFromStripe(dependencies, invoice);
+  const freshMs = dependencies.stripePatience?.maxAgeMs ?? DRAFT_FRESH_MS;
+  if (needsReading(invoice, clock.now(), freshMs)) await readFromStripe(dependencies, invoice);
   return { customerId: invoice.customerId };
 }
 
@@ -49,37 +49,35 @@ export async function readStatedInvoice(
 }
 
 /** A draft that became final with the very total that was read has the lines that were read. */
-function needsReading(invoice: StoredInvoice, now: Date): boolean {
+function needsReading(invoice: StoredInvoice, now: Date, freshMs: number): boolean {
   const { readAt, readStatus, readTotalMinor, status, totalMinor } = invoice;
   if (readAt === null || readStatus === null) return true;
   if (isFinalStatus(readStatus)) return false;
   if (isFinalStatus(status)) return totalMinor !== readTotalMinor;
-  return addMs(readAt, DRAFT_FRESH_MS) <= now;
+  return addMs(readAt, freshMs) <= now;
 }
 
 /** A failure matters only when nothing is kept: an older reading says when it is of. */
 async function readFromStripe(dependencies: StatementDependencies, invoice: StoredInvoice): Promise<void> {
-  const { invoiceId } = invoice;
-  const { database, clock, invoicing, log, stripePatience } = dependencies;
+  const { invoiceId, customerId } = invoice;
+  const { database, clock, invoicing, log, previewCache, stripePatience = USUAL_PATIENCE } = dependencies;
   const now = clock.now();
+  const failure = previewCache.get(invoiceId)?.failure;
+  if (failure !== undefined && isWithin(now, failure.at, stripePatience.retryAfterMs)) {
+    if (invoice.readAt === null) throw unavailable('Stripe did not answer a moment ago.');
+    return;
+  }
   try {
     if (invoicing === undefined) throw unavailable('Stripe is not configured here.');
-    const { stripePreviewReadsPerDay } = dependencies.settings ?? DEFAULT_API_SETTINGS;
-    const isAllowed = await takeStripeRead(database, {
-      purpose: 'preview',
-      now,
-      limitPerDay: stripePreviewReadsPerDay,
-      readCount: READS_OF_AN_INVOICE,
-    });
-    if (!isAllowed) throw unavailable('The reads of Stripe for today are used up.');
-    const reading = await invoicing.readInvoice(
-      invoiceId,
-      AbortSignal.timeout(stripePatience?.waitMs ?? DEADLINE_MS),
-    );
+    const reads = { now, readCount: READS_OF_AN_INVOICE };
+    if (!(await takePreviewReads(dependencies, customerId, reads)))
+      throw unavailable('The reads of Stripe for today are used up.');
+    const reading = await invoicing.readInvoice(invoiceId, AbortSignal.timeout(stripePatience.waitMs));
     if (reading === null) throw noInvoice(invoiceId);
     await database.transaction().execute((transaction) => storeInvoiceLines(transaction, [reading], now));
   } catch (error) {
     const known = toTallystickError(error);
+    keepAnswer(previewCache, invoiceId, { failure: { at: now, reason: known.code } });
     if (invoice.readAt === null || known.code === 'NOT_FOUND') throw known;
     log?.warn({ err: error, invoiceId }, 'Stripe did not show an invoice; an older reading serves');
   }

@@ -69,6 +69,8 @@ export interface ApiSettings {
   metricsPublic: boolean;
   /** Reads of Stripe that previews of invoices may cost a day; past them the ledger answers alone. */
   stripePreviewReadsPerDay: number;
+  /** How many of them the pages that a customer opens may cost. */
+  stripePreviewReadsPerCustomer: number;
   /** Signs links to pages; without it a key that is kept in the ledger does. */
   linkSigningKey?: string | undefined;
   /** Signed them before, and still counts; `ledger`: the one that is kept there. */
@@ -96,6 +98,7 @@ export const DEFAULT_API_SETTINGS: ApiSettings = {
   providers: BUILT_IN_PROVIDERS,
   metricsPublic: false,
   stripePreviewReadsPerDay: 200,
+  stripePreviewReadsPerCustomer: 20,
   billingAccount: { id: 'azure', name: null },
   focusSellerName: 'Seller',
   seller: NO_SELLER,
@@ -154,5 +157,6 @@ export function readApiSettings(config: Config): ApiSettings {
     quoteTerms: readQuoteTerms(config),
     secondPerson: readSecondPersonRule(config),
     stripePreviewReadsPerDay: config.STRIPE_PREVIEW_READ_BUDGET_PER_DAY,
+    stripePreviewReadsPerCustomer: config.STRIPE_PREVIEW_READ_BUDGET_PER_CUSTOMER,
   };
 }

@@ -6,6 +6,7 @@ import { nameCell } from '../../pages/texts.ts';
 import { addMs } from '../../platform/clock.ts';
 import type { LedgerDatabase } from '../../platform/database/database.ts';
 import { TallystickError } from '../../platform/errors.ts';
+import { CUSTOMER_PATIENCE } from '../../previews/dependencies.ts';
 import { statementTable } from '../../statements/csv.ts';
 import { decideInvoiceStatement, type Statement } from '../../statements/decide.ts';
 import {
@@ -40,7 +41,7 @@ export const invoicePage = definePage({
   parameters: ['from', 'to', 'csv', 'user', 'users-page', 'users-sort', 'models-sort', 'days-sort'],
   prepare: async (view) => {
     const invoiceId = await requireOwn(view.dependencies.database, view);
-    await prepareInvoiceStatement({ ...view.dependencies, stripePatience: PATIENCE }, invoiceId);
+    await prepareInvoiceStatement({ ...view.dependencies, stripePatience: CUSTOMER_PATIENCE }, invoiceId);
     return invoiceId;
   },
   gather: async (snapshot, view, invoiceId): Promise<Material> => {
@@ -90,9 +91,6 @@ export const invoicePage = definePage({
     };
   },
 });
-
-/** As the first page's; what is kept of an older reading serves. */
-const PATIENCE = { maxAgeMs: 10 * 60_000, waitMs: 1_500 };
 
 /** @throws TallystickError NOT_FOUND, for an invoice of somebody else as for none */
 async function requireOwn(database: LedgerDatabase, { params, reader }: PortalView): Promise<string> {

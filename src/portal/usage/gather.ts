@@ -2,6 +2,7 @@ import { listStoredInvoices, type StoredInvoice } from '../../billing/invoice-li
 import { type DisplayNames, readDisplayNames } from '../../catalog/display-names.ts';
 import { type CustomerPlan, readCustomerPlans } from '../../plans/customer-plans.ts';
 import type { LedgerSnapshot } from '../../platform/database/snapshot.ts';
+import { CUSTOMER_PATIENCE } from '../../previews/dependencies.ts';
 import { type AskedPreviews, askForPreviews } from '../../previews/gather.ts';
 import { decideStatementsSoFar, type Statement } from '../../statements/decide.ts';
 import { readStatementSoFar, type SoFarMaterial } from '../../statements/gather.ts';
@@ -24,14 +25,8 @@ export interface PeriodMaterial {
   asked: { span: DaySpan; users: readonly StatementUsageRows['users'][] } | null;
 }
 
-/**
- * A page does not wait for Stripe as long as a program may, and takes an older word of it: what Stripe does not count yet the
- * ledger adds in any case.
- */
-const PATIENCE = { maxAgeMs: 10 * 60_000, waitMs: 1_500 };
-
 export async function askPeriod({ dependencies, reader }: PortalView): Promise<AskedPreviews> {
-  return await askForPreviews({ ...dependencies, stripePatience: PATIENCE }, reader.customerId, {
+  return await askForPreviews({ ...dependencies, stripePatience: CUSTOMER_PATIENCE }, reader.customerId, {
     users: true,
   });
 }

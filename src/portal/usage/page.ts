@@ -5,6 +5,7 @@ import { dataTable } from '../../pages/table/table.ts';
 import { nameCell } from '../../pages/texts.ts';
 import { addMs } from '../../platform/clock.ts';
 import { decidePreview, decideProjection } from '../../previews/decide.ts';
+import { CUSTOMER_PATIENCE } from '../../previews/dependencies.ts';
 import type { SubscriptionPreviewBody } from '../../previews/schemas.ts';
 import { showPreview } from '../../previews/show.ts';
 import { definePage, type PortalView } from '../frame/define-page.ts';
@@ -107,19 +108,23 @@ function subscriptionArticle(
 }
 
 /** What the figures still lack. */
-function noticesOf(
-  preview: SubscriptionPreviewBody,
-  openHourCount: number,
-  { locale }: PortalView,
-): Html | string {
-  const { words, count } = locale;
+function noticesOf(preview: SubscriptionPreviewBody, openHourCount: number, view: PortalView): Html | string {
+  const { words, count } = view.locale;
   const waiting = preview.quarantined.reduce((sum, { tokenCount }) => sum + BigInt(tokenCount), 0n);
   const notices = [
     ...(waiting > 0n ? [words.period.waiting(count(waiting))] : []),
     ...(openHourCount > 0 ? [words.period.openHours(openHourCount, count(openHourCount))] : []),
-    ...(preview.stripe.answered ? [] : [words.period.withoutFees]),
+    ...feesNotice(preview, view),
   ];
   return notices.length === 0
     ? ''
     : html`<div class="notice">${notices.map((notice) => html`<p>${notice}</p>`)}</div>`;
+}
+
+/** What Stripe alone knows is missing, or older than it usually is. */
+function feesNotice({ stripe }: SubscriptionPreviewBody, { now, locale }: PortalView): string[] {
+  const { words, instant } = locale;
+  if (stripe.asOf === null) return [words.period.withoutFees];
+  const readAt = new Date(stripe.asOf);
+  return addMs(readAt, CUSTOMER_PATIENCE.maxAgeMs) > now ? [] : [words.period.feesAsOf(instant(readAt))];
 }

@@ -80,6 +80,7 @@ export const ENGLISH = {
     allowance: 'Allowance used',
     noAllowance: 'Your plan has none.',
     withoutFees: 'Fixed fees, if your plan has any, are not in these figures at the moment.',
+    feesAsOf: (instant: string) => `Fixed fees, discounts and taxes are as they stood on ${instant}.`,
     openHours: (count: number, shown: string) =>
       `${many(count, 'hour is', 'hours are', shown)} still being counted; their usage follows.`,
     waiting: (tokens: string) => `${tokens} tokens are being checked and are not in these figures yet.`,

@@ -82,6 +82,7 @@ export const GERMAN: PortalWords = {
     allowance: 'Vom Freikontingent verbraucht',
     noAllowance: 'Ihr Tarif hat keines.',
     withoutFees: 'Feste Gebühren, falls Ihr Tarif welche hat, sind in diesen Zahlen gerade nicht enthalten.',
+    feesAsOf: (instant) => `Feste Gebühren, Nachlässe und Steuern haben den Stand von ${instant}.`,
     openHours: (count, shown) =>
       count === 1
         ? 'Eine Stunde wird noch gezählt; ihr Verbrauch folgt.'

@@ -5,6 +5,7 @@ import { addStyle, PAGE_HEADERS } from '../../pages/document.ts';
 import { toTallystickError } from '../../platform/errors.ts';
 import { answerCsv } from '../../platform/http/csv.ts';
 import type { Api, ApiEnvironment } from '../../platform/http/dependencies.ts';
+import { CUSTOMER_PATIENCE } from '../../previews/dependencies.ts';
 import { logRefusedLink, mayReadStatement } from '../access.ts';
 import { statementTable } from '../csv.ts';
 import { decideInvoiceStatement, decideStatementsSoFar } from '../decide.ts';
@@ -16,13 +17,16 @@ import { showStatement, showStatementsSoFar } from '../show.ts';
 import { missingStatementPage, STATEMENT_STYLE_PATH, statementPage, waitingStatementPage } from './page.ts';
 import { STATEMENT_STYLE } from './style.ts';
 
+/** It is opened once as a rule, so that it may wait for the lines of an invoice that was never read. */
+const PATIENCE = { ...CUSTOMER_PATIENCE, waitMs: 10_000 };
 const FORMS = ['text/html', 'application/json', 'text/csv'];
 
 /**
  * Adds `GET /statements/{invoiceId}` and `GET /statements/preview/{customerId}`: a statement to whoever has its signed
  * link, or a key with the scope finance or admin; as a page, or as `?format=csv` or `json` or the Accept header says.
  */
-export function addStatementPages(api: Api, dependencies: StatementDependencies): void {
+export function addStatementPages(api: Api, all: StatementDependencies): void {
+  const dependencies = { ...all, stripePatience: PATIENCE };
   addStyle(api, STATEMENT_STYLE_PATH, STATEMENT_STYLE);
   api.get('/statements/preview/:customerId', async (context) => {
     const { customerId } = context.req.param();

@@ -568,6 +568,12 @@ interface Customers {
   tenant_key: string | null;
 }
 
+interface CustomerStripeReads {
+  customer_id: string;
+  read_count: number;
+  read_on: string;
+}
+
 interface DailyCosts {
   cost_pico_usd: string | null;
   customer_id: string | null;
@@ -1842,6 +1848,7 @@ export interface Ledger {
   cost_subjects_due: CostSubjectsDue;
   credit_proposals: CreditProposals;
   customer_attributions: CustomerAttributions;
+  customer_stripe_reads: CustomerStripeReads;
   customers: Customers;
   daily_costs: DailyCosts;
   daily_users: DailyUsers;
