@@ -1,7 +1,7 @@
 import { isAttributionDue } from '../../src/catalog/attributions.ts';
 import { findStaleSubscriptions } from '../../src/catalog/billing-places.ts';
 import { storeCatalogChange } from '../../src/catalog/catalog.ts';
-import { readCatalogProgress } from '../../src/catalog/progress.ts';
+import { noteNewsTaken, readCatalogProgress } from '../../src/catalog/progress.ts';
 import { estimateListingReads, onlyUsed } from '../../src/catalog/reads.ts';
 import { addMs, DAY_MS } from '../../src/platform/clock.ts';
 import { TallystickError } from '../../src/platform/errors.ts';
@@ -60,8 +60,11 @@ export async function refreshCatalog(deps: JobDependencies, signal?: AbortSignal
   }
   const wanted = await onlyUsed(deps.database, await findTargets(deps, due));
   const objectCount = Object.values(wanted).reduce((sum, ids) => sum + ids.length, 0);
-  if (objectCount === 0)
+  const hasAll = due.length < EVENTS_AT_ONCE;
+  if (objectCount === 0) {
+    if (hasAll) await noteNewsTaken(deps.database, now);
     return await finish(deps, due, { now, objectCount: 0, customersChanged: false }, signal);
+  }
   const readCount = objectCount + wanted.subscriptionIds.length;
   if (readCount > (await estimateListingReads(deps.database, addMs(now, -INVOICES_BACK_MS)))) {
     return await listWhole(deps, due, signal);
@@ -74,6 +77,7 @@ export async function refreshCatalog(deps: JobDependencies, signal?: AbortSignal
     { now, actor: ACTOR },
   );
   if (stored === null) return await listWhole(deps, due, signal);
+  if (hasAll) await noteNewsTaken(deps.database, now);
   const customersChanged = change.customers.length > 0;
   const outcome = await finish(deps, due, { now, objectCount, customersChanged }, signal);
   for (const problem of stored.problems) deps.log.warn({ problem }, 'The catalog has a problem');

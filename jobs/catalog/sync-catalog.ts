@@ -40,13 +40,14 @@ export async function syncCatalog(deps: JobDependencies, signal?: AbortSignal): 
     provider: 'stripe',
   });
   const invoicesSince = addMs(now, -INVOICES_BACK_MS);
-  const [catalog, meters] = await Promise.all([
+  // What Stripe says is kept although OpenMeter fails: usage may wait for it.
+  const [read, metersMade] = await Promise.allSettled([
     deps.billing.readCatalog({ invoicesSince }, signal),
     deps.metering.ensureMeters(signal),
   ]);
-  const problems = meters.different.map(
-    (slug) => `The OpenMeter meter ${slug} exists with another definition; delete it, or rename yours.`,
-  );
+  if (read.status === 'rejected') throw read.reason;
+  const catalog = read.value;
+  const problems: string[] = [];
   for (const { eventName, payloadKeys } of catalog.meters) {
     if (payloadKeys.customer === 'stripe_customer_id' && payloadKeys.value === 'value') continue;
     problems.push(
@@ -65,6 +66,9 @@ export async function syncCatalog(deps: JobDependencies, signal?: AbortSignal): 
     },
     { now, actor: ACTOR },
   );
+  if (metersMade.status === 'rejected') throw metersMade.reason;
+  for (const slug of metersMade.value.different)
+    problems.push(`The OpenMeter meter ${slug} exists with another definition; delete it, or rename yours.`);
   const after = await afterCatalogChange(deps, { now, actor: ACTOR, customersChanged: true }, signal);
   await markProcessed(
     deps.database,

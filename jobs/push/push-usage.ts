@@ -4,6 +4,7 @@ import {
   planPushes,
   readPendingPushes,
 } from '../../src/billing/meter-pushes.ts';
+import { readCatalogSilence } from '../../src/catalog/progress.ts';
 import { type TallystickError, toTallystickError } from '../../src/platform/errors.ts';
 import { runKeyedLanes } from '../../src/stripe/keyed-lanes.ts';
 import { reopenUndividedHours } from '../../src/usage/hours/hour-parts.ts';
@@ -26,6 +27,8 @@ export interface PushOutcome {
   quarantinedRowCount: number;
   /** Pushes of unknown outcome that wait until Stripe may be read again. */
   unreadCount: number;
+  /** Since when the catalog has not heard from Stripe, where nothing was pushed for that; else null. */
+  catalogSilentSince: Date | null;
 }
 
 /**
@@ -42,7 +45,16 @@ export async function pushUsage(deps: JobDependencies, signal?: AbortSignal): Pr
     refusedCount: 0,
     quarantinedRowCount: 0,
     unreadCount: 0,
+    catalogSilentSince: null,
   };
+  outcome.catalogSilentSince = await readCatalogSilence(deps.database, deps.clock.now());
+  if (outcome.catalogSilentSince !== null) {
+    deps.log.warn(
+      { since: outcome.catalogSilentSince },
+      'Nothing is pushed until the catalog has heard from Stripe again: a period may have ended early since',
+    );
+    return outcome;
+  }
   await reopenUndividedHours(deps.database);
   await useWhileMaking(preparePages(deps, outcome), (page) => deliver(deps, page, outcome, signal));
   if (outcome.unreadCount > 0) {

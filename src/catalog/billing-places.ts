@@ -1,12 +1,7 @@
 import { type RawBuilder, sql } from 'kysely';
 import type { LedgerDatabase } from '../platform/database/database.ts';
 import { boundMeter } from './bound-meter.ts';
-
-/**
- * Three synchronizations. A period that has ended, or a draft, is believed no longer than that: the invoice
- * may be finalized by now, and Stripe takes usage for it without a word and never bills it.
- */
-const CATALOG_FRESH = '30 minutes';
+import { CATALOG_FRESH } from './progress.ts';
 
 /**
  * Where Stripe would bill usage of one customer's meter at one instant, as a query of one row:

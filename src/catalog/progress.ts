@@ -3,9 +3,15 @@ import type { LedgerDatabase, LedgerTransaction } from '../platform/database/dat
 
 /**
  * How far the catalog has caught up. `whole_listing`: when the last complete listing of Stripe's catalog began.
- * `event_list`: up to when Stripe's own list of events was read.
+ * `event_list`: up to when Stripe's own list of events was read. `news`: up to when the catalog has what Stripe told of.
  */
-export type CatalogProgress = 'whole_listing' | 'event_list';
+export type CatalogProgress = 'whole_listing' | 'event_list' | 'news';
+
+/**
+ * Three synchronizations. What the catalog says of an invoice is believed no longer than that: it may be final by now,
+ * and Stripe takes usage for it without a word and never bills it.
+ */
+export const CATALOG_FRESH = '30 minutes';
 
 /** Null: never. */
 export async function readCatalogProgress(
@@ -31,4 +37,37 @@ export async function moveCatalogProgress(
     on conflict (name) do update set position = greatest(known.position, excluded.position), updated_at = excluded.updated_at`.execute(
     database,
   );
+}
+
+/**
+ * Notes that the catalog has all that Stripe told of until now; while no webhook came within the hour, until the list of
+ * events was last read.
+ */
+export async function noteNewsTaken(database: LedgerDatabase, now: Date): Promise<void> {
+  await sql`
+    insert into catalog_progress as known (name, position, updated_at)
+    select 'news', case when exists (
+        select from webhook_events where provider = 'stripe' and arrived_by = 'webhook'
+          and received_at > ${now}::timestamptz - interval '1 hour')
+      then ${now}::timestamptz else max(position) end, ${now}
+    from catalog_progress where name in ('event_list', 'whole_listing') having count(*) > 0
+    on conflict (name) do update set position = greatest(known.position, excluded.position), updated_at = excluded.updated_at`.execute(
+    database,
+  );
+}
+
+/**
+ * Since when the catalog has heard nothing from Stripe, where that is too long to believe what it says of running periods:
+ * each may have been ended early since, and its invoice be final. Null: it is believed, as it is before the first refresh,
+ * which a whole listing precedes at once.
+ */
+export async function readCatalogSilence(database: LedgerDatabase, now: Date): Promise<Date | null> {
+  const rows = await sql<{ since: Date }>`
+    select greatest(news.position, listing.position) as since
+    from catalog_progress news left join catalog_progress listing on listing.name = 'whole_listing'
+    where news.name = 'news'
+      and greatest(news.position, listing.position) < ${now}::timestamptz - ${CATALOG_FRESH}::interval`.execute(
+    database,
+  );
+  return rows.rows[0]?.since ?? null;
 }

@@ -76,6 +76,34 @@ describe('a subscription that is cancelled within its period', () => {
     expect((await balance(pipeline)).byReason).toEqual({ carry_to_next_invoice: 500n });
   });
 
+  it.each([
+    ['refresh-catalog fails', 'refresh-catalog'],
+    ['the list of events cannot be read', 'fetch-missed-events'],
+  ] as const)('of which the catalog has not heard, as %s, keeps usage from being sent', async (_, step) => {
+    pipeline = await openPipeline({ gracePeriodHours: 1 });
+    await pipeline.tick(0);
+    pipeline.advance(10);
+    await pipeline.run('fetch-missed-events', 'refresh-catalog');
+    const { subscription } = await northwind();
+    await pipeline.account.subscriptions.cancel(subscription.id, { invoice_now: true });
+    pipeline.advance(3);
+    pipeline.traffic.inject(prompt(8, 0, 500));
+    const failing = step === 'refresh-catalog' ? '/v1/subscriptions' : '/v1/events';
+    pipeline.stripe.faults.add({ kind: 'fail', path: failing });
+    for (const hours of [0, 1, 1]) {
+      pipeline.advance(hours);
+      if (step === 'refresh-catalog') await pipeline.run('fetch-missed-events');
+      await expect(pipeline.run(step)).rejects.toThrow();
+      if (step === 'fetch-missed-events') await pipeline.run('refresh-catalog');
+      await pipeline.run('collect-usage', 'ingest-events', 'aggregate-usage', 'push-usage');
+    }
+    expect(pipeline.calls).not.toContain('POST /v1/billing/meter_events');
+    expect(await balance(pipeline)).toMatchObject({ billed: 0n, due: 500n });
+    pipeline.stripe.faults.clear();
+    await settle();
+    expect((await balance(pipeline)).byReason).toEqual({ carry_to_next_invoice: 500n });
+  });
+
   it('that is foretold is believed when it comes, without a word from Stripe', async () => {
     pipeline = await openPipeline();
     await pipeline.run('sync-catalog');

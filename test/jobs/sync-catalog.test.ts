@@ -53,6 +53,15 @@ describe('the catalog', () => {
     expect(outsideWrites(pipeline.calls)).toEqual([]);
   });
 
+  it('has what Stripe says although OpenMeter gives no answer, and fails all the same', async () => {
+    pipeline = await openPipeline();
+    await pipeline.faults.set({ openMeter: { network: { down: true } } });
+    await expect(sync()).rejects.toMatchObject({ code: 'UPSTREAM_UNAVAILABLE' });
+    expect(await customers()).toHaveLength(3);
+    await pipeline.faults.set({ openMeter: { network: { down: false } } });
+    expect(await sync()).toMatchObject({ customerCount: 3, problems: [] });
+  });
+
   it('gives every internal user to its customer in OpenMeter', async () => {
     pipeline = await openPipeline();
     await bringThrough(
