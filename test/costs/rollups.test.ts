@@ -1,9 +1,12 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { dearestSeries } from '../../src/console/rollups/trends.ts';
+import { readCostRows, readMovers } from '../../src/costs/rollups/cost-rows.ts';
+import { readCostSeries } from '../../src/costs/rollups/cost-series.ts';
 import type { RollupDimension, RollupFigures, RollupQuery } from '../../src/costs/rollups/query.ts';
 import { readRollupRows } from '../../src/costs/rollups/rows.ts';
 import { windowBefore } from '../../src/costs/rollups/scope.ts';
 import { readDailySeries } from '../../src/costs/rollups/series.ts';
-import { readRollupTotals } from '../../src/costs/rollups/totals.ts';
+import { readRollupMoney, readRollupTotals } from '../../src/costs/rollups/totals.ts';
 import { insertUsage } from '../api/world.ts';
 import { createTestLedger, type TestLedger } from '../setup/ledger.ts';
 import { insertRequests, insertRollupWorld, NOVEMBER, OCTOBER, rate, scopeOf } from './rollup-world.ts';
@@ -179,6 +182,34 @@ describe('rollups', () => {
     const totals = await readRollupTotals(ledger.database, scope);
     expect(cells.reduce((sum, cell) => sum + cell.knownCostPicoUsd, 0n)).toBe(costOf(totals));
     expect(cells.reduce((sum, cell) => sum + cell.tokenCount, 0n)).toBe(totals.tokenCount);
+  });
+
+  it('cost the same where nobody asks what they bring, or who was active', async () => {
+    await insertRequests(ledger.database, [{ hour: '2026-11-02T09:00:00Z', requests: 5n }]);
+    await rate(ledger.database);
+    const { database } = ledger;
+    const scope = await scopeOf(database);
+    for (const by of ['customer', 'model', 'feature', 'deployment'] as const) {
+      const query = { ...scope, groupBy: [by], before: OCTOBER };
+      const { rows } = await rowsBy([by], { before: OCTOBER, sort: { by: 'cost', descending: true } });
+      const costs = await readCostRows(database, query, 100);
+      expect(rows).toMatchObject(costs);
+      const { risen, fallen } = await readMovers(database, query, 2);
+      const moved = async (descending: boolean) =>
+        (await rowsBy([by], { before: OCTOBER, sort: { by: 'costChange', descending }, limit: 2 })).rows;
+      expect(await moved(true)).toMatchObject(risen);
+      expect(await moved(false)).toMatchObject(fallen);
+      const all = await readCostSeries(database, { ...scope, by, top: null });
+      for (const top of [1, 2]) {
+        const drawn = await readDailySeries(database, { ...scope, by, top });
+        const series = await readCostSeries(database, { ...scope, by, top });
+        expect(drawn).toMatchObject(series);
+        expect(dearestSeries(all, NOVEMBER, top)).toEqual(series);
+      }
+    }
+    const { activeUserCount, ...money } = await readRollupTotals(database, scope);
+    expect(activeUserCount).toBe(3n);
+    expect(await readRollupMoney(database, scope)).toEqual(money);
   });
 
   it('say that revenue in dollars is unknown where there is no exchange rate', async () => {

@@ -1,8 +1,8 @@
 import { findCustomerIds } from '../../catalog/customers.ts';
-import type { RollupFigures, RollupRow, RollupScope } from '../../costs/rollups/query.ts';
-import { readRollupRows } from '../../costs/rollups/rows.ts';
+import { readCostRows } from '../../costs/rollups/cost-rows.ts';
+import { type CostSeries, readCostSeries } from '../../costs/rollups/cost-series.ts';
+import type { RollupMoney, RollupRow, RollupScope } from '../../costs/rollups/query.ts';
 import { readRollupScope } from '../../costs/rollups/scope.ts';
-import { type DailySeries, readDailySeries } from '../../costs/rollups/series.ts';
 import { textOf } from '../../pages/address.ts';
 import type { TablePage } from '../../pages/table/columns.ts';
 import { readTableQuery } from '../../pages/table/page-of-rows.ts';
@@ -16,7 +16,7 @@ import {
   rollupCsv,
   type TableQuery,
 } from '../rollups/gather.ts';
-import { trendWindowOf } from '../rollups/trends.ts';
+import { trendsOf, trendWindowOf } from '../rollups/trends.ts';
 import { type CustomerRow, customersExport, customersTable } from './table.ts';
 
 const DRAWN_CUSTOMERS = 10;
@@ -25,7 +25,7 @@ const MIXED_ROWS = 5_000;
 
 export interface CustomersMaterial {
   basis: RollupBasis;
-  series: DailySeries[];
+  series: CostSeries[];
   names: Map<string, string>;
   page: TablePage<CustomerRow>;
 }
@@ -36,7 +36,7 @@ export async function gatherCustomers(
 ): Promise<CustomersMaterial> {
   const basis = await gatherBasis(snapshot, view);
   const { scope } = basis;
-  const series = await readDailySeries(snapshot, { ...scope, by: 'customer', top: DRAWN_CUSTOMERS });
+  const series = await readCostSeries(snapshot, { ...scope, by: 'customer', top: DRAWN_CUSTOMERS });
   const definition = tableOf(view, basis.totals);
   const query = { ...(await queryOf(snapshot, view, scope)), before: basis.before };
   const page = await gatherRows(snapshot, definition, query, view);
@@ -54,7 +54,7 @@ export async function gatherCustomers(
 }
 
 /** The table as the address asks for it. @param totals what shares are of; null: for a file, which has none */
-export function tableOf(view: ConsoleView, totals: RollupFigures | null) {
+export function tableOf(view: ConsoleView, totals: RollupMoney | null) {
   const leads = view.hasPage('/console/customers/:customerId');
   return customersTable({
     totals,
@@ -85,28 +85,13 @@ async function completeRows(
   const { scope, view, firstRank } = page;
   const customerIds = rows.map(({ dimensions }) => dimensions.customer ?? '');
   const names = await readNames(snapshot, customerIds);
-  const read = {
-    ...scope,
-    filter: { customerIds },
-    before: null,
-    sort: { by: 'cost' as const, descending: true },
-    after: null,
-    offset: 0,
-    limit: MIXED_ROWS,
-  };
-  const trends = await readRollupRows(snapshot, {
-    ...read,
-    window: trendWindowOf(view),
-    groupBy: ['customer'],
-    withDays: true,
-  });
-  const features = await readRollupRows(snapshot, {
-    ...read,
-    groupBy: ['customer', 'feature'],
-    withDays: false,
-  });
-  const trendOf = new Map(trends.rows.map((row) => [row.dimensions.customer, row]));
-  const mixOf = Map.groupBy(features.rows, ({ dimensions }) => dimensions.customer);
+  const its = { ...scope, filter: { customerIds } };
+  const trendWindow = trendWindowOf(view);
+  const drawn = { ...its, window: trendWindow, by: 'customer', top: null } as const;
+  const trendOf = trendsOf(await readCostSeries(snapshot, drawn), trendWindow);
+  const mixed = { ...its, groupBy: ['customer', 'feature'], before: null } as const;
+  const features = await readCostRows(snapshot, mixed, MIXED_ROWS);
+  const mixOf = Map.groupBy(features, ({ dimensions }) => dimensions.customer);
   return rows.map((row, index) => {
     const customerId = row.dimensions.customer ?? '';
     return {

@@ -1,5 +1,5 @@
 import { html } from 'hono/html';
-import type { RollupFigures } from '../../costs/rollups/query.ts';
+import type { CostFigures, RollupMoney, RollupRow } from '../../costs/rollups/query.ts';
 import type { Html } from '../../pages/html.ts';
 import { shareCell, unknownCell } from '../../pages/numbers.ts';
 import type { Column, TableDefinition } from '../../pages/table/columns.ts';
@@ -7,25 +7,25 @@ import { nameCell } from '../../pages/texts.ts';
 import { dayShort } from '../../pages/words.ts';
 import type { TimeWindow } from '../../platform/clock.ts';
 import { COST, COST_CHANGE, dollarCell, MARGIN, REVENUE, UNPRICED } from '../rollups/columns.ts';
-import { shareOf, shownCost, shownRevenue } from '../rollups/decide.ts';
+import { shareOf, shownRevenue, unpricedShare } from '../rollups/decide.ts';
 import { mixInWords } from '../rollups/draw.ts';
-import { type TrendRow, trendColumn } from '../rollups/trends.ts';
+import { trendColumn, type WithTrend } from '../rollups/trends.ts';
 
 /** A customer in the table, or the usage that is nobody's. */
-export interface CustomerRow extends TrendRow {
+export interface CustomerRow extends RollupRow, WithTrend {
   /** Of the table as it is sorted, from 1. */
   rank: number;
   /** Empty: nobody. */
   customerId: string;
   name: string;
-  mix: { name: string; figures: RollupFigures }[];
+  mix: { name: string; figures: CostFigures }[];
 }
 
 export const CUSTOMERS_NAME = 'customers';
 
 export function customersTable(shown: {
   /** What shares are of; null: of nothing. */
-  totals: RollupFigures | null;
+  totals: RollupMoney | null;
   trendWindow: TimeWindow;
   now: Date;
   addressOf: (customerId: string) => string | null;
@@ -89,7 +89,7 @@ function lastDayColumn(window: TimeWindow, now: Date): Column<CustomerRow> {
     title: now < window.end ? 'Today' : dayShort(last),
     kind: 'number',
     cell: ({ trend }) => {
-      if (trend !== undefined && trend.tokenCount > 0n && shownCost(trend) === null) return unknownCell();
+      if (trend !== undefined && unpricedShare(trend) === 1) return unknownCell();
       const day = last.toISOString().slice(0, 10);
       const used = trend?.days.find((cost) => cost.day === day);
       return used === undefined ? html`<span class="muted">–</span>` : dollarCell(used.knownCostPicoUsd);

@@ -1,7 +1,8 @@
 import { html } from 'hono/html';
 import { formatPico } from '../../../pricing/money.ts';
 import { type FeatureUserCosts, readFeatureUserCosts } from '../../costs/margin-queries.ts';
-import { type DailySeries, readDailySeries } from '../../costs/rollups/series.ts';
+import { type CostSeries, readCostSeries } from '../../costs/rollups/cost-series.ts';
+import type { RollupRow } from '../../costs/rollups/query.ts';
 import { knownCostOf } from '../../costs/rollups/show.ts';
 import { type FoundSwaps, readSwaps } from '../../costs/swaps/gather.ts';
 import type { Html } from '../../pages/html.ts';
@@ -27,15 +28,22 @@ import {
 } from '../rollups/columns.ts';
 import { dearestFirst, NEGLIGIBLE, unpricedShare } from '../rollups/decide.ts';
 import { costChart, costsMost, headline, lacking } from '../rollups/draw.ts';
-import { gatherBasis, type RollupBasis } from '../rollups/gather.ts';
-import { gatherWithTrends, type TrendRow, trendColumn, trendWindowOf } from '../rollups/trends.ts';
+import { gatherAll, gatherBasis, type RollupBasis } from '../rollups/gather.ts';
+import {
+  dearestSeries,
+  drawnWindowOf,
+  trendColumn,
+  trendsOf,
+  trendWindowOf,
+  type WithTrend,
+} from '../rollups/trends.ts';
 import { timesNeighbours } from './neighbours.ts';
 import { drawSwaps, swapsExport } from './swaps.ts';
 
 const DRAWN_FEATURES = 10;
 
 /** A feature, beside what the others cost a request. */
-interface FeatureRow extends TrendRow {
+interface FeatureRow extends RollupRow, WithTrend {
   value: string;
   /** How many times what the middle one of the others costs a request; null: there is nothing to compare. */
   times: number | null;
@@ -45,15 +53,18 @@ interface FeatureRow extends TrendRow {
 
 interface Material {
   basis: RollupBasis;
-  series: DailySeries[];
+  series: CostSeries[];
   rows: FeatureRow[];
   swaps: FoundSwaps;
 }
 
 async function gather(snapshot: LedgerSnapshot, view: ConsoleView): Promise<Material> {
   const basis = await gatherBasis(snapshot, view);
-  const series = await readDailySeries(snapshot, { ...basis.scope, by: 'feature', top: DRAWN_FEATURES });
-  const rows = await gatherWithTrends(snapshot, view, basis, 'feature');
+  const { scope, before } = basis;
+  const drawn = { ...scope, window: drawnWindowOf(view), by: 'feature', top: null } as const;
+  const days = await readCostSeries(snapshot, drawn);
+  const trendOf = trendsOf(days, trendWindowOf(view));
+  const rows = await gatherAll(snapshot, { ...scope, groupBy: ['feature'], before, withDays: false });
   const costs = rows.map((row) => ({
     // What nobody knows the cost of is compared with nothing.
     picoUsd: unpricedShare(row) > NEGLIGIBLE ? 0n : knownCostOf(row),
@@ -65,12 +76,12 @@ async function gather(snapshot: LedgerSnapshot, view: ConsoleView): Promise<Mate
   );
   return {
     basis,
-    series,
-    rows: rows.map((row, index) => ({
-      ...row,
-      times: timesNeighbours(costs, index),
-      users: usersOf.get(row.value),
-    })),
+    series: dearestSeries(days, window, DRAWN_FEATURES),
+    rows: rows.map((row, index) => {
+      const { feature: value = '' } = row.dimensions;
+      const users = usersOf.get(value);
+      return { ...row, value, trend: trendOf.get(value), times: timesNeighbours(costs, index), users };
+    }),
     swaps: await readSwaps(snapshot, window, view.now),
   };
 }

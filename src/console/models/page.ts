@@ -1,22 +1,25 @@
 import { html } from 'hono/html';
 import { readPurchases } from '../../costs/provisioned/provisioned.ts';
 import { observedWindow, readPurchaseUse } from '../../costs/provisioned/usage.ts';
-import { type DailySeries, readDailySeries } from '../../costs/rollups/series.ts';
+import { readCostRows } from '../../costs/rollups/cost-rows.ts';
+import { type CostSeries, readCostSeries } from '../../costs/rollups/cost-series.ts';
 import { csvOfTable } from '../../pages/table/page-of-rows.ts';
 import { dataTable } from '../../pages/table/table.ts';
 import type { LedgerSnapshot } from '../../platform/database/snapshot.ts';
 import { type ConsoleView, definePage } from '../frame/define-page.ts';
 import { costChart, costsMost, headline, lacking } from '../rollups/draw.ts';
 import { gatherBasis, type RollupBasis } from '../rollups/gather.ts';
-import { gatherWithTrends, trendWindowOf } from '../rollups/trends.ts';
+import { dearestSeries, drawnWindowOf, trendsOf, trendWindowOf } from '../rollups/trends.ts';
 import { type ModelRow, modelsTable } from './tables.ts';
 import { THROUGHPUT_TABLE, type ThroughputRow } from './throughput.ts';
 
 const DRAWN_MODELS = 10;
+/** More than anybody runs. */
+const MOST_ROWS = 10_000;
 
 interface Material {
   basis: RollupBasis;
-  series: DailySeries[];
+  series: CostSeries[];
   models: ModelRow[];
   deployments: ModelRow[];
   throughput: ThroughputRow[];
@@ -24,7 +27,8 @@ interface Material {
 
 async function gather(snapshot: LedgerSnapshot, view: ConsoleView): Promise<Material> {
   const basis = await gatherBasis(snapshot, view);
-  const series = await readDailySeries(snapshot, { ...basis.scope, by: 'model', top: DRAWN_MODELS });
+  const models = await gatherRows(snapshot, view, basis, 'model');
+  const deployments = await gatherRows(snapshot, view, basis, 'deployment');
   const observed = observedWindow(view.now);
   const throughput: ThroughputRow[] = [];
   for (const purchase of await readPurchases(snapshot)) {
@@ -32,11 +36,28 @@ async function gather(snapshot: LedgerSnapshot, view: ConsoleView): Promise<Mate
   }
   return {
     basis,
-    series,
-    models: await gatherWithTrends(snapshot, view, basis, 'model'),
-    deployments: await gatherWithTrends(snapshot, view, basis, 'deployment'),
+    series: dearestSeries(models.days, view.period.window, DRAWN_MODELS),
+    models: models.rows,
+    deployments: deployments.rows,
     throughput,
   };
+}
+
+/** What each costs, and its days; what it brings nothing here shows. */
+async function gatherRows(
+  snapshot: LedgerSnapshot,
+  view: ConsoleView,
+  { scope, before }: RollupBasis,
+  by: 'model' | 'deployment',
+): Promise<{ rows: ModelRow[]; days: CostSeries[] }> {
+  const days = await readCostSeries(snapshot, { ...scope, window: drawnWindowOf(view), by, top: null });
+  const trendOf = trendsOf(days, trendWindowOf(view));
+  const rows = await readCostRows(snapshot, { ...scope, groupBy: [by], before }, MOST_ROWS);
+  const completed = rows.map((row) => {
+    const { [by]: value = '' } = row.dimensions;
+    return { ...row, value, trend: trendOf.get(value) };
+  });
+  return { rows: completed, days };
 }
 
 function show({ basis, series, models, deployments, throughput }: Material, view: ConsoleView) {

@@ -1,16 +1,17 @@
 import { html } from 'hono/html';
 import { formatPico } from '../../../pricing/money.ts';
-import type { RollupRow } from '../../costs/rollups/query.ts';
+import type { CostRow } from '../../costs/rollups/cost-rows.ts';
+import type { CostFigures } from '../../costs/rollups/query.ts';
 import { shareCell } from '../../pages/numbers.ts';
 import type { TableDefinition } from '../../pages/table/columns.ts';
 import { nameCell } from '../../pages/texts.ts';
 import type { TimeWindow } from '../../platform/clock.ts';
 import { COST, COST_CHANGE, dollarCell, REQUESTS, TOKENS, unitCost } from '../rollups/columns.ts';
 import { shareOf } from '../rollups/decide.ts';
-import { type TrendRow, trendColumn } from '../rollups/trends.ts';
+import { trendColumn, type WithTrend } from '../rollups/trends.ts';
 
 /** A model or a deployment with its last days. */
-export interface ModelRow extends TrendRow {
+export interface ModelRow extends CostRow, WithTrend {
   value: string;
 }
 
@@ -56,7 +57,7 @@ export function modelsTable(
 }
 
 /** What of bought capacity nobody is charged for, beside what is. */
-const IDLE: TableDefinition<RollupRow>['columns'] = [
+const IDLE: TableDefinition<CostFigures>['columns'] = [
   {
     name: 'idle',
     title: 'Idle',

@@ -2,10 +2,9 @@ import { type Finding, listFindings } from '../../anomalies/findings.ts';
 import { listSecondPersonRequests, type SecondPersonRequest } from '../../billing/second-person/requests.ts';
 import { type CloseRow, listCloses } from '../../closing/desk.ts';
 import { readUnknownCosts, type UnknownModelCost } from '../../costs/queries.ts';
-import type { RollupRow, RollupScope } from '../../costs/rollups/query.ts';
-import { readRollupRows } from '../../costs/rollups/rows.ts';
+import { type CostRow, readMovers } from '../../costs/rollups/cost-rows.ts';
+import { type CostSeries, readCostSeries } from '../../costs/rollups/cost-series.ts';
 import { readRollupScope } from '../../costs/rollups/scope.ts';
-import { type DailySeries, readDailySeries } from '../../costs/rollups/series.ts';
 import { hasScope } from '../../identity/require-scope.ts';
 import type { TimeWindow } from '../../platform/clock.ts';
 import type { LedgerSnapshot } from '../../platform/database/snapshot.ts';
@@ -42,9 +41,9 @@ export interface Desk {
 export interface OverviewMaterial {
   basis: RollupBasis;
   drawn: TimeWindow;
-  series: DailySeries[];
-  risen: RollupRow[];
-  fallen: RollupRow[];
+  series: CostSeries[];
+  risen: CostRow[];
+  fallen: CostRow[];
   names: Map<string, string>;
   /** How the period ends; null: it is over. */
   end: CostProjection | null;
@@ -57,9 +56,10 @@ export async function gatherOverview(snapshot: LedgerSnapshot, view: ConsoleView
   const basis = await gatherBasis(snapshot, view);
   const drawn = lastDays(period.window, now, DRAWN_DAYS);
   const scope = await readRollupScope(snapshot, { window: drawn, filter: {}, now });
-  const series = await readDailySeries(snapshot, { ...scope, by: 'customer', top: DRAWN_CUSTOMERS });
-  const risen = await readMovers(snapshot, basis, true);
-  const fallen = await readMovers(snapshot, basis, false);
+  const series = await readCostSeries(snapshot, { ...scope, by: 'customer', top: DRAWN_CUSTOMERS });
+  // Where the cost changed most: a customer's feature on a model.
+  const moved = { ...basis.scope, groupBy: ['customer', 'feature', 'model'] as const, before: basis.before };
+  const { risen, fallen } = await readMovers(snapshot, moved, MOVERS);
   const names = await readNames(snapshot, [
     ...series.map(({ value }) => value),
     ...[...risen, ...fallen].map(({ dimensions }) => dimensions.customer),
@@ -68,25 +68,6 @@ export async function gatherOverview(snapshot: LedgerSnapshot, view: ConsoleView
   const isRunning = period.window.end > now && period.window.start <= now;
   const end = isRunning ? await readCostProjection(snapshot, period.window, now) : null;
   return { basis, drawn, series, risen, fallen, names, end, desk };
-}
-
-/** Where the cost changed most: a customer's feature on a model. */
-async function readMovers(
-  snapshot: LedgerSnapshot,
-  { scope, before }: { scope: RollupScope; before: TimeWindow },
-  isRising: boolean,
-): Promise<RollupRow[]> {
-  const { rows } = await readRollupRows(snapshot, {
-    ...scope,
-    groupBy: ['customer', 'feature', 'model'],
-    before,
-    sort: { by: 'costChange', descending: isRising },
-    after: null,
-    offset: 0,
-    limit: MOVERS,
-    withDays: false,
-  });
-  return rows;
 }
 
 async function gatherDesk(snapshot: LedgerSnapshot, { now, dependencies }: ConsoleView): Promise<Desk> {

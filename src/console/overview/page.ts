@@ -1,6 +1,6 @@
 import { html } from 'hono/html';
 import { formatPico } from '../../../pricing/money.ts';
-import type { RollupRow } from '../../costs/rollups/query.ts';
+import type { CostRow } from '../../costs/rollups/cost-rows.ts';
 import { knownCostOf } from '../../costs/rollups/show.ts';
 import type { Html } from '../../pages/html.ts';
 import { ageInWords, countCell, unknownCell } from '../../pages/numbers.ts';
@@ -80,17 +80,17 @@ function answer({ basis: { totals, totalsBefore, before } }: OverviewMaterial): 
   return `Usage has cost ${cost}${moved}${left}.`;
 }
 
-const change = (row: RollupRow) => knownCostOf(row) - (row.costBeforePicoUsd ?? 0n);
+const change = (row: CostRow) => knownCostOf(row) - (row.costBeforePicoUsd ?? 0n);
 
 /** What moved at all, whatever its direction. */
-function moversOf({ risen, fallen }: OverviewMaterial): RollupRow[] {
+function moversOf({ risen, fallen }: OverviewMaterial): CostRow[] {
   return [
     ...risen.filter((row) => change(row) > 0n),
     ...fallen.filter((row) => change(row) < 0n).toReversed(),
   ];
 }
 
-function moversTable(nameOf: (customerId: string) => string, view: ConsoleView): TableDefinition<RollupRow> {
+function moversTable(nameOf: (customerId: string) => string, view: ConsoleView): TableDefinition<CostRow> {
   return {
     name: 'movers',
     caption: 'Movers',

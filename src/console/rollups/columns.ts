@@ -1,6 +1,6 @@
 import { html } from 'hono/html';
 import { formatPico } from '../../../pricing/money.ts';
-import type { RollupFigures, RollupRow } from '../../costs/rollups/query.ts';
+import type { CostFigures, RollupMoney, RollupRow } from '../../costs/rollups/query.ts';
 import { knownCostOf, marginOf, showFigures } from '../../costs/rollups/show.ts';
 import type { Html } from '../../pages/html.ts';
 import { moneyCell, unknownCell } from '../../pages/numbers.ts';
@@ -24,7 +24,7 @@ export const dollarCell = (picoUsd: bigint | null): Html | string =>
   moneyCell(picoUsd === null ? null : formatPico(picoUsd), 'usd');
 
 /** The known cost; what of the tokens has none is said beside it. */
-export function costCell(figures: RollupFigures): Html | string {
+export function costCell(figures: CostFigures): Html | string {
   const unknown = unpricedShare(figures);
   if (unknown === 0) return dollarCell(knownCostOf(figures));
   if (unknown === 1) return unknownCell();
@@ -32,7 +32,7 @@ export function costCell(figures: RollupFigures): Html | string {
 }
 
 /** The revenue in dollars; what of the customers' tokens no rate names is said beside it. */
-export function revenueCell(figures: RollupFigures): Html | string {
+export function revenueCell(figures: RollupMoney): Html | string {
   const revenue = shownRevenue(figures);
   const unknown = unratedShare(figures);
   if (unknown === 0 || revenue === null) return dollarCell(revenue);
@@ -40,7 +40,7 @@ export function revenueCell(figures: RollupFigures): Html | string {
 }
 
 /** What is left of the revenue; where some of it or of the cost is unknown, of the tokens that are known. */
-export function marginCell(figures: RollupFigures): Html {
+export function marginCell(figures: RollupMoney): Html {
   const margin = marginOf(figures);
   const unknown = unknownShare(figures);
   const shown = margin ?? figures.knownMarginPicoUsd;
@@ -55,7 +55,7 @@ export function marginCell(figures: RollupFigures): Html {
 }
 
 /** The margin as a part of the revenue, where both are known as a whole. */
-export function marginShare(figures: RollupFigures): number | null {
+export function marginShare(figures: RollupMoney): number | null {
   return shareOf(marginOf(figures), figures.revenuePicoUsd);
 }
 
@@ -77,16 +77,16 @@ export function changeCell(change: number | null): Html | string {
 }
 
 /** The columns that every table of rollups can have; each is named as what it sorts by. */
-export const COST: Column<RollupRow> = {
+export const COST: Column<CostFigures> = {
   name: 'cost',
   title: 'Cost',
   kind: 'number',
   cell: costCell,
-  csv: (row) => showFigures(row).knownCost,
+  csv: (row) => formatPico(knownCostOf(row)),
   sortBy: knownCostOf,
 };
 
-export const COST_CHANGE: Column<RollupRow> = {
+export const COST_CHANGE: Column<CostFigures> = {
   name: 'costChange',
   title: 'Change',
   kind: 'number',
@@ -115,9 +115,13 @@ export const MARGIN: Column<RollupRow> = {
   sortBy: ({ knownMarginPicoUsd }) => knownMarginPicoUsd,
 };
 
-export const TOKENS = countColumn('tokens', 'Tokens', ({ tokenCount }: RollupRow) => tokenCount);
+export const TOKENS = countColumn('tokens', 'Tokens', ({ tokenCount }: CostFigures) => tokenCount);
 
-export const REQUESTS = countColumn('requests', 'Requests', ({ requestCount }: RollupRow) => requestCount);
+export const REQUESTS = countColumn(
+  'requests',
+  'Requests',
+  ({ requestCount }: { requestCount: bigint }) => requestCount,
+);
 
 export const ACTIVE_USERS = countColumn(
   'activeUsers',
@@ -129,18 +133,18 @@ export const ACTIVE_USERS = countColumn(
 export const UNPRICED = countColumn(
   'unpriced',
   'Unpriced tokens',
-  ({ unpricedTokenCount }: RollupRow) => unpricedTokenCount,
+  ({ unpricedTokenCount }: CostFigures) => unpricedTokenCount,
 );
 
 /** The cost of one of so many, e.g. of a request; unknown where too many tokens have none. */
-export function unitCost(
+export function unitCost<Row extends CostFigures>(
   name: string,
   title: string,
-  countOf: (row: RollupRow) => bigint,
+  countOf: (row: Row) => bigint,
   { per = 1n, digits }: { per?: bigint; digits: number },
-): Column<RollupRow> {
-  const isJudged = (row: RollupRow) => unpricedShare(row) <= NEGLIGIBLE;
-  const read = (row: RollupRow) =>
+): Column<Row> {
+  const isJudged = (row: Row) => unpricedShare(row) <= NEGLIGIBLE;
+  const read = (row: Row) =>
     isJudged(row) ? costOfEach(knownCostOf(row) * per, countOf(row), digits) : null;
   return {
     name,

@@ -1,5 +1,6 @@
 import { divideHalfUp, formatDecimal, PICO_DIGITS } from '../../../pricing/money.ts';
-import type { RollupFigures } from '../../costs/rollups/query.ts';
+import type { CostCell } from '../../costs/rollups/cost-series.ts';
+import type { CostFigures, RollupMoney } from '../../costs/rollups/query.ts';
 import { windowBefore } from '../../costs/rollups/scope.ts';
 import { knownCostOf, marginOf } from '../../costs/rollups/show.ts';
 import { addMs, DAY_MS, type TimeWindow } from '../../platform/clock.ts';
@@ -55,34 +56,42 @@ export function costOfEach(picoUsd: bigint, count: bigint, digits: number): stri
   return formatDecimal(divideHalfUp(picoUsd, unit), digits, digits);
 }
 
+/** What the last days of something cost. */
+export type Trend = Pick<CostFigures, 'tokenCount' | 'unpricedTokenCount'> & {
+  days: readonly Pick<CostCell, 'day' | 'knownCostPicoUsd'>[];
+};
+
 /** What costs the most, first. */
-export function dearestFirst<Row extends RollupFigures>(rows: readonly Row[]): Row[] {
+export function dearestFirst<Row extends CostFigures>(rows: readonly Row[]): Row[] {
   return rows.toSorted((one, other) => (knownCostOf(other) < knownCostOf(one) ? -1 : 1));
 }
 
 /** Share of tokens without a known cost. */
-export function unpricedShare({ unpricedTokenCount, tokenCount }: RollupFigures): number {
+export function unpricedShare({
+  unpricedTokenCount,
+  tokenCount,
+}: Pick<CostFigures, 'unpricedTokenCount' | 'tokenCount'>): number {
   return shareOf(unpricedTokenCount, tokenCount) ?? 0;
 }
 
 /** Share of customers' tokens that no rate names: the revenue lacks what they bring. */
-export function unratedShare({ currencies, tokenCount, unattributedTokenCount }: RollupFigures): number {
+export function unratedShare({ currencies, tokenCount, unattributedTokenCount }: RollupMoney): number {
   const unrated = currencies.reduce((sum, { unratedTokenCount }) => sum + unratedTokenCount, 0n);
   return shareOf(unrated, tokenCount - unattributedTokenCount) ?? 0;
 }
 
 /** The known cost; null where that is of nothing that was used. */
-export function shownCost(figures: RollupFigures): bigint | null {
+export function shownCost(figures: CostFigures): bigint | null {
   return unpricedShare(figures) === 1 ? null : knownCostOf(figures);
 }
 
 /** The revenue in US dollars; null where none of it is known. */
-export function shownRevenue(figures: RollupFigures): bigint | null {
+export function shownRevenue(figures: RollupMoney): bigint | null {
   return unratedShare(figures) === 1 ? null : figures.revenuePicoUsd;
 }
 
 /** Share of tokens whose cost or revenue nobody knows; null: all is known. */
-export function unknownShare(figures: RollupFigures): number | null {
+export function unknownShare(figures: RollupMoney): number | null {
   if (marginOf(figures) !== null) return null;
   const ofCustomers = figures.tokenCount - figures.unattributedTokenCount;
   return shareOf(ofCustomers - figures.knownMarginTokenCount, ofCustomers) ?? 1;
@@ -92,7 +101,7 @@ export function unknownShare(figures: RollupFigures): number | null {
 export const NEGLIGIBLE = 0.05;
 
 /** The margin by which something can be judged: all of it, or of nearly all tokens; null: too much is unknown. */
-export function judgedMargin(figures: RollupFigures): bigint | null {
+export function judgedMargin(figures: RollupMoney): bigint | null {
   const unknown = unknownShare(figures);
   if (unknown !== null && unknown > NEGLIGIBLE) return null;
   return marginOf(figures) ?? figures.knownMarginPicoUsd;

@@ -1,7 +1,8 @@
 import { html } from 'hono/html';
 import { formatPico } from '../../../pricing/money.ts';
-import type { RollupFigures, RollupRow } from '../../costs/rollups/query.ts';
-import type { DailyCell, DailySeries } from '../../costs/rollups/series.ts';
+import type { CostCell, CostSeries } from '../../costs/rollups/cost-series.ts';
+import type { CostFigures } from '../../costs/rollups/query.ts';
+import type { DailyCell } from '../../costs/rollups/series.ts';
 import { knownCostOf, marginOf } from '../../costs/rollups/show.ts';
 import type { ChartValue } from '../../pages/charts/figure.ts';
 import { lineChart } from '../../pages/charts/lines.ts';
@@ -29,6 +30,7 @@ import {
   shareOf,
   shownCost,
   shownRevenue,
+  type Trend,
   unknownShare,
   unpricedShare,
 } from './decide.ts';
@@ -66,7 +68,7 @@ export function headline({ totals, totalsBefore, before }: RollupBasis, more: Ht
 }
 
 /** What of a page's rows costs the most, in a sentence. */
-export function costsMost<Row extends RollupFigures>(
+export function costsMost<Row extends CostFigures>(
   rows: readonly Row[],
   { totals }: RollupBasis,
   nameOf: (row: Row) => string,
@@ -115,7 +117,7 @@ const countOf = (count: bigint, one: string, more: string) => `${count} ${count 
 
 /** Known cost by day, stacked by what stands in the series. */
 export function costChart(
-  series: readonly DailySeries[],
+  series: readonly CostSeries[],
   chart: { window: TimeWindow; now: Date; title: string; nameOf: (value: string) => string },
 ): Html {
   const { window, now, title, nameOf } = chart;
@@ -151,7 +153,7 @@ export function dollarScale(value: number): string {
 }
 
 /** What a day cost, as far as it is known; a day of which nothing is known is a gap, and no zero. */
-function costValue(cell: DailyCell | undefined): ChartValue {
+function costValue(cell: Omit<CostCell, 'day'> | undefined): ChartValue {
   return dollarValue(cell?.knownCostPicoUsd ?? 0n, cell?.unpricedTokenCount ?? 0n, cell?.tokenCount ?? 0n);
 }
 
@@ -191,8 +193,8 @@ export function balanceChart(cells: readonly DailyCell[], window: TimeWindow): H
 }
 
 /** The cost of the last days as a line, with the last one in words. */
-export function trendCell(figures: RollupRow | undefined, window: TimeWindow): Html {
-  if (figures !== undefined && figures.tokenCount > 0n && shownCost(figures) === null) return unknownCell();
+export function trendCell(figures: Trend | undefined, window: TimeWindow): Html {
+  if (figures !== undefined && unpricedShare(figures) === 1) return unknownCell();
   const costs = new Map(figures?.days.map(({ day, knownCostPicoUsd }) => [day, knownCostPicoUsd]));
   const values = daysIn(window).map((day) => costs.get(day) ?? 0n);
   if (values.every((value) => value === 0n)) return html`<span class="muted">–</span>`;
@@ -204,7 +206,7 @@ export function trendCell(figures: RollupRow | undefined, window: TimeWindow): H
 }
 
 /** Of what a cost is made up, the largest part first: `chat 62 %`. */
-export function mixInWords(parts: readonly { name: string; figures: RollupFigures }[]): string[] {
+export function mixInWords(parts: readonly { name: string; figures: CostFigures }[]): string[] {
   const whole = parts.reduce((sum, { figures }) => sum + knownCostOf(figures), 0n);
   return parts.flatMap(({ name, figures }) => {
     const share = shareOf(knownCostOf(figures), whole);

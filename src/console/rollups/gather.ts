@@ -3,15 +3,15 @@ import { readCostCompleteness } from '../../costs/queries.ts';
 import { countDueRevenues } from '../../costs/revenues/rate-revenues.ts';
 import {
   ROLLUP_SORTS,
-  type RollupFigures,
   type RollupFilter,
+  type RollupMoney,
   type RollupQuery,
   type RollupRow,
   type RollupScope,
 } from '../../costs/rollups/query.ts';
 import { readRollupRows } from '../../costs/rollups/rows.ts';
 import { readRollupScope } from '../../costs/rollups/scope.ts';
-import { readRollupTotals } from '../../costs/rollups/totals.ts';
+import { readRollupMoney } from '../../costs/rollups/totals.ts';
 import type { TableDefinition, TablePage } from '../../pages/table/columns.ts';
 import { csvCells, csvColumns, readTableQuery } from '../../pages/table/page-of-rows.ts';
 import type { TimeWindow } from '../../platform/clock.ts';
@@ -20,21 +20,34 @@ import type { ConsoleView, WholeCsv } from '../frame/define-page.ts';
 import { comparedWindow } from './decide.ts';
 
 /** All of a page's usage in the chosen period, and beside it what came before. */
-export interface RollupBasis {
+export interface RollupBasis<Figures extends RollupMoney = RollupMoney> {
   scope: RollupScope;
-  totals: RollupFigures;
+  totals: Figures;
   /** As many days of the period before as have begun of this one. */
   before: TimeWindow;
-  totalsBefore: RollupFigures;
+  totalsBefore: RollupMoney;
   /** Days of the period, and months of customers, that are rated again soon. */
   dueDayCount: bigint;
   dueRevenueCount: bigint;
 }
 
+/** @param readTotals all of the period; who was active is counted only for whoever shows it */
+export async function gatherBasis(
+  snapshot: LedgerSnapshot,
+  view: ConsoleView,
+  filter?: RollupFilter,
+): Promise<RollupBasis>;
+export async function gatherBasis<Figures extends RollupMoney>(
+  snapshot: LedgerSnapshot,
+  view: ConsoleView,
+  filter: RollupFilter,
+  readTotals: (snapshot: LedgerSnapshot, scope: RollupScope) => Promise<Figures>,
+): Promise<RollupBasis<Figures>>;
 export async function gatherBasis(
   snapshot: LedgerSnapshot,
   view: ConsoleView,
   filter: RollupFilter = {},
+  readTotals: (snapshot: LedgerSnapshot, scope: RollupScope) => Promise<RollupMoney> = readRollupMoney,
 ): Promise<RollupBasis> {
   const { now, period } = view;
   const scope = await readRollupScope(snapshot, { window: period.window, filter, now });
@@ -42,9 +55,9 @@ export async function gatherBasis(
   const { dueDayCount } = await readCostCompleteness(snapshot, period.window);
   return {
     scope,
-    totals: await readRollupTotals(snapshot, scope),
+    totals: await readTotals(snapshot, scope),
     before,
-    totalsBefore: await readRollupTotals(
+    totalsBefore: await readRollupMoney(
       snapshot,
       await readRollupScope(snapshot, { window: before, filter, now }),
     ),

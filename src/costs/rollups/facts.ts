@@ -69,6 +69,32 @@ export function costTable(groupBy: readonly RollupDimension[], filter: RollupFil
     : sql`(select * from daily_costs where kind <> 'idle') as daily`;
 }
 
+/** Where the values of a dimension are read from: what is grouped by it needs no other column. */
+const SOURCES: Record<Exclude<RollupDimension, 'month' | 'user'>, Part> = {
+  day: sql`day`,
+  customer: sql`customer_id`,
+  model: sql`model`,
+  feature: sql`feature`,
+  deployment: sql`deployment`,
+};
+
+/**
+ * What usage cost alone, summed by the columns of some dimensions as they are told: names get their key from the few rows that are
+ * left. Without users, whom another table knows.
+ */
+export function costsByKey(
+  groupBy: readonly Exclude<RollupDimension, 'month' | 'user'>[],
+  filter: RollupFilter,
+  within: RawBuilder<boolean>,
+): Part {
+  const columns = sql.join(groupBy.map((name) => SOURCES[name]));
+  const of = (kind: string) => sql`coalesce(sum(cost_pico_usd) filter (where kind = ${sql.lit(kind)}), 0)`;
+  return sql`
+    select ${columns}, sum(token_count) as tokens, coalesce(sum(token_count) filter (where reason is not null), 0) as unpriced,
+      sum(request_count) as requests, ${of('tokens')} as token_cost, ${of('provisioned')} as provisioned_cost, ${of('idle')} as idle_cost
+    from daily_costs where ${hasIdle(groupBy, filter) ? sql`true` : sql`kind <> 'idle'`} and ${within} group by ${columns}`;
+}
+
 /** A token type's share of a row by user stands beside the row's cost, which is told once. */
 const BY_USER = sql`(
   select day, customer_id, subject, model, feature, deployment, type.token_type, type.token_count,

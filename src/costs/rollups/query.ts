@@ -61,6 +61,8 @@ export interface RollupQuery extends RollupScope {
   limit: number;
   /** Whether the rows have the cost of each day, for a drawing in the row. */
   withDays: boolean;
+  /** False: nobody asks who was active, and nobody is told (`activeUserCount` is 0); they are counted unless given. */
+  withUsers?: false;
 }
 
 /** Tokens whose cost is unknown, by reason. */
@@ -79,21 +81,26 @@ interface CurrencyFigures {
   knownCostPicoUsd: bigint;
 }
 
-export interface RollupFigures {
+/** What usage cost, without what it brings. */
+export interface CostFigures {
   tokenCount: bigint;
-  tokenCounts: Partial<Record<TokenType, bigint>>;
-  requestCount: bigint;
-  /** Subjects of customers with tokens in the window: distinct, and never to be summed. */
-  activeUserCount: bigint;
+  /** Tokens without a known cost. */
+  unpricedTokenCount: bigint;
   /** Of usage that is priced by the token, as far as its price is known. */
   tokenCostPicoUsd: bigint;
   /** Shares of bought capacity. */
   provisionedCostPicoUsd: bigint;
   /** Of bought capacity that nobody is charged for; where a deployment or no dimension but time is asked for. */
   idleCostPicoUsd: bigint;
+  /** Cost in the window before, as far as it is known; null where none was asked for. */
+  costBeforePicoUsd: bigint | null;
+}
+
+/** All figures but who was active, which takes another table. */
+export interface RollupMoney extends CostFigures {
+  tokenCounts: Partial<Record<TokenType, bigint>>;
+  requestCount: bigint;
   unknown: UnknownTokens[];
-  /** Tokens without a known cost. */
-  unpricedTokenCount: bigint;
   /** Tokens that are nobody's. */
   unattributedTokenCount: bigint;
   /** By currency; usage that is nobody's brings nothing, and is in none. */
@@ -104,8 +111,11 @@ export interface RollupFigures {
   knownMarginPicoUsd: bigint | null;
   /** How many tokens those are. */
   knownMarginTokenCount: bigint;
-  /** Cost in the window before, as far as it is known; null where none was asked for. */
-  costBeforePicoUsd: bigint | null;
+}
+
+export interface RollupFigures extends RollupMoney {
+  /** Subjects of customers with tokens in the window: distinct, and never to be summed. */
+  activeUserCount: bigint;
 }
 
 export interface RollupRow extends RollupFigures {

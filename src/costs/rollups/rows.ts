@@ -53,6 +53,14 @@ export async function readRollupRows(database: LedgerDatabase, query: RollupQuer
       : sql`select ${dimensionsOf(groupBy)} as dimensions, ${cost} as cost_before
             from ${costTable(groupBy, filter)} where ${conditionsOf(before, filter)} and ${afterRow(groupBy, after)}
             group by 1`;
+  const active =
+    query.withUsers === false
+      ? sql`select null::text[] as dimensions, null::bigint as users where false`
+      : sql`select dimensions, count(*) as users
+      from (select ${dimensionsOf(groupBy)} as dimensions, subject from daily_users
+            where customer_id is not null and ${conditionsOf(window, filter)} and ${afterRow(groupBy, after)}
+            group by 1, 2 having sum(token_count) > 0) as users
+      group by 1`;
   const days = query.withDays
     ? sql`select dimensions, day, ${cost} as cost
           from (select ${dimensionsOf(groupBy)} as dimensions, day, cost_pico_usd
@@ -62,12 +70,7 @@ export async function readRollupRows(database: LedgerDatabase, query: RollupQuer
   const result = await sql<RawRow>`
     with ${ratedParts(query, groupBy, after)}, ${ratesOf(query)},
     past as (${pastCosts}),
-    active as (
-      select dimensions, count(*) as users
-      from (select ${dimensionsOf(groupBy)} as dimensions, subject from daily_users
-            where customer_id is not null and ${conditionsOf(window, filter)} and ${afterRow(groupBy, after)}
-            group by 1, 2 having sum(token_count) > 0) as users
-      group by 1),
+    active as (${active}),
     money as materialized (
       select dimensions, rated.currency, coalesce(sum(revenue), 0) as revenue, sum(cost) as cost,
         coalesce(sum(tokens) filter (where is_unrated), 0) as unrated,

@@ -1,14 +1,16 @@
 import { formatPico, formatPicoMinor } from '../../../pricing/money.ts';
-import type { RollupFigures } from './query.ts';
+import type { CostFigures, RollupFigures, RollupMoney } from './query.ts';
 import type { ShownFigures } from './schemas.ts';
 
 /** Known cost, without capacity that nobody is charged for. */
-export function knownCostOf(figures: RollupFigures): bigint {
+export function knownCostOf(
+  figures: Pick<CostFigures, 'tokenCostPicoUsd' | 'provisionedCostPicoUsd'>,
+): bigint {
   return figures.tokenCostPicoUsd + figures.provisionedCostPicoUsd;
 }
 
 /** Revenue less cost in US dollars; null while some of either is unknown. Usage that is nobody's brings nothing. */
-export function marginOf(figures: RollupFigures): bigint | null {
+export function marginOf(figures: RollupMoney): bigint | null {
   const isUnrated = figures.currencies.some(({ unratedTokenCount }) => unratedTokenCount !== 0n);
   if (isUnrated || figures.unknown.length > 0 || figures.revenuePicoUsd === null) return null;
   return figures.revenuePicoUsd - knownCostOf(figures);

@@ -1,6 +1,6 @@
 import type { TimeWindow } from '../../platform/clock.ts';
 import type { LedgerDatabase } from '../../platform/database/database.ts';
-import type { RollupFigures, RollupScope } from './query.ts';
+import type { RollupFigures, RollupMoney, RollupQuery, RollupScope } from './query.ts';
 import { readRollupRows } from './rows.ts';
 
 const NOTHING: RollupFigures = {
@@ -27,10 +27,26 @@ export async function readRollupTotals(
   scope: RollupScope,
   before: TimeWindow | null = null,
 ): Promise<RollupFigures> {
-  const { rows } = await readRollupRows(database, {
+  return await readWhole(database, { ...scope, before });
+}
+
+/** The same without who was active, where nothing shows it: it takes another table. */
+export async function readRollupMoney(database: LedgerDatabase, scope: RollupScope): Promise<RollupMoney> {
+  const { activeUserCount: _, ...money } = await readWhole(database, {
     ...scope,
+    before: null,
+    withUsers: false,
+  });
+  return money;
+}
+
+async function readWhole(
+  database: LedgerDatabase,
+  whole: RollupScope & Pick<RollupQuery, 'before' | 'withUsers'>,
+): Promise<RollupFigures> {
+  const { rows } = await readRollupRows(database, {
+    ...whole,
     groupBy: [],
-    before,
     sort: null,
     after: null,
     offset: 0,

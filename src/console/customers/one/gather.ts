@@ -6,10 +6,10 @@ import { type Finding, listFindings } from '../../../anomalies/findings.ts';
 import { listCreditProposals } from '../../../billing/credits.ts';
 import { type Customer, getCustomer } from '../../../catalog/customers.ts';
 import { type InvoiceRow, readInvoices } from '../../../closing/invoice-list.ts';
-import type { RollupFigures } from '../../../costs/rollups/query.ts';
+import type { RollupFigures, RollupMoney } from '../../../costs/rollups/query.ts';
 import { readRollupScope } from '../../../costs/rollups/scope.ts';
 import { type DailyCell, readDailySeries } from '../../../costs/rollups/series.ts';
-import { readRollupTotals } from '../../../costs/rollups/totals.ts';
+import { readRollupMoney, readRollupTotals } from '../../../costs/rollups/totals.ts';
 import { hasScope } from '../../../identity/require-scope.ts';
 import { type CustomerPlans, readCustomerPlans } from '../../../plans/customer-plans.ts';
 import { DAY_MS, type TimeWindow } from '../../../platform/clock.ts';
@@ -40,9 +40,9 @@ export interface CustomerMaterial {
   customer: Customer;
   plans: CustomerPlans;
   /** Of this customer, in the chosen period. */
-  basis: RollupBasis;
+  basis: RollupBasis<RollupFigures>;
   /** Of all customers and of nobody. */
-  whole: RollupFigures;
+  whole: RollupMoney;
   drawn: TimeWindow;
   days: DailyCell[];
   usage: UsagePage;
@@ -68,7 +68,7 @@ export async function gatherCustomer(snapshot: LedgerSnapshot, view: ConsoleView
   const { now, period, caller } = view;
   const customerId = idOf(view);
   const customer = await getCustomer(snapshot, customerId);
-  const basis = await gatherBasis(snapshot, view, { customerId });
+  const basis = await gatherBasis(snapshot, view, { customerId }, readRollupTotals);
   const drawn = drawnWindow(period.window, now);
   const scope = await readRollupScope(snapshot, { window: drawn, filter: { customerId }, now });
   const [series] = await readDailySeries(snapshot, { ...scope, by: 'customer', top: 1 });
@@ -80,7 +80,7 @@ export async function gatherCustomer(snapshot: LedgerSnapshot, view: ConsoleView
     customer,
     plans: await readCustomerPlans(snapshot, customerId),
     basis,
-    whole: await readRollupTotals(snapshot, { ...basis.scope, filter: {} }),
+    whole: await readRollupMoney(snapshot, { ...basis.scope, filter: {} }),
     drawn,
     days: series?.days ?? [],
     usage: await gatherUsage(snapshot, view, basis),
