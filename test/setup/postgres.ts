@@ -1,6 +1,4 @@
-import { mkdtempSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import path from 'node:path';
+import { rmSync } from 'node:fs';
 import pg from 'pg';
 import type { TestProject } from 'vitest/node';
 import { seedPlans } from '../../src/plans/seed.ts';
@@ -8,6 +6,7 @@ import { openLedger } from '../../src/platform/database/database.ts';
 import { migrateLedger } from '../../src/platform/database/migrate.ts';
 import { startEmbeddedPostgres } from '../../src/platform/embedded/postgres.ts';
 import { seedPriceBook } from '../../src/prices/book.ts';
+import { makeTemporaryDirectory } from './data-directory.ts';
 
 declare module 'vitest' {
   export interface ProvidedContext {
@@ -17,7 +16,7 @@ declare module 'vitest' {
 
 /** One real Postgres for the whole run, and a migrated template that each test's ledger is copied from. */
 export default async function setup(project: TestProject) {
-  const directory = mkdtempSync(path.join(tmpdir(), 'tallystick-test-'));
+  const directory = makeTemporaryDirectory('test');
   const server = await startEmbeddedPostgres({
     dataDirectory: directory,
     durable: false,

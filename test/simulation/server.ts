@@ -1,10 +1,9 @@
-import { mkdtempSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import path from 'node:path';
+import { rmSync } from 'node:fs';
 import pg from 'pg';
 import { type LedgerDatabase, openLedger } from '../../src/platform/database/database.ts';
 import { migrateLedger } from '../../src/platform/database/migrate.ts';
 import { startEmbeddedPostgres } from '../../src/platform/embedded/postgres.ts';
+import { makeTemporaryDirectory } from '../setup/data-directory.ts';
 import { Connections } from './database.ts';
 
 /** Connections for two workers, with one dead one's still to be taken back. */
@@ -12,7 +11,7 @@ const CONNECTION_COUNT = 12;
 
 /** A real Postgres for one run of the simulation; nothing in it outlives the run. */
 export async function startSimulationServer(): Promise<{ databaseUrl: string; stop(): Promise<void> }> {
-  const directory = mkdtempSync(path.join(tmpdir(), 'tallystick-simulation-'));
+  const directory = makeTemporaryDirectory('simulation');
   const server = await startEmbeddedPostgres({
     dataDirectory: directory,
     durable: false,
