@@ -1,6 +1,9 @@
 import { isMaterialAmount } from './decide.ts';
 import { RULES } from './rules.ts';
-import { medianOf } from './usual.ts';
+import { medianOf, scatterOf } from './usual.ts';
+
+/** Days of the same size do not make the next one endlessly high: a twentieth of the usual is the least scatter. */
+const LEAST_SCATTER_PART = 20;
 
 /** One day of a customer. */
 export interface DayUsage {
@@ -12,6 +15,8 @@ export interface CreepJudgement {
   isCreep: boolean;
   /** What a request costs in the last days, of what it cost before, in per cent; null: too little is known. */
   sizePercent: number | null;
+  /** The same in robust deviations of the days before. */
+  score: number | null;
   /** What the last days cost more than their requests would have cost before. */
   excessPicoUsd: bigint;
 }
@@ -28,11 +33,14 @@ export function judgeCreep(
 ): CreepJudgement {
   const last = days.slice(-RULES.creepDays);
   const before = days.slice(-RULES.creepDays - RULES.creepBeforeDays, -RULES.creepDays);
-  const unknown = { isCreep: false, sizePercent: null, excessPicoUsd: 0n };
+  const unknown = { isCreep: false, sizePercent: null, score: null, excessPicoUsd: 0n };
   if (before.length < RULES.creepBeforeDays) return unknown;
   const usualSize = medianOf(sizesOf(before));
   if (usualSize === 0) return unknown;
-  const sizePercent = Math.round((medianOf(sizesOf(last)) * 100) / usualSize);
+  const size = medianOf(sizesOf(last));
+  const sizePercent = Math.round((size * 100) / usualSize);
+  const scatter = Math.max(scatterOf(sizesOf(before), usualSize), usualSize / LEAST_SCATTER_PART);
+  const score = (size - usualSize) / scatter;
   const cost = last.reduce((sum, day) => sum + day.costPicoUsd, 0n);
   const requests = last.reduce((sum, day) => sum + day.requestCount, 0n);
   const excess = cost - BigInt(Math.round(usualSize)) * requests;
@@ -47,7 +55,7 @@ export function judgeCreep(
     !isGrowth &&
     !hasNewFeature &&
     isMaterialAmount(excessPicoUsd, usualDay);
-  return { isCreep, sizePercent, excessPicoUsd };
+  return { isCreep, sizePercent, score, excessPicoUsd };
 }
 
 /** What a request cost on each day that had any, in pico-USD. */

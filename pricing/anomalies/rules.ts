@@ -51,6 +51,8 @@ export const RULES = {
   leastHours: 4,
   /** Slow growth of what a request costs: the last days against the days before, and by how much, in per cent. */
   creepDays: 7,
+  /** What creeps again so many days after the last time is the same finding. */
+  creepQuietDays: 7,
   creepBeforeDays: 28,
   creepPercent: 30,
   /** Requests that grew by more than this meanwhile are growth. */

@@ -53,7 +53,7 @@ export async function evaluateHours(
   }
   await sql`
     update anomaly_findings set state = 'ended', ended_at = ${now}, changed_at = ${now}
-    where state = 'open' and last_hour < ${addMs(now, -(RULES.quietHours + 1) * HOUR_MS)}`.execute(database);
+    where state = 'open' and shape is distinct from 'creep' and last_hour < ${addMs(now, -(RULES.quietHours + 1) * HOUR_MS)}`.execute(database);
   return outcome;
 }
 
@@ -73,7 +73,11 @@ async function evaluateHour(
     standouts.map(({ customer }) => customer.customerId),
     hour,
   );
-  const decided: { standout: Standout; decision: FindingDecision | null; run: Run | null }[] = [];
+  const decided: {
+    standout: Standout;
+    decision: Awaited<ReturnType<typeof decide>> | null;
+    run: Run | null;
+  }[] = [];
   for (const standout of standouts) {
     const run = runs.get(standout.customer.customerId) ?? null;
     const decision = lookedInto.has(standout)
@@ -109,7 +113,7 @@ async function decide(
     book,
     togetherPercent,
   }: { hour: Date; run: Run | null; book: PriceBook; togetherPercent: number },
-): Promise<FindingDecision> {
+): Promise<FindingDecision & { runHours: Date[] }> {
   const { customerId } = customer;
   // Hours of the run, this one as it is now.
   const earlier = (run?.hours ?? []).filter(
@@ -127,7 +131,7 @@ async function decide(
   });
   const sum = (pick: (part: Run['hours'][number]) => bigint) =>
     earlier.reduce((total, part) => total + pick(part), 0n);
-  return decideFinding({
+  const decision = decideFinding({
     hours: sumHours([...earlier.map(({ usage }) => usage), customer.hour]),
     usual: sumHours([...earlier.map(({ usual }) => usual), judged.usualMean]),
     hourCount: hours.length,
@@ -141,6 +145,7 @@ async function decide(
       sum(({ backfilledCostPicoUsd }) => backfilledCostPicoUsd) + customer.backfilledCostPicoUsd,
     ...changes,
   });
+  return { ...decision, runHours: hours };
 }
 
 /** Whether an hour is of the run that ends with another: none of its hours lies further from the next than the rules let. */

@@ -5,6 +5,7 @@ import { RULES } from '../../pricing/anomalies/rules.ts';
 import { addMs, HOUR_MS } from '../platform/clock.ts';
 import { writeAudit } from '../platform/database/audit.ts';
 import type { LedgerDatabase, LedgerTransaction } from '../platform/database/database.ts';
+import { splitFinding } from './split-finding.ts';
 import type { Standout } from './standouts.ts';
 
 /** The finding that an hour of a customer belongs to, with its hours of the robust rule in their order. */
@@ -49,8 +50,12 @@ export async function readRuns(
     with finding as (
       select distinct on (customer_id) customer_id, anomaly_finding_id from anomaly_findings
       where customer_id = any(${[...customerIds]}::text[]) and state <> 'withdrawn'
-        and first_hour <= ${addMs(hour, quiet)} and last_hour >= ${addMs(hour, -quiet)}
-      order by customer_id, last_hour desc)
+        -- What creeps is told by the day, beside what its hours show.
+        and shape is distinct from 'creep' and first_hour <= ${addMs(hour, quiet)} and last_hour >= ${addMs(hour, -quiet)}
+      -- What holds the hour already, or is nearest to it; two never hold the same.
+      order by customer_id, exists (select from anomaly_finding_hours as held where held.window_start = ${hour}
+          and held.anomaly_finding_id = anomaly_findings.anomaly_finding_id) desc,
+        greatest(first_hour - ${hour}::timestamptz, ${hour}::timestamptz - last_hour, interval '0'), last_hour desc)
     select finding.customer_id, finding.anomaly_finding_id as id, kept.window_start,
       coalesce(usage.cost_pico_usd, 0)::text as cost, coalesce(usage.top_user_cost_pico_usd, 0)::text as top_cost,
       coalesce(usage.top_user_request_count, 0) as top_requests, coalesce(usage.late_cost_pico_usd, 0)::text as late,
@@ -98,24 +103,27 @@ export async function readRuns(
  */
 export async function keepHour(
   transaction: LedgerTransaction,
-  kept: { hour: Date; standout: Standout; decision: FindingDecision | null; run: Run | null; now: Date },
+  kept: {
+    hour: Date;
+    standout: Standout;
+    /** With the hours that it is about, this one the last. */
+    decision: (FindingDecision & { runHours: readonly Date[] }) | null;
+    run: Run | null;
+    now: Date;
+  },
 ): Promise<boolean> {
   const { hour, standout, decision, run, now } = kept;
   const { customer, judged, day } = standout;
-  const findingId = run?.findingId ?? (await openFinding(transaction, customer.customerId, { hour, now }));
-  const { usualMean } = judged;
-  await sql`
-    insert into anomaly_finding_hours (anomaly_finding_id, window_start, moved, excess_pico_usd, usual_pico_usd,
-      usual_cost_pico_usd, usual_request_count, usual_token_count, usual_user_count)
-    values (${String(findingId)}::bigint, ${hour}, ${judged.moved ?? ''}, ${String(judged.excessPicoUsd)}::numeric,
-      ${String(judged.usualPicoUsd)}::numeric, ${String(usualMean.costPicoUsd)}::numeric,
-      ${String(usualMean.requestCount)}::bigint, ${String(usualMean.tokenCount)}::bigint, ${usualMean.userCount})
-    on conflict (anomaly_finding_id, window_start) do update set moved = excluded.moved,
-      excess_pico_usd = excluded.excess_pico_usd, usual_pico_usd = excluded.usual_pico_usd,
-      usual_cost_pico_usd = excluded.usual_cost_pico_usd, usual_request_count = excluded.usual_request_count,
-      usual_token_count = excluded.usual_token_count, usual_user_count = excluded.usual_user_count`.execute(
-    transaction,
-  );
+  const held = run?.findingId ?? (await openFinding(transaction, customer.customerId, { hour, now }));
+  const own =
+    decision?.isRaised === true
+      ? await splitFinding(transaction, { findingId: held, hours: decision.runHours, now })
+      : null;
+  if (own !== null) await sumFinding(transaction, held, now);
+  const findingId = own ?? held;
+  // A day stays above two sigmas long after what made it so: that alone prolongs nothing but what rests on days.
+  const prolongs = judged.moved !== null || run === null || run.hours.length === 0;
+  if (prolongs) await insertHour(transaction, findingId, kept);
   const moved = decision?.moved.map(({ part, sharePercent }) => ({
     dimension: part.dimension,
     value: part.value,
@@ -150,6 +158,26 @@ export async function keepHour(
     });
   }
   return isRaised;
+}
+
+async function insertHour(
+  transaction: LedgerTransaction,
+  findingId: bigint,
+  { hour, standout: { judged } }: { hour: Date; standout: Standout },
+): Promise<void> {
+  const { usualMean } = judged;
+  await sql`
+    insert into anomaly_finding_hours (anomaly_finding_id, window_start, moved, excess_pico_usd, usual_pico_usd,
+      usual_cost_pico_usd, usual_request_count, usual_token_count, usual_user_count)
+    values (${String(findingId)}::bigint, ${hour}, ${judged.moved ?? ''}, ${String(judged.excessPicoUsd)}::numeric,
+      ${String(judged.usualPicoUsd)}::numeric, ${String(usualMean.costPicoUsd)}::numeric,
+      ${String(usualMean.requestCount)}::bigint, ${String(usualMean.tokenCount)}::bigint, ${usualMean.userCount})
+    on conflict (anomaly_finding_id, window_start) do update set moved = excluded.moved,
+      excess_pico_usd = excluded.excess_pico_usd, usual_pico_usd = excluded.usual_pico_usd,
+      usual_cost_pico_usd = excluded.usual_cost_pico_usd, usual_request_count = excluded.usual_request_count,
+      usual_token_count = excluded.usual_token_count, usual_user_count = excluded.usual_user_count`.execute(
+    transaction,
+  );
 }
 
 const textOf = (score: number | null) => (score === null ? null : score.toFixed(1));

@@ -10,7 +10,7 @@ export const FINDING_STATES = ['open', 'ended', 'withdrawn'] as const;
  * withdrawn or snoozed; `highlighted`: by the rule of two sigmas alone, or explained.
  */
 export const FINDING_GROUPS = ['needs_you', 'acknowledged', 'done', 'highlighted'] as const;
-type FindingGroup = (typeof FINDING_GROUPS)[number];
+export type FindingGroup = (typeof FINDING_GROUPS)[number];
 /** The same, where what is snoozed stands apart from what is done for good. */
 export type FindingStanding = FindingGroup | 'snoozed';
 
@@ -60,7 +60,7 @@ const standingOf = (now: Date): RawBuilder<FindingStanding> => sql<FindingStandi
   when snoozed_until > ${now} then 'snoozed'
   else 'needs_you' end`;
 
-const groupOf = (now: Date): RawBuilder<FindingGroup> =>
+export const groupOf = (now: Date): RawBuilder<FindingGroup> =>
   sql<FindingGroup>`coalesce(nullif(${standingOf(now)}, 'snoozed'), 'done')`;
 
 /** Findings before a given one, the newest first. */

@@ -79,11 +79,15 @@ async function sumHours(
       where event.window_start = ${hours} and event.kind = 'usage' and event.status <> 'quarantined'
         and subjects.customer_id is not null
       group by 1, 2, 3, 4, 5, 6, 7, 8, 9),
+    -- Tokens of each type, and requests, as rows of one sum: joined they would be counted more than once, or held against each
+    -- other in a plan that knows nothing of either.
     parts as (
-      select window_start, customer_id, subject, model, deployment, is_late, is_backfilled, part.token_type, part.tokens
-      from events as event, ${tokenParts('event')}),
+      select window_start, customer_id, subject, model, deployment, is_late, is_backfilled, part.token_type, part.tokens, 0 as requests
+      from events as event, ${tokenParts('event')}
+      union all
+      select window_start, customer_id, subject, model, deployment, is_late, is_backfilled, null, 0, request_count from events),
     costs as (
-      select part.window_start, part.customer_id, part.subject, sum(part.tokens) as tokens,
+      select part.window_start, part.customer_id, part.subject, sum(part.tokens) as tokens, sum(part.requests) as requests,
         coalesce(sum(part.tokens * pico_usd), 0) as cost,
         coalesce(sum(part.tokens) filter (where pico_usd is null), 0) as unpriced,
         coalesce(sum(part.tokens * pico_usd) filter (where is_late), 0) as late,
@@ -91,14 +95,12 @@ async function sumHours(
       from parts as part
       left join priced on priced.model = part.model and priced.deployment = part.deployment
         and priced.token_type = part.token_type and part.window_start >= starts_at and part.window_start < ends_at
-      group by 1, 2, 3),
-    requests as (
-      select window_start, customer_id, subject, sum(request_count) as requests from events group by 1, 2, 3)
+      group by 1, 2, 3)
     insert into anomaly_hours (window_start, customer_id, cost_pico_usd, unpriced_token_count, top_user_cost_pico_usd,
       top_user_request_count, late_cost_pico_usd, backfilled_cost_pico_usd, request_count, token_count, user_count)
     select window_start, customer_id, sum(cost), sum(unpriced), greatest(max(cost), 0), greatest(max(requests), 0), sum(late),
       sum(backfilled), sum(requests), sum(tokens), count(*)
-    from costs join requests using (window_start, customer_id, subject) group by 1, 2`.execute(transaction);
+    from costs group by 1, 2`.execute(transaction);
   await sql`
     insert into anomaly_customers as known (customer_id, first_hour)
     select customer_id, min(window_start) from anomaly_hours where window_start = ${hours} group by 1 order by 1

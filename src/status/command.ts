@@ -1,4 +1,5 @@
 import type { Command } from 'commander';
+import type { FindingState } from '../anomalies/finding-state.ts';
 import type { SummaryWaits } from '../billing/summary-waits.ts';
 import type { CloseTotals } from '../closing/totals.ts';
 import { listDemoDirectories } from '../platform/embedded/demo-note.ts';
@@ -100,6 +101,7 @@ export function addStatusCommand(program: Command, frame: CommandFrame): void {
                 `cost unknown  ${groupDigits(tokenCount)} tokens of ${model}: ${reason}`,
             ),
             renderPriceSync(status.priceSync, now),
+            ...describeAnomalies(status.anomalies, now),
             ...(webhooks.dueCount > 0n ? [`webhooks      ${webhooks.dueCount} events are due`] : []),
             ...doubleBindings.map(
               (double) =>
@@ -142,6 +144,17 @@ export function addStatusCommand(program: Command, frame: CommandFrame): void {
         });
       }),
     );
+}
+
+function describeAnomalies({ figures, lastEvaluatedHour }: FindingState, now: Date): string[] {
+  if (lastEvaluatedHour === null) return [];
+  const { needsYouCount, precisionPermille } = figures;
+  const precision =
+    precisionPermille === null ? '' : `, ${Number(precisionPermille) / 10} % of those decided were real`;
+  const hint = needsYouCount > 0n ? ' ("tallystick anomalies")' : '';
+  return [
+    `anomalies     judged up to ${lastEvaluatedHour.toISOString()} (${ageInWords(lastEvaluatedHour, now)} ago), ${groupDigits(needsYouCount)} need somebody${precision}${hint}`,
+  ];
 }
 
 /** Whether nothing was collected or rated and no step has ever run: then there is nothing to tell of but what is missing. */

@@ -7,6 +7,7 @@ import {
   DEFAULT_API_SETTINGS,
 } from '../platform/http/dependencies.ts';
 import { isAlarming, type QuarantineSummary } from '../quarantine/entries.ts';
+import { anomalyMetrics } from './anomaly-state.ts';
 import { readStatusMetrics, type StatusMetrics } from './status.ts';
 import { totalsMetrics } from './totals-metrics.ts';
 import { webhookMetrics } from './webhook-metrics.ts';
@@ -35,6 +36,7 @@ export function addMetricsRoute(api: Api, dependencies: ApiDependencies): void {
       ...pipelineMetrics(read, now, alarmAfterMsOf(dependencies)),
       ...closeMetrics(read.report.closes, now),
       ...webhookMetrics(read, now),
+      ...anomalyMetrics(read.report.anomalies, now),
     ];
     context.header('Content-Type', CONTENT_TYPE);
     context.header('Cache-Control', 'no-store');

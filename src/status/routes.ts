@@ -19,6 +19,7 @@ import { isAlarming } from '../quarantine/entries.ts';
 import { QuarantineSummarySchema, showQuarantineSummary } from '../quarantine/summary.ts';
 import { NotedMetricSchema, showNotedMetric } from '../usage/collection/noted-metrics.ts';
 import type { SinkState } from '../usage/events/sink-state.ts';
+import { AnomalyStateSchema, showAnomalyState } from './anomaly-state.ts';
 import { QueueStateSchema, showQueueState } from './queue-states.ts';
 import { readStatusReport } from './status.ts';
 import { showTokenTotals, TokenTotalsSchema } from './totals-schema.ts';
@@ -137,6 +138,7 @@ const PipelineStatusSchema = z
         )
         .openapi({ description: 'Tokens that no price is known for; their cost is unknown, not zero.' }),
     }),
+    anomalies: AnomalyStateSchema,
     priceSync: z.object({
       lastDoneAt: InstantSchema.nullable().openapi({
         description: "When Azure's price list was last held against the price book; null: never.",
@@ -218,6 +220,7 @@ export function addStatusRoutes(api: Api, dependencies: ApiDependencies): void {
           dueDayCount: String(status.costs.dueDayCount),
           unknown: status.costs.unknown.map((entry) => ({ ...entry, tokenCount: String(entry.tokenCount) })),
         },
+        anomalies: showAnomalyState(status.anomalies),
         priceSync: showPriceSync(status.priceSync, now),
       },
       200,

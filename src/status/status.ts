@@ -1,4 +1,5 @@
 import { sql } from 'kysely';
+import { type FindingState, readFindingState } from '../anomalies/finding-state.ts';
 import { readSummaryWaits, type SummaryWaits } from '../billing/summary-waits.ts';
 import { type AttributionSummary, readAttributionSummary } from '../catalog/attribution-summary.ts';
 import { type DoubleBinding, readDoubleBindings } from '../catalog/billing-places.ts';
@@ -58,6 +59,7 @@ export interface StatusReport extends PipelineStatus {
   doubleBindings: DoubleBinding[];
   /** Customers whose users OpenMeter does not all have. */
   attributions: AttributionSummary[];
+  anomalies: FindingState;
 }
 
 export async function readStatusReport(database: LedgerDatabase, now: Date): Promise<StatusReport> {
@@ -91,6 +93,7 @@ export async function selectStatusReport(snapshot: LedgerSnapshot, now: Date): P
     webhooks: await readDueWebhooks(snapshot),
     doubleBindings: await readDoubleBindings(snapshot, now),
     attributions: await readAttributionSummary(snapshot),
+    anomalies: await readFindingState(snapshot, now),
   };
 }
 

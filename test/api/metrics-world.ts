@@ -1,6 +1,7 @@
 import type { LedgerDatabase } from '../../src/platform/database/database.ts';
 import { recordQueueState } from '../../src/status/queue-states.ts';
 import { recordStepEnd, recordStepStart } from '../../src/status/step-runs.ts';
+import { insertFindings } from '../anomalies/world.ts';
 import { insertCatalog, insertUsage } from './world.ts';
 
 /** Something of what /metrics tells: a source behind, an open hour, pushes, quarantine, steps, a queue that is full. */
@@ -27,6 +28,26 @@ export async function insertMetricsWorld(database: LedgerDatabase, now: Date): P
   await recordStepEnd(database, 'push-usage', { now: earlier(1), durationMs: 9.4, error: null });
   await recordStepStart(database, 'collect-usage', earlier(2));
   await recordStepEnd(database, 'collect-usage', { now, durationMs: 5, error: 'UPSTREAM_UNAVAILABLE' });
+  await insertFindings(database, [
+    ...Array.from({ length: 4 }, () => ({ raised: true })),
+    { raised: true, state: 'withdrawn' },
+    { raised: false },
+  ]);
+  for (const [place, decision] of (['acknowledged', 'dismissed'] as const).entries()) {
+    await database
+      .updateTable('anomaly_findings')
+      .set({ decision, decided_at: now, decided_by: 'anna' })
+      .where('anomaly_finding_id', '=', BigInt(place + 1))
+      .execute();
+  }
+  const summed = { event_version: 1n, price_book_version: 'x', summed_at: now };
+  await database
+    .insertInto('anomaly_summed_hours')
+    .values([
+      { ...summed, window_start: earlier(30), judged_at: now },
+      { ...summed, window_start: earlier(90), judged_at: null },
+    ])
+    .execute();
   const counts = {
     waitingCount: 4,
     activeCount: 1,

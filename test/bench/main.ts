@@ -1,4 +1,5 @@
 import { parseArgs } from 'node:util';
+import { anomalyHourBench } from './anomaly-hour.ts';
 import { backfillMemoryBench } from './backfill-memory.ts';
 import { type Bench, type BenchResult, judge } from './bench.ts';
 import { closeEvidenceBench } from './close-evidence.ts';
@@ -40,6 +41,7 @@ const BENCHES: readonly Bench[] = [
   statementBench,
   rollupGrowthBench,
   statusGrowthBench,
+  anomalyHourBench,
   consolePageBench,
   portalPageBench,
 ];

@@ -138,6 +138,106 @@ describe('find-anomalies', () => {
     expect(kept).toMatchObject({ shape: 'loop', explanations: [], moved: told?.moved });
   });
 
+  it('tells of a loop from its own first hour on, whatever was highlighted for days before it', async () => {
+    await calm();
+    // For two days everybody asks for more: highlighted, and nobody needs to look.
+    const busy = hoursBetween('2026-11-18T15:00:00Z', LOOP);
+    await insertEvents(
+      ledger.database,
+      busy.flatMap((hour) => [
+        { hour, subject: 'user-1', promptTokens: 60_000, requests: 20 },
+        { hour, subject: 'user-2', promptTokens: 60_000, feature: 'mail', requests: 20 },
+      ]),
+    );
+    await findAnomalies(deps);
+    const [before] = await findings();
+    expect(before).toMatchObject({ raised_at: null, state: 'open' });
+    await loop();
+    expect(await findAnomalies(deps)).toMatchObject({ raisedCount: 1 });
+    const [highlighted, told] = await findings();
+    expect(told).toMatchObject({
+      first_hour: new Date(LOOP),
+      last_hour: new Date(LOOP),
+      shape: 'loop',
+      cost_pico_usd: '1000000000000',
+      raised_at: now,
+    });
+    expect(highlighted).toMatchObject({ raised_at: null, last_hour: new Date('2026-11-20T13:00:00Z') });
+    // Its day stays above two sigmas when the loop is over, which prolongs nothing; told again, nothing changes.
+    now = new Date('2026-11-20T18:20:00Z');
+    await calm(hoursBetween('2026-11-20T15:00:00Z', '2026-11-20T19:00:00Z'));
+    await insertEvents(ledger.database, [{ hour: busy[3] ?? '', subject: 'user-1', promptTokens: 1 }]);
+    await findAnomalies(deps);
+    expect((await findings()).map(({ first_hour, last_hour }) => [first_hour, last_hour])).toEqual([
+      [highlighted?.first_hour, highlighted?.last_hour],
+      [new Date(LOOP), new Date(LOOP)],
+    ]);
+  });
+
+  it('tells once of requests that cost more from day to day, where, and takes it back when later data undoes it', async () => {
+    now = new Date('2026-11-20T14:20:00Z');
+    // Northwind's mail costs 0.10 USD an hour; in the last days its prompts are half as large again, and nobody asks more often.
+    const mail = (hour: string, promptTokens: number) => ({
+      hour,
+      subject: 'user-2',
+      feature: 'mail',
+      promptTokens,
+      requests: 10,
+    });
+    const before = hoursBetween('2026-10-01T00:00:00Z', '2026-11-12T00:00:00Z');
+    const after = hoursBetween('2026-11-12T00:00:00Z', '2026-11-20T14:00:00Z');
+    await insertEvents(ledger.database, [
+      ...before.map((hour) => mail(hour, 80_000)),
+      ...after.map((hour) => mail(hour, 120_000)),
+      ...[...before, ...after].map((hour) => ({ hour, subject: 'user-3', promptTokens: 80_000 })),
+    ]);
+    await insertDailyUsers(ledger.database);
+    expect(await findAnomalies(deps)).toMatchObject({ judgedDayCount: 1, raisedCount: 1 });
+    const creeping = async () => (await findings()).filter(({ shape }) => shape === 'creep');
+    const [creep] = await creeping();
+    expect(creep).toMatchObject({
+      customer_id: 'northwind',
+      first_hour: new Date('2026-11-13T00:00:00Z'),
+      last_hour: new Date('2026-11-19T23:00:00Z'),
+      explanations: [],
+      cost_pico_usd: '50400000000000',
+      usual_pico_usd: '33600000000000',
+      excess_pico_usd: '16800000000000',
+      day_ahead_pico_usd: '2400000000000',
+      score: '10.0',
+      raised_at: now,
+    });
+    expect(creep?.moved).toMatchObject([
+      { dimension: 'user', value: 'user-2' },
+      { dimension: 'feature', value: 'mail' },
+      { dimension: 'model', value: 'gpt-4o' },
+    ]);
+    // The next day prolongs it, by what it added.
+    const next = hoursBetween('2026-11-20T14:00:00Z', '2026-11-21T05:00:00Z');
+    now = new Date('2026-11-21T05:20:00Z');
+    await insertEvents(ledger.database, [
+      ...next.map((hour) => mail(hour, 120_000)),
+      ...next.map((hour) => ({ hour, subject: 'user-3', promptTokens: 80_000 })),
+    ]);
+    expect(await findAnomalies(deps)).toMatchObject({ judgedDayCount: 1, raisedCount: 0 });
+    expect(await creeping()).toMatchObject([
+      { last_hour: new Date('2026-11-20T23:00:00Z'), excess_pico_usd: '19200000000000' },
+    ]);
+    // It was not so: many more requests come late, two hours of them at once, and of a day that was judged once before.
+    await ledger.database.deleteFrom('anomaly_judged_days').execute();
+    await sql`update anomaly_findings set first_hour = '2026-11-14T00:00:00Z' where shape = 'creep'`.execute(
+      ledger.database,
+    );
+    await insertEvents(
+      ledger.database,
+      after.map((hour) => ({ ...mail(hour, 1), requests: 50 })),
+    );
+    now = new Date('2026-11-21T07:20:00Z');
+    expect(await findAnomalies(deps)).toMatchObject({ judgedDayCount: 1, withdrawnCount: 1 });
+    expect(await findAnomalies(deps)).toMatchObject({ judgedDayCount: 0, withdrawnCount: 0 });
+    expect(await creeping()).toMatchObject([{ state: 'withdrawn', excess_pico_usd: '0' }]);
+  });
+
   it('withdraws it once when later data undoes it, and opens another when it comes again', async () => {
     await calm();
     await loop();
