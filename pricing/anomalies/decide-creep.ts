@@ -56,9 +56,7 @@ function movedParts(parts: readonly CreepPart[]): CreepDecision['moved'] {
       .toSorted((left, right) => right.excess - left.excess || (left.value < right.value ? -1 : 1));
     const [most] = of;
     if (most === undefined) return [];
-    const sharePercent = Math.round(
-      (most.excess * 100) / of.reduce((sum, { excess }) => sum + excess, 0),
-    );
+    const sharePercent = Math.round((most.excess * 100) / of.reduce((sum, { excess }) => sum + excess, 0));
     return sharePercent < RULES.concentratedPercent ? [] : [{ dimension, value: most.value, sharePercent }];
   });
 }

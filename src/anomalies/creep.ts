@@ -63,7 +63,11 @@ function toDays(text: string): DayUsage[] {
   return days;
 }
 
-async function readCreepParts(database: LedgerDatabase, customerId: string, day: string): Promise<CreepPart[]> {
+async function readCreepParts(
+  database: LedgerDatabase,
+  customerId: string,
+  day: string,
+): Promise<CreepPart[]> {
   const ofLast = sql`filter (where day > ${day}::date - ${RULES.creepDays}::int)`;
   const ofBefore = sql`filter (where day <= ${day}::date - ${RULES.creepDays}::int)`;
   const result = await sql<{

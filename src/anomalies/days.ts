@@ -9,7 +9,9 @@ const JUDGED_AGAIN_MS = HOUR_MS;
 export const startOfDay = (day: string): Date => new Date(`${day}T00:00:00Z`);
 /** The day so many days before; after, where the count is negative. */
 export const dayBefore = (day: string, dayCount: number): string =>
-  addMs(startOfDay(day), -dayCount * DAY_MS).toISOString().slice(0, 10);
+  addMs(startOfDay(day), -dayCount * DAY_MS)
+    .toISOString()
+    .slice(0, 10);
 
 /**
  * The newest day that is over and whose usage is there, where it was not judged yet, or where its hours were summed again since.

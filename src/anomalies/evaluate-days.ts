@@ -5,7 +5,11 @@ import { writeAudit } from '../platform/database/audit.ts';
 import type { LedgerDatabase, LedgerTransaction } from '../platform/database/database.ts';
 import { type Creep, findCreeps } from './creep.ts';
 import { dayBefore, readDueDay, startOfDay } from './days.ts';
+import { keepNoise } from './noise/keep.ts';
+import { keepRepeats } from './repeats/keep.ts';
 
+/** So long what each day showed of repeated prompts and of loads is kept: as costs can be asked of. */
+const KEPT_DAYS = 400;
 const JOB = 'job:find-anomalies';
 
 export interface EvaluatedDay {
@@ -37,6 +41,13 @@ export async function evaluateDay(
       creeps.map(({ customerId }) => customerId),
       { day, now },
     );
+    await keepRepeats(transaction, day);
+    await keepNoise(transaction, day);
+    for (const table of ['repeated_prompts', 'deployment_loads']) {
+      await sql`delete from ${sql.table(table)} where day < ${dayBefore(day, KEPT_DAYS)}::date`.execute(
+        transaction,
+      );
+    }
     await sql`
       update anomaly_findings set state = 'ended', ended_at = ${now}, changed_at = ${now}
       where state = 'open' and shape = 'creep'
@@ -71,11 +82,11 @@ async function keepCreep(
   const excess = decision.excessPicoUsd;
   const figures = sql`explanations = ${[...decision.explanations]}::text[], moved = ${JSON.stringify(decision.moved)}::jsonb,
     state = 'open', ended_at = null, changed_at = ${now},
-    raised_at = coalesce(raised_at, case when ${decision.isRaised} then ${now}::timestamptz end),
+    raised_at = coalesce(finding.raised_at, case when ${decision.isRaised} then ${now}::timestamptz end),
     score = greatest(score::numeric, ${decision.score?.toFixed(1) ?? null}::numeric)::text,
     sigma_score = greatest(sigma_score::numeric, ${sigma?.toFixed(1) ?? null}::numeric)::text,
     is_above_sigma = is_above_sigma or ${isAbove}, day_ahead_pico_usd = ${String(excess / BigInt(RULES.creepDays))}::numeric,
-    last_hour = greatest(last_hour, ${lastHour})`;
+    last_hour = greatest(finding.last_hour, ${lastHour})`;
   const id =
     known.rows[0]?.id ??
     (

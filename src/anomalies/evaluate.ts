@@ -1,13 +1,11 @@
 import { sql } from 'kysely';
-import { decideFinding, type FindingDecision } from '../../pricing/anomalies/decide.ts';
-import { sumHours } from '../../pricing/anomalies/hour.ts';
 import { RULES } from '../../pricing/anomalies/rules.ts';
 import type { PriceBook } from '../../pricing/prices/price-book.ts';
 import { addMs, DAY_MS, HOUR_MS } from '../platform/clock.ts';
 import type { LedgerDatabase } from '../platform/database/database.ts';
 import { readBaselines } from './baselines.ts';
+import { decideRun, type RunDecision } from './decide-run.ts';
 import { dropHours, keepHour, type Run, readRuns } from './finding-hours.ts';
-import { readChanges, readParts } from './parts.ts';
 import { findStandouts, type Standout } from './standouts.ts';
 
 /** Later than this an hour is summed, and nobody is told of it any more. */
@@ -53,7 +51,9 @@ export async function evaluateHours(
   }
   await sql`
     update anomaly_findings set state = 'ended', ended_at = ${now}, changed_at = ${now}
-    where state = 'open' and shape is distinct from 'creep' and last_hour < ${addMs(now, -(RULES.quietHours + 1) * HOUR_MS)}`.execute(database);
+    where state = 'open' and shape is distinct from 'creep' and last_hour < ${addMs(now, -(RULES.quietHours + 1) * HOUR_MS)}`.execute(
+    database,
+  );
   return outcome;
 }
 
@@ -75,13 +75,13 @@ async function evaluateHour(
   );
   const decided: {
     standout: Standout;
-    decision: Awaited<ReturnType<typeof decide>> | null;
+    decision: RunDecision | null;
     run: Run | null;
   }[] = [];
   for (const standout of standouts) {
     const run = runs.get(standout.customer.customerId) ?? null;
     const decision = lookedInto.has(standout)
-      ? await decide(database, standout, { hour, run, book, togetherPercent })
+      ? await decideRun(database, standout, { hour, run, book, togetherPercent })
       : null;
     // What does not matter in money, and is not above two sigmas, is no finding.
     if (run === null && decision?.isMaterial !== true && !standout.day.isAbove) continue;
@@ -102,59 +102,4 @@ async function evaluateHour(
     );
     return { raisedCount, withdrawnCount };
   });
-}
-
-async function decide(
-  database: LedgerDatabase,
-  { customer, judged }: Standout,
-  {
-    hour,
-    run,
-    book,
-    togetherPercent,
-  }: { hour: Date; run: Run | null; book: PriceBook; togetherPercent: number },
-): Promise<FindingDecision & { runHours: Date[] }> {
-  const { customerId } = customer;
-  // Hours of the run, this one as it is now.
-  const earlier = (run?.hours ?? []).filter(
-    ({ start }) => start.getTime() !== hour.getTime() && isOfRun(start, hour, run),
-  );
-  const hours = [...earlier.map(({ start }) => start), hour];
-  const first = hours[0] ?? hour;
-  const parts = await readParts(database, { customerId, hours, book });
-  const models = parts.filter(({ dimension, costPicoUsd }) => dimension === 'model' && costPicoUsd > 0n);
-  const changes = await readChanges(database, {
-    customerId,
-    from: addMs(first, -DAY_MS),
-    until: addMs(hour, HOUR_MS),
-    models: models.map(({ value }) => value),
-  });
-  const sum = (pick: (part: Run['hours'][number]) => bigint) =>
-    earlier.reduce((total, part) => total + pick(part), 0n);
-  const decision = decideFinding({
-    hours: sumHours([...earlier.map(({ usage }) => usage), customer.hour]),
-    usual: sumHours([...earlier.map(({ usual }) => usual), judged.usualMean]),
-    hourCount: hours.length,
-    excessPicoUsd: sum(({ excessPicoUsd }) => excessPicoUsd) + judged.excessPicoUsd,
-    lastHourExcessPicoUsd: judged.excessPicoUsd,
-    parts,
-    usualDayPicoUsd: customer.usualDayPicoUsd,
-    historyDays: customer.historyDays,
-    togetherPercent: Math.round(togetherPercent),
-    backfilledCostPicoUsd:
-      sum(({ backfilledCostPicoUsd }) => backfilledCostPicoUsd) + customer.backfilledCostPicoUsd,
-    ...changes,
-  });
-  return { ...decision, runHours: hours };
-}
-
-/** Whether an hour is of the run that ends with another: none of its hours lies further from the next than the rules let. */
-function isOfRun(start: Date, end: Date, run: Run | null): boolean {
-  const times = [...(run?.hours ?? []).map((hour) => hour.start.getTime()), end.getTime()]
-    .filter((time) => time >= start.getTime() && time <= end.getTime())
-    .toSorted((left, right) => left - right);
-  return (
-    start < end &&
-    times.every((time, place) => place === 0 || time - (times[place - 1] ?? 0) <= RULES.runHours * HOUR_MS)
-  );
 }

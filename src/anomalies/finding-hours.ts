@@ -1,16 +1,18 @@
 import { sql } from 'kysely';
-import type { FindingDecision } from '../../pricing/anomalies/decide.ts';
 import { type HourUsage, NO_USAGE } from '../../pricing/anomalies/hour.ts';
 import { RULES } from '../../pricing/anomalies/rules.ts';
 import { addMs, HOUR_MS } from '../platform/clock.ts';
 import { writeAudit } from '../platform/database/audit.ts';
 import type { LedgerDatabase, LedgerTransaction } from '../platform/database/database.ts';
+import type { RunDecision } from './decide-run.ts';
 import { splitFinding } from './split-finding.ts';
 import type { Standout } from './standouts.ts';
 
 /** The finding that an hour of a customer belongs to, with its hours of the robust rule in their order. */
 export interface Run {
   findingId: bigint;
+  /** Whether a person was told of it. */
+  isRaised: boolean;
   hours: {
     start: Date;
     usage: HourUsage;
@@ -32,6 +34,7 @@ export async function readRuns(
   const result = await sql<{
     customer_id: string;
     id: bigint;
+    is_raised: boolean;
     window_start: Date | null;
     cost: string;
     top_cost: string;
@@ -48,7 +51,7 @@ export async function readRuns(
     usual_users: number;
   }>`
     with finding as (
-      select distinct on (customer_id) customer_id, anomaly_finding_id from anomaly_findings
+      select distinct on (customer_id) customer_id, anomaly_finding_id, raised_at from anomaly_findings
       where customer_id = any(${[...customerIds]}::text[]) and state <> 'withdrawn'
         -- What creeps is told by the day, beside what its hours show.
         and shape is distinct from 'creep' and first_hour <= ${addMs(hour, quiet)} and last_hour >= ${addMs(hour, -quiet)}
@@ -56,7 +59,7 @@ export async function readRuns(
       order by customer_id, exists (select from anomaly_finding_hours as held where held.window_start = ${hour}
           and held.anomaly_finding_id = anomaly_findings.anomaly_finding_id) desc,
         greatest(first_hour - ${hour}::timestamptz, ${hour}::timestamptz - last_hour, interval '0'), last_hour desc)
-    select finding.customer_id, finding.anomaly_finding_id as id, kept.window_start,
+    select finding.customer_id, finding.anomaly_finding_id as id, raised_at is not null as is_raised, kept.window_start,
       coalesce(usage.cost_pico_usd, 0)::text as cost, coalesce(usage.top_user_cost_pico_usd, 0)::text as top_cost,
       coalesce(usage.top_user_request_count, 0) as top_requests, coalesce(usage.late_cost_pico_usd, 0)::text as late,
       coalesce(usage.backfilled_cost_pico_usd, 0)::text as backfilled, coalesce(usage.request_count, 0) as requests,
@@ -69,7 +72,7 @@ export async function readRuns(
     order by finding.customer_id, kept.window_start`.execute(database);
   const runs = new Map<string, Run>();
   for (const row of result.rows) {
-    const run = runs.get(row.customer_id) ?? { findingId: row.id, hours: [] };
+    const run = runs.get(row.customer_id) ?? { findingId: row.id, isRaised: row.is_raised, hours: [] };
     runs.set(row.customer_id, run);
     if (row.window_start === null) continue;
     run.hours.push({
@@ -106,8 +109,7 @@ export async function keepHour(
   kept: {
     hour: Date;
     standout: Standout;
-    /** With the hours that it is about, this one the last. */
-    decision: (FindingDecision & { runHours: readonly Date[] }) | null;
+    decision: RunDecision | null;
     run: Run | null;
     now: Date;
   },

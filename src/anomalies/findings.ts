@@ -63,11 +63,11 @@ const standingOf = (now: Date): RawBuilder<FindingStanding> => sql<FindingStandi
 export const groupOf = (now: Date): RawBuilder<FindingGroup> =>
   sql<FindingGroup>`coalesce(nullif(${standingOf(now)}, 'snoozed'), 'done')`;
 
-/** Findings before a given one, the newest first. */
+/** Findings before a given one, the newest first; or, for a page without others, those with most at stake. */
 export async function listFindings(
   database: LedgerDatabase,
   filter: FindingFilter,
-  page: { beforeId: bigint | null; limit: number; now: Date },
+  page: { beforeId: bigint | null; limit: number; now: Date; byStake?: boolean },
 ): Promise<Finding[]> {
   const { group, standings, customerId } = filter;
   return await select(
@@ -78,6 +78,9 @@ export async function listFindings(
       and ${standings === undefined ? sql`true` : sql`${standingOf(page.now)} = any(${[...standings]}::text[])`}
       and ${customerId === undefined ? sql`true` : sql`customer_id = ${customerId}`}`,
     page.limit,
+    page.byStake === true
+      ? sql`excess_pico_usd + case when state = 'open' then day_ahead_pico_usd else 0 end desc, anomaly_finding_id desc`
+      : undefined,
   );
 }
 
@@ -101,6 +104,7 @@ async function select(
   now: Date,
   where: RawBuilder<unknown>,
   limit: number,
+  order: RawBuilder<unknown> = sql`anomaly_finding_id desc`,
 ): Promise<Finding[]> {
   const result = await sql<Row>`
     select anomaly_finding_id as "findingId", customer_id as "customerId", coalesce(customers.name, customer_id) as "customerName",
@@ -110,7 +114,7 @@ async function select(
       is_above_sigma as "isAboveSigma", opened_at as "openedAt", ended_at as "endedAt", decision,
       decision_reason as "decisionReason", decided_by as "decidedBy", decided_at as "decidedAt", snoozed_until as "snoozedUntil"
     from anomaly_findings left join customers using (customer_id)
-    where ${where} order by anomaly_finding_id desc limit ${limit}`.execute(database);
+    where ${where} order by ${order} limit ${limit}`.execute(database);
   return result.rows.map(({ cost, usual, excess, dayAhead, ...row }) => ({
     ...row,
     costPicoUsd: BigInt(cost),

@@ -2,6 +2,8 @@ import { OpenAPIHono } from '@hono/zod-openapi';
 import { HTTPException } from 'hono/http-exception';
 import { methodNotAllowed } from 'hono/method-not-allowed';
 import { addAccrualRoutes } from '../accruals/routes.ts';
+import { addLoadRoutes } from '../anomalies/noise/routes.ts';
+import { addRepeatRoutes } from '../anomalies/repeats/routes.ts';
 import { addAnomalyRoutes } from '../anomalies/routes.ts';
 import { addCarriedUsageRoutes } from '../billing/carried-usage-routes.ts';
 import { addCreditProposalRoutes } from '../billing/credit-routes.ts';
@@ -117,6 +119,8 @@ export function createApp(dependencies: AppDependencies): Api {
   addQuoteRoutes(app, dependencies);
   addCostRoutes(app, dependencies);
   addSwapRoutes(app, dependencies);
+  addRepeatRoutes(app, dependencies);
+  addLoadRoutes(app, dependencies);
   addCostProjectionRoutes(app, dependencies);
   addMarginRoutes(app, dependencies);
   addAnomalyRoutes(app, dependencies);

@@ -134,7 +134,13 @@ function tellByOurs(
       }
       open.hours.push(hour);
       open.judged.push(judged);
-      const decision = decideFinding(factsOf(open, traffic, known));
+      let decision = decideFinding(factsOf(open, traffic, known));
+      if (open.told === null && !decision.isRaised && open.hours.length > 1) {
+        // What begins while something else goes on.
+        const alone = { ...open, hours: [hour], judged: [judged] };
+        const ofHour = decideFinding(factsOf(alone, traffic, known));
+        if (ofHour.isRaised) [open, decision] = [{ ...alone, explained: null }, ofHour];
+      }
       const finding = {
         customer,
         saidAfterHour: at,

@@ -168,6 +168,8 @@ const CASES: [path: string, request: string, init: RequestInit, status: number][
   ['/v1/costs', '/v1/costs?period=2026-11&groupBy=subject', {}, 400],
   ['/v1/costs/swaps', '/v1/costs/swaps?period=2026-11', {}, 200],
   ['/v1/costs/swaps', '/v1/costs/swaps', {}, 400],
+  ['/v1/costs/repeats', '/v1/costs/repeats?period=2026-11', {}, 200],
+  ['/v1/costs/loads', '/v1/costs/loads?period=2026-11', {}, 200],
   ['/v1/costs/projection', '/v1/costs/projection?period=2026-11', {}, 200],
   ['/v1/costs/projection', '/v1/costs/projection', {}, 400],
   ['/v1/margins', '/v1/margins?period=2026-11', {}, 200],

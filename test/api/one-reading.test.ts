@@ -11,6 +11,8 @@ const ASKED: Record<string, string> = {
   '/v1/costs': '?period=2026-11',
   '/v1/costs/projection': '?period=2026-11',
   '/v1/costs/swaps': '?period=2026-11',
+  '/v1/costs/repeats': '?period=2026-11',
+  '/v1/costs/loads': '?period=2026-11',
   '/v1/coverage': '?period=2026-11',
   '/v1/drift': '?from=2026-11-03T00:00:00Z&to=2026-11-04T00:00:00Z&show=all',
   '/v1/exports/focus': '?from=2026-11-03T00:00:00Z&to=2026-11-04T00:00:00Z',

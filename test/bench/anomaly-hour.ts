@@ -1,5 +1,6 @@
 import { sql } from 'kysely';
 import { findAnomalies } from '../../jobs/find-anomalies.ts';
+import { RULES } from '../../pricing/anomalies/rules.ts';
 import { priceSegments } from '../../pricing/prices/segments.ts';
 import { dayUsage } from '../../src/costs/day-statement.ts';
 import { addMs, DAY_MS, HOUR_MS } from '../../src/platform/clock.ts';
@@ -94,7 +95,9 @@ async function addHistory(database: LedgerDatabase): Promise<void> {
       token_count, user_count
     from anomaly_hours cross join generate_series(1, ${HISTORY_DAYS}::int) as day
     cross join generate_series(0, ${ROUND_COUNT - 1}::int) as hour
-    where window_start = ${addMs(start, HOUR_MS)}`.execute(database);
+    where window_start = ${addMs(start, HOUR_MS)} and (day <= ${RULES.sameHourDays} or day % 7 = 0)`.execute(
+    database,
+  );
   await sql`
     insert into anomaly_days
     select day - back, customer_id, cost_pico_usd * (20 + back % 9) / 10, top_user_cost_pico_usd, top_user_request_count,

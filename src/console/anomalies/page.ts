@@ -65,7 +65,7 @@ export const anomaliesPage = definePage<Material>({
   gather: async (snapshot, { now }) => {
     const found: Material['found'] = [];
     for (const group of GROUPS) {
-      const page = { beforeId: null, limit: MOST_LISTED + 1, now };
+      const page = { beforeId: null, limit: MOST_LISTED + 1, now, byStake: group === NEEDS };
       found.push({ group, findings: await listFindings(snapshot, { standings: group.standings }, page) });
     }
     return { found, figures: await readFindingFigures(snapshot, now) };

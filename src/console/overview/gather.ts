@@ -83,7 +83,7 @@ async function gatherDesk(snapshot: LedgerSnapshot, { now, dependencies }: Conso
     findings: await listFindings(
       snapshot,
       { standings: ['needs_you'] },
-      { beforeId: null, limit: MOST_LISTED + 1, now },
+      { beforeId: null, limit: MOST_LISTED + 1, now, byStake: true },
     ),
     drifts: await listOpenDrifts(snapshot, MOST_DRIFTS),
     waiting,

@@ -164,6 +164,12 @@ interface AnomalyHours {
   window_start: Date;
 }
 
+interface AnomalyJudgedDays {
+  day: string;
+  judged_at: Date;
+  summed_at: Date;
+}
+
 interface AnomalySubjectsDue {
   subject: string;
 }
@@ -620,6 +626,17 @@ interface DailyUsers {
   token_count: bigint;
   token_counts: ArrayType<bigint>;
   token_types: string[];
+}
+
+interface DeploymentLoads {
+  busiest_minute: Date;
+  busiest_minute_token_count: bigint;
+  customer_id: string;
+  day: string;
+  deployment: string;
+  request_count: bigint;
+  token_count: bigint;
+  token_count_in_busiest: bigint;
 }
 
 interface DisplayNames {
@@ -1239,6 +1256,18 @@ interface Recounts {
   state: 'approved' | 'rejected';
 }
 
+interface RepeatedPrompts {
+  cache_hit_count: bigint;
+  call_count: bigint;
+  day: string;
+  deployment: string;
+  feature: string;
+  model: string;
+  prompt_token_count: bigint;
+  repeated_call_count: bigint;
+  subject: string;
+}
+
 interface ReportingAbout {
   documentation: string | null;
   version: number | null;
@@ -1817,6 +1846,7 @@ export interface Ledger {
   anomaly_finding_hours: AnomalyFindingHours;
   anomaly_findings: AnomalyFindings;
   anomaly_hours: AnomalyHours;
+  anomaly_judged_days: AnomalyJudgedDays;
   anomaly_subjects_due: AnomalySubjectsDue;
   anomaly_summed_hours: AnomalySummedHours;
   api_keys: ApiKeys;
@@ -1852,6 +1882,7 @@ export interface Ledger {
   customers: Customers;
   daily_costs: DailyCosts;
   daily_users: DailyUsers;
+  deployment_loads: DeploymentLoads;
   display_names: DisplayNames;
   drifts: Drifts;
   dropped_item_days: DroppedItemDays;
@@ -1897,6 +1928,7 @@ export interface Ledger {
   quotes: Quotes;
   reconciliations: Reconciliations;
   recounts: Recounts;
+  repeated_prompts: RepeatedPrompts;
   'reporting.about': ReportingAbout;
   'reporting.collection': ReportingCollection;
   'reporting.cost_days': ReportingCostDays;
