@@ -4,8 +4,8 @@ import { RULES } from '../../pricing/anomalies/rules.ts';
 import type { PriceBook } from '../../pricing/prices/price-book.ts';
 import { addMs, DAY_MS, HOUR_MS } from '../platform/clock.ts';
 import type { LedgerDatabase } from '../platform/database/database.ts';
-import type { Run } from './finding-hours.ts';
 import { readChanges, readParts } from './parts.ts';
+import type { Run } from './runs.ts';
 import type { Standout } from './standouts.ts';
 
 /** What is said of an hour with those before it. */

@@ -5,7 +5,8 @@ import { addMs, DAY_MS, HOUR_MS } from '../platform/clock.ts';
 import type { LedgerDatabase } from '../platform/database/database.ts';
 import { readBaselines } from './baselines.ts';
 import { decideRun, type RunDecision } from './decide-run.ts';
-import { dropHours, keepHour, type Run, readRuns } from './finding-hours.ts';
+import { dropHours, keepHour } from './finding-hours.ts';
+import { type Run, readRuns } from './runs.ts';
 import { findStandouts, type Standout } from './standouts.ts';
 
 /** Later than this an hour is summed, and nobody is told of it any more. */

@@ -48,12 +48,13 @@ export async function readTenantLoads(database: LedgerDatabase, window: TimeWind
     quotas as (
       select lower(deployment) as deployment, sum(unit_count * tokens_per_minute_per_unit) as quota from provisioned_capacity
       where valid_from < ${window.end} and (valid_until is null or valid_until >= ${window.end}) group by 1)
-    select deployment, customer_id, coalesce(customers.name, customer_id) as name, tokens::text, requests::text,
-      sum(tokens) over whole::text as whole, busiest::text, in_busiest::text, sum(in_busiest) over whole::text as whole_busiest,
-      quota::text
+    select loads.deployment, customer_id, coalesce(customers.name, customer_id) as name, loads.tokens::text as tokens,
+      loads.requests::text as requests,
+      (sum(tokens) over whole)::text as whole, loads.busiest::text as busiest, loads.in_busiest::text as in_busiest, (sum(in_busiest) over whole)::text as whole_busiest,
+      quota::text as quota
     from loads left join quotas on quotas.deployment = lower(loads.deployment) left join customers using (customer_id)
     window whole as (partition by loads.deployment)
-    order by in_busiest / nullif(sum(in_busiest) over whole, 0) desc nulls last, tokens desc, deployment, customer_id
+    order by in_busiest / nullif(sum(in_busiest) over whole, 0) desc nulls last, loads.tokens desc, loads.deployment, customer_id
     limit ${MOST}`.execute(database);
   return result.rows.map((row) => {
     const busiest = BigInt(row.busiest);
