@@ -125,6 +125,6 @@ it('shows a noisy tenant by its share of a deployment, of its busiest minute and
     deployment: 'gpt-4o-global',
     busiestMinuteTokenCount: '99060',
     quotaTokensPerMinute: '100000',
-    shareOfQuota: '0.990',
+    shareOfQuota: '0.99',
   });
 });

@@ -334,6 +334,7 @@ describe('what creeps', () => {
     expect(judgeCreep(silent, { hasNewFeature: false })).toEqual({
       isCreep: false,
       sizePercent: null,
+      score: null,
       excessPicoUsd: 0n,
     });
   });
