@@ -2,6 +2,7 @@ import { readdirSync, readFileSync } from 'node:fs';
 import { describe, expect, test } from 'vitest';
 import { FIGURES, SOURCE_FIGURES } from '../../pricing/usage/shape.ts';
 import { TELLABLE_PARTS } from '../../pricing/usage/untold.ts';
+import { CACHE_MINUTES } from '../../src/anomalies/repeats/keep.ts';
 import { loadConfig } from '../../src/platform/config.ts';
 import { flatten, parseXml, type XmlElement } from './xml.ts';
 
@@ -95,6 +96,32 @@ describe('the trace fragment', () => {
     expect(metadata().map((element) => element.attributes)).toEqual(
       emitted.children.map((element) => element.attributes),
     );
+  });
+});
+
+describe('the cache of one tenant', () => {
+  const lookup = read('tallystick-cache-lookup.xml');
+  const store = only(read('tallystick-cache-store.xml'), 'cache-store-value');
+
+  test('keeps answers as long as savings are worked out for, under the key that is looked up', () => {
+    expect(store.attributes.duration).toBe(String(CACHE_MINUTES * 60));
+    expect(store.attributes.key).toBe(only(lookup, 'cache-lookup-value').attributes.key);
+  });
+
+  test('is for one tenant of the validated token, by all that was asked, and never for a stream', () => {
+    const key = lookup.find(({ attributes }) => attributes.name === 'tallystickCacheKey')?.attributes.value;
+    for (const part of [
+      'tallystickTenantId',
+      'tallystickCachedTenant',
+      'Url.Path',
+      'QueryString',
+      'SHA256',
+      '"stream"',
+    ])
+      expect(key).toContain(part);
+    const tenant = lookup.find(({ attributes }) => attributes.name === 'tallystickCachedTenant');
+    expect(tenant?.attributes.value).toBe('{{tallystick-cached-tenant}}');
+    expect(key).not.toMatch(/Headers|AsJwt/);
   });
 });
 
