@@ -32,6 +32,7 @@ const ROOMS = [
   'src/costs',
   'src/anomalies',
   'src/budgets',
+  'src/enforcement',
   'src/reporting',
   'src/closing',
   'src/accruals',

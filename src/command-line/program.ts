@@ -13,6 +13,7 @@ import { addSecondPersonCommand } from '../closing/second-person/command.ts';
 import { addCostsCommand } from '../costs/command.ts';
 import { addExchangeCommand } from '../costs/exchange/command.ts';
 import { addProvisionedCommand } from '../costs/provisioned/command.ts';
+import { addEnforcementCommand } from '../enforcement/command.ts';
 import { addExportsCommand } from '../exports/command.ts';
 import { addKeysCommand } from '../identity/command.ts';
 import { addLinksCommand } from '../links/command.ts';
@@ -71,6 +72,7 @@ export function createProgram(): Command {
   addStatementCommand(program, frame);
   addCostsCommand(program, frame);
   addAnomaliesCommand(program, frame);
+  addEnforcementCommand(program, frame);
   addExportsCommand(program, frame);
   addReportingCommand(program, frame);
   addExchangeCommand(program, frame);

@@ -12,7 +12,10 @@ import {
 } from '../../jobs/queue/queues.ts';
 import { scheduleSteps, watchSchedules } from '../../jobs/queue/schedule.ts';
 import { runStep, stepNames } from '../../jobs/queue/steps.ts';
+import { ENFORCEMENT_CHANNEL } from '../enforcement/changes.ts';
+import { createEnforcementState } from '../enforcement/state.ts';
 import { describeConfig, loadConfig, requireOutside } from '../platform/config.ts';
+import { openChangeFeed } from '../platform/database/change-feed.ts';
 import { readApiSettings } from '../platform/http/dependencies.ts';
 import { createLogger, type Logger } from '../platform/log.ts';
 import { createStopSignal, untilStopped } from '../platform/terminal/stop-signal.ts';
@@ -58,6 +61,8 @@ async function runService(roles: Roles): Promise<void> {
     const deps = createJobDependencies(config, { database: stores.database, log });
     log.info({ config: describeConfig(config) }, 'starting');
     const queue = openStepQueue(stores.queue, log);
+    const feed = openChangeFeed({ databaseUrl: stores.databaseUrl, channel: ENFORCEMENT_CHANNEL });
+    const settings = readApiSettings(config);
     const server = roles.api
       ? await startHttpServer(
           {
@@ -67,7 +72,13 @@ async function runService(roles: Roles): Promise<void> {
             clock: deps.clock,
             log,
             webhooks: createWebhooks(deps.database, deps.clock, config, queue, log),
-            settings: readApiSettings(config),
+            settings,
+            enforcement: createEnforcementState({
+              database: deps.database,
+              clock: deps.clock,
+              stopsUnknown: settings.stopsUnknownCallers,
+              feed,
+            }),
             enqueueStep: async (step, reason) => void (await enqueueStep(queue, step, reason)),
           },
           { host: config.HOST, port: config.PORT },
@@ -89,7 +100,9 @@ async function runService(roles: Roles): Promise<void> {
     await untilStopped(stop);
     log.info('stopping');
     setTimeout(() => process.exit(1), STOP_LIMIT_MS).unref();
-    const closing = Promise.all([stopWatching(), server?.close(), worker?.close()]).then(() => queue.close());
+    const closing = Promise.all([stopWatching(), server?.close(), worker?.close(), feed.close()]).then(() =>
+      queue.close(),
+    );
     await closeWithin(CLOSE_LIMIT_MS, closing, log);
   } finally {
     await stores.close();

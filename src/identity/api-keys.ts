@@ -6,7 +6,7 @@ import { randomText } from '../platform/random-text.ts';
 import { hashOf } from './secret-hash.ts';
 
 /** `admin` implies every scope; see `docs/api.md` for what each one may do. */
-export const API_SCOPES = ['sales', 'finance', 'portal', 'admin'] as const;
+export const API_SCOPES = ['sales', 'finance', 'portal', 'gateway', 'admin'] as const;
 export type ApiScope = (typeof API_SCOPES)[number];
 
 export interface ApiKey {

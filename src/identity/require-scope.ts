@@ -10,8 +10,15 @@ import { type ApiScope, findApiKey } from './api-keys.ts';
  *   FORBIDDEN (names the missing scope)
  */
 export function requireScope(dependencies: ApiDependencies, ...scopes: ApiScope[]) {
+  return requireScopeOf((context) => findCaller(dependencies, context), scopes);
+}
+
+/** Finds out who makes a request; null: nobody. */
+type FindCaller = (context: Context<ApiEnvironment>) => Promise<ApiCaller | null>;
+
+function requireScopeOf(find: FindCaller, scopes: readonly ApiScope[]) {
   return createMiddleware<ApiEnvironment>(async (context, next) => {
-    const caller = await findCaller(dependencies, context);
+    const caller = await find(context);
     if (caller === null) {
       throw new TallystickError('The request carries no valid API key.', {
         code: 'UNAUTHENTICATED',
@@ -64,7 +71,15 @@ export function scopesInWords(scopes: readonly ApiScope[]): string {
 /** Who may call a route, spread into its definition: holders of one of the scopes, and `admin`. */
 export function openTo(dependencies: ApiDependencies, ...scopes: Exclude<ApiScope, 'admin'>[]) {
   return {
-    security: [...scopes, 'admin'].map((scope) => ({ apiKey: [scope] })),
+    security: securityOf(scopes),
     middleware: [requireScope(dependencies, ...scopes)],
   };
 }
+
+/** The same where who asks is found out in another way, as from memory. */
+export function openToFound(find: FindCaller, ...scopes: Exclude<ApiScope, 'admin'>[]) {
+  return { security: securityOf(scopes), middleware: [requireScopeOf(find, scopes)] };
+}
+
+const securityOf = (scopes: readonly ApiScope[]) =>
+  [...scopes, 'admin'].map((scope) => ({ apiKey: [scope] }));

@@ -69,6 +69,8 @@ const variablesSchema = z.object({
       error: 'must be the key before LINK_SIGNING_KEY, of at least 32 characters, or ledger',
     })
     .optional(),
+  // Callers of no known customer, where a gateway asks.
+  ENFORCEMENT_UNKNOWN_CALLERS: z.enum(['allow', 'stop'], { error: 'must be allow or stop' }).default('allow'),
   // Absent: no page may frame the portal.
   PORTAL_FRAME_ANCESTORS: FRAME_ANCESTORS.optional(),
   LOG_LEVEL: z.enum(['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent']).default('info'),

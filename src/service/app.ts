@@ -19,6 +19,9 @@ import { addMarginRoutes } from '../costs/margin-routes.ts';
 import { addProvisionedRoutes } from '../costs/provisioned/routes.ts';
 import { addCostRoutes } from '../costs/routes.ts';
 import { addSwapRoutes } from '../costs/swaps/routes.ts';
+import { addEnforcementRoutes } from '../enforcement/routes.ts';
+import { createEnforcementState, type EnforcementState } from '../enforcement/state.ts';
+import { addEnforcedStepRoutes } from '../enforcement/step-routes.ts';
 import { addExportRoutes } from '../exports/routes.ts';
 import { addOpenRoute } from '../links/open-routes.ts';
 import { addPortalAccessRoutes } from '../links/portal-routes.ts';
@@ -60,9 +63,10 @@ import { addCoverageRoutes } from '../usage/coverage/routes.ts';
 import { addUsageRoutes } from '../usage/hours/routes.ts';
 import { addRecountRoutes } from '../usage/recounts/routes.ts';
 
-/** What the whole API works with; the cache of previews is a fresh one for each app unless given. */
+/** What the whole API works with; the cache of previews and what gateways are told are fresh ones for each app unless given. */
 export interface AppDependencies extends Omit<StatementDependencies, 'previewCache'> {
   previewCache?: PreviewCache;
+  enforcement?: EnforcementState;
 }
 
 /** The largest body any route of the API needs is a quote of 500 lines, well below this. */
@@ -75,7 +79,7 @@ const MAX_BODY_BYTES = 256 * 1024;
 const OF_SOMEBODY = /^\/(?:portal|console|quotes|statements)(?:\/|$)/;
 
 /**
- * The whole API over what it is given. It holds no state but a short cache of Stripe's previews, opens
+ * The whole API over what it is given. It holds no state but a short cache of Stripe's previews and what gateways are told, opens
  * nothing and starts nothing, so the same function serves Node, a Worker and a test.
  */
 export function createApp(dependencies: AppDependencies): Api {
@@ -124,6 +128,9 @@ export function createApp(dependencies: AppDependencies): Api {
   addCostProjectionRoutes(app, dependencies);
   addMarginRoutes(app, dependencies);
   addAnomalyRoutes(app, dependencies);
+  const enforcement = dependencies.enforcement ?? openEnforcement(dependencies);
+  addEnforcementRoutes(app, { ...dependencies, enforcement });
+  addEnforcedStepRoutes(app, dependencies);
   addExportRoutes(app, dependencies);
   addExchangeRoutes(app, dependencies);
   addProvisionedRoutes(app, dependencies);
@@ -183,4 +190,9 @@ export function createApp(dependencies: AppDependencies): Api {
     return response;
   });
   return app;
+}
+
+/** What gateways are told, as the configuration has it. */
+function openEnforcement({ database, clock, settings }: AppDependencies): EnforcementState {
+  return createEnforcementState({ database, clock, stopsUnknown: settings?.stopsUnknownCallers });
 }

@@ -30,6 +30,7 @@ export interface ServedApp {
   log: Logger;
   webhooks?: Hono;
   settings?: ApiSettings;
+  enforcement?: AppDependencies['enforcement'] & {};
   enqueueStep?: AppDependencies['enqueueStep'] & {};
 }
 

@@ -1,6 +1,7 @@
 import { sql } from 'kysely';
 import type { LedgerDatabase } from '../../src/platform/database/database.ts';
 import { seedPriceBook } from '../../src/prices/book.ts';
+import { insertOpenSteps } from '../enforcement/world.ts';
 import { insertListedPrices } from './listed-prices.ts';
 import { insertCatalog, insertUsage } from './world.ts';
 
@@ -81,6 +82,17 @@ export async function insertAuditWorld(database: LedgerDatabase, now: Date) {
       excess_pico_usd, day_ahead_pico_usd, is_above_sigma, opened_at, changed_at)
     select 'northwind', now(), now(), 'open', now(), 9, 1, 8, 0, true, now(), now() from generate_series(1, 3)
     returning anomaly_finding_id::text as id`.execute(database);
+  const [liftedStep = '', restoredStep = ''] = await insertOpenSteps(
+    database,
+    ['bud_lifted', 'bud_restored'].map((budgetId) => ({
+      budgetId,
+      customerId: 'northwind',
+      step: { action: 'stop' },
+      windowEnd: '2030-01-01T00:00:00Z',
+    })),
+  );
+  await sql`update budget_step_events set lifted_until = '2029-01-01T00:00:00Z', lifted_by = 'test'
+            where budget_step_event_id = ${restoredStep}::bigint`.execute(database);
   const usage = await sql<{ id: string; token_count: bigint }>`
     select 'usage-' || hourly_usage_id as id, token_count from hourly_usage`.execute(database);
   const usageOf = (count: bigint) => usage.rows.find((row) => row.token_count === count)?.id ?? '';
@@ -100,5 +112,7 @@ export async function insertAuditWorld(database: LedgerDatabase, now: Date) {
     realFinding: findings.rows[0]?.id ?? '',
     vainFinding: findings.rows[1]?.id ?? '',
     laterFinding: findings.rows[2]?.id ?? '',
+    liftedStep,
+    restoredStep,
   };
 }

@@ -128,6 +128,18 @@ const REQUESTS: Record<string, Expected> = {
     status: 200,
     actions: [['anomalies.snooze']],
   },
+  'POST /v1/enforcement/steps/{id}/lift': {
+    path: () => `/v1/enforcement/steps/${ids.liftedStep}/lift`,
+    body: { until: '2026-11-30T08:00:00Z', reason },
+    status: 200,
+    actions: [['enforcement.lift']],
+  },
+  'POST /v1/enforcement/steps/{id}/restore': {
+    path: () => `/v1/enforcement/steps/${ids.restoredStep}/restore`,
+    body: {},
+    status: 200,
+    actions: [['enforcement.restore']],
+  },
   'POST /v1/uninvoiced/{id}/write-off': {
     path: () => `/v1/uninvoiced/${ids.givenUp}/write-off`,
     body: { reason },

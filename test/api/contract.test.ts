@@ -390,6 +390,17 @@ const CASES: [path: string, request: string, init: RequestInit, status: number][
   ['/v1/anomalies/{id}/acknowledge', '/v1/anomalies/7/acknowledge', json('POST', {}), 404],
   ['/v1/anomalies/{id}/dismiss', '/v1/anomalies/7/dismiss', json('POST', {}), 400],
   ['/v1/anomalies/{id}/snooze', '/v1/anomalies/7/snooze', json('POST', { until: 'tomorrow' }), 400],
+  ['/v1/enforcement', '/v1/enforcement', {}, 200],
+  ['/v1/enforcement/caller', '/v1/enforcement/caller?tenantKey=northwind&subject=user-1', {}, 200],
+  ['/v1/enforcement/caller', '/v1/enforcement/caller?tenantKey=northwind', {}, 400],
+  ['/v1/enforcement/steps', '/v1/enforcement/steps', {}, 200],
+  [
+    '/v1/enforcement/steps/{id}/lift',
+    '/v1/enforcement/steps/7/lift',
+    json('POST', { until: 'tomorrow' }),
+    400,
+  ],
+  ['/v1/enforcement/steps/{id}/restore', '/v1/enforcement/steps/7/restore', json('POST', {}), 404],
   ['/v1/uninvoiced', '/v1/uninvoiced?state=open&reason=in_trial', {}, 200],
   [
     '/v1/invoices/{invoiceId}/usage',

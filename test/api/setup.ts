@@ -72,6 +72,7 @@ export async function createApiBench(more: Partial<AppDependencies> = {}): Promi
     sales: await makeKey('sales'),
     finance: await makeKey('finance'),
     portal: await makeKey('portal'),
+    gateway: await makeKey('gateway'),
     admin: await makeKey('admin'),
   };
   return {

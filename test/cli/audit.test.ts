@@ -117,6 +117,9 @@ const READS: Record<string, string[]> = {
   statement: ['northwind', '--so-far'],
   costs: ['--from', '2026-11-20', '--to', '2026-11-21'],
   'anomalies list': [],
+  'enforcement steps': [],
+  'enforcement caller': ['northwind', 'user-1'],
+  'enforcement secret': [],
   'exports focus': ['--from', '2026-11-20', '--to', '2026-11-21'],
   'exports warehouse': ['--url', pathToFileURL(path.join(directory, 'warehouse')).href],
   'provisioned list': [],
@@ -158,6 +161,11 @@ const CHANGES: Record<string, { argv: () => string[]; actions: string[][] }> = {
     argv: () => [ids.laterFinding ?? '', '--until', new Date(Date.now() + 86_400_000).toISOString()],
     actions: [['anomalies.snooze']],
   },
+  'enforcement lift': {
+    argv: () => [ids.liftedStep ?? '', '--until', new Date(Date.now() + 86_400_000).toISOString()],
+    actions: [['enforcement.lift']],
+  },
+  'enforcement restore': { argv: () => [ids.restoredStep ?? ''], actions: [['enforcement.restore']] },
   'recounts approve': {
     argv: () => ['2026-09', 'northwind', 'told_apart'],
     actions: [['recount.approve']],

@@ -33,6 +33,7 @@ const WATCHED: Record<string, { on: string; when?: string }[]> = {
     { on: 'update', when: 'old.customer_id is distinct from new.customer_id' },
   ],
   display_names: [{ on: 'insert or update or delete' }],
+  budget_step_events: [{ on: 'update', when: 'old.lifted_until is distinct from new.lifted_until' }],
   provisioned_capacity: [
     { on: 'insert' },
     { on: 'update', when: 'old.valid_until is distinct from new.valid_until' },

@@ -39,9 +39,12 @@ export function addSessionRoutes(api: Api, dependencies: ApiDependencies): void 
       log?.warn({ source }, 'a sign-in failed');
       return await refuse(401, 'This is no live key.');
     }
-    // A host's key, which opens no page.
-    if (key.scopes.every((scope) => scope === 'portal')) {
-      return await refuse(401, 'This key is for frames of the portal, and opens no page here.');
+    // A key of a host or a gateway, which opens no page.
+    if (key.scopes.every((scope) => scope === 'portal' || scope === 'gateway')) {
+      return await refuse(
+        401,
+        'This key is for frames of the portal or for gateways, and opens no page here.',
+      );
     }
     await endEarlierSession(context);
     const token = await beginSession(database, callerOf(key), key.apiKeyId, { by: 'key', now: clock.now() });

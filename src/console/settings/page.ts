@@ -22,6 +22,7 @@ const SCOPE_WORDS: Record<(typeof API_SCOPES)[number], string> = {
   sales: 'makes quotes and simulations, and reads prices and plans',
   finance: 'reads usage, costs, invoices and the pipeline',
   portal: 'begins and ends sessions of the portal for a frame, and nothing else; signs nobody in here',
+  gateway: 'reads whom gateways slow down, move or stop, and nothing else; signs nobody in here',
   admin: 'everything, also what changes money, prices, plans and keys',
 };
 

@@ -75,6 +75,8 @@ export interface ApiSettings {
   linkSigningKey?: string | undefined;
   /** Signed them before, and still counts; `ledger`: the one that is kept there. */
   linkSigningKeyPrevious?: string | undefined;
+  /** Gateways are told to stop callers of no known customer. */
+  stopsUnknownCallers?: boolean | undefined;
   /** Whose pages may frame the portal: what stands behind `frame-ancestors`; absent: nobody's. */
   portalFrameAncestors?: readonly string[] | undefined;
   /** How browsers reach the service, where that is not the address of the request. */
@@ -145,6 +147,7 @@ export function readApiSettings(config: Config): ApiSettings {
     metricsPublic: config.METRICS_PUBLIC,
     linkSigningKey: config.LINK_SIGNING_KEY,
     linkSigningKeyPrevious: config.LINK_SIGNING_KEY_PREVIOUS,
+    stopsUnknownCallers: config.ENFORCEMENT_UNKNOWN_CALLERS === 'stop',
     portalFrameAncestors: config.PORTAL_FRAME_ANCESTORS,
     publicUrl: config.PUBLIC_URL,
     configuration: describeConfig(config),

@@ -688,6 +688,11 @@ interface DroppedItemSums {
   window_start: Date;
 }
 
+interface EnforcementChanges {
+  changed_at: Date;
+  transaction_id: bigint;
+}
+
 interface ExchangeRates {
   base: string;
   currency: string;
@@ -1887,6 +1892,7 @@ export interface Ledger {
   drifts: Drifts;
   dropped_item_days: DroppedItemDays;
   dropped_item_sums: DroppedItemSums;
+  enforcement_changes: EnforcementChanges;
   exchange_rates: ExchangeRates;
   global_markups: GlobalMarkups;
   held_item_sums: HeldItemSums;

@@ -1,0 +1,125 @@
+import type { Command } from 'commander';
+import { readApiSettings } from '../platform/http/dependencies.ts';
+import { type CommandFrame, toQuery } from '../platform/terminal/frame.ts';
+import { print, renderTable } from '../platform/terminal/output.ts';
+import type { CallerBody, StepBody, StepsBody } from './schemas.ts';
+import { readGatewaySecrets } from './signature.ts';
+
+/** `tallystick enforcement`. */
+export function addEnforcementCommand(program: Command, frame: CommandFrame): void {
+  const enforcement = program
+    .command('enforcement')
+    .description('what gateways do with whose calls: slow down, move or stop; lift a step for a time');
+  enforcement
+    .command('steps', { isDefault: true })
+    .description('steps of budgets that gateways act on, the newest first')
+    .option('--budget <id>', 'only of this budget')
+    .option('--limit <count>', 'most to list', '50')
+    .option('--cursor <cursor>', 'go on after a page')
+    .option('--json', 'print as JSON')
+    .action((options: Record<string, string | boolean | undefined>) =>
+      frame.askApi(async (ask) => {
+        const query = toQuery(options, ['limit', 'cursor', ['budget', 'budgetId']]);
+        const found = await ask<StepsBody>('GET', `/v1/enforcement/steps?${query}`);
+        print(options.json === true, found, () => renderSteps(found));
+      }),
+    );
+  enforcement
+    .command('caller <tenantKey> <subject>')
+    .description('what the gateway is told about one caller')
+    .option('--json', 'print as JSON')
+    .action((tenantKey: string, subject: string, options: { json?: boolean }) =>
+      frame.askApi(async (ask) => {
+        const query = new URLSearchParams({ tenantKey, subject });
+        const told = await ask<CallerBody>('GET', `/v1/enforcement/caller?${query}`);
+        print(options.json === true, told, () => renderCaller(told));
+      }),
+    );
+  enforcement
+    .command('secret')
+    .description('what the gateway checks signatures with; the one before it, too, while keys are exchanged')
+    .option('--json', 'print as JSON')
+    .action((options: { json?: boolean }) =>
+      frame.withStores(async ({ stores, clock, config }) => {
+        const secrets = await readGatewaySecrets({
+          database: stores.database,
+          clock,
+          settings: readApiSettings(config),
+        });
+        print(options.json === true, { secrets }, () => secrets.join('\n'));
+      }),
+    );
+  enforcement
+    .command('lift <id>')
+    .description('let a step be until an instant, after which it holds again')
+    .requiredOption('--until <instant>', 'e.g. 2026-12-01T08:00:00Z, at most 31 days away')
+    .option('--reason <text>', 'kept in the audit log')
+    .option('--json', 'print as JSON')
+    .action((id: string, { json, ...body }: { until: string; reason?: string; json?: boolean }) =>
+      frame.askApi(async (ask) => {
+        const path = `/v1/enforcement/steps/${encodeURIComponent(id)}/lift`;
+        const step = await ask<StepBody>('POST', path, body);
+        print(json === true, step, () => `${wordsOf(step)} is lifted until ${step.liftedUntil}.`);
+      }),
+    );
+  enforcement
+    .command('restore <id>')
+    .description('let a lifted step hold again at once')
+    .option('--reason <text>', 'kept in the audit log')
+    .option('--json', 'print as JSON')
+    .action((id: string, { json, ...body }: { reason?: string; json?: boolean }) =>
+      frame.askApi(async (ask) => {
+        const path = `/v1/enforcement/steps/${encodeURIComponent(id)}/restore`;
+        const step = await ask<StepBody>('POST', path, body);
+        print(json === true, step, () => `${wordsOf(step)} holds again.`);
+      }),
+    );
+}
+
+const wordsOf = ({ id, action, budget }: StepBody) => `Step ${id} (${action}) of "${budget.name}"`;
+
+function renderSteps({ steps, nextCursor }: StepsBody): string {
+  const table = renderTable(
+    ['id', 'budget', 'customer', 'user', 'feature', 'does', 'at', 'reached', 'until', 'lifted until'],
+    steps.map((step) => [
+      step.id,
+      step.budget.name,
+      step.customerId ?? 'all',
+      step.subject ?? 'all',
+      step.feature ?? 'all',
+      step.action,
+      `${step.sharePermille / 10} %`,
+      step.reachedAt,
+      step.endsAt,
+      step.liftedUntil ?? '',
+    ]),
+    [6],
+  );
+  if (steps.length === 0) return 'Nobody is slowed down, moved or stopped.';
+  return [table, ...(nextCursor === null ? [] : [`More: --cursor ${nextCursor}`])].join('\n');
+}
+
+function renderCaller({
+  action,
+  customerId,
+  message,
+  tokensPerMinute,
+  deployment,
+  budget,
+  features,
+}: CallerBody) {
+  const what = [
+    ...(message === null ? [] : [message]),
+    ...(tokensPerMinute === null
+      ? []
+      : [`Slowed down to ${tokensPerMinute} tokens a minute by "${budget?.name}".`]),
+    ...(deployment === null ? [] : [`Answered by ${deployment}.`]),
+  ];
+  return [
+    customerId === null ? 'Of no known customer.' : `Of customer ${customerId}.`,
+    ...(action === 'allow' ? ['Let through.'] : what),
+    ...Object.entries(features).map(
+      ([feature, ruling]) => `For ${feature}: ${ruling.message ?? ruling.action}`,
+    ),
+  ].join('\n');
+}

@@ -1,0 +1,92 @@
+import { createRoute, z } from '@hono/zod-openapi';
+import { openTo } from '../identity/require-scope.ts';
+import { decodeIdCursor, takePage } from '../platform/http/cursor.ts';
+import { type Api, type ApiDependencies, actorOf } from '../platform/http/dependencies.ts';
+import {
+  IdentifierSchema,
+  InstantSchema,
+  jsonBody,
+  jsonContent,
+  PAGE_FIELDS,
+  problems,
+  textSchema,
+} from '../platform/http/schemas.ts';
+import { ROW_ID } from '../platform/row-id.ts';
+import { liftStep, restoreStep } from './lifts.ts';
+import { StepSchema, StepsSchema, showStep } from './schemas.ts';
+import { listEnforcedSteps } from './steps.ts';
+
+const ListQuery = z.strictObject({ budgetId: IdentifierSchema.optional(), ...PAGE_FIELDS });
+const StepParams = z.object({
+  id: z
+    .string()
+    .regex(ROW_ID, { error: 'must be the id of a step' })
+    .openapi({ example: '17', description: 'From GET /v1/enforcement/steps.' }),
+});
+const ReasonSchema = textSchema(2_000).openapi({ example: 'The month end is a special case.' });
+const LiftBody = z
+  .strictObject({ until: InstantSchema, reason: ReasonSchema.optional() })
+  .openapi('EnforcementLift');
+const RestoreBody = z.strictObject({ reason: ReasonSchema.optional() }).openapi('EnforcementRestore');
+
+/** Adds `/v1/enforcement/steps`: the steps that gateways act on, and lifting one of them for a time. */
+export function addEnforcedStepRoutes(api: Api, dependencies: ApiDependencies): void {
+  const { database, clock } = dependencies;
+  const listRoute = createRoute({
+    method: 'get',
+    path: '/v1/enforcement/steps',
+    tags: ['Enforcement'],
+    summary: 'Steps of budgets that gateways act on, lifted ones too',
+    ...openTo(dependencies, 'finance'),
+    request: { query: ListQuery },
+    responses: { 200: jsonContent(StepsSchema, 'The newest first.'), ...problems() },
+  });
+  api.openapi(listRoute, async (context) => {
+    const { budgetId, cursor, limit } = context.req.valid('query');
+    const beforeId = cursor === undefined ? null : decodeIdCursor(cursor);
+    const now = clock.now();
+    const steps = await listEnforcedSteps(database, { budgetId }, { beforeId, limit: limit + 1, now });
+    const { page, nextCursor } = takePage(steps, limit, (last) => [String(last.stepId)]);
+    return context.json({ steps: page.map(showStep), nextCursor }, 200);
+  });
+
+  const act = {
+    method: 'post' as const,
+    tags: ['Enforcement'],
+    ...openTo(dependencies, 'finance'),
+    responses: { 200: jsonContent(StepSchema, 'The step as it is now.'), ...problems(404, 409, 413) },
+  };
+  const liftRoute = createRoute({
+    ...act,
+    path: '/v1/enforcement/steps/{id}/lift',
+    summary: 'Let a step be until an instant, at most 31 days away; it holds again by itself',
+    request: { params: StepParams, body: jsonBody(LiftBody) },
+  });
+  api.openapi(liftRoute, async (context) => {
+    const { until, reason } = context.req.valid('json');
+    const step = await liftStep(database, {
+      stepId: BigInt(context.req.valid('param').id),
+      until: new Date(until),
+      reason: reason ?? null,
+      actor: actorOf(context),
+      now: clock.now(),
+    });
+    return context.json(showStep(step), 200);
+  });
+
+  const restoreRoute = createRoute({
+    ...act,
+    path: '/v1/enforcement/steps/{id}/restore',
+    summary: 'Let a lifted step hold again at once',
+    request: { params: StepParams, body: jsonBody(RestoreBody) },
+  });
+  api.openapi(restoreRoute, async (context) => {
+    const step = await restoreStep(database, {
+      stepId: BigInt(context.req.valid('param').id),
+      reason: context.req.valid('json').reason ?? null,
+      actor: actorOf(context),
+      now: clock.now(),
+    });
+    return context.json(showStep(step), 200);
+  });
+}
