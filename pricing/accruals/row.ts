@@ -54,13 +54,13 @@ export const UNVALUED_REASONS = [
 ] as const;
 export type UnvaluedReason = (typeof UNVALUED_REASONS)[number];
 
-/** A customer's sums in one currency. */
+/** A customer's sums in one currency. An amount is null where it is of tokens alone that have none. */
 export interface AccrualTotals {
   /** Null: usage of which nothing tells the currency. */
   currency: string | null;
   /** Used in the window, and what it earned; flat amounts and fees beside usage are not in it. */
   earnedTokenCount: bigint;
-  earnedAmountMinor: bigint;
+  earnedAmountMinor: bigint | null;
   /** Of the tokens, those that have no amount. */
   unvaluedTokenCount: bigint;
   /** On final invoices of the report. */
@@ -68,10 +68,10 @@ export interface AccrualTotals {
   fixedAmountMinor: bigint;
   /** Used before the instant, and on no invoice then: what invoices to come will have by themselves. */
   accruedTokenCount: bigint;
-  accruedAmountMinor: bigint;
+  accruedAmountMinor: bigint | null;
   /** On no invoice, and on none to come unless a person says so. */
   undecidedTokenCount: bigint;
-  undecidedAmountMinor: bigint;
+  undecidedAmountMinor: bigint | null;
   quarantinedTokenCount: bigint;
 }
 
@@ -92,14 +92,26 @@ function sumOf(currency: string | null, rows: readonly AccrualRow[]): AccrualTot
   return {
     currency,
     earnedTokenCount: sum(rows, (row) => row.earnedTokenCount),
-    earnedAmountMinor: sum(rows, (row) => row.earnedAmountMinor),
+    earnedAmountMinor: sumKnown(
+      rows.map((row) => ({ amountMinor: row.earnedAmountMinor, tokenCount: row.earnedTokenCount })),
+    ),
     unvaluedTokenCount: sum(rows, (row) => (row.amountMinor === null ? row.earnedTokenCount : 0n)),
     invoicedAmountMinor: sum(usage, (row) => row.amountMinor),
     fixedAmountMinor: sum(invoiced, (row) => (row.kind === 'fixed' ? row.amountMinor : 0n)),
     accruedTokenCount: sum(accrued, (row) => row.tokenCount),
-    accruedAmountMinor: sum(accrued, (row) => row.amountMinor),
+    accruedAmountMinor: sumKnown(accrued),
     undecidedTokenCount: sum(undecided, (row) => row.tokenCount),
-    undecidedAmountMinor: sum(undecided, (row) => row.amountMinor),
+    undecidedAmountMinor: sumKnown(undecided),
     quarantinedTokenCount: sum(rows, (row) => (row.place === 'quarantined' ? row.tokenCount : 0n)),
   };
+}
+
+/** What amounts come to, as far as they are known; null: all that was used has none, and so its sum is not zero. */
+function sumKnown(its: readonly { amountMinor: bigint | null; tokenCount: bigint }[]): bigint | null {
+  const known = its.filter(
+    ({ amountMinor, tokenCount }) => amountMinor !== null && (tokenCount > 0n || amountMinor !== 0n),
+  );
+  const isUnknown = its.some(({ amountMinor, tokenCount }) => amountMinor === null && tokenCount > 0n);
+  if (known.length === 0 && isUnknown) return null;
+  return known.reduce((total, { amountMinor }) => total + (amountMinor ?? 0n), 0n);
 }

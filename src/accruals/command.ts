@@ -25,7 +25,7 @@ export function addAccrualsCommand(program: Command, frame: CommandFrame): void 
     .description(
       'what was earned and is not yet invoiced, by customer and currency, and what is on which invoice',
     )
-    .option('--at <instant>', 'as of this hour; without it the end of the newest settled one')
+    .option('--at <instant>', 'as of this hour; without it up to when all that was collected is settled')
     .option('--from <instant>', 'from when "earned" counts; without it the first of the month that --at ends')
     .option('--customer <customer>', 'of this customer only')
     .option('--rows', 'every row: by invoice, meter, period and reason')
@@ -70,13 +70,14 @@ function renderTotals({ at, from, openHourCount, customers }: AccrualsBody): str
     customerId ?? 'nobody',
     totals.currency?.toUpperCase() ?? '',
     groupDigits(totals.earnedTokenCount),
-    totals.earned ?? '',
+    totals.earned ?? 'unknown',
     totals.invoiced ?? '',
     totals.fixed ?? '',
     groupDigits(totals.accruedTokenCount),
-    totals.accrued ?? '',
-    totals.undecided ?? '',
+    totals.accrued ?? 'unknown',
+    totals.undecided ?? 'unknown',
     totals.unvaluedPercent ?? '',
+    groupDigits(totals.quarantinedTokenCount),
   ];
   const head = [
     'customer',
@@ -89,6 +90,7 @@ function renderTotals({ at, from, openHourCount, customers }: AccrualsBody): str
     'accrued',
     'undecided',
     'without amount %',
+    'tokens in quarantine',
   ];
   const open = openHourCount === '0' ? [] : [`${openHourCount} hours before then are not settled yet.`];
   return [
@@ -96,7 +98,7 @@ function renderTotals({ at, from, openHourCount, customers }: AccrualsBody): str
     renderTable(
       head,
       customers.flatMap((customer) => customer.totals.map((totals) => cells(customer.customerId, totals))),
-      [2, 3, 4, 5, 6, 7, 8, 9],
+      [2, 3, 4, 5, 6, 7, 8, 9, 10],
     ),
     ...open,
   ].join('\n');

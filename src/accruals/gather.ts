@@ -4,6 +4,7 @@ import type { BilledSpan } from '../../pricing/accruals/span.ts';
 import type { TimeWindow } from '../platform/clock.ts';
 import type { LedgerDatabase } from '../platform/database/database.ts';
 import type { LedgerSnapshot } from '../platform/database/snapshot.ts';
+import { IS_COLLECTION } from '../usage/collection/watermarks.ts';
 import { type LateUsage, readCarriedForAccrual, readCreditedUsage, readLateItemUsage } from './late.ts';
 import { readSpans } from './spans.ts';
 import { readMeterTokens } from './tokens.ts';
@@ -50,10 +51,19 @@ export async function readCustomerIds(
   return rows.rows.map((row) => row.customerId);
 }
 
-/** The end of the newest settled hour; null: none is. */
+/**
+ * Up to when usage is known and settled: the end of the newest settled hour, and of the hours after it that were collected and in
+ * which nobody used anything. Null: nothing is settled.
+ */
 export async function readSettledThrough(database: LedgerDatabase): Promise<Date | null> {
   const rows = await sql<{ at: Date | null }>`
-    select max(window_start) + interval '1 hour' as at from settlements where status = 'settled'`.execute(
+    with settled as (
+      select max(window_start) + interval '1 hour' as until from settlements where status = 'settled'),
+    quiet as (
+      select least(
+        (select date_trunc('hour', min(position), 'UTC') from watermarks where ${IS_COLLECTION}),
+        (select min(window_start) from settlements, settled where status = 'open' and window_start >= settled.until)) as until)
+    select case when settled.until is not null then greatest(settled.until, quiet.until) end as at from settled, quiet`.execute(
     database,
   );
   return rows.rows[0]?.at ?? null;

@@ -27,7 +27,7 @@ export function addAccrualRoutes(api: Api, dependencies: ApiDependencies): void 
     request: {
       query: z.strictObject({
         at: usageWindowFields.to.openapi({
-          description: 'Whole hour, not included. Without it: the end of the newest settled hour.',
+          description: 'Whole hour, not included. Without it: up to when all that was collected is settled.',
         }),
         from: usageWindowFields.from.openapi({
           description:

@@ -46,7 +46,8 @@ const AccrualTotalsSchema = z
       description: 'Used from `from` to `at`: with the other rows of the customer all that the ledger knows.',
     }),
     earned: AmountSchema.nullable().openapi({
-      description: 'Of the tokens with an amount; fixed lines are not in it.',
+      description:
+        'Of the tokens with an amount; fixed lines are not in it. Null, as every sum here, where none of them has one.',
     }),
     unvaluedTokenCount: TokenCountSchema.openapi({
       description: 'Of `earnedTokenCount`: without an amount.',

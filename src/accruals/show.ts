@@ -59,7 +59,8 @@ export function accrualCells(row: AccrualRowBody): CsvCells {
 
 function showTotals(totals: AccrualTotals): AccrualTotalsBody {
   const { currency } = totals;
-  const amount = (minor: bigint) => (currency === null ? null : formatMinor(minor, currency));
+  const amount = (minor: bigint | null) =>
+    currency === null || minor === null ? null : formatMinor(minor, currency);
   return {
     currency,
     earnedTokenCount: String(totals.earnedTokenCount),

@@ -11,7 +11,7 @@ interface AskedInstants {
 
 /**
  * The window of a report: usage is earned from its start, and all of it is told as of its end. Without an instant that is the
- * end of the newest settled hour; without a start the first of that instant's UTC month, of the month that it ends.
+ * hour up to which all that was collected is settled; without a start the first of that instant's UTC month, of the month that it ends.
  * @throws ValidationError for an instant that is not on a whole hour or lies ahead, and for a window that is none
  */
 export function readAccrualWindow(

@@ -72,6 +72,55 @@ const of = ({ customers }: AccrualsBody, customerId: string | null) => {
   return found;
 };
 
+describe('accruals while nobody uses anything', () => {
+  beforeAll(async () => {
+    bench = await createApiBench();
+    const { database } = bench.ledger;
+    await insertCatalog(database);
+    await insertUsage(database, [
+      { hour: '2026-11-19T09:00:00Z', tokens: 600_000n, push: delivered },
+      {
+        hour: '2026-11-19T09:00:00Z',
+        tokens: 7n,
+        customer: 'adatum',
+        subject: 'user-3',
+        quarantine: 'no_binding',
+      },
+    ]);
+    await database
+      .insertInto('settlements')
+      .values([{ window_start: new Date('2026-11-19T09:00:00Z'), status: 'settled' }])
+      .execute();
+    await database
+      .insertInto('watermarks')
+      .values({
+        source: 'metrics',
+        position: new Date('2026-11-21T09:20:00Z'),
+        updated_at: bench.clock.now(),
+      })
+      .execute();
+  });
+  afterAll(() => bench.close());
+
+  it('are as of the last hour that was collected, or of the first after it that is not settled', async () => {
+    expect(await report()).toMatchObject({ at: '2026-11-21T09:00:00.000Z', openHourCount: '0' });
+    const { database } = bench.ledger;
+    const opened = new Date('2026-11-20T11:00:00Z');
+    await database
+      .insertInto('settlements')
+      .values([{ window_start: opened, status: 'open' }])
+      .execute();
+    expect((await report()).at).toBe('2026-11-20T11:00:00.000Z');
+    await database.deleteFrom('settlements').where('window_start', '=', opened).execute();
+  });
+
+  it('do not add up to nothing where nothing has an amount', async () => {
+    expect(of(await report(), 'adatum').totals).toEqual([
+      expect.objectContaining({ currency: 'eur', earnedTokenCount: '7', earned: null, accrued: '0.00' }),
+    ]);
+  });
+});
+
 describe('accruals of a running month', () => {
   beforeAll(async () => {
     bench = await openWorld();

@@ -132,8 +132,8 @@ export function accruedFigures({ window, totals }: Accrued): Html {
   if (totals.length === 0)
     return html`<p class="muted">Nothing has been used this month, and nothing waits.</p>`;
   return html`<dl class="figures">${totals.map((total) => {
-    const money = (minor: bigint) =>
-      total.currency === null ? unknownCell() : minorCell(minor, total.currency);
+    const money = (minor: bigint | null) =>
+      total.currency === null || minor === null ? unknownCell() : minorCell(minor, total.currency);
     return html`<div><dt>Not yet invoiced${total.currency === null ? '' : `, ${total.currency.toUpperCase()}`}</dt><dd>${money(total.accruedAmountMinor)}<small>of ${countCell(total.accruedTokenCount)} tokens; an invoice to come has it by itself</small></dd></div>
   <div><dt>Earned since ${instantCell(window.start)}</dt><dd>${money(total.earnedAmountMinor)}<small>${total.unvaluedTokenCount === 0n ? 'all of it has an amount' : html`<span class="unknown">${countCell(total.unvaluedTokenCount)} tokens more without an amount</span>`}</small></dd></div>
   ${total.undecidedTokenCount === 0n ? '' : html`<div><dt>On no invoice until a person says so</dt><dd>${money(total.undecidedAmountMinor)}<small>${countCell(total.undecidedTokenCount)} tokens</small></dd></div>`}`;

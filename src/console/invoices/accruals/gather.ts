@@ -28,7 +28,7 @@ export interface AccrualsMaterial {
 /** Which customer the address asks for; the empty text is usage that is nobody's. */
 export const askedCustomer = ({ address: { query } }: ConsoleView) => query.get('customer');
 
-/** The instant of the address, a day or an hour; without one, the end of the newest settled hour. */
+/** The instant of the address, a day or an hour; without one, up to when all that was collected is settled. */
 export async function readAskedWindow(
   database: LedgerDatabase,
   { address: { query }, now }: ConsoleView,

@@ -5,7 +5,7 @@ import { accrualCells } from '../../../accruals/show.ts';
 import { readShownRows } from '../../../accruals/shown-rows.ts';
 import { addressWith } from '../../../pages/address.ts';
 import type { Html } from '../../../pages/html.ts';
-import { instantCell } from '../../../pages/numbers.ts';
+import { instantCell, unknownCell } from '../../../pages/numbers.ts';
 import { dataTable, pagedTable } from '../../../pages/table/table.ts';
 import { nameCell } from '../../../pages/texts.ts';
 import { groupDigits } from '../../../pages/words.ts';
@@ -30,6 +30,7 @@ function show(material: AccrualsMaterial, view: ConsoleView): PageContent {
     body: html`<p class="lead">What was used before ${instantCell(window.end)}, and is on no invoice that was final then. Earned counts from ${instantCell(window.start)} on.</p>
 <form class="filters" method="get" action="${address.path}">${customerId === null ? '' : html`<input type="hidden" name="customer" value="${customerId}">`}<label><span>As of the beginning of (UTC)</span><input type="date" name="at" value="${/^\d{4}-\d\d-\d\d$/.test(at) ? at : ''}"></label><button>Show</button></form>
 ${open}
+<p class="muted">${view.hasPage('/console/invoices/upcoming') ? html`<a href="/console/invoices/upcoming">Upcoming invoices</a>` : 'Upcoming invoices'} are as of now instead: they have what is not settled yet and what a tier or a minimum adds, and not what is on drafts of periods that were over.</p>
 ${sums(material)}
 <p class="links">${customerId === null ? '' : html`<a href="${addressWith(address, { customer: null })}">All customers</a> `}<a href="${addressWith(address, { csv: 'accruals' })}">Every row${customerId === null ? ' of all customers' : ''} as CSV</a></p>
 ${pagedTable(sumsTable(view), page, address)}
@@ -52,9 +53,16 @@ function sums({ page: { rows, rowCount, pageCount }, found }: AccrualsMaterial):
       const quarantined = sum(({ quarantinedTokenCount }) => quarantinedTokenCount);
       return html`<div><dt>In no known currency</dt><dd>${tokens}<small>nothing tells what they come to${quarantined === 0n ? '' : `; ${groupDigits(String(quarantined))} in quarantine`}</small></dd></div>`;
     }
-    const money = (read: (totals: AccrualTotals) => bigint) => minorInMoney(sum(read), currency);
-    const undecided = sum(({ undecidedAmountMinor }) => undecidedAmountMinor);
-    return html`<div><dt>Not yet invoiced, ${nameCell(currency.toUpperCase(), 3)}${of}</dt><dd>${money(({ accruedAmountMinor }) => accruedAmountMinor)}<small>${money(({ earnedAmountMinor }) => earnedAmountMinor)} earned${undecided === 0n ? '' : html`; ${minorInMoney(undecided, currency)} on no invoice by itself`}</small></dd></div>`;
+    const known = (read: (totals: AccrualTotals) => bigint | null) => {
+      const amounts = its.flatMap(({ totals }) => read(totals) ?? []);
+      return amounts.length === 0 ? null : amounts.reduce((total, amount) => total + amount, 0n);
+    };
+    const money = (read: (totals: AccrualTotals) => bigint | null) => {
+      const amount = known(read);
+      return amount === null ? unknownCell() : minorInMoney(amount, currency);
+    };
+    const undecided = sum(({ undecidedTokenCount }) => undecidedTokenCount);
+    return html`<div><dt>Not yet invoiced, ${nameCell(currency.toUpperCase(), 3)}${of}</dt><dd>${money(({ accruedAmountMinor }) => accruedAmountMinor)}<small>${money(({ earnedAmountMinor }) => earnedAmountMinor)} earned${undecided === 0n ? '' : html`; ${money(({ undecidedAmountMinor }) => undecidedAmountMinor)} on no invoice by itself`}</small></dd></div>`;
   })}</dl>`;
 }
 

@@ -27,7 +27,7 @@ const exact = (amountMinor: bigint | null, currency: string | null) =>
 function sumColumn(
   name: string,
   title: string,
-  read: (totals: AccrualTotals) => bigint,
+  read: (totals: AccrualTotals) => bigint | null,
 ): Column<CustomerSums> {
   return {
     name,

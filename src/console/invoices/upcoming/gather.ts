@@ -1,3 +1,4 @@
+import { readSettledThrough } from '../../../accruals/gather.ts';
 import type { LedgerSnapshot } from '../../../platform/database/snapshot.ts';
 import { decidePreview, decideProjection } from '../../../previews/decide.ts';
 import { readPreview, refreshPreviewSums } from '../../../previews/gather.ts';
@@ -18,6 +19,8 @@ export interface UpcomingMaterial {
   rowCount: number;
   pageNumber: number;
   pageCount: number;
+  /** Up to when accruals tell what is used; null: nothing is settled. */
+  settledThrough: Date | null;
 }
 
 /** Which the address shows; whoever wants the CSV gets all. */
@@ -44,7 +47,13 @@ export async function prepareUpcoming(view: ConsoleView): Promise<void> {
 export async function gatherUpcoming(snapshot: LedgerSnapshot, view: ConsoleView): Promise<UpcomingMaterial> {
   const all = await listBilledSubscriptions(snapshot);
   const { shown, pageNumber, pageCount } = onPage(all, view);
-  return { rows: await readUpcoming(snapshot, shown, view.now), rowCount: all.length, pageNumber, pageCount };
+  return {
+    rows: await readUpcoming(snapshot, shown, view.now),
+    rowCount: all.length,
+    pageNumber,
+    pageCount,
+    settledThrough: await readSettledThrough(snapshot),
+  };
 }
 
 async function readUpcoming(

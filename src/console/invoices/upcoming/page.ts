@@ -1,7 +1,7 @@
 import { html } from 'hono/html';
 import { formatMinor, minorUnitDigits, parseDecimal } from '../../../../pricing/money.ts';
 import type { Html } from '../../../pages/html.ts';
-import { countCell, unknownCell } from '../../../pages/numbers.ts';
+import { countCell, instantCell, unknownCell } from '../../../pages/numbers.ts';
 import type { TableDefinition } from '../../../pages/table/columns.ts';
 import { csvCells, csvColumns } from '../../../pages/table/page-of-rows.ts';
 import { pagedTable } from '../../../pages/table/table.ts';
@@ -117,10 +117,11 @@ function endCell(row: UpcomingRow, end: 'p10' | 'p90'): Html | string {
 }
 
 function show(material: UpcomingMaterial, view: Parameters<typeof gatherUpcoming>[1]): PageContent {
-  const { rows, rowCount, pageNumber, pageCount } = material;
+  const { rows, rowCount, pageNumber, pageCount, settledThrough } = material;
   const page = { rows, rowCount, pageNumber, pageCount, sort: null };
   return {
     body: html`<p class="lead">What each customer’s next invoice would be if its period ended now, from the ledger alone; Stripe is not asked. What Stripe adds by itself, such as taxes and items that others made, is not in it.</p>
+<p class="muted">As of now${settledThrough === null ? '' : html`, while ${view.hasPage('/console/invoices/accruals') ? html`<a href="/console/invoices/accruals">what is earned and not yet invoiced</a>` : 'what is earned and not yet invoiced'} is as of ${instantCell(settledThrough)}, up to when usage is settled: that has drafts of periods that are over beside these, and not what is used since`}.</p>
 ${sums(material)}
 ${pagedTable(TABLE, page, view.address)}
 ${view.hasPage('/console/invoices') ? html`<p class="links"><a href="/console/invoices">To the invoices</a></p>` : ''}`,
