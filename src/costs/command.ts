@@ -42,7 +42,8 @@ Tokens without a known price have no cost, and say why. Capacity that nobody use
 function renderCosts(costs: CostsBody, groupBy: readonly string[]): string {
   const cells = (row: CostsBody['totals'] | CostsBody['rows'][number]) => [
     groupDigits(row.tokenCount),
-    row.knownCost,
+    // Of tokens that all have no price nobody knows the cost: not zero.
+    row.unpricedTokenCount !== '0' && row.unpricedTokenCount === row.tokenCount ? 'unknown' : row.knownCost,
     row.provisionedCost,
     row.unknown.map(({ reason, tokenCount }) => `${reason} ${groupDigits(tokenCount)}`).join(', '),
   ];

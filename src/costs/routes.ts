@@ -17,6 +17,7 @@ import {
 import { usageWindowFields } from '../usage/hours/window.ts';
 import { readCostCompleteness, readIdleCosts } from './queries.ts';
 import { countDueRevenues } from './revenues/rate-revenues.ts';
+import { type Comparison, readComparison } from './rollups/comparison.ts';
 import { rollupCells, rollupColumns } from './rollups/csv.ts';
 import {
   ROLLUP_DIMENSIONS,
@@ -48,7 +49,7 @@ const CostQuerySchema = z.strictObject({
     .openapi({ description: 'A figure, - before it: the highest first. By the dimensions when left out.' }),
   compare: z.literal('before').optional().openapi({
     description:
-      'Adds costBefore: of as many days before, or of as many whole months before whole months. What was used then alone has a row, too.',
+      'Adds costBefore: of as many days before, or of as many whole months before whole months. What was used then alone has a row, too. A window that was collected in part is compared with nothing: `comparison` says so.',
   }),
   days: z.literal('true').optional().openapi({ description: 'Adds the known cost of each day to each row.' }),
   ...PAGE_FIELDS,
@@ -65,7 +66,9 @@ const CostRowSchema = z
     deployment: z.string().optional(),
     user: z.string().optional(),
     ...rollupFields,
-    days: z.array(z.object({ day: z.string(), knownCost: AmountSchema })).optional(),
+    days: z
+      .array(z.object({ day: z.string(), knownCost: AmountSchema, unpricedTokenCount: z.string() }))
+      .optional(),
   })
   .openapi('CostRow');
 type ShownRow = z.output<typeof CostRowSchema>;
@@ -84,6 +87,18 @@ const CostsSchema = z
       ...rollupFields,
       overhead: AmountSchema.openapi({ description: 'USD; bought capacity that nobody is charged for.' }),
     }),
+    comparison: z
+      .object({
+        from: InstantSchema,
+        to: InstantSchema,
+        isComparable: z.boolean(),
+        reason: z.literal('collected_in_part').nullable().openapi({
+          description: 'Why not: usage was not collected in all of it, and costBefore is null everywhere.',
+        }),
+        collectedFrom: InstantSchema.nullable(),
+      })
+      .nullable()
+      .openapi({ description: 'What `compare` compares with; null unless it is asked for.' }),
     overhead: z
       .array(z.object({ deployment: z.string(), cost: AmountSchema }))
       .openapi({ description: 'By deployment. Filters do not apply: it is nobody’s.' }),
@@ -122,10 +137,15 @@ export function addCostRoutes(api: Api, dependencies: ApiDependencies): void {
     const order = readSort(sort);
     const place = readPlace(cursor, order === null ? groupBy.length : null);
     const now = clock.now();
-    const queryOf = async (snapshot: LedgerSnapshot): Promise<RollupQuery> => ({
+    const comparisonOf = async (snapshot: LedgerSnapshot) =>
+      compare === undefined ? null : await readComparison(snapshot, windowBefore(window));
+    const queryOf = async (
+      snapshot: LedgerSnapshot,
+      comparison: Comparison | null,
+    ): Promise<RollupQuery> => ({
       ...(await readRollupScope(snapshot, { window, filter, now })),
       groupBy,
-      before: compare === undefined ? null : windowBefore(window),
+      before: comparison?.before ?? null,
       sort: order,
       ...place,
       limit,
@@ -138,7 +158,7 @@ export function addCostRoutes(api: Api, dependencies: ApiDependencies): void {
         database,
         rollupColumns(namesOf(groupBy)),
         async (snapshot, last, most) => {
-          const query = await queryOf(snapshot);
+          const query = await queryOf(snapshot, await comparisonOf(snapshot));
           const next = order === null ? { after: last && keysOf(last, groupBy) } : { offset };
           const { rows } = await readRollupRows(snapshot, {
             ...query,
@@ -152,9 +172,11 @@ export function addCostRoutes(api: Api, dependencies: ApiDependencies): void {
         (row) => rollupCells(showRow(row, false), namesOf(groupBy)),
       );
     }
-    const { page, whole } = await readSnapshot(database, async (snapshot) => {
-      const query = await queryOf(snapshot);
-      return { page: await readRollupRows(snapshot, query), whole: await readWhole(snapshot, query) };
+    const { page, whole, comparison } = await readSnapshot(database, async (snapshot) => {
+      const comparison = await comparisonOf(snapshot);
+      const query = await queryOf(snapshot, comparison);
+      const page = await readRollupRows(snapshot, query);
+      return { page, whole: await readWhole(snapshot, query), comparison };
     });
     const last = page.rows.at(-1);
     const hasMore = place.offset + page.rows.length < page.rowCount;
@@ -170,6 +192,7 @@ export function addCostRoutes(api: Api, dependencies: ApiDependencies): void {
         ratedDayCount: String(completeness.ratedDayCount),
         priceBookVersions: completeness.priceBookVersions,
         totals: { ...showFigures(totals), overhead: formatPico(overhead) },
+        comparison: comparison && showComparison(comparison),
         overhead: idle.map(({ deployment, costPicoUsd }) => ({ deployment, cost: formatPico(costPicoUsd) })),
         rows: page.rows.map((row) => showRow(row, days !== undefined)),
         rowCount: page.rowCount,
@@ -178,6 +201,16 @@ export function addCostRoutes(api: Api, dependencies: ApiDependencies): void {
       200,
     );
   });
+}
+
+function showComparison({ window, collectedFrom, before }: Comparison) {
+  return {
+    from: window.start.toISOString(),
+    to: window.end.toISOString(),
+    isComparable: before !== null,
+    reason: before === null ? ('collected_in_part' as const) : null,
+    collectedFrom: collectedFrom?.toISOString() ?? null,
+  };
 }
 
 function readSort(text: (typeof SORT_TEXTS)[number] | undefined): RollupQuery['sort'] {
@@ -213,7 +246,11 @@ function showRow({ dimensions: { customer, ...others }, days, ...figures }: Roll
     ...showFigures(figures),
     ...(withDays
       ? {
-          days: days.map(({ day, knownCostPicoUsd }) => ({ day, knownCost: formatPico(knownCostPicoUsd) })),
+          days: days.map(({ day, knownCostPicoUsd, unpricedTokenCount }) => ({
+            day,
+            knownCost: formatPico(knownCostPicoUsd),
+            unpricedTokenCount: String(unpricedTokenCount),
+          })),
         }
       : {}),
   } satisfies ShownRow;

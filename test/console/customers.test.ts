@@ -18,7 +18,19 @@ describe.skipIf(!hasChromium())('customers of the console', () => {
     bench = await openConsole();
     const { database } = bench.ledger;
     await insertRollupWorld(database);
-    await insertUsage(database, [{ hour: '2026-11-21T08:00:00Z', tokens: 1_000_000n }]);
+    await insertUsage(database, [
+      { hour: '2026-11-21T08:00:00Z', tokens: 1_000_000n },
+      // All that one of them used today has no price, unlike what it used before.
+      {
+        hour: '2026-11-21T08:00:00Z',
+        tokens: 9n,
+        customer: 'adatum',
+        subject: 'user-3',
+        model: 'gpt-99',
+        deployment: 'x',
+      },
+      { hour: '2026-11-20T08:00:00Z', tokens: 9_000n, customer: 'adatum', subject: 'user-3' },
+    ]);
     await insertRequests(database, [{ hour: '2026-11-02T09:00:00Z', requests: 40n }]);
     await database
       .updateTable('customers')
@@ -66,8 +78,11 @@ describe.skipIf(!hasChromium())('customers of the console', () => {
     expect(figures[1]).toContain(dollars(costs.totals.revenueUsd));
     expect(figures[2]).toContain(dollars(costs.totals.knownMarginUsd));
     const today = await ask('from=2026-11-21&to=2026-11-22&groupBy=customer');
-    const costToday = new Map(today.rows.map((row) => [row.customerId, row.knownCost]));
-    expect(costToday.size).toBe(1);
+    const costToday = new Map(
+      today.rows.map((row) => [row.customerId, row.cost === null ? 'unknown' : dollars(row.knownCost)]),
+    );
+    expect(costToday.get('adatum')).toBe('unknown');
+    expect(costToday.size).toBe(2);
     const rows = page.locator('#customers tbody tr');
     expect(await rows.count()).toBe(costs.rows.length);
     for (const [index, row] of costs.rows.entries()) {
@@ -75,9 +90,11 @@ describe.skipIf(!hasChromium())('customers of the console', () => {
         await rows.nth(index).locator(`[data-label="${label}"]`).innerText();
       expect(await text('#')).toBe(String(index + 1));
       expect(await text('Cost')).toContain(dollars(row.knownCost));
-      expect(await text('Today')).toBe(
-        costToday.has(row.customerId ?? null) ? dollars(costToday.get(row.customerId ?? null) ?? '') : '–',
-      );
+      expect(await text('Today')).toBe(costToday.get(row.customerId ?? null) ?? '–');
+      if (row.customerId === 'adatum') {
+        const trend = rows.nth(index).locator('svg.spark');
+        expect(await trend.getAttribute('aria-label')).toMatch(/to an unknown cost a day$/);
+      }
       expect(await text('Revenue')).toContain(dollars(row.revenueUsd));
       if (row.marginUsd !== null) expect(await text('Margin')).toContain(dollars(row.marginUsd));
       const share = (Number(row.tokenCount) / Number(costs.totals.tokenCount)) * 100;

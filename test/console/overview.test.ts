@@ -8,7 +8,14 @@ import type { SwapsBody } from '../../src/costs/swaps/routes.ts';
 import { moneyInWords, twoDecimals } from '../../src/pages/words.ts';
 import type { CostProjectionBody } from '../../src/previews/cost-projection-routes.ts';
 import { insertUsage } from '../api/world.ts';
-import { insertRequests, insertRollupWorld, NOVEMBER, OCTOBER, rate } from '../costs/rollup-world.ts';
+import {
+  insertCollectionStart,
+  insertRequests,
+  insertRollupWorld,
+  NOVEMBER,
+  OCTOBER,
+  rate,
+} from '../costs/rollup-world.ts';
 import { hasChromium } from '../setup/chromium.ts';
 import { type ConsoleBench, openConsole } from './walk.ts';
 import { HOSTILE_NAMES } from './world.ts';
@@ -45,6 +52,7 @@ describe.skipIf(!hasChromium())('overview and features of the console', () => {
         quarantine: 'no_customer',
       },
     ]);
+    await insertCollectionStart(database, '2026-09-10T00:00:00Z');
     // It has waited for longer than the alarm allows.
     await database
       .updateTable('hourly_usage')
@@ -81,6 +89,39 @@ describe.skipIf(!hasChromium())('overview and features of the console', () => {
     expect(await page.locator('.todo a:has-text("gpt-99")').getAttribute('href')).toBe(
       '/console/prices?model=gpt-99#book',
     );
+    expect(complaints).toEqual([]);
+    await close();
+  });
+
+  it('compares nothing with a month that was collected in part, and says why', async () => {
+    const costs = await ask('period=2026-10&groupBy=customer&compare=before&sort=-costChange');
+    expect(costs.comparison).toEqual({
+      from: '2026-09-01T00:00:00.000Z',
+      to: '2026-10-01T00:00:00.000Z',
+      isComparable: false,
+      reason: 'collected_in_part',
+      collectedFrom: '2026-09-10T00:00:00.000Z',
+    });
+    expect([costs.totals, ...costs.rows].map(({ costBefore }) => costBefore)).toEqual(
+      [costs.totals, ...costs.rows].map(() => null),
+    );
+    expect(await ask('period=2026-11&groupBy=customer&compare=before')).toMatchObject({
+      comparison: { isComparable: true, reason: null },
+      totals: { costBefore: expect.any(String) },
+    });
+    const { page, complaints, close } = await bench.open('/console/overview?period=2026-10');
+    for (const path of ['overview', 'features', 'models', 'customers', 'customers/northwind']) {
+      await page.goto(`${bench.origin}/console/${path}?period=2026-10`);
+      const figures = await page.locator('.figures').first().innerText();
+      expect(figures, path).toContain('not comparable with 1 Sept to 30 Sept');
+      expect(figures, path).toContain('collected since 10 Sept');
+      expect(await page.locator('td[data-label="Change"]').allInnerTexts(), path).not.toContainEqual(
+        expect.stringContaining('%'),
+      );
+    }
+    await page.goto(`${bench.origin}/console/overview?period=2026-10`);
+    expect(await page.locator('.lead').innerText()).not.toMatch(/more than|less than/);
+    expect(await page.locator('#movers').innerText()).toContain('Not comparable with 1 Sept to 30 Sept');
     expect(complaints).toEqual([]);
     await close();
   });

@@ -111,3 +111,26 @@ export const rate = (database: LedgerDatabase) =>
 
 export const scopeOf = (database: LedgerDatabase, window = NOVEMBER, filter = {}) =>
   readRollupScope(database, { window, filter, now: NOW });
+
+/** That everything ingested since an instant was collected, and nothing before it. */
+export async function insertCollectionStart(database: LedgerDatabase, begunFrom: string): Promise<void> {
+  const [begun, digest] = [new Date(begunFrom), Buffer.alloc(32)];
+  await database
+    .insertInto('watermarks')
+    .values({ source: 'metrics', position: NOW, updated_at: NOW })
+    .execute();
+  await database
+    .insertInto('collection_chains')
+    .values({
+      source: 'metrics',
+      cursor_kind: 'ingestion',
+      window_count: 1n,
+      row_count: 0n,
+      new_row_count: 0n,
+      reached_until: NOW,
+      digest,
+      begun_at: begun,
+      begun_from: begun,
+    })
+    .execute();
+}

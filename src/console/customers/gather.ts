@@ -38,7 +38,7 @@ export async function gatherCustomers(
   const { scope } = basis;
   const series = await readCostSeries(snapshot, { ...scope, by: 'customer', top: DRAWN_CUSTOMERS });
   const definition = tableOf(view, basis.totals);
-  const query = { ...(await queryOf(snapshot, view, scope)), before: basis.before };
+  const query = { ...(await queryOf(snapshot, view, scope)), before: basis.comparison.before };
   const page = await gatherRows(snapshot, definition, query, view);
   const { pageSize } = readTableQuery(definition, view.address.query);
   const rows = await completeRows(snapshot, page.rows, {

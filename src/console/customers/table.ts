@@ -1,13 +1,13 @@
 import { html } from 'hono/html';
 import type { CostFigures, RollupMoney, RollupRow } from '../../costs/rollups/query.ts';
 import type { Html } from '../../pages/html.ts';
-import { shareCell, unknownCell } from '../../pages/numbers.ts';
+import { shareCell } from '../../pages/numbers.ts';
 import type { Column, TableDefinition } from '../../pages/table/columns.ts';
 import { nameCell } from '../../pages/texts.ts';
 import { dayShort } from '../../pages/words.ts';
 import type { TimeWindow } from '../../platform/clock.ts';
 import { COST, COST_CHANGE, dollarCell, MARGIN, REVENUE, UNPRICED } from '../rollups/columns.ts';
-import { shareOf, shownRevenue, unpricedShare } from '../rollups/decide.ts';
+import { shareOf, shownDayCost, shownRevenue } from '../rollups/decide.ts';
 import { mixInWords } from '../rollups/draw.ts';
 import { trendColumn, type WithTrend } from '../rollups/trends.ts';
 
@@ -89,10 +89,9 @@ function lastDayColumn(window: TimeWindow, now: Date): Column<CustomerRow> {
     title: now < window.end ? 'Today' : dayShort(last),
     kind: 'number',
     cell: ({ trend }) => {
-      if (trend !== undefined && unpricedShare(trend) === 1) return unknownCell();
       const day = last.toISOString().slice(0, 10);
       const used = trend?.days.find((cost) => cost.day === day);
-      return used === undefined ? html`<span class="muted">–</span>` : dollarCell(used.knownCostPicoUsd);
+      return used === undefined ? html`<span class="muted">–</span>` : dollarCell(shownDayCost(used));
     },
   };
 }

@@ -60,7 +60,8 @@ interface Material {
 
 async function gather(snapshot: LedgerSnapshot, view: ConsoleView): Promise<Material> {
   const basis = await gatherBasis(snapshot, view);
-  const { scope, before } = basis;
+  const { scope } = basis;
+  const { before } = basis.comparison;
   const drawn = { ...scope, window: drawnWindowOf(view), by: 'feature', top: null } as const;
   const days = await readCostSeries(snapshot, drawn);
   const trendOf = trendsOf(days, trendWindowOf(view));

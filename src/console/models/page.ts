@@ -47,7 +47,7 @@ async function gather(snapshot: LedgerSnapshot, view: ConsoleView): Promise<Mate
 async function gatherRows(
   snapshot: LedgerSnapshot,
   view: ConsoleView,
-  { scope, before }: RollupBasis,
+  { scope, comparison: { before } }: RollupBasis,
   by: 'model' | 'deployment',
 ): Promise<{ rows: ModelRow[]; days: CostSeries[] }> {
   const days = await readCostSeries(snapshot, { ...scope, window: drawnWindowOf(view), by, top: null });

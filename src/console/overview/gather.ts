@@ -58,8 +58,10 @@ export async function gatherOverview(snapshot: LedgerSnapshot, view: ConsoleView
   const scope = await readRollupScope(snapshot, { window: drawn, filter: {}, now });
   const series = await readCostSeries(snapshot, { ...scope, by: 'customer', top: DRAWN_CUSTOMERS });
   // Where the cost changed most: a customer's feature on a model.
-  const moved = { ...basis.scope, groupBy: ['customer', 'feature', 'model'] as const, before: basis.before };
-  const { risen, fallen } = await readMovers(snapshot, moved, MOVERS);
+  const { before } = basis.comparison;
+  const moved = { ...basis.scope, groupBy: ['customer', 'feature', 'model'] as const, before };
+  const { risen, fallen } =
+    before === null ? { risen: [], fallen: [] } : await readMovers(snapshot, moved, MOVERS);
   const names = await readNames(snapshot, [
     ...series.map(({ value }) => value),
     ...[...risen, ...fallen].map(({ dimensions }) => dimensions.customer),

@@ -12,16 +12,26 @@ import { dayShort } from '../../pages/words.ts';
 import type { CostProjection } from '../../previews/cost-projection.ts';
 import { type ConsoleView, definePage } from '../frame/define-page.ts';
 import type { FrameFacts } from '../frame/facts.ts';
+import { capitalized } from '../invoices/second-person/words.ts';
 import { COST, COST_CHANGE, dollarCell } from '../rollups/columns.ts';
 import { changeOf, judgedMargin, shownCost } from '../rollups/decide.ts';
-import { calledIn, costChart, dollars, headline, lacking, spanInWords } from '../rollups/draw.ts';
+import {
+  calledIn,
+  costChart,
+  dollars,
+  headline,
+  lacking,
+  notComparable,
+  spanInWords,
+} from '../rollups/draw.ts';
+import type { RollupBasis } from '../rollups/gather.ts';
 import { gatherOverview, type OverviewMaterial } from './gather.ts';
 import { drawNeeds } from './needs.ts';
 
 function show(material: OverviewMaterial, view: ConsoleView, facts: FrameFacts) {
   const { basis, drawn, series, names, desk } = material;
   const nameOf = calledIn(names);
-  const movers = moversTable(nameOf, view);
+  const movers = moversTable(nameOf, basis, view);
   const moved = moversOf(material);
   return {
     title: view.period.words,
@@ -31,7 +41,7 @@ ${lacking(basis)}
 ${costChart(series, { window: drawn, now: view.now, title: `Cost by day, ${spanInWords(drawn)}, by customer`, nameOf })}
 <div class="pair"><section>${desk === null ? '' : drawNeeds(desk, view)}${pulse(material, view, facts)}</section>
 <section>${dataTable(movers, moved, view.address)}
-<p class="muted">What costs more or less than from ${spanInWords(basis.before)}.</p></section></div>`,
+${basis.comparison.before === null ? '' : html`<p class="muted">What costs more or less than from ${spanInWords(basis.comparison.before)}.</p>`}</section></div>`,
     csv: {
       movers: () => csvOfTable({ ...movers, columns: [...movers.columns, COST] }, moved, view.address.query),
     },
@@ -60,17 +70,17 @@ function rangeOf({ p10, p90 }: NonNullable<CostProjection['total']>): string {
 }
 
 /** Whether the month goes well, in a sentence. */
-function answer({ basis: { totals, totalsBefore, before } }: OverviewMaterial): string {
+function answer({ basis: { totals, totalsBefore, comparison } }: OverviewMaterial): string {
   if (totals.tokenCount === 0n) return 'Nothing has been used in this period.';
   const known = shownCost(totals);
   if (known === null) return 'What usage has cost is unknown: the price book has no price for any of it.';
   const margin = judgedMargin(totals);
-  const share = changeOf(known, shownCost(totalsBefore));
+  const share = totalsBefore === null ? null : changeOf(known, shownCost(totalsBefore));
   const cost = dollars(known);
   const moved =
     share === null
       ? ''
-      : `, ${Math.abs(share * 100).toFixed(0)} % ${share < 0 ? 'less' : 'more'} than from ${spanInWords(before)}`;
+      : `, ${Math.abs(share * 100).toFixed(0)} % ${share < 0 ? 'less' : 'more'} than from ${spanInWords(comparison.window)}`;
   const left =
     margin === null
       ? '. What it leaves is not known'
@@ -80,7 +90,8 @@ function answer({ basis: { totals, totalsBefore, before } }: OverviewMaterial): 
   return `Usage has cost ${cost}${moved}${left}.`;
 }
 
-const change = (row: CostRow) => knownCostOf(row) - (row.costBeforePicoUsd ?? 0n);
+/** Zero where nobody knows what it cost before: that has not become dearer. */
+const change = (row: CostRow) => knownCostOf(row) - (row.costBeforePicoUsd ?? knownCostOf(row));
 
 /** What moved at all, whatever its direction. */
 function moversOf({ risen, fallen }: OverviewMaterial): CostRow[] {
@@ -90,11 +101,18 @@ function moversOf({ risen, fallen }: OverviewMaterial): CostRow[] {
   ];
 }
 
-function moversTable(nameOf: (customerId: string) => string, view: ConsoleView): TableDefinition<CostRow> {
+function moversTable(
+  nameOf: (customerId: string) => string,
+  { comparison }: RollupBasis,
+  view: ConsoleView,
+): TableDefinition<CostRow> {
   return {
     name: 'movers',
     caption: 'Movers',
-    empty: 'Nothing costs more or less than before.',
+    empty:
+      comparison.before === null
+        ? `${capitalized(notComparable(comparison))}.`
+        : 'Nothing costs more or less than before.',
     columns: [
       {
         name: 'customer',

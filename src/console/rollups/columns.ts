@@ -82,9 +82,11 @@ export const COST: Column<CostFigures> = {
   title: 'Cost',
   kind: 'number',
   cell: costCell,
-  csv: (row) => formatPico(knownCostOf(row)),
+  csv: (row) => (shownCost(row) === null ? null : formatPico(knownCostOf(row))),
   sortBy: knownCostOf,
 };
+
+const NOT_COMPARABLE = html`<span class="muted" title="Not comparable: what all of it cost before is not known.">–<span class="unseen"> not comparable</span></span>`;
 
 export const COST_CHANGE: Column<CostFigures> = {
   name: 'costChange',
@@ -92,9 +94,11 @@ export const COST_CHANGE: Column<CostFigures> = {
   kind: 'number',
   cell: (row) => {
     const cost = shownCost(row);
+    if (row.costBeforePicoUsd === null) return NOT_COMPARABLE;
     return changeCell(cost === null ? null : changeOf(cost + row.idleCostPicoUsd, row.costBeforePicoUsd));
   },
-  sortBy: (row) => knownCostOf(row) + row.idleCostPicoUsd - (row.costBeforePicoUsd ?? 0n),
+  sortBy: (row) =>
+    row.costBeforePicoUsd === null ? null : knownCostOf(row) + row.idleCostPicoUsd - row.costBeforePicoUsd,
 };
 
 export const REVENUE: Column<RollupRow> = {
@@ -102,7 +106,7 @@ export const REVENUE: Column<RollupRow> = {
   title: 'Revenue',
   kind: 'number',
   cell: revenueCell,
-  csv: (row) => showFigures(row).revenueUsd,
+  csv: (row) => (shownRevenue(row) === null ? null : showFigures(row).revenueUsd),
   sortBy: ({ revenuePicoUsd }) => revenuePicoUsd,
 };
 

@@ -58,7 +58,7 @@ export function costOfEach(picoUsd: bigint, count: bigint, digits: number): stri
 
 /** What the last days of something cost. */
 export type Trend = Pick<CostFigures, 'tokenCount' | 'unpricedTokenCount'> & {
-  days: readonly Pick<CostCell, 'day' | 'knownCostPicoUsd'>[];
+  days: readonly CostCell[];
 };
 
 /** What costs the most, first. */
@@ -83,6 +83,11 @@ export function unratedShare({ currencies, tokenCount, unattributedTokenCount }:
 /** The known cost; null where that is of nothing that was used. */
 export function shownCost(figures: CostFigures): bigint | null {
   return unpricedShare(figures) === 1 ? null : knownCostOf(figures);
+}
+
+/** The same of a day. */
+export function shownDayCost(day: CostCell): bigint | null {
+  return unpricedShare(day) === 1 ? null : day.knownCostPicoUsd;
 }
 
 /** The revenue in US dollars; null where none of it is known. */

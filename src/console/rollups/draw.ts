@@ -1,7 +1,8 @@
 import { html } from 'hono/html';
 import { formatPico } from '../../../pricing/money.ts';
+import type { Comparison } from '../../costs/rollups/comparison.ts';
 import type { CostCell, CostSeries } from '../../costs/rollups/cost-series.ts';
-import type { CostFigures } from '../../costs/rollups/query.ts';
+import type { CostFigures, RollupMoney } from '../../costs/rollups/query.ts';
 import type { DailyCell } from '../../costs/rollups/series.ts';
 import { knownCostOf, marginOf } from '../../costs/rollups/show.ts';
 import type { ChartValue } from '../../pages/charts/figure.ts';
@@ -29,6 +30,7 @@ import {
   passedEnd,
   shareOf,
   shownCost,
+  shownDayCost,
   shownRevenue,
   type Trend,
   unknownShare,
@@ -51,17 +53,26 @@ export function spanInWords({ start, end }: TimeWindow): string {
   return `${dayShort(start)} to ${dayShort(new Date(end.getTime() - 1))}`;
 }
 
+/** Why nothing is said of growth: more than a part of something would be. */
+export function notComparable({ window, collectedFrom }: Comparison): string {
+  const since = collectedFrom === null ? '' : `: usage is collected since ${dayShort(collectedFrom)} only`;
+  return `not comparable with ${spanInWords(window)}${since}`;
+}
+
 /**
  * Cost, revenue and margin of a page, each beside the same days of the period before.
  * @param more what else a page says first, a `div` each
  */
-export function headline({ totals, totalsBefore, before }: RollupBasis, more: Html | string = ''): Html {
-  const against = (now: bigint | null, then: bigint | null) =>
-    html`<small>${changeCell(changeOf(now, then))} against ${spanInWords(before)} (${dollarCell(then)})</small>`;
-  const [margin, marginBefore] = [marginShare(totals), marginShare(totalsBefore)];
+export function headline({ totals, totalsBefore, comparison }: RollupBasis, more: Html | string = ''): Html {
+  const against = (read: (figures: RollupMoney) => bigint | null) => {
+    if (totalsBefore === null) return html`<small>${notComparable(comparison)}</small>`;
+    const then = read(totalsBefore);
+    return html`<small>${changeCell(changeOf(read(totals), then))} against ${spanInWords(comparison.window)} (${dollarCell(then)})</small>`;
+  };
+  const [margin, marginBefore] = [marginShare(totals), totalsBefore && marginShare(totalsBefore)];
   return html`<dl class="figures">
-  <div><dt>Cost</dt><dd>${costCell(totals)}${against(shownCost(totals), shownCost(totalsBefore))}</dd></div>
-  <div><dt>Revenue</dt><dd>${revenueCell(totals)}${against(shownRevenue(totals), shownRevenue(totalsBefore))}</dd></div>
+  <div><dt>Cost</dt><dd>${costCell(totals)}${against(shownCost)}</dd></div>
+  <div><dt>Revenue</dt><dd>${revenueCell(totals)}${against(shownRevenue)}</dd></div>
   <div><dt>Margin</dt><dd>${marginCell(totals)}<small>${margin === null || marginBefore === null ? '' : `of the revenue, ${points(margin - marginBefore)}`}</small></dd></div>
   ${more}
 </dl>`;
@@ -195,12 +206,13 @@ export function balanceChart(cells: readonly DailyCell[], window: TimeWindow): H
 /** The cost of the last days as a line, with the last one in words. */
 export function trendCell(figures: Trend | undefined, window: TimeWindow): Html {
   if (figures !== undefined && unpricedShare(figures) === 1) return unknownCell();
-  const costs = new Map(figures?.days.map(({ day, knownCostPicoUsd }) => [day, knownCostPicoUsd]));
-  const values = daysIn(window).map((day) => costs.get(day) ?? 0n);
+  const costs = new Map(figures?.days.map((day) => [day.day, shownDayCost(day)]));
+  const values = daysIn(window).map((day) => (costs.has(day) ? (costs.get(day) ?? null) : 0n));
   if (values.every((value) => value === 0n)) return html`<span class="muted">–</span>`;
-  const label = `${spanInWords(window)}: from ${dollars(values[0] ?? 0n)} to ${dollars(values.at(-1) ?? 0n)} a day`;
+  const inWords = (value: bigint | null | undefined) => (value == null ? 'an unknown cost' : dollars(value));
+  const label = `${spanInWords(window)}: from ${inWords(values[0])} to ${inWords(values.at(-1))} a day`;
   return sparkline(
-    values.map((value) => Number(value) / 1e12),
+    values.map((value) => (value === null ? null : Number(value) / 1e12)),
     label,
   );
 }

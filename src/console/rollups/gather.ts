@@ -1,6 +1,7 @@
 import { readCustomerNames } from '../../catalog/customers.ts';
 import { readCostCompleteness } from '../../costs/queries.ts';
 import { countDueRevenues } from '../../costs/revenues/rate-revenues.ts';
+import { type Comparison, readComparison } from '../../costs/rollups/comparison.ts';
 import {
   ROLLUP_SORTS,
   type RollupFilter,
@@ -14,7 +15,6 @@ import { readRollupScope } from '../../costs/rollups/scope.ts';
 import { readRollupMoney } from '../../costs/rollups/totals.ts';
 import type { TableDefinition, TablePage } from '../../pages/table/columns.ts';
 import { csvCells, csvColumns, readTableQuery } from '../../pages/table/page-of-rows.ts';
-import type { TimeWindow } from '../../platform/clock.ts';
 import type { LedgerSnapshot } from '../../platform/database/snapshot.ts';
 import type { ConsoleView, WholeCsv } from '../frame/define-page.ts';
 import { comparedWindow } from './decide.ts';
@@ -23,9 +23,10 @@ import { comparedWindow } from './decide.ts';
 export interface RollupBasis<Figures extends RollupMoney = RollupMoney> {
   scope: RollupScope;
   totals: Figures;
-  /** As many days of the period before as have begun of this one. */
-  before: TimeWindow;
-  totalsBefore: RollupMoney;
+  /** With as many days of the period before as have begun of this one. */
+  comparison: Comparison;
+  /** Of that time; null where it cannot be compared with. */
+  totalsBefore: RollupMoney | null;
   /** Days of the period, and months of customers, that are rated again soon. */
   dueDayCount: bigint;
   dueRevenueCount: bigint;
@@ -51,16 +52,17 @@ export async function gatherBasis(
 ): Promise<RollupBasis> {
   const { now, period } = view;
   const scope = await readRollupScope(snapshot, { window: period.window, filter, now });
-  const before = comparedWindow(period.window, now);
+  const comparison = await readComparison(snapshot, comparedWindow(period.window, now));
+  const { before } = comparison;
   const { dueDayCount } = await readCostCompleteness(snapshot, period.window);
   return {
     scope,
     totals: await readTotals(snapshot, scope),
-    before,
-    totalsBefore: await readRollupMoney(
-      snapshot,
-      await readRollupScope(snapshot, { window: before, filter, now }),
-    ),
+    comparison,
+    totalsBefore:
+      before === null
+        ? null
+        : await readRollupMoney(snapshot, await readRollupScope(snapshot, { window: before, filter, now })),
     dueDayCount,
     dueRevenueCount: await countDueRevenues(snapshot),
   };

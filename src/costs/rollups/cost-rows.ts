@@ -26,7 +26,7 @@ interface RawRow {
   token_cost: string;
   provisioned_cost: string;
   idle_cost: string;
-  cost_before: string;
+  cost_before: string | null;
 }
 
 /**
@@ -54,7 +54,7 @@ export async function readMovers(
   const change = sql`token_cost + provisioned_cost + idle_cost - cost_before`;
   const result = await sql<RawRow & { rise: string; fall: string }>`${rowsOf(query)},
     ranked as (
-      select summed.*, row_number() over (order by ${change} desc, dimensions collate "C") as rise,
+      select summed.*, row_number() over (order by ${change} desc nulls last, dimensions collate "C") as rise,
         row_number() over (order by ${change}, dimensions collate "C") as fall
       from summed)
     select * from ranked where rise <= ${limit} or fall <= ${limit}`.execute(database);
@@ -69,6 +69,10 @@ export async function readMovers(
 function rowsOf({ groupBy, window, before, filter }: CostQuery) {
   const byKey = (of: TimeWindow) => costsByKey(groupBy, filter, conditionsOf(of, filter));
   const then = before === null ? sql`` : sql`union all select *, false from (${byKey(before)}) as before`;
+  const past = (column: string) => sql`coalesce(sum(${sql.ref(column)}) filter (where not is_now), 0)`;
+  // What nobody knows the price of has cost something, and not nothing.
+  const pastCost = sql`case when ${past('unpriced')} = 0 or ${past('tokens')} > ${past('unpriced')}
+          then coalesce(sum(token_cost + provisioned_cost + idle_cost) filter (where not is_now), 0) end`;
   return sql`
     with keys as (
       select *, true as is_now from (${byKey(window)}) as now ${then}),
@@ -79,7 +83,7 @@ function rowsOf({ groupBy, window, before, filter }: CostQuery) {
         coalesce(sum(token_cost) filter (where is_now), 0) as token_cost,
         coalesce(sum(provisioned_cost) filter (where is_now), 0) as provisioned_cost,
         coalesce(sum(idle_cost) filter (where is_now), 0) as idle_cost,
-        coalesce(sum(token_cost + provisioned_cost + idle_cost) filter (where not is_now), 0) as cost_before
+        ${pastCost} as cost_before
       from keys group by 1)`;
 }
 
@@ -92,6 +96,6 @@ function toRow(row: RawRow, { groupBy, before }: CostQuery): CostRow {
     tokenCostPicoUsd: BigInt(row.token_cost),
     provisionedCostPicoUsd: BigInt(row.provisioned_cost),
     idleCostPicoUsd: BigInt(row.idle_cost),
-    costBeforePicoUsd: before === null ? null : BigInt(row.cost_before),
+    costBeforePicoUsd: before === null || row.cost_before === null ? null : BigInt(row.cost_before),
   };
 }

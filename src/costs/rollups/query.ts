@@ -92,7 +92,7 @@ export interface CostFigures {
   provisionedCostPicoUsd: bigint;
   /** Of bought capacity that nobody is charged for; where a deployment or no dimension but time is asked for. */
   idleCostPicoUsd: bigint;
-  /** Cost in the window before, as far as it is known; null where none was asked for. */
+  /** Cost in the window before, as far as it is known; null where none was asked for, or nothing of it is known. */
   costBeforePicoUsd: bigint | null;
 }
 
@@ -122,7 +122,7 @@ export interface RollupRow extends RollupFigures {
   /** The empty text where usage has none, e.g. no customer. */
   dimensions: Partial<Record<RollupDimension, string>>;
   /** Known cost by day, where asked for; days without any are left out. */
-  days: { day: string; knownCostPicoUsd: bigint }[];
+  days: { day: string; knownCostPicoUsd: bigint; tokenCount: bigint; unpricedTokenCount: bigint }[];
 }
 
 export interface RollupPage {

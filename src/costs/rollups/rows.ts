@@ -22,14 +22,14 @@ interface RawRow {
   known_margin: string | null;
   known_tokens: string;
   cost_before: string | null;
-  days: { day: string; cost: string }[] | null;
+  days: { day: string; cost: string; tokens: string; unpriced: string }[] | null;
 }
 
 /** Of `summed`, which has a column for each. */
 const SORTS: Record<RollupSort, RawBuilder<unknown>> = {
   cost: sql`token_cost + provisioned_cost + idle_cost`,
   costBefore: sql`cost_before`,
-  costChange: sql`token_cost + provisioned_cost + idle_cost - coalesce(cost_before, 0)`,
+  costChange: sql`token_cost + provisioned_cost + idle_cost - cost_before`,
   revenue: sql`revenue_usd`,
   margin: sql`known_margin`,
   tokens: sql`tokens`,
@@ -47,10 +47,13 @@ const SORTS: Record<RollupSort, RawBuilder<unknown>> = {
 export async function readRollupRows(database: LedgerDatabase, query: RollupQuery): Promise<RollupPage> {
   const { groupBy, window, filter, before, after } = query;
   const cost = sql`coalesce(sum(cost_pico_usd), 0)`;
+  const unpriced = sql`coalesce(sum(token_count) filter (where reason is not null), 0)`;
+  // What nobody knows the price of has cost something, and not nothing.
+  const pastCost = sql`case when sum(token_count) > ${unpriced} or ${unpriced} = 0 then ${cost} end`;
   const pastCosts =
     before === null
       ? sql`select null::text[] as dimensions, null::numeric as cost_before where false`
-      : sql`select ${dimensionsOf(groupBy)} as dimensions, ${cost} as cost_before
+      : sql`select ${dimensionsOf(groupBy)} as dimensions, ${pastCost} as cost_before
             from ${costTable(groupBy, filter)} where ${conditionsOf(before, filter)} and ${afterRow(groupBy, after)}
             group by 1`;
   const active =
@@ -62,11 +65,12 @@ export async function readRollupRows(database: LedgerDatabase, query: RollupQuer
             group by 1, 2 having sum(token_count) > 0) as users
       group by 1`;
   const days = query.withDays
-    ? sql`select dimensions, day, ${cost} as cost
-          from (select ${dimensionsOf(groupBy)} as dimensions, day, cost_pico_usd
+    ? sql`select dimensions, day, ${cost} as cost, coalesce(sum(token_count), 0) as tokens, ${unpriced} as unpriced
+          from (select ${dimensionsOf(groupBy)} as dimensions, day, cost_pico_usd, token_count, reason
                 from ${costTable(groupBy, filter)} where ${conditionsOf(window, filter)}) as daily
           join page using (dimensions) group by 1, 2`
-    : sql`select null::text[] as dimensions, null::date as day, null::numeric as cost where false`;
+    : sql`select null::text[] as dimensions, null::date as day, null::numeric as cost, null::numeric as tokens,
+          null::numeric as unpriced where false`;
   const result = await sql<RawRow>`
     with ${ratedParts(query, groupBy, after)}, ${ratesOf(query)},
     past as (${pastCosts}),
@@ -98,7 +102,7 @@ export async function readRollupRows(database: LedgerDatabase, query: RollupQuer
         coalesce(known_tokens, 0) as known_tokens,
         case when dollars.dimensions is null then 0 else revenue_usd end as revenue_usd,
         case when dollars.dimensions is null then 0 else known_revenue_usd end - coalesce(known_cost, 0) as known_margin,
-        ${before === null ? sql`cost_before` : sql`coalesce(cost_before, 0)`} as cost_before
+        ${before === null ? sql`cost_before` : sql`case when past.dimensions is null then 0 else cost_before end`} as cost_before
       from sums full join past using (dimensions) left join active using (dimensions) left join dollars using (dimensions)),
     page as materialized (
       select *, count(*) over () as row_count from summed
@@ -116,7 +120,8 @@ export async function readRollupRows(database: LedgerDatabase, query: RollupQuer
         'unrated', unrated::text, 'cost', coalesce(cost, 0)::text) order by currency) as currencies
       from money join page using (dimensions) group by 1),
     days as (
-      select dimensions, jsonb_agg(jsonb_build_object('day', day::text, 'cost', cost::text) order by day) as days
+      select dimensions, jsonb_agg(jsonb_build_object('day', day::text, 'cost', cost::text,
+        'tokens', tokens::text, 'unpriced', unpriced::text) order by day) as days
       from (${days}) as summed group by 1)
     select * from page left join types using (dimensions) left join reasons using (dimensions)
       left join moneys using (dimensions) left join days using (dimensions)
@@ -162,6 +167,11 @@ function toRow(row: RawRow, { groupBy }: RollupQuery): RollupRow {
   return {
     dimensions: Object.fromEntries(groupBy.map((name, index) => [name, row.dimensions[index] ?? ''])),
     ...figures,
-    days: (row.days ?? []).map(({ day, cost }) => ({ day, knownCostPicoUsd: BigInt(cost) })),
+    days: (row.days ?? []).map(({ day, cost, tokens, unpriced }) => ({
+      day,
+      knownCostPicoUsd: BigInt(cost),
+      tokenCount: BigInt(tokens),
+      unpricedTokenCount: BigInt(unpriced),
+    })),
   };
 }

@@ -42,7 +42,7 @@ export const rollupFields = {
   knownMarginTokenCount: TokenCountSchema,
   costBefore: AmountSchema.nullable().openapi({
     description:
-      'USD; known cost in the window before, overhead included where it is; null unless `compare` asks for it.',
+      'USD; known cost in the window before, overhead included where it is; null unless `compare` asks for it, and where nothing of it is known.',
   }),
   overhead: AmountSchema.openapi({
     description:

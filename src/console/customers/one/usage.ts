@@ -95,7 +95,9 @@ export async function gatherUsage(
 ): Promise<UsagePage> {
   const tab = tabOf(view);
   const table = usageTable(tab, drawnOf(view), NO_NAMES);
-  const page = await gatherRows(snapshot, table, queryOf(view, tab, basis), view);
+  const { scope, comparison } = basis;
+  const query = queryOf(view, tab, { scope, before: comparison.before });
+  const page = await gatherRows(snapshot, table, query, view);
   const subjects = page.rows.flatMap(({ dimensions: { user } }) => (user ? [user] : []));
   const { customerId = '' } = view.params;
   return { page, names: await readDisplayNames(snapshot, customerId, subjects) };
