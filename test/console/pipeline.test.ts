@@ -72,6 +72,11 @@ describe.skipIf(!hasChromium())('the pages of who runs it, over a ledger with ho
     const ids = await page.locator('#waiting tbody th').allInnerTexts();
     expect(ids.sort()).toEqual(quarantine.items.map(({ id }) => id).sort());
     expect(await page.locator('#waiting summary').count()).toBe(0);
+    const whose = page
+      .locator('#waiting tbody tr', { hasText: 'mystery' })
+      .locator('[data-label="Customer"]');
+    expect(await whose.innerText()).toBe('NORTHWIND\nnorthwind');
+    expect(await whose.locator('a').getAttribute('href')).toBe('/console/customers/northwind');
     await close();
   });
 

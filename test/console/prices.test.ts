@@ -199,6 +199,11 @@ describe.skipIf(!hasChromium())('prices and plans of the console', () => {
       items.map(({ id, oldPrice, newPrice }) => [id, oldPrice ?? '', newPrice ?? '']),
     );
     expect(await finance.page.locator('#waiting summary').count()).toBe(0);
+    await finance.page.goto(`${bench.origin}/console/overview`);
+    const needs = finance.page.locator('.todo li', { hasText: 'listed price' });
+    expect(await needs.count()).toBe(items.length);
+    expect(await needs.first().innerText()).toMatch(/gpt-4o input, global waits \(\+100.0 %\)/);
+    expect(await needs.first().locator('a').getAttribute('href')).toBe('/console/prices#waiting-head');
     await finance.close();
     const sales = await bench.open('/console/prices', { scope: 'sales' });
     expect(await sales.page.locator('#waiting').count()).toBe(0);

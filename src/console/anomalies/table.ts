@@ -3,6 +3,7 @@ import { formatPico } from '../../../pricing/money.ts';
 import type { Finding } from '../../anomalies/findings.ts';
 import { unknownCell } from '../../pages/numbers.ts';
 import type { Column, TableDefinition } from '../../pages/table/columns.ts';
+import { decimalOrder } from '../../pages/table/decimal-order.ts';
 import { instantColumn } from '../../pages/table/made-columns.ts';
 import { nameCell } from '../../pages/texts.ts';
 import { dollars } from '../rollups/draw.ts';
@@ -15,7 +16,7 @@ const score = (name: string, title: string, of: (finding: Finding) => string | n
   kind: 'number',
   cell: (finding) => of(finding) ?? unknownCell(),
   csv: of,
-  sortBy: (finding) => (of(finding) === null ? null : Number(of(finding))),
+  sortBy: (finding) => decimalOrder(of(finding)),
 });
 
 /** Only in the CSV. */

@@ -10,6 +10,7 @@ import type { TimeWindow } from '../../platform/clock.ts';
 import type { LedgerSnapshot } from '../../platform/database/snapshot.ts';
 import { alarmAfterMsOf } from '../../platform/http/dependencies.ts';
 import { type CostProjection, readCostProjection } from '../../previews/cost-projection.ts';
+import { listPriceSyncItems, type PriceSyncItem } from '../../prices/sync/items.ts';
 import { isAlarming, type QuarantineSummary, readQuarantineSummary } from '../../quarantine/entries.ts';
 import { listOpenDrifts, type OpenDrift } from '../../reconciliation/open-drifts.ts';
 import type { ConsoleView } from '../frame/define-page.ts';
@@ -36,6 +37,8 @@ export interface Desk {
   /** Of what waits, what waits for too long. */
   alarming: QuarantineSummary[];
   unpriced: UnknownModelCost[];
+  /** Prices that Azure lists, and that nobody has taken into the book or refused. */
+  prices: PriceSyncItem[];
 }
 
 export interface OverviewMaterial {
@@ -91,5 +94,6 @@ async function gatherDesk(snapshot: LedgerSnapshot, { now, dependencies }: Conso
     waiting,
     alarming: waiting.filter((summary) => isAlarming(summary, now, alarmAfterMs)),
     unpriced: await readUnknownCosts(snapshot),
+    prices: await listPriceSyncItems(snapshot, { status: 'pending', limit: MOST_LISTED + 1 }),
   };
 }

@@ -16,6 +16,8 @@ import {
 } from '../invoices/second-person/words.ts';
 import { inWords } from '../pipeline/reason-words.ts';
 import { PRICES_PATH } from '../prices/address.ts';
+import { changeOf, namePrice } from '../prices/waiting-table.ts';
+import { changeInWords, verdictInWords } from '../prices/words.ts';
 import { dollars } from '../rollups/draw.ts';
 import { type Desk, MOST_LISTED } from './gather.ts';
 
@@ -87,14 +89,23 @@ function listNeeds(desk: Desk, view: ConsoleView): Need[] {
       otherwise: 'Their cost and margin stay unknown.',
       href: view.hasPage(PRICES_PATH) ? `${PRICES_PATH}?${new URLSearchParams({ model })}#book` : null,
     }));
-  return [...asked, ...held, ...found, ...drifts, ...quarantined, ...unpriced];
+  const prices = desk.prices.slice(0, MOST_LISTED).map((item) => {
+    const change = changeOf(item);
+    return {
+      what: html`The listed price of ${item.target === null ? nameCell(item.meterName, 60) : namePrice(item)} waits${change === '' ? '' : ` (${changeInWords(change)})`}: ${verdictInWords(item.verdict)}`,
+      sinceMs: now.getTime() - item.foundAt.getTime(),
+      otherwise: 'The price book stays as it is until somebody decides.',
+      href: view.hasPage(PRICES_PATH) ? `${PRICES_PATH}#waiting-head` : null,
+    };
+  });
+  return [...asked, ...held, ...found, ...drifts, ...quarantined, ...unpriced, ...prices];
 }
 
 export function drawNeeds(desk: Desk, view: ConsoleView): Html {
   const needs = listNeeds(desk, view);
-  const hasMore = desk.held.length > MOST_LISTED || desk.findings.length > MOST_LISTED;
+  const hasMore = [desk.held, desk.findings, desk.prices].some(({ length }) => length > MOST_LISTED);
   if (needs.length === 0) {
-    return html`<h2>Needs you</h2><p class="muted">Nothing. No invoice is held, no usage stands out, every sum agrees, nothing waits for too long, everything has a price.</p>`;
+    return html`<h2>Needs you</h2><p class="muted">Nothing. No invoice is held, no usage stands out, every sum agrees, nothing waits for too long, everything has a price, and no listed price waits.</p>`;
   }
   return html`<h2>Needs you (${needs.length}${hasMore ? ' and more' : ''})</h2>
 <ul class="todo">${needs.map(

@@ -18,6 +18,7 @@ import {
   readCoverageTotals,
 } from '../../usage/coverage/coverage.ts';
 import type { ConsoleView } from '../frame/define-page.ts';
+import { readNames } from '../rollups/gather.ts';
 
 /** The page lists so many of what waits, and of what drifts, and says when there is more; their CSVs have all of it. */
 export const LISTED = 500;
@@ -26,6 +27,8 @@ export const COVERAGE_DAYS = 7;
 export interface PipelineMaterial {
   report: StatusReport;
   entries: QuarantineEntry[];
+  /** What their customers are called. */
+  names: Map<string, string>;
   /** Whether more waits than is listed. */
   hasMore: boolean;
   drifts: OpenDrift[];
@@ -46,6 +49,10 @@ export async function gatherPipeline(snapshot: LedgerSnapshot, view: ConsoleView
   return {
     report,
     entries: entries.slice(0, LISTED),
+    names: await readNames(
+      snapshot,
+      entries.slice(0, LISTED).map(({ customerId }) => customerId),
+    ),
     hasMore: entries.length > LISTED,
     drifts: await listOpenDrifts(snapshot, LISTED),
     coverage: sources.control === null ? null : await readCoverageTotals(snapshot, sources, window),

@@ -28,7 +28,7 @@ const STAGE_WORDS: Record<QuarantineStage, string> = {
 
 /** What waits, one by one, with what can be done about it. */
 export function quarantineTable(
-  { report, alarmAfterMs }: PipelineMaterial,
+  { report, alarmAfterMs, names }: PipelineMaterial,
   view: ConsoleView,
 ): TableDefinition<QuarantineEntry> {
   const reasons = [...new Set(report.quarantine.map(({ reason }) => reason))].sort();
@@ -58,11 +58,16 @@ export function quarantineTable(
       },
       { name: 'customer', title: 'Customer' },
     ],
-    columns: [...columns(view.now, alarmAfterMs), ...(mayAct ? [act] : [])],
+    columns: [...columns(view, alarmAfterMs, names), ...(mayAct ? [act] : [])],
   };
 }
 
-function columns(now: Date, alarmAfterMs: number): Column<QuarantineEntry>[] {
+function columns(
+  view: ConsoleView,
+  alarmAfterMs: number,
+  names: ReadonlyMap<string, string>,
+): Column<QuarantineEntry>[] {
+  const { now } = view;
   const text = (
     name: string,
     title: string,
@@ -91,7 +96,9 @@ function columns(now: Date, alarmAfterMs: number): Column<QuarantineEntry>[] {
       'Customer',
       (entry) => entry.customerId,
       ({ customerId }) =>
-        customerId === null ? html`<span class="unknown">unknown</span>` : nameCell(customerId),
+        customerId === null
+          ? html`<span class="unknown">unknown</span>`
+          : customerCell(customerId, names, view),
     ),
     text(
       'subject',
@@ -123,12 +130,24 @@ function columns(now: Date, alarmAfterMs: number): Column<QuarantineEntry>[] {
 
 /** All that waits, as far as the address narrows it. */
 export function quarantineCsv(view: ConsoleView): WholeCsv<QuarantineEntry> {
-  const definition = { name: 'waiting', caption: '', empty: '', columns: columns(view.now, 0) };
+  const definition = { name: 'waiting', caption: '', empty: '', columns: columns(view, 0, new Map()) };
   return {
     columns: csvColumns(definition),
     read: (snapshot, after, limit) => listQuarantine(snapshot, readFilter(view), { after, limit }),
     toCells: (entry) => csvCells(definition, entry),
   };
+}
+
+/** What a customer is called, with the id where that says something else, leading to their page where there is one. */
+function customerCell(customerId: string, names: ReadonlyMap<string, string>, view: ConsoleView): Html {
+  const name = names.get(customerId);
+  if (name === undefined) return nameCell(customerId);
+  const called = view.hasPage('/console/customers/:customerId')
+    ? html`<a href="/console/customers/${encodeURIComponent(customerId)}">${nameCell(name)}</a>`
+    : nameCell(name);
+  return name === customerId
+    ? called
+    : html`${called}<br><small class="muted">${nameCell(customerId)}</small>`;
 }
 
 function reasonCell({ reason, detail, metricName }: QuarantineEntry): Html {

@@ -1,6 +1,7 @@
 import { html } from 'hono/html';
 import { DEPLOYMENT_TYPES, PRICE_KINDS } from '../../../pricing/prices/rows.ts';
 import type { TableDefinition } from '../../pages/table/columns.ts';
+import { decimalOrder } from '../../pages/table/decimal-order.ts';
 import { nameCell } from '../../pages/texts.ts';
 import type { PriceInForce } from '../../prices/in-force.ts';
 import { historyAddress } from './address.ts';
@@ -78,7 +79,7 @@ export function bookTable(
         kind: 'number',
         cell: ({ row }) => amountCell(row),
         csv: ({ row }) => amountOf(row),
-        sortBy: ({ row }) => Number(amountOf(row)),
+        sortBy: ({ row }) => decimalOrder(amountOf(row)),
       },
       {
         name: 'from',

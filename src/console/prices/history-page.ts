@@ -8,6 +8,7 @@ import { stepChart } from '../../pages/charts/steps.ts';
 import { optionField } from '../../pages/form-fields.ts';
 import type { Html } from '../../pages/html.ts';
 import type { TableDefinition } from '../../pages/table/columns.ts';
+import { decimalOrder } from '../../pages/table/decimal-order.ts';
 import { csvOfTable } from '../../pages/table/page-of-rows.ts';
 import { dataTable } from '../../pages/table/table.ts';
 import { nameCell } from '../../pages/texts.ts';
@@ -108,7 +109,7 @@ const HISTORY: TableDefinition<HistoryRow> = {
       kind: 'number',
       cell: ({ entry: { row } }) => amountCell(row),
       csv: ({ entry: { row } }) => amountOf(row),
-      sortBy: ({ entry: { row } }) => (amountOf(row) === null ? null : Number(amountOf(row))),
+      sortBy: ({ entry: { row } }) => decimalOrder(amountOf(row)),
     },
     {
       name: 'changePercent',

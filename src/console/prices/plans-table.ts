@@ -1,6 +1,7 @@
 import { html } from 'hono/html';
 import { globalMarkupAt, type Plan, planVersionAt } from '../../../pricing/plans/plan.ts';
 import type { TableDefinition } from '../../pages/table/columns.ts';
+import { decimalOrder } from '../../pages/table/decimal-order.ts';
 import { countColumn } from '../../pages/table/made-columns.ts';
 import { nameCell } from '../../pages/texts.ts';
 import { moneyInWords, twoDecimals } from '../../pages/words.ts';
@@ -67,7 +68,7 @@ export function plansTable(now: Date): TableDefinition<PlanRow> {
             : moneyInWords(twoDecimals(minimum), row.plan.currency);
         },
         csv: (row) => inForce(row)?.minimum ?? null,
-        sortBy: (row) => (inForce(row)?.minimum == null ? null : Number(inForce(row)?.minimum)),
+        sortBy: (row) => decimalOrder(inForce(row)?.minimum),
       },
       {
         name: 'markup',
@@ -83,7 +84,7 @@ export function plansTable(now: Date): TableDefinition<PlanRow> {
             : html`<span class="muted">–</span>`;
         },
         csv: (row) => inForce(row)?.markupPercent ?? null,
-        sortBy: (row) => (inForce(row)?.markupPercent == null ? null : Number(inForce(row)?.markupPercent)),
+        sortBy: (row) => decimalOrder(inForce(row)?.markupPercent),
       },
       countColumn('customers', 'Customers on it', ({ customerCount }) => BigInt(customerCount)),
     ],

@@ -87,12 +87,13 @@ const COLUMNS: Column<PriceSyncItem>[] = [
   instantColumn('found', 'Since', ({ foundAt }) => foundAt),
 ];
 
-function namePrice({ target }: PriceSyncItem): Html {
+/** What a listed price is for. */
+export function namePrice({ target }: PriceSyncItem): Html {
   if (target === null) return html`<span class="unknown">unnamed meter</span>`;
   return html`${nameCell(target.model)} ${kindInWords(target.tokenType)}, ${typeInWords(target.deploymentType)}${target.region === '*' ? '' : ` ${target.region}`}`;
 }
 
-function changeOf({ oldPicoPerUnit, newPicoPerUnit }: PriceSyncItem): string {
+export function changeOf({ oldPicoPerUnit, newPicoPerUnit }: PriceSyncItem): string {
   return renderChange(oldPicoPerUnit, newPicoPerUnit);
 }
 
