@@ -99,6 +99,17 @@ export async function releaseClose(
   const reason = release.reason.trim();
   if (reason === '') throw new ValidationError('reason', 'is missing', 'Say why it may go as it is.');
   const { close } = await getClose(transaction, invoiceId);
+  const voided =
+    await sql`select 1 from invoices where invoice_id = ${invoiceId} and status = 'void'`.execute(
+      transaction,
+    );
+  if (voided.rows.length > 0) {
+    throw new TallystickError(`Invoice ${invoiceId} is void: there is nothing to let go.`, {
+      code: 'CONFLICT',
+      retry: false,
+      fix: 'Say what becomes of its usage instead.',
+    });
+  }
   await sql`update closes set released_by = ${actor}, released_reason = ${reason} where invoice_id = ${invoiceId} and state = 'held'`.execute(
     transaction,
   );

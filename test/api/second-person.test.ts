@@ -238,6 +238,35 @@ describe('an act above the amount that one person may decide', () => {
     );
   });
 
+  it('lets one of two different acts on an invoice be asked for at once, whichever came first', async () => {
+    const { database } = bench.ledger;
+    const reason = 'both at once';
+    const choose = (as: string, invoiceId: string) =>
+      send(as, `/v1/invoices/${invoiceId}/usage`, { choice: 'written_off', reason });
+    for (const turn of [1, 2, 3, 4]) {
+      const id = `in_two_acts_${turn}`;
+      await addInvoice(bench, { id, state: 'held', totalMinor: 200_000n });
+      // Held, and given up on in Stripe: its release and its usage wait for somebody, both under its id.
+      await sql`update invoices set status = 'uncollectible' where invoice_id = ${id}`.execute(database);
+      const asks = await Promise.all([release('ana', id), choose('ben', id)]);
+      expect(asks.map(({ status }) => status).sort()).toEqual([202, 409]);
+      const waiting = asks.find(({ status }) => status === 202)?.body.secondPerson;
+      expect(asks.find(({ status }) => status === 409)?.body.detail).toContain(
+        `${waiting.act} of ${id}, asked for by`,
+      );
+      // In whatever order: what waits stays what it is.
+      expect((await release('ben', id)).status).toBe(409);
+      expect((await choose('ana', id)).status).toBe(409);
+      expect((await send('ana', `/v1/second-person/${waiting.id}`)).body.request.state).toBe('waiting');
+    }
+    await addInvoice(bench, { id: 'in_void_held', state: 'held', totalMinor: 5n });
+    await sql`update invoices set status = 'void' where invoice_id = 'in_void_held'`.execute(database);
+    expect(await release('ana', 'in_void_held')).toMatchObject({
+      status: 409,
+      body: { detail: expect.stringContaining('is void') },
+    });
+  });
+
   it('has not happened where it was killed half-way, and happens then', async () => {
     const { database } = bench.ledger;
     const asked = await ask('in_killed');

@@ -6,6 +6,7 @@ import { isSamePerson } from './people.ts';
 import {
   addSecondPersonRequest,
   endSecondPersonRequest,
+  lockTarget,
   type SecondPersonRequest,
   takeWaiting,
 } from './requests.ts';
@@ -33,11 +34,12 @@ export async function doOrAsk(
   const target = act.targetOf(subjectId);
   const now = clock.now();
   return await database.transaction().execute(async (transaction) => {
+    await lockTarget(transaction, target);
     await act.lock(transaction, subjectId);
     const waiting = await takeWaiting(transaction, target, now);
     const facts = await act.read(transaction, subjectId);
     const overtake = async (why: string) => {
-      if (waiting === null) return;
+      if (waiting === null || subjectOf(waiting.act) !== subjectOf(act.name)) return;
       const end = { state: 'overtaken', actor: caller.actor, reason: why, now } as const;
       await endSecondPersonRequest(transaction, waiting, end);
     };
@@ -50,6 +52,7 @@ export async function doOrAsk(
     if (because === '')
       throw new ValidationError('reason', 'is missing', 'Say why: a second person reads it.');
     if (waiting !== null) {
+      if (subjectOf(waiting.act) !== subjectOf(act.name)) throw waitsAlready(waiting);
       const changes = changesOf(waiting.figures, facts.figures);
       if (changes.length === 0) {
         if (isRepeated(waiting, act, parameters) && isSamePerson(waiting, caller)) return waiting;
@@ -76,6 +79,9 @@ export async function doOrAsk(
     return request;
   });
 }
+
+/** What an act is about: the close of an invoice and its usage are not the same, although both go by its id. */
+const subjectOf = (act: GuardedAct['name']) => act.split('.')[0];
 
 function isRepeated(waiting: SecondPersonRequest, act: GuardedAct, parameters: ActParameters): boolean {
   return waiting.act === act.name && changesOf(waiting.parameters, parameters).length === 0;

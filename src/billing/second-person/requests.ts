@@ -88,6 +88,13 @@ export async function findWaiting(
   return found;
 }
 
+/** Lets one act at a time be asked for, agreed to or done of a target, until the transaction ends: whatever else each act locks. */
+export async function lockTarget(transaction: LedgerTransaction, target: string): Promise<void> {
+  await sql`select pg_advisory_xact_lock(hashtextextended(${`second person|${target}`}, 0))`.execute(
+    transaction,
+  );
+}
+
 /** What waits for a target, locked; one whose time is over is ended first. Null: nothing waits. */
 export async function takeWaiting(
   transaction: LedgerTransaction,

@@ -4,6 +4,7 @@ import { isSamePerson, requireAnotherPerson } from '../../billing/second-person/
 import {
   endSecondPersonRequest,
   getSecondPersonRequest,
+  lockTarget,
   type SecondPersonRequest,
 } from '../../billing/second-person/requests.ts';
 import { INVOICE_CHOICE, USAGE_DUE_AGAIN, USAGE_WRITE_OFF } from '../../billing/second-person/usage-acts.ts';
@@ -57,6 +58,7 @@ export async function agreeToRequest(
     const { act: name, subjectId } = await getSecondPersonRequest(transaction, requestId, now);
     const act = ACTS[name];
     // In the order in which who asks takes them.
+    await lockTarget(transaction, act.targetOf(subjectId));
     await act.lock(transaction, subjectId);
     const request = await getSecondPersonRequest(transaction, requestId, now, { isLocked: true });
     requireWaiting(request);

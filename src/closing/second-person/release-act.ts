@@ -27,7 +27,12 @@ export const CLOSE_RELEASE: GuardedAct = {
             .join('; ') || 'nothing that is known',
         ...(lastError === null ? {} : { 'what Stripe refused with': lastError }),
       },
-      obstacle: state === 'held' ? null : `its close is ${state.replaceAll('_', ' ')}, not held`,
+      obstacle:
+        state !== 'held'
+          ? `its close is ${state.replaceAll('_', ' ')}, not held`
+          : invoice?.status === 'void'
+            ? 'the invoice is void'
+            : null,
       // What Stripe refuses to finalize stays a draft.
       deadline: lastError === null ? deadline : null,
     };
