@@ -46,6 +46,39 @@ interface Day {
   day: number;
 }
 
+const INSTANT = /\b\d{4}-\d\d-\d\dT\d\d:\d\d(?::\d\d(?:\.\d+)?)?Z/g;
+
+/** A sentence that was kept, with its ISO instants as people say them: `27 October 2026, 00:00 UTC`. */
+export function speakInstants(sentence: string): string {
+  return sentence.replaceAll(
+    INSTANT,
+    (instant) => `${speakDay(readDay(instant))}, ${instant.slice(11, 16)} UTC`,
+  );
+}
+
+/** Why an invoice waited, by what the ledger keeps of it: what it means, and when it goes on. */
+const WAITS: Readonly<Record<string, SpokenNote>> = {
+  'hours of the period are not settled': {
+    because: 'the sums of some of its hours were not confirmed by OpenMeter yet, so usage could be missing',
+    next: 'it goes on by itself once all of them are',
+  },
+  'usage of the period is not pushed': {
+    because: 'some of its usage had not reached Stripe yet',
+    next: 'it goes on by itself once all of it has',
+  },
+};
+
+export interface SpokenNote {
+  because: string;
+  /** Null: nothing that the note would tell. */
+  next: string | null;
+}
+
+/** What was noted at a step of a close, as people say it. */
+export function speakNote(note: string): SpokenNote {
+  return WAITS[note] ?? { because: speakInstants(note), next: null };
+}
+
 function readDay(instant: string): Day {
   const [year = 0, month = 1, day = 1] = instant.slice(0, 10).split('-').map(Number);
   return { year, month, day };

@@ -4,7 +4,7 @@ import { scheduleSteps, unscheduleSteps, watchSchedules } from '../../jobs/queue
 import { runStep, stepNames } from '../../jobs/queue/steps.ts';
 import { createApiKey, listApiKeys, revokeApiKey } from '../../src/identity/api-keys.ts';
 import { createSignInLink } from '../../src/identity/sessions/sign-in-links.ts';
-import type { Config } from '../../src/platform/config.ts';
+import { type Config, describeConfig, loadConfig } from '../../src/platform/config.ts';
 import { TallystickError } from '../../src/platform/errors.ts';
 import { type AskableStep, readApiSettings } from '../../src/platform/http/dependencies.ts';
 import type { Logger } from '../../src/platform/log.ts';
@@ -73,7 +73,11 @@ async function startOnFreePort(world: DemoWorld, config: Config, log: Logger, qu
     clock: world.clock,
     log,
     webhooks: createWebhooks(world.deps.database, world.clock, config, queue, log),
-    settings: readApiSettings(config),
+    // What the pipeline was pointed at, and not what the demo's own process was started with.
+    settings: {
+      ...readApiSettings(config),
+      configuration: describeConfig(loadConfig({ ...process.env, ...world.environment })),
+    },
     enqueueStep: async (step: AskableStep, reason: string) => void (await enqueueStep(queue, step, reason)),
   };
   try {

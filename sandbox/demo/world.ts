@@ -36,6 +36,8 @@ export interface DemoWorld {
   clock: VirtualClock;
   stores: Stores;
   deps: JobDependencies;
+  /** What it is configured with beside what the process was. */
+  environment: Readonly<Record<string, string | undefined>>;
   trafficEndMs: number;
   /** Notes for commands beside it how they reach this world, with further variables of their environment. */
   tellCommands(further: Record<string, string>): void;
@@ -134,6 +136,7 @@ export async function openDemoWorld(
       clock,
       stores,
       deps,
+      environment,
       trafficEndMs: settings.startMs + settings.dayCount * DAY_MS,
       tellCommands: note,
       close: async () => {

@@ -34,7 +34,7 @@ p { margin: 0.4rem 0; }
 .for { margin: 0.35rem 0 0; color: var(--soft); font-size: 1.05rem; overflow-wrap: anywhere; }
 .facts { display: grid; grid-template-columns: auto auto; align-content: start; gap: 0.15rem 0.9rem; margin: 0.2rem 0 0; font-size: 0.9rem; }
 .facts dt { color: var(--soft); }
-.facts dd { margin: 0; text-align: right; font-variant-numeric: tabular-nums; }
+.facts dd { margin: 0; font-variant-numeric: tabular-nums; }
 .total { display: flex; flex-wrap: wrap; align-items: baseline; justify-content: space-between; gap: 0.2rem 1.5rem; margin: 1.8rem 0 0; padding: 1.1rem 1.3rem; background: var(--tint); border-left: 4px solid var(--accent); border-radius: 0 6px 6px 0; }
 .total .label { font-weight: 600; }
 .total .amount { font-size: 2.1rem; font-weight: 680; line-height: 1.15; letter-spacing: -0.02em; font-variant-numeric: tabular-nums; }

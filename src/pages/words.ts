@@ -33,6 +33,13 @@ export function usageInWords(model: string, tokenType: string): string {
   return `${modelInWords(model)} ${isTokenType(tokenType) ? TOKEN_WORDS[tokenType].customer : tokenType}`;
 }
 
+/** What tokens are counted as: `input`, `cached input`; what else a price may be for as it is written. */
+export function tokenTypeInWords(tokenType: string): string {
+  return isTokenType(tokenType)
+    ? TOKEN_WORDS[tokenType].customer.replace(/ tokens$/, '')
+    : tokenType.replaceAll('_', ' ');
+}
+
 /**
  * Decimal text with two decimals.
  * @param rounding `up` for what must be reached, such as the price for a margin; it is for amounts that are not negative

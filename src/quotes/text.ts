@@ -1,3 +1,4 @@
+import { speakInstants } from '../../pricing/closing/words.ts';
 import { groupDigits, renderTable } from '../platform/terminal/output.ts';
 import type { QuoteBody } from './schemas.ts';
 
@@ -30,7 +31,7 @@ export function renderQuote(quote: QuoteBody): string {
     ...knownLines(quote, price),
     ...targetLines(quote, price),
     ...rangeLines(quote, price),
-    ...quote.assumptions.map((sentence) => `- ${sentence}`),
+    ...quote.assumptions.map((sentence) => `- ${speakInstants(sentence)}`),
     `${quote.quoteId}, price book ${quote.priceBookVersion}, ${quote.createdAt}, valid until ${quote.validUntil}`,
     quote.pageUrl ?? 'Its link was withdrawn.',
   ].join('\n');

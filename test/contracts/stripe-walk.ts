@@ -58,6 +58,11 @@ export async function walkClosing(): Promise<void> {
         applicability_config: { scope },
       });
     await billing.previewInvoice({ stripeCustomerId: id, subscriptionId });
+    // Once with an amount off: its fields are read only where no percentage is.
+    const fixed = await sdk.coupons.create({ amount_off: 5, currency: 'usd', duration: 'forever' });
+    await sdk.subscriptions.update(subscriptionId, { discounts: [{ coupon: fixed.id }] });
+    await billing.previewInvoice({ stripeCustomerId: id, subscriptionId });
+    await sdk.subscriptions.update(subscriptionId, { discounts: [{ coupon: coupon.id }] });
     const [grant] = await billing.listCreditGrants(id);
     for (const grantId of [null, grant?.grantId ?? ''])
       await billing.readCreditBalance({ stripeCustomerId: id, currency: 'usd', grantId });

@@ -5,6 +5,7 @@ import type { Chart, ChartValue } from '../../src/pages/charts/figure.ts';
 import { lineChart } from '../../src/pages/charts/lines.ts';
 import { sparkline } from '../../src/pages/charts/sparkline.ts';
 import { stackedBars } from '../../src/pages/charts/stacked-bars.ts';
+import { stepChart } from '../../src/pages/charts/steps.ts';
 
 const values = (...numbers: (number | null)[]): ChartValue[] =>
   numbers.map((value) => ({ value, text: value === null ? 'unknown' : `$${value}.00` }));
@@ -118,4 +119,33 @@ describe('colours', () => {
     expect(new Set(classes).size).toBe(3);
     expect(new Set(names.map((name) => colorClasses([name])[0])).size).toBe(12);
   });
+});
+
+it('names each time of an axis once, and draws lines that run upon each other as one with both names', () => {
+  const day = 86_400_000;
+  const steps = (value: number) => [{ fromMs: -Infinity, value, text: String(value) }];
+  const drawn = (days: number) =>
+    String(
+      stepChart({
+        id: 'steps',
+        title: 'Price',
+        description: 'Over time',
+        span: [Date.UTC(2026, 8, 3), Date.UTC(2026, 8, 3) + days * day],
+        series: [
+          { name: 'global', steps: steps(2.5) },
+          { name: 'data zone', steps: steps(2.75) },
+          { name: 'regional', steps: steps(2.75) },
+        ],
+        scaleText: String,
+      }),
+    );
+  for (const days of [20, 120, 185, 187, 900]) {
+    const labels = [...drawn(days).matchAll(/<li[^>]*>([^<]*20\d\d|\d+ [A-Z][a-z]+)<\/li>/g)].map(
+      ([, text]) => text,
+    );
+    expect(labels, `${days} days`).toHaveLength(6);
+    expect(new Set(labels).size, `${days} days`).toBe(6);
+  }
+  expect(drawn(120).match(/<path class="stroke/g)).toHaveLength(2);
+  expect(drawn(120)).toContain('data zone, regional</li>');
 });

@@ -1,5 +1,6 @@
 import { html } from 'hono/html';
 import { formatMinor } from '../../../pricing/money.ts';
+import { speakProduct } from '../../../pricing/usage/words.ts';
 import { hasScope } from '../../identity/require-scope.ts';
 import type { Html } from '../../pages/html.ts';
 import { ageInWords } from '../../pages/numbers.ts';
@@ -23,7 +24,7 @@ export const PRODUCT: Column<{ productName: string }> = {
   name: 'product',
   title: 'Product',
   kind: 'text',
-  cell: ({ productName }) => nameCell(productName, 60),
+  cell: ({ productName }) => nameCell(speakProduct(productName), 60),
   csv: ({ productName }) => productName,
 };
 

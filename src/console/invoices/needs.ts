@@ -1,4 +1,5 @@
 import { html } from 'hono/html';
+import { speakProduct } from '../../../pricing/usage/words.ts';
 import { amountToCredit } from '../../billing/credits.ts';
 import type { Html } from '../../pages/html.ts';
 import { ageInWords } from '../../pages/numbers.ts';
@@ -70,7 +71,9 @@ export function needsOf({ open, proposed, undecided, asked }: InvoicesMaterial, 
       customerId: credit.customerId,
       amount: minorInMoney(amountToCredit(credit), credit.currency),
       since: credit.proposedAt,
-      why: [`${tokensInWords(credit.tokenCount)} of ${credit.productName} were billed and not used.`],
+      why: [
+        `${tokensInWords(credit.tokenCount)} of ${speakProduct(credit.productName)} were billed and not used.`,
+      ],
       otherwise: 'Nothing is given back.',
       deadline: null,
     }),

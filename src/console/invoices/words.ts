@@ -1,6 +1,6 @@
 import { html } from 'hono/html';
 import type { CloseDifference } from '../../../pricing/closing/certificate.ts';
-import { speakPeriod } from '../../../pricing/closing/words.ts';
+import { speakNote, speakPeriod } from '../../../pricing/closing/words.ts';
 import { formatMinor } from '../../../pricing/money.ts';
 import type { CloseState } from '../../billing/states.ts';
 import type { InvoiceRow } from '../../closing/invoice-list.ts';
@@ -117,17 +117,18 @@ export function periodInWords(period: { periodStart: Date; periodEnd: Date }): s
   return isMonth ? words.replace(/^1 to \d+ /, '') : words;
 }
 
-const NOTE_WORDS: Record<string, string> = {
-  'hours of the period are not settled': 'Hours of its period are not settled yet.',
-  'usage of the period is not pushed': 'Usage of its period is not delivered to Stripe yet.',
-};
+/** What was noted at a step of its close, as a sentence. */
+export function noteInWords(note: string): string {
+  const { because, next } = speakNote(note);
+  return next === null ? because : `${because.replace(/^./, (first) => first.toUpperCase())}; ${next}.`;
+}
 
 /** Why an invoice is held, a sentence each. */
 export function heldBecause(row: InvoiceRow): string[] {
   const differences = (row.difference ?? []).map((difference) => differenceInWords(difference, row.currency));
   if (row.lastError !== null) return [`Stripe does not finalize it: ${row.lastError}`, ...differences];
   if (differences.length > 0) return differences;
-  return [row.note === null ? 'Nobody wrote down why.' : (NOTE_WORDS[row.note] ?? row.note)];
+  return [row.note === null ? 'Nobody wrote down why.' : noteInWords(row.note)];
 }
 
 /** What is not as it must be, as a person would say it. */

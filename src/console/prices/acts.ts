@@ -1,3 +1,4 @@
+import { tokenTypeInWords } from '../../pages/words.ts';
 import { ValidationError } from '../../platform/errors.ts';
 import { acceptPriceItem, rejectPriceItem } from '../../prices/sync/desk.ts';
 import { getPriceSyncItem, type PriceSyncItem } from '../../prices/sync/items.ts';
@@ -5,7 +6,6 @@ import type { PageAct } from '../frame/define-page.ts';
 import { requiredText } from '../frame/fields.ts';
 import { requireSeen } from '../invoices/seen.ts';
 import { ACCEPT_ACT, itemSeen, REFUSE_ACT } from './waiting-table.ts';
-import { kindInWords } from './words.ts';
 
 const decide = (
   run: typeof acceptPriceItem,
@@ -24,7 +24,10 @@ const decide = (
     const item = await run(database, decision);
     const { target, meterName } = item;
     return {
-      notice: say(item, target === null ? meterName : `${target.model} ${kindInWords(target.tokenType)}`),
+      notice: say(
+        item,
+        target === null ? meterName : `${target.model} ${tokenTypeInWords(target.tokenType)}`,
+      ),
     };
   },
 });

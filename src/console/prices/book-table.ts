@@ -3,9 +3,10 @@ import { DEPLOYMENT_TYPES, PRICE_KINDS } from '../../../pricing/prices/rows.ts';
 import type { TableDefinition } from '../../pages/table/columns.ts';
 import { decimalOrder } from '../../pages/table/decimal-order.ts';
 import { nameCell } from '../../pages/texts.ts';
+import { tokenTypeInWords } from '../../pages/words.ts';
 import type { PriceInForce } from '../../prices/in-force.ts';
 import { historyAddress } from './address.ts';
-import { amountCell, amountOf, dayCell, kindInWords, typeInWords } from './words.ts';
+import { amountCell, amountOf, dayCell, typeInWords } from './words.ts';
 
 export const BOOK_NAME = 'prices';
 
@@ -27,7 +28,7 @@ export function bookTable(
       {
         name: 'tokenType',
         title: 'Tokens',
-        options: PRICE_KINDS.map((value) => ({ value, title: kindInWords(value) })),
+        options: PRICE_KINDS.map((value) => ({ value, title: tokenTypeInWords(value) })),
         matches: ({ row }, value) => row.tokenType === value,
       },
       {
@@ -53,7 +54,7 @@ export function bookTable(
         name: 'tokenType',
         title: 'Tokens',
         kind: 'text',
-        cell: ({ row }) => kindInWords(row.tokenType),
+        cell: ({ row }) => tokenTypeInWords(row.tokenType),
         csv: ({ row }) => row.tokenType,
         sortBy: ({ row }) => row.tokenType,
       },

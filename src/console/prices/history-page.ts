@@ -12,7 +12,7 @@ import { decimalOrder } from '../../pages/table/decimal-order.ts';
 import { csvOfTable } from '../../pages/table/page-of-rows.ts';
 import { dataTable } from '../../pages/table/table.ts';
 import { nameCell } from '../../pages/texts.ts';
-import { moneyInWords } from '../../pages/words.ts';
+import { moneyInWords, tokenTypeInWords } from '../../pages/words.ts';
 import { DAY_MS } from '../../platform/clock.ts';
 import type { LedgerSnapshot } from '../../platform/database/snapshot.ts';
 import { readPriceBook } from '../../prices/book.ts';
@@ -26,7 +26,6 @@ import {
   changeInFile,
   changeInWords,
   dayCell,
-  kindInWords,
   typeInWords,
   unitInWords,
 } from './words.ts';
@@ -145,7 +144,7 @@ function show(material: Material, view: ConsoleView): PageContent {
       until: entries[index + 1]?.row.effectiveFrom ?? null,
     })),
   );
-  const title = model === null ? 'History of a price' : `${model}, ${kindInWords(tokenType)}`;
+  const title = model === null ? 'History of a price' : `${model}, ${tokenTypeInWords(tokenType)}`;
   return {
     title,
     body: html`<p class="lead">${answer(material, rows)} <a href="${PRICES_PATH}">All prices</a></p>
@@ -163,7 +162,7 @@ function answer({ book, asked, model, tokenType }: Material, rows: readonly Hist
     return html`The book knows no model ${nameCell(asked)}.${near.length === 0 ? '' : html` Near names: ${near.join(', ')}.`}`;
   }
   if (rows.length === 0)
-    return html`The book has no price of ${nameCell(model)} for ${kindInWords(tokenType)}.`;
+    return html`The book has no price of ${nameCell(model)} for ${tokenTypeInWords(tokenType)}.`;
   const changes = rows.filter((row) => changeOf(row) !== '').length;
   return changes === 0
     ? html`It has not changed since the book knows it.`
@@ -171,7 +170,7 @@ function answer({ book, asked, model, tokenType }: Material, rows: readonly Hist
 }
 
 function choice({ book, asked, tokenType }: Material): Html {
-  return html`<form class="filters" method="get" action="${HISTORY_PATH}"><label><span>Model</span><input name="model" value="${asked}" list="models" maxlength="256" autocomplete="off"></label><label><span>Tokens</span><select name="tokenType">${PRICE_KINDS.map((kind) => optionField(kind, kindInWords(kind), kind === tokenType))}</select></label><button class="quiet">Show</button>${offered('models', book.models)}</form>`;
+  return html`<form class="filters" method="get" action="${HISTORY_PATH}"><label><span>Model</span><input name="model" value="${asked}" list="models" maxlength="256" autocomplete="off"></label><label><span>Tokens</span><select name="tokenType">${PRICE_KINDS.map((kind) => optionField(kind, tokenTypeInWords(kind), kind === tokenType))}</select></label><button class="quiet">Show</button>${offered('models', book.models)}</form>`;
 }
 
 function drawing({ timelines, book, tokenType }: Material, rows: readonly HistoryRow[], now: Date): Html {
@@ -183,7 +182,7 @@ function drawing({ timelines, book, tokenType }: Material, rows: readonly Histor
   return stepChart({
     id: 'steps',
     title: `${book.currency.toUpperCase()} for ${unit === 'a million' ? 'a million tokens' : unit}`,
-    description: `The price for ${unit} of ${kindInWords(tokenType)} over time, one line for each kind of deployment; the table below has every step.`,
+    description: `The price for ${unit} of ${tokenTypeInWords(tokenType)} over time, one line for each kind of deployment; the table below has every step.`,
     span: [start, end],
     series: timelines.map(({ name, entries }) => ({
       name,

@@ -8,7 +8,7 @@ import type { TableDefinition } from '../../pages/table/columns.ts';
 import { csvOfTable } from '../../pages/table/page-of-rows.ts';
 import { dataTable } from '../../pages/table/table.ts';
 import { nameCell } from '../../pages/texts.ts';
-import { moneyInWords, twoDecimals } from '../../pages/words.ts';
+import { dayInWords, moneyInWords, tokenTypeInWords, twoDecimals } from '../../pages/words.ts';
 import { readPlan } from '../../plans/plans.ts';
 import { type PlanDetailBody, showPlan } from '../../plans/schemas.ts';
 import { type PlanSubscriber, readPlanSubscribers } from '../../plans/subscribers.ts';
@@ -19,7 +19,7 @@ import { type ConsoleView, definePage, type PageContent } from '../frame/define-
 import { SIMULATIONS_PATH } from '../simulations/address.ts';
 import { RUN_ACT } from '../simulations/draw.ts';
 import { PRICES_PATH, planAddress } from './address.ts';
-import { dayOf, kindInWords, noteInWords, rateInWords } from './words.ts';
+import { dayOf, noteInWords, rateInWords } from './words.ts';
 
 interface Material {
   plan: Plan;
@@ -90,7 +90,7 @@ function ratesTable(shown: PlanDetailBody): TableDefinition<Rate> {
         name: 'tokenType',
         title: 'Tokens',
         kind: 'text',
-        cell: ({ tokenType }) => kindInWords(tokenType),
+        cell: ({ tokenType }) => tokenTypeInWords(tokenType),
         csv: ({ tokenType }) => tokenType,
         sortBy: ({ tokenType }) => tokenType,
       },
@@ -126,7 +126,7 @@ function answer(material: Material, { now }: ConsoleView): Html {
   const { version, currency, globalMarkupPercent } = shown;
   const customers = new Set(subscribers.map(({ customerId }) => customerId)).size;
   const begins = Date.parse(version.effectiveFrom) > now.getTime() ? 'will hold' : 'holds';
-  const until = version.until === null ? '' : ` until ${dayOf(version.until)}`;
+  const until = version.until === null ? '' : ` until ${dayInWords(version.until)}`;
   const minimum =
     version.minimum === null
       ? ''
@@ -137,7 +137,7 @@ function answer(material: Material, { now }: ConsoleView): Html {
       : globalMarkupPercent !== null && isMarkedUp
         ? ` The markup of the house is ${globalMarkupPercent} %.`
         : '';
-  return html`${customers} ${customers === 1 ? 'customer is' : 'customers are'} on it, in ${currency.toUpperCase()}. This version ${begins} from ${dayOf(version.effectiveFrom)}${until}.${minimum}${markup}`;
+  return html`${customers} ${customers === 1 ? 'customer is' : 'customers are'} on it, in ${currency.toUpperCase()}. This version ${begins} from ${dayInWords(version.effectiveFrom)}${until}.${minimum}${markup}`;
 }
 
 function versions({ plan, shown, subscribers }: Material, { now }: ConsoleView): Html {
@@ -148,7 +148,7 @@ function versions({ plan, shown, subscribers }: Material, { now }: ConsoleView):
   return html`<ul class="todo" aria-label="Versions">${plan.versions.map((version) => {
     const { versionId, effectiveFrom, note } = version;
     const isShown = versionId === shown.version.versionId;
-    const day = dayOf(effectiveFrom);
+    const day = dayInWords(effectiveFrom);
     const count = onVersion.get(versionId)?.length ?? 0;
     const state =
       version === inForce
@@ -170,7 +170,7 @@ function effect({ plan, shown, subscribers }: Material, view: ConsoleView): Html
   const customers = new Set(subscribers.map(({ customerId }) => customerId)).size;
   const { versionId, effectiveFrom } = shown.version;
   return html`<section class="panel"><h2>What this version would change</h2>
-<p>Real usage, rated by the version from ${dayOf(effectiveFrom)} as if it had always held, beside what customers have now. Nothing changes by it.</p>
+<p>Real usage, rated by the version from ${dayInWords(effectiveFrom)} as if it had always held, beside what customers have now. Nothing changes by it.</p>
 <form class="filters" method="post" action="${SIMULATIONS_PATH}/${RUN_ACT}">${view.formField}<input type="hidden" name="plan" value="${plan.planId} ${versionId}"><input type="hidden" name="name" value="${plan.planId} from ${dayOf(effectiveFrom)}">
 <label><span>From</span><input type="date" name="from" value="${day(before)}" required></label><label><span>To</span><input type="date" name="to" value="${day(new Date(month.getTime() - DAY_MS))}" required></label>
 <label><span>Whose</span><select name="ofPlan">${customers === 0 ? '' : optionField(plan.planId, `all ${customers} on ${plan.planId}`, true)}${optionField('', 'everybody’s', customers === 0)}</select></label><button>Show the effect</button></form></section>`;
@@ -184,8 +184,8 @@ function marksUp({ plan, shown }: Material): boolean {
 
 function notes(material: Material): Html {
   const { notes: found, priceBookVersion, at } = material.shown;
-  return html`${found.length === 0 ? '' : html`<details class="panel"><summary>What rates rest on</summary><ul class="reasons">${found.map(({ note, model, tokenType }) => html`<li>${nameCell(model)}, ${kindInWords(tokenType)}: ${noteInWords(note)}</li>`)}</ul></details>`}
-${marksUp(material) ? html`<p class="muted">Markups are on the price book ${priceBookVersion} as of ${dayOf(at)}.</p>` : ''}`;
+  return html`${found.length === 0 ? '' : html`<details class="panel"><summary>What rates rest on</summary><ul class="reasons">${found.map(({ note, model, tokenType }) => html`<li>${nameCell(model)}, ${tokenTypeInWords(tokenType)}: ${noteInWords(note)}</li>`)}</ul></details>`}
+${marksUp(material) ? html`<p class="muted">Markups are on the price book ${priceBookVersion} as of ${dayInWords(at)}.</p>` : ''}`;
 }
 
 export const planPage = definePage<Material>({

@@ -7,13 +7,13 @@ import type { Column, TableDefinition } from '../../pages/table/columns.ts';
 import { instantColumn } from '../../pages/table/made-columns.ts';
 import { csvCells, csvColumns } from '../../pages/table/page-of-rows.ts';
 import { nameCell } from '../../pages/texts.ts';
-import { moneyInWords } from '../../pages/words.ts';
+import { moneyInWords, tokenTypeInWords } from '../../pages/words.ts';
 import { renderChange } from '../../prices/sync/change-text.ts';
 import { listPriceSyncItems, type PriceSyncItem } from '../../prices/sync/items.ts';
 import type { ConsoleView, WholeCsv } from '../frame/define-page.ts';
 import { type Seen, seenField } from '../invoices/seen.ts';
 import { PRICES_PATH } from './address.ts';
-import { changeInFile, changeInWords, kindInWords, typeInWords, verdictInWords } from './words.ts';
+import { changeInFile, changeInWords, typeInWords, verdictInWords } from './words.ts';
 
 export const WAITING_NAME = 'waiting';
 export const ACCEPT_ACT = 'accept';
@@ -90,7 +90,7 @@ const COLUMNS: Column<PriceSyncItem>[] = [
 /** What a listed price is for. */
 export function namePrice({ target }: PriceSyncItem): Html {
   if (target === null) return html`<span class="unknown">unnamed meter</span>`;
-  return html`${nameCell(target.model)} ${kindInWords(target.tokenType)}, ${typeInWords(target.deploymentType)}${target.region === '*' ? '' : ` ${target.region}`}`;
+  return html`${nameCell(target.model)} ${tokenTypeInWords(target.tokenType)}, ${typeInWords(target.deploymentType)}${target.region === '*' ? '' : ` ${target.region}`}`;
 }
 
 export function changeOf({ oldPicoPerUnit, newPicoPerUnit }: PriceSyncItem): string {

@@ -2,10 +2,8 @@ import { html } from 'hono/html';
 import { formatDecimal, PICO_DIGITS } from '../../../pricing/money.ts';
 import type { DeploymentType, PriceRow, PriceUnit } from '../../../pricing/prices/rows.ts';
 import { picoPerUnitOf } from '../../../pricing/prices/rows.ts';
-import { isTokenType } from '../../../pricing/usage/shape.ts';
-import { TOKEN_WORDS } from '../../../pricing/usage/words.ts';
 import type { Html } from '../../pages/html.ts';
-import { groupDigits, moneyInWords } from '../../pages/words.ts';
+import { dayInWords, groupDigits, moneyInWords } from '../../pages/words.ts';
 import type { PlanDetailBody } from '../../plans/schemas.ts';
 
 const UNIT_WORDS: Partial<Record<PriceUnit, string>> = {
@@ -13,11 +11,6 @@ const UNIT_WORDS: Partial<Record<PriceUnit, string>> = {
   second: 'a second',
   hour: 'an hour',
 };
-
-/** What a price is for: `input`, `cached input`; other kinds as the book has them. */
-export function kindInWords(kind: string): string {
-  return isTokenType(kind) ? TOKEN_WORDS[kind].customer.replace(/ tokens$/, '') : kind.replaceAll('_', ' ');
-}
 
 export const typeInWords = (type: DeploymentType | string): string => type.replaceAll('_', ' ');
 
@@ -54,7 +47,7 @@ export const dayOf = (instant: string): string => instant.slice(0, 10);
 /** The day of an instant. @param missing what stands where there is none */
 export function dayCell(instant: string | null, missing = '–'): Html {
   if (instant === null) return html`<span class="muted">${missing}</span>`;
-  return html`<time datetime="${instant}">${dayOf(instant)}</time>`;
+  return html`<time datetime="${instant}">${dayInWords(instant)}</time>`;
 }
 
 type RateShown = PlanDetailBody['rates'][number];

@@ -1,4 +1,5 @@
 import { html } from 'hono/html';
+import { speakInstants } from '../../../pricing/closing/words.ts';
 import type { Html } from '../../pages/html.ts';
 import { countCell, moneyCell } from '../../pages/numbers.ts';
 import type { TableDefinition } from '../../pages/table/columns.ts';
@@ -139,7 +140,7 @@ ${
 ${offer ? html`<details><summary>The plan with these prices</summary><p class="muted">Applied with <code>tallystick plans apply</code> it makes the quote true on the invoice.</p><div class="scroll" tabindex="0" role="group" aria-label="Plan file"><pre>${offer.planFile}</pre></div></details>` : ''}`
 }
 <h3>What this rests on</h3>
-<ul class="rests">${quote.assumptions.map((sentence) => html`<li>${sentence}</li>`)}</ul>
+<ul class="rests">${quote.assumptions.map((sentence) => html`<li>${speakInstants(sentence)}</li>`)}</ul>
 <p class="muted">${groupDigits(totals.tokenCount)} tokens, price book ${quote.priceBookVersion}</p>`;
 }
 

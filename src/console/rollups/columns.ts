@@ -6,7 +6,7 @@ import type { Html } from '../../pages/html.ts';
 import { moneyCell, unknownCell } from '../../pages/numbers.ts';
 import type { Column } from '../../pages/table/columns.ts';
 import { countColumn } from '../../pages/table/made-columns.ts';
-import { moneyInWords } from '../../pages/words.ts';
+import { groupDigits, moneyInWords } from '../../pages/words.ts';
 import {
   changeOf,
   costOfEach,
@@ -73,7 +73,7 @@ export const signedPercent = (share: number): string =>
 export function changeCell(change: number | null): Html | string {
   if (change === null) return html`<span class="muted">–</span>`;
   const rounded = Math.round(change * 100);
-  return `${rounded > 0 ? '+' : rounded < 0 ? '−' : ''}${Math.abs(rounded)} %`;
+  return `${rounded > 0 ? '+' : rounded < 0 ? '−' : ''}${groupDigits(String(Math.abs(rounded)))} %`;
 }
 
 /** The columns that every table of rollups can have; each is named as what it sorts by. */

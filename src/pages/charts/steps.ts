@@ -1,6 +1,7 @@
 import { scaleLinear } from 'd3-scale';
 import { curveStepAfter, line } from 'd3-shape';
 import { html } from 'hono/html';
+import { DAY_MS } from '../../platform/clock.ts';
 import type { Html } from '../html.ts';
 import { colorClasses } from './colors.ts';
 import { CHART_HEIGHT } from './figure.ts';
@@ -11,6 +12,11 @@ interface Step {
   fromMs: number;
   value: number | null;
   text: string;
+}
+
+interface Series {
+  name: string;
+  steps: readonly Step[];
 }
 
 const WIDTH = 600;
@@ -24,6 +30,9 @@ const DAY = new Intl.DateTimeFormat('en-GB', {
 });
 
 const MONTH = new Intl.DateTimeFormat('en-GB', { month: 'short', year: 'numeric', timeZone: 'UTC' });
+const SHORT_DAY = new Intl.DateTimeFormat('en-GB', { day: 'numeric', month: 'short', timeZone: 'UTC' });
+/** Two labels of a shorter time would name the same month. */
+const LEAST_MONTHS_MS = 31 * DAY_MS * LABEL_COUNT;
 
 /**
  * What held when: a line with a step at each change, one for each series, from zero, over time as it passed. The page has the
@@ -35,10 +44,11 @@ export function stepChart(chart: {
   description: string;
   /** From and to, in milliseconds since 1970. */
   span: readonly [number, number];
-  series: readonly { name: string; steps: readonly Step[] }[];
+  series: readonly Series[];
   scaleText: (value: number) => string;
 }): Html {
-  const { id, title, description, span, series, scaleText } = chart;
+  const { id, title, description, span, scaleText } = chart;
+  const series = withoutHidden(chart.series);
   const [start, end] = span;
   const colors = colorClasses(series.map(({ name }) => name));
   const values = series.flatMap(({ steps }) => steps.map(({ value }) => value ?? 0));
@@ -68,8 +78,9 @@ export function stepChart(chart: {
           html`<rect class="hover" x="${Math.round(x(fromMs)) - 4}" y="0" width="8" height="${CHART_HEIGHT}"><title>${DAY.format(new Date(fromMs))}, ${name}: ${text}</title></rect>`,
       ),
   );
-  const months = Array.from({ length: LABEL_COUNT }, (_, index) =>
-    MONTH.format(new Date(start + ((end - start) * index) / LABEL_COUNT)),
+  const label = end - start < LEAST_MONTHS_MS ? SHORT_DAY : MONTH;
+  const labels = Array.from({ length: LABEL_COUNT }, (_, index) =>
+    label.format(new Date(start + ((end - start) * index) / LABEL_COUNT)),
   );
   return html`<figure class="chart" id="${id}">
     <figcaption>${title}</figcaption>
@@ -80,7 +91,18 @@ export function stepChart(chart: {
       <line class="grid" x1="0" x2="${WIDTH}" y1="0" y2="0"/><line class="grid" x1="0" x2="${WIDTH}" y1="50" y2="50"/>
       ${paths}${marks}
     </svg>
-    <ol class="axis" aria-hidden="true">${months.map((month, index) => html`<li${index % 2 === 1 ? html` class="wide"` : ''}>${month}</li>`)}</ol>
+    <ol class="axis" aria-hidden="true">${labels.map((text, index) => html`<li${index % 2 === 1 ? html` class="wide"` : ''}>${text}</li>`)}</ol>
     <ul class="legend">${series.map(({ name }, index) => html`<li><svg class="swatch" viewBox="0 0 10 10" aria-hidden="true"><rect class="${colors[index] ?? ''}" width="10" height="10" rx="2"/></svg>${name}</li>`)}</ul>
   </figure>`;
+}
+
+/** Lines that run upon each other are one, with all their names: of two the upper one would hide the other. */
+function withoutHidden(series: readonly Series[]): Series[] {
+  const alike = Map.groupBy(series, ({ steps }) =>
+    JSON.stringify(steps.map(({ fromMs, value }) => [String(fromMs), value])),
+  );
+  return [...alike.values()].flatMap((its) => {
+    const [first] = its;
+    return first === undefined ? [] : [{ name: its.map(({ name }) => name).join(', '), steps: first.steps }];
+  });
 }

@@ -1,4 +1,5 @@
 import { html } from 'hono/html';
+import { speakInstants } from '../../../pricing/closing/words.ts';
 import { groupDigits, moneyInWords, twoDecimals, usageInWords } from '../../pages/words.ts';
 import type { StoredQuoteBody } from '../schemas.ts';
 
@@ -60,7 +61,7 @@ export function internalSection(quote: StoredQuoteBody) {
           ${offer ? html`<p>A plan with these prices makes it true on the invoice (<code>tallystick plans apply</code>):</p><div class="scroll"><pre>${offer.planFile}</pre></div>` : ''}`
     }
     <ul class="assumptions">
-      ${quote.assumptions.map((sentence) => html`<li>${sentence}</li>`)}
+      ${quote.assumptions.map((sentence) => html`<li>${speakInstants(sentence)}</li>`)}
     </ul>
     <p class="detail">Price book ${quote.priceBookVersion}, by ${quote.createdBy}</p>
   </section>`;

@@ -1,4 +1,5 @@
 import { html } from 'hono/html';
+import { speakProduct } from '../../../../pricing/usage/words.ts';
 import { amountToCredit, type CreditProposal } from '../../../billing/credits.ts';
 import type { SecondPersonRequest } from '../../../billing/second-person/requests.ts';
 import type { Html } from '../../../pages/html.ts';
@@ -107,7 +108,7 @@ export function decidePanel(
   const before = (field: string) => view.typed?.get(field) ?? '';
   const amount = minorInMoney(amountToCredit(credit), currency);
   return html`<section class="panel" id="decide"><h2>Credit ${id}: ${amount} of ${nameCell(invoiceId, 40)}</h2>
-<p>${tokensInWords(tokenCount)} of ${nameCell(productName, 60)} in ${periodInWords(credit)} were billed to <strong>${nameCell(customerId, 60)}</strong> and not used. Given back, Stripe makes a credit note over <strong>${amount}</strong>, once. Rejected, nothing is ever given back for them. Neither can be taken back.</p>
+<p>${tokensInWords(tokenCount)} of ${nameCell(speakProduct(productName), 60)} in ${periodInWords(credit)} were billed to <strong>${nameCell(customerId, 60)}</strong> and not used. Given back, Stripe makes a credit note over <strong>${amount}</strong>, once. Rejected, nothing is ever given back for them. Neither can be taken back.</p>
 ${secondPersonNotice(
   view,
   asked.find(({ target }) => target === `credit-${id}`),

@@ -6,6 +6,7 @@ import type {
 } from '../../../../pricing/closing/certificate.ts';
 import { isChained } from '../../../../pricing/closing/collection.ts';
 import type { CloseMeterFigures } from '../../../../pricing/closing/meter.ts';
+import { speakProduct } from '../../../../pricing/usage/words.ts';
 import type { Address } from '../../../pages/address.ts';
 import type { Html } from '../../../pages/html.ts';
 import { countCell, instantCell } from '../../../pages/numbers.ts';
@@ -13,6 +14,7 @@ import type { Column, TableDefinition } from '../../../pages/table/columns.ts';
 import { csvOfTable } from '../../../pages/table/page-of-rows.ts';
 import { dataTable } from '../../../pages/table/table.ts';
 import { nameCell } from '../../../pages/texts.ts';
+import { tokenTypeInWords } from '../../../pages/words.ts';
 import type { CsvTable } from '../../../platform/csv.ts';
 import { PRODUCT } from '../columns.ts';
 import { minorCell } from '../words.ts';
@@ -47,7 +49,12 @@ function verdict<Row>(isEqual: (row: Row) => boolean): Column<Row> {
   };
 }
 
-function tokenTable(differences: readonly CloseDifference[]): TableDefinition<CloseTokenTypeFigures> {
+/** @param meters what the meters of the close count, by which people know them */
+function tokenTable(
+  differences: readonly CloseDifference[],
+  meters: readonly CloseMeterFigures[],
+): TableDefinition<CloseTokenTypeFigures> {
+  const products = new Map(meters.map(({ stripeMeterId, productName }) => [stripeMeterId, productName]));
   const differing = new Set(
     differences.filter(({ kind }) => kind === 'source').map(({ subject }) => subject),
   );
@@ -62,14 +69,14 @@ function tokenTable(differences: readonly CloseDifference[]): TableDefinition<Cl
         kind: 'text',
         isRowHeader: true,
         cell: ({ tokenType, stripeMeterId }) =>
-          html`${tokenType.replaceAll('_', ' ')}${stripeMeterId === null ? html` <span class="unknown">no meter</span>` : ''}`,
+          html`${tokenTypeInWords(tokenType)}${stripeMeterId === null ? html` <span class="unknown">no meter</span>` : ''}`,
         csv: ({ tokenType }) => tokenType,
       },
       {
         name: 'meter',
         title: 'Meter',
         kind: 'text',
-        cell: ({ stripeMeterId }) => nameCell(stripeMeterId ?? '–', 30),
+        cell: ({ stripeMeterId }) => meterCell(stripeMeterId, products.get(stripeMeterId ?? '')),
         csv: ({ stripeMeterId }) => stripeMeterId,
       },
       counts('source', 'Source', (row) => row.sourceTokens),
@@ -123,6 +130,13 @@ function meterTable(
   };
 }
 
+/** What a meter counts, and its id for whoever looks it up at Stripe. */
+function meterCell(stripeMeterId: string | null, productName: string | undefined): Html | string {
+  if (stripeMeterId === null) return '–';
+  if (productName === undefined) return nameCell(stripeMeterId, 30);
+  return html`<span title="${stripeMeterId}">${nameCell(speakProduct(productName), 60)}</span>`;
+}
+
 /** What was held against each other, as tables: of a close under way, or as a certificate has it. */
 export function drawComparison(
   comparison: CloseComparison,
@@ -131,7 +145,7 @@ export function drawComparison(
 ): Html {
   const { currency, tokenTypes, meters, otherLines } = comparison;
   const others = otherLines.reduce((sum, { amountMinor }) => sum + BigInt(amountMinor), 0n);
-  return html`${dataTable(tokenTable(differences), tokenTypes, address)}
+  return html`${dataTable(tokenTable(differences, meters), tokenTypes, address)}
 ${dataTable(meterTable(currency, differences), meters, address)}
 <dl class="facts sums">
   <dt>Lines of usage</dt><dd>${minorCell(
@@ -182,7 +196,7 @@ export function comparisonCsv(
   { query }: Address,
 ): Record<string, () => CsvTable> {
   return {
-    tokens: () => csvOfTable(tokenTable(differences), comparison.tokenTypes, query),
+    tokens: () => csvOfTable(tokenTable(differences, comparison.meters), comparison.tokenTypes, query),
     meters: () => csvOfTable(meterTable(comparison.currency, differences), comparison.meters, query),
   };
 }

@@ -111,9 +111,9 @@ function usageLine(line: Partial<Record<(typeof USAGE_FIELDS)[number], string>>)
   return html`<div class="line">
     ${lineField('model', 'Model', line.model ?? '', { list: 'models', wide: true, length: 256 })}
     ${lineField('feature', 'Feature', line.feature ?? '', { list: 'features', wide: true, hint: 'any', length: 256 })}
-    ${lineField('prompt', 'Prompt tokens', line.prompt ?? '', { numeric: true, length: 30 })}
+    ${lineField('prompt', 'Input tokens', line.prompt ?? '', { numeric: true, length: 30 })}
     ${lineField('cached', 'of them cached', line.cached ?? '', { numeric: true, hint: '0', length: 30 })}
-    ${lineField('completion', 'Completion', line.completion ?? '', { numeric: true, length: 30 })}
+    ${lineField('completion', 'Output tokens', line.completion ?? '', { numeric: true, length: 30 })}
     ${lineField('requests', 'Requests', line.requests ?? '', { numeric: true, hint: 'not needed', length: 30 })}
     <input type="hidden" name="also" value="${also.length === 0 ? '' : (line.also ?? '')}">
     ${also.length === 0 ? '' : html`<small class="muted">With ${also.map(([name, value]) => `${name} ${String(value)}`).join(', ')}</small>`}
