@@ -89,16 +89,18 @@ export async function readStatementUsage(
 /**
  * Settled usage of a period that no push carries yet, by the meter that its binding names; usage that waits in
  * quarantine is not among it. It is little, unless Stripe has been away.
+ * @param of `unit`: with `hour` a row's `day` says the hour, too (`YYYY-MM-DDTHH`)
  */
 export async function readUnpushedStatementUsage(
   database: LedgerDatabase,
   customerId: string,
   period: TimeWindow,
-  subject?: string,
+  { subject, unit = 'day' }: { subject?: string; unit?: 'day' | 'hour' } = {},
 ): Promise<StatementUsageRows> {
+  const form = unit === 'day' ? 'YYYY-MM-DD' : 'YYYY-MM-DD"T"HH24';
   const rows = await sql<StatementUsage & { subject: string }>`
     select binding.stripe_meter_id as "stripeMeterId", ${period.start}::timestamptz as "periodStart", ${period.end}::timestamptz as "periodEnd",
-      to_char(usage.window_start at time zone 'UTC', 'YYYY-MM-DD') as day, usage.token_type as "tokenType", usage.model,
+      to_char(usage.window_start at time zone 'UTC', ${form}::text) as day, usage.token_type as "tokenType", usage.model,
       usage.feature, usage.subject, sum(usage.delta_token_count)::bigint as "tokenCount"
     from hourly_usage usage
     join subjects on subjects.subject = usage.subject and subjects.customer_id = ${customerId}

@@ -22,6 +22,6 @@ export async function readUserUsage(
   );
   const found = divideRows(rows).usage;
   for (const period of periods)
-    found.push(...(await readUnpushedStatementUsage(database, customerId, period, subject)).usage);
+    found.push(...(await readUnpushedStatementUsage(database, customerId, period, { subject })).usage);
   return found;
 }

@@ -207,6 +207,26 @@ describe('the hours of a day', () => {
     expect(String(rows.reduce((sum, { tokens }) => sum + BigInt(tokens ?? ''), 0n))).toBe(day?.tokens);
   });
 
+  it.each([
+    ['2026-11-20', ''],
+    // Not pushed yet.
+    ['2026-11-21', ''],
+    ['2026-10-20', '/invoices/in_october'],
+  ])("come to the amount of the day's row: %s", async (asked, statement) => {
+    const rows = await csv(`${base}/hours?day=${asked}&csv=hours`);
+    const day = (await csv(`${base}${statement}?csv=days`)).find((row) => row.day === asked);
+    const amounts = rows.map(({ amount }) => cents(amount ?? ''));
+    expect(amounts.reduce((sum, amount) => sum + amount, 0n)).toBe(cents(day?.amount ?? ''));
+    expect(amounts.some((amount) => amount > 0n)).toBe(true);
+    const [first] = await csv(`${await bench.visit({ userId: 'user-2' })}/hours?day=${asked}&csv=hours`);
+    expect(first, 'one user sees no money').not.toHaveProperty('amount');
+  });
+
+  it('say nothing of money where no statement has the day', async () => {
+    const [first] = await csv(`${base}/hours?day=2026-08-20&csv=hours`);
+    expect(first).not.toHaveProperty('amount');
+  });
+
   it("stand at the time of the reader's zone", async () => {
     const { text } = await bench.read(`${base}/hours?day=2026-11-20&zone=Asia%2FKolkata`);
     expect(text).toMatch(/<time datetime="2026-11-20T08:00:00.000Z">[^<]*(13:30|01:30 PM)/);

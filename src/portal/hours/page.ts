@@ -1,4 +1,5 @@
 import { html } from 'hono/html';
+import { formatMinor } from '../../../pricing/money.ts';
 import type { Chart } from '../../pages/charts/figure.ts';
 import { stackedBars } from '../../pages/charts/stacked-bars.ts';
 import { optionField } from '../../pages/form-fields.ts';
@@ -11,14 +12,20 @@ import { addMs, DAY_MS, HOUR_MS } from '../../platform/clock.ts';
 import { queryUsage, readCollectedThrough, type UsageRow } from '../../usage/hours/queries.ts';
 import { definePage, type PortalView } from '../frame/define-page.ts';
 import { modelsChart } from '../statement/models-chart.ts';
+import { amountCell } from '../statement/parts.ts';
 import { readDay } from '../statement/span.ts';
 import { tableWords } from '../statement/table-words.ts';
+import { askPeriod } from '../usage/gather.ts';
+import type { ReaderLocale } from '../words/reader.ts';
+import { type DayAmounts, gatherAmounts } from './amounts.ts';
 
 /** A day has at most so many hours times models; what is above would be cut, so there is room. */
 const MOST_ROWS = 100_000;
 
 interface Material {
   rows: readonly UsageRow[];
+  /** Null: no statement has the day, or whoever reads is shown no money. */
+  amounts: DayAmounts | null;
   dataAsOf: Date | null;
 }
 
@@ -28,6 +35,8 @@ interface HourRow {
   models: ReadonlyMap<string, bigint>;
   tokenCount: bigint;
   requestCount: bigint;
+  /** Null: some of it has no price yet. */
+  amountMinor: bigint | null;
 }
 
 /** A day in UTC, as it is billed, by the hour of the reader's own clock. */
@@ -35,8 +44,8 @@ export const hoursPage = definePage({
   path: '/hours',
   of: 'both',
   parameters: ['day', 'zone', 'csv', 'hours-sort'],
-  prepare: async () => null,
-  gather: async (snapshot, view): Promise<Material> => {
+  prepare: async (view) => (view.reader.userId === null ? await askPeriod(view) : null),
+  gather: async (snapshot, view, asked): Promise<Material> => {
     const { customerId, userId } = view.reader;
     const start = dayOf(view);
     const rows = await queryUsage(snapshot, {
@@ -48,15 +57,16 @@ export const hoursPage = definePage({
       after: null,
       limit: MOST_ROWS,
     });
-    return { rows, dataAsOf: await readCollectedThrough(snapshot) };
+    const amounts = asked === null ? null : await gatherAmounts(snapshot, view, { asked, start });
+    return { rows, amounts, dataAsOf: await readCollectedThrough(snapshot) };
   },
-  show: ({ rows, dataAsOf }: Material, view) => {
+  show: ({ rows, amounts, dataAsOf }: Material, view) => {
     const { words, day } = view.locale;
     const start = dayOf(view);
     const zone = zoneOf(view);
-    const hours = hoursOf(rows, start);
+    const hours = hoursOf(rows, start, amounts);
     const chart = chartOf(hours, zone, view);
-    const table = tableOf(hours, zone, view);
+    const table = tableOf(hours, { zone, currency: amounts?.currency ?? null }, view);
     return {
       title: words.hours.title(day(start)),
       dataAsOf,
@@ -94,7 +104,7 @@ function zoneOf({ address }: PortalView): string {
 /** Some have younger names that are understood, too. */
 const ZONES: readonly string[] = ['UTC', ...Intl.supportedValuesOf('timeZone')];
 
-function hoursOf(rows: readonly UsageRow[], start: Date): HourRow[] {
+function hoursOf(rows: readonly UsageRow[], start: Date, amounts: DayAmounts | null): HourRow[] {
   const byHour = Map.groupBy(rows, ({ windowStart }) => windowStart.getTime());
   return Array.from({ length: DAY_MS / HOUR_MS }, (_, index) => {
     const hour = addMs(start, index * HOUR_MS);
@@ -104,6 +114,7 @@ function hoursOf(rows: readonly UsageRow[], start: Date): HourRow[] {
       models: new Map(its.map(({ dimensions, tokenCount }) => [dimensions.model ?? '', tokenCount])),
       tokenCount: its.reduce((sum, { tokenCount }) => sum + tokenCount, 0n),
       requestCount: its.reduce((sum, { requestCount }) => sum + (requestCount ?? 0n), 0n),
+      amountMinor: amounts?.byHour.get(hour.getTime()) ?? (amounts?.byHour.has(hour.getTime()) ? null : 0n),
     };
   });
 }
@@ -131,7 +142,11 @@ function chartOf(hours: readonly HourRow[], zone: string, { locale }: PortalView
   });
 }
 
-function tableOf(hours: readonly HourRow[], zone: string, { locale }: PortalView): TableDefinition<HourRow> {
+function tableOf(
+  hours: readonly HourRow[],
+  { zone, currency }: { zone: string; currency: string | null },
+  { locale }: PortalView,
+): TableDefinition<HourRow> {
   const { words, count } = locale;
   const models = [...new Set(hours.flatMap(({ models: its }) => [...its.keys()]))].sort();
   const number = (name: string, title: string, read: (row: HourRow) => bigint): Column<HourRow> => ({
@@ -171,8 +186,23 @@ function tableOf(hours: readonly HourRow[], zone: string, { locale }: PortalView
         : []),
       number('tokens', words.table.tokens, ({ tokenCount }) => tokenCount),
       number('requests', words.table.requests, ({ requestCount }) => requestCount),
+      ...(currency === null ? [] : amountColumns(currency, locale)),
     ],
   };
+}
+
+/** Of what stands on an invoice, or on the next one; the file says the currency beside it. */
+function amountColumns(currency: string, locale: ReaderLocale): Column<HourRow>[] {
+  return [
+    {
+      name: 'amount',
+      title: locale.words.table.amount,
+      kind: 'number',
+      cell: ({ amountMinor }) => amountCell(amountMinor, currency, locale),
+      csv: ({ amountMinor }) => (amountMinor === null ? null : formatMinor(amountMinor, currency)),
+      sortBy: ({ amountMinor }) => amountMinor,
+    },
+  ];
 }
 
 function chooser(start: Date, zone: string, view: PortalView): Html {
