@@ -15,7 +15,7 @@ export const CARRY_TO_NEXT_INVOICE = 'carry_to_next_invoice';
 const CARRY_CAUSES = ['period_finalized', 'older_than_stripe_takes'];
 
 /**
- * Turns settled usage that no push carries yet into pushes, in one statement: each row is attributed to a
+ * Turns settled usage that no push carries yet into pushes, in one statement where there is any: each row is attributed to a
  * customer and a meter and joins the push of its (customer, meter, part of the hour), or is quarantined with the
  * reason. A push is committed here, before any call, with the value and identifier it will always have.
  * Rows of an hour that has yet to be divided (see `reopenUndividedHours`) are left alone.
@@ -25,6 +25,12 @@ export async function planPushes(
   database: LedgerDatabase,
   plan: { now: Date; rowLimit: number },
 ): Promise<{ rowCount: number; pushCount: number; quarantinedCount: number }> {
+  // Mostly nothing waits, and planning the statement below takes longer than that look.
+  const waiting = await sql`
+    select 1 from hourly_usage where meter_push_id is null and quarantine_reason is null limit 1`.execute(
+    database,
+  );
+  if (waiting.rows.length === 0) return { rowCount: 0, pushCount: 0, quarantinedCount: 0 };
   const places = billingPlaces({
     customerId: sql`c.customer_id`,
     stripeMeterId: sql`m.stripe_meter_id`,

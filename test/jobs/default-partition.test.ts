@@ -4,6 +4,7 @@ import { DAY_MS, HOUR_MS } from '../../src/platform/clock.ts';
 import { type LedgerDatabase, openLedger } from '../../src/platform/database/database.ts';
 import { ensurePartitions, type ItemTable } from '../../src/usage/collection/partitions.ts';
 import { dropItemDay } from '../../src/usage/collection/retention.ts';
+import { findKnownItems } from '../../src/usage/collection/source-items.ts';
 import { createTestLedger } from '../setup/ledger.ts';
 import { hasPgBouncer, startTestPgBouncer } from '../setup/pgbouncer.ts';
 import { balance, openPipeline, type Pipeline, START_MS } from '../setup/pipeline.ts';
@@ -233,6 +234,30 @@ describe('items in the default partition', () => {
     expect((await pipeline.run('drop-old-items'))['drop-old-items']).toMatchObject({
       droppedDayCount: 1,
       pendingDayCount: 101,
+    });
+  });
+});
+
+describe('a ledger of many days', () => {
+  it('is asked for known items in the partitions of their days alone', async () => {
+    const ledger = await createTestLedger();
+    cleanups.push(ledger.close);
+    const days = ['2026-11-01', '2026-11-02', '2026-11-03', '2026-11-04'];
+    await ensurePartitions(ledger.database, 'source_items', new Set(days), new Date('2026-11-05T00:00:00Z'));
+    await putItems(ledger.database, 'source_items', '2026-11-02', 2);
+    const items = ['item-1', 'item-3'].map((sourceItemId) => ({
+      eventDay: '2026-11-02',
+      row: { sourceItemId, metricName: 'Prompt Tokens' },
+    }));
+    await ledger.database.transaction().execute(async (transaction) => {
+      expect([...(await findKnownItems(transaction, items)).values()]).toEqual(['settled']);
+      // What is planned is locked: of other days nothing is opened.
+      const locked = await sql<{ name: string }>`
+        select c.relname as name from pg_locks l join pg_class c on c.oid = l.relation
+        where l.pid = pg_backend_pid() and c.relkind = 'r' and c.relname like 'source_items%'`.execute(
+        transaction,
+      );
+      expect(locked.rows).toEqual([{ name: partition('source_items', '2026-11-02') }]);
     });
   });
 });

@@ -15,6 +15,7 @@ import {
   IS_HELD,
   ITEM_FIELDS,
   ITEM_KEY,
+  isOfDaysOf,
   rawJson,
   readStoredItem,
   type SourceItem,
@@ -27,12 +28,10 @@ export async function readHeldItems(
   database: LedgerDatabase | LedgerTransaction,
   minutes: readonly EventMinute[],
 ): Promise<SourceItem[]> {
-  const days = [...new Set(minutes.map((minute) => minute.eventDay))];
+  if (minutes.length === 0) return [];
   // Mostly nothing waits, and then thousands of minutes need not be looked for one by one.
   const some = await sql`
-    select 1 from source_items where event_day = any(${days}::date[]) and ${IS_HELD} limit 1`.execute(
-    database,
-  );
+    select 1 from source_items s where ${isOfDaysOf(minutes)} and ${IS_HELD} limit 1`.execute(database);
   if (some.rows.length === 0) return [];
   const wanted = new Map(
     minutes.map((minute) => [`${minute.eventTime.getTime()} ${minute.key.subject}`, minute]),
@@ -46,7 +45,7 @@ export async function readHeldItems(
     })}
     cross join lateral (
       select ${HELD_COLUMNS} from source_items s
-      where s.event_day = wanted.event_day and s.subject = wanted.subject and s.event_time >= wanted.begins
+      where ${isOfDaysOf(minutes)} and s.event_day = wanted.event_day and s.subject = wanted.subject and s.event_time >= wanted.begins
         and s.event_time < wanted.ends and ${IS_HELD}) as held`.execute(database);
   return found.rows.map(readHeldRow);
 }
@@ -109,7 +108,7 @@ async function update(
   await sql`
     update source_items s set ${assignments(columns, 'told')}, retry_requested_at = null
     from ${unnestRows('told', items, fields)}
-    where s.event_day = told.event_day and s.source_item_id = told.source_item_id and s.metric_name = told.metric_name
+    where ${isOfDaysOf(items)} and s.event_day = told.event_day and s.source_item_id = told.source_item_id and s.metric_name = told.metric_name
       and s.quarantine_reason is not null and s.written_off_at is null
       and (s.retry_requested_at is not null or s.quarantine_reason <> told.quarantine_reason
         or s.quarantine_detail is distinct from told.quarantine_detail)`.execute(transaction);

@@ -33,6 +33,7 @@ export async function readSubjectTenants(
   database: LedgerDatabase,
   subjects: readonly string[],
 ): Promise<Map<string, string | null>> {
+  if (subjects.length === 0) return new Map();
   const rows = await database
     .selectFrom('subjects')
     .select(['subject', 'tenant_key', 'assigned_by'])

@@ -45,7 +45,7 @@ export type KnownState = 'settled' | 'waiting' | 'held';
 /** Which of these rows the ledger holds already, by `itemKey`, and how they stand. */
 export async function findKnownItems(
   database: LedgerDatabase | LedgerTransaction,
-  items: readonly { eventDay: string; row: SourceRow }[],
+  items: readonly { eventDay: string; row: Pick<SourceRow, 'sourceItemId' | 'metricName'> }[],
 ): Promise<Map<string, KnownState>> {
   if (items.length === 0) return new Map();
   // The lateral limit makes it one look into the primary key for each row. Left to choose, the planner, which
@@ -65,7 +65,8 @@ export async function findKnownItems(
         when quarantine_reason in ('unknown_metric', 'counted_formerly') then 'settled'
         when quarantine_reason is not null and written_off_at is null then 'waiting' else 'settled' end as state
       from source_items s
-      where s.event_day = wanted.event_day and s.source_item_id = wanted.id and s.metric_name = wanted.metric
+      where ${isOfDaysOf(items)} and s.event_day = wanted.event_day and s.source_item_id = wanted.id
+        and s.metric_name = wanted.metric
       limit 1) as known`.execute(database);
   return new Map(
     found.rows.map((row) => [itemKey(row.event_day, row.source_item_id, row.metric_name), row.state]),
@@ -76,6 +77,14 @@ export async function findKnownItems(
 export const IS_HELD = sql.raw(
   `quarantine_reason in (${HELD_REASONS.map((reason) => `'${reason}'`).join(', ')}) and written_off_at is null`,
 );
+
+/**
+ * Of source items `s`: whether they are of the days of these. Said beside a join on the day, it spares the planner the
+ * partitions of all other days, which it cannot know before it runs.
+ */
+export function isOfDaysOf(items: readonly { eventDay: string }[]): RawBuilder<boolean> {
+  return sql<boolean>`s.event_day = any(${[...new Set(items.map((item) => item.eventDay))]}::date[])`;
+}
 
 /** What an item is known by. */
 export const ITEM_KEY = ['event_day', 'source_item_id', 'metric_name'];

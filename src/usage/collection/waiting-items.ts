@@ -3,7 +3,7 @@ import { writeAudit } from '../../platform/database/audit.ts';
 import type { LedgerTransaction } from '../../platform/database/database.ts';
 import { assignments, type RowFields, textField, unnestRows } from '../../platform/database/unnest-rows.ts';
 import { addMeasurements } from './measured-figures.ts';
-import { ITEM_FIELDS, ITEM_KEY, type SourceItem } from './source-items.ts';
+import { ITEM_FIELDS, ITEM_KEY, isOfDaysOf, type SourceItem } from './source-items.ts';
 
 const TOLD_FIELDS: RowFields<SourceItem> = {
   ...ITEM_FIELDS,
@@ -28,7 +28,7 @@ export async function takeUpItems(
     update source_items s set ${assignments(TOLD_COLUMNS, 'told')}, quarantine_reason = null,
       quarantine_detail = null, raw = null
     from ${unnestRows('told', items, TOLD_FIELDS)}
-    where s.event_day = told.event_day and s.source_item_id = told.source_item_id and s.metric_name = told.metric_name
+    where ${isOfDaysOf(items)} and s.event_day = told.event_day and s.source_item_id = told.source_item_id and s.metric_name = told.metric_name
       and s.quarantine_reason is not null and s.written_off_at is null`.execute(transaction);
   const itemCount = Number(updated.numAffectedRows ?? 0n);
   // Items that were taken up before abort the transaction: what is added here is of those that were not.
