@@ -54,8 +54,13 @@ export class WorkerCrew {
   }
 
   #start(): void {
+    const { PATH, NODE_COMPILE_CACHE } = process.env;
     const child = spawn(process.execPath, [MAIN, 'work'], {
-      env: { PATH: process.env.PATH, ...this.#environment },
+      env: {
+        PATH,
+        ...(NODE_COMPILE_CACHE === undefined ? {} : { NODE_COMPILE_CACHE }),
+        ...this.#environment,
+      },
       stdio: ['ignore', 'ignore', 'pipe'],
     });
     const state = { ready: false, stderr: '' };
