@@ -1,3 +1,4 @@
+import { JUDGE_INTERVAL_MS } from '../../pricing/budgets/overshoot.ts';
 import type { Logger } from '../../src/platform/log.ts';
 import type { StepQueue } from './queues.ts';
 import { STEP_NAMES, type StepName } from './steps.ts';
@@ -11,6 +12,7 @@ const STEP_INTERVALS_MS: Record<StepName, number> = {
   'collect-usage': 60_000,
   // The night's work, once; the other looks are for rescans asked for, and for nights that were missed.
   'rescan-usage': 60 * 60_000,
+  'judge-budgets': JUDGE_INTERVAL_MS,
   'ingest-events': 30_000,
   'aggregate-usage': 2 * 60_000,
   'repair-usage': 5 * 60_000,

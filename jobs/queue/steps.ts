@@ -13,6 +13,7 @@ import { dropOldItems } from '../drop-old-items.ts';
 import { exportWarehouseDays } from '../export-warehouse.ts';
 import { findAnomalies } from '../find-anomalies.ts';
 import { ingestEvents } from '../ingest/ingest-events.ts';
+import { judgeBudgets } from '../judge-budgets.ts';
 import { syncPrices } from '../prices/sync-prices.ts';
 import { pushUsage } from '../push/push-usage.ts';
 import { rateUsage } from '../rate-usage.ts';
@@ -28,6 +29,7 @@ export const STEP_NAMES = [
   'refresh-catalog',
   'collect-usage',
   'rescan-usage',
+  'judge-budgets',
   'ingest-events',
   'aggregate-usage',
   'repair-usage',
@@ -69,6 +71,7 @@ const STEPS: Record<StepName, Step> = {
   'refresh-catalog': refreshCatalog,
   'collect-usage': collectUsage,
   'rescan-usage': rescanUsage,
+  'judge-budgets': judgeBudgets,
   'ingest-events': ingestEvents,
   'aggregate-usage': aggregateUsage,
   'repair-usage': repairUsage,

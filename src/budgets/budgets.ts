@@ -24,6 +24,8 @@ export interface Budget extends BudgetTerms {
   changedAt: Date;
   endedAt: Date | null;
   endedBy: string | null;
+  /** From which hour on its usage is summed; null: it is not summed yet. */
+  summedFrom: Date | null;
 }
 
 export interface BudgetFilter {
@@ -65,6 +67,7 @@ interface Row {
   changed_at: Date;
   ended_at: Date | null;
   ended_by: string | null;
+  summed_from: Date | null;
 }
 
 /** Budgets after a given one, the newest first. */
@@ -133,6 +136,7 @@ function toBudget(row: Row): Budget {
     changedAt: row.changed_at,
     endedAt: row.ended_at,
     endedBy: row.ended_by,
+    summedFrom: row.summed_from,
   };
 }
 

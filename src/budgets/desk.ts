@@ -49,6 +49,7 @@ export async function createBudget(
       transaction,
     );
     const budget = await getBudget(transaction, budgetId);
+    await noteWider(transaction, budget, now);
     await audit(transaction, budget, { action: 'budgets.create', details: factsOf(budget), actor, now });
     return budget;
   });
@@ -143,6 +144,7 @@ export async function endBudget(
       await sql`
         update budgets set ended_at = ${end.now}, ended_by = ${end.actor}, changed_at = ${end.now}
         where budget_id = ${before.budgetId}`.execute(transaction);
+      await noteWider(transaction, before, end.now);
       await withdrawAll(transaction, { budgetId: before.budgetId, reason: 'ended', now: end.now });
       await sql`delete from budget_hours where budget_id = ${before.budgetId}`.execute(transaction);
       return { action: 'budgets.end', details: { before: factsOf(before) } };
@@ -182,6 +184,18 @@ async function act(
     });
     return after;
   });
+}
+
+/** Who inherits from a wider budget changes with a narrower one. */
+async function noteWider(
+  transaction: LedgerTransaction,
+  { scope, perUser, measure }: Budget,
+  now: Date,
+): Promise<void> {
+  if (scope !== 'user' && !(scope === 'customer' && perUser)) return;
+  await sql`update budgets set judge_at = least(judge_at, ${now}) where ended_at is null and per_user and measure = ${measure}`.execute(
+    transaction,
+  );
 }
 
 async function audit(

@@ -9,6 +9,7 @@ import type { LedgerDatabase } from '../../src/platform/database/database.ts';
 import { TallystickError } from '../../src/platform/errors.ts';
 import { readTokenTotals } from '../../src/status/totals.ts';
 import { checkAtAnyMoment, checkAtTheEnd, describeState } from './balance.ts';
+import { checkBudgets, createBudgets } from './budgets.ts';
 import { decideCredits } from './closing/credits.ts';
 import { checkNewlyUninvoiced, readUninvoicedIds } from './closing/next-period.ts';
 import { receiveWebhooks } from './closing/post.ts';
@@ -80,6 +81,7 @@ export async function simulate(options: SimulationOptions): Promise<SimulationRe
   const uninstall = world.scheduler.timers.install();
   try {
     if (world.life.planPrices.length > 0) await seedPlans(ledger, world.clock.now());
+    await createBudgets(ledger, world.clock.now());
     await play.storm();
     if (world.witness.violations.length === 0) await play.calm();
     if (world.witness.violations.length === 0) await play.replays();
@@ -183,6 +185,7 @@ class Play {
       await this.#calmRound();
     }
     await checkAtTheEnd(this.#world, this.#ledger);
+    await checkBudgets(this.#world, this.#ledger);
   }
 
   /** After an hour, a day and a bit, and longer than Stripe and OpenMeter remember anything. */

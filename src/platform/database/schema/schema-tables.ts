@@ -222,6 +222,12 @@ interface BillingDrifts {
   window_start: Date;
 }
 
+interface BudgetHoldersDue {
+  budget_id: string;
+  customer_id: string;
+  subject: string;
+}
+
 interface BudgetHours {
   amount: string;
   budget_id: string;
@@ -1858,6 +1864,7 @@ export interface Ledger {
   audit_log: AuditLog;
   billing_checks: BillingChecks;
   billing_drifts: BillingDrifts;
+  budget_holders_due: BudgetHoldersDue;
   budget_hours: BudgetHours;
   budget_step_events: BudgetStepEvents;
   budget_subjects_due: BudgetSubjectsDue;
