@@ -8,6 +8,7 @@ import { addRescanCommand } from '../../jobs/rescan/command.ts';
 import { addAccrualsCommand } from '../accruals/command.ts';
 import { addAnomaliesCommand } from '../anomalies/command.ts';
 import { addUninvoicedCommand } from '../billing/uninvoiced/command.ts';
+import { addBudgetsCommand } from '../budgets/command.ts';
 import { addClosesCommand } from '../closing/command.ts';
 import { addSecondPersonCommand } from '../closing/second-person/command.ts';
 import { addCostsCommand } from '../costs/command.ts';
@@ -73,6 +74,7 @@ export function createProgram(): Command {
   addCostsCommand(program, frame);
   addAnomaliesCommand(program, frame);
   addEnforcementCommand(program, frame);
+  addBudgetsCommand(program, frame);
   addExportsCommand(program, frame);
   addReportingCommand(program, frame);
   addExchangeCommand(program, frame);

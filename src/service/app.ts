@@ -9,6 +9,7 @@ import { addCarriedUsageRoutes } from '../billing/carried-usage-routes.ts';
 import { addCreditProposalRoutes } from '../billing/credit-routes.ts';
 import { addInvoiceChoiceRoutes } from '../billing/uninvoiced/choice-routes.ts';
 import { addUninvoicedRoutes } from '../billing/uninvoiced/routes.ts';
+import { addBudgetRoutes } from '../budgets/routes.ts';
 import { addCustomerRoutes } from '../catalog/customer-routes.ts';
 import { addDisplayNameRoutes } from '../catalog/display-name-routes.ts';
 import { addSubjectRoutes } from '../catalog/subject-routes.ts';
@@ -131,6 +132,7 @@ export function createApp(dependencies: AppDependencies): Api {
   const enforcement = dependencies.enforcement ?? openEnforcement(dependencies);
   addEnforcementRoutes(app, { ...dependencies, enforcement });
   addEnforcedStepRoutes(app, dependencies);
+  addBudgetRoutes(app, dependencies);
   addExportRoutes(app, dependencies);
   addExchangeRoutes(app, dependencies);
   addProvisionedRoutes(app, dependencies);

@@ -77,6 +77,11 @@ export async function insertAuditWorld(database: LedgerDatabase, now: Date) {
       now(), 1 from unnest(array['2026-09-20T09:00:00Z', '2026-10-20T09:00:00Z']) as at`.execute(database);
   await sql`insert into subjects (subject, tenant_key, customer_id, assigned_by, first_seen_at, updated_at)
             values ('recounted', '', 'northwind', 'person', now(), now())`.execute(database);
+  await sql`
+    insert into budgets (budget_id, name, scope, per_user, period, measure, currency, limit_amount_pico, steps, created_at, created_by,
+      changed_at, judge_at)
+    select 'bud_' || what, what, 'all', false, 'month', 'cost', 'usd', 50000000000000, '[]', now(), 'test', now(), now()
+    from unnest(array['changed', 'graced', 'ended']) as what`.execute(database);
   const findings = await sql<{ id: string }>`
     insert into anomaly_findings (customer_id, first_hour, last_hour, state, raised_at, cost_pico_usd, usual_pico_usd,
       excess_pico_usd, day_ahead_pico_usd, is_above_sigma, opened_at, changed_at)

@@ -110,6 +110,30 @@ const REQUESTS: Record<string, Expected> = {
     status: 200,
     actions: [['credit.reject']],
   },
+  'POST /v1/budgets': {
+    path: () => '/v1/budgets',
+    body: { name: 'all', scope: 'all', period: 'month', currency: 'usd', limit: '50' },
+    status: 201,
+    actions: [['budgets.create']],
+  },
+  'POST /v1/budgets/{id}/change': {
+    path: () => '/v1/budgets/bud_changed/change',
+    body: { limit: '51' },
+    status: 200,
+    actions: [['budgets.change']],
+  },
+  'POST /v1/budgets/{id}/grace': {
+    path: () => '/v1/budgets/bud_graced/grace',
+    body: { extra: '5', reason },
+    status: 200,
+    actions: [['budgets.grace']],
+  },
+  'POST /v1/budgets/{id}/end': {
+    path: () => '/v1/budgets/bud_ended/end',
+    body: {},
+    status: 200,
+    actions: [['budgets.end']],
+  },
   'POST /v1/anomalies/{id}/acknowledge': {
     path: () => `/v1/anomalies/${ids.realFinding}/acknowledge`,
     body: {},

@@ -120,6 +120,8 @@ const READS: Record<string, string[]> = {
   'enforcement steps': [],
   'enforcement caller': ['northwind', 'user-1'],
   'enforcement secret': [],
+  'budgets list': [],
+  'budgets show': ['bud_changed'],
   'exports focus': ['--from', '2026-11-20', '--to', '2026-11-21'],
   'exports warehouse': ['--url', pathToFileURL(path.join(directory, 'warehouse')).href],
   'provisioned list': [],
@@ -149,6 +151,19 @@ const CHANGES: Record<string, { argv: () => string[]; actions: string[][] }> = {
     argv: () => [ids.writtenOff ?? '', '--reason', 'test'],
     actions: [['quarantine.write_off']],
   },
+  'budgets create': {
+    argv: () => ['--template', 'internal-experimentation', '--contact', 'ops@example.com'],
+    actions: [['customer.put'], ['budgets.create']],
+  },
+  'budgets change': {
+    argv: () => ['bud_changed', '--limit', '60', '--step', '90%:slow:20000', '--step', 'forecast:100%:tell'],
+    actions: [['budgets.change']],
+  },
+  'budgets grace': {
+    argv: () => ['bud_graced', '--extra', '5', '--reason', 'test'],
+    actions: [['budgets.grace']],
+  },
+  'budgets end': { argv: () => ['bud_ended'], actions: [['budgets.end']] },
   'anomalies acknowledge': {
     argv: () => [ids.realFinding ?? ''],
     actions: [['anomalies.acknowledge']],
