@@ -58,27 +58,6 @@ export interface BilledSubscription {
   subscriptionId: string;
 }
 
-/** All that are active, by the name of their customer. */
-export async function listBilledSubscriptions(database: LedgerDatabase): Promise<BilledSubscription[]> {
-  return (
-    await database
-      .selectFrom('subscription_items as i')
-      .innerJoin('customers as c', 'c.customer_id', 'i.customer_id')
-      .select(['i.customer_id', 'i.subscription_id', 'c.name'])
-      .distinct()
-      .where('i.active', '=', true)
-      .where('c.deleted_at', 'is', null)
-      .orderBy('c.name')
-      .orderBy('i.customer_id')
-      .orderBy('i.subscription_id')
-      .execute()
-  ).map((row) => ({
-    customerId: row.customer_id,
-    customerName: row.name,
-    subscriptionId: row.subscription_id,
-  }));
-}
-
 /**
  * Whether another invoice may use up a customer's billing credits before a subscription's next one does: a draft, or that of
  * another subscription, for Stripe promises no order between them.

@@ -103,7 +103,7 @@ details > summary { cursor: pointer; color: var(--accent); } details[open] > sum
 .stroke { fill: none; stroke: var(--accent); stroke-width: 2px; stroke-linecap: round; } .spark { display: block; width: 80px; height: 20px; } .spark .stroke { stroke-width: 1.5px; }
 ${Array.from({ length: 12 }, (_, index) => `.k${index} { fill: var(--k${index}); } .stroke.k${index} { fill: none; stroke: var(--k${index}); }`).join('\n')}
 .rest { fill: var(--rest); } .shade1 { opacity: 0.6; } .shade2 { opacity: 0.35; }
-section > .figures + .notice { margin-top: 12px; } section + p { margin-top: 14px; }
+section > .figures + .notice, .figures + form > .notice { margin-top: 12px; } section + p { margin-top: 14px; }
 .bars ol { grid-column: 1 / -1; display: grid; grid-template-columns: minmax(0, max-content) minmax(60px, 1fr) max-content; gap: 4px 12px; padding: 0; list-style: none; } .bars li { display: grid; grid-template-columns: subgrid; grid-column: 1 / -1; align-items: center; }
 .bars figcaption .muted { font-size: 13px; font-weight: 400; } .bars .of { max-width: 26ch; overflow: hidden; text-overflow: ellipsis; white-space: nowrap; } .bars .of:focus-within { overflow: visible; } .bars svg { width: 100%; height: 14px; } .bars .amount { text-align: right; font-variant-numeric: tabular-nums; }
 .bars .gain { fill: var(--good); } .bars .loss { fill: var(--danger); } .bars .zero { stroke: var(--soft); stroke-width: 1px; vector-effect: non-scaling-stroke; }

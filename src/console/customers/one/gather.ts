@@ -15,10 +15,9 @@ import { type CustomerPlans, readCustomerPlans } from '../../../plans/customer-p
 import { DAY_MS, type TimeWindow } from '../../../platform/clock.ts';
 import { type AuditRecord, listAudit } from '../../../platform/database/audit-log.ts';
 import type { LedgerSnapshot } from '../../../platform/database/snapshot.ts';
-import { decidePreview, decideProjection } from '../../../previews/decide.ts';
-import { readPreview, refreshPreviewSums } from '../../../previews/gather.ts';
+import { refreshPreviewSums } from '../../../previews/gather.ts';
 import type { SubscriptionPreviewBody } from '../../../previews/schemas.ts';
-import { showPreview } from '../../../previews/show.ts';
+import { readUpcomingPreviews } from '../../../previews/upcoming.ts';
 import { type EarlierQuote, listEarlierQuotes } from '../../../quotes/earlier.ts';
 import type { ConsoleView } from '../../frame/define-page.ts';
 import { lastDays, passedEnd } from '../../rollups/decide.ts';
@@ -84,7 +83,7 @@ export async function gatherCustomer(snapshot: LedgerSnapshot, view: ConsoleView
     drawn,
     days: series?.days ?? [],
     usage: await gatherUsage(snapshot, view, basis),
-    previews: await readPreviews(snapshot, customerId, now),
+    previews: await readUpcomingPreviews(snapshot, customerId, now),
     findings: await listFindings(snapshot, { customerId }, { beforeId: null, limit: MOST_LISTED, now }),
     quotes,
     invoices,
@@ -99,19 +98,6 @@ function drawnWindow(window: TimeWindow, now: Date): TimeWindow {
   const start = new Date(Math.min(trend.start.getTime(), window.start.getTime()));
   const end = passedEnd(window, now);
   return { start, end: end > start ? end : new Date(start.getTime() + DAY_MS) };
-}
-
-/** As the ledger alone has them: what the API says where Stripe does not answer. */
-async function readPreviews(
-  snapshot: LedgerSnapshot,
-  customerId: string,
-  now: Date,
-): Promise<SubscriptionPreviewBody[]> {
-  const material = await readPreview(snapshot, customerId, { asked: new Map(), now });
-  const decided = material.subscriptions
-    .map(decidePreview)
-    .map((preview) => ({ ...preview, projection: decideProjection(preview) }));
-  return showPreview(material, decided).subscriptions;
 }
 
 async function readAccrued(snapshot: LedgerSnapshot, customerId: string, now: Date): Promise<Accrued> {

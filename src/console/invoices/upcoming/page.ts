@@ -6,12 +6,21 @@ import type { TableDefinition } from '../../../pages/table/columns.ts';
 import { csvCells, csvColumns } from '../../../pages/table/page-of-rows.ts';
 import { pagedTable } from '../../../pages/table/table.ts';
 import { nameCell } from '../../../pages/texts.ts';
-import { moneyInWords } from '../../../pages/words.ts';
-import { definePage, type PageContent } from '../../frame/define-page.ts';
+import { groupDigits, moneyInWords } from '../../../pages/words.ts';
+import { type ConsoleView, definePage, type PageContent } from '../../frame/define-page.ts';
 import { customerLink } from '../columns.ts';
 import { endInWords } from '../projection.ts';
 import { minorCell, periodInWords } from '../words.ts';
-import { gatherUpcoming, prepareUpcoming, type UpcomingMaterial, type UpcomingRow } from './gather.ts';
+import {
+  gatherUpcoming,
+  prepareUpcoming,
+  refreshUpcoming,
+  type UpcomingMaterial,
+  type UpcomingRow,
+} from './gather.ts';
+import type { UpcomingSums } from './sums.ts';
+
+const REFRESH_ACT = 'refresh';
 
 const linesOf = ({ preview }: UpcomingRow, kind: string) =>
   preview.lines.filter((line) => line.kind === kind);
@@ -116,13 +125,14 @@ function endCell(row: UpcomingRow, end: 'p10' | 'p90'): Html | string {
     : money(range[end], row.preview.currency);
 }
 
-function show(material: UpcomingMaterial, view: Parameters<typeof gatherUpcoming>[1]): PageContent {
-  const { rows, rowCount, pageNumber, pageCount, settledThrough } = material;
+function show(material: UpcomingMaterial, view: ConsoleView): PageContent {
+  const { rows, sums, rowCount, pageNumber, pageCount, settledThrough } = material;
   const page = { rows, rowCount, pageNumber, pageCount, sort: null };
   return {
     body: html`<p class="lead">What each customer’s next invoice would be if its period ended now, from the ledger alone; Stripe is not asked. What Stripe adds by itself, such as taxes and items that others made, is not in it.</p>
 <p class="muted">As of now${settledThrough === null ? '' : html`, while ${view.hasPage('/console/invoices/accruals') ? html`<a href="/console/invoices/accruals">what is earned and not yet invoiced</a>` : 'what is earned and not yet invoiced'} is as of ${instantCell(settledThrough)}, up to when usage is settled: that has drafts of periods that are over beside these, and not what is used since`}.</p>
-${sums(material)}
+${drawSums(sums)}
+${drawAge(sums, view)}
 ${pagedTable(TABLE, page, view.address)}
 ${view.hasPage('/console/invoices') ? html`<p class="links"><a href="/console/invoices">To the invoices</a></p>` : ''}`,
     csv: {
@@ -132,22 +142,24 @@ ${view.hasPage('/console/invoices') ? html`<p class="links"><a href="/console/in
 }
 
 /** Each currency by itself, and what of it is unknown. */
-function sums({ rows, rowCount }: UpcomingMaterial): Html {
-  const of = rows.length === rowCount ? '' : `, ${rows.length} of ${rowCount} below`;
-  const byCurrency = [...Map.groupBy(rows, ({ preview }) => preview.currency)].sort(([one], [other]) =>
-    one < other ? -1 : 1,
-  );
-  return html`<dl class="figures">${byCurrency.map(([currency, its]) => {
-    const known = its.flatMap(({ preview }) =>
-      preview.total === null ? [] : [minorOf(preview.total, currency)],
-    );
-    const total = formatMinor(
-      known.reduce((sum, amount) => sum + amount, 0n),
-      currency,
-    );
-    const unknown = its.length - known.length;
-    return html`<div><dt>So far, ${currency.toUpperCase()}${of}</dt><dd>${moneyInWords(total, currency)}<small>${known.length} ${known.length === 1 ? 'invoice' : 'invoices'}${unknown === 0 ? '' : html`; <span class="unknown">${unknown} more unknown</span>`}</small></dd></div>`;
+function drawSums({ byCurrency }: UpcomingSums): Html {
+  return html`<dl class="figures">${byCurrency.map(({ currency, totalMinor, invoiceCount, unknownCount }) => {
+    const unknown =
+      unknownCount === 0 ? '' : html`; <span class="unknown">${unknownCount} more unknown</span>`;
+    return html`<div><dt>So far, ${currency.toUpperCase()}</dt><dd>${moneyInWords(formatMinor(totalMinor, currency), currency)}<small>${groupDigits(String(invoiceCount))} ${invoiceCount === 1 ? 'invoice' : 'invoices'}${unknown}</small></dd></div>`;
   })}</dl>`;
+}
+
+/** How far the sums can be relied on, and the way to have them anew; nothing where they are as everything is now. */
+function drawAge({ currentCount, changedCount, oldestAsOf, missingCount }: UpcomingSums, view: ConsoleView) {
+  if (changedCount === 0 && missingCount === 0) return '';
+  const count = (number: number) => groupDigits(String(number));
+  const changed =
+    changedCount === 0
+      ? ''
+      : html`; ${count(changedCount)} by what ${changedCount === 1 ? 'it' : 'they'} came to before something changed, the oldest at ${instantCell(oldestAsOf)}`;
+  const missing = missingCount === 0 ? '' : html`; ${count(missingCount)} not yet worked out, and in no sum`;
+  return html`<form method="post" action="${view.address.path}/${REFRESH_ACT}">${view.formField}<p class="notice warn">${count(currentCount)} of all ${count(currentCount + changedCount + missingCount)} next invoices are in the sums as they are now${changed}${missing}. <button class="quiet">Sum them all anew</button></p></form>`;
 }
 
 export const upcomingPage = definePage<UpcomingMaterial>({
@@ -157,4 +169,5 @@ export const upcomingPage = definePage<UpcomingMaterial>({
   prepare: prepareUpcoming,
   gather: gatherUpcoming,
   show,
+  acts: { [REFRESH_ACT]: refreshUpcoming },
 });

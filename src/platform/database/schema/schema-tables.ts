@@ -1775,6 +1775,15 @@ interface UninvoicedUsage {
   uninvoiced_id: Generated<bigint>;
 }
 
+interface UpcomingInvoices {
+  as_of: Date;
+  currency: string;
+  customer_id: string;
+  inputs: string;
+  subscription_id: string;
+  total_minor: string | null;
+}
+
 interface UsageEvents {
   accepted_prediction_token_count: Generated<bigint>;
   attempt_count: Generated<number>;
@@ -1979,6 +1988,7 @@ export interface Ledger {
   subscription_items: SubscriptionItems;
   summary_waits: SummaryWaits;
   uninvoiced_usage: UninvoicedUsage;
+  upcoming_invoices: UpcomingInvoices;
   usage_events: UsageEvents;
   watermarks: Watermarks;
   webhook_counts: WebhookCounts;
