@@ -6,6 +6,7 @@ import { closeEvidenceBench } from './close-evidence.ts';
 import { closeMakespanBench } from './close-makespan.ts';
 import { collectBench } from './collect.ts';
 import { consolePageBench } from './console-page.ts';
+import { enforcementReadBench } from './enforcement-read.ts';
 import { rollupGrowthBench, statusGrowthBench } from './growth.ts';
 import { portalPageBench } from './portal-page.ts';
 import { previewBench } from './preview.ts';
@@ -44,6 +45,7 @@ const BENCHES: readonly Bench[] = [
   anomalyHourBench,
   consolePageBench,
   portalPageBench,
+  enforcementReadBench,
 ];
 const STOP_TIMEOUT_MS = 30_000;
 
