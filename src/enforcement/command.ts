@@ -2,7 +2,7 @@ import type { Command } from 'commander';
 import { readApiSettings } from '../platform/http/dependencies.ts';
 import { type CommandFrame, toQuery } from '../platform/terminal/frame.ts';
 import { print, renderTable } from '../platform/terminal/output.ts';
-import type { CallerBody, StepBody, StepsBody } from './schemas.ts';
+import type { CallerBody, DryRunBody, StepBody, StepsBody } from './schemas.ts';
 import { readGatewaySecrets } from './signature.ts';
 
 /** `tallystick enforcement`. */
@@ -33,6 +33,21 @@ export function addEnforcementCommand(program: Command, frame: CommandFrame): vo
         const query = new URLSearchParams({ tenantKey, subject });
         const told = await ask<CallerBody>('GET', `/v1/enforcement/caller?${query}`);
         print(options.json === true, told, () => renderCaller(told));
+      }),
+    );
+  enforcement
+    .command('dry-run <budgetId>')
+    .description(
+      'what a budget would have stopped and slowed down in a month, and what that would have saved',
+    )
+    .option('--period <month>', 'a month that is over, such as 2026-10; the last unless given')
+    .option('--stop-at <permille>', 'as though it stopped there, too: 1000 is the limit')
+    .option('--json', 'print as JSON')
+    .action((budgetId: string, options: { period?: string; stopAt?: string; json?: boolean }) =>
+      frame.askApi(async (ask) => {
+        const query = toQuery({ ...options, budgetId }, ['budgetId', 'period', ['stopAt', 'stopAtPermille']]);
+        const told = await ask<DryRunBody>('GET', `/v1/enforcement/dry-run?${query}`);
+        print(options.json === true, told, () => renderDryRun(told));
       }),
     );
   enforcement
@@ -121,5 +136,34 @@ function renderCaller({
     ...Object.entries(features).map(
       ([feature, ruling]) => `For ${feature}: ${ruling.message ?? ruling.action}`,
     ),
+  ].join('\n');
+}
+
+function renderDryRun(told: DryRunBody): string {
+  const { budget, from, to, saved, used, holders, heldHolderCount, holderCount, unpricedTokenCount } = told;
+  const table = renderTable(
+    ['customer', 'user', 'stopped since', 'calls', 'USD', 'slowed since', 'calls', 'USD', 'of USD'],
+    holders.map(({ customerId, subject, stopped, slowed, ...holder }) => [
+      customerId ?? 'all',
+      subject ?? 'all',
+      holder.firstStoppedAt?.slice(0, 16) ?? '',
+      stopped.callCount,
+      stopped.cost,
+      holder.firstSlowedAt?.slice(0, 16) ?? '',
+      slowed.callCount,
+      slowed.cost,
+      holder.used.cost,
+    ]),
+    [3, 4, 6, 7, 8],
+  );
+  return [
+    `"${budget.name}" would have saved ${saved} of ${used.cost} USD from ${from.slice(0, 10)} to ${to.slice(0, 10)}.`,
+    ...(holders.length === 0 ? ['Nothing would have been stopped or slowed down.'] : [table]),
+    ...(holders.length < Number(heldHolderCount)
+      ? [`${holders.length} of ${heldHolderCount} that would have been held back, of ${holderCount}.`]
+      : []),
+    ...(unpricedTokenCount === '0'
+      ? []
+      : [`${unpricedTokenCount} tokens without a price cost nothing here.`]),
   ].join('\n');
 }

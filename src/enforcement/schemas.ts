@@ -1,6 +1,9 @@
 import { z } from '@hono/zod-openapi';
+import { type ReplayedHolder, type ReplayedSums, sumReplayed } from '../../pricing/enforcement/dry-run.ts';
 import { ENFORCED_ACTIONS } from '../../pricing/enforcement/ruling.ts';
-import { InstantSchema } from '../platform/http/schemas.ts';
+import { formatPico } from '../../pricing/money.ts';
+import { AmountSchema, CountSchema, InstantSchema } from '../platform/http/schemas.ts';
+import type { DryRun } from './dry-run.ts';
 import type { EnforcedStep } from './steps.ts';
 
 const RULING_FIELDS = {
@@ -91,4 +94,82 @@ export function showStep({ stepId, budgetId, budgetName, isOver: _, ...step }: E
     endsAt: step.endsAt.toISOString(),
     liftedUntil: step.liftedUntil?.toISOString() ?? null,
   };
+}
+
+const SumsSchema = z.object({
+  cost: AmountSchema.openapi({ description: 'In US dollars.' }),
+  tokenCount: CountSchema,
+  callCount: CountSchema,
+});
+const DryRunHolderSchema = z.object({
+  customerId: z.string().nullable().openapi({ description: 'Of a budget for each user; else null.' }),
+  subject: z.string().nullable(),
+  used: SumsSchema,
+  stopped: SumsSchema.openapi({ description: 'Of it, what would have been refused.' }),
+  slowed: SumsSchema.openapi({ description: 'Of it, what would have been beyond the rate.' }),
+  firstStoppedAt: InstantSchema.nullable(),
+  firstSlowedAt: InstantSchema.nullable(),
+});
+export const DryRunSchema = z
+  .object({
+    budget: z.object({ id: z.string(), name: z.string() }),
+    from: InstantSchema,
+    to: InstantSchema,
+    used: SumsSchema,
+    stopped: SumsSchema,
+    slowed: SumsSchema,
+    saved: AmountSchema.openapi({ description: 'Cost of what was stopped or slowed down, in US dollars.' }),
+    unpricedTokenCount: CountSchema.openapi({
+      description: 'Tokens without a price, which cost nothing here.',
+    }),
+    holderCount: CountSchema,
+    heldHolderCount: CountSchema.openapi({ description: 'Of whom something would have been held back.' }),
+    holders: z
+      .array(DryRunHolderSchema)
+      .openapi({ description: 'At most 200 of these, by what is saved on them.' }),
+  })
+  .openapi('EnforcementDryRun');
+export type DryRunBody = z.infer<typeof DryRunSchema>;
+
+const MOST_HOLDERS = 200;
+
+export function showDryRun({ budget, window, holders, unpricedTokenCount }: DryRun): DryRunBody {
+  const saved = ({ stopped, slowed }: Pick<ReplayedHolder, 'stopped' | 'slowed'>) =>
+    stopped.costPicoUsd + slowed.costPicoUsd;
+  const held = holders.filter(
+    ({ firstStoppedAt, firstSlowedAt }) => firstStoppedAt !== null || firstSlowedAt !== null,
+  );
+  const all = {
+    used: sumReplayed(holders.map(({ used }) => used)),
+    stopped: sumReplayed(holders.map(({ stopped }) => stopped)),
+    slowed: sumReplayed(holders.map(({ slowed }) => slowed)),
+  };
+  return {
+    budget: { id: budget.budgetId, name: budget.name },
+    from: window.start.toISOString(),
+    to: window.end.toISOString(),
+    used: showSums(all.used),
+    stopped: showSums(all.stopped),
+    slowed: showSums(all.slowed),
+    saved: formatPico(saved(all)),
+    unpricedTokenCount: String(unpricedTokenCount),
+    holderCount: String(holders.length),
+    heldHolderCount: String(held.length),
+    holders: held
+      .sort((a, b) => (saved(a) === saved(b) ? 0 : saved(a) < saved(b) ? 1 : -1))
+      .slice(0, MOST_HOLDERS)
+      .map((holder) => ({
+        customerId: holder.customerId || null,
+        subject: holder.subject || null,
+        used: showSums(holder.used),
+        stopped: showSums(holder.stopped),
+        slowed: showSums(holder.slowed),
+        firstStoppedAt: holder.firstStoppedAt?.toISOString() ?? null,
+        firstSlowedAt: holder.firstSlowedAt?.toISOString() ?? null,
+      })),
+  };
+}
+
+function showSums({ costPicoUsd, tokenCount, callCount }: ReplayedSums) {
+  return { cost: formatPico(costPicoUsd), tokenCount: String(tokenCount), callCount: String(callCount) };
 }

@@ -1,5 +1,7 @@
 import { createRoute, z } from '@hono/zod-openapi';
 import { openTo } from '../identity/require-scope.ts';
+import { addMs, readMonth, type TimeWindow } from '../platform/clock.ts';
+import { ValidationError } from '../platform/errors.ts';
 import { decodeIdCursor, takePage } from '../platform/http/cursor.ts';
 import { type Api, type ApiDependencies, actorOf } from '../platform/http/dependencies.ts';
 import {
@@ -12,11 +14,32 @@ import {
   textSchema,
 } from '../platform/http/schemas.ts';
 import { ROW_ID } from '../platform/row-id.ts';
+import { runDry } from './dry-run.ts';
 import { liftStep, restoreStep } from './lifts.ts';
-import { StepSchema, StepsSchema, showStep } from './schemas.ts';
+import { DryRunSchema, StepSchema, StepsSchema, showDryRun, showStep } from './schemas.ts';
 import { listEnforcedSteps } from './steps.ts';
 
 const ListQuery = z.strictObject({ budgetId: IdentifierSchema.optional(), ...PAGE_FIELDS });
+const DryRunQuery = z.strictObject({
+  budgetId: IdentifierSchema,
+  period: z
+    .string()
+    .regex(/^\d{4}-\d{2}$/, { error: 'must be a month such as 2026-10' })
+    .optional()
+    .openapi({ description: 'A month that is over; the last one unless given.', example: '2026-10' }),
+  stopAtPermille: z
+    .string()
+    .regex(/^\d{1,5}$/, { error: 'must be a whole number' })
+    .transform(Number)
+    .refine((permille) => permille >= 1 && permille <= 10_000, { error: 'must be between 1 and 10000' })
+    .optional()
+    .openapi({
+      type: 'integer',
+      minimum: 1,
+      maximum: 10_000,
+      description: 'As though it stopped there, too: 1000 is the limit.',
+    }),
+});
 const StepParams = z.object({
   id: z
     .string()
@@ -48,6 +71,21 @@ export function addEnforcedStepRoutes(api: Api, dependencies: ApiDependencies): 
     const steps = await listEnforcedSteps(database, { budgetId }, { beforeId, limit: limit + 1, now });
     const { page, nextCursor } = takePage(steps, limit, (last) => [String(last.stepId)]);
     return context.json({ steps: page.map(showStep), nextCursor }, 200);
+  });
+
+  const dryRoute = createRoute({
+    method: 'get',
+    path: '/v1/enforcement/dry-run',
+    tags: ['Enforcement'],
+    summary: 'What a budget would have stopped and slowed down in a month, and what that would have saved',
+    ...openTo(dependencies, 'finance', 'sales'),
+    request: { query: DryRunQuery },
+    responses: { 200: jsonContent(DryRunSchema, 'As though the budget had stood then.'), ...problems(404) },
+  });
+  api.openapi(dryRoute, async (context) => {
+    const { budgetId, period, stopAtPermille = null } = context.req.valid('query');
+    const window = readPeriod(period, clock.now());
+    return context.json(showDryRun(await runDry(database, { budgetId, window, stopAtPermille })), 200);
   });
 
   const act = {
@@ -89,4 +127,16 @@ export function addEnforcedStepRoutes(api: Api, dependencies: ApiDependencies): 
     });
     return context.json(showStep(step), 200);
   });
+}
+
+/** A month that is over, or the last that is. @throws ValidationError */
+function readPeriod(period: string | undefined, now: Date): TimeWindow {
+  const thisMonth = readMonth(now.toISOString().slice(0, 7));
+  const last = addMs(thisMonth?.start ?? now, -1)
+    .toISOString()
+    .slice(0, 7);
+  const window = readMonth(period ?? last);
+  if (window === null) throw new ValidationError('period', 'is no month', 'Name one such as 2026-10.');
+  if (window.end > now) throw new ValidationError('period', 'is not over', 'Name a month that is.');
+  return window;
 }

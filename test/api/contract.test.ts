@@ -401,6 +401,8 @@ const CASES: [path: string, request: string, init: RequestInit, status: number][
   ['/v1/enforcement/caller', '/v1/enforcement/caller?tenantKey=northwind&subject=user-1', {}, 200],
   ['/v1/enforcement/caller', '/v1/enforcement/caller?tenantKey=northwind', {}, 400],
   ['/v1/enforcement/steps', '/v1/enforcement/steps', {}, 200],
+  ['/v1/enforcement/dry-run', '/v1/enforcement/dry-run?budgetId=bud_none', {}, 404],
+  ['/v1/enforcement/dry-run', '/v1/enforcement/dry-run', {}, 400],
   [
     '/v1/enforcement/steps/{id}/lift',
     '/v1/enforcement/steps/7/lift',

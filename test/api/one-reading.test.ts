@@ -1,6 +1,7 @@
 import { sql } from 'kysely';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { createApp } from '../../src/service/app.ts';
+import { insertOpenSteps } from '../enforcement/world.ts';
 import { type Checkout, RecordedLedger } from '../setup/recorded-ledger.ts';
 import { type ApiBench, createApiBench } from './setup.ts';
 import { insertInvoice, storeLines } from './statement-world.ts';
@@ -15,6 +16,7 @@ const ASKED: Record<string, string> = {
   '/v1/costs/loads': '?period=2026-11',
   '/v1/coverage': '?period=2026-11',
   '/v1/drift': '?from=2026-11-03T00:00:00Z&to=2026-11-04T00:00:00Z&show=all',
+  '/v1/enforcement/dry-run': '?budgetId=bud_1',
   '/v1/enforcement/caller': '?tenantKey=northwind&subject=user-1',
   '/v1/exports/focus': '?from=2026-11-03T00:00:00Z&to=2026-11-04T00:00:00Z',
   '/v1/margins': '?period=2026-11',
@@ -87,6 +89,7 @@ beforeAll(async () => {
     to: '2026-11-20T00:00:00Z',
     scenarios: [{ name: 'markup', markupPercent: '100' }],
   });
+  await insertOpenSteps(database, [{ budgetId: 'bud_1', step: { action: 'tell' } }]);
   const { plans } = (await (await bench.call('/v1/plans')).json()) as { plans: { planId: string }[] };
   const waiting = await sql<{ id: string }>`
     insert into second_person_requests (act, subject_id, target, parameters, customer_id, figures, reason, asked_by, asked_by_name,

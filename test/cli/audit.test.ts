@@ -118,6 +118,7 @@ const READS: Record<string, string[]> = {
   costs: ['--from', '2026-11-20', '--to', '2026-11-21'],
   'anomalies list': [],
   'enforcement steps': [],
+  'enforcement dry-run': ['bud_lifted'],
   'enforcement caller': ['northwind', 'user-1'],
   'enforcement secret': [],
   'budgets list': [],

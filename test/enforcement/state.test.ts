@@ -1,5 +1,5 @@
 import { sql } from 'kysely';
-import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
+import { afterAll, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest';
 import { GatewayStandIn } from '../../sandbox/gateway/gateway.ts';
 import { ENFORCEMENT_CHANNEL } from '../../src/enforcement/changes.ts';
 import type { CallerBody, WholeBody } from '../../src/enforcement/schemas.ts';
@@ -51,6 +51,10 @@ beforeAll(async () => {
     enforcement,
   });
   await vi.waitFor(() => expect(feed.heard()).not.toBeNull(), { timeout: 30_000 });
+});
+const START = new Date('2026-11-21T10:30:00.000Z');
+beforeEach(() => {
+  bench.clock.instant = START;
 });
 afterAll(async () => {
   await feed.close();
@@ -144,7 +148,7 @@ describe('what gateways are told', () => {
     bench.clock.instant = new Date('2026-12-01T00:00:00.000Z');
     expect(await actionOf('adatum', 'user-3')).toBe('allow');
     expect((await whole()).holders).toEqual([]);
-    bench.clock.instant = new Date('2026-11-21T10:30:00.000Z');
+    bench.clock.instant = START;
     expect((await ask('/v1/enforcement')).headers.get('etag')).toBe(tag);
   });
 
@@ -221,7 +225,7 @@ describe('what gateways are told', () => {
       await expect.poll(() => actionOf('northwind', 'user-1'), { interval: 10 }).toBe('allow');
       bench.clock.instant = new Date('2026-11-21T11:30:00.000Z');
       expect(await actionOf('northwind', 'user-1')).toBe('stop');
-      bench.clock.instant = new Date('2026-11-21T10:30:00.000Z');
+      bench.clock.instant = START;
       expect((await post(`/v1/enforcement/steps/${id}/restore`, {})).status).toBe(200);
       await expect.poll(() => actionOf('northwind', 'user-1'), { interval: 10 }).toBe('stop');
       expect((await post(`/v1/enforcement/steps/${id}/lift`, { until: '2026-11-01T00:00:00Z' })).status).toBe(
