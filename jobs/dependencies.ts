@@ -1,4 +1,5 @@
 import { BUILT_IN_PROVIDERS, type Providers } from '../pricing/usage/providers.ts';
+import type { AlertTools } from '../src/alerts/tools.ts';
 import type { RetailPriceSource } from '../src/azure/retail-port.ts';
 import type { UsageSource } from '../src/azure/source.ts';
 import type { Warehouse } from '../src/exports/warehouse/store.ts';
@@ -96,6 +97,8 @@ export interface JobDependencies {
   control?: UsageSource;
   /** Azure's retail price list; absent: prices are not synchronized. */
   retailPrices?: RetailPriceSource;
+  /** What alerts are sent with; what is missing fails the tries that need it. */
+  alerts?: AlertTools;
   /** Where daily costs are written as files; absent: nowhere. */
   warehouse?: Warehouse;
   metering: MeteringSystem;

@@ -22,6 +22,7 @@ const STEP_INTERVALS_MS: Record<StepName, number> = {
   // Of the hour that is running, too: what loops is seen within the hour.
   'find-anomalies': 5 * 60_000,
   reconcile: 10 * 60_000,
+  'send-alerts': 60_000,
   'drop-old-items': 60 * 60_000,
   'collect-control': 5 * 60_000,
   // The day's synchronization, once; the other looks are for those asked for, and for one that failed.

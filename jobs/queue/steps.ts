@@ -20,6 +20,7 @@ import { rateUsage } from '../rate-usage.ts';
 import { reconcile } from '../reconcile/reconcile.ts';
 import { repairUsage } from '../repair/repair-usage.ts';
 import { rescanUsage } from '../rescan/rescan-usage.ts';
+import { sendAlerts } from '../send-alerts.ts';
 import { recordRun } from './record-run.ts';
 
 /** The pipeline's steps in the order in which usage travels; names are the BullMQ job names. */
@@ -38,6 +39,7 @@ export const STEP_NAMES = [
   'rate-usage',
   'find-anomalies',
   'reconcile',
+  'send-alerts',
   'drop-old-items',
 ] as const;
 /** What runs only where a control source is configured, after all others. */
@@ -80,6 +82,7 @@ const STEPS: Record<StepName, Step> = {
   'rate-usage': rateUsage,
   'find-anomalies': findAnomalies,
   reconcile,
+  'send-alerts': sendAlerts,
   'drop-old-items': dropOldItems,
   'collect-control': collectControl,
   'sync-prices': syncPrices,

@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { SHAPES } from '../anomalies/shape.ts';
+import { BUDGET_MEASURES, STEP_ACTIONS, STEP_BASES } from '../budgets/budget.ts';
 
 /** What people are told of. `storm`: of alerts that were too many for a route; `test`: that a route works. */
 export const ALERT_KINDS = [
@@ -25,18 +26,22 @@ const instant = z.iso.datetime({ offset: true });
 const whole = z.string().regex(/^-?\d+$/);
 
 const budget = z.object({
+  /** Of the step that was reached. */
+  eventId: z.string(),
   budgetId: z.string(),
   budgetName: z.string(),
   /** Of a limit for each user: whose. */
   subject: z.string().nullable(),
   feature: z.string().nullable(),
-  measure: z.enum(['cost', 'revenue', 'tokens', 'calls']),
+  measure: z.enum(BUDGET_MEASURES),
   currency: z.string().nullable(),
   period: z.string(),
   windowEnd: instant.nullable(),
   sharePermille: z.number().int(),
-  on: z.enum(['actual', 'forecast']),
-  action: z.enum(['tell', 'slow', 'swap', 'stop', 'bill']),
+  on: z.enum(STEP_BASES),
+  action: z.enum(STEP_ACTIONS),
+  /** Whom to ask. */
+  contact: z.string().nullable(),
   /** Pico units of the currency, or a count. */
   used: whole,
   limit: whole,
@@ -100,10 +105,10 @@ const mover = z.object({ name: z.string(), what: z.string(), cost: z.string(), c
 const digest = z.object({
   from: instant,
   until: instant,
-  currency: z.string(),
   cost: z.string(),
   costBefore: z.string(),
-  revenue: z.string(),
+  /** Null: an exchange rate is missing. */
+  revenue: z.string().nullable(),
   /** Share of the revenue; null: there is none. */
   marginPermille: z.number().int().nullable(),
   movers: z.array(mover),

@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import { ProviderFaults, type Providers, readProviders } from '../../pricing/usage/providers.ts';
 import { DIMENSION_NAMES, DIMENSIONS, type DimensionVariable } from '../../pricing/usage/shape.ts';
+import { ALERT_VARIABLES, readAlertSecrets } from './alert-variables.ts';
 import { TallystickError } from './errors.ts';
 import { FRAME_ANCESTORS } from './frame-ancestors.ts';
 import { SECOND_PERSON_VARIABLES } from './second-person.ts';
@@ -139,6 +140,7 @@ const variablesSchema = z.object({
   AWS_REGION: z.string().min(1).default('us-east-1'),
   ...SELLER_VARIABLES,
   ...SECOND_PERSON_VARIABLES,
+  ...ALERT_VARIABLES,
   // With it commands act as its holder, and not as whoever types them.
   TALLYSTICK_API_KEY: z
     .string()
@@ -223,7 +225,7 @@ function sayFaults(name: keyof ProviderVariables, variables: ProviderVariables):
 type Environment = z.output<typeof environmentSchema>;
 
 /** The one configuration object. Secrets are in it; print it only through `describeConfig`. */
-export type Config = Readonly<Environment>;
+export type Config = Readonly<Environment & { ALERT_SECRETS: Record<string, string> }>;
 
 /**
  * Reads and validates the environment.
@@ -234,7 +236,7 @@ export function loadConfig(environment: Record<string, string | undefined>): Con
     Object.entries(environment).filter(([, value]) => value !== undefined && value !== ''),
   );
   const parsed = environmentSchema.safeParse(present);
-  if (parsed.success) return Object.freeze(parsed.data);
+  if (parsed.success) return Object.freeze({ ...parsed.data, ALERT_SECRETS: readAlertSecrets(present) });
   const problems = parsed.error.issues.map((issue) => `${issue.path.join('.')}: ${issue.message}`);
   throw configError(problems);
 }
@@ -287,6 +289,8 @@ export function describeConfig(config: Config): Record<string, string> {
         return [name, new URL(value).host];
       }
       if (name === 'SELLER_LOGO') return [name, 'set'];
+      if (name === 'ALERT_SECRETS')
+        return [name, Object.keys(config.ALERT_SECRETS).sort().join(' ') || 'none'];
       if (SECRET_NAMES.test(name) && name !== 'STRIPE_TENANT_METADATA_KEY') return [name, 'set'];
       const unitMs = UNITS_MS.find(([names]) => names.test(name))?.[1];
       if (unitMs !== undefined && typeof value === 'number') return [name, String(value / unitMs)];

@@ -10,7 +10,8 @@ import { createCallKeys } from '../billing/call-keys.ts';
 import { configuredWarehouse } from '../exports/warehouse/open-store.ts';
 import { createOpenMeter } from '../openmeter/client.ts';
 import { seedPlans } from '../plans/seed.ts';
-import { type Clock, systemClock } from '../platform/clock.ts';
+import { readAlertSettings } from '../platform/alert-variables.ts';
+import { type Clock, HOUR_MS, systemClock } from '../platform/clock.ts';
 import {
   type Config,
   type OutsideConfig,
@@ -182,6 +183,11 @@ export function createJobDependencies(
     clock,
     log: given.log,
     ...linkStatements(config, given),
+    alerts: {
+      settings: readAlertSettings(config),
+      publicUrl: config.PUBLIC_URL,
+      quarantineAfterMs: config.QUARANTINE_ALARM_HOURS * HOUR_MS,
+    },
     settings: {
       ...DEFAULT_SETTINGS,
       collectLagMs: config.COLLECT_LAG_MINUTES,

@@ -17,6 +17,7 @@ const RHYTHM_MS: Partial<Record<StepName, number>> = {
   'rate-usage': DAY_MS,
   'find-anomalies': DAY_MS,
   reconcile: DAY_MS,
+  'send-alerts': DAY_MS,
 };
 
 export interface MonthsDrive {

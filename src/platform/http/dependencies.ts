@@ -56,7 +56,13 @@ export interface ApiDependencies {
 }
 
 /** Steps that a request may want to run soon. */
-export type AskableStep = 'rescan-usage' | 'sync-catalog' | 'reconcile' | 'sync-prices' | 'close-invoices';
+export type AskableStep =
+  | 'rescan-usage'
+  | 'sync-catalog'
+  | 'reconcile'
+  | 'sync-prices'
+  | 'close-invoices'
+  | 'send-alerts';
 
 /** What the API takes from the configuration. */
 export interface ApiSettings {
