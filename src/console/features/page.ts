@@ -65,7 +65,9 @@ async function gather(snapshot: LedgerSnapshot, view: ConsoleView): Promise<Mate
   const drawn = { ...scope, window: drawnWindowOf(view), by: 'feature', top: null } as const;
   const days = await readCostSeries(snapshot, drawn);
   const trendOf = trendsOf(days, trendWindowOf(view));
-  const rows = await gatherAll(snapshot, { ...scope, groupBy: ['feature'], before, withDays: false });
+  // Who was active is counted with what each user costs, below: once.
+  const asked = { ...scope, groupBy: ['feature'], before, withDays: false, withUsers: false } as const;
+  const rows = await gatherAll(snapshot, asked);
   const costs = rows.map((row) => ({
     // What nobody knows the cost of is compared with nothing.
     picoUsd: unpricedShare(row) > NEGLIGIBLE ? 0n : knownCostOf(row),
@@ -81,7 +83,9 @@ async function gather(snapshot: LedgerSnapshot, view: ConsoleView): Promise<Mate
     rows: rows.map((row, index) => {
       const { feature: value = '' } = row.dimensions;
       const users = usersOf.get(value);
-      return { ...row, value, trend: trendOf.get(value), times: timesNeighbours(costs, index), users };
+      const activeUserCount = users?.activeUserCount ?? 0n;
+      const times = timesNeighbours(costs, index);
+      return { ...row, activeUserCount, value, trend: trendOf.get(value), times, users };
     }),
     swaps: await readSwaps(snapshot, window, view.now),
   };

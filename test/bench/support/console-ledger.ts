@@ -1,4 +1,5 @@
 import { sql } from 'kysely';
+import { DAY_MS } from '../../../src/platform/clock.ts';
 import type { LedgerDatabase } from '../../../src/platform/database/database.ts';
 
 export interface ConsoleSize {
@@ -38,7 +39,8 @@ const HOURLY_DAYS = 30;
  */
 export async function addConsoleLedger(database: LedgerDatabase, size: ConsoleSize): Promise<bigint[]> {
   const { customerCount, userCount, dayCount, end } = size;
-  const month = new Date(Date.UTC(end.getUTCFullYear(), end.getUTCMonth(), 1));
+  const lastDay = new Date(end.getTime() - DAY_MS);
+  const month = new Date(Date.UTC(lastDay.getUTCFullYear(), lastDay.getUTCMonth(), 1));
   await sql`
     insert into customers (customer_id, stripe_customer_id, tenant_key, name, currency, synced_at)
     select 'customer-' || number, 'cus_' || number, 'tenant-' || number, 'Customer ' || number,
@@ -68,7 +70,7 @@ export async function addConsoleLedger(database: LedgerDatabase, size: ConsoleSi
   const rows = [0n, 0n, 0n];
   // Day by day: a statement holds a day's rows, however many days there are.
   for (let ago = dayCount; ago >= 1; ago -= 1) {
-    const day = new Date(end.getTime() - ago * 86_400_000);
+    const day = new Date(end.getTime() - ago * DAY_MS);
     const added = await addDay(database, day, ago <= HOURLY_DAYS);
     added.forEach((count, index) => {
       rows[index] = (rows[index] ?? 0n) + count;
@@ -94,7 +96,7 @@ export async function addConsoleLedger(database: LedgerDatabase, size: ConsoleSi
 
 async function addDay(database: LedgerDatabase, day: Date, hasHours: boolean): Promise<bigint[]> {
   const text = day.toISOString().slice(0, 10);
-  const dayNumber = Math.floor(day.getTime() / 86_400_000);
+  const dayNumber = Math.floor(day.getTime() / DAY_MS);
   const users = await sql`
     insert into daily_users (day, customer_id, subject, model, feature, deployment, token_count, token_types, token_counts,
       first_token_types, cost_pico_usd, provisioned_cost_pico_usd, is_cost_partial, request_count)

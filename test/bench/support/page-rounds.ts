@@ -8,24 +8,24 @@ const MOST_BYTES = 300_000;
 export interface AskedPage {
   name: string;
   path: string;
+  /** The bare query of the rollups that it shows, over the days that it shows. @returns milliseconds */
+  bare: () => Promise<number>;
 }
 
 interface PageRounds {
   pages: readonly AskedPage[];
   /** Answers a page's path. */
   ask: (path: string) => Response | Promise<Response>;
-  /** What they are held to. @returns milliseconds */
-  bare: () => Promise<number>;
   roundCount: number;
   note: (text: string) => void;
 }
 
 /**
- * Every page from its request to its last byte, over the bare query that is asked beside each.
- * @returns the slowest over the bare query, and all of them in words
+ * Every page from its request to its last byte, over its own bare query that is asked beside it.
+ * @returns the slowest over its bare query, and all of them in words
  * @throws Error for a page that is not answered; beyond 300 kB at the median, unless `isQuick`
  */
-export async function measurePages({ pages, ask, bare, roundCount, note }: PageRounds, isQuick: boolean) {
+export async function measurePages({ pages, ask, roundCount, note }: PageRounds, isQuick: boolean) {
   const open = async (path: string) => {
     const startedMs = performance.now();
     const response = await ask(path);
@@ -35,23 +35,32 @@ export async function measurePages({ pages, ask, bare, roundCount, note }: PageR
     return { tookMs, byteCount: Buffer.byteLength(text) };
   };
   // Once for nothing: kept sums are made, and caches are warm for both sides.
-  await bare();
-  for (const { path } of pages) await open(path);
-  const bareMs: number[] = [];
-  const seen = pages.map(({ name, path }) => ({ name, path, timesMs: [] as number[], byteCount: 0 }));
+  for (const { path, bare } of pages) {
+    await bare();
+    await open(path);
+  }
+  const seen = pages.map((page) => ({
+    ...page,
+    bareMs: [] as number[],
+    timesMs: [] as number[],
+    byteCount: 0,
+  }));
   for (let round = 0; round < roundCount; round += 1) {
     for (const page of seen) {
       // In turn, so that a slow minute of the machine is shared.
-      bareMs.push(await bare());
+      page.bareMs.push(await page.bare());
       const { tookMs, byteCount } = await open(page.path);
       page.timesMs.push(tookMs);
       page.byteCount = byteCount;
     }
-    note(`round ${round + 1}: bare ${median(bareMs).toFixed(1)} ms`);
+    note(`round ${round + 1} of ${roundCount}`);
   }
-  const bareMedianMs = median(bareMs);
   const judged = seen
-    .map(({ name, timesMs, byteCount }) => ({ name, times: median(timesMs) / bareMedianMs, byteCount }))
+    .map(({ name, timesMs, bareMs, byteCount }) => ({
+      name,
+      times: median(timesMs) / median(bareMs),
+      byteCount,
+    }))
     .sort((one, other) => other.times - one.times);
   const bytes = median(judged.map(({ byteCount }) => byteCount));
   if (!isQuick && bytes > MOST_BYTES) throw new Error(`a page has ${bytes} bytes at the median`);
@@ -59,7 +68,12 @@ export async function measurePages({ pages, ask, bare, roundCount, note }: PageR
   return {
     ratio: judged[0]?.times ?? 0,
     words:
-      `bare query ${bareMedianMs.toFixed(1)} ms; ` +
+      `bare queries ${seen
+        .map(({ bareMs }) => median(bareMs))
+        .sort((one, other) => one - other)
+        .map((ms) => ms.toFixed(0))
+        .filter((_ms, index, all) => index === 0 || index === all.length - 1)
+        .join(' to ')} ms; ` +
       `${judged.map(({ name, times, byteCount }) => `${name} ${times.toFixed(2)} (${(byteCount / 1_000).toFixed(0)} kB)`).join(', ')}; ` +
       `median ${(bytes / 1_000).toFixed(0)} kB; beyond ${MOST_TIMES}: ${beyond.length === 0 ? 'none' : beyond.join(', ')}`,
   };
