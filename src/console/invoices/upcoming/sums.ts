@@ -4,7 +4,7 @@ import type { SubscriptionPreviewBody } from '../../../previews/schemas.ts';
 import type { UpcomingInvoice } from '../../../previews/upcoming.ts';
 
 /** What the next invoices of one currency come to so far. */
-export interface CurrencySum {
+interface CurrencySum {
   currency: string;
   totalMinor: bigint;
   /** How many have an amount. */
