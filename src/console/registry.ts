@@ -1,6 +1,8 @@
 import { findingPage } from './anomalies/finding-page.ts';
 import { anomaliesPage } from './anomalies/page.ts';
 import { auditPage } from './audit/page.ts';
+import { budgetPage } from './budgets/budget-page.ts';
+import { budgetsPage } from './budgets/page.ts';
 import { customerPage } from './customers/one/page.ts';
 import { customersPage } from './customers/page.ts';
 import { featuresPage } from './features/page.ts';
@@ -41,6 +43,8 @@ export const CONSOLE_PAGES: readonly ConsolePage[] = [
   modelsPage,
   anomaliesPage,
   findingPage,
+  budgetsPage,
+  budgetPage,
   quotesPage,
   newQuotePage,
   quotePage,

@@ -4,6 +4,8 @@ import { type CustomerAccruals, readAccruals } from '../../../accruals/report.ts
 import { readAccrualWindow } from '../../../accruals/window.ts';
 import { type Finding, listFindings } from '../../../anomalies/findings.ts';
 import { listCreditProposals } from '../../../billing/credits.ts';
+import { listBudgets } from '../../../budgets/budgets.ts';
+import { readStandings, type StandingBudget } from '../../../budgets/standings.ts';
 import { type Customer, getCustomer } from '../../../catalog/customers.ts';
 import { type InvoiceRow, readInvoices } from '../../../closing/invoice-list.ts';
 import type { RollupFigures, RollupMoney } from '../../../costs/rollups/query.ts';
@@ -48,6 +50,7 @@ export interface CustomerMaterial {
   previews: SubscriptionPreviewBody[];
   /** Usage that stood out, the newest. */
   findings: Finding[];
+  budgets: StandingBudget[];
   quotes: EarlierQuote[];
   /** Null: they are not the reader's. */
   invoices: InvoiceRow[] | null;
@@ -85,6 +88,7 @@ export async function gatherCustomer(snapshot: LedgerSnapshot, view: ConsoleView
     usage: await gatherUsage(snapshot, view, basis),
     previews: await readUpcomingPreviews(snapshot, customerId, now),
     findings: await listFindings(snapshot, { customerId }, { beforeId: null, limit: MOST_LISTED, now }),
+    budgets: await readStandings(snapshot, await listBudgets(snapshot, { customerId }), now),
     quotes,
     invoices,
     accrued: invoices === null ? null : await readAccrued(snapshot, customerId, now),

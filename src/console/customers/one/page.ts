@@ -8,6 +8,7 @@ import { nameCell, shortened } from '../../../pages/texts.ts';
 import { makeStatementLink } from '../../../statements/links.ts';
 import { ANOMALIES_PATH } from '../../anomalies/address.ts';
 import { exportedFindings, findingsTable } from '../../anomalies/table.ts';
+import { budgetsTable } from '../../budgets/table.ts';
 import { type ConsoleView, definePage, type PageContent } from '../../frame/define-page.ts';
 import { marginShare, percent, signedPercent } from '../../rollups/columns.ts';
 import { judgedMargin, shareOf, shownCost, shownRevenue } from '../../rollups/decide.ts';
@@ -18,11 +19,24 @@ import { ACCRUALS_TABLE, accruedFigures, customerActs, customerQuotes, invoicesT
 import { drawUsage, usageCsv } from './usage.ts';
 
 function show(material: CustomerMaterial, view: ConsoleView): PageContent {
-  const { customer, basis, drawn, days, usage, previews, findings, quotes, invoices, accrued, acts } =
-    material;
+  const {
+    customer,
+    basis,
+    drawn,
+    days,
+    usage,
+    previews,
+    findings,
+    budgets,
+    quotes,
+    invoices,
+    accrued,
+    acts,
+  } = material;
   const { address, now } = view;
   const invoiced = invoicesTable(view);
   const stood = findingsTable({ name: 'anomalies', caption: 'Usage that stood out', empty: '' }, now);
+  const limited = budgetsTable('Budgets', '');
   const quoted = customerQuotes(now);
   const acted = customerActs();
   return {
@@ -33,6 +47,7 @@ ${headline(basis, html`${sharesCard(material)}${nextInvoiceCard(previews)}`)}
 ${lacking(basis)}
 ${balanceChart(days, drawn)}
 ${findings.length === 0 ? '' : html`${dataTable(stood, findings, address)}${cut(findings.length, ANOMALIES_PATH, view)}`}
+${budgets.length === 0 ? '' : dataTable(limited, budgets, address)}
 ${drawUsage(usage, view)}
 ${drawNextInvoices(previews, view)}
 ${mayMakeLinks(view) ? statementForm(view) : ''}
@@ -45,6 +60,7 @@ ${acts === null ? '' : html`${dataTable(acted, acts, address)}${cut(acts.length,
     csv: {
       lines: () => csvOfTable(LINES_TABLE, linesOf(previews), address.query),
       anomalies: () => csvOfTable(exportedFindings(stood), findings, address.query),
+      budgets: () => csvOfTable(limited, budgets, address.query),
       quotes: () => csvOfTable(quoted, quotes, address.query),
       ...(invoices === null ? {} : { invoices: () => csvOfTable(invoiced, invoices, address.query) }),
       ...(accrued === null
