@@ -151,6 +151,20 @@ export async function listStoredInvoices(
   return rows.map(toStored);
 }
 
+/** What people call these invoices, by their ids; drafts have no number yet. */
+export async function readInvoiceNumbers(
+  database: LedgerDatabase,
+  invoiceIds: readonly string[],
+): Promise<ReadonlyMap<string, string>> {
+  if (invoiceIds.length === 0) return new Map();
+  const rows = await database
+    .selectFrom('invoices')
+    .select(['invoice_id', 'number'])
+    .where('invoice_id', 'in', [...invoiceIds])
+    .execute();
+  return new Map(rows.flatMap(({ invoice_id: id, number }) => (number === null ? [] : [[id, number]])));
+}
+
 function selectStored(database: LedgerDatabase) {
   return database
     .selectFrom('invoices')

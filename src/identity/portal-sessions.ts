@@ -9,7 +9,7 @@ export const PORTAL_SESSION_SECONDS = 8 * 3_600;
  * How many sessions live at once, of one reader from one source (a link that several people share, a host that begins one for each
  * visit) and of a customer with all its users. The oldest ends: who reloads a link in a loop ends sessions of that link alone.
  */
-export const MOST_SESSIONS = { ofSource: 100, ofCustomer: 5_000 };
+const MOST_SESSIONS = { ofSource: 100, ofCustomer: 5_000 };
 
 const SHAPE = /^[A-Za-z0-9_-]{43}$/;
 

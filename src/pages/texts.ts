@@ -18,6 +18,13 @@ export function nameCell(text: string, length = 80): Html {
   return html`<bdi class="${kind}"${title}>${shown}</bdi>`;
 }
 
+const SHOWN_ID_LENGTH = 10;
+
+/** An id beside a name: enough to tell it from others; whoever points at it has all of it. */
+export function idCell(id: string): Html {
+  return html`<code class="short" title="${id}">${id.slice(0, SHOWN_ID_LENGTH)}${id.length > SHOWN_ID_LENGTH ? '…' : ''}</code>`;
+}
+
 /** `key:sales desk (key_…)` is `sales desk`: who it is, and not by which key. */
 export function actorInWords(actor: string): string {
   return actor.replace(/^key:(.*) \(key_[\w-]+\)$/, '$1');

@@ -1,4 +1,5 @@
 import { html } from 'hono/html';
+import { readInvoiceNumbers } from '../../billing/invoice-lines.ts';
 import { readCustomerNames } from '../../catalog/customers.ts';
 import { readLinkKeys } from '../../identity/links/keys.ts';
 import type { KnownLink } from '../../identity/links/links.ts';
@@ -16,7 +17,7 @@ import { nameCell } from '../../pages/texts.ts';
 import type { LedgerSnapshot } from '../../platform/database/snapshot.ts';
 import { type ConsoleView, definePage, type WholeCsv } from '../frame/define-page.ts';
 import { countOf, LINK_ACTS } from './acts.ts';
-import { linksTable } from './table.ts';
+import { type LinkNames, linksTable } from './table.ts';
 
 /** The customer that the list is narrowed to, and what withdrawing all would end. */
 interface Chosen {
@@ -28,10 +29,12 @@ interface Chosen {
 
 interface Material {
   page: TablePage<KnownLink>;
-  names: ReadonlyMap<string, string>;
+  names: LinkNames;
   standing: KeyStanding;
   chosen: Chosen | null;
 }
+
+const NO_NAMES: LinkNames = { customers: new Map(), invoices: new Map() };
 
 /** Which links the address asks for. */
 function readFilter({ address: { query }, now }: ConsoleView): LinkFilter {
@@ -46,21 +49,18 @@ function readFilter({ address: { query }, now }: ConsoleView): LinkFilter {
 async function gather(snapshot: LedgerSnapshot, view: ConsoleView): Promise<Material> {
   const filter = readFilter(view);
   const linkCount = await countLinks(snapshot, filter);
-  const { offset, pageSize, ...page } = choosePage(
-    linksTable(view, new Map()),
-    view.address.query,
-    linkCount,
-  );
+  const { offset, pageSize, ...page } = choosePage(linksTable(view, NO_NAMES), view.address.query, linkCount);
   const rows = await listLinks(snapshot, filter, { limit: pageSize, offset });
   const customerIds = rows.flatMap(({ customerId }) => (customerId === null ? [] : [customerId]));
   const asked = filter.customerId === undefined ? [] : [filter.customerId];
-  const names = await readCustomerNames(snapshot, [...new Set([...customerIds, ...asked])]);
+  const customers = await readCustomerNames(snapshot, [...new Set([...customerIds, ...asked])]);
+  const stated = rows.flatMap(({ kind, targetId }) => (kind === 'statement' ? [targetId] : []));
   return {
     page: { ...page, rows },
-    names,
+    names: { customers, invoices: await readInvoiceNumbers(snapshot, stated) },
     // Made already by `prepare`, which may write.
     standing: await readKeyStanding(snapshot, await readLinkKeys(view.dependencies), view.now),
-    chosen: await readChosen(snapshot, filter, names),
+    chosen: await readChosen(snapshot, filter, customers),
   };
 }
 
@@ -122,7 +122,7 @@ ${portalForm(view)}`,
   }),
   wholeCsv: (view) => {
     const filter = readFilter(view);
-    const definition = linksTable(view, new Map());
+    const definition = linksTable(view, NO_NAMES);
     const links: WholeCsv<KnownLink> = {
       columns: csvColumns(definition),
       read: (snapshot, after, limit) => listLinks(snapshot, filter, { after, limit }),

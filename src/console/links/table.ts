@@ -6,7 +6,7 @@ import type { Html } from '../../pages/html.ts';
 import { instantCell } from '../../pages/numbers.ts';
 import type { TableDefinition } from '../../pages/table/columns.ts';
 import { instantColumn } from '../../pages/table/made-columns.ts';
-import { actorInWords, nameCell } from '../../pages/texts.ts';
+import { actorInWords, idCell, nameCell } from '../../pages/texts.ts';
 import type { ConsoleView } from '../frame/define-page.ts';
 
 const KIND_WORDS: Record<LinkKind, string> = {
@@ -17,14 +17,15 @@ const KIND_WORDS: Record<LinkKind, string> = {
   'portal-user': 'Portal of one user',
 };
 
-/** Enough to tell links apart; the CSV, and whoever points at it, has all of it. */
-const SHOWN_ID_LENGTH = 10;
+/** What people call that of which only an id is at hand. */
+export interface LinkNames {
+  customers: ReadonlyMap<string, string>;
+  /** Of invoices, as far as they have numbers. */
+  invoices: ReadonlyMap<string, string>;
+}
 
-/** Links, for people and for CSV. @param names of their customers */
-export function linksTable(
-  view: ConsoleView,
-  names: ReadonlyMap<string, string>,
-): TableDefinition<KnownLink> {
+/** Links, for people and for CSV. */
+export function linksTable(view: ConsoleView, names: LinkNames): TableDefinition<KnownLink> {
   return {
     name: 'links',
     caption: 'Links, the newest first',
@@ -48,7 +49,7 @@ export function linksTable(
         title: 'Opens',
         kind: 'text',
         isRowHeader: true,
-        cell: (link) => html`<span>${KIND_WORDS[link.kind]} ${openedThing(link, view)}</span>`,
+        cell: (link) => html`<span>${KIND_WORDS[link.kind]} ${openedThing(link, names, view)}</span>`,
         csv: ({ kind }) => kind,
       },
       {
@@ -58,7 +59,7 @@ export function linksTable(
         cell: ({ customerId }) =>
           customerId === null
             ? html`<span class="muted">nobody in particular</span>`
-            : customerLink(customerId, names.get(customerId) ?? customerId, view),
+            : customerLink(customerId, names.customers.get(customerId) ?? customerId, view),
         csv: ({ customerId }) => customerId,
       },
       {
@@ -86,22 +87,25 @@ export function linksTable(
         name: 'link',
         title: 'Id',
         kind: 'text',
-        cell: ({ linkId }) =>
-          html`<code class="short" title="${linkId}">${linkId.slice(0, SHOWN_ID_LENGTH)}…</code>`,
+        cell: ({ linkId }) => idCell(linkId),
         csv: ({ linkId }) => linkId,
       },
     ],
   };
 }
 
-function openedThing({ kind, targetId, userId }: KnownLink, view: ConsoleView): Html | string {
+function openedThing(
+  { kind, targetId, userId }: KnownLink,
+  { invoices }: LinkNames,
+  view: ConsoleView,
+): Html | string {
   if (userId !== null) return nameCell(userId, 20);
   const id = encodeURIComponent(targetId);
   if (kind === 'quote' && view.hasPage('/console/quotes/:quoteId')) {
     return html`<a href="/console/quotes/${id}">${nameCell(targetId, 16)}</a>`;
   }
   if (kind === 'statement' && view.hasPage('/console/invoices/:invoiceId')) {
-    return html`<a href="/console/invoices/${id}">${nameCell(targetId, 16)}</a>`;
+    return html`<a href="/console/invoices/${id}">${nameCell(invoices.get(targetId) ?? targetId, 16)}</a>`;
   }
   return '';
 }

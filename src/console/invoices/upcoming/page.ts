@@ -5,7 +5,7 @@ import { countCell, instantCell, unknownCell } from '../../../pages/numbers.ts';
 import type { TableDefinition } from '../../../pages/table/columns.ts';
 import { csvCells, csvColumns } from '../../../pages/table/page-of-rows.ts';
 import { pagedTable } from '../../../pages/table/table.ts';
-import { nameCell } from '../../../pages/texts.ts';
+import { idCell } from '../../../pages/texts.ts';
 import { groupDigits, moneyInWords } from '../../../pages/words.ts';
 import { type ConsoleView, definePage, type PageContent } from '../../frame/define-page.ts';
 import { customerLink } from '../columns.ts';
@@ -62,7 +62,7 @@ const TABLE: TableDefinition<UpcomingRow> = {
       name: 'subscription',
       title: 'Subscription',
       kind: 'text',
-      cell: ({ subscriptionId }) => nameCell(subscriptionId, 30),
+      cell: ({ subscriptionId }) => idCell(subscriptionId),
       csv: ({ subscriptionId }) => subscriptionId,
     },
     {
