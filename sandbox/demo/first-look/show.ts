@@ -50,7 +50,7 @@ export function showFirstLook(
       close.total === null ? '' : ` of ${groupDigits(close.total)} ${close.currency.toUpperCase()}`;
     paragraphs.push([
       close.customerName,
-      `has an invoice${total} that waited from ${instantName(from)} to ${instantName(to)} ${note === null ? '' : ` (${speakNote(note).because})`}, and then went out by itself, certified.`,
+      `has an invoice${total} that waited from ${instantName(from)} to ${instantName(to)}${note === null ? '' : ` (${speakNote(note).because})`}, and then went out by itself, certified.`,
     ]);
   }
   if (paragraphs.length === 0) return '';

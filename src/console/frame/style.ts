@@ -144,6 +144,6 @@ fieldset.stack { border: 0; padding: 0; margin: 0; min-inline-size: 0; display: 
 @page { size: A4; margin: 16mm; }
 @media print {
   :root { color-scheme: light; --ink: #111820; --soft: #46505c; --line: #ccd2d9; --paper: #ffffff; --ground: #ffffff; --tint: #ffffff; --accent: #0b5c74; --warn: #8a4b00; --danger: #a3202f; --good: #1d6b47; }
-  .rail, .top .search, .choices, .filters, .who, .pager, .acts, .skip, .tools, .quote-form, .link, details:not([open]) { display: none !important; } .frame { display: block; padding: 0; } .top { padding: 0; border: 0; } main { padding: 0; max-width: none; } tr, .panel, .chart { break-inside: avoid; } thead { display: table-header-group; }
+  .rail, .top .search, .choices, .filters, .who, .pager, .acts, .skip, .tools, .quote-form, .link, details:not([open]) { display: none !important; } .frame { display: block; padding: 0; } .top { padding: 0; border: 0; } main { padding: 0; max-width: none; } .scroll { overflow: visible; } table.data { font-size: 10px; } table.data :is(th, td) { height: auto; padding: 2px 4px; } table.data thead th { font-size: 10px; white-space: normal; } tr, .panel, .chart { break-inside: avoid; } thead { display: table-header-group; }
 }
 `;
