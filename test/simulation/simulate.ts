@@ -36,6 +36,10 @@ export interface SimulationOptions {
 /** A deliberately broken copy of one boundary. */
 export interface Mutant {
   name: string;
+  /** Looked at before all others, where what notices it is rare and drawn by the seed alone. */
+  firstSeed?: number;
+  /** How much more often a worker dies or stands still in a step, where the promise is broken by dying in it alone. */
+  factorOf?: Readonly<Record<string, number>>;
   alterDeps?: (deps: JobDependencies, world: World) => JobDependencies;
   alterStripe?: (transport: typeof fetch) => typeof fetch;
   runTask?: RunTask;
@@ -77,7 +81,7 @@ export async function simulate(options: SimulationOptions): Promise<SimulationRe
     ...(mutant?.alterDeps === undefined ? {} : { alter: mutant.alterDeps }),
     ...(mutant?.alterStripe === undefined ? {} : { alterStripe: mutant.alterStripe }),
   });
-  const play = new Play(world, ledger, mutant?.runTask ?? runTask);
+  const play = new Play(world, ledger, { run: mutant?.runTask ?? runTask, strikes: mutant?.factorOf });
   const uninstall = world.scheduler.timers.install();
   try {
     if (world.life.planPrices.length > 0) await seedPlans(ledger, world.clock.now());
@@ -114,14 +118,20 @@ class Play {
   readonly #world: World;
   readonly #ledger: LedgerDatabase;
   readonly #runTask: RunTask;
+  readonly #strikes: Mutant['factorOf'];
   readonly #draws: Draws;
   #workers: (Worker | null)[] = [null, null];
   #startCount = 0;
 
-  constructor(world: World, ledger: LedgerDatabase, run: RunTask) {
+  constructor(
+    world: World,
+    ledger: LedgerDatabase,
+    { run, strikes }: { run: RunTask; strikes: Mutant['factorOf'] },
+  ) {
     this.#world = world;
     this.#ledger = ledger;
     this.#runTask = run;
+    this.#strikes = strikes;
     this.#draws = new Draws(world.seed, 'play');
   }
 
@@ -133,7 +143,7 @@ class Play {
     scheduler.disasters = {
       crashChance,
       freezeChance,
-      factorOf: { 'close-invoices': profile.closeCrashFactor },
+      factorOf: { 'close-invoices': profile.closeCrashFactor, ...this.#strikes },
     };
     const sink = new SinkWeather(this.#world);
     for (let round = 0; round < MOST_ROUNDS || sink.isOut; round += 1) {

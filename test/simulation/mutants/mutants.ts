@@ -65,6 +65,7 @@ export const MUTANTS: readonly Mutant[] = [
   },
   {
     name: 'pushes before it commits',
+    factorOf: { 'push-usage': 10 },
     runTask: (deps, task) =>
       task === 'push-usage'
         ? deps.database
@@ -95,6 +96,8 @@ export const MUTANTS: readonly Mutant[] = [
   },
   {
     name: 'forgets the invoice items that Stripe makes when a price changes',
+    // A price of which there is usage changes in this world.
+    firstSeed: 22,
     alterDeps: (deps) => {
       const forget = (invoice: ClosingInvoice): ClosingInvoice => ({
         ...invoice,
