@@ -1,7 +1,3 @@
-import { sayToCustomer } from '../../pricing/alerts/customer-words.ts';
-import { type AlertKind, FACTS, type FactsOf } from '../../pricing/alerts/facts.ts';
-import type { AlertMessage } from '../../pricing/alerts/message.ts';
-import { sayToOperator, type TellableAlert } from '../../pricing/alerts/operator-words.ts';
 import { systemClock } from '../platform/clock.ts';
 import { signedBody, slackBody, teamsBody } from './channels/bodies.ts';
 import { sendMail } from './channels/mail.ts';
@@ -10,6 +6,7 @@ import { signedHeaders } from './channels/sign.ts';
 import type { AttemptOutcome, DueDelivery } from './queue.ts';
 import type { AlertRoute } from './route-store.ts';
 import type { AlertTools } from './tools.ts';
+import { messageFor } from './words.ts';
 
 /** Sends one delivery over the channel of its route. What is not configured is a failed try, so that mending it is enough. */
 export async function sendDelivery(
@@ -57,20 +54,6 @@ export async function sendDelivery(
     return notConfigured(`${route.secretName}: ${(error as Error).message}`);
   }
   return await postJson({ target: route.targetUrl ?? '', listedOrigins, body, headers, ...limit }, signal);
-}
-
-/** In the words for whoever listens there. */
-export function messageFor(
-  delivery: Pick<DueDelivery, 'kind' | 'customerId' | 'customerName' | 'facts' | 'ending'>,
-  route: Pick<AlertRoute, 'audience' | 'locale' | 'subjectTemplate' | 'bodyTemplate'>,
-): AlertMessage {
-  const { kind, customerName, ending } = delivery;
-  const facts = FACTS[kind].parse(delivery.facts);
-  if (route.audience === 'customer' && kind === 'budget') {
-    return sayToCustomer(facts as FactsOf<'budget'>, { customerName: customerName ?? '', ending }, route);
-  }
-  const message = sayToOperator({ kind, customerName, facts, ending } as TellableAlert<AlertKind>);
-  return route.audience === 'customer' ? { ...message, path: null } : message;
 }
 
 function notConfigured(error: string): AttemptOutcome {

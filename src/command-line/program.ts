@@ -6,6 +6,7 @@ import { addPricesSyncCommand } from '../../jobs/prices/command.ts';
 import { addReconcileCommand } from '../../jobs/reconcile/command.ts';
 import { addRescanCommand } from '../../jobs/rescan/command.ts';
 import { addAccrualsCommand } from '../accruals/command.ts';
+import { addAlertsCommand } from '../alerts/command.ts';
 import { addAnomaliesCommand } from '../anomalies/command.ts';
 import { addUninvoicedCommand } from '../billing/uninvoiced/command.ts';
 import { addBudgetsCommand } from '../budgets/command.ts';
@@ -72,6 +73,7 @@ export function createProgram(): Command {
   addQuoteCommand(program, frame);
   addStatementCommand(program, frame);
   addCostsCommand(program, frame);
+  addAlertsCommand(program, frame);
   addAnomaliesCommand(program, frame);
   addEnforcementCommand(program, frame);
   addBudgetsCommand(program, frame);

@@ -2,6 +2,7 @@ import { OpenAPIHono } from '@hono/zod-openapi';
 import { HTTPException } from 'hono/http-exception';
 import { methodNotAllowed } from 'hono/method-not-allowed';
 import { addAccrualRoutes } from '../accruals/routes.ts';
+import { addAlertRoutes } from '../alerts/routes.ts';
 import { addLoadRoutes } from '../anomalies/noise/routes.ts';
 import { addRepeatRoutes } from '../anomalies/repeats/routes.ts';
 import { addAnomalyRoutes } from '../anomalies/routes.ts';
@@ -128,6 +129,7 @@ export function createApp(dependencies: AppDependencies): Api {
   addLoadRoutes(app, dependencies);
   addCostProjectionRoutes(app, dependencies);
   addMarginRoutes(app, dependencies);
+  addAlertRoutes(app, dependencies);
   addAnomalyRoutes(app, dependencies);
   const enforcement = dependencies.enforcement ?? openEnforcement(dependencies);
   addEnforcementRoutes(app, { ...dependencies, enforcement });

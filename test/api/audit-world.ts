@@ -98,6 +98,20 @@ export async function insertAuditWorld(database: LedgerDatabase, now: Date) {
   );
   await sql`update budget_step_events set lifted_until = '2029-01-01T00:00:00Z', lifted_by = 'test'
             where budget_step_event_id = ${restoredStep}::bigint`.execute(database);
+  await sql`
+    insert into alert_routes (alert_route_id, name, channel, audience, kinds, least_severity, email_addresses, time_zone, urgent_passes,
+      hourly_limit, locale, digest, digest_minute, skips_empty_digest, created_at, created_by, changed_at)
+    select 'route_' || rpad(what, 16, '0'), what, 'email', 'operator', '{}', 'info', '{a@example.com}', 'UTC', true, 30, 'en', 'none', 480,
+      false, now(), 'test', now() from unnest(array['tested', 'ended']) as what`.execute(database);
+  const told = await sql<{ id: string }>`
+    insert into alerts (kind, key, topic, is_standing, audience, severity, facts, raised_at, routed_at)
+    select 'test', key, key, false, 'operator', 'info', '{"askedBy": "test"}', now(), now() from unnest(array['seen', 'again']) as key
+    returning alert_id::text as id`.execute(database);
+  await sql`
+    insert into alert_deliveries (alert_id, alert_route_id, message_id, state, created_at)
+    values (${told.rows[1]?.id}::bigint, 'route_tested0000000000', 'msg_again', 'given_up', now())`.execute(
+    database,
+  );
   const usage = await sql<{ id: string; token_count: bigint }>`
     select 'usage-' || hourly_usage_id as id, token_count from hourly_usage`.execute(database);
   const usageOf = (count: bigint) => usage.rows.find((row) => row.token_count === count)?.id ?? '';
@@ -117,6 +131,8 @@ export async function insertAuditWorld(database: LedgerDatabase, now: Date) {
     realFinding: findings.rows[0]?.id ?? '',
     vainFinding: findings.rows[1]?.id ?? '',
     laterFinding: findings.rows[2]?.id ?? '',
+    seenAlert: told.rows[0]?.id ?? '',
+    givenUpAlert: told.rows[1]?.id ?? '',
     liftedStep,
     restoredStep,
   };

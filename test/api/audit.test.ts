@@ -110,6 +110,36 @@ const REQUESTS: Record<string, Expected> = {
     status: 200,
     actions: [['credit.reject']],
   },
+  'POST /v1/alerts/{id}/acknowledge': {
+    path: () => `/v1/alerts/${ids.seenAlert}/acknowledge`,
+    body: { reason },
+    status: 200,
+    actions: [['alerts.acknowledge']],
+  },
+  'POST /v1/alerts/{id}/resend': {
+    path: () => `/v1/alerts/${ids.givenUpAlert}/resend`,
+    body: { routeId: 'route_tested0000000000' },
+    status: 202,
+    actions: [['alerts.resend']],
+  },
+  'POST /v1/alert-routes': {
+    path: () => '/v1/alert-routes',
+    body: { name: 'new', channel: 'email', emailAddresses: ['a@example.com'] },
+    status: 201,
+    actions: [['alert_routes.create']],
+  },
+  'POST /v1/alert-routes/{id}/test': {
+    path: () => '/v1/alert-routes/route_tested0000000000/test',
+    body: {},
+    status: 202,
+    actions: [['alert_routes.test']],
+  },
+  'POST /v1/alert-routes/{id}/end': {
+    path: () => '/v1/alert-routes/route_ended00000000000/end',
+    body: {},
+    status: 200,
+    actions: [['alert_routes.end']],
+  },
   'POST /v1/budgets': {
     path: () => '/v1/budgets',
     body: { name: 'all', scope: 'all', period: 'month', currency: 'usd', limit: '50' },

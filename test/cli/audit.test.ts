@@ -116,6 +116,8 @@ const READS: Record<string, string[]> = {
   'projections backtest': ['--months', '2'],
   statement: ['northwind', '--so-far'],
   costs: ['--from', '2026-11-20', '--to', '2026-11-21'],
+  'alerts list': [],
+  'alerts routes': [],
   'anomalies list': [],
   'enforcement steps': [],
   'enforcement dry-run': ['bud_lifted'],
@@ -152,6 +154,17 @@ const CHANGES: Record<string, { argv: () => string[]; actions: string[][] }> = {
     argv: () => [ids.writtenOff ?? '', '--reason', 'test'],
     actions: [['quarantine.write_off']],
   },
+  'alerts acknowledge': { argv: () => [ids.seenAlert ?? ''], actions: [['alerts.acknowledge']] },
+  'alerts resend': {
+    argv: () => [ids.givenUpAlert ?? '', '--route', 'route_tested0000000000'],
+    actions: [['alerts.resend']],
+  },
+  'alerts add-route': {
+    argv: () => ['--name', 'new', '--channel', 'email', '--to', 'a@example.com', '--quiet', '22:00-07:00'],
+    actions: [['alert_routes.create']],
+  },
+  'alerts test': { argv: () => ['route_tested0000000000'], actions: [['alert_routes.test']] },
+  'alerts end-route': { argv: () => ['route_ended00000000000'], actions: [['alert_routes.end']] },
   'budgets create': {
     argv: () => ['--template', 'internal-experimentation', '--contact', 'ops@example.com'],
     actions: [['customer.put'], ['budgets.create']],
