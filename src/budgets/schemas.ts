@@ -107,9 +107,9 @@ const StandingSchema = z
     dataUntil: InstantSchema.nullable(),
     dataAgeSeconds: z.int().nullable(),
     judgedAt: InstantSchema,
-    overshootAllowed: AmountSchema.openapi({
+    overshootAllowed: AmountSchema.nullable().openapi({
       description:
-        'How far the limit may be overshot before a step acts: what goes on at the rate of late while data is on its way.',
+        'How far the limit may be overshot before a step acts: what goes on at the rate of late while data is on its way; null: nothing says how old it is.',
     }),
   })
   .openapi('BudgetStanding');
@@ -239,6 +239,7 @@ export function showStanding(
 ): z.infer<typeof StandingSchema> {
   const until = countedUntil(standing, freshness);
   const amount = (value: bigint) => formatAmount(value, measure);
+  const overshoot = overshootNow(standing, freshness, now);
   return {
     customerId: named(standing.customerId),
     userId: named(standing.subject),
@@ -254,7 +255,7 @@ export function showStanding(
     dataUntil: instant(until),
     dataAgeSeconds: until === null ? null : secondsBetween(until, now),
     judgedAt: standing.judgedAt.toISOString(),
-    overshootAllowed: amount(overshootNow(standing, freshness, now)),
+    overshootAllowed: overshoot === null ? null : amount(overshoot),
   };
 }
 

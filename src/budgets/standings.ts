@@ -137,8 +137,8 @@ export function countedUntil(standing: KeptStanding, { collectedUntil, isWaiting
   return isWaiting ? standing.knownUntil : collectedUntil;
 }
 
-/** How far the limit may be overshot before a step acts, at the rate of late. */
-export function overshootNow(standing: KeptStanding, freshness: Freshness, now: Date): bigint {
-  const until = countedUntil(standing, freshness) ?? standing.windowStart;
-  return overshootOf(standing.hourlyRate, now.getTime() - until.getTime());
+/** How far the limit may be overshot before a step acts, at the rate of late; null: nobody knows how old the data is. */
+export function overshootNow(standing: KeptStanding, freshness: Freshness, now: Date): bigint | null {
+  const until = countedUntil(standing, freshness);
+  return until === null ? null : overshootOf(standing.hourlyRate, now.getTime() - until.getTime());
 }

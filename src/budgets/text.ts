@@ -49,7 +49,7 @@ export function renderBudget(budget: OneBudgetBody, renderTable: RenderTable): s
     lines.push(
       `Used ${standing.used} of ${standing.limit}, ${percent(standing.share)}, from ${standing.windowStart} to ${standing.windowEnd}.`,
       `At the end of the window: ${standing.forecast ?? `unknown (${(standing.forecastReason ?? '').replaceAll('_', ' ')})`}.`,
-      `Counted until ${standing.dataUntil ?? 'never'}${standing.dataAgeSeconds === null ? '' : `, ${standing.dataAgeSeconds} s ago`}; at the rate of late the limit may be overshot by ${standing.overshootAllowed} before a step acts.`,
+      `Counted until ${standing.dataUntil ?? 'never'}${standing.dataAgeSeconds === null ? '' : `, ${standing.dataAgeSeconds} s ago`}; at the rate of late the limit may be overshot by ${standing.overshootAllowed ?? 'nobody knows how much'} before a step acts.`,
     );
     if (standing.unpricedTokenCount !== '0') {
       lines.push(`${standing.unpricedTokenCount} tokens have no price and are in no amount.`);

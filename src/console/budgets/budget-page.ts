@@ -17,7 +17,7 @@ import { listStepEvents, type StepEvent } from '../../budgets/step-events.ts';
 import { hasScope } from '../../identity/require-scope.ts';
 import { lineChart } from '../../pages/charts/lines.ts';
 import type { Html } from '../../pages/html.ts';
-import { ageInWords, instantCell } from '../../pages/numbers.ts';
+import { ageInWords, instantCell, unknownCell } from '../../pages/numbers.ts';
 import type { TableDefinition } from '../../pages/table/columns.ts';
 import { instantColumn } from '../../pages/table/made-columns.ts';
 import { csvOfTable } from '../../pages/table/page-of-rows.ts';
@@ -104,11 +104,12 @@ function figures(
   { now }: ConsoleView,
 ): Html {
   const until = countedUntil(standing, freshness);
+  const overshoot = overshootNow(standing, freshness, now);
   const age = until === null ? 'never collected' : `data ${ageInWords(now.getTime() - until.getTime())} old`;
   return html`<dl class="figures">
 <div class="chief"><dt>Used</dt><dd>${amountInWords(standing.used, budget)}<small>of ${amountInWords(standing.effectiveLimit, budget)}; ${age}</small></dd></div>
 <div><dt>At the end of the window</dt><dd>${forecastInWords(standing, budget)}<small>if it goes on as before</small></dd></div>
-<div><dt>Overshoot allowed</dt><dd>${amountInWords(overshootNow(standing, freshness, now), budget)}<small>at the rate of late, until a step acts</small></dd></div>
+<div><dt>Overshoot allowed</dt><dd>${overshoot === null ? unknownCell() : amountInWords(overshoot, budget)}<small>at the rate of late, until a step acts</small></dd></div>
 </dl>
 ${standing.unpricedTokenCount === 0n ? '' : html`<p class="notice">${groupDigits(String(standing.unpricedTokenCount))} tokens have no price and are in no amount.</p>`}
 ${standing.unknownReason === null ? '' : html`<p class="notice">What is used now is unknown, for there is no exchange rate that holds: this is what was known before.</p>`}`;

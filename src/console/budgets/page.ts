@@ -43,7 +43,7 @@ export const budgetsPage = definePage<Material>({
     return {
       body: html`<p class="lead">${answer(rows)}</p>
 ${dataTable(table, rows, address)}
-<p class="muted">Counted from what is collected, settled or not, up to ${instantCell(freshness.collectedUntil)}${freshness.isWaiting ? '; newer usage is being counted' : ''}. Of budgets of users, the user who used most.</p>`,
+<p class="muted">Counted from what is collected, settled or not, ${freshness.collectedUntil === null ? 'of which there is nothing yet' : html`up to ${instantCell(freshness.collectedUntil)}`}${freshness.isWaiting ? '; newer usage is being counted' : ''}. Of budgets of users, the user who used most.</p>`,
       csv: { budgets: () => csvOfTable(table, rows, address.query) },
     };
   },
