@@ -59,7 +59,7 @@ export function findSwaps(usage: readonly SwapUsage[], book: PriceBook, now: Dat
     }
     const candidates = book.models
       .flatMap((model) => {
-        const cost = costOn(model, of, book, now);
+        const cost = costOnModel(model, of, book, now);
         const isLess = cost !== null && cost < costPicoUsd;
         return isLess ? [{ model, costPicoUsd: cost, savingPicoUsd: costPicoUsd - cost }] : [];
       })
@@ -73,8 +73,13 @@ export function findSwaps(usage: readonly SwapUsage[], book: PriceBook, now: Dat
   return swaps;
 }
 
-/** Null: it is not plausible, or some of its price is unknown. */
-function costOn(model: string, usage: readonly SwapUsage[], book: PriceBook, now: Date): bigint | null {
+/** What usage would have cost on another model; null: it is not plausible, or some of its price is unknown. */
+export function costOnModel(
+  model: string,
+  usage: readonly SwapUsage[],
+  book: PriceBook,
+  now: Date,
+): bigint | null {
   const find = priceFinder(book);
   const matter = dealsWith(book, model);
   if (matter === null) return null;

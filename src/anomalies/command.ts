@@ -1,6 +1,8 @@
 import type { Command } from 'commander';
 import { type CommandFrame, toQuery } from '../platform/terminal/frame.ts';
 import { print, renderTable } from '../platform/terminal/output.ts';
+import type { LoadsBody } from './noise/routes.ts';
+import type { RepeatsBody } from './repeats/routes.ts';
 import type { FindingBody, FindingsBody } from './schemas.ts';
 
 /** `tallystick anomalies`. */
@@ -50,6 +52,71 @@ export function addAnomaliesCommand(program: Command, frame: CommandFrame): void
         }),
       );
   }
+  const windowed = (name: string, description: string) =>
+    anomalies
+      .command(name)
+      .description(description)
+      .option('--from <day>', 'the first day')
+      .option('--to <day>', 'not included')
+      .option('--period <month>', 'e.g. 2026-11, instead of both')
+      .option('--json', 'print as JSON');
+  windowed('repeats', 'who sends the same prompt again and again, and what a cache would save').action(
+    (options: Record<string, string | boolean | undefined>) =>
+      frame.askApi(async (ask) => {
+        const query = toQuery(options, ['from', 'to', 'period']);
+        const found = await ask<RepeatsBody>('GET', `/v1/costs/repeats?${query}`);
+        print(options.json === true, found, () =>
+          renderTable(
+            [
+              'customer',
+              'user',
+              'feature',
+              'model',
+              'days',
+              'calls',
+              'of tokens',
+              'a cache answers',
+              'and saves USD',
+            ],
+            found.repeats.map((each) => [
+              each.customerId ?? 'nobody',
+              each.subject,
+              each.feature,
+              each.model,
+              String(each.dayCount),
+              each.callCount,
+              each.promptTokenCount,
+              each.cacheHitCount,
+              each.saving ?? 'unknown',
+            ]),
+            [4, 5, 6, 7, 8],
+          ),
+        );
+      }),
+  );
+  windowed(
+    'loads',
+    'noisy tenants: who takes how much of each deployment, and of its busiest minutes',
+  ).action((options: Record<string, string | boolean | undefined>) =>
+    frame.askApi(async (ask) => {
+      const query = toQuery(options, ['from', 'to', 'period']);
+      const found = await ask<LoadsBody>('GET', `/v1/costs/loads?${query}`);
+      print(options.json === true, found, () =>
+        renderTable(
+          ['deployment', 'customer', 'tokens', 'share', 'of busiest minutes', 'of its quota'],
+          found.loads.map((each) => [
+            each.deployment,
+            each.customerId ?? 'nobody',
+            each.tokenCount,
+            each.share,
+            each.shareOfBusiest,
+            each.shareOfQuota ?? 'no quota is known',
+          ]),
+          [2, 3, 4, 5],
+        ),
+      );
+    }),
+  );
   anomalies
     .command('snooze <id>')
     .description('be reminded of it later')

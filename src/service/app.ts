@@ -3,6 +3,7 @@ import { HTTPException } from 'hono/http-exception';
 import { methodNotAllowed } from 'hono/method-not-allowed';
 import { addAccrualRoutes } from '../accruals/routes.ts';
 import { addAlertRoutes } from '../alerts/routes.ts';
+import { addChangeRoutes } from '../anomalies/changes/routes.ts';
 import { addLoadRoutes } from '../anomalies/noise/routes.ts';
 import { addRepeatRoutes } from '../anomalies/repeats/routes.ts';
 import { addAnomalyRoutes } from '../anomalies/routes.ts';
@@ -126,6 +127,7 @@ export function createApp(dependencies: AppDependencies): Api {
   addCostRoutes(app, dependencies);
   addSwapRoutes(app, dependencies);
   addRepeatRoutes(app, dependencies);
+  addChangeRoutes(app, dependencies);
   addLoadRoutes(app, dependencies);
   addCostProjectionRoutes(app, dependencies);
   addMarginRoutes(app, dependencies);

@@ -1,6 +1,7 @@
 import { sql } from 'kysely';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { findAnomalies } from '../../jobs/find-anomalies.ts';
+import type { ChangeBodyOut, ChangesBody } from '../../src/anomalies/changes/routes.ts';
 import type { LoadsBody } from '../../src/anomalies/noise/routes.ts';
 import type { RepeatsBody } from '../../src/anomalies/repeats/routes.ts';
 import { createLogger } from '../../src/platform/log.ts';
@@ -127,4 +128,84 @@ it('shows a noisy tenant by its share of a deployment, of its busiest minute and
     quotaTokensPerMinute: '100000',
     shareOfQuota: '0.99',
   });
+});
+
+/** A feature that costs so much on a model on each of some days, as its days were rated. */
+async function insertCosts(
+  days: readonly [from: string, through: string],
+  { feature, model, subject, usd }: { feature: string; model: string; subject: string; usd: number },
+): Promise<void> {
+  const tokens = Math.round((usd / (model === 'gpt-4o' ? 2.5 : 0.15)) * 1e6);
+  const each = sql`(generate_series(${days[0]}::date, ${days[1]}::date, interval '1 day'))::date as day`;
+  await sql`
+    insert into daily_costs (day, kind, customer_id, model, feature, deployment, token_type, token_count, cost_pico_usd,
+      price_book_version, rated_at, request_count)
+    select day, 'tokens', 'northwind', ${model}, ${feature}, ${`${model}-global`}, 'prompt', ${tokens}::bigint,
+      ${String(usd * 1e12)}::numeric, 'x', now(), 10 from (select ${each}) as days`.execute(
+    bench.ledger.database,
+  );
+  await sql`
+    insert into daily_users (day, customer_id, subject, model, feature, deployment, token_count, token_types, token_counts,
+      first_token_types, cost_pico_usd, provisioned_cost_pico_usd, is_cost_partial, request_count)
+    select day, 'northwind', ${subject}, ${model}, ${feature}, ${`${model}-global`}, ${tokens}::bigint, '{prompt}',
+      array[${tokens}::bigint], '{}', ${String(usd * 1e12)}::numeric, 0, false, 10 from (select ${each}) as days`.execute(
+    bench.ledger.database,
+  );
+}
+
+const record = async (body: Record<string, string>) =>
+  await bench.call('/v1/costs/changes', {
+    method: 'POST',
+    scope: 'finance',
+    headers: { 'content-type': 'application/json' },
+    body: JSON.stringify(body),
+  });
+
+it('keeps what a swap or a cache should save, and shows what it really saved beside it', async () => {
+  const draft = { feature: 'draft', subject: 'user-2' };
+  await insertCosts(['2026-11-01', '2026-11-10'], { ...draft, model: 'gpt-4o', usd: 2.5 });
+  // Half as much is asked of the new model, on each of nine days.
+  await insertCosts(['2026-11-12', '2026-11-20'], { ...draft, model: 'gpt-4o-mini', usd: 0.075 });
+  const poll = { feature: 'poll', subject: 'user-2', model: 'gpt-4o' };
+  await insertCosts(['2026-10-28', '2026-11-10'], { ...poll, usd: 1 });
+  await insertCosts(['2026-11-12', '2026-11-20'], { ...poll, usd: 0.25 });
+
+  const swap = {
+    kind: 'swap',
+    feature: 'draft',
+    fromModel: 'gpt-4o',
+    toModel: 'gpt-4o-mini',
+    madeOn: '2026-11-11',
+  };
+  const said = (await (await record(swap)).json()) as ChangeBodyOut;
+  expect(said).toMatchObject({ dayCount: 9, forecastDay: '2.35', forecast: '21.15', saved: '10.575' });
+  expect(((await (await record(swap)).json()) as ChangeBodyOut).id).toBe(said.id);
+  const cache = { kind: 'cache', subject: 'user-2', feature: 'poll', madeOn: '2026-11-11' };
+  expect(await (await record(cache)).json()).toMatchObject({ forecastDay: null, saved: '6.75' });
+  const fresh = { kind: 'cache', subject: 'user-1', feature: 'sync', madeOn: '2026-11-21' };
+  expect(await (await record(fresh)).json()).toMatchObject({
+    dayCount: 0,
+    forecastDay: '0.189667190082',
+    forecast: '0.00',
+    saved: null,
+  });
+  const { changes } = await ask<ChangesBody>('/v1/costs/changes');
+  expect(changes.map(({ kind, madeOn }) => [kind, madeOn])).toEqual([
+    ['cache', '2026-11-21'],
+    ['cache', '2026-11-11'],
+    ['swap', '2026-11-11'],
+  ]);
+  for (const wrong of [
+    { ...swap, madeOn: '2027-01-01' },
+    { ...swap, toModel: 'gpt-4o' },
+    { ...swap, kind: 'cap' },
+  ]) {
+    expect((await record(wrong)).status).toBe(400);
+  }
+  const audits = await bench.ledger.database
+    .selectFrom('audit_log')
+    .select('target')
+    .where('action', '=', 'changes.record')
+    .execute();
+  expect(audits).toHaveLength(3);
 });

@@ -94,3 +94,25 @@ export async function insertFindings(database: LedgerDatabase, seeds: readonly F
       unnest(array['northwind', 'adatum']) as customer_id
     on conflict do nothing`.execute(database);
 }
+
+/** Users who sent the same prompt again and again on 18 November, 900 of 1,000 calls of 2 USD in vain; and a noisy tenant. */
+export async function insertRepeats(database: LedgerDatabase, subjects: readonly string[]): Promise<void> {
+  await sql`
+    insert into repeated_prompts (day, subject, feature, model, deployment, call_count, prompt_token_count, repeated_call_count,
+      cache_hit_count)
+    select '2026-11-18', subject, 'sync', 'gpt-4o', 'gpt-4o-global', 1000, 700, 950, 900 from unnest(${[...subjects]}::text[]) as subject`.execute(
+    database,
+  );
+  await sql`
+    insert into daily_users (day, customer_id, subject, model, feature, deployment, token_count, token_types, token_counts,
+      first_token_types, cost_pico_usd, provisioned_cost_pico_usd, is_cost_partial, request_count)
+    values ('2026-11-18', 'northwind', 'user-1', 'gpt-4o', 'sync', 'gpt-4o-global', 700000, '{prompt}', '{700000}', '{}',
+      2000000000000, 0, false, 1000)`.execute(database);
+  await sql`
+    insert into deployment_loads (day, deployment, customer_id, token_count, request_count, busiest_minute_token_count,
+      token_count_in_busiest, busiest_minute)
+    select '2026-11-18', 'gpt-4o-global', customer, tokens, 10, 600, busy, '2026-11-18T09:00:00Z'
+    from (values ('northwind', 900, 95), ('adatum', 100, 5)) as load(customer, tokens, busy)`.execute(
+    database,
+  );
+}

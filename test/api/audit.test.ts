@@ -163,6 +163,17 @@ const REQUESTS: Record<string, Expected> = {
     body: {},
     status: 200,
     actions: [['budgets.end']],
+  'POST /v1/costs/changes': {
+    path: () => '/v1/costs/changes',
+    body: {
+      kind: 'swap',
+      feature: 'chat',
+      fromModel: 'gpt-4o',
+      toModel: 'gpt-4o-mini',
+      madeOn: '2026-11-01',
+    },
+    status: 200,
+    actions: [['changes.record']],
   },
   'POST /v1/anomalies/{id}/acknowledge': {
     path: () => `/v1/anomalies/${ids.realFinding}/acknowledge`,

@@ -170,6 +170,8 @@ const CASES: [path: string, request: string, init: RequestInit, status: number][
   ['/v1/costs/swaps', '/v1/costs/swaps', {}, 400],
   ['/v1/costs/repeats', '/v1/costs/repeats?period=2026-11', {}, 200],
   ['/v1/costs/loads', '/v1/costs/loads?period=2026-11', {}, 200],
+  ['/v1/costs/changes', '/v1/costs/changes', {}, 200],
+  ['/v1/costs/changes', '/v1/costs/changes', json('POST', { kind: 'swap' }), 400],
   ['/v1/costs/projection', '/v1/costs/projection?period=2026-11', {}, 200],
   ['/v1/costs/projection', '/v1/costs/projection', {}, 400],
   ['/v1/margins', '/v1/margins?period=2026-11', {}, 200],

@@ -125,6 +125,8 @@ const READS: Record<string, string[]> = {
   'enforcement secret': [],
   'budgets list': [],
   'budgets show': ['bud_changed'],
+  'anomalies repeats': ['--period', '2026-11'],
+  'anomalies loads': ['--period', '2026-11'],
   'exports focus': ['--from', '2026-11-20', '--to', '2026-11-21'],
   'exports warehouse': ['--url', pathToFileURL(path.join(directory, 'warehouse')).href],
   'provisioned list': [],

@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { FindingBody, FindingsBody } from '../../src/anomalies/schemas.ts';
 import { moneyInWords, twoDecimals } from '../../src/pages/words.ts';
-import { insertFindings } from '../anomalies/world.ts';
+import { insertFindings, insertRepeats } from '../anomalies/world.ts';
 import { insertCatalog } from '../api/world.ts';
 import { hasChromium } from '../setup/chromium.ts';
 import { type ConsoleBench, openConsole } from './walk.ts';
@@ -78,6 +78,7 @@ describe.skipIf(!hasChromium())('the pages of anomalies', () => {
       { raised: true },
       { raised: true },
     ]);
+    await insertRepeats(bench.ledger.database, ['user-1', ...HOSTILE_NAMES]);
     await say('5', 'snooze', { until: '2026-12-01T08:00:00Z' });
   });
   afterAll(() => bench?.close());
@@ -104,7 +105,10 @@ describe.skipIf(!hasChromium())('the pages of anomalies', () => {
     expect(await idsOf('kept')).toContain('5');
     expect(await idsOf('highlighted')).toEqual(['3']);
     expect(await idsOf('done')).toContain('4');
-    expect(await page.locator('tbody tr').count()).toBe(anomalies.length);
+    const ofFindings = page.locator(
+      ['needs', 'kept', 'highlighted', 'done'].map((id) => `#${id} tbody tr`).join(', '),
+    );
+    expect(await ofFindings.count()).toBe(anomalies.length);
     for (const finding of anomalies) {
       const row = page.locator('tbody tr').filter({ has: page.locator(`a[href="${PATH}/${finding.id}"]`) });
       const text = async (label: string) => await row.locator(`td[data-label="${label}"]`).innerText();
@@ -114,6 +118,13 @@ describe.skipIf(!hasChromium())('the pages of anomalies', () => {
     }
     expect(complaints).toEqual([]);
     await close();
+
+    const repeats = await csvOf(`${PATH}?csv=repeats`);
+    expect(repeats[0]).toBe(
+      'customerId,feature,model,dayCount,callCount,promptTokenCount,cacheHitCount,saving',
+    );
+    expect(repeats[1]).toBe('northwind,sync,gpt-4o,1,1000,700,900,1.80');
+    expect((await csvOf(`${PATH}?csv=loads`)).slice(1)).toEqual(['northwind,900,0.900,0.950,600,']);
 
     const lines = await csvOf(`${PATH}?csv=needs`);
     expect(lines).toHaveLength(1 + needing.length);

@@ -1,6 +1,8 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import type { FindingsBody } from '../../src/anomalies/schemas.ts';
 import { timesNeighbours } from '../../src/console/features/neighbours.ts';
 import type { CostsBody } from '../../src/costs/routes.ts';
+import { insertFindings } from '../anomalies/world.ts';
 import { type ApiBench, createApiBench } from '../api/setup.ts';
 import { askingPanels, DASHBOARDS, type Panel, panelOf, type Range } from './panels.ts';
 import { connectReader, HOSTILE, insertDashboardWorld, LOOP_DAY, type Reader } from './reporting-world.ts';
@@ -220,6 +222,24 @@ describe('features', () => {
 
 describe('days that stand out', () => {
   const UID = 'tallystick-anomalies';
+
+  it('begin with what the engine found, and both its scores, as the API tells them', async () => {
+    await insertFindings(bench.ledger.database, [{ raised: false }, { raised: true, customerId: 'adatum' }]);
+    const rows = await rowsOf(UID, 'What stands out');
+    const { anomalies } = (await (await bench.call('/v1/anomalies')).json()) as FindingsBody;
+    expect(rows.map(({ anomaly_id: id, standing }) => [id, standing])).toEqual([
+      [anomalies[0]?.id, 'needs somebody'],
+      [anomalies[1]?.id, 'highlighted'],
+    ]);
+    const [told] = anomalies;
+    expect(number(rows[0]?.excess_usd)).toBeCloseTo(Number(told?.excess), 9);
+    expect(number(rows[0]?.day_ahead_usd)).toBeCloseTo(Number(told?.dayAhead), 9);
+    expect([number(rows[0]?.score), number(rows[0]?.sigma_score)]).toEqual([
+      Number(told?.score),
+      Number(told?.sigmaScore),
+    ]);
+    expect(rows[0]).toMatchObject({ what: 'loop', user_id: 'user-1', customer_id: 'adatum' });
+  });
 
   it('are found by the rule that the page tells', async () => {
     const rows = await rowsOf(UID, 'Days that stand out');

@@ -68,6 +68,17 @@ select day::text as day, customer, customer_id, cost_usd, typical_usd, cost_usd 
 from outstanding left join grown using (customer_id, day)
 order by day desc, cost_usd - typical_usd desc, customer_id`;
 
+/** What the engine found, with both its scores: those that need somebody first, then those with most at stake. */
+const FINDINGS = `with ${NAMES}
+select anomaly_id::text as anomaly_id, coalesce(name, customer_id) as customer, customer_id, first_hour, last_hour,
+  case when needs_somebody then 'needs somebody' when state = 'withdrawn' then 'withdrawn' else coalesce(decision, 'highlighted') end
+    as standing,
+  replace(coalesce(shape, 'day above two sigmas'), '_', ' ') as what, left(feature, 60) as feature, left(user_id, 60) as user_id,
+  excess_usd, day_ahead_usd, score, sigma_score, replace(array_to_string(explanations, ', '), '_', ' ') as explained_by
+from reporting.anomalies left join names using (customer_id)
+where first_hour <= $__timeTo()::timestamptz and last_hour >= $__timeFrom()::timestamptz and state <> 'withdrawn'
+order by needs_somebody desc, excess_usd + coalesce(day_ahead_usd, 0) desc, anomaly_id desc limit 200`;
+
 const EXTRA = `with ${scored()},
 ${stackOf('select day, customer as part, false as is_apart, cost_usd - typical_usd as cost_usd from outstanding')}`;
 
@@ -98,6 +109,35 @@ export const ANOMALIES = dashboard(
   [
     {
       panels: [
+        table(
+          {
+            title: 'What stands out',
+            description:
+              'Findings of Tallystick, judged by the hour: usage that is above the usual of its weekday and hour, concentrated, material and unexplained needs somebody; the rest is highlighted. Score: robust deviations. Sigmas: standard deviations of the day above the mean of 30 days. In another day: if it goes on.',
+            height: 10,
+          },
+          rowsOf(FINDINGS),
+          [
+            {
+              name: 'anomaly_id',
+              title: 'Anomaly',
+              leadsTo: '/console/anomalies/${__data.fields.anomaly_id:percentencode}',
+            },
+            { name: 'customer', title: 'Customer', leadsTo: '/console/customers/${__data.fields.customer_id:percentencode}' },
+            { name: 'customer_id', title: 'Customer id', isHidden: true },
+            { name: 'first_hour', title: 'Since' },
+            { name: 'last_hour', title: 'Last hour' },
+            { name: 'standing', title: 'Standing' },
+            { name: 'what', title: 'What' },
+            { name: 'feature', title: 'Feature' },
+            { name: 'user_id', title: 'User' },
+            { name: 'excess_usd', title: 'Too much so far', ...USD },
+            { name: 'day_ahead_usd', title: 'In another day', ...USD },
+            { name: 'score', title: 'Score', ...TIMES },
+            { name: 'sigma_score', title: 'Sigmas', ...TIMES },
+            { name: 'explained_by', title: 'Explained by' },
+          ],
+        ),
         figures(
           {
             title: 'In this range',

@@ -12,6 +12,7 @@ import { groupDigits } from '../../pages/words.ts';
 import { type ConsoleView, definePage, type WholeCsv } from '../frame/define-page.ts';
 import { dollars } from '../rollups/draw.ts';
 import { ANOMALIES_PATH } from './address.ts';
+import { type Beside, csvOfBeside, drawBeside, gatherBeside } from './beside.ts';
 import { exportedFindings, findingsTable } from './table.ts';
 
 /** More than a person reads; the CSV and the API have all. */
@@ -55,6 +56,7 @@ const GROUPS: readonly Group[] = [
 interface Material {
   found: { group: Group; findings: Finding[] }[];
   figures: FindingFigures;
+  beside: Beside;
 }
 
 export const anomaliesPage = definePage<Material>({
@@ -68,19 +70,25 @@ export const anomaliesPage = definePage<Material>({
       const page = { beforeId: null, limit: MOST_LISTED + 1, now, byStake: group === NEEDS };
       found.push({ group, findings: await listFindings(snapshot, { standings: group.standings }, page) });
     }
-    return { found, figures: await readFindingFigures(snapshot, now) };
+    return {
+      found,
+      figures: await readFindingFigures(snapshot, now),
+      beside: await gatherBeside(snapshot, now),
+    };
   },
-  show: ({ found, figures }, { address, now }) => ({
+  show: ({ found, figures, beside }, view) => ({
     body: html`<p class="lead">${answer(found, figures)}</p>
 <p class="muted">${precisionInWords(figures)}</p>
 ${found.map(
   ({
     group,
     findings,
-  }) => html`${dataTable(findingsTable(group, now), findings.slice(0, MOST_LISTED), address)}
+  }) => html`${dataTable(findingsTable(group, view.now), findings.slice(0, MOST_LISTED), view.address)}
 ${findings.length > MOST_LISTED ? html`<p class="muted">The newest ${MOST_LISTED}; the CSV has all.</p>` : ''}`,
 )}
-<p class="muted">Score: how many robust deviations an hour was above the usual of its weekday and hour, at most. Sigmas: how many standard deviations a day was above the mean of its 30 before. Amounts are cost in US dollars beyond the usual; what has no price is in none of them.</p>`,
+<p class="muted">Score: how many robust deviations an hour was above the usual of its weekday and hour, at most. Sigmas: how many standard deviations a day was above the mean of its 30 before. Amounts are cost in US dollars beyond the usual; what has no price is in none of them.</p>
+${drawBeside(beside, view)}`,
+    csv: csvOfBeside(beside, view),
   }),
   wholeCsv: (view) => Object.fromEntries(GROUPS.map((group) => [group.name, csvOf(group, view)])),
 });

@@ -1,7 +1,7 @@
 import { sql } from 'kysely';
 import type { PriceBook } from '../../../pricing/prices/price-book.ts';
 import { priceBreaks } from '../../../pricing/prices/segments.ts';
-import { findSwaps, type Swaps } from '../../../pricing/simulations/swaps.ts';
+import { findSwaps, type Swaps, type SwapUsage } from '../../../pricing/simulations/swaps.ts';
 import type { TokenType } from '../../../pricing/usage/tokens.ts';
 import { DAY_MS, type TimeWindow } from '../../platform/clock.ts';
 import type { LedgerSnapshot } from '../../platform/database/snapshot.ts';
@@ -25,6 +25,15 @@ export async function readSwaps(
   window: TimeWindow,
   now: Date,
 ): Promise<FoundSwaps> {
+  const { usage, book } = await readSwapUsage(snapshot, window);
+  return { ...findSwaps(usage, book, now), usedModels: new Set(usage.map(({ model }) => model)) };
+}
+
+/** Usage that was paid by the token, by feature, model and deployment, as a swap is worked out on it. */
+export async function readSwapUsage(
+  snapshot: LedgerSnapshot,
+  window: TimeWindow,
+): Promise<{ usage: SwapUsage[]; book: PriceBook }> {
   const book = await readPriceBook(snapshot);
   const starts = daysOfPrices(book, window);
   const result = await sql<{
@@ -51,7 +60,7 @@ export async function readSwaps(
     tokenCount: BigInt(tokens),
     costPicoUsd: cost === null ? null : BigInt(cost),
   }));
-  return { ...findSwaps(usage, book, now), usedModels: new Set(usage.map(({ model }) => model)) };
+  return { usage, book };
 }
 
 /** The first day of the window, and each from whose beginning some price is another. */
