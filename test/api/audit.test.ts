@@ -163,6 +163,7 @@ const REQUESTS: Record<string, Expected> = {
     body: {},
     status: 200,
     actions: [['budgets.end']],
+  },
   'POST /v1/costs/changes': {
     path: () => '/v1/costs/changes',
     body: {

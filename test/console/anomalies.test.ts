@@ -121,10 +121,12 @@ describe.skipIf(!hasChromium())('the pages of anomalies', () => {
 
     const repeats = await csvOf(`${PATH}?csv=repeats`);
     expect(repeats[0]).toBe(
-      'customerId,feature,model,dayCount,callCount,promptTokenCount,cacheHitCount,saving',
+      'customerId,subject,feature,model,dayCount,callCount,promptTokenCount,cacheHitCount,saving',
     );
-    expect(repeats[1]).toBe('northwind,sync,gpt-4o,1,1000,700,900,1.80');
-    expect((await csvOf(`${PATH}?csv=loads`)).slice(1)).toEqual(['northwind,900,0.900,0.950,600,']);
+    expect(repeats[1]).toBe('northwind,user-1,sync,gpt-4o,1,1000,700,900,1.80');
+    expect((await csvOf(`${PATH}?csv=loads`)).slice(1)).toEqual([
+      'northwind,gpt-4o-global,900,0.900,0.950,600,',
+    ]);
 
     const lines = await csvOf(`${PATH}?csv=needs`);
     expect(lines).toHaveLength(1 + needing.length);

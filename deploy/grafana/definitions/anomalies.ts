@@ -123,7 +123,11 @@ export const ANOMALIES = dashboard(
               title: 'Anomaly',
               leadsTo: '/console/anomalies/${__data.fields.anomaly_id:percentencode}',
             },
-            { name: 'customer', title: 'Customer', leadsTo: '/console/customers/${__data.fields.customer_id:percentencode}' },
+            {
+              name: 'customer',
+              title: 'Customer',
+              leadsTo: '/console/customers/${__data.fields.customer_id:percentencode}',
+            },
             { name: 'customer_id', title: 'Customer id', isHidden: true },
             { name: 'first_hour', title: 'Since' },
             { name: 'last_hour', title: 'Last hour' },

@@ -46,18 +46,17 @@ interface OfCustomer {
   customerName: string;
 }
 
-function customerColumn<Row extends OfCustomer>(view: ConsoleView, more: (row: Row) => string): Column<Row> {
+function customerColumn<Row extends OfCustomer>(view: ConsoleView): Column<Row> {
   return {
     name: 'customerId',
     title: 'Customer',
     kind: 'text',
     isRowHeader: true,
-    cell: (row) => {
-      if (row.customerId === null)
-        return html`<span class="muted">nobody’s</span> <small>${nameCell(more(row), 40)}</small>`;
-      const name = nameCell(row.customerName, 40);
-      const href = `/console/customers/${encodeURIComponent(row.customerId)}`;
-      return html`${view.hasPage('/console/customers/:customerId') ? html`<a href="${href}">${name}</a>` : name} <small class="muted">${nameCell(more(row), 40)}</small>`;
+    cell: ({ customerId, customerName }) => {
+      if (customerId === null) return html`<span class="muted">nobody’s</span>`;
+      const name = nameCell(customerName, 40);
+      if (!view.hasPage('/console/customers/:customerId')) return name;
+      return html`<a href="/console/customers/${encodeURIComponent(customerId)}">${name}</a>`;
     },
     csv: ({ customerId }) => customerId,
     sortBy: ({ customerName }) => customerName,
@@ -90,7 +89,8 @@ function repeatsTable(view: ConsoleView): TableDefinition<RepeatedPrompt> {
     empty: `In the last ${DAYS} days nobody sent most prompts of a day in one size.`,
     pageSize: 20,
     columns: [
-      customerColumn(view, ({ subject }) => subject),
+      customerColumn(view),
+      text('subject', 'User', ({ subject }) => subject),
       text('feature', 'Feature', ({ feature }) => feature),
       text('model', 'Model', ({ model }) => model),
       countColumn('dayCount', 'Days', ({ dayCount }) => BigInt(dayCount)),
@@ -117,7 +117,8 @@ function loadsTable(view: ConsoleView): TableDefinition<TenantLoad> {
     empty: `In the last ${DAYS} days nobody took much of a deployment that others use, or of its quota.`,
     pageSize: 20,
     columns: [
-      customerColumn(view, ({ deployment }) => deployment),
+      customerColumn(view),
+      text('deployment', 'Deployment', ({ deployment }) => deployment),
       countColumn('tokenCount', 'Tokens', ({ tokenCount }) => tokenCount),
       share('share', 'Of all tokens', ({ sharePermille }) => sharePermille),
       share('shareOfBusiest', 'Of busiest minutes', ({ shareOfBusiestPermille }) => shareOfBusiestPermille),

@@ -936,6 +936,20 @@ interface LinkWithdrawals {
   withdrawn_by: string;
 }
 
+interface MadeChanges {
+  feature: string;
+  forecast_day_pico_usd: string | null;
+  from_model: string;
+  kind: 'swap' | 'cache';
+  made_change_id: Generated<bigint>;
+  made_on: string;
+  note: string;
+  recorded_at: Date;
+  recorded_by: string;
+  subject: string;
+  to_model: string;
+}
+
 interface MeasuredFigures {
   deployment: string;
   measurement_count: bigint;
@@ -1282,6 +1296,31 @@ interface RepeatedPrompts {
 interface ReportingAbout {
   documentation: string | null;
   version: number | null;
+}
+
+interface ReportingAnomalies {
+  anomaly_id: bigint | null;
+  cost_usd: string | null;
+  customer_id: string | null;
+  customer_name: string | null;
+  day: string | null;
+  day_ahead_usd: string | null;
+  decision: string | null;
+  excess_usd: string | null;
+  explanations: string[] | null;
+  feature: string | null;
+  first_hour: Date | null;
+  is_above_sigma: boolean | null;
+  last_hour: Date | null;
+  model: string | null;
+  needs_somebody: boolean | null;
+  raised_at: Date | null;
+  score: string | null;
+  shape: string | null;
+  sigma_score: string | null;
+  state: string | null;
+  user_id: string | null;
+  usual_usd: string | null;
 }
 
 interface ReportingCollection {
@@ -1926,6 +1965,7 @@ export interface Ledger {
   ledger_migrations: LedgerMigrations;
   legacy_bindings: LegacyBindings;
   link_withdrawals: LinkWithdrawals;
+  made_changes: MadeChanges;
   measured_figures: MeasuredFigures;
   meter_bindings: MeterBindings;
   meter_pushes: MeterPushes;
@@ -1952,6 +1992,7 @@ export interface Ledger {
   recounts: Recounts;
   repeated_prompts: RepeatedPrompts;
   'reporting.about': ReportingAbout;
+  'reporting.anomalies': ReportingAnomalies;
   'reporting.collection': ReportingCollection;
   'reporting.cost_days': ReportingCostDays;
   'reporting.customers': ReportingCustomers;
