@@ -1,8 +1,10 @@
 import { sql } from 'kysely';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { findAnomalies } from '../../jobs/find-anomalies.ts';
+import { completePriceRow } from '../../pricing/prices/rows.ts';
 import { createLogger } from '../../src/platform/log.ts';
 import { seedPriceBook } from '../../src/prices/book.ts';
+import { changePriceBook } from '../../src/prices/book-changes.ts';
 import { hoursBetween, insertDailyUsers, insertEvents } from '../anomalies/world.ts';
 import { insertCatalog } from '../api/world.ts';
 import { createTestLedger, type TestLedger } from '../setup/ledger.ts';
@@ -299,6 +301,65 @@ describe('find-anomalies', () => {
     expect(await findAnomalies(deps)).toMatchObject({ raisedCount: 0, judgedHourCount: 2 });
     expect(await findings()).toMatchObject([
       { customer_id: 'northwind', explanations: ['backfill'], raised_at: null },
+    ]);
+  });
+
+  it('names what came hours after the rest of its hour, and no more than that', async () => {
+    await calm([...CALM, LOOP]);
+    now = new Date('2026-11-20T20:20:00Z');
+    await findAnomalies(deps);
+    await insertEvents(ledger.database, [
+      { hour: LOOP, promptTokens: 400_000, requests: 400, collectedAt: '2026-11-20T20:00:00Z' },
+    ]);
+    expect(await findAnomalies(deps)).toMatchObject({ raisedCount: 0, judgedHourCount: 1 });
+    expect(await findings()).toMatchObject([{ explanations: ['late_data'], raised_at: null }]);
+  });
+
+  it('needs neither a plan nor dollars, and names a new plan and a change of prices', async () => {
+    await calm();
+    // Adatum has no plan, and is billed in euros; Northwind's prices are of this noon.
+    await sql`delete from subscription_items where customer_id = 'adatum'`.execute(ledger.database);
+    await sql`update subscription_items set price_since = '2026-11-20T12:00:00Z' where customer_id = 'northwind'`.execute(
+      ledger.database,
+    );
+    await changePriceBook(ledger.database, {
+      change: {
+        rows: [
+          completePriceRow({
+            model: 'gpt-4o',
+            tokenType: 'prompt',
+            amount: '2.75',
+            effectiveFrom: '2026-11-20T10:00:00Z',
+          }),
+        ],
+        supersede: true,
+        addModels: false,
+      },
+      kind: 'add',
+      reason: 'It is dearer.',
+      actor: 'test',
+      now,
+    });
+    await loop();
+    expect(await findAnomalies(deps)).toMatchObject({ raisedCount: 0 });
+    expect(await findings()).toMatchObject([
+      { customer_id: 'northwind', explanations: ['new_plan', 'price_change'], raised_at: null },
+    ]);
+    // What is new is over a day later.
+    now = new Date('2026-11-21T15:20:00Z');
+    await calm(hoursBetween('2026-11-20T15:00:00Z', '2026-11-21T15:00:00Z'));
+    await insertEvents(ledger.database, [
+      {
+        hour: '2026-11-21T15:00:00Z',
+        subject: 'user-3',
+        promptTokens: 400_000,
+        requests: 400,
+        collectedAt: '2026-11-21T15:15:00Z',
+      },
+    ]);
+    expect(await findAnomalies(deps)).toMatchObject({ raisedCount: 1 });
+    expect((await findings()).filter(({ raised_at: at }) => at !== null)).toMatchObject([
+      { customer_id: 'adatum', shape: 'loop', cost_pico_usd: '1100000000000', explanations: [] },
     ]);
   });
 
