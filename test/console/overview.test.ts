@@ -1,5 +1,6 @@
 import { sql } from 'kysely';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import type { ChangesBody } from '../../src/anomalies/changes/routes.ts';
 import { timesNeighbours } from '../../src/console/features/neighbours.ts';
 import { comparedWindow } from '../../src/console/rollups/decide.ts';
 import type { MarginsBody } from '../../src/costs/margin-routes.ts';
@@ -60,6 +61,23 @@ describe.skipIf(!hasChromium())('overview and features of the console', () => {
       .where('quarantine_reason', '=', 'no_customer')
       .execute();
     await rate(database);
+    await database
+      .insertInto('made_changes')
+      .values(
+        ['chat', ...HOSTILE_NAMES].map((feature) => ({
+          kind: 'swap' as const,
+          feature,
+          from_model: 'gpt-4o',
+          to_model: 'gpt-4o-mini',
+          subject: '',
+          made_on: '2026-11-11',
+          forecast_day_pico_usd: '2000000000000',
+          note: '',
+          recorded_by: 'anna',
+          recorded_at: bench.clock.now(),
+        })),
+      )
+      .execute();
   });
   afterAll(() => bench?.close());
 
@@ -201,6 +219,17 @@ describe.skipIf(!hasChromium())('overview and features of the console', () => {
       ),
     );
     for (const row of rows) expect(csv).toContain(row.knownCost);
+    const changes = String(
+      await page.evaluate(
+        "fetch('/console/features?period=2026-11&csv=changes').then((answer) => answer.text())",
+      ),
+    );
+    const told = (await ask<ChangesBody>('/v1/costs/changes')).changes.find(
+      ({ feature }) => feature === 'chat',
+    );
+    expect(changes).toContain(
+      `chat,gpt-4o to gpt-4o-mini,2026-11-11,${told?.dayCount},${told?.forecast},${told?.saved ?? ''}`,
+    );
     await page.fill('.filters [name=feature]', 'SEAR');
     await page.press('.filters [name=feature]', 'Enter');
     await page.waitForURL(/feature=SEAR/);

@@ -1,5 +1,6 @@
 import { html } from 'hono/html';
 import { formatPico } from '../../../pricing/money.ts';
+import { listChanges, type RecordedChange } from '../../anomalies/changes/store.ts';
 import { type FeatureUserCosts, readFeatureUserCosts } from '../../costs/margin-queries.ts';
 import { type CostSeries, readCostSeries } from '../../costs/rollups/cost-series.ts';
 import type { RollupRow } from '../../costs/rollups/query.ts';
@@ -37,6 +38,7 @@ import {
   trendWindowOf,
   type WithTrend,
 } from '../rollups/trends.ts';
+import { csvOfChanges, drawChanges } from './changes.ts';
 import { timesNeighbours } from './neighbours.ts';
 import { drawSwaps, swapsExport } from './swaps.ts';
 
@@ -56,6 +58,7 @@ interface Material {
   series: CostSeries[];
   rows: FeatureRow[];
   swaps: FoundSwaps;
+  changes: RecordedChange[];
 }
 
 async function gather(snapshot: LedgerSnapshot, view: ConsoleView): Promise<Material> {
@@ -88,6 +91,7 @@ async function gather(snapshot: LedgerSnapshot, view: ConsoleView): Promise<Mate
       return { ...row, activeUserCount, value, trend: trendOf.get(value), times, users };
     }),
     swaps: await readSwaps(snapshot, window, view.now),
+    changes: await listChanges(snapshot, view.now),
   };
 }
 
@@ -179,7 +183,7 @@ function timesCell(times: number | null): Html | string {
   return times >= OUTSTANDING ? html`<span class="tag warn">${text}</span>` : text;
 }
 
-function show({ basis, series, rows, swaps }: Material, view: ConsoleView) {
+function show({ basis, series, rows, swaps, changes }: Material, view: ConsoleView) {
   const { window } = view.period;
   const definition = featuresTable(trendWindowOf(view));
   const nameOf = (feature: string) => feature || 'no feature';
@@ -191,7 +195,8 @@ ${lacking(basis)}
 ${costChart(series, { window, now: view.now, title: 'Cost by day and feature', nameOf })}
 ${dataTable(definition, rows, view.address)}
 <p class="muted">× neighbours: the cost of a request against the middle one of the other features. Active users are counted once in each feature, so that they do not add up. p50 and p90: half, and nine in ten, of its active users whose cost is known cost at most this in ${view.period.words}.</p>
-${drawSwaps(swaps, view)}`,
+${drawSwaps(swaps, view)}
+${drawChanges(changes, view)}`,
     csv: {
       features: () =>
         csvOfTable(
@@ -200,6 +205,7 @@ ${drawSwaps(swaps, view)}`,
           view.address.query,
         ),
       swaps: () => csvOfTable(exported.definition, exported.rows, view.address.query),
+      changes: () => csvOfChanges(changes, view),
     },
   };
 }
