@@ -11,7 +11,7 @@ export const TEMPLATE_WORDS = [
   'feature',
   'contact',
 ] as const;
-export type TemplateWord = (typeof TEMPLATE_WORDS)[number];
+type TemplateWord = (typeof TEMPLATE_WORDS)[number];
 export type TemplateValues = Record<TemplateWord, string>;
 
 const PLACE = /\{([^{}]*)\}/g;

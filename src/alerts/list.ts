@@ -13,7 +13,7 @@ export const DELIVERY_STATES = [
 ] as const;
 
 /** What became of an alert on one route. */
-export interface AlertDelivery {
+interface AlertDelivery {
   routeId: string;
   routeName: string;
   state: (typeof DELIVERY_STATES)[number];

@@ -9,7 +9,7 @@ import { TallystickError } from '../platform/errors.ts';
 import { randomText } from '../platform/random-text.ts';
 
 export const CHANNELS = ['email', 'slack', 'teams', 'webhook'] as const;
-export type Channel = (typeof CHANNELS)[number];
+type Channel = (typeof CHANNELS)[number];
 
 /** What a person says of a route. */
 export interface RouteTerms extends Omit<RouteFilter, 'routeId'> {

@@ -38,7 +38,7 @@ export async function startMailServer(): Promise<MailServer> {
   return mailServer;
 }
 
-export interface Received {
+interface Received {
   path: string;
   headers: IncomingHttpHeaders;
   body: string;
