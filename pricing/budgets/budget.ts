@@ -19,7 +19,7 @@ export type StepAction = (typeof STEP_ACTIONS)[number];
 
 /** At a share of what is used, or of what the forecast says will have been used when the window ends. */
 export const STEP_BASES = ['actual', 'forecast'] as const;
-export type StepBasis = (typeof STEP_BASES)[number];
+type StepBasis = (typeof STEP_BASES)[number];
 
 export interface BudgetStep {
   /** Of the limit, in thousandths. */

@@ -2,11 +2,11 @@ import type { Fault } from '../refusal.ts';
 import { type BudgetStep, type BudgetTerms, isMoney, stepKey } from './budget.ts';
 
 /** More is no ladder any more. */
-export const MOST_STEPS = 12;
+const MOST_STEPS = 12;
 /** Ten times the limit. */
-export const MOST_SHARE_PERMILLE = 10_000;
+const MOST_SHARE_PERMILLE = 10_000;
 /** As far back as sums of hours may be asked for at once. */
-export const MOST_ROLLING_DAYS = 92;
+const MOST_ROLLING_DAYS = 92;
 
 /** What of a budget contradicts itself; empty: nothing. */
 export function checkBudget(terms: BudgetTerms): Fault[] {

@@ -50,7 +50,7 @@ export function judgeSteps(question: StepQuestion): JudgedSteps {
 }
 
 /** Whether a share of the limit is used, or will be. */
-export function isReached(step: BudgetStep, standing: BudgetStanding): boolean {
+function isReached(step: BudgetStep, standing: BudgetStanding): boolean {
   return isAbove(step, standing, 1_000n);
 }
 

@@ -20,7 +20,7 @@ export interface HolderWindow extends BudgetHolder {
 }
 
 /** As it was judged the last time. */
-export interface KnownStanding {
+interface KnownStanding {
   used: bigint;
   effectiveLimit: bigint;
   forecast: bigint | null;

@@ -94,18 +94,6 @@ export async function listHolders(
   return result.rows.map(toStanding);
 }
 
-/** Windows of a budget of one holder, the newest first. */
-export async function listWindows(
-  database: LedgerDatabase | LedgerTransaction,
-  budgetId: string,
-  { now, limit }: { now: Date; limit: number },
-): Promise<KeptStanding[]> {
-  const result = await sql<Row>`
-    select ${COLUMNS} from budget_windows where budget_id = ${budgetId} and customer_id = '' and subject = ''
-      and window_start <= ${now} order by window_start desc limit ${limit}`.execute(database);
-  return result.rows.map(toStanding);
-}
-
 function toStanding({ used, effectiveLimit, forecast, hourlyRate, ...row }: Row): KeptStanding {
   return {
     ...row,
