@@ -1,5 +1,5 @@
 /** What a customer's text may name, as `{share}`. */
-export const TEMPLATE_WORDS = [
+const TEMPLATE_WORDS = [
   'customer',
   'budget',
   'share',
