@@ -1,18 +1,10 @@
 import { createRoute, z } from '@hono/zod-openapi';
 import { type Conversions, conversionFor, costInMinor } from '../../pricing/exchange/rates.ts';
 import { formatPico, formatPicoMinor } from '../../pricing/money.ts';
-import {
-  addSums,
-  type MarginSums,
-  NO_SUMS,
-  rateMargins,
-  unknownPercent,
-} from '../../pricing/rating/margin.ts';
+import { type MarginSums, unknownPercent } from '../../pricing/rating/margin.ts';
 import { openTo } from '../identity/require-scope.ts';
-import { CustomerRateReader } from '../plans/customer-rates.ts';
-import type { TimeWindow } from '../platform/clock.ts';
-import { type LedgerSnapshot, readSnapshot } from '../platform/database/snapshot.ts';
-import { encodeCursor, readTextCursor } from '../platform/http/cursor.ts';
+import { readSnapshot } from '../platform/database/snapshot.ts';
+import { decodeCursor, takePage } from '../platform/http/cursor.ts';
 import type { Api, ApiDependencies } from '../platform/http/dependencies.ts';
 import {
   AmountSchema,
@@ -23,21 +15,20 @@ import {
   TokenCountSchema,
 } from '../platform/http/schemas.ts';
 import { usageWindowFields } from '../usage/hours/window.ts';
-import { readConversions } from './exchange/rates.ts';
 import { ConversionSchema, showConversion } from './exchange/schemas.ts';
-import { readFeatureUserCosts, readMarginCustomers, readMarginUsage } from './margin-queries.ts';
+import { readFeatureUserCosts } from './margin-queries.ts';
+import { type MarginRow, readMarginSums, sumByCurrency } from './margin-sums.ts';
 import { readCostCompleteness } from './queries.ts';
+import { countDueRevenues } from './revenues/rate-revenues.ts';
+import { readRollupScope } from './rollups/scope.ts';
 import { readDayWindow } from './window.ts';
-
-/** Customers whose usage is in memory at once. */
-const BATCH_SIZE = 200;
 
 const FigureSchema = z.object({ amount: AmountSchema.nullable(), reason: z.string().nullable() });
 const figureFields = {
   currency: z.string(),
   tokenCount: TokenCountSchema,
   revenue: FigureSchema.openapi({
-    description: 'By the customer’s rates of today; null while a rate is missing.',
+    description: 'By the customer’s rates of today, each token at the average of its calendar month; null while a rate is missing.',
   }),
   unratedTokenCount: TokenCountSchema,
   cost: FigureSchema.openapi({ description: 'USD, as it is rated; null while a price is missing.' }),
@@ -60,9 +51,12 @@ const MarginsSchema = z
   .object({
     asOf: InstantSchema,
     dueDayCount: CountSchema.openapi({ description: 'Days of the window that wait to be rated (again).' }),
+    dueRevenueCount: CountSchema.openapi({
+      description: 'Months of customers, of any window, whose revenue waits to be rated (again).',
+    }),
     customers: z
       .array(z.object({ customerId: z.string(), ...figureFields }))
-      .openapi({ description: 'A page. Revenue as invoices of calendar months round it.' }),
+      .openapi({ description: 'A page. Revenue as /v1/costs has it: of a whole month what its invoice lines charge.' }),
     features: z.array(
       z.object({
         feature: z.string(),
@@ -101,31 +95,35 @@ export function addMarginRoutes(api: Api, dependencies: ApiDependencies): void {
   api.openapi(route, async (context) => {
     const { cursor, limit, ...named } = context.req.valid('query');
     const window = readDayWindow(named);
-    const after = readTextCursor(cursor);
+    const after = cursor === undefined ? null : decodeCursor(cursor, 2);
     const now = clock.now();
-    const { collected, users, dueDayCount, conversions } = await readSnapshot(database, async (snapshot) => {
-      const collected = await collectMargins(snapshot, window, { after, limit });
-      return {
-        collected,
-        conversions: await readConversions(snapshot, {
-          window,
-          currencies: collected.totals.map(({ currency }) => currency),
-          now,
-        }),
-        users: Map.groupBy(await readFeatureUserCosts(snapshot, window), (entry) => entry.feature),
-        dueDayCount: (await readCostCompleteness(snapshot, window)).dueDayCount,
-      };
-    });
+    const { customers, features, users, dueDayCount, dueRevenueCount, conversions } = await readSnapshot(
+      database,
+      async (snapshot) => {
+        const scope = await readRollupScope(snapshot, { window, filter: {}, now });
+        return {
+          customers: await readMarginSums(snapshot, scope, 'customer'),
+          features: await readMarginSums(snapshot, scope, 'feature'),
+          conversions: scope.conversions,
+          users: Map.groupBy(await readFeatureUserCosts(snapshot, window), (entry) => entry.feature),
+          dueDayCount: (await readCostCompleteness(snapshot, window)).dueDayCount,
+          dueRevenueCount: await countDueRevenues(snapshot),
+        };
+      },
+    );
+    const left = after === null ? customers : customers.filter((row) => comesAfter(row, after));
+    const { page, nextCursor } = takePage(left.slice(0, limit + 1), limit, keysOf);
     const showFigures = (sums: MarginSums, currency: string) => figuresOf(sums, currency, conversions);
     return context.json(
       {
         asOf: now.toISOString(),
         dueDayCount: String(dueDayCount),
-        customers: collected.page.map(({ customerId, currency, sums }) => ({
-          customerId,
+        dueRevenueCount: String(dueRevenueCount),
+        customers: page.map(({ value, currency, sums }) => ({
+          customerId: value,
           ...showFigures(sums, currency),
         })),
-        features: collected.features.map(({ feature, currency, sums }) => {
+        features: features.map(({ value: feature, currency, sums }) => {
           const [found] = users.get(feature) ?? [];
           const orNull = (picoUsd: bigint | null | undefined) =>
             picoUsd == null ? null : formatPico(picoUsd);
@@ -140,69 +138,20 @@ export function addMarginRoutes(api: Api, dependencies: ApiDependencies): void {
             },
           };
         }),
-        totals: collected.totals.map(({ currency, sums }) => showFigures(sums, currency)),
-        nextCursor: collected.nextCustomer === null ? null : encodeCursor([collected.nextCustomer]),
+        totals: sumByCurrency(customers).map(({ currency, sums }) => showFigures(sums, currency)),
+        nextCursor,
       },
       200,
     );
   });
 }
 
-interface CollectedMargins {
-  page: { customerId: string; currency: string; sums: MarginSums }[];
-  features: { feature: string; currency: string; sums: MarginSums }[];
-  totals: { currency: string; sums: MarginSums }[];
-  nextCustomer: string | null;
-}
+const keysOf = ({ value, currency }: MarginRow): string[] => [value, currency];
 
-/** Every customer once, a batch at a time and rated as it is read: a page of them is kept, and the sums of all. */
-async function collectMargins(
-  snapshot: LedgerSnapshot,
-  window: TimeWindow,
-  { after, limit }: { after: string | null; limit: number },
-): Promise<CollectedMargins> {
-  const rateReader = new CustomerRateReader();
-  const page: CollectedMargins['page'] = [];
-  const totals = new Map<string, MarginSums>();
-  const features = new Map<string, { feature: string; currency: string; sums: MarginSums }>();
-  let hasMore = false;
-  for (let last: string | null = null; ; ) {
-    const customerIds: string[] = await readMarginCustomers(snapshot, window, last, BATCH_SIZE);
-    const usage = Map.groupBy(
-      await readMarginUsage(snapshot, window, customerIds),
-      (entry) => entry.customerId,
-    );
-    const rates = await rateReader.read(snapshot, customerIds);
-    for (const customerId of customerIds) {
-      const { currency, rates: own } = rates.get(customerId) ?? { currency: 'usd', rates: [] };
-      const { total, byFeature } = rateMargins(usage.get(customerId) ?? [], own);
-      totals.set(currency, addSums(totals.get(currency) ?? NO_SUMS, total));
-      for (const [feature, sums] of byFeature) {
-        const key = JSON.stringify([feature, currency]);
-        features.set(key, {
-          feature,
-          currency,
-          sums: addSums(features.get(key)?.sums ?? NO_SUMS, sums),
-        });
-      }
-      if (after !== null && customerId <= after) continue;
-      if (page.length < limit) page.push({ customerId, currency, sums: total });
-      else hasMore = true;
-    }
-    last = customerIds.at(-1) ?? null;
-    if (customerIds.length < BATCH_SIZE) break;
-  }
-  const byText = (left: string, right: string) => (left < right ? -1 : left > right ? 1 : 0);
-  return {
-    page,
-    features: [...features.values()].sort(
-      (left, right) => byText(left.feature, right.feature) || byText(left.currency, right.currency),
-    ),
-    totals: [...totals]
-      .map(([currency, sums]) => ({ currency, sums }))
-      .sort((left, right) => byText(left.currency, right.currency)),
-    nextCustomer: hasMore ? (page.at(-1)?.customerId ?? null) : null,
-  };
+/** In the order of the rows, which is that of bytes. */
+function comesAfter(row: MarginRow, [value = '', currency = '']: readonly string[]): boolean {
+  const order = (one: string, other: string) => Buffer.compare(Buffer.from(one), Buffer.from(other));
+  return (order(row.value, value) || order(row.currency, currency)) > 0;
 }
 
 function figuresOf(sums: MarginSums, currency: string, conversions: Conversions) {
