@@ -30,6 +30,7 @@ import { settingsPage } from './settings/page.ts';
 import { simulationsPage } from './simulations/page.ts';
 import { simulationPage } from './simulations/result-page.ts';
 import { startPage } from './start/page.ts';
+import { usagePage } from './usage/page.ts';
 
 /**
  * Every page of the console, in the order of the rail; the rail, the keyboard, the rights and the walk of
@@ -41,6 +42,7 @@ export const CONSOLE_PAGES: readonly ConsolePage[] = [
   customerPage,
   featuresPage,
   modelsPage,
+  usagePage,
   anomaliesPage,
   findingPage,
   budgetsPage,

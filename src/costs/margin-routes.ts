@@ -28,7 +28,8 @@ const figureFields = {
   currency: z.string(),
   tokenCount: TokenCountSchema,
   revenue: FigureSchema.openapi({
-    description: 'By the customer’s rates of today, each token at the average of its calendar month; null while a rate is missing.',
+    description:
+      'By the customer’s rates of today, each token at the average of its calendar month; null while a rate is missing.',
   }),
   unratedTokenCount: TokenCountSchema,
   cost: FigureSchema.openapi({ description: 'USD, as it is rated; null while a price is missing.' }),
@@ -54,9 +55,9 @@ const MarginsSchema = z
     dueRevenueCount: CountSchema.openapi({
       description: 'Months of customers, of any window, whose revenue waits to be rated (again).',
     }),
-    customers: z
-      .array(z.object({ customerId: z.string(), ...figureFields }))
-      .openapi({ description: 'A page. Revenue as /v1/costs has it: of a whole month what its invoice lines charge.' }),
+    customers: z.array(z.object({ customerId: z.string(), ...figureFields })).openapi({
+      description: 'A page. Revenue as /v1/costs has it: of a whole month what its invoice lines charge.',
+    }),
     features: z.array(
       z.object({
         feature: z.string(),

@@ -1,8 +1,8 @@
 import { sql } from 'kysely';
 import { addSums, type MarginSums, NO_SUMS } from '../../pricing/rating/margin.ts';
 import type { LedgerDatabase } from '../platform/database/database.ts';
-import type { RollupScope } from './rollups/query.ts';
 import { ratedParts } from './rollups/facts.ts';
+import type { RollupScope } from './rollups/query.ts';
 
 /** Sums of one customer, or of one feature, in one currency. */
 export interface MarginRow {

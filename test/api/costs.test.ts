@@ -332,11 +332,16 @@ describe('GET /v1/margins', () => {
       customerId: 'northwind',
       cost: { amount: null, reason: 'no_known_cost' },
       margin: { amount: null },
-      // 0.624 million at 3.00 against 2.50.
-      knownMargin: { amount: '0.312', reason: null },
+      // 0.624 million at the average of a line that charges 1.87, against 2.50 a million: what the console has.
+      knownMargin: { amount: '0.30999999888', reason: null },
       unknownTokenPercent: '0.16',
     });
-    expect(totals[0]).toMatchObject({ knownMargin: { amount: '0.312' }, unknownTokenPercent: '0.16' });
+    expect(totals[0]).toMatchObject({
+      knownMargin: { amount: '0.30999999888' },
+      unknownTokenPercent: '0.16',
+    });
+    const costs = await ask<CostsBody>(`/v1/costs?${DAY}&groupBy=customer`);
+    expect(costs.rows[0]?.knownMarginUsd).toBe('0.30999999888');
   });
 
   it('gives the cost of an active user, without those whose cost is unknown', async () => {

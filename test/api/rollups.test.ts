@@ -58,30 +58,29 @@ describe('GET /v1/costs', () => {
     }
   });
 
-  it.each([
-    'from=2026-11-03&to=2026-11-07',
-    'from=2026-10-31&to=2026-11-06',
-    'period=2026-11',
-  ])('has in %s the revenue that /v1/margins has, although tiers are of the month', async (window) => {
-    const margins = await ask<MarginsBody>(`/v1/margins?${window}`);
-    const customers = await ask<CostsBody>(`/v1/costs?${window}&groupBy=customer`);
-    expect(margins.customers.length).toBeGreaterThan(1);
-    for (const { customerId, currency, revenue, knownCost, unratedTokenCount } of margins.customers) {
-      const row = customers.rows.find((entry) => entry.customerId === customerId);
-      const [told] = row?.revenue ?? [];
-      expect(row?.knownCost).toBe(knownCost);
-      expect(told).toMatchObject({ currency, unratedTokenCount });
-      if (revenue.amount !== null) expect([customerId, told?.amount]).toEqual([customerId, revenue.amount]);
-    }
-    const paged: MarginsBody['customers'] = [];
-    for (let cursor = ''; ; ) {
-      const page = await ask<MarginsBody>(`/v1/margins?${window}&limit=1${cursor}`);
-      paged.push(...page.customers);
-      if (page.nextCursor === null) break;
-      cursor = `&cursor=${page.nextCursor}`;
-    }
-    expect(paged).toEqual(margins.customers);
-  });
+  it.each(['from=2026-11-03&to=2026-11-07', 'from=2026-10-31&to=2026-11-06', 'period=2026-11'])(
+    'has in %s the revenue that /v1/margins has, although tiers are of the month',
+    async (window) => {
+      const margins = await ask<MarginsBody>(`/v1/margins?${window}`);
+      const customers = await ask<CostsBody>(`/v1/costs?${window}&groupBy=customer`);
+      expect(margins.customers.length).toBeGreaterThan(1);
+      for (const { customerId, currency, revenue, knownCost, unratedTokenCount } of margins.customers) {
+        const row = customers.rows.find((entry) => entry.customerId === customerId);
+        const [told] = row?.revenue ?? [];
+        expect(row?.knownCost).toBe(knownCost);
+        expect(told).toMatchObject({ currency, unratedTokenCount });
+        if (revenue.amount !== null) expect([customerId, told?.amount]).toEqual([customerId, revenue.amount]);
+      }
+      const paged: MarginsBody['customers'] = [];
+      for (let cursor = ''; ; ) {
+        const page = await ask<MarginsBody>(`/v1/margins?${window}&limit=1${cursor}`);
+        paged.push(...page.customers);
+        if (page.nextCursor === null) break;
+        cursor = `&cursor=${page.nextCursor}`;
+      }
+      expect(paged).toEqual(margins.customers);
+    },
+  );
 
   it('sorts by a figure, pages it without a gap, and gives it whole as CSV', async () => {
     const query = `${MONTHS}&groupBy=user,day&sort=-cost`;

@@ -5,6 +5,7 @@ import { groupDigits, moneyInWords, twoDecimals } from '../../src/pages/words.ts
 import { insertRequests, insertRollupWorld, rate } from '../costs/rollup-world.ts';
 import { hasChromium } from '../setup/chromium.ts';
 import { type ConsoleBench, openConsole } from './walk.ts';
+import { HOSTILE_NAMES } from './world.ts';
 
 let bench: ConsoleBench;
 
@@ -47,12 +48,52 @@ describe.skipIf(!hasChromium())('models and deployments of the console', () => {
         if (isUnpriced) expect(await text('a million')).toBe('unknown');
         expect(await text('Tokens')).toBe(groupDigits(row.tokenCount));
         if (kind === 'deployment') expect(await text('Idle')).toBe(dollars(row.overhead));
-        expect(csv).toContain(`${row[kind]},${row.knownCost},${row.tokenCount},`);
+        expect(csv).toContain(`${row[kind]},${isUnpriced ? '' : row.knownCost},${row.tokenCount},`);
       }
       expect(complaints).toEqual([]);
       await close();
     },
   );
+
+  it('leads from a deployment to whose usage it is, by customer, day and user, as the API has it', async () => {
+    const { page, complaints, close } = await bench.open('/console/models?period=2026-11', {
+      scope: 'sales',
+    });
+    await page.click('#models th a:has-text("gpt-4o")');
+    await page.waitForURL(/of=model&name=gpt-4o&period=2026-11/);
+    for (const [tab, dimension] of [
+      ['customer', 'customerId'],
+      ['day', 'day'],
+      ['user', 'user'],
+      ['feature', 'feature'],
+    ] as const) {
+      await page.click(`.tabs a:text-is("by ${tab}")`);
+      await page.waitForURL(new RegExp(`by=${tab}`));
+      const sort = tab === 'day' ? '' : '&sort=-cost';
+      const { rows, totals } = await ask<CostsBody>(
+        `/v1/costs?period=2026-11&model=gpt-4o&groupBy=${tab}${sort}`,
+      );
+      const costs = await page.locator(`#${tab}s td[data-label="Cost"]`).allInnerTexts();
+      expect([tab, costs]).toEqual([tab, rows.map(({ knownCost }) => dollars(knownCost))]);
+      expect(await page.locator('.figures dd').first().innerText()).toContain(dollars(totals.knownCost));
+      const address = new URL(page.url());
+      address.searchParams.set('csv', `${tab}s`);
+      const csv = await page.evaluate(
+        `fetch(${JSON.stringify(address.href)}).then((answer) => answer.text())`,
+      );
+      for (const row of rows) expect(csv).toContain(`${row[dimension] ?? ''},${row.knownCost},`);
+    }
+    await page.goto(`${bench.origin}/console/usage?of=model&name=gpt-4o&period=2026-11&by=day`);
+    await page.locator('#days tbody th a').first().click();
+    await page.waitForURL(/from=2026-11-02&to=2026-11-02/);
+    expect(await page.locator('#customers tbody tr').count()).toBe(1);
+    await page.goto(
+      `${bench.origin}/console/usage?${new URLSearchParams({ of: 'feature', name: HOSTILE_NAMES[0] ?? '' })}`,
+    );
+    expect(await page.locator('h1').innerText()).toContain('Usage of the feature <script>');
+    expect(complaints).toEqual([]);
+    await close();
+  });
 
   it('says of throughput what the API says', async () => {
     const { purchases } = await ask<{ purchases: PurchaseShown[] }>('/v1/provisioned');

@@ -12,7 +12,6 @@ import type { Column, TableDefinition } from '../../pages/table/columns.ts';
 import { csvOfTable } from '../../pages/table/page-of-rows.ts';
 import { dataTable } from '../../pages/table/table.ts';
 import { nameCell } from '../../pages/texts.ts';
-import type { TimeWindow } from '../../platform/clock.ts';
 import type { LedgerSnapshot } from '../../platform/database/snapshot.ts';
 import { type ConsoleView, definePage } from '../frame/define-page.ts';
 import {
@@ -38,6 +37,7 @@ import {
   trendWindowOf,
   type WithTrend,
 } from '../rollups/trends.ts';
+import { usageNameCell } from '../usage/name-cell.ts';
 import { csvOfChanges, drawChanges } from './changes.ts';
 import { timesNeighbours } from './neighbours.ts';
 import { drawSwaps, swapsExport } from './swaps.ts';
@@ -95,7 +95,7 @@ async function gather(snapshot: LedgerSnapshot, view: ConsoleView): Promise<Mate
   };
 }
 
-function featuresTable(trendWindow: TimeWindow): TableDefinition<FeatureRow> {
+function featuresTable(view: ConsoleView): TableDefinition<FeatureRow> {
   return {
     name: 'features',
     caption: 'Features',
@@ -114,13 +114,13 @@ function featuresTable(trendWindow: TimeWindow): TableDefinition<FeatureRow> {
         title: 'Feature',
         kind: 'text',
         isRowHeader: true,
-        cell: ({ value }) => (value === '' ? html`<span class="muted">no feature</span>` : nameCell(value)),
+        cell: ({ value }) => usageNameCell(view, 'feature', value),
         csv: ({ value }) => value,
         sortBy: ({ value }) => value,
       },
       COST,
       COST_CHANGE,
-      trendColumn(trendWindow),
+      trendColumn(trendWindowOf(view)),
       REQUESTS,
       unitCost('costPerRequest', 'a request', ({ requestCount }) => requestCount, { digits: 4 }),
       {
@@ -185,7 +185,7 @@ function timesCell(times: number | null): Html | string {
 
 function show({ basis, series, rows, swaps, changes }: Material, view: ConsoleView) {
   const { window } = view.period;
-  const definition = featuresTable(trendWindowOf(view));
+  const definition = featuresTable(view);
   const nameOf = (feature: string) => feature || 'no feature';
   const exported = swapsExport(swaps, view);
   return {

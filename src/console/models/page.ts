@@ -62,10 +62,9 @@ async function gatherRows(
 
 function show({ basis, series, models, deployments, throughput }: Material, view: ConsoleView) {
   const { period, now, address } = view;
-  const trendWindow = trendWindowOf(view);
   const tables = {
-    models: modelsTable('model', trendWindow),
-    deployments: modelsTable('deployment', trendWindow),
+    models: modelsTable('model', view),
+    deployments: modelsTable('deployment', view),
   };
   const nameOf = (model: string) => model || 'not told';
   return {

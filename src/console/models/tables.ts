@@ -1,14 +1,13 @@
-import { html } from 'hono/html';
 import { formatPico } from '../../../pricing/money.ts';
 import type { CostRow } from '../../costs/rollups/cost-rows.ts';
 import type { CostFigures } from '../../costs/rollups/query.ts';
 import { shareCell } from '../../pages/numbers.ts';
 import type { TableDefinition } from '../../pages/table/columns.ts';
-import { nameCell } from '../../pages/texts.ts';
-import type { TimeWindow } from '../../platform/clock.ts';
+import type { ConsoleView } from '../frame/define-page.ts';
 import { COST, COST_CHANGE, dollarCell, REQUESTS, TOKENS, unitCost } from '../rollups/columns.ts';
 import { shareOf } from '../rollups/decide.ts';
-import { trendColumn, type WithTrend } from '../rollups/trends.ts';
+import { trendColumn, trendWindowOf, type WithTrend } from '../rollups/trends.ts';
+import { usageNameCell } from '../usage/name-cell.ts';
 
 /** A model or a deployment with its last days. */
 export interface ModelRow extends CostRow, WithTrend {
@@ -17,10 +16,7 @@ export interface ModelRow extends CostRow, WithTrend {
 
 const MILLION = 1_000_000n;
 
-export function modelsTable(
-  kind: 'model' | 'deployment',
-  trendWindow: TimeWindow,
-): TableDefinition<ModelRow> {
+export function modelsTable(kind: 'model' | 'deployment', view: ConsoleView): TableDefinition<ModelRow> {
   const isDeployment = kind === 'deployment';
   return {
     name: `${kind}s`,
@@ -40,13 +36,13 @@ export function modelsTable(
         title: isDeployment ? 'Deployment' : 'Model',
         kind: 'text',
         isRowHeader: true,
-        cell: ({ value }) => (value === '' ? html`<span class="muted">not told</span>` : nameCell(value)),
+        cell: ({ value }) => usageNameCell(view, kind, value),
         csv: ({ value }) => value,
         sortBy: ({ value }) => value,
       },
       COST,
       COST_CHANGE,
-      trendColumn(trendWindow),
+      trendColumn(trendWindowOf(view)),
       TOKENS,
       unitCost('costPerMillion', 'a million', ({ tokenCount }) => tokenCount, { per: MILLION, digits: 2 }),
       REQUESTS,

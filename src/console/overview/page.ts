@@ -25,6 +25,7 @@ import {
   spanInWords,
 } from '../rollups/draw.ts';
 import type { RollupBasis } from '../rollups/gather.ts';
+import { usageNameCell } from '../usage/name-cell.ts';
 import { gatherOverview, type OverviewMaterial } from './gather.ts';
 import { drawNeeds } from './needs.ts';
 
@@ -133,7 +134,7 @@ function moversTable(
         title: 'Feature on model',
         kind: 'text',
         cell: ({ dimensions: { feature = '', model = '' } }) =>
-          html`<span>${nameCell(feature || 'no feature', 30)} <small class="muted">on ${nameCell(model, 30)}</small></span>`,
+          html`<span>${usageNameCell(view, 'feature', feature)} <small class="muted">on ${usageNameCell(view, 'model', model)}</small></span>`,
         csv: ({ dimensions: { feature = '', model = '' } }) => `${feature} on ${model}`,
       },
       {

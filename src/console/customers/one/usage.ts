@@ -14,13 +14,14 @@ import { COST, COST_CHANGE, MARGIN, REQUESTS, REVENUE, TOKENS, UNPRICED } from '
 import { passedEnd } from '../../rollups/decide.ts';
 import { trendCell } from '../../rollups/draw.ts';
 import { gatherRows, type RollupBasis, rollupCsv, type TableQuery } from '../../rollups/gather.ts';
+import { usageNameCell } from '../../usage/name-cell.ts';
 
 /** By what a customer's usage is told apart, one at a time: the address says which. */
 const TABS = {
-  feature: { name: 'features', title: 'Feature', without: 'no feature' },
-  model: { name: 'models', title: 'Model', without: 'not told' },
-  user: { name: 'users', title: 'User', without: 'not told' },
-  deployment: { name: 'deployments', title: 'Deployment', without: 'not told' },
+  feature: { name: 'features', title: 'Feature' },
+  model: { name: 'models', title: 'Model' },
+  user: { name: 'users', title: 'User' },
+  deployment: { name: 'deployments', title: 'Deployment' },
 } as const;
 type Tab = keyof typeof TABS;
 const TAB_NAMES = Object.keys(TABS) as Tab[];
@@ -28,8 +29,8 @@ const TAB_NAMES = Object.keys(TABS) as Tab[];
 const tabOf = ({ address }: ConsoleView): Tab =>
   TAB_NAMES.find((name) => name === address.query.get('by')) ?? 'feature';
 
-function usageTable(tab: Tab, window: TimeWindow, names: DisplayNames): TableDefinition<RollupRow> {
-  const { name, title, without } = TABS[tab];
+function usageTable(tab: Tab, names: DisplayNames, view: ConsoleView): TableDefinition<RollupRow> {
+  const { name, title } = TABS[tab];
   const nameOf = ({ dimensions }: RollupRow) => dimensions[tab] ?? '';
   return {
     name,
@@ -45,8 +46,9 @@ function usageTable(tab: Tab, window: TimeWindow, names: DisplayNames): TableDef
         isRowHeader: true,
         cell: (row) => {
           const value = nameOf(row);
-          if (value === '') return html`<span class="muted">${without}</span>`;
-          const name = tab === 'user' ? names.get(value) : undefined;
+          if (tab !== 'user') return usageNameCell(view, tab, value);
+          if (value === '') return html`<span class="muted">not told</span>`;
+          const name = names.get(value);
           return name === undefined
             ? nameCell(value)
             : html`${nameCell(name)} <small class="muted">${nameCell(value, 40)}</small>`;
@@ -55,7 +57,7 @@ function usageTable(tab: Tab, window: TimeWindow, names: DisplayNames): TableDef
       },
       COST,
       COST_CHANGE,
-      { name: 'trend', title: 'By day', kind: 'drawing', cell: (row) => trendCell(row, window) },
+      { name: 'trend', title: 'By day', kind: 'drawing', cell: (row) => trendCell(row, drawnOf(view)) },
       REVENUE,
       MARGIN,
       TOKENS,
@@ -94,7 +96,7 @@ export async function gatherUsage(
   basis: RollupBasis,
 ): Promise<UsagePage> {
   const tab = tabOf(view);
-  const table = usageTable(tab, drawnOf(view), NO_NAMES);
+  const table = usageTable(tab, NO_NAMES, view);
   const { scope, comparison } = basis;
   const query = queryOf(view, tab, { scope, before: comparison.before });
   const page = await gatherRows(snapshot, table, query, view);
@@ -110,14 +112,14 @@ export function drawUsage({ page, names }: UsagePage, view: ConsoleView): Html {
     return html`<li><a href="${addressWith(view.address, { by: name })}#${TABS[name].name}"${mark}>by ${name}</a></li>`;
   });
   return html`<nav class="tabs" aria-label="Usage by"><ul>${links}</ul></nav>
-${pagedTable(usageTable(tab, drawnOf(view), names), page, view.address)}`;
+${pagedTable(usageTable(tab, names, view), page, view.address)}`;
 }
 
 /** All rows of each of them, by the name of its table. */
 export function usageCsv(view: ConsoleView): Record<string, WholeCsv<RollupRow>> {
   return Object.fromEntries(
     TAB_NAMES.map((tab) => {
-      const table = usageTable(tab, drawnOf(view), NO_NAMES);
+      const table = usageTable(tab, NO_NAMES, view);
       const columns = [...table.columns, UNPRICED];
       const csv = rollupCsv<RollupRow>(
         { ...table, columns },
