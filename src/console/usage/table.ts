@@ -46,7 +46,7 @@ export function usageTable(
 ): TableDefinition<RollupRow> {
   const { period, now } = view;
   const drawn = { start: period.window.start, end: passedEnd(period.window, now) };
-  const valueOf = ({ dimensions }: RollupRow) => dimensions[tab] ?? '';
+  const keyOf = ({ dimensions }: RollupRow) => dimensions[tab] ?? '';
   return {
     name: tableNameOf(tab),
     caption: `Usage by ${tab}`,
@@ -58,8 +58,8 @@ export function usageTable(
         title: TITLES[tab],
         kind: 'text',
         isRowHeader: true,
-        cell: (row) => valueCell(tab, valueOf(row), names, view),
-        csv: valueOf,
+        cell: (row) => valueCell(tab, keyOf(row), names, view),
+        csv: keyOf,
       },
       COST,
       ...(tab === 'day'
