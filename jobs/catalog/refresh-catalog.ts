@@ -36,6 +36,8 @@ export interface RefreshOutcome {
   objectCount: number;
   /** The whole catalog was listed, because that was due or cheaper. */
   listedWhole: boolean;
+  /** The catalog had not heard from Stripe for so long that nothing was pushed, and has now. */
+  endsSilence: boolean;
   releasedTokenCount: bigint;
   problems: string[];
 }
@@ -62,8 +64,8 @@ export async function refreshCatalog(deps: JobDependencies, signal?: AbortSignal
   const objectCount = Object.values(wanted).reduce((sum, ids) => sum + ids.length, 0);
   const hasAll = due.length < EVENTS_AT_ONCE;
   if (objectCount === 0) {
-    if (hasAll) await noteNewsTaken(deps.database, now);
-    return await finish(deps, due, { now, objectCount: 0, customersChanged: false }, signal);
+    const endsSilence = hasAll && (await noteNewsTaken(deps.database, now));
+    return await finish(deps, due, { now, objectCount: 0, customersChanged: false, endsSilence }, signal);
   }
   const readCount = objectCount + wanted.subscriptionIds.length;
   if (readCount > (await estimateListingReads(deps.database, addMs(now, -INVOICES_BACK_MS)))) {
@@ -77,9 +79,9 @@ export async function refreshCatalog(deps: JobDependencies, signal?: AbortSignal
     { now, actor: ACTOR },
   );
   if (stored === null) return await listWhole(deps, due, signal);
-  if (hasAll) await noteNewsTaken(deps.database, now);
+  const endsSilence = hasAll && (await noteNewsTaken(deps.database, now));
   const customersChanged = change.customers.length > 0;
-  const outcome = await finish(deps, due, { now, objectCount, customersChanged }, signal);
+  const outcome = await finish(deps, due, { now, objectCount, customersChanged, endsSilence }, signal);
   for (const problem of stored.problems) deps.log.warn({ problem }, 'The catalog has a problem');
   const problems = [...stored.problems, ...outcome.problems];
   return { ...outcome, problems };
@@ -131,14 +133,21 @@ async function listWhole(
   due: readonly StoredWebhookEvent[],
   signal: AbortSignal | undefined,
 ): Promise<RefreshOutcome> {
-  const { releasedTokenCount, problems } = await syncCatalog(deps, signal);
-  return { eventCount: due.length, objectCount: 0, listedWhole: true, releasedTokenCount, problems };
+  const { releasedTokenCount, endsSilence, problems } = await syncCatalog(deps, signal);
+  return {
+    eventCount: due.length,
+    objectCount: 0,
+    listedWhole: true,
+    endsSilence,
+    releasedTokenCount,
+    problems,
+  };
 }
 
 async function finish(
   deps: JobDependencies,
   due: readonly StoredWebhookEvent[],
-  done: { now: Date; objectCount: number; customersChanged: boolean },
+  done: { now: Date; objectCount: number; customersChanged: boolean; endsSilence: boolean },
   signal: AbortSignal | undefined,
 ): Promise<RefreshOutcome> {
   // What OpenMeter did not take of a customer is tried again, whether Stripe changed or not.
@@ -154,5 +163,11 @@ async function finish(
     done.now,
   );
   for (const problem of after.problems) deps.log.warn({ problem }, 'The catalog has a problem');
-  return { eventCount: due.length, objectCount: done.objectCount, listedWhole: false, ...after };
+  return {
+    eventCount: due.length,
+    objectCount: done.objectCount,
+    listedWhole: false,
+    endsSilence: done.endsSilence,
+    ...after,
+  };
 }

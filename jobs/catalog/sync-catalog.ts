@@ -1,6 +1,7 @@
 import { type ForeignPrice, readForeignPrices } from '../../src/catalog/bound-item.ts';
 import { storeCatalog } from '../../src/catalog/catalog.ts';
 import { findVanishedSubscriptions } from '../../src/catalog/items.ts';
+import { readCatalogSilence } from '../../src/catalog/progress.ts';
 import { addMs, DAY_MS } from '../../src/platform/clock.ts';
 import { noTargets } from '../../src/stripe/event-targets.ts';
 import type { BillingCatalog, BillingSubscriptionItem } from '../../src/stripe/port.ts';
@@ -19,6 +20,8 @@ export interface SyncOutcome {
   customerCount: number;
   subscriptionItemCount: number;
   bindingCount: number;
+  /** The catalog had not heard from Stripe for so long that nothing was pushed, and has now. */
+  endsSilence: boolean;
   releasedTokenCount: bigint;
   problems: string[];
   /** Metered prices of our customers that somebody else feeds: other lines of their invoices. */
@@ -56,6 +59,7 @@ export async function syncCatalog(deps: JobDependencies, signal?: AbortSignal): 
     );
   }
   const identified = identifyCustomers(catalog.customers, deps.settings.tenantMetadataKey);
+  const silentSince = await readCatalogSilence(deps.database, now);
   const ended = await readEndedItems(deps, catalog, invoicesSince, signal);
   const stored = await storeCatalog(
     deps.database,
@@ -81,6 +85,7 @@ export async function syncCatalog(deps: JobDependencies, signal?: AbortSignal): 
     customerCount: catalog.customers.length,
     subscriptionItemCount: catalog.subscriptionItems.length,
     bindingCount: stored.bindings.length,
+    endsSilence: silentSince !== null,
     releasedTokenCount: after.releasedTokenCount,
     problems,
     foreignPrices: await readForeignPrices(deps.database),

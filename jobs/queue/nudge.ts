@@ -6,23 +6,23 @@ import type { StepName, StepResult } from './steps.ts';
 
 interface Nudge {
   next: StepName;
-  /** The field of the result that says there is something to do. */
-  when: string;
+  /** The fields of the result each of which says that there is something to do. */
+  when: readonly string[];
   delayMs?: (settings: PipelineSettings) => number;
 }
 
 /** What a finished step leaves for the next one. Schedules would find it too, only later. */
 const NUDGES: Partial<Record<StepName, Nudge>> = {
-  'sync-catalog': { next: 'push-usage', when: 'releasedTokenCount' },
-  'fetch-missed-events': { next: 'refresh-catalog', when: 'missedCount' },
-  'refresh-catalog': { next: 'push-usage', when: 'releasedTokenCount' },
-  'collect-usage': { next: 'ingest-events', when: 'usageEventCount' },
+  'sync-catalog': { next: 'push-usage', when: ['releasedTokenCount', 'endsSilence'] },
+  'fetch-missed-events': { next: 'refresh-catalog', when: ['missedCount'] },
+  'refresh-catalog': { next: 'push-usage', when: ['releasedTokenCount', 'endsSilence'] },
+  'collect-usage': { next: 'ingest-events', when: ['usageEventCount'] },
   'ingest-events': {
     next: 'aggregate-usage',
-    when: 'sentCount',
+    when: ['sentCount'],
     delayMs: (settings) => settings.settleLagMs + 1_000,
   },
-  'aggregate-usage': { next: 'push-usage', when: 'revisionCount' },
+  'aggregate-usage': { next: 'push-usage', when: ['revisionCount'] },
 };
 
 /**
@@ -53,6 +53,6 @@ async function nudge(
     return;
   }
   const next = NUDGES[name];
-  if (next === undefined || Number(result[next.when] ?? 0) === 0) return;
+  if (next === undefined || next.when.every((field) => Number(result[field] ?? 0) === 0)) return;
   await enqueueStep(queue, next.next, `after ${name}`, next.delayMs?.(settings) ?? 0);
 }

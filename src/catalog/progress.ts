@@ -1,4 +1,4 @@
-import { sql } from 'kysely';
+import { type RawBuilder, sql } from 'kysely';
 import type { LedgerDatabase, LedgerTransaction } from '../platform/database/database.ts';
 
 /**
@@ -42,18 +42,27 @@ export async function moveCatalogProgress(
 /**
  * Notes that the catalog has all that Stripe told of until now; while no webhook came within the hour, until the list of
  * events was last read.
+ * @returns whether that ends a silence, which usage waited out; see `readCatalogSilence`
  */
-export async function noteNewsTaken(database: LedgerDatabase, now: Date): Promise<void> {
-  await sql`
+export async function noteNewsTaken(database: LedgerDatabase, now: Date): Promise<boolean> {
+  const isOld = (position: RawBuilder<unknown>) =>
+    sql`${position} < ${now}::timestamptz - ${CATALOG_FRESH}::interval`;
+  const rows = await sql<{ endsSilence: boolean }>`
+    with before as (
+      select greatest(news.position, listing.position) as position
+      from catalog_progress news left join catalog_progress listing on listing.name = 'whole_listing'
+      where news.name = 'news')
     insert into catalog_progress as known (name, position, updated_at)
     select 'news', case when exists (
         select from webhook_events where provider = 'stripe' and arrived_by = 'webhook'
           and received_at > ${now}::timestamptz - interval '1 hour')
       then ${now}::timestamptz else max(position) end, ${now}
     from catalog_progress where name in ('event_list', 'whole_listing') having count(*) > 0
-    on conflict (name) do update set position = greatest(known.position, excluded.position), updated_at = excluded.updated_at`.execute(
+    on conflict (name) do update set position = greatest(known.position, excluded.position), updated_at = excluded.updated_at
+    returning not (${isOld(sql`position`)}) and exists (select from before where ${isOld(sql`before.position`)}) as "endsSilence"`.execute(
     database,
   );
+  return rows.rows[0]?.endsSilence ?? false;
 }
 
 /**
