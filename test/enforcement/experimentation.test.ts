@@ -1,4 +1,4 @@
-import { afterAll, beforeAll, expect, it } from 'vitest';
+import { afterAll, beforeAll, expect, it, vi } from 'vitest';
 import { EXPERIMENTATION, experimentationSteps } from '../../pricing/budgets/templates.ts';
 import { GatewayStandIn } from '../../sandbox/gateway/gateway.ts';
 import { readGatewaySecrets } from '../../src/enforcement/signature.ts';
@@ -71,6 +71,11 @@ it('experiments of the house reach their cap, and are stopped at the gateway wit
     promptTokens: PROMPT_TOKENS,
     completionTokens: 0,
   };
+  const actionOfCaller = async () => {
+    const path = `/v1/enforcement/caller?tenantKey=${TENANT}&subject=${call.subject}`;
+    const response = await api.request(path, { headers: { authorization: `Bearer ${settings.apiKey}` } });
+    return ((await response.json()) as { action: string }).action;
+  };
   const minuteOf = { capped: 0, reached: 0, stopped: 0 };
   let letThroughCount = 0;
   for (let minute = 1; minuteOf.stopped === 0 && minute < 60; minute += 1) {
@@ -100,7 +105,11 @@ it('experiments of the house reach their cap, and are stopped at the gateway wit
       const open = await api.request('/v1/enforcement/steps', {
         headers: { authorization: `Bearer ${admin}` },
       });
-      if (((await open.json()) as { steps: unknown[] }).steps.length > 0) minuteOf.reached = minute;
+      if (((await open.json()) as { steps: unknown[] }).steps.length > 0) {
+        minuteOf.reached = minute;
+        // Told within a second of real time, of which the minutes here know nothing.
+        await vi.waitFor(async () => expect(await actionOfCaller()).toBe('stop'), { timeout: 60_000 });
+      }
     }
   }
 
