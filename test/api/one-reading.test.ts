@@ -120,7 +120,8 @@ afterAll(async () => {
 async function ask(path: string): Promise<Checkout[]> {
   const { billing, clock } = bench;
   const app = createApp({ database: recorded.database, billing, clock, version: '0.0.0-test' });
-  const filled = path.replaceAll(/\{(\w+)\}/g, (_, name: string) => encodeURIComponent(ids[name] ?? name));
+  const known = path.startsWith('/v1/budgets/') ? { ...ids, id: 'bud_1' } : ids;
+  const filled = path.replaceAll(/\{(\w+)\}/g, (_, name: string) => encodeURIComponent(known[name] ?? name));
   const headers = { authorization: `Bearer ${bench.keys.admin}` };
   const used = await recorded.record(async () => {
     const response = await app.request(`${filled}${ASKED[path] ?? ''}`, { headers });

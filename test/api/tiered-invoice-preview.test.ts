@@ -82,7 +82,7 @@ describe('a preview of tiered prices, through the pipeline', () => {
     expect(before.stripe).toMatchObject({ answered: true, status: 'ok' });
     expect(before.lines.some((line) => BigInt(line.notYetCounted ?? 0) > 0n)).toBe(true);
     expect(before.lines.map((line) => line.equalsStripe)).toEqual(before.lines.map(() => true));
-    await pipeline.run('push-usage');
+    await pipeline.run('fetch-missed-events', 'refresh-catalog', 'push-usage');
     pipeline.advance(1);
     const after = await read();
     expect(after.lines.map((line) => line.amount)).toEqual(before.lines.map((line) => line.amount));

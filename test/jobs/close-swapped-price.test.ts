@@ -3,6 +3,7 @@ import { getCertificate } from '../../src/closing/certificates.ts';
 import { seedPlans } from '../../src/plans/seed.ts';
 import { decideInvoiceStatement } from '../../src/statements/decide.ts';
 import { gatherInvoiceStatement } from '../../src/statements/gather.ts';
+import { recordWebhookEvent } from '../../src/webhook-events/events.ts';
 import {
   type Caller,
   call,
@@ -213,7 +214,23 @@ describeForBothDrafts('an item that gets another price within its period', () =>
     await swapPrice('0.002');
     for (const hours of [3, 2]) {
       pipeline.advance(hours);
-      await pipeline.run('collect-usage', 'ingest-events', 'aggregate-usage', 'push-usage');
+      // Webhooks come, and that of the change is not among them.
+      await recordWebhookEvent(pipeline.deps.database, {
+        webhookEventId: `evt_other_${hours}`,
+        provider: 'stripe',
+        eventType: 'payout.paid',
+        relatedObjectId: null,
+        payload: {},
+        receivedAt: pipeline.clock.now(),
+        needsWork: false,
+      });
+      await pipeline.run(
+        'refresh-catalog',
+        'collect-usage',
+        'ingest-events',
+        'aggregate-usage',
+        'push-usage',
+      );
     }
     // Stripe has added it up by then.
     pipeline.advance(1);
