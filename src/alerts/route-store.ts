@@ -128,7 +128,7 @@ export async function createRoute(
       actor,
       action: 'alert_routes.create',
       target: routeId,
-      details: { ...terms, customer_id: terms.customerId },
+      details: { ...terms, targetUrl: hostOf(terms), customer_id: terms.customerId },
       now,
     });
     return await getRoute(transaction, routeId);
@@ -156,6 +156,11 @@ export async function endRoute(
     });
     return { ...route, digest: 'none', nextDigestAt: null, endedAt: now };
   });
+}
+
+/** Of a signed webhook, all that is told of its address: the rest may hold a token. Null: it is none. */
+export function hostOf({ targetUrl }: Pick<RouteTerms, 'targetUrl'>): string | null {
+  return targetUrl === null ? null : new URL(targetUrl).host;
 }
 
 /** When a route's next digest is due; null: it has none. */

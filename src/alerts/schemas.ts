@@ -6,8 +6,8 @@ import { unknownWords } from '../../pricing/alerts/template.ts';
 import { SECRET_NAME } from '../platform/alert-variables.ts';
 import { IdentifierSchema, InstantSchema, textSchema } from '../platform/http/schemas.ts';
 import { DELIVERY_STATES, type ListedAlert } from './list.ts';
-import { type AlertRoute, CHANNELS, type RouteTerms } from './route-store.ts';
-import { messageFor } from './words.ts';
+import { type AlertRoute, CHANNELS, hostOf, type RouteTerms } from './route-store.ts';
+import { operatorMessage } from './words.ts';
 
 const template = (length: number) =>
   textSchema(length)
@@ -177,7 +177,7 @@ export function readTerms(body: z.output<typeof RouteBody>): RouteTerms {
 export function showRoute(route: AlertRoute): RouteView {
   const {
     routeId,
-    targetUrl,
+    targetUrl: _address,
     quietFromMinute,
     quietUntilMinute,
     digestMinute,
@@ -189,7 +189,7 @@ export function showRoute(route: AlertRoute): RouteView {
     ...rest,
     id: routeId,
     kinds: [...kinds],
-    host: targetUrl === null ? null : new URL(targetUrl).host,
+    host: hostOf(route),
     quietFrom: quietFromMinute === null ? null : toText(quietFromMinute),
     quietUntil: quietUntilMinute === null ? null : toText(quietUntilMinute),
     digestAt: toText(digestMinute),
@@ -200,12 +200,7 @@ export function showRoute(route: AlertRoute): RouteView {
 }
 
 export function showAlert(alert: ListedAlert): AlertView {
-  const message = messageFor(alert, {
-    audience: 'operator',
-    locale: 'en',
-    subjectTemplate: null,
-    bodyTemplate: null,
-  });
+  const message = operatorMessage(alert);
   return {
     id: String(alert.alertId),
     kind: alert.kind,

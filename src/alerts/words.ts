@@ -18,3 +18,13 @@ export function messageFor(
   const message = sayToOperator({ kind, customerName, facts, ending } as TellableAlert<AlertKind>);
   return route.audience === 'customer' ? { ...message, path: null } : message;
 }
+
+/** As people of the house read it, whoever is told. */
+export function operatorMessage(alert: Parameters<typeof messageFor>[0]): AlertMessage {
+  return messageFor(alert, {
+    audience: 'operator',
+    locale: 'en',
+    subjectTemplate: null,
+    bodyTemplate: null,
+  });
+}
