@@ -1,3 +1,5 @@
+import { alertPage } from './alerts/alert-page.ts';
+import { alertsPage } from './alerts/page.ts';
 import { findingPage } from './anomalies/finding-page.ts';
 import { anomaliesPage } from './anomalies/page.ts';
 import { auditPage } from './audit/page.ts';
@@ -47,6 +49,8 @@ export const CONSOLE_PAGES: readonly ConsolePage[] = [
   findingPage,
   budgetsPage,
   budgetPage,
+  alertsPage,
+  alertPage,
   quotesPage,
   newQuotePage,
   quotePage,

@@ -74,6 +74,11 @@ describe.skipIf(!hasChromium())('the pages of budgets', () => {
       ['user-2', '0.70'],
     ]);
     await close();
+    const overview = await bench.open('/console/overview', { scope: 'finance' });
+    const needs = overview.page.locator('.todo li', { hasText: 'budget' });
+    expect(await needs.allInnerTexts()).toEqual([expect.stringContaining('Northwind')]);
+    expect(await needs.locator('a').getAttribute('href')).toBe(`${PATH}/${ids[0]}`);
+    await overview.close();
     const customer = await bench.open('/console/customers/northwind', { scope: 'sales' });
     expect(await customer.page.locator('#budgets tbody tr').count()).toBe(2);
     await customer.close();

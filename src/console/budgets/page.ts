@@ -13,14 +13,13 @@ import { groupDigits } from '../../pages/words.ts';
 import { definePage } from '../frame/define-page.ts';
 import { BUDGETS_PATH } from './address.ts';
 import { budgetsTable } from './table.ts';
+import { isUsedUp } from './words.ts';
 
 interface Material {
   rows: StandingBudget[];
   freshness: Freshness;
 }
 
-const isOver = ({ standing }: StandingBudget) =>
-  standing !== null && standing.used >= standing.effectiveLimit;
 /** The one that is nearest to its limit, or furthest above, first. */
 const nearest = (left: StandingBudget, right: StandingBudget) => shareOf(right) - shareOf(left);
 const shareOf = ({ standing }: StandingBudget) =>
@@ -51,7 +50,7 @@ ${dataTable(table, rows, address)}
 
 function answer(rows: readonly StandingBudget[]): string {
   if (rows.length === 0) return 'Nothing is limited.';
-  const over = rows.filter(isOver).length;
+  const over = rows.filter(isUsedUp).length;
   const count = `${groupDigits(String(rows.length))} ${rows.length === 1 ? 'budget' : 'budgets'}`;
   return over === 0
     ? `Of ${count}, none is used up.`

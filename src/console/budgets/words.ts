@@ -2,7 +2,7 @@ import { html } from 'hono/html';
 import { amountInWords } from '../../../pricing/budgets/amounts.ts';
 import type { BudgetStep } from '../../../pricing/budgets/budget.ts';
 import type { Budget } from '../../budgets/budgets.ts';
-import type { KeptStanding } from '../../budgets/standings.ts';
+import type { KeptStanding, StandingBudget } from '../../budgets/standings.ts';
 import type { Html } from '../../pages/html.ts';
 import { nameCell } from '../../pages/texts.ts';
 import { groupDigits } from '../../pages/words.ts';
@@ -24,6 +24,11 @@ export function ofWhom({ scope, customerName, customerId, feature, subject, perU
 export function periodInWords({ period, rollingDayCount }: Budget): string {
   if (period === 'rolling_days') return `${rollingDayCount} days, rolling`;
   return period === 'billing_period' ? 'billing period' : period;
+}
+
+/** Whether all of it is used; of a budget of users, by the one who used most. */
+export function isUsedUp({ standing }: StandingBudget): boolean {
+  return standing !== null && standing.used >= standing.effectiveLimit;
 }
 
 export function percentOf(amount: bigint, limit: bigint): string {

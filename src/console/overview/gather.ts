@@ -1,5 +1,8 @@
+import { type ListedAlert, listAlerts } from '../../alerts/list.ts';
 import { type Finding, listFindings } from '../../anomalies/findings.ts';
 import { listSecondPersonRequests, type SecondPersonRequest } from '../../billing/second-person/requests.ts';
+import { listBudgets } from '../../budgets/budgets.ts';
+import { readStandings, type StandingBudget } from '../../budgets/standings.ts';
 import { type CloseRow, listCloses } from '../../closing/desk.ts';
 import { readUnknownCosts, type UnknownModelCost } from '../../costs/queries.ts';
 import { type CostRow, readMovers } from '../../costs/rollups/cost-rows.ts';
@@ -13,6 +16,7 @@ import { type CostProjection, readCostProjection } from '../../previews/cost-pro
 import { listPriceSyncItems, type PriceSyncItem } from '../../prices/sync/items.ts';
 import { isAlarming, type QuarantineSummary, readQuarantineSummary } from '../../quarantine/entries.ts';
 import { listOpenDrifts, type OpenDrift } from '../../reconciliation/open-drifts.ts';
+import { isUsedUp } from '../budgets/words.ts';
 import type { ConsoleView } from '../frame/define-page.ts';
 import { lastDays } from '../rollups/decide.ts';
 import { gatherBasis, type RollupBasis, readNames } from '../rollups/gather.ts';
@@ -32,6 +36,10 @@ export interface Desk {
   asked: SecondPersonRequest[];
   /** Usage that stands out, and of which nobody said anything yet. */
   findings: Finding[];
+  /** Budgets of which all is used, or that of a user. */
+  usedUp: StandingBudget[];
+  /** Alerts that could not be sent, and of which nobody said anything yet. */
+  givenUp: ListedAlert[];
   drifts: OpenDrift[];
   waiting: QuarantineSummary[];
   /** Of what waits, what waits for too long. */
@@ -89,6 +97,12 @@ async function gatherDesk(snapshot: LedgerSnapshot, { now, dependencies }: Conso
       snapshot,
       { standings: ['needs_you'] },
       { beforeId: null, limit: MOST_LISTED + 1, now, byStake: true },
+    ),
+    usedUp: (await readStandings(snapshot, await listBudgets(snapshot), now)).filter(isUsedUp),
+    givenUp: await listAlerts(
+      snapshot,
+      { state: 'given_up', isUnseen: true },
+      { beforeId: null, limit: MOST_LISTED + 1 },
     ),
     drifts: await listOpenDrifts(snapshot, MOST_DRIFTS),
     waiting,

@@ -1,11 +1,18 @@
 import { html } from 'hono/html';
+import { amountInWords } from '../../../pricing/budgets/amounts.ts';
 import { formatMinor } from '../../../pricing/money.ts';
+import type { ListedAlert } from '../../alerts/list.ts';
+import { operatorMessage } from '../../alerts/words.ts';
+import type { StandingBudget } from '../../budgets/standings.ts';
 import type { Html } from '../../pages/html.ts';
 import { ageInWords } from '../../pages/numbers.ts';
 import { nameCell } from '../../pages/texts.ts';
 import { groupDigits, moneyInWords } from '../../pages/words.ts';
+import { ALERT_PATH, alertPath } from '../alerts/address.ts';
 import { FINDING_PATH, findingPath } from '../anomalies/address.ts';
 import { shapeInWords } from '../anomalies/words.ts';
+import { BUDGET_PATH, budgetPath } from '../budgets/address.ts';
+import { ofWhom } from '../budgets/words.ts';
 import type { ConsoleView } from '../frame/define-page.ts';
 import {
   actInWords,
@@ -63,6 +70,8 @@ function listNeeds(desk: Desk, view: ConsoleView): Need[] {
         : 'It goes on no longer.',
     href: view.hasPage(FINDING_PATH) ? findingPath(finding) : null,
   }));
+  const usedUp = desk.usedUp.slice(0, MOST_LISTED).map((row) => budgetNeed(row, view));
+  const givenUp = desk.givenUp.slice(0, MOST_LISTED).map((alert) => alertNeed(alert, view));
   const [oldestDrift] = desk.drifts;
   const drifts =
     oldestDrift === undefined
@@ -98,14 +107,58 @@ function listNeeds(desk: Desk, view: ConsoleView): Need[] {
       href: view.hasPage(PRICES_PATH) ? `${PRICES_PATH}#waiting-head` : null,
     };
   });
-  return [...asked, ...held, ...found, ...drifts, ...quarantined, ...unpriced, ...prices];
+  return [
+    ...asked,
+    ...held,
+    ...found,
+    ...usedUp,
+    ...givenUp,
+    ...drifts,
+    ...quarantined,
+    ...unpriced,
+    ...prices,
+  ];
+}
+
+function budgetNeed({ budget, standing, overCount, open }: StandingBudget, view: ConsoleView): Need {
+  const { now } = view;
+  const used =
+    standing === null
+      ? ''
+      : html`: ${amountInWords(standing.used, budget)} of ${amountInWords(standing.effectiveLimit, budget)}`;
+  const reachedAt = open
+    .filter(({ step }) => step.on === 'actual' && step.sharePermille >= 1_000)
+    .map((event) => event.reachedAt.getTime());
+  return {
+    what: budget.perUser
+      ? html`${countOf(Number(overCount), 'user', 'users')} used all that the budget ${nameCell(budget.name, 40)} gives to ${ofWhom(budget)}`
+      : html`The budget ${nameCell(budget.name, 40)} of ${ofWhom(budget)} is used up${used}`,
+    sinceMs: reachedAt.length === 0 ? null : now.getTime() - Math.min(...reachedAt),
+    otherwise:
+      standing === null
+        ? ''
+        : `Its window ends in ${ageInWords(standing.windowEnd.getTime() - now.getTime())}${budget.steps.length === 0 ? '' : '; its steps act until then'}.`,
+    href: view.hasPage(BUDGET_PATH) ? budgetPath(budget) : null,
+  };
+}
+
+function alertNeed(alert: ListedAlert, view: ConsoleView): Need {
+  const routes = alert.deliveries.filter(({ state }) => state === 'given_up');
+  return {
+    what: html`An alert could not be sent to ${routes.map(({ routeName }, place) => html`${place === 0 ? '' : ', '}${nameCell(routeName, 30)}`)}: ${nameCell(operatorMessage(alert).subject, 80)}`,
+    sinceMs: view.now.getTime() - alert.raisedAt.getTime(),
+    otherwise: 'It is tried no more, until somebody sends it again.',
+    href: view.hasPage(ALERT_PATH) ? alertPath(alert.alertId) : null,
+  };
 }
 
 export function drawNeeds(desk: Desk, view: ConsoleView): Html {
   const needs = listNeeds(desk, view);
-  const hasMore = [desk.held, desk.findings, desk.prices].some(({ length }) => length > MOST_LISTED);
+  const hasMore = [desk.held, desk.findings, desk.usedUp, desk.givenUp, desk.prices].some(
+    ({ length }) => length > MOST_LISTED,
+  );
   if (needs.length === 0) {
-    return html`<h2>Needs you</h2><p class="muted">Nothing. No invoice is held, no usage stands out, every sum agrees, nothing waits for too long, everything has a price, and no listed price waits.</p>`;
+    return html`<h2>Needs you</h2><p class="muted">Nothing. No invoice is held, no usage stands out, no budget is used up, no alert was given up, every sum agrees, nothing waits for too long, everything has a price, and no listed price waits.</p>`;
   }
   return html`<h2>Needs you (${needs.length}${hasMore ? ' and more' : ''})</h2>
 <ul class="todo">${needs.map(
