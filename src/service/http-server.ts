@@ -3,13 +3,14 @@ import type { Hono } from 'hono';
 import { enqueueStep, type StepQueue } from '../../jobs/queue/queues.ts';
 import manifest from '../../package.json' with { type: 'json' };
 import { createWebhookRoutes } from '../../webhooks/routes.ts';
-import type { Clock } from '../platform/clock.ts';
+import { type Clock, MINUTE_MS } from '../platform/clock.ts';
 import type { Config } from '../platform/config.ts';
 import type { LedgerDatabase } from '../platform/database/database.ts';
 import { TallystickError } from '../platform/errors.ts';
 import type { ApiSettings } from '../platform/http/dependencies.ts';
 import { readNodeAsset } from '../platform/http/node-assets.ts';
 import type { Logger } from '../platform/log.ts';
+import { failCutSimulations } from '../simulations/cut.ts';
 import type { BillingSystem } from '../stripe/port.ts';
 import { type AppDependencies, createApp } from './app.ts';
 
@@ -71,13 +72,16 @@ export function startHttpServer(app: ServedApp, place: { host: string; port: num
     },
     version: VERSION,
     assets: readNodeAsset,
+    goesOnAfterAnswer: true,
   });
+  const stopLooking = lookForCutSimulations(app);
   return new Promise((resolve, reject) => {
     const server = serve({ fetch: api.fetch, hostname: place.host, port: place.port }, (address) => {
       resolve({
         url: `http://${place.host.includes(':') ? `[${place.host}]` : place.host}:${address.port}`,
         close: () =>
           new Promise((done) => {
+            stopLooking();
             const hurry = setTimeout(
               () => 'closeAllConnections' in server && server.closeAllConnections(),
               5_000,
@@ -91,6 +95,7 @@ export function startHttpServer(app: ServedApp, place: { host: string; port: num
       });
     });
     server.once('error', (error: NodeJS.ErrnoException) => {
+      stopLooking();
       reject(
         error.code === 'EADDRINUSE'
           ? new TallystickError(`Port ${place.port} is taken.`, {
@@ -103,4 +108,20 @@ export function startHttpServer(app: ServedApp, place: { host: string; port: num
       );
     });
   });
+}
+
+/** Tells at the start, and each minute, of simulations that a process left. */
+function lookForCutSimulations({ database, clock, log }: ServedApp): () => void {
+  const look = async () => {
+    try {
+      const cut = await failCutSimulations(database, clock.now());
+      if (cut.length > 0) log.warn({ simulations: cut }, 'simulations were cut by a restart');
+    } catch (error) {
+      log.warn({ err: error }, 'nobody could look for cut simulations; the next minute will');
+    }
+  };
+  void look();
+  const timer = setInterval(look, MINUTE_MS);
+  timer.unref();
+  return () => clearInterval(timer);
 }

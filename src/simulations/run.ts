@@ -7,6 +7,7 @@ import { ScenarioTotals } from '../../pricing/simulations/totals.ts';
 import { readConversions } from '../costs/exchange/rates.ts';
 import type { Clock, TimeWindow } from '../platform/clock.ts';
 import type { LedgerDatabase, LedgerTransaction } from '../platform/database/database.ts';
+import { holdSimulation } from './cut.ts';
 import { scanCustomers } from './scan.ts';
 import type { SimulationResult } from './schemas.ts';
 import { showFigures, showTotals } from './show.ts';
@@ -53,6 +54,7 @@ export async function runSimulation(
     .transaction()
     .setIsolationLevel('repeatable read')
     .execute(async (transaction) => {
+      await holdSimulation(transaction, simulationId);
       const scope = await readSimulationScope(transaction, window, customerIds);
       const conversions = await readConversions(transaction, {
         window,

@@ -4,6 +4,8 @@ import type { Page } from 'playwright-core';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { formatPico, parseDecimal } from '../../pricing/money.ts';
 import { moneyInWords, twoDecimals } from '../../src/pages/words.ts';
+import { createApp } from '../../src/service/app.ts';
+import { failCutSimulations } from '../../src/simulations/cut.ts';
 import type { SimulationBody } from '../../src/simulations/schemas.ts';
 import { insertSimulation } from '../../src/simulations/simulations.ts';
 import { hasChromium } from '../setup/chromium.ts';
@@ -288,5 +290,64 @@ describe.skipIf(!hasChromium())('simulations of the console', () => {
     expect(await page.locator('main').innerText()).toContain('customers on scale');
     expect(await page.locator('#customers tbody tr').count()).toBe(12);
     await close();
+  });
+
+  it('answer at once, say that they run, and are done by themselves; what a restart cut is told', async () => {
+    const { database } = bench.ledger;
+    const { clock, billing } = bench;
+    const staying = createApp({ database, clock, billing, version: '0', goesOnAfterAnswer: true });
+    const ask = async (path: string, body?: URLSearchParams) =>
+      await staying.request(path, {
+        headers: {
+          cookie,
+          'sec-fetch-site': 'same-origin',
+          'content-type': 'application/x-www-form-urlencoded',
+        },
+        ...(body === undefined ? {} : { method: 'POST', body: body.toString() }),
+      });
+    let cookie = '';
+    const signedIn = await ask('/console/sign-in', new URLSearchParams({ key: bench.keys.finance }));
+    cookie = signedIn.headers.get('set-cookie')?.split(';')[0] ?? '';
+    const form = await (await ask('/console/simulations')).text();
+    const formToken = /name="formToken" value="([^"]+)"/.exec(form)?.[1] ?? '';
+    const window = { start: new Date('2026-11-01T00:00:00Z'), end: new Date('2026-11-02T00:00:00Z') };
+    const cut = {
+      simulationId: 'sim_cut0000000000000000',
+      request: { scenarios: [{ name: 'cut' }] },
+      window,
+    };
+    await insertSimulation(database, {
+      ...cut,
+      priceBookVersion: '1',
+      createdBy: 'test',
+      createdAt: clock.now(),
+    });
+    let path = '';
+    await database.transaction().execute(async (transaction) => {
+      await sql`lock table simulation_customers in exclusive mode`.execute(transaction);
+      const answer = await ask(
+        '/console/simulations/run',
+        new URLSearchParams({ formToken, from: '2026-11-01', to: '2026-11-20', discount: '5' }),
+      );
+      expect(answer.status).toBe(303);
+      path = answer.headers.get('location') ?? '';
+      // Held from its first statement on; the one that nobody holds is the one that was cut.
+      await expect
+        .poll(
+          async () => (await sql`select 1 from pg_locks where locktype = 'advisory'`.execute(database)).rows,
+        )
+        .not.toEqual([]);
+      const told = await failCutSimulations(database, clock.now());
+      expect(told).toContain(cut.simulationId);
+      expect(told).not.toContain(path.split('/').at(-1));
+      expect(await (await ask(path)).text()).toContain('data-refresh="2"');
+    });
+    await expect
+      .poll(async () => await (await ask(path)).text(), { timeout: 20_000 })
+      .toContain('Winners and losers');
+    expect(await (await ask(path)).text()).not.toContain('data-refresh');
+    const told = await (await ask(`/console/simulations/${cut.simulationId}`)).text();
+    expect(told).toContain('the service was restarted meanwhile');
+    expect(told).toContain('Begin again');
   });
 });

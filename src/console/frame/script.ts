@@ -44,12 +44,14 @@ export const CONSOLE_SCRIPT = `'use strict';
     });
   }
   for (const part of document.querySelectorAll('[data-refresh]')) {
-    setInterval(async () => {
+    const timer = setInterval(async () => {
       if (document.hidden || part.contains(document.activeElement)) return;
       try {
         const answer = await fetch(location.href, { credentials: 'same-origin', redirect: 'error', headers: { 'X-Live': 'true' } });
         const fresh = answer.ok && new DOMParser().parseFromString(await answer.text(), 'text/html').getElementById(part.id);
-        if (fresh) part.replaceChildren(...fresh.childNodes);
+        if (!fresh) return;
+        part.replaceChildren(...fresh.childNodes);
+        if (!fresh.dataset.refresh) clearInterval(timer);
       } catch { /* The next time will tell. */ }
     }, Number(part.dataset.refresh) * 1000);
   }

@@ -92,11 +92,15 @@ ${pagedTable(earlierTable(view.now), page, view.address)}`,
       run: async (form, view) => {
         try {
           const run = await startSimulation(view.dependencies, readRequest(form), view.caller.actor);
-          await run.finish(() => {});
-          return {
-            notice: 'Worked out, and kept under this address.',
-            to: `${SIMULATIONS_PATH}/${run.simulationId}`,
-          };
+          const to = `${SIMULATIONS_PATH}/${run.simulationId}`;
+          const work = run.finish(() => {});
+          if (view.dependencies.goesOnAfterAnswer !== true) {
+            await work;
+            return { notice: 'Worked out, and kept under this address.', to };
+          }
+          // What becomes of it is stored, and its page tells.
+          work.catch((error) => view.dependencies.log?.warn({ err: error }, 'a simulation failed'));
+          return { notice: 'It is kept under this address.', to };
         } catch (error) {
           throw inWords(error);
         }

@@ -48,18 +48,21 @@ ${scenarios.length < 2 ? '' : html`<p class="links">${scenarios.map(({ name }, i
 <p class="links"><a href="${SIMULATIONS_PATH}?again=${simulation.simulationId}&scenario=${scenarioIndex}">Change it and try again</a> <a href="${SIMULATIONS_PATH}">All simulations</a></p>`;
   const { result } = simulation;
   if (result === null || scenario === undefined) {
-    return { title, body: html`${head}${unfinished(simulation)}` };
+    return { title, body: standing(simulation, html`${head}${unfinished(simulation)}`) };
   }
   const definition = tableOf(material, view);
   return {
     title,
-    body: html`${head}
+    body: standing(
+      simulation,
+      html`${head}
 ${sumsOf(result, scenario.name)}
 ${scenario.modelSwaps.length === 0 ? '' : html`<p class="muted">The same number of tokens on the other model; whether its answers are as good is not measured.</p>`}
 ${notes(result)}
 ${winnersAndLosers(material, view)}
 ${pagedTable(definition, material.page, view.address)}
 <p class="muted">A change stands only where as many tokens are unknown after as before; else the difference would be one of knowing.</p>`,
+    ),
   };
 }
 
@@ -76,11 +79,16 @@ function about(
   return html`Usage of ${nameCell(request === null ? 'customers' : customersInWords(request))} from ${dayInWords(from)} to ${dayInWords(last)}, rated again by ${nameCell(actorInWords(createdBy))} on ${instantCell(new Date(createdAt))}, with the price book ${priceBookVersion}.`;
 }
 
-function unfinished({ status, lastError }: SimulationBody): Html {
+/** While it runs, the page looks by itself whether it still does. */
+function standing({ status }: SimulationBody, body: Html): Html {
+  return html`<div id="standing"${status === 'running' ? html` data-refresh="2"` : ''}>${body}</div>`;
+}
+
+function unfinished({ simulationId, status, lastError }: SimulationBody): Html {
   if (status === 'running') {
-    return html`<p class="notice">It is being worked out; load this page again.</p>`;
+    return html`<p class="notice" role="status">It is being worked out: what it comes to shows here. A year of a thousand customers takes minutes.</p>`;
   }
-  return html`<p class="notice danger">It was not worked out: ${lastError === 'ABANDONED' ? 'whoever did it was stopped' : (lastError ?? 'nobody knows why')}.</p>`;
+  return html`<p class="notice danger">It was not worked out: ${lastError === 'ABANDONED' ? 'the service was restarted meanwhile, and nothing of it was kept' : (lastError ?? 'nobody knows why')}. <a href="${SIMULATIONS_PATH}?again=${simulationId}">Begin again</a></p>`;
 }
 
 function notes(result: NonNullable<SimulationBody['result']>): Html {

@@ -48,6 +48,8 @@ export interface ApiDependencies {
   settings?: ApiSettings;
   /** Asks the jobs for a run of a step; what is asked for is in the ledger, so that it may fail. */
   enqueueStep?: (step: AskableStep, reason: string) => Promise<void>;
+  /** What is begun goes on after its request was answered, as in a process that stays; a Worker ends with the request. */
+  goesOnAfterAnswer?: boolean;
   /**
    * Who makes every request of this app, with or without a key. For an app that is called in this process alone, as by
    * a command; one that listens to a network never has it, and no request can bring it.
