@@ -12,7 +12,12 @@ export function countCell(count: bigint | null): Html | string {
 /** An amount with two decimals; null: unknown. @param amount decimal text in units of the currency */
 export function moneyCell(amount: string | null, currency: string): Html | string {
   if (amount === null) return unknownCell();
-  return muteZero(/^-?0*(\.0*)?$/.test(amount), moneyInWords(twoDecimals(amount), currency));
+  return muteZero(/^-?0*(\.0*)?$/.test(amount), wholeAmount(moneyInWords(twoDecimals(amount), currency)));
+}
+
+/** An amount as one piece: its sign never stays behind at the end of a line. */
+export function wholeAmount(text: string): Html | string {
+  return /^[−+]/.test(text) ? html`<span class="short">${text}</span>` : text;
 }
 
 /** A share with one decimal; null: there is no whole. @param share 1 is all of it */
@@ -27,7 +32,7 @@ export function unknownCell(shareUnknown?: number): Html {
   return html`<span class="unknown">unknown${share}</span>`;
 }
 
-function muteZero(isZero: boolean, text: string): Html | string {
+function muteZero(isZero: boolean, text: Html | string): Html | string {
   return isZero ? html`<span class="muted">${text}</span>` : text;
 }
 

@@ -18,6 +18,12 @@ export function nameCell(text: string, length = 80): Html {
   return html`<bdi class="${kind}"${title}>${shown}</bdi>`;
 }
 
+/** A name after what it is of, `feature search`; one that says so itself, such as `user-00004`, stands alone. */
+export function kindAndName(kind: string, name: string, length = 80): Html {
+  const saysItself = name.toLowerCase().startsWith(kind);
+  return saysItself ? nameCell(name, length) : html`${kind} ${nameCell(name, length)}`;
+}
+
 const SHOWN_ID_LENGTH = 10;
 
 /** An id beside a name: enough to tell it from others; whoever points at it has all of it. */

@@ -126,3 +126,20 @@ function matching(snapshot: LedgerSnapshot, { text, createdBy, customerId, state
   if (state === 'expired') query = query.where('valid_until', '<=', now);
   return query;
 }
+
+/** What people call quotes: for whom they are, else their title; those that say neither are left out. */
+export async function readQuoteNames(
+  snapshot: LedgerSnapshot,
+  quoteIds: readonly string[],
+): Promise<ReadonlyMap<string, string>> {
+  if (quoteIds.length === 0) return new Map();
+  const name = sql<
+    string | null
+  >`coalesce(nullif(result::json ->> 'preparedFor', ''), nullif(request::json ->> 'title', ''), customer_id)`;
+  const rows = await snapshot
+    .selectFrom('quotes')
+    .select(['quote_id', name.as('name')])
+    .where('quote_id', 'in', quoteIds)
+    .execute();
+  return new Map(rows.flatMap((row) => (row.name === null ? [] : [[row.quote_id, row.name] as const])));
+}

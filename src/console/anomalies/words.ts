@@ -4,7 +4,7 @@ import type { Shape } from '../../../pricing/anomalies/shape.ts';
 import type { Finding } from '../../anomalies/findings.ts';
 import type { Html } from '../../pages/html.ts';
 import { instantCell } from '../../pages/numbers.ts';
-import { actorInWords, nameCell } from '../../pages/texts.ts';
+import { actorInWords, kindAndName, nameCell } from '../../pages/texts.ts';
 import { dayShort } from '../../pages/words.ts';
 
 const SHAPES: Record<Shape, string> = {
@@ -42,9 +42,7 @@ export function explanationsInWords({ explanations }: Finding): string | null {
 
 /** The user, feature or model that moved while the rest held. */
 export function partInWords({ dimension, value }: Finding['moved'][number]): Html {
-  return value === ''
-    ? html`<span class="muted">no ${dimension}</span>`
-    : html`${dimension} ${nameCell(value, 40)}`;
+  return value === '' ? html`<span class="muted">no ${dimension}</span>` : kindAndName(dimension, value, 40);
 }
 
 /** `20 Nov, 14:00`, where there is little room. */

@@ -4,7 +4,7 @@ import type { BudgetStep } from '../../../pricing/budgets/budget.ts';
 import type { Budget } from '../../budgets/budgets.ts';
 import type { KeptStanding, StandingBudget } from '../../budgets/standings.ts';
 import type { Html } from '../../pages/html.ts';
-import { nameCell } from '../../pages/texts.ts';
+import { kindAndName, nameCell } from '../../pages/texts.ts';
 import { groupDigits } from '../../pages/words.ts';
 
 /** Whose it is. */
@@ -13,9 +13,9 @@ export function ofWhom({ scope, customerName, customerId, feature, subject, perU
     scope === 'all'
       ? html`everything`
       : scope === 'feature'
-        ? html`feature ${nameCell(feature ?? '', 40)}`
+        ? kindAndName('feature', feature ?? '', 40)
         : scope === 'user'
-          ? html`user ${nameCell(subject ?? '', 40)} of ${nameCell(customerName ?? customerId ?? '', 40)}`
+          ? html`${kindAndName('user', subject ?? '', 40)} of ${nameCell(customerName ?? customerId ?? '', 40)}`
           : nameCell(customerName ?? customerId ?? '', 40);
   return perUser ? html`each user of ${whole}` : html`<span>${whole}</span>`;
 }

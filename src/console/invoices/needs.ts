@@ -5,6 +5,7 @@ import type { Html } from '../../pages/html.ts';
 import { ageInWords } from '../../pages/numbers.ts';
 import type { TableDefinition } from '../../pages/table/columns.ts';
 import { nameCell } from '../../pages/texts.ts';
+import { inWords } from '../pipeline/reason-words.ts';
 import type { InvoicesMaterial } from './gather.ts';
 import { standingInWords } from './second-person/tables.ts';
 import { actInWords, amountOf, requestPath } from './second-person/words.ts';
@@ -88,7 +89,7 @@ export function needsOf({ open, proposed, undecided, asked }: InvoicesMaterial, 
       customerId: group.customerId,
       amount: tokensInWords(group.tokenCount),
       since: group.foundAt,
-      why: [`Delivered, and on no invoice: ${group.reason.replaceAll('_', ' ')}.`],
+      why: [`Delivered, and on no invoice: ${inWords(group.reason)}.`],
       otherwise: 'Nobody is charged for it.',
       deadline: null,
     }),

@@ -15,6 +15,7 @@ import { choosePage, csvCells, csvColumns } from '../../pages/table/page-of-rows
 import { pagedTable } from '../../pages/table/table.ts';
 import { nameCell } from '../../pages/texts.ts';
 import type { LedgerSnapshot } from '../../platform/database/snapshot.ts';
+import { readQuoteNames } from '../../quotes/earlier.ts';
 import { type ConsoleView, definePage, type WholeCsv } from '../frame/define-page.ts';
 import { countOf, LINK_ACTS } from './acts.ts';
 import { type LinkNames, linksTable } from './table.ts';
@@ -34,7 +35,7 @@ interface Material {
   chosen: Chosen | null;
 }
 
-const NO_NAMES: LinkNames = { customers: new Map(), invoices: new Map() };
+const NO_NAMES: LinkNames = { customers: new Map(), invoices: new Map(), quotes: new Map() };
 
 /** Which links the address asks for. */
 function readFilter({ address: { query }, now }: ConsoleView): LinkFilter {
@@ -55,9 +56,14 @@ async function gather(snapshot: LedgerSnapshot, view: ConsoleView): Promise<Mate
   const asked = filter.customerId === undefined ? [] : [filter.customerId];
   const customers = await readCustomerNames(snapshot, [...new Set([...customerIds, ...asked])]);
   const stated = rows.flatMap(({ kind, targetId }) => (kind === 'statement' ? [targetId] : []));
+  const quoted = rows.flatMap(({ kind, targetId }) => (kind === 'quote' ? [targetId] : []));
   return {
     page: { ...page, rows },
-    names: { customers, invoices: await readInvoiceNumbers(snapshot, stated) },
+    names: {
+      customers,
+      invoices: await readInvoiceNumbers(snapshot, stated),
+      quotes: await readQuoteNames(snapshot, quoted),
+    },
     // Made already by `prepare`, which may write.
     standing: await readKeyStanding(snapshot, await readLinkKeys(view.dependencies), view.now),
     chosen: await readChosen(snapshot, filter, customers),

@@ -22,6 +22,8 @@ export interface LinkNames {
   customers: ReadonlyMap<string, string>;
   /** Of invoices, as far as they have numbers. */
   invoices: ReadonlyMap<string, string>;
+  /** Of quotes: for whom they are, or what they are called. */
+  quotes: ReadonlyMap<string, string>;
 }
 
 /** Links, for people and for CSV. */
@@ -96,13 +98,13 @@ export function linksTable(view: ConsoleView, names: LinkNames): TableDefinition
 
 function openedThing(
   { kind, targetId, userId }: KnownLink,
-  { invoices }: LinkNames,
+  { invoices, quotes }: LinkNames,
   view: ConsoleView,
 ): Html | string {
   if (userId !== null) return nameCell(userId, 20);
   const id = encodeURIComponent(targetId);
   if (kind === 'quote' && view.hasPage('/console/quotes/:quoteId')) {
-    return html`<a href="/console/quotes/${id}">${nameCell(targetId, 16)}</a>`;
+    return html`<a href="/console/quotes/${id}">${nameCell(quotes.get(targetId) ?? targetId, 30)}</a>`;
   }
   if (kind === 'statement' && view.hasPage('/console/invoices/:invoiceId')) {
     return html`<a href="/console/invoices/${id}">${nameCell(invoices.get(targetId) ?? targetId, 16)}</a>`;

@@ -23,7 +23,33 @@ const CURES: Record<string, string> = {
   refused_by_stripe: 'The night plans it anew, or somebody does.',
 };
 
-export const inWords = (name: string) => name.replaceAll('_', ' ');
+/** Why usage waits, has no price, or is on no invoice, in few words; one that is not named here says its name. */
+const REASONS: Record<string, string> = {
+  unknown_metric: 'a metric that is not known',
+  no_subject: 'nobody is named',
+  no_model: 'no model is named',
+  no_provider: 'nobody knows who makes the model',
+  counts_disagree: 'two counts disagree',
+  overlap_untold: 'a row of the minute is missing',
+  no_token_count: 'the request has no count',
+  after_retention: 'it came after its day was put away',
+  tenant_mismatch: 'the user belongs to another tenant',
+  refused_by_openmeter: 'OpenMeter refused it',
+  corrupt: 'the event is damaged',
+  no_customer: 'the user belongs to no customer',
+  no_stripe_customer: 'the customer is not in Stripe',
+  no_binding: 'no price in Stripe counts it',
+  unusable_meter: 'the meter in Stripe cannot take it',
+  no_subscription_item: 'the subscription has no item for it',
+  no_price_in_currency: 'the price lacks the currency',
+  double_binding: 'two items would bill it',
+  stale_catalog: 'the catalog is too old to tell',
+  carry_to_next_invoice: 'it goes on the next invoice',
+  refused_by_stripe: 'Stripe refused it',
+  no_trace: 'the gateway’s log has no trace of it',
+};
+
+export const inWords = (name: string) => REASONS[name] ?? name.replaceAll('_', ' ');
 
 /** What lets it go on; empty: nobody has said. */
 export const cureOf = (reason: string): string => CURES[reason] ?? '';

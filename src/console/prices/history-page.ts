@@ -195,7 +195,8 @@ function drawing({ timelines, book, tokenType }: Material, rows: readonly Histor
         };
       }),
     })),
-    scaleText: (value) => moneyInWords(value === 0 ? '0' : value.toFixed(value < 1 ? 3 : 2), book.currency),
+    scaleText: (value, axis) =>
+      moneyInWords(value === 0 ? '0' : value.toFixed(Math.max(...axis) < 2 ? 3 : 2), book.currency),
   });
 }
 

@@ -155,11 +155,12 @@ export function costChart(
   });
 }
 
-/** A size of a scale in dollars. */
-export function dollarScale(value: number): string {
-  const size = Math.abs(value);
-  const text =
-    size >= 1_000 ? `${(size / 1_000).toFixed(1).replace(/\.0$/, '')} k` : Number(size.toPrecision(3));
+/** A size of a scale in dollars, in the unit and with the decimals that all of the axis need. */
+export function dollarScale(value: number, axis: readonly number[]): string {
+  const isThousands = Math.max(...axis.map(Math.abs)) >= 1_000;
+  const inUnit = (each: number) => Number((Math.abs(each) / (isThousands ? 1_000 : 1)).toPrecision(3));
+  const decimals = Math.max(...axis.map((each) => String(inUnit(each)).split('.')[1]?.length ?? 0));
+  const text = value === 0 ? '0' : `${inUnit(value).toFixed(decimals)}${isThousands ? ' k' : ''}`;
   return `${value < 0 ? '−' : ''}$${text}`;
 }
 

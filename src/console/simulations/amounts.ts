@@ -1,5 +1,6 @@
 import { html } from 'hono/html';
 import type { Html } from '../../pages/html.ts';
+import { wholeAmount } from '../../pages/numbers.ts';
 import { moneyInWords, twoDecimals } from '../../pages/words.ts';
 
 /** A change of an amount with its sign: `+$12.00`, `−$3.10`. @param delta decimal text in units of the currency */
@@ -9,7 +10,7 @@ export function signedMoney(delta: string, currency: string): Html | string {
     const isNothing = /^-?0*(\.0*)?$/.test(delta);
     return isNothing ? html`<span class="muted">0</span>` : delta.startsWith('-') ? '−0.00' : '+0.00';
   }
-  return signedText(rounded, currency);
+  return wholeAmount(signedText(rounded, currency));
 }
 
 /** The same as text. */

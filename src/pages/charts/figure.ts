@@ -26,8 +26,8 @@ export interface Chart {
   /** What stands along the axis: days as `2026-10-31`, or any words. */
   places: readonly string[];
   series: readonly ChartSeries[];
-  /** Says a size of the scale in few characters. */
-  scaleText: (value: number) => string;
+  /** Says a size of the scale in few characters, with as many decimals as the others on the axis. */
+  scaleText: (value: number, axis: readonly number[]) => string;
   /** Where a place leads, by its index; left out: nowhere. */
   hrefOf?: (index: number) => string;
   /** Which places stand out because they were picked; left out: all are alike. */
@@ -71,10 +71,11 @@ export function chartFigure(
   // What is a picture hides the links in it.
   const role = chart.hrefOf === undefined ? 'img' : 'group';
   const { width, bottom, top, colors, marks } = drawing;
+  const axis = [top, (top + bottom) / 2, bottom];
   const zeroY = (top / (top - bottom)) * CHART_HEIGHT;
   return html`<figure class="chart" id="${id}">
     <figcaption>${title}</figcaption>
-    <div class="scale" aria-hidden="true"><span>${scaleText(top)}</span><span>${scaleText((top + bottom) / 2)}</span><span>${scaleText(bottom)}</span></div>
+    <div class="scale" aria-hidden="true">${axis.map((value) => html`<span>${scaleText(value, axis)}</span>`)}</div>
     <svg class="plot" viewBox="0 0 ${width} ${CHART_HEIGHT}" preserveAspectRatio="none" role="${role}" aria-labelledby="${id}-title ${id}-description">
       <title id="${id}-title">${title}</title>
       <desc id="${id}-description">${description}</desc>

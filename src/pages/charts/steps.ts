@@ -45,7 +45,8 @@ export function stepChart(chart: {
   /** From and to, in milliseconds since 1970. */
   span: readonly [number, number];
   series: readonly Series[];
-  scaleText: (value: number) => string;
+  /** With as many decimals as the others on the axis. */
+  scaleText: (value: number, axis: readonly number[]) => string;
 }): Html {
   const { id, title, description, span, scaleText } = chart;
   const series = withoutHidden(chart.series);
@@ -55,6 +56,7 @@ export function stepChart(chart: {
   const x = scaleLinear([start, end], [0, WIDTH]);
   const y = scaleLinear([0, Math.max(0, ...values) || 1], [CHART_HEIGHT, 0]).nice(4);
   const top = y.domain()[1] ?? 1;
+  const axis = [top, top / 2, 0];
   const draw = line<Step>()
     .defined(({ value }) => value !== null)
     .x(({ fromMs }) => x(Math.min(end, Math.max(start, fromMs))))
@@ -84,7 +86,7 @@ export function stepChart(chart: {
   );
   return html`<figure class="chart" id="${id}">
     <figcaption>${title}</figcaption>
-    <div class="scale" aria-hidden="true"><span>${scaleText(top)}</span><span>${scaleText(top / 2)}</span><span>${scaleText(0)}</span></div>
+    <div class="scale" aria-hidden="true">${axis.map((value) => html`<span>${scaleText(value, axis)}</span>`)}</div>
     <svg class="plot" viewBox="0 0 ${WIDTH} ${CHART_HEIGHT}" preserveAspectRatio="none" role="img" aria-labelledby="${id}-title ${id}-description">
       <title id="${id}-title">${title}</title>
       <desc id="${id}-description">${description}</desc>

@@ -73,7 +73,8 @@ export function daysChart(
     say: (size) => (cost === null ? locale.count(size) : locale.minor(size, cost)),
     numberOf: (size) => Number(cost === null ? size : formatMinor(size, cost)),
     describe: cost === null ? words.days.tokensDescription : words.days.costDescription,
-    scaleText: (value) => (cost === null ? locale.shortCount(value) : scaleMoney(value, cost, locale)),
+    scaleText: (value, axis) =>
+      cost === null ? locale.shortCount(value) : scaleMoney(value, axis, cost, locale),
     words: {
       asTable: words.days.asTable,
       place: words.table.day,
@@ -83,8 +84,10 @@ export function daysChart(
   });
 }
 
-function scaleMoney(value: number, currency: string, locale: ReaderLocale): string {
-  const decimals = value === 0 || value >= 10 ? 0 : value >= 0.1 ? 2 : 4;
+/** The middle of the axis is half of its top: it needs a decimal first. */
+function scaleMoney(value: number, axis: readonly number[], currency: string, locale: ReaderLocale): string {
+  const top = Math.max(...axis);
+  const decimals = value === 0 || top >= 100 ? 0 : top >= 0.2 ? 2 : 4;
   return locale.money(value.toFixed(decimals), currency);
 }
 

@@ -96,7 +96,7 @@ function subscriptionArticle(
   const { start, end } = statement.period;
   const { currency } = statement.head;
   return html`<article>
-    <p class="lead">${nameCell(material.soFar.customer.name)}, ${words.days.span(day(start), day(addMs(end, -1)))}</p>
+    <p class="lead">${nameCell(material.soFar.customer.name)}${index === 0 ? '' : html`, ${words.days.span(day(start), day(addMs(end, -1)))}`}</p>
     ${figures(statement, preview, locale)}
     ${noticesOf(preview, statement.facts.openHourCount, view)}
     ${allowancesSection(statement, locale)}

@@ -102,7 +102,7 @@ function article(
     cost: null,
   });
   return html`<article>
-    <p class="lead">${nameCell(names.get(userId) ?? userId)}, ${words.days.span(day(start), day(addMs(end, -1)))}</p>
+    <p class="lead">${nameCell(names.get(userId) ?? userId)}${index === 0 ? '' : html`, ${words.days.span(day(start), day(addMs(end, -1)))}`}</p>
     <dl class="figures">
       <div class="chief"><dt>${words.user.tokens}</dt><dd>${count(tokenCount)}</dd></div>
       <div><dt>${words.user.models}</dt><dd>${count(models.size)}</dd></div>

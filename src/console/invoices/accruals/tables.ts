@@ -8,6 +8,7 @@ import type { Column, TableDefinition } from '../../../pages/table/columns.ts';
 import { countColumn } from '../../../pages/table/made-columns.ts';
 import { nameCell } from '../../../pages/texts.ts';
 import type { ConsoleView } from '../../frame/define-page.ts';
+import { inWords } from '../../pipeline/reason-words.ts';
 import { invoiceLink } from '../columns.ts';
 import { minorCell, periodInWords } from '../words.ts';
 
@@ -102,7 +103,7 @@ export const ROWS_TABLE: TableDefinition<AccrualRow> = {
       title: 'Where it is',
       kind: 'text',
       cell: ({ place, reason }) =>
-        html`<span>${PLACE_WORDS[place]}${reason === null ? '' : html`<span class="muted">: ${reason.replaceAll('_', ' ')}</span>`}</span>`,
+        html`<span>${PLACE_WORDS[place]}${reason === null ? '' : html`<span class="muted">: ${inWords(reason)}</span>`}</span>`,
     },
     {
       name: 'invoice',

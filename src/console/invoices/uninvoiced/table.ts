@@ -7,6 +7,7 @@ import type { Html } from '../../../pages/html.ts';
 import type { TableDefinition } from '../../../pages/table/columns.ts';
 import { nameCell } from '../../../pages/texts.ts';
 import type { ConsoleView } from '../../frame/define-page.ts';
+import { inWords } from '../../pipeline/reason-words.ts';
 import {
   actsColumn,
   CUSTOMER,
@@ -46,7 +47,7 @@ export function uninvoicedTable(
         name: 'reason',
         title: 'Why',
         kind: 'text',
-        cell: ({ reason }) => reason.replaceAll('_', ' '),
+        cell: ({ reason }) => inWords(reason),
         csv: ({ reason }) => reason,
         sortBy: ({ reason }) => reason,
       },
@@ -119,7 +120,7 @@ export function decidePanel(
   const { state, reason, tokenCount, customerId } = group;
   const tokens = tokensInWords(tokenCount);
   return html`<section class="panel" id="decide"><h2>Usage ${id}: ${tokens} of ${nameCell(customerId, 60)}</h2>
-<p>Used in ${periodInWords(group)}, delivered, and on no invoice: ${reason.replaceAll('_', ' ')}. Either the next invoice of <strong>${nameCell(customerId, 60)}</strong> has <strong>${tokens}</strong> as an item, at the price of then; or they are given up, and nobody is ever charged for them.</p>
+<p>Used in ${periodInWords(group)}, delivered, and on no invoice: ${inWords(reason)}. Either the next invoice of <strong>${nameCell(customerId, 60)}</strong> has <strong>${tokens}</strong> as an item, at the price of then; or they are given up, and nobody is ever charged for them.</p>
 ${
   amount === null
     ? ''

@@ -1,6 +1,7 @@
 import type { QuoteFacts } from '../../../../pricing/quotes/question.ts';
 import type { LedgerSnapshot } from '../../../platform/database/snapshot.ts';
 import { type TallystickError, toTallystickError } from '../../../platform/errors.ts';
+import { readQuoteNames } from '../../../quotes/earlier.ts';
 import { gatherQuoteFacts } from '../../../quotes/gather.ts';
 import { getQuote } from '../../../quotes/quotes.ts';
 import { type QuoteRequest, QuoteRequestSchema } from '../../../quotes/request-schema.ts';
@@ -12,7 +13,7 @@ export interface FormMaterial {
   fields: URLSearchParams;
   choices: Offered;
   /** The quote that it was begun from. */
-  from: string | null;
+  from: { quoteId: string; name: string | null } | null;
   asked:
     | { kind: 'nothing' }
     | { kind: 'question'; request: QuoteRequest; facts: QuoteFacts }
@@ -24,9 +25,11 @@ export async function gatherForm(snapshot: LedgerSnapshot, view: ConsoleView): P
   const from = query.has('basis') ? null : query.get('from');
   const fields =
     from === null ? query : fieldsOf(QuoteRequestSchema.parse((await getQuote(snapshot, from)).request));
+  const begun = query.get('from');
+  const names = await readQuoteNames(snapshot, begun === null ? [] : [begun]);
   return {
     fields,
-    from: query.get('from'),
+    from: begun === null ? null : { quoteId: begun, name: names.get(begun) ?? null },
     choices: await gatherOffered(snapshot),
     asked: await gatherAsked(snapshot, fields, view.now),
   };

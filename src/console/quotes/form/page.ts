@@ -1,6 +1,7 @@
 import { html } from 'hono/html';
 import type { Html } from '../../../pages/html.ts';
 import { csvOfTable } from '../../../pages/table/page-of-rows.ts';
+import { nameCell } from '../../../pages/texts.ts';
 import type { TallystickError } from '../../../platform/errors.ts';
 import { DEFAULT_API_SETTINGS } from '../../../platform/http/dependencies.ts';
 import { draftQuote, makeQuote } from '../../../quotes/make.ts';
@@ -38,7 +39,7 @@ function show(material: FormMaterial, view: ConsoleView): PageContent {
   const { quote, problem } = answer(material, view);
   const { from } = material;
   return {
-    body: html`${from === null ? '' : html`<p class="lead">Begun from <a href="/console/quotes/${from}">${from}</a>; that one stays as it is.</p>`}
+    body: html`${from === null ? '' : html`<p class="lead">Begun from <a href="/console/quotes/${encodeURIComponent(from.quoteId)}">${from.name === null ? from.quoteId : html`the quote for ${nameCell(from.name, 60)}`}</a>; that one stays as it is.</p>`}
 <div class="quoting">
   ${quoteForm(material.fields, material.choices, view, settingsOf(view).quoteTerms)}
   <div class="quoted">
