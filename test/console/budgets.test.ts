@@ -6,7 +6,7 @@ import { seedPriceBook } from '../../src/prices/book.ts';
 import { insertEvents } from '../anomalies/world.ts';
 import { insertCatalog } from '../api/world.ts';
 import { hasChromium } from '../setup/chromium.ts';
-import { type ConsoleBench, openConsole } from './walk.ts';
+import { type ConsoleBench, openConsole, sendTwice } from './walk.ts';
 import { HOSTILE_NAMES } from './world.ts';
 
 let bench: ConsoleBench;
@@ -111,5 +111,31 @@ describe.skipIf(!hasChromium())('the pages of budgets', () => {
     });
     await seen.close();
     await other.close();
+
+    // Sent by two tabs at once: one act, and the other tab is told.
+    const terms = { period: 'month', currency: 'usd', scope: 'customer', customerId: 'adatum' };
+    for (const act of ['grace', 'end']) {
+      const { id: twice } = await post('/v1/budgets', {
+        ...terms,
+        name: `Twice ${act}`,
+        limit: '5',
+        steps: [],
+      });
+      const { page: form, close: closeForm } = await bench.open(`${PATH}/${twice}`, { scope: 'finance' });
+      if (act === 'grace') {
+        await form.locator('input[name=extra]').fill('1');
+        await form.locator('textarea[name=reason]').fill('the fair');
+      }
+      const { refused, done } = await sendTwice(form, `form[action$="/${act}"]`);
+      expect([refused.length, done.length], act).toEqual([1, 1]);
+      const acts = await bench.ledger.database
+        .selectFrom('audit_log')
+        .select('action')
+        .where('target', '=', twice)
+        .where('action', '!=', 'budgets.create')
+        .execute();
+      expect(acts).toEqual([{ action: `budgets.${act}` }]);
+      await closeForm();
+    }
   });
 });

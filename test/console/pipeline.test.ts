@@ -2,7 +2,7 @@ import { sql } from 'kysely';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { insertUsage } from '../api/world.ts';
 import { hasChromium } from '../setup/chromium.ts';
-import { type ConsoleBench, openConsole } from './walk.ts';
+import { type ConsoleBench, openConsole, sendTwice } from './walk.ts';
 import { fillConsole, HOSTILE_NAMES } from './world.ts';
 
 let bench: ConsoleBench;
@@ -142,6 +142,29 @@ describe.skipIf(!hasChromium())('the pages of who runs it, over a ledger with ho
     expect(await other.page.locator('[role=alert]').innerText()).toContain(`${entry} was written off`);
     await one.close();
     await other.close();
+  });
+
+  it.each([
+    ['write-off', 'quarantine.write_off'],
+    ['retry', 'quarantine.retry'],
+  ])('takes a %s that two tabs send at once for one, and tells the other', async (act, action) => {
+    const entry = await addEntry();
+    const { page, close } = await bench.open('/console/pipeline');
+    await page.click(`${rowOf(entry)} summary`);
+    if (act === 'write-off') await page.fill(`${rowOf(entry)} [name=reason]`, 'twice');
+    await page.evaluate(
+      `document.querySelector('[name=entry][value="${entry}"]').closest('td').id = 'acts-of-it'`,
+    );
+    const { refused, done } = await sendTwice(page, `#acts-of-it form[action$="/${act}"]`);
+    expect([refused.length, done.length]).toEqual([1, 1]);
+    const acts = await bench.ledger.database
+      .selectFrom('audit_log')
+      .select('action')
+      .where('target', '=', entry)
+      .where('created_at', '=', bench.clock.now())
+      .execute();
+    expect(acts).toEqual([{ action }]);
+    await close();
   });
 
   it('keeps what was typed when the session ends meanwhile', async () => {

@@ -1,5 +1,6 @@
 import { sql } from 'kysely';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { CONSOLE_PAGES } from '../../src/console/registry.ts';
 import { type ApiScope, createApiKey, listApiKeys, revokeApiKey } from '../../src/identity/api-keys.ts';
 import { FAILURES_PER_WINDOW } from '../../src/identity/sessions/failures.ts';
 import { createSignInLink } from '../../src/identity/sessions/sign-in-links.ts';
@@ -306,6 +307,33 @@ describe('a form', () => {
     const formToken = /name="formToken" value="([^"]+)"/.exec(text)?.[1] ?? '';
     const sent = await send(act, { ...typed, formToken }, { cookie: cookieOf(again) });
     expect(sent.status).toBe(404);
+  });
+
+  it.each(
+    CONSOLE_PAGES.flatMap(({ path, acts = {} }) =>
+      Object.keys(acts).map((name) => `${path.replaceAll(/:\w+/g, 'of-mine')}/${name}`),
+    ),
+  )('sent to %s by an ended session is kept whole, and by one that may not do it too', async (path) => {
+    const fields = { reason: 'said with <care>\r\nover two lines', empty: '', name: 'twice & more' };
+    const ended = await send(path, { ...fields, formToken: 'of-the-old-session' });
+    expect(ended.status).toBe(401);
+    const carried = /name="carried" value="([^"]+)"/.exec(await ended.text())?.[1]?.replaceAll('&amp;', '&');
+    expect(Object.fromEntries(new URLSearchParams(carried))).toEqual(fields);
+    const again = await send('/console/sign-in', {
+      key: bench.keys.sales,
+      act: path,
+      carried: carried ?? '',
+    });
+    const page = await again.text();
+    expect(page).toContain(`action="${path}"`);
+    const formToken = /name="formToken" value="([^"]+)"/.exec(page)?.[1] ?? '';
+    const refused = await send(path, { ...fields, formToken }, { cookie: cookieOf(again) });
+    // One act takes nothing that is typed, and is for sales too.
+    if (path.endsWith('/upcoming/refresh')) return;
+    expect(refused.status).toBeGreaterThanOrEqual(400);
+    const kept = (await refused.text()).replaceAll('\r', '');
+    for (const text of ['said with &lt;care&gt;\nover two lines', 'twice &amp; more'])
+      expect(kept).toContain(text);
   });
 
   it('is not carried to anywhere else', async () => {

@@ -113,6 +113,24 @@ export async function openConsole(more: Partial<AppDependencies> = {}): Promise<
   };
 }
 
+/** Sends a form twice at once, as two tabs would: which answers say that it was refused, and which what was done. */
+export async function sendTwice(page: Page, form: string): Promise<{ refused: string[]; done: string[] }> {
+  const answers = (await page.evaluate(`(async () => {
+    const form = document.querySelector(${JSON.stringify(form)});
+    const body = new URLSearchParams(new FormData(form));
+    const send = async () => {
+      const text = await (await fetch(form.action, { method: 'POST', body })).text();
+      const page = new DOMParser().parseFromString(text, 'text/html');
+      return ['alert', 'status'].map((role) => page.querySelector('main > [role=' + role + ']')?.textContent ?? '');
+    };
+    return await Promise.all([send(), send()]);
+  })()`)) as [string, string][];
+  return {
+    refused: answers.map(([alert]) => alert).filter((text) => text !== ''),
+    done: answers.map(([, status]) => status).filter((text) => text !== ''),
+  };
+}
+
 /** Nothing serious by axe, no scrolling sideways, one heading, every id once. */
 export async function checkPage(page: Page, where: string, width: number): Promise<void> {
   expect(await page.evaluate('document.documentElement.scrollWidth'), where).toBeLessThanOrEqual(width);

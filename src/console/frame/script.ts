@@ -62,6 +62,12 @@ export const CONSOLE_SCRIPT = `'use strict';
     if (apart && target.shadowRoot) target.shadowRoot.lastElementChild.replaceWith(apart.content.lastElementChild);
     else target.replaceChildren(...fresh.childNodes);
   };
+  const tellStale = (target) => {
+    const told = Object.assign(document.createElement('p'), { className: 'notice warn', textContent: 'This no longer follows what you type: your session has ended, or the service cannot answer. ' });
+    told.setAttribute('role', 'alert');
+    told.append(Object.assign(document.createElement('a'), { href: location.href, textContent: 'Load the page again; what you typed is kept' }), '.');
+    target.replaceChildren(told);
+  };
   for (const button of document.querySelectorAll('button[data-adds]')) {
     button.addEventListener('click', (event) => {
       const line = [...document.querySelectorAll(button.dataset.adds)].at(-1);
@@ -98,6 +104,7 @@ export const CONSOLE_SCRIPT = `'use strict';
           const text = await answer.text();
           const page = new DOMParser().parseFromString(text, 'text/html');
           for (const target of targets) exchange(target, page.getElementById(target.id));
+          if (targets.some(({ id }) => !page.getElementById(id))) tellStale(targets[0]);
           setBusy(false);
         } catch (error) {
           if (error.name !== 'AbortError') setBusy(false);

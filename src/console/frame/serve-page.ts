@@ -12,7 +12,7 @@ import { problemFromError } from '../../platform/http/problem.ts';
 import type { ConsoleDependencies } from '../dependencies.ts';
 import { readSessionCookie } from '../session/cookie.ts';
 import { formButton, formField, readForm, storable } from '../session/form.ts';
-import { sendAgainPage } from '../session/pages.ts';
+import { sendAgainPage, typedBeside } from '../session/pages.ts';
 import { answerSignIn, refuseForeignForm } from '../session/routes.ts';
 import type { ConsolePage, ConsoleView, PageAct, PageContent } from './define-page.ts';
 import { CONSOLE_HEADERS, type FramedPage, framedDocument, setConsoleHeaders } from './document.ts';
@@ -63,7 +63,8 @@ export function addConsolePage(
       try {
         requireOf(session, act);
         const result = await act.run(form.fields, view);
-        if ('shown' in result) return await answerFramed(here, context, { view, ...result.shown });
+        if ('shown' in result)
+          return await answerFramed(here, context, { view: { ...view, typed: null }, ...result.shown });
         await leaveNotice(database, session.token, result.notice);
         return context.redirect(result.to ?? view.address.path, 303);
       } catch (error) {
@@ -134,9 +135,9 @@ async function answerPage(
     }));
     const shown = content(facts);
     if (csv !== null) return answerTable(context, shown, csv);
-    // A part that is read anew is not what the sentence was left for.
+    // Neither a part that is read anew is what the sentence was left for, nor a refusal in another tab.
     const isPart = context.req.header('x-live') !== undefined;
-    const notice = isPart ? null : await takeNotice(database, session.token);
+    const notice = isPart || refused !== null ? null : await takeNotice(database, session.token);
     const title = shown.title ?? page.title;
     const framed = { view, title, facts, notice, problem: refused, body: shown.body };
     return await answerFramed(here, context, framed, refused?.status);
@@ -154,7 +155,10 @@ async function answerFramed(
   framed: Omit<FramedPage, 'page' | 'pages'>,
   status: ContentfulStatusCode = 200,
 ): Promise<Response> {
-  return await context.html(framedDocument({ page, pages, ...framed }), status, CONSOLE_HEADERS);
+  const { view, body } = framed;
+  const kept = view.typed === null ? '' : typedBeside(view.typed, body);
+  const whole = { page, pages, ...framed, body: html`${kept}${body}` };
+  return await context.html(framedDocument(whole), status, CONSOLE_HEADERS);
 }
 
 function answerTable(context: ConsoleContext, { csv = {} }: PageContent, name: string): Response {

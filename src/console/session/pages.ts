@@ -42,13 +42,12 @@ export function signInPage({ to, carried, problem, hasKeys }: SignInPage): Html 
 
 /** Shows what was typed before the session ended, for its writer to send: nothing is ever sent by itself. */
 export function sendAgainPage({ act, fields }: CarriedForm, formField: Html): Html {
-  const shown = [...fields].filter(([, value]) => value !== '');
   return bareDocument(
     'Send it again',
     html`<main class="sign-in panel" id="main">
   <h1>Send it again?</h1>
   <p class="lead">You are signed in anew since this form was opened. Nothing was done yet.</p>
-  <dl class="facts">${shown.map(([name, value]) => html`<dt>${name}</dt><dd>${value}</dd>`)}</dl>
+  ${typedList([...fields])}
   <form method="post" action="${act}">
     ${formField}
     ${hiddenFields(fields)}
@@ -56,6 +55,21 @@ export function sendAgainPage({ act, fields }: CarriedForm, formField: Html): Ht
   </form>
 </main>`,
   );
+}
+
+function typedList(fields: readonly (readonly [string, string])[]): Html {
+  return html`<dl class="facts">${fields.filter(([, value]) => value !== '').map(([name, value]) => html`<dt>${name}</dt><dd>${value}</dd>`)}</dl>`;
+}
+
+/** What was sent and stands nowhere on the page that answers, as where the form that it came from is gone by now. */
+export function typedBeside(fields: URLSearchParams, body: Html): Html | string {
+  const page = String(body);
+  const lacking = [...fields].filter(
+    // Texts of people: ids and marks that forms carry have no spaces, and nobody types them.
+    ([, value]) => /\s/.test(value.trim()) && !page.includes(String(html`${value}`)),
+  );
+  if (lacking.length === 0) return '';
+  return html`<section class="panel" aria-label="What you had typed"><h2>What you had typed</h2>${typedList(lacking)}</section>`;
 }
 
 /** A page for what cannot be shown inside of the frame. */

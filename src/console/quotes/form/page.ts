@@ -39,7 +39,7 @@ function show(material: FormMaterial, view: ConsoleView): PageContent {
   const { quote, problem } = answer(material, view);
   const { from } = material;
   return {
-    body: html`${from === null ? '' : html`<p class="lead">Begun from <a href="/console/quotes/${encodeURIComponent(from.quoteId)}">${from.name === null ? from.quoteId : html`the quote for ${nameCell(from.name, 60)}`}</a>; that one stays as it is.</p>`}
+    body: html`${from === null ? '' : html`<p class="lead">Begun from <a href="/console/quotes/${encodeURIComponent(from.quoteId)}">${from.name === null ? from.quoteId : nameCell(from.name, 60)}</a>; that one stays as it is.</p>`}
 <div class="quoting">
   ${quoteForm(material.fields, material.choices, view, settingsOf(view).quoteTerms)}
   <div class="quoted">
