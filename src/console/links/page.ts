@@ -83,7 +83,7 @@ async function readChosen(
 
 function standingPart({ signing, previous, gone }: KeyStanding): Html {
   const living = signing.linkCount + previous.linkCount;
-  return html`<p class="lead">${countOf(living, 'link')} ${living === 1 ? 'opens' : 'open'} something to whoever has ${living === 1 ? 'it' : 'them'}.${
+  return html`<p class="lead">${living === 0 ? 'No link opens anything now.' : html`${countOf(living, 'link')} ${living === 1 ? 'opens' : 'open'} something to whoever has ${living === 1 ? 'it' : 'them'}.`}${
     previous.lastExpiresAt === null
       ? ''
       : html` ${countOf(previous.linkCount, 'link')} of them ${previous.linkCount === 1 ? 'hangs' : 'hang'} on the previous key, the last until ${instantCell(previous.lastExpiresAt)}.`

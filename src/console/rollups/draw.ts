@@ -160,7 +160,9 @@ export function dollarScale(value: number, axis: readonly number[]): string {
   const isThousands = Math.max(...axis.map(Math.abs)) >= 1_000;
   const inUnit = (each: number) => Number((Math.abs(each) / (isThousands ? 1_000 : 1)).toPrecision(3));
   const decimals = Math.max(...axis.map((each) => String(inUnit(each)).split('.')[1]?.length ?? 0));
-  const text = value === 0 ? '0' : `${inUnit(value).toFixed(decimals)}${isThousands ? ' k' : ''}`;
+  // Cents are two digits.
+  const shownDecimals = decimals === 1 && !isThousands ? 2 : decimals;
+  const text = value === 0 ? '0' : `${inUnit(value).toFixed(shownDecimals)}${isThousands ? ' k' : ''}`;
   return `${value < 0 ? '−' : ''}$${text}`;
 }
 

@@ -87,7 +87,7 @@ export const uninvoicedPage = definePage<Material>({
       ({ state, reason }) => state === 'open' && !TAKEN_UP_REASONS.includes(reason),
     );
     return {
-      body: html`<p class="lead">${needed.length === 0 ? 'Nothing waits for a word' : html`${sum(needed)} wait for somebody’s word`}; ${sum(carried)} go on the next invoices by themselves.</p>
+      body: html`<p class="lead">${needed.length === 0 ? 'Nothing waits for a word' : html`${sum(needed)} wait for somebody’s word`}${carried.length === 0 ? '' : html`; ${sum(carried)} go on the next invoices by themselves`}.</p>
 ${cutNotice(waiting, over)}
 ${decidePanel(waiting, { asked, amount }, view)}
 ${dataTable(open, waiting, address)}
