@@ -21,7 +21,7 @@ import type { Budget } from './budgets.ts';
 import { readDailyParts, readOpenDays } from './histories.ts';
 import { type HolderFacts, type HolderWindow, rateSinceOf } from './holders.ts';
 
-/** More users of budgets than this are not carried forward in one run; those with least use are not asked for. */
+/** More users than this, of those that are judged at once, are not carried forward; those with least use are not asked for. */
 const MOST_FORECASTS = 500;
 /** Of users, those that used less than a tenth of their limit are not carried forward. */
 const LEAST_SHARE = 10n;
