@@ -3,9 +3,8 @@ import { windowAt } from '../../pricing/budgets/windows.ts';
 import { type ReplayedHolder, type ReplayedHour, replay } from '../../pricing/enforcement/dry-run.ts';
 import { readEventPrices } from '../anomalies/event-prices.ts';
 import { type Budget, getBudget } from '../budgets/budgets.ts';
-import { addMs, HOUR_MS, type TimeWindow } from '../platform/clock.ts';
-import type { LedgerDatabase } from '../platform/database/database.ts';
-import { type LedgerSnapshot, readSnapshot } from '../platform/database/snapshot.ts';
+import { addMs, HOUR_MS, readMonth, type TimeWindow } from '../platform/clock.ts';
+import type { LedgerSnapshot } from '../platform/database/snapshot.ts';
 import { ValidationError } from '../platform/errors.ts';
 import { readPriceBook } from '../prices/book.ts';
 import { sumTypedFigures, tokenParts } from '../usage/columns.ts';
@@ -24,36 +23,46 @@ export interface DryRun {
  * @throws TallystickError NOT_FOUND; ValidationError for what cannot be replayed by the hour
  */
 export async function runDry(
-  database: LedgerDatabase,
+  snapshot: LedgerSnapshot,
   {
     budgetId,
     window,
     stopAtPermille,
   }: { budgetId: string; window: TimeWindow; stopAtPermille: number | null },
 ): Promise<DryRun> {
-  return await readSnapshot(database, async (snapshot) => {
-    const budget = await getBudget(snapshot, budgetId);
-    const { period, rollingDayCount, measure, limit, steps } = budget;
-    if (measure === 'revenue' || (measure === 'cost' && budget.currency !== 'usd')) {
-      throw new ValidationError(
-        'budgetId',
-        'is of revenue, or of another currency than costs',
-        'Replay a budget of cost in usd, tokens or calls.',
-      );
-    }
-    const begun = windowAt({ period, rollingDayCount }, window.start, null);
-    if (begun === null) {
-      throw new ValidationError('budgetId', 'is of a billing period', 'Replay one of a month or of days.');
-    }
-    const { hours, unpricedTokenCount } = await readHours(snapshot, budget, {
-      start: begun.start,
-      end: window.end,
-    });
-    const more = { sharePermille: stopAtPermille ?? 0, on: 'actual' as const, action: 'stop' as const };
-    const ladder = stopAtPermille === null ? steps : [...steps, more];
-    const terms = { period, rollingDayCount, measure, limit, steps: ladder };
-    return { budget, window, holders: replay(hours, terms, window.start), unpricedTokenCount };
+  const budget = await getBudget(snapshot, budgetId);
+  const { period, rollingDayCount, measure, limit, steps } = budget;
+  if (measure === 'revenue' || (measure === 'cost' && budget.currency !== 'usd')) {
+    throw new ValidationError(
+      'budgetId',
+      'is of revenue, or of another currency than costs',
+      'Replay a budget of cost in usd, tokens or calls.',
+    );
+  }
+  const begun = windowAt({ period, rollingDayCount }, window.start, null);
+  if (begun === null) {
+    throw new ValidationError('budgetId', 'is of a billing period', 'Replay one of a month or of days.');
+  }
+  const { hours, unpricedTokenCount } = await readHours(snapshot, budget, {
+    start: begun.start,
+    end: window.end,
   });
+  const more = { sharePermille: stopAtPermille ?? 0, on: 'actual' as const, action: 'stop' as const };
+  const ladder = stopAtPermille === null ? steps : [...steps, more];
+  const terms = { period, rollingDayCount, measure, limit, steps: ladder };
+  return { budget, window, holders: replay(hours, terms, window.start), unpricedTokenCount };
+}
+
+/** A month that is over, or the last that is. @throws ValidationError */
+export function readOverMonth(period: string | undefined, now: Date): TimeWindow {
+  const thisMonth = readMonth(now.toISOString().slice(0, 7));
+  const last = addMs(thisMonth?.start ?? now, -1)
+    .toISOString()
+    .slice(0, 7);
+  const window = readMonth(period ?? last);
+  if (window === null) throw new ValidationError('period', 'is no month', 'Name one such as 2026-10.');
+  if (window.end > now) throw new ValidationError('period', 'is not over', 'Name a month that is.');
+  return window;
 }
 
 async function readHours(

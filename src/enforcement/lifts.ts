@@ -12,6 +12,8 @@ interface Act {
   stepId: bigint;
   actor: string;
   now: Date;
+  /** Throws where the step, locked by then, is another than the act was about. */
+  requireSame?: ((before: EnforcedStep) => void) | undefined;
 }
 
 /**
@@ -45,7 +47,7 @@ export async function restoreStep(
 
 async function change(
   database: LedgerDatabase,
-  { stepId, actor, now }: Act,
+  { stepId, actor, now, requireSame }: Act,
   until: Date | null,
   { action, reason }: { action: string; reason: string | null },
 ): Promise<EnforcedStep> {
@@ -54,6 +56,7 @@ async function change(
       transaction,
     );
     const before = await getEnforcedStep(transaction, stepId, now);
+    requireSame?.(before);
     if (before.isOver) {
       throw new TallystickError(`Step ${stepId} of budget ${before.budgetId} no longer holds.`, {
         code: 'CONFLICT',

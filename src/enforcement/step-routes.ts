@@ -1,7 +1,6 @@
 import { createRoute, z } from '@hono/zod-openapi';
 import { openTo } from '../identity/require-scope.ts';
-import { addMs, readMonth, type TimeWindow } from '../platform/clock.ts';
-import { ValidationError } from '../platform/errors.ts';
+import { readSnapshot } from '../platform/database/snapshot.ts';
 import { decodeIdCursor, takePage } from '../platform/http/cursor.ts';
 import { type Api, type ApiDependencies, actorOf } from '../platform/http/dependencies.ts';
 import {
@@ -14,7 +13,7 @@ import {
   textSchema,
 } from '../platform/http/schemas.ts';
 import { ROW_ID } from '../platform/row-id.ts';
-import { runDry } from './dry-run.ts';
+import { readOverMonth, runDry } from './dry-run.ts';
 import { liftStep, restoreStep } from './lifts.ts';
 import { DryRunSchema, StepSchema, StepsSchema, showDryRun, showStep } from './schemas.ts';
 import { listEnforcedSteps } from './steps.ts';
@@ -84,8 +83,9 @@ export function addEnforcedStepRoutes(api: Api, dependencies: ApiDependencies): 
   });
   api.openapi(dryRoute, async (context) => {
     const { budgetId, period, stopAtPermille = null } = context.req.valid('query');
-    const window = readPeriod(period, clock.now());
-    return context.json(showDryRun(await runDry(database, { budgetId, window, stopAtPermille })), 200);
+    const asked = { budgetId, window: readOverMonth(period, clock.now()), stopAtPermille };
+    const told = await readSnapshot(database, async (snapshot) => await runDry(snapshot, asked));
+    return context.json(showDryRun(told), 200);
   });
 
   const act = {
@@ -127,16 +127,4 @@ export function addEnforcedStepRoutes(api: Api, dependencies: ApiDependencies): 
     });
     return context.json(showStep(step), 200);
   });
-}
-
-/** A month that is over, or the last that is. @throws ValidationError */
-function readPeriod(period: string | undefined, now: Date): TimeWindow {
-  const thisMonth = readMonth(now.toISOString().slice(0, 7));
-  const last = addMs(thisMonth?.start ?? now, -1)
-    .toISOString()
-    .slice(0, 7);
-  const window = readMonth(period ?? last);
-  if (window === null) throw new ValidationError('period', 'is no month', 'Name one such as 2026-10.');
-  if (window.end > now) throw new ValidationError('period', 'is not over', 'Name a month that is.');
-  return window;
 }

@@ -14,6 +14,7 @@ import {
   type StandingBudget,
 } from '../../budgets/standings.ts';
 import { listStepEvents, type StepEvent } from '../../budgets/step-events.ts';
+import { type EnforcedStep, listEnforcedSteps } from '../../enforcement/steps.ts';
 import { hasScope } from '../../identity/require-scope.ts';
 import { lineChart } from '../../pages/charts/lines.ts';
 import type { Html } from '../../pages/html.ts';
@@ -27,7 +28,10 @@ import { groupDigits } from '../../pages/words.ts';
 import { type ConsoleView, definePage } from '../frame/define-page.ts';
 import { BUDGET_ACTS } from './acts.ts';
 import { BUDGET_PATH, BUDGETS_PATH } from './address.ts';
+import { type AskedDryRun, drawDryRun, dryRunTable, gatherDryRun } from './dry-run.ts';
 import { budgetForms } from './forms.ts';
+import { STEP_ACTS } from './step-acts.ts';
+import { stepsTable } from './steps-table.ts';
 import { forecastInWords, ofWhom, percentOf, periodInWords, stepInWords, withdrawnInWords } from './words.ts';
 
 /** More than a person reads of one budget. */
@@ -39,13 +43,16 @@ interface Material {
   holders: KeptStanding[];
   events: StepEvent[];
   days: DrawnDay[];
+  enforced: EnforcedStep[];
+  dryRun: AskedDryRun | null;
 }
 
 export const budgetPage = definePage<Material>({
   path: BUDGET_PATH,
   title: 'Budget',
   scopes: ['sales', 'finance'],
-  gather: async (snapshot, { params, now }) => {
+  gather: async (snapshot, view) => {
+    const { params, now } = view;
     const budget = await getBudget(snapshot, params.budgetId ?? '');
     const { budgetId } = budget;
     const [found] = await readStandings(snapshot, [budget], now);
@@ -56,13 +63,16 @@ export const budgetPage = definePage<Material>({
       holders: budget.perUser ? await listHolders(snapshot, budgetId, { now, limit: MOST_LISTED }) : [],
       events: await listStepEvents(snapshot, { budgetId, limit: MOST_LISTED }),
       days: row.standing === null ? [] : await readDrawnUse(snapshot, budget, row.standing, now),
+      enforced: await listEnforcedSteps(snapshot, { budgetId }, { beforeId: null, limit: MOST_LISTED, now }),
+      dryRun: await gatherDryRun(snapshot, budget, view),
     };
   },
   show: (material, view) => {
-    const { row, holders, events } = material;
+    const { row, holders, events, enforced, dryRun } = material;
     const { budget } = row;
     const holdersOf = holdersTable(row);
     const eventsOf = eventsTable(row);
+    const stepsOf = stepsTable(view);
     return {
       title: `Budget: ${shortened(budget.name)}`,
       body: html`<p class="lead">${answer(row)}</p>
@@ -78,16 +88,20 @@ ${drawUse(material)}
 </dl>
 ${budget.perUser ? dataTable(holdersOf, holders, view.address) : ''}
 ${holders.length < MOST_LISTED ? '' : html`<p class="muted">The ${MOST_LISTED} who used most.</p>`}
+${dataTable(stepsOf, enforced, view.address)}
 ${dataTable(eventsOf, events, view.address)}
+${drawDryRun(budget, dryRun, view)}
 ${hasScope(view.caller, ['finance']) ? budgetForms(budget, view) : ''}
 <p class="links"><a href="${BUDGETS_PATH}">All budgets</a>${view.hasPage('/console/audit') ? html` <a href="/console/audit?target=${budget.budgetId}">In the audit log</a>` : ''}</p>`,
       csv: {
         users: () => csvOfTable(holdersOf, holders, view.address.query),
         events: () => csvOfTable(eventsOf, events, view.address.query),
+        steps: () => csvOfTable(stepsOf, enforced, view.address.query),
+        'dry-run': () => csvOfTable(dryRunTable(), dryRun?.told?.holders ?? [], view.address.query),
       },
     };
   },
-  acts: BUDGET_ACTS,
+  acts: { ...BUDGET_ACTS, ...STEP_ACTS },
 });
 
 function answer({ budget, standing, holderCount, overCount }: StandingBudget): Html {
