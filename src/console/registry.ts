@@ -4,6 +4,7 @@ import { findingPage } from './anomalies/finding-page.ts';
 import { anomaliesPage } from './anomalies/page.ts';
 import { auditPage } from './audit/page.ts';
 import { budgetPage } from './budgets/budget-page.ts';
+import { newBudgetPage } from './budgets/form/page.ts';
 import { budgetsPage } from './budgets/page.ts';
 import { customerPage } from './customers/one/page.ts';
 import { customersPage } from './customers/page.ts';
@@ -48,6 +49,7 @@ export const CONSOLE_PAGES: readonly ConsolePage[] = [
   anomaliesPage,
   findingPage,
   budgetsPage,
+  newBudgetPage,
   budgetPage,
   alertsPage,
   alertPage,

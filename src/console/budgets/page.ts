@@ -6,12 +6,13 @@ import {
   readStandings,
   type StandingBudget,
 } from '../../budgets/standings.ts';
+import { hasScope } from '../../identity/require-scope.ts';
 import { instantCell } from '../../pages/numbers.ts';
 import { csvOfTable } from '../../pages/table/page-of-rows.ts';
 import { dataTable } from '../../pages/table/table.ts';
 import { groupDigits } from '../../pages/words.ts';
 import { definePage } from '../frame/define-page.ts';
-import { BUDGETS_PATH } from './address.ts';
+import { BUDGETS_PATH, NEW_BUDGET_PATH } from './address.ts';
 import { budgetsTable } from './table.ts';
 import { isUsedUp } from './words.ts';
 
@@ -34,13 +35,13 @@ export const budgetsPage = definePage<Material>({
     rows: (await readStandings(snapshot, await listBudgets(snapshot), now)).toSorted(nearest),
     freshness: await readFreshness(snapshot, now),
   }),
-  show: ({ rows, freshness }, { address }) => {
+  show: ({ rows, freshness }, { address, caller }) => {
     const table = budgetsTable(
       'Budgets, by the share that is used',
-      'There is no budget. “tallystick budgets create” and POST /v1/budgets make one.',
+      'There is no budget. Whoever may act on finances makes one here, by “tallystick budgets create” or POST /v1/budgets.',
     );
     return {
-      body: html`<p class="lead">${answer(rows)}</p>
+      body: html`<p class="lead">${answer(rows)}${hasScope(caller, ['finance']) ? html` <a class="button" href="${NEW_BUDGET_PATH}">New budget</a>` : ''}</p>
 ${dataTable(table, rows, address)}
 <p class="muted">Counted from what is collected, settled or not, ${freshness.collectedUntil === null ? 'of which there is nothing yet' : html`up to ${instantCell(freshness.collectedUntil)}`}${freshness.isWaiting ? '; newer usage is being counted' : ''}. Of budgets of users, the user who used most.</p>`,
       csv: { budgets: () => csvOfTable(table, rows, address.query) },

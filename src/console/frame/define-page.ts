@@ -27,6 +27,8 @@ export interface ConsoleView {
   origin: string;
   /** What was typed into a form that was refused, to be shown in it again; null: nothing was sent. */
   typed: URLSearchParams | null;
+  /** What is wrong with what was typed, by the field's name as whoever refused it calls it; empty: nothing, or no one field. */
+  faults: ReadonlyMap<string, string>;
   /** Whether there is a page of this path that the reader may see: what leads nowhere is no link. */
   hasPage: (path: string) => boolean;
 }

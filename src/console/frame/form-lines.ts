@@ -36,6 +36,8 @@ export type FieldOptions = {
   wide?: boolean;
   numeric?: boolean;
   length?: number;
+  /** What is wrong with what was typed. */
+  fault?: string | undefined;
 };
 
 /** One field of a line, with its title. */
@@ -43,9 +45,9 @@ export function lineField(
   name: string,
   title: string,
   value: string,
-  { hint, list, wide, numeric, length = 512 }: FieldOptions = {},
+  { hint, list, wide, numeric, length = 512, fault }: FieldOptions = {},
 ): Html {
-  return html`<label${wide ? html` class="wide"` : ''}><span>${title}</span><input name="${name}" value="${value}" maxlength="${length}" autocomplete="off" spellcheck="false"${hint === undefined ? '' : html` placeholder="${hint}"`}${list === undefined ? '' : html` list="${list}"`}${numeric ? html` inputmode="decimal" class="count"` : ''}></label>`;
+  return html`<label${wide ? html` class="wide"` : ''}><span>${title}</span><input name="${name}" value="${value}" maxlength="${length}" autocomplete="off" spellcheck="false"${hint === undefined ? '' : html` placeholder="${hint}"`}${list === undefined ? '' : html` list="${list}"`}${numeric ? html` inputmode="decimal" class="count"` : ''}${fault === undefined ? '' : html` aria-invalid="true"`}>${faultText(fault)}</label>`;
 }
 
 /** One choice of a line; what was chosen and is not offered stays. */
@@ -55,9 +57,15 @@ export function lineChoice(
   chosen: string,
   options: readonly (readonly [value: string, words: string])[],
   isWide = false,
+  fault?: string,
 ): Html {
   const isOffered = options.some(([value]) => value === chosen);
-  return html`<label${isWide ? html` class="wide"` : ''}><span>${title}</span><select name="${name}">${[...options, ...(isOffered ? [] : [[chosen, chosen] as const])].map(([value, words]) => optionField(value, words, value === chosen))}</select></label>`;
+  return html`<label${isWide ? html` class="wide"` : ''}><span>${title}</span><select name="${name}">${[...options, ...(isOffered ? [] : [[chosen, chosen] as const])].map(([value, words]) => optionField(value, words, value === chosen))}</select>${faultText(fault)}</label>`;
+}
+
+/** In the label, so that whoever hears the field hears what is wrong with it. */
+function faultText(fault: string | undefined): Html | string {
+  return fault === undefined ? '' : html`<small class="bad">${fault}</small>`;
 }
 
 /** What fields with this id as their list offer. */

@@ -68,7 +68,8 @@ export function addConsolePage(
         await leaveNotice(database, session.token, result.notice);
         return context.redirect(result.to ?? view.address.path, 303);
       } catch (error) {
-        return await answerPage(here, context, session, view, await tell(dependencies, context, error));
+        const refused = { ...view, faults: faultsOf(error) };
+        return await answerPage(here, context, session, refused, await tell(dependencies, context, error));
       }
     });
   }
@@ -101,6 +102,7 @@ function viewOf(
     formButton: (act, words) => formButton(session.token, act, words),
     origin: dependencies.settings?.publicUrl ?? new URL(context.req.url).origin,
     typed: null,
+    faults: new Map(),
     hasPage: (path) => pages.some((page) => page.path === path && hasScope(session.caller, page.scopes)),
   };
 }
@@ -182,6 +184,23 @@ async function tell(dependencies: ConsoleDependencies, context: ConsoleContext, 
     message: isOurs ? `${title}.` : detail,
     fix: isOurs ? `${detail} (${context.get('requestId')})` : undefined,
   };
+}
+
+/** What an error says of single fields. */
+function faultsOf(error: unknown): ReadonlyMap<string, string> {
+  if (!(error instanceof TallystickError) || error.code !== 'VALIDATION') return new Map();
+  const { field, errors } = error.context as {
+    field?: string;
+    errors?: { field: string; message: string; fix?: string }[];
+  };
+  const one =
+    field === undefined ? [] : [{ field, message: error.message.slice(field.length + 2), fix: error.fix }];
+  return new Map(
+    (errors ?? one).map(({ field, message, fix }) => [
+      field,
+      fix === undefined ? message : `${message}. ${fix}`,
+    ]),
+  );
 }
 
 /** @throws TallystickError FORBIDDEN, which names the missing scope */
