@@ -2,6 +2,7 @@ import { readCloseTotals } from '../../src/closing/totals.ts';
 import { type Config, loadConfig } from '../../src/platform/config.ts';
 import { createStopSignal } from '../../src/platform/terminal/stop-signal.ts';
 import { readTokenTotals } from '../../src/status/totals.ts';
+import { createDemoBudgets } from './budgets.ts';
 import { type DemoLog, openDemoLog } from './demo-log.ts';
 import { type DemoDirectory, prepareDemoDirectory } from './directory.ts';
 import { driveDemo } from './drive.ts';
@@ -75,6 +76,7 @@ async function playDays(
 ): Promise<void> {
   const progress = createDemoProgress(settings, { plain: settings.json });
   try {
+    await createDemoBudgets(world.deps, stop);
     await driveDemo({
       deps: world.deps,
       queueConfig: world.stores.queue,

@@ -124,6 +124,15 @@ describe('the demo', () => {
     expect(status.exitCode, status.stderr).toBe(0);
     expect(status.json()).toMatchObject({ asOf: expect.stringMatching(/^2026-10-02T/) });
     expect(existsSync(path.join(directory, 'postgres'))).toBe(false);
+    const { budgets } = (await ask('budgets', '--json')).json() as {
+      budgets: { name: string; standing: object | null }[];
+    };
+    expect(budgets.map(({ name }) => name).sort()).toEqual([
+      'Internal experimentation',
+      'Northwind, each month',
+      'Thread summaries of an active user',
+    ]);
+    expect(budgets.every(({ standing }) => standing !== null)).toBe(true);
     const preview = await ask('preview', 'fabrikam');
     expect(preview.stdout).toContain('Stripe: as of 2026-10-02T');
     demo.child.kill('SIGKILL');
