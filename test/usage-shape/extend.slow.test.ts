@@ -79,6 +79,8 @@ begin
   for found in
     select conrelid::regclass as of_table, conname, pg_get_constraintdef(oid) as definition from pg_constraint
     where contype in ('p', 'u') and pg_get_constraintdef(oid) like '%subject, feature, model, deployment%'
+      -- What is summed by day for a page groups by what that page shows.
+      and exists (select from pg_attribute where attrelid = conrelid and attname = 'team')
   loop
     execute format('alter table %s drop constraint %I', found.of_table, found.conname);
     execute format('alter table %s add constraint %I %s', found.of_table, found.conname,
