@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import { sql } from 'kysely';
+import { type RawBuilder, sql } from 'kysely';
 import { speakLateItem } from '../../pricing/closing/words.ts';
 import { chargeLateUsage, type TakingInvoice } from '../../pricing/invoices/late-usage.ts';
 import type { LedgerDatabase } from '../platform/database/database.ts';
@@ -162,11 +162,17 @@ export async function readStrandedItems(
 ): Promise<LateItem[]> {
   return await selectLateItems(
     database,
-    sql`l.customer_id = any(${customerIds}::text[]) and exists (
-      select 1 from closes c where c.invoice_id = l.invoice_id and (
-        (c.state in ('deleted', 'voided', 'left_alone') and l.state in ('planned', 'created'))
-        or (c.state in ('finalized', 'finalized_without_us') and l.state = 'planned')))`,
+    sql`l.customer_id = any(${customerIds}::text[]) and ${isStranded('l')}`,
   );
+}
+
+/** Of `late_items` under this alias: whether it is on no draft any more, and waits for the customer's next one. */
+export function isStranded(alias: string): RawBuilder<boolean> {
+  const item = sql.ref(alias);
+  return sql<boolean>`exists (
+      select 1 from closes close where close.invoice_id = ${item}.invoice_id and (
+        (close.state in ('deleted', 'voided', 'left_alone') and ${item}.state in ('planned', 'created'))
+        or (close.state in ('finalized', 'finalized_without_us') and ${item}.state = 'planned')))`;
 }
 
 async function selectLateItems(database: LedgerDatabase, where: ReturnType<typeof sql>): Promise<LateItem[]> {

@@ -1,5 +1,6 @@
 import { sql } from 'kysely';
 import { FIGURES, TOKEN_TYPES, type TokenType, TYPED_FIGURES } from '../../pricing/usage/shape.ts';
+import { isStranded } from '../billing/late-items.ts';
 import { UNINVOICED } from '../billing/uninvoiced/groups.ts';
 import type { TimeWindow } from '../platform/clock.ts';
 import type { LedgerDatabase } from '../platform/database/database.ts';
@@ -124,7 +125,7 @@ export async function readDriftReport(
         -- What an item of a later invoice bills, or a credit note gave back, is billed.
         case when l.late_item_id is null and c.credit_proposal_id is null then h.quarantine_reason end as quarantine_reason,
         case when l.state = 'invoiced' or c.credit_proposal_id is not null or (p.status = 'delivered' and p.fate = 'invoiced') then 'invoiced'
-          when l.state = 'created' or p.status = 'delivered' then 'awaiting'
+          when l.state = 'created' or ${isStranded('l')} or p.status = 'delivered' then 'awaiting'
           when p.status = 'refused' or (h.quarantine_reason is not null and l.late_item_id is null) then
             case when coalesce(h.written_off_at, p.written_off_at) is not null then 'written_off'
               when h.quarantine_reason = ${UNINVOICED} then 'uninvoiced' else 'held' end end as place,

@@ -1,4 +1,5 @@
 import { sql } from 'kysely';
+import { isStranded } from '../billing/late-items.ts';
 import { UNINVOICED } from '../billing/uninvoiced/groups.ts';
 import type { LedgerDatabase } from '../platform/database/database.ts';
 import { readKeptSums } from '../platform/database/kept-sums.ts';
@@ -9,7 +10,7 @@ export interface TokenTotals {
   collectedTokenCount: bigint;
   /** On final invoices: on lines of meters and as items, less what credit notes gave back. */
   invoicedTokenCount: bigint;
-  /** Delivered, and its invoice is a draft or yet to come. */
+  /** Delivered, or an item for an invoice, and that is a draft or yet to come. */
   awaitingInvoiceTokenCount: bigint;
   /** Still on its way: unsent, unsettled, unassigned, or not yet acknowledged by Stripe. */
   dueTokenCount: bigint;
@@ -53,8 +54,8 @@ export async function countTokens(snapshot: LedgerSnapshot): Promise<TokenTotals
         select coalesce(sum(delta_token_count), 0)::bigint as total from hourly_usage where meter_push_id is null and quarantine_reason is null`);
   const late = await sql<{ invoiced: bigint; created: bigint; planned: bigint }>`
         select coalesce(sum(h.delta_token_count) filter (where l.state = 'invoiced' or c.state = 'created'), 0)::bigint as invoiced,
-          coalesce(sum(h.delta_token_count) filter (where l.state = 'created'), 0)::bigint as created,
-          coalesce(sum(h.delta_token_count) filter (where l.state = 'planned'), 0)::bigint as planned
+          coalesce(sum(h.delta_token_count) filter (where l.state = 'created' or (l.state = 'planned' and ${isStranded('l')})), 0)::bigint as created,
+          coalesce(sum(h.delta_token_count) filter (where l.state = 'planned' and not ${isStranded('l')}), 0)::bigint as planned
         from hourly_usage h left join late_items l on l.late_item_id = h.late_item_id
         left join credit_proposals c on c.credit_proposal_id = h.credit_proposal_id
         where h.late_item_id is not null or h.credit_proposal_id is not null`.execute(snapshot);

@@ -4,32 +4,34 @@ import type { World } from '../world.ts';
 import { readInvoices } from './read-invoices.ts';
 
 /**
- * Tokens of late items whose draft became final before Stripe was asked for them, by Stripe's own invoices: they wait for
- * the customer's next one, which has not been made. A customer whose subscription has ended gets none.
+ * Tokens of late items that are planned and on no draft any more, as the ledger has them and by Stripe's own invoices: their
+ * draft became final before Stripe was asked for them, so that they wait for the customer's next one, which has not been made.
  */
-export async function countStranded(world: World, ledger: LedgerDatabase): Promise<bigint> {
+export async function countStranded(
+  world: World,
+  ledger: LedgerDatabase,
+): Promise<{ inLedger: bigint; byStripe: bigint }> {
   const rows = await sql<{ id: string; customerId: string; invoiceId: string; tokenCount: bigint }>`
     select l.late_item_id::text as id, l.customer_id as "customerId", l.invoice_id as "invoiceId",
       coalesce(sum(h.delta_token_count), 0)::bigint as "tokenCount"
     from late_items l join hourly_usage h on h.late_item_id = l.late_item_id
     where l.state = 'planned' group by 1, 2, 3`.execute(ledger);
-  if (rows.rows.length === 0) return 0n;
-  const { person, clock } = world;
+  if (rows.rows.length === 0) return { inLedger: 0n, byStripe: 0n };
   const invoices = await readInvoices(world);
   const placed = new Set(
     invoices.flatMap(({ lines }) => lines.map(({ metadata }) => metadata.tallystick_late_item)),
   );
-  let tokenCount = 0n;
+  let [inLedger, byStripe] = [0n, 0n];
   for (const row of rows.rows) {
+    inLedger += row.tokenCount;
     const missed = invoices.find(({ invoiceId }) => invoiceId === row.invoiceId);
     if (missed === undefined || placed.has(row.id)) continue;
-    if ((person.endedAtMs.get(row.customerId) ?? Number.POSITIVE_INFINITY) <= clock.nowMs()) continue;
     const hasNext = invoices.some(
       ({ tenantKey, endMs }) => tenantKey === row.customerId && endMs > missed.endMs,
     );
-    if (!hasNext) tokenCount += row.tokenCount;
+    if (!hasNext) byStripe += row.tokenCount;
   }
-  return tokenCount;
+  return { inLedger, byStripe };
 }
 
 /** Rows of usage that no invoice has, as the ledger says. */
