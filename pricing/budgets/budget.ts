@@ -2,6 +2,17 @@
 export const BUDGET_SCOPES = ['all', 'customer', 'feature', 'user'] as const;
 export type BudgetScope = (typeof BUDGET_SCOPES)[number];
 
+/** The scope that is meant where these are named and none is chosen. */
+export function narrowestScope(named: {
+  customerId: string | undefined;
+  feature: string | undefined;
+  userId: string | undefined;
+}): BudgetScope {
+  if (named.userId !== undefined) return 'user';
+  if (named.feature !== undefined) return 'feature';
+  return named.customerId === undefined ? 'all' : 'customer';
+}
+
 /** How long its windows are, see `windowAt`. */
 export const BUDGET_PERIODS = ['day', 'week', 'month', 'rolling_days', 'billing_period'] as const;
 export type BudgetPeriod = (typeof BUDGET_PERIODS)[number];
@@ -60,7 +71,7 @@ export interface BudgetTerms {
   steps: readonly BudgetStep[];
 }
 
-export function isMoney(measure: BudgetMeasure): measure is 'cost' | 'revenue' {
+export function isMoney(measure: string): measure is 'cost' | 'revenue' {
   return measure === 'cost' || measure === 'revenue';
 }
 

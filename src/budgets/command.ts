@@ -1,4 +1,5 @@
 import type { Command } from 'commander';
+import { isMoney, narrowestScope } from '../../pricing/budgets/budget.ts';
 import {
   EXPERIMENTATION,
   EXPERIMENTATION_LIMIT,
@@ -159,23 +160,13 @@ function addActs(budgets: Command, frame: CommandFrame): void {
 function bodyOf(options: CreateOptions): object {
   const { customer, feature, user, measure = 'cost', limit, step = [], contact, days } = options;
   if (limit === undefined) throw new ValidationError('limit', 'is missing', 'Give --limit.');
-  const told =
-    user !== undefined
-      ? 'user'
-      : feature !== undefined
-        ? 'feature'
-        : customer !== undefined
-          ? 'customer'
-          : 'all';
-  const scope = options.scope ?? told;
-  const isMoney = measure === 'cost' || measure === 'revenue';
-  const currency = options.currency ?? (isMoney ? 'usd' : undefined);
+  const named = { customerId: customer, feature, userId: user };
+  const scope = options.scope ?? narrowestScope(named);
+  const currency = options.currency ?? (isMoney(measure) ? 'usd' : undefined);
   const body = {
     name: options.name ?? `${user ?? feature ?? customer ?? 'Everything'}, ${options.period}`,
     scope,
-    customerId: customer,
-    feature,
-    userId: user,
+    ...named,
     perUser: options.perUser ?? false,
     period: options.period,
     rollingDayCount: days === undefined ? undefined : Number(days),

@@ -17,6 +17,7 @@ import {
   showBudget,
   showStanding,
   showStepEvent,
+  toNewBudget,
 } from './schemas.ts';
 import { listHolders, readFreshness, readStandings } from './standings.ts';
 import { listStepEvents } from './step-events.ts';
@@ -111,21 +112,10 @@ export function addBudgetRoutes(api: Api, dependencies: ApiDependencies): void {
     responses: { 201: jsonContent(BudgetSchema, 'Created.'), ...problems(404, 413) },
   });
   api.openapi(createBudgetRoute, async (context) => {
-    const { limit, customerId, feature, userId, rollingDayCount, currency, ...rest } =
-      context.req.valid('json');
-    const budget = await createBudget(
-      database,
-      {
-        ...rest,
-        customerId: customerId ?? null,
-        feature: feature ?? null,
-        subject: userId ?? null,
-        rollingDayCount: rollingDayCount ?? null,
-        currency: currency ?? null,
-        limit: readAmount(limit, rest.measure, 'limit'),
-      },
-      { actor: actorOf(context), now: clock.now() },
-    );
+    const budget = await createBudget(database, toNewBudget(context.req.valid('json')), {
+      actor: actorOf(context),
+      now: clock.now(),
+    });
     return context.json(await one(budget), 201);
   });
 

@@ -5,6 +5,7 @@ import {
   BUDGET_PERIODS,
   BUDGET_SCOPES,
   type BudgetMeasure,
+  isMoney,
   STEP_ACTIONS,
   STEP_BASES,
 } from '../../pricing/budgets/budget.ts';
@@ -19,6 +20,7 @@ import {
   InstantSchema,
   textSchema,
 } from '../platform/http/schemas.ts';
+import type { NewBudget } from './desk.ts';
 import {
   countedUntil,
   type Freshness,
@@ -183,9 +185,23 @@ export function readAmount(text: string, measure: BudgetMeasure, field: string):
     throw new ValidationError(
       field,
       `is no amount of ${measure}`,
-      measure === 'tokens' || measure === 'calls' ? 'Give a whole number.' : 'Give at most 12 decimals.',
+      isMoney(measure) ? 'Give at most 12 decimals.' : 'Give a whole number.',
     );
   }
+}
+
+/** A budget as it was asked for. @throws ValidationError that names the field */
+export function toNewBudget(body: z.output<typeof NewBudgetBody>): NewBudget {
+  const { limit, customerId, feature, userId, rollingDayCount, currency, ...rest } = body;
+  return {
+    ...rest,
+    customerId: customerId ?? null,
+    feature: feature ?? null,
+    subject: userId ?? null,
+    rollingDayCount: rollingDayCount ?? null,
+    currency: currency ?? null,
+    limit: readAmount(limit, rest.measure, 'limit'),
+  };
 }
 
 const instant = (at: Date | null) => at?.toISOString() ?? null;

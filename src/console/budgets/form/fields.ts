@@ -1,11 +1,11 @@
-import type { BudgetStep } from '../../../../pricing/budgets/budget.ts';
+import { type BudgetStep, isMoney, narrowestScope } from '../../../../pricing/budgets/budget.ts';
 import {
   EXPERIMENTATION,
   EXPERIMENTATION_LIMIT,
   experimentationSteps,
 } from '../../../../pricing/budgets/templates.ts';
 import type { NewBudget } from '../../../budgets/desk.ts';
-import { NewBudgetBody, readAmount } from '../../../budgets/schemas.ts';
+import { NewBudgetBody, toNewBudget } from '../../../budgets/schemas.ts';
 import { textOf } from '../../../pages/address.ts';
 import { nothingApplied } from '../../../platform/errors.ts';
 import { linesOf } from '../../frame/form-lines.ts';
@@ -20,20 +20,18 @@ export const STEP_FIELDS = ['stepShare', 'stepOn', 'stepAction', 'stepDetail'] a
 export function readNewBudget(form: URLSearchParams): NewBudget {
   const text = (name: string) => textOf(form, name);
   const measure = text('measure') ?? 'cost';
-  const isMoney = measure === 'cost' || measure === 'revenue';
   const contact = text('contact');
   const days = text('rollingDayCount');
+  const named = { customerId: text('customerId'), feature: text('feature'), userId: text('subject') };
   const body = {
     name: text('name') ?? defaultName(form),
-    scope: text('scope') ?? scopeOf(form),
-    customerId: text('customerId'),
-    feature: text('feature'),
-    userId: text('subject'),
+    scope: text('scope') ?? narrowestScope(named),
+    ...named,
     perUser: form.has('perUser'),
     period: text('period') ?? 'month',
     rollingDayCount: days === undefined ? undefined : Number(days),
     measure,
-    currency: isMoney ? (text('currency') ?? 'usd').toLowerCase() : undefined,
+    currency: isMoney(measure) ? (text('currency') ?? 'usd').toLowerCase() : undefined,
     limit: text('limit')?.replaceAll(',', '') ?? '',
     steps: linesOf(form, STEP_FIELDS).map((line) => readStep(line, contact)),
   };
@@ -47,27 +45,11 @@ export function readNewBudget(form: URLSearchParams): NewBudget {
       })),
     );
   }
-  const { customerId, feature, userId, rollingDayCount, currency, limit, ...rest } = parsed.data;
-  return {
-    ...rest,
-    customerId: customerId ?? null,
-    feature: feature ?? null,
-    subject: userId ?? null,
-    rollingDayCount: rollingDayCount ?? null,
-    currency: currency ?? null,
-    limit: readAmount(limit, rest.measure, 'limit'),
-  };
+  return toNewBudget(parsed.data);
 }
 
 const nameOf = (path: readonly PropertyKey[]) =>
   path[0] === 'userId' ? 'subject' : path.map(String).join('.');
-
-/** Told by what is named, unless it is chosen. */
-function scopeOf(form: URLSearchParams): NewBudget['scope'] {
-  if (textOf(form, 'subject') !== undefined) return 'user';
-  if (textOf(form, 'feature') !== undefined) return 'feature';
-  return textOf(form, 'customerId') === undefined ? 'all' : 'customer';
-}
 
 function defaultName(form: URLSearchParams): string {
   const whose =
