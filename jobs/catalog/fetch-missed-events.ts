@@ -1,4 +1,4 @@
-import { moveCatalogProgress, readCatalogProgress } from '../../src/catalog/progress.ts';
+import { HEARD_WITHIN_MS, moveCatalogProgress, readCatalogProgress } from '../../src/catalog/progress.ts';
 import { addMs, DAY_MS, HOUR_MS } from '../../src/platform/clock.ts';
 import type { BillingEvent } from '../../src/stripe/closing/port.ts';
 import { catalogTargetOf, isKnownStripeEvent } from '../../src/stripe/event-targets.ts';
@@ -10,7 +10,7 @@ const LIST_REACHES_BACK_MS = 30 * DAY_MS - HOUR_MS;
 /** Each look begins so long before the end of the last: an event may be listed a little after its instant. */
 const OVERLAP_MS = 5 * 60_000;
 /** While webhooks arrive, the list is only a check on them: each look is a rationed read. */
-const LOOK_EVERY_MS = HOUR_MS;
+const LOOK_EVERY_MS = HEARD_WITHIN_MS;
 const RECORDED_AT_ONCE = 1_000;
 
 export interface FetchOutcome {
@@ -33,7 +33,7 @@ export async function fetchMissedEvents(deps: JobDependencies, signal?: AbortSig
   const none = { listedCount: 0, missedCount: 0 };
   if (progress === null) return none;
   const lastArrival = await readLastArrival(deps.database, 'stripe');
-  const isHeard = lastArrival !== null && now.getTime() - lastArrival.getTime() < LOOK_EVERY_MS;
+  const isHeard = lastArrival !== null && now.getTime() - lastArrival.getTime() < HEARD_WITHIN_MS;
   if (isHeard && now.getTime() - progress.position.getTime() < LOOK_EVERY_MS) return none;
   const reachable = addMs(now, -LIST_REACHES_BACK_MS);
   const from = addMs(progress.position, -OVERLAP_MS);

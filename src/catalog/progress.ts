@@ -1,4 +1,5 @@
-import { type RawBuilder, sql } from 'kysely';
+import { sql } from 'kysely';
+import { addMs, HOUR_MS } from '../platform/clock.ts';
 import type { LedgerDatabase, LedgerTransaction } from '../platform/database/database.ts';
 
 /**
@@ -39,29 +40,35 @@ export async function moveCatalogProgress(
   );
 }
 
+/** While a webhook came within so long, webhooks are heard, and the list of events is only a check on them. */
+export const HEARD_WITHIN_MS = HOUR_MS;
+
+/** Up to when the catalog has what Stripe told of, as `news.position`; no row before the first refresh. */
+const NEWS = sql.raw(`(
+  select greatest(news.position, listing.position) as position
+  from catalog_progress news left join catalog_progress listing on listing.name = 'whole_listing'
+  where news.name = 'news') news`);
+
+const isOld = (position: string, now: Date) =>
+  sql<boolean>`${sql.ref(position)} < ${now}::timestamptz - ${CATALOG_FRESH}::interval`;
+
 /**
- * Notes that the catalog has all that Stripe told of until now; while no webhook came within the hour, until the list of
- * events was last read.
+ * Notes that the catalog has all that Stripe told of until now; while no webhook is heard, until the list of events was last
+ * read.
  * @returns whether that ends a silence, which usage waited out; see `readCatalogSilence`
  */
 export async function noteNewsTaken(database: LedgerDatabase, now: Date): Promise<boolean> {
-  const isOld = (position: RawBuilder<unknown>) =>
-    sql`${position} < ${now}::timestamptz - ${CATALOG_FRESH}::interval`;
   const rows = await sql<{ endsSilence: boolean }>`
-    with before as (
-      select greatest(news.position, listing.position) as position
-      from catalog_progress news left join catalog_progress listing on listing.name = 'whole_listing'
-      where news.name = 'news')
+    with before as (select position from ${NEWS})
     insert into catalog_progress as known (name, position, updated_at)
     select 'news', case when exists (
         select from webhook_events where provider = 'stripe' and arrived_by = 'webhook'
-          and received_at > ${now}::timestamptz - interval '1 hour')
+          and received_at > ${addMs(now, -HEARD_WITHIN_MS)})
       then ${now}::timestamptz else max(position) end, ${now}
     from catalog_progress where name in ('event_list', 'whole_listing') having count(*) > 0
     on conflict (name) do update set position = greatest(known.position, excluded.position), updated_at = excluded.updated_at
-    returning not (${isOld(sql`position`)}) and exists (select from before where ${isOld(sql`before.position`)}) as "endsSilence"`.execute(
-    database,
-  );
+    returning not (${isOld('known.position', now)}) and exists (
+      select from before where ${isOld('before.position', now)}) as "endsSilence"`.execute(database);
   return rows.rows[0]?.endsSilence ?? false;
 }
 
@@ -72,11 +79,6 @@ export async function noteNewsTaken(database: LedgerDatabase, now: Date): Promis
  */
 export async function readCatalogSilence(database: LedgerDatabase, now: Date): Promise<Date | null> {
   const rows = await sql<{ since: Date }>`
-    select greatest(news.position, listing.position) as since
-    from catalog_progress news left join catalog_progress listing on listing.name = 'whole_listing'
-    where news.name = 'news'
-      and greatest(news.position, listing.position) < ${now}::timestamptz - ${CATALOG_FRESH}::interval`.execute(
-    database,
-  );
+    select position as since from ${NEWS} where ${isOld('news.position', now)}`.execute(database);
   return rows.rows[0]?.since ?? null;
 }
