@@ -2,6 +2,7 @@ import type { Command } from 'commander';
 import { readApiSettings } from '../platform/http/dependencies.ts';
 import { type CommandFrame, toQuery } from '../platform/terminal/frame.ts';
 import { print, renderTable } from '../platform/terminal/output.ts';
+import type { HardCapsBody } from './cap-routes.ts';
 import type { CallerBody, DryRunBody, StepBody, StepsBody } from './schemas.ts';
 import { readGatewaySecrets } from './signature.ts';
 
@@ -48,6 +49,23 @@ export function addEnforcementCommand(program: Command, frame: CommandFrame): vo
         const query = toQuery({ ...options, budgetId }, ['budgetId', 'period', ['stopAt', 'stopAtPermille']]);
         const told = await ask<DryRunBody>('GET', `/v1/enforcement/dry-run?${query}`);
         print(options.json === true, told, () => renderDryRun(told));
+      }),
+    );
+  enforcement
+    .command('hard-caps')
+    .description('what gateways count by themselves of the budgets that stop, as a policy fragment')
+    .option('--headroom <percent>', 'so much above the budget; 10 unless given')
+    .option('--fragment', 'print the fragment alone')
+    .option('--values', 'print the named values alone, name=tokens')
+    .option('--json', 'print as JSON')
+    .action((options: { headroom?: string; fragment?: true; values?: true; json?: true }) =>
+      frame.askApi(async (ask) => {
+        const query = toQuery(options, [['headroom', 'headroomPercent']]);
+        const told = await ask<HardCapsBody>('GET', `/v1/enforcement/hard-caps?${query}`);
+        print(options.json === true, told, () => {
+          if (options.fragment === true) return told.fragment.trimEnd();
+          return options.values === true ? valuesOf(told) : renderHardCaps(told);
+        });
       }),
     );
   enforcement
@@ -136,6 +154,45 @@ function renderCaller({
     ...Object.entries(features).map(
       ([feature, ruling]) => `For ${feature}: ${ruling.message ?? ruling.action}`,
     ),
+  ].join('\n');
+}
+
+function valuesOf({ caps }: HardCapsBody): string {
+  return caps.map(({ namedValue, tokenCount }) => `${namedValue}=${tokenCount}`).join('\n');
+}
+
+const LEFT_WORDS: Record<HardCapsBody['left'][number]['reason'], string> = {
+  calls: 'is of calls, and the gateway counts tokens',
+  revenue: 'is of revenue, which no counter of tokens comes to',
+  currency: 'is in another currency than costs',
+  period: 'has a period that no counter of the gateway has',
+  no_tenant: 'is of a customer without a tenant',
+  no_usage: 'nothing of it had a price last month, so nothing says how many tokens it is',
+};
+
+function renderHardCaps({ caps, left, headroomPercent, pricedMonth }: HardCapsBody): string {
+  const table = renderTable(
+    ['budget', 'tenant', 'user', 'feature', 'each user', 'period', 'tokens', 'USD a million'],
+    caps.map((cap) => [
+      `${cap.budget.name} (${cap.budget.id})`,
+      cap.tenantKey ?? 'all',
+      cap.subject ?? 'all',
+      cap.feature ?? 'all',
+      cap.perUser ? 'yes' : '',
+      cap.period,
+      cap.tokenCount,
+      cap.millionTokens ?? '',
+    ]),
+    [6, 7],
+  );
+  return [
+    ...(caps.length === 0
+      ? ['No budget stops that a gateway can count by itself.']
+      : [
+          table,
+          `${headroomPercent} % above each budget; money at what tokens cost in ${pricedMonth}. --fragment and --values print what the gateway takes.`,
+        ]),
+    ...left.map(({ budget, reason }) => `Not "${budget.name}" (${budget.id}): ${LEFT_WORDS[reason]}.`),
   ].join('\n');
 }
 

@@ -16,21 +16,28 @@ export interface EnforcementFacts {
 export async function readFacts(database: LedgerDatabase, now: Date): Promise<EnforcementFacts> {
   return await readSnapshot(database, async (snapshot) => {
     const steps = await readOpenSteps(snapshot, now);
-    const tenants = await snapshot
-      .selectFrom('customers')
-      .select(['customer_id', 'tenant_key'])
-      .where('tenant_key', 'is not', null)
-      .where('deleted_at', 'is', null)
-      .execute();
-    const pairs = tenants.flatMap(({ customer_id, tenant_key }) =>
-      tenant_key === null ? [] : [[tenant_key, customer_id] as const],
-    );
+    const pairs = await readTenants(snapshot);
     return {
       steps,
       customerOfTenant: new Map(pairs),
       tenantOfCustomer: new Map(pairs.map(([tenant, customer]) => [customer, tenant])),
     };
   });
+}
+
+/** Each tenant, and whose it is. */
+export async function readTenants(
+  database: LedgerDatabase | LedgerTransaction,
+): Promise<(readonly [tenantKey: string, customerId: string])[]> {
+  const tenants = await database
+    .selectFrom('customers')
+    .select(['customer_id', 'tenant_key'])
+    .where('tenant_key', 'is not', null)
+    .where('deleted_at', 'is', null)
+    .execute();
+  return tenants.flatMap(({ customer_id, tenant_key }) =>
+    tenant_key === null ? [] : [[tenant_key, customer_id] as const],
+  );
 }
 
 /** A holder is empty where the budget itself says whom it is of. Those that ended lately are read, too: clocks are set back. */

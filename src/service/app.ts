@@ -22,6 +22,7 @@ import { addMarginRoutes } from '../costs/margin-routes.ts';
 import { addProvisionedRoutes } from '../costs/provisioned/routes.ts';
 import { addCostRoutes } from '../costs/routes.ts';
 import { addSwapRoutes } from '../costs/swaps/routes.ts';
+import { addHardCapRoutes } from '../enforcement/cap-routes.ts';
 import { addEnforcementRoutes } from '../enforcement/routes.ts';
 import { createEnforcementState, type EnforcementState } from '../enforcement/state.ts';
 import { addEnforcedStepRoutes } from '../enforcement/step-routes.ts';
@@ -136,6 +137,7 @@ export function createApp(dependencies: AppDependencies): Api {
   const enforcement = dependencies.enforcement ?? openEnforcement(dependencies);
   addEnforcementRoutes(app, { ...dependencies, enforcement });
   addEnforcedStepRoutes(app, dependencies);
+  addHardCapRoutes(app, dependencies);
   addBudgetRoutes(app, dependencies);
   addExportRoutes(app, dependencies);
   addExchangeRoutes(app, dependencies);

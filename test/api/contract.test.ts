@@ -418,6 +418,8 @@ const CASES: [path: string, request: string, init: RequestInit, status: number][
   ['/v1/enforcement/steps', '/v1/enforcement/steps', {}, 200],
   ['/v1/enforcement/dry-run', '/v1/enforcement/dry-run?budgetId=bud_none', {}, 404],
   ['/v1/enforcement/dry-run', '/v1/enforcement/dry-run', {}, 400],
+  ['/v1/enforcement/hard-caps', '/v1/enforcement/hard-caps', {}, 200],
+  ['/v1/enforcement/hard-caps', '/v1/enforcement/hard-caps?headroomPercent=-1', {}, 400],
   [
     '/v1/enforcement/steps/{id}/lift',
     '/v1/enforcement/steps/7/lift',

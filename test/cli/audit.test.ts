@@ -122,6 +122,7 @@ const READS: Record<string, string[]> = {
   'enforcement steps': [],
   'enforcement dry-run': ['bud_lifted'],
   'enforcement caller': ['northwind', 'user-1'],
+  'enforcement hard-caps': [],
   'enforcement secret': [],
   'budgets list': [],
   'budgets show': ['bud_changed'],
