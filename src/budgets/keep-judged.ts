@@ -36,11 +36,23 @@ const WINDOW: RowFields<JudgedHolder> = {
   hourly_rate: numeric(({ hourlyRate }) => hourlyRate),
 };
 
-type Reached = JudgedHolder & { step: BudgetStep };
+/** An operator's word on a step; both null: there is none. */
+interface Lift {
+  liftedUntil: Date | null;
+  liftedBy: string | null;
+}
+const NO_LIFT: Lift = { liftedUntil: null, liftedBy: null };
+
+type Reached = JudgedHolder & { step: BudgetStep } & Lift;
 const REACHED: RowFields<Reached> = {
   ...HOLDER,
   step_key: textField(({ step }) => stepKey(step)),
   step: fieldOf('jsonb', ({ step }) => JSON.stringify(step)),
+};
+const LIFTED: RowFields<Reached> = {
+  ...REACHED,
+  lifted_until: instantField(({ liftedUntil }) => liftedUntil),
+  lifted_by: textField(({ liftedBy }) => liftedBy),
 };
 
 /** Keeps what was judged: where holders stand, steps that were reached or are withdrawn, each with an audit row. */
@@ -59,7 +71,11 @@ export async function keepJudged(
         forecast = excluded.forecast, forecast_reason = excluded.forecast_reason, hourly_rate = excluded.hourly_rate,
         known_until = excluded.known_until, judged_at = excluded.judged_at`.execute(transaction);
   const withdrawn = judged.flatMap((holder) => holder.steps.withdrawn.map((step) => ({ ...step, holder })));
-  const reached = judged.flatMap((holder) => holder.steps.reached.map((step) => ({ ...holder, step })));
+  const reached = await readLifts(
+    transaction,
+    judged.flatMap((holder) => holder.steps.reached.map((step) => ({ ...holder, ...NO_LIFT, step }))),
+    now,
+  );
   if (withdrawn.length > 0) {
     await sql`
       update budget_step_events as event set withdrawn_at = ${now}, withdrawn_reason = told.reason
@@ -70,19 +86,45 @@ export async function keepJudged(
   await carryOn(transaction, judged);
   if (reached.length > 0) {
     await sql`
-      insert into budget_step_events (${namesOf(REACHED)}, reached_at, known_until)
-      select ${namesOf(REACHED)}, ${now}::timestamptz, ${knownUntil}::timestamptz
-      from ${unnestRows('told', reached, REACHED)}
+      insert into budget_step_events (${namesOf(LIFTED)}, reached_at, known_until)
+      select ${namesOf(LIFTED)}, ${now}::timestamptz, ${knownUntil}::timestamptz
+      from ${unnestRows('told', reached, LIFTED)}
       on conflict (budget_id, customer_id, subject, window_start, step_key) where withdrawn_at is null do nothing`.execute(
       transaction,
     );
   }
   await writeAudits(transaction, [
-    ...reached.map((holder) => auditOf(holder, 'budgets.reach', { step: holder.step }, now)),
+    ...reached.map((holder) => {
+      const { step, liftedUntil, liftedBy } = holder;
+      const lift =
+        liftedUntil === null ? {} : { lifted_until: liftedUntil.toISOString(), lifted_by: liftedBy };
+      return auditOf(holder, 'budgets.reach', { step, ...lift }, now);
+    }),
     ...withdrawn.map(({ holder, stepEventId, reason }) =>
       auditOf(holder, 'budgets.withdraw', { step_event: String(stepEventId), reason }, now),
     ),
   ]);
+}
+
+/** With the lift that each step had when it was withdrawn in this window, while that lasts: it was given for a time. */
+async function readLifts(
+  transaction: LedgerTransaction,
+  reached: readonly Reached[],
+  now: Date,
+): Promise<Reached[]> {
+  if (reached.length === 0) return [];
+  const placed = reached.map((holder, place) => ({ ...holder, place }));
+  const { rows } = await sql<Lift & { place: number }>`
+    select distinct on (place) place, lifted_until as "liftedUntil", lifted_by as "liftedBy"
+    from ${unnestRows('told', placed, { ...REACHED, place: fieldOf('int', ({ place }) => place) })}
+    join budget_step_events as event using (budget_id, customer_id, subject, step_key)
+    where event.withdrawn_at is not null and event.window_start < told.window_end and event.window_end > told.window_start
+    order by place, budget_step_event_id desc`.execute(transaction);
+  const lifts = new Map(rows.map(({ place, ...lift }) => [place, lift]));
+  return reached.map((holder, place) => {
+    const lift = lifts.get(place) ?? NO_LIFT;
+    return lift.liftedUntil !== null && lift.liftedUntil > now ? { ...holder, ...lift } : holder;
+  });
 }
 
 /** What stands says what its step is now, and of a window that rolls, how long it stands. */

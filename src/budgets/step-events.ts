@@ -42,6 +42,13 @@ const COLUMNS = sql`budget_step_event_id as "stepEventId", budget_id as "budgetI
   forecast::text, effective_limit::text as "effectiveLimit", known_until as "knownUntil", withdrawn_at as "withdrawnAt",
   withdrawn_reason as "withdrawnReason", lifted_until as "liftedUntil", lifted_by as "liftedBy"`;
 
+/**
+ * Until when an open `event` of `budget` stands. Of a window that rolls the usage of most days is in the next one, too: it stands
+ * until that is judged, which is in the minute after midnight; a quarter of an hour at most, should nothing judge.
+ */
+export const STANDS_UNTIL = sql<Date>`(event.window_end + case when budget.period = 'rolling_days' and budget.rolling_day_count > 1
+  then interval '15 minutes' else interval '0' end)`;
+
 /** What happened to a budget, the newest first. */
 export async function listStepEvents(
   database: LedgerDatabase | LedgerTransaction,
@@ -59,8 +66,10 @@ export async function readOpenStepEvents(
   { now, budgetIds = null }: { now: Date; budgetIds?: readonly string[] | null },
 ): Promise<StepEvent[]> {
   const result = await sql<Row>`
-    select ${COLUMNS} from budget_step_events
-    where withdrawn_at is null and window_end > ${now} and window_start <= ${now}
+    select ${COLUMNS} from (
+      select event.*, ${STANDS_UNTIL} as stands_until from budget_step_events as event join budgets as budget using (budget_id)
+      where withdrawn_at is null and event.window_end > ${now}::timestamptz - interval '1 day') as event
+    where stands_until > ${now} and window_start <= ${now}
       and ${budgetIds === null ? sql`true` : sql`budget_id = any(${[...budgetIds]}::text[])`}
     order by budget_step_event_id`.execute(database);
   return result.rows.map(toStepEvent);
@@ -81,7 +90,9 @@ export async function withdrawAll(
   { budgetId, reason, now }: { budgetId: string; reason: WithdrawnReason; now: Date },
 ): Promise<bigint> {
   const withdrawn = await sql`
-    update budget_step_events set withdrawn_at = ${now}, withdrawn_reason = ${reason}
-    where budget_id = ${budgetId} and withdrawn_at is null and window_end > ${now}`.execute(transaction);
+    update budget_step_events as event set withdrawn_at = ${now}, withdrawn_reason = ${reason}
+    from budgets as budget
+    where event.budget_id = ${budgetId} and budget.budget_id = event.budget_id and withdrawn_at is null
+      and ${STANDS_UNTIL} > ${now}`.execute(transaction);
   return withdrawn.numAffectedRows ?? 0n;
 }

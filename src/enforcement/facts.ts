@@ -1,5 +1,6 @@
 import { sql } from 'kysely';
 import { ENFORCED_ACTIONS, type OpenStep } from '../../pricing/enforcement/ruling.ts';
+import { STANDS_UNTIL } from '../budgets/step-events.ts';
 import { addMs, DAY_MS } from '../platform/clock.ts';
 import type { LedgerDatabase, LedgerTransaction } from '../platform/database/database.ts';
 import { readSnapshot } from '../platform/database/snapshot.ts';
@@ -49,7 +50,7 @@ async function readOpenSteps(database: LedgerDatabase | LedgerTransaction, now: 
       event.step ->> 'action' as action, (event.step ->> 'sharePermille')::integer as "sharePermille",
       (event.step ->> 'tokensPerMinute')::float8 as "tokensPerMinute", event.step ->> 'deployment' as deployment,
       event.step ->> 'contact' as contact, event.window_start as "startsAt",
-      event.window_end as "endsAt", event.lifted_until as "liftedUntil"
+      ${STANDS_UNTIL} as "endsAt", event.lifted_until as "liftedUntil"
     from budget_step_events as event join budgets as budget using (budget_id)
     where event.withdrawn_at is null and event.window_end > ${addMs(now, -DAY_MS)} and budget.ended_at is null
       and event.step ->> 'action' = any(${[...ENFORCED_ACTIONS]}::text[])`.execute(database);

@@ -1,5 +1,6 @@
 import { type RawBuilder, sql } from 'kysely';
 import { ENFORCED_ACTIONS, type EnforcedAction } from '../../pricing/enforcement/ruling.ts';
+import { STANDS_UNTIL } from '../budgets/step-events.ts';
 import type { LedgerDatabase, LedgerTransaction } from '../platform/database/database.ts';
 import { TallystickError } from '../platform/errors.ts';
 
@@ -31,7 +32,7 @@ export async function listEnforcedSteps(
   return await select(
     database,
     page.now,
-    sql`event.withdrawn_at is null and event.window_end > ${page.now} and budget.ended_at is null
+    sql`event.withdrawn_at is null and ${STANDS_UNTIL} > ${page.now} and budget.ended_at is null
       and ${budgetId === undefined ? sql`true` : sql`event.budget_id = ${budgetId}`}
       and ${page.beforeId === null ? sql`true` : sql`event.budget_step_event_id < ${String(page.beforeId)}::bigint`}`,
     page.limit,
@@ -64,8 +65,8 @@ async function select(
       coalesce(nullif(event.customer_id, ''), budget.customer_id) as "customerId",
       coalesce(nullif(event.subject, ''), budget.subject) as subject, budget.feature,
       event.step ->> 'action' as action, (event.step ->> 'sharePermille')::integer as "sharePermille",
-      event.reached_at as "reachedAt", event.window_end as "endsAt",
-      event.withdrawn_at is not null or event.window_end <= ${now} or budget.ended_at is not null as "isOver",
+      event.reached_at as "reachedAt", ${STANDS_UNTIL} as "endsAt",
+      event.withdrawn_at is not null or ${STANDS_UNTIL} <= ${now} or budget.ended_at is not null as "isOver",
       event.lifted_until as "liftedUntil", event.lifted_by as "liftedBy"
     from budget_step_events as event join budgets as budget using (budget_id)
     where event.step ->> 'action' = any(${[...ENFORCED_ACTIONS]}::text[]) and ${where}

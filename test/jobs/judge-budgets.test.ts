@@ -2,8 +2,11 @@ import { sql } from 'kysely';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { judgeBudgets } from '../../jobs/judge-budgets.ts';
 import type { BudgetTerms } from '../../pricing/budgets/budget.ts';
+import { rule } from '../../pricing/enforcement/ruling.ts';
 import { changeBudget, createBudget, endBudget, graceBudget } from '../../src/budgets/desk.ts';
 import { listStepEvents, readOpenStepEvents } from '../../src/budgets/step-events.ts';
+import { readFacts } from '../../src/enforcement/facts.ts';
+import { liftStep, restoreStep } from '../../src/enforcement/lifts.ts';
 import { createLogger } from '../../src/platform/log.ts';
 import { seedPriceBook } from '../../src/prices/book.ts';
 import { hoursBetween, insertDailyUsers, insertEvents } from '../anomalies/world.ts';
@@ -139,6 +142,57 @@ describe('judge-budgets', () => {
     ]);
   });
 
+  it('carries a lift on while it lasts, and lets what was restored or is over hold', async () => {
+    const { budgetId } = await create({ steps: [TERMS.steps[1] as BudgetTerms['steps'][0]] });
+    const liftedUntil = async () =>
+      (await listStepEvents(ledger.database, { budgetId, limit: 1 }))[0]?.liftedUntil?.toISOString() ?? null;
+    const undo = async () => {
+      await sql`update usage_events set prompt_token_count = 0`.execute(ledger.database);
+      await use(1);
+      await judgeBudgets(deps);
+    };
+    const reach = async () => {
+      await use(11);
+      expect(await judgeBudgets(deps)).toMatchObject({ reachedCount: 1 });
+    };
+    const newest = async () =>
+      (await listStepEvents(ledger.database, { budgetId, limit: 1 }))[0]?.stepEventId;
+    const until = new Date('2026-11-20T18:00:00Z');
+    await reach();
+    await liftStep(ledger.database, {
+      stepId: (await newest()) ?? 0n,
+      until,
+      reason: null,
+      actor: 'ada',
+      now,
+    });
+    await undo();
+    await reach();
+    expect(await liftedUntil()).toBe(until.toISOString());
+    const told = await sql<{ details: Record<string, unknown> }>`
+      select details from audit_log where action = 'budgets.reach' order by audit_id desc limit 1`.execute(
+      ledger.database,
+    );
+    expect(told.rows[0]?.details).toMatchObject({ lifted_until: until.toISOString(), lifted_by: 'ada' });
+    // By a clock that jumped ahead and back it is neither forgotten nor given longer.
+    await undo();
+    now = new Date('2026-11-20T20:00:00Z');
+    await reach();
+    expect(await liftedUntil()).toBeNull();
+    now = new Date('2026-11-20T14:30:00Z');
+    await liftStep(ledger.database, {
+      stepId: (await newest()) ?? 0n,
+      until,
+      reason: null,
+      actor: 'ada',
+      now,
+    });
+    await restoreStep(ledger.database, { stepId: (await newest()) ?? 0n, reason: null, actor: 'ada', now });
+    await undo();
+    await reach();
+    expect(await liftedUntil()).toBeNull();
+  });
+
   it('gives each user the limit, and a narrower budget its place', async () => {
     const steps = [TERMS.steps[1] as BudgetTerms['steps'][0]];
     const everyone = await create({ scope: 'all', customerId: null, perUser: true, limit: 3n * USD, steps });
@@ -195,7 +249,15 @@ describe('judge-budgets', () => {
     await judgeBudgets(deps);
     expect(await events(day.budgetId)).toHaveLength(2);
     now = new Date('2026-11-21T00:00:00Z');
+    // Nobody has judged the new day yet: what rolls still holds, and what ends with its day does not.
+    const held = async (at: string) =>
+      rule((await readFacts(ledger.database, new Date(at))).steps, new Date(at)).budgetId;
+    expect(await held('2026-11-21T00:00:30Z')).toBe(rolling.budgetId);
+    expect(await held('2026-11-21T00:15:00Z')).toBeNull();
+    expect(await readOpenStepEvents(ledger.database, { now, budgetIds: [day.budgetId] })).toEqual([]);
+    expect(await readOpenStepEvents(ledger.database, { now, budgetIds: [rolling.budgetId] })).toHaveLength(2);
     await judgeBudgets(deps);
+    expect(await held('2026-11-21T23:59:00Z')).toBe(rolling.budgetId);
     expect(await readOpenStepEvents(ledger.database, { now, budgetIds: [day.budgetId] })).toEqual([]);
     expect(await readOpenStepEvents(ledger.database, { now, budgetIds: [rolling.budgetId] })).toHaveLength(2);
     expect(await events(rolling.budgetId)).toHaveLength(2);
