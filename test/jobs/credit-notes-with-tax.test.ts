@@ -162,10 +162,20 @@ describe('a credit, whatever the draft was like,', () => {
         currency: 'usd',
       });
     });
-    expect(await pipeline.account.invoices.retrieve(invoiceId)).toMatchObject({ amount_paid: 43 });
+    const { account } = pipeline;
+    const invoice = await account.invoices.retrieve(invoiceId);
+    expect(invoice).toMatchObject({ amount_paid: 43 });
+    // Somebody gave back some of it already.
+    const line = invoice.lines.data.find(({ amount }) => amount === 300)?.id ?? '';
+    await account.creditNotes.create({
+      invoice: invoiceId,
+      lines: [{ type: 'invoice_line_item', invoice_line_item: line, amount: 17 }],
+      refund_amount: 20,
+    });
     expect(await approve('refund')).toMatchObject({ state: 'created', creditedMinor: 143n });
-    expect(await notesOf(invoiceId)).toMatchObject([{ refunds: [{ amount_refunded: 43 }] }]);
-    expect(await balanceOf(customerId)).toBe(-100);
+    const refunds = (await notesOf(invoiceId)).flatMap((note) => note.refunds);
+    expect(refunds.map((refund) => refund.amount_refunded).sort()).toEqual([20, 23]);
+    expect(await balanceOf(customerId)).toBe(-120);
   });
 
   it('of an open invoice lowers what is owed', async () => {
