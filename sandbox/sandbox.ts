@@ -36,6 +36,8 @@ export interface SandboxOptions {
   openMeter?: OpenMeterStandInOptions;
   /** Further behaviour of the Stripe stand-in; its own defaults otherwise. */
   stripe?: StripeStandInOptions;
+  /** A mail server runs beside the stand-ins, and its mail can be read. */
+  takesMail?: boolean;
 }
 
 /** Addresses of a running sandbox: what the environment of the production code is set to. */
@@ -44,6 +46,9 @@ export interface SandboxAddresses {
   openMeterUrl: string;
   stripeUrl: string;
   retailPricesUrl: string;
+  /** The mail server, and the page with its mail; null: there is none. */
+  smtpUrl: string | null;
+  mailPageUrl: string | null;
   controlUrl: string;
   workspaceId: string;
   stripeApiKey: string;
@@ -151,6 +156,13 @@ export async function startSandbox(options: SandboxOptions): Promise<RunningSand
     listen(createControlApp({ ...parts, calls }).fetch),
   ]);
   parts.faults.onDown(async (system, down) => await servers[SYSTEMS.indexOf(system)]?.setDown(down));
+  const { clock } = parts;
+  const { stateDirectory } = options;
+  // Loaded by who asks for it: that takes a quarter of a second.
+  const post =
+    options.takesMail === true
+      ? await (await import('./mail/post.ts')).startPost({ clock, stateDirectory })
+      : null;
   const [azureUrl = '', openMeterUrl = '', stripeUrl = '', retailPricesUrl = '', controlUrl = ''] =
     servers.map((server) => server.url);
   return {
@@ -159,12 +171,14 @@ export async function startSandbox(options: SandboxOptions): Promise<RunningSand
       openMeterUrl,
       stripeUrl,
       retailPricesUrl,
+      smtpUrl: post?.smtpUrl ?? null,
+      mailPageUrl: post?.pageUrl ?? null,
       controlUrl,
       workspaceId: SANDBOX_WORKSPACE_ID,
       stripeApiKey: parts.stripe.apiKey,
     },
     close: async () => {
-      await Promise.all(servers.map((server) => server.close()));
+      await Promise.all([...servers.map((server) => server.close()), post?.close()]);
       parts.close();
     },
   };

@@ -21,6 +21,7 @@ export async function describeEnding(
   },
 ): Promise<string> {
   const { config, settings, sandbox, served } = given;
+  const { mailPageUrl } = world.sandbox.addresses;
   // One with the usual prices, where there are several.
   const customerId = (sandbox.customers[1] ?? sandbox.customers[0])?.customer ?? '';
   const names = new Map(sandbox.customers.map(({ customer, name }) => [customer, name]));
@@ -51,7 +52,7 @@ export async function describeEnding(
     ...(look.text === '' ? [] : ['', look.text]),
     ...(served === null
       ? []
-      : ['', ...describeAddresses(served, { look, statementUrl, portalUrl, customerId })]),
+      : ['', ...describeAddresses(served, { look, statementUrl, portalUrl, mailPageUrl, customerId })]),
   ].join('\n');
 }
 
@@ -74,10 +75,11 @@ function describeAddresses(
     look: FirstLookShown;
     statementUrl: string | null;
     portalUrl: string | null;
+    mailPageUrl: string | null;
     customerId: string;
   },
 ): string[] {
-  const { statementUrl, portalUrl, customerId } = given;
+  const { statementUrl, portalUrl, mailPageUrl, customerId } = given;
   const { quote, lookedAt } = given.look;
   const [from, to] = [lookedAt.from, lookedAt.to].map((instant) => instant.slice(0, 10));
   const { accent, bold } = paintsFor(process.stdout);
@@ -88,6 +90,7 @@ function describeAddresses(
     ...(quote === null ? [] : [['quote', quote.pageUrl]]),
     ...(statementUrl === null ? [] : [['statement', statementUrl]]),
     ...(portalUrl === null ? [] : [['portal', portalUrl]]),
+    ...(mailPageUrl === null ? [] : [['mail', mailPageUrl]]),
   ] as const;
   return [
     bold('Where to look'),

@@ -2,6 +2,7 @@ import { readCloseTotals } from '../../src/closing/totals.ts';
 import { type Config, loadConfig } from '../../src/platform/config.ts';
 import { createStopSignal } from '../../src/platform/terminal/stop-signal.ts';
 import { readTokenTotals } from '../../src/status/totals.ts';
+import { createDemoRoute } from './alerts.ts';
 import { createDemoBudgets } from './budgets.ts';
 import { type DemoLog, openDemoLog } from './demo-log.ts';
 import { type DemoDirectory, prepareDemoDirectory } from './directory.ts';
@@ -76,6 +77,7 @@ async function playDays(
 ): Promise<void> {
   const progress = createDemoProgress(settings, { plain: settings.json });
   try {
+    await createDemoRoute(world.deps.database, world.clock.now());
     await createDemoBudgets(world.deps, stop);
     await driveDemo({
       deps: world.deps,

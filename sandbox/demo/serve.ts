@@ -42,6 +42,8 @@ export async function serveDemo(
   });
   const queue = openStepQueue(world.stores.queue, log);
   const server = await startOnFreePort(world, config, log, queue);
+  // It may have become another port than its alerts were told.
+  if (world.deps.alerts !== undefined) world.deps.alerts.publicUrl = config.PUBLIC_URL ?? server.url;
   world.tellCommands({ HOST: config.HOST, PORT: new URL(server.url).port });
   const worker = openStepWorker(
     world.stores.queue,

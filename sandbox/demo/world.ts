@@ -78,6 +78,7 @@ export async function openDemoWorld(
       latencyMs: 0,
       gracePeriodHours: DEMO_GRACE_HOURS,
       usageSource: config.USAGE_SOURCE,
+      takesMail: !isMonths,
       stripe: {
         // Both readings of Stripe's pages are played, one for each parity of the seed.
         draftQuantities: scenario.seed % 2 === 0 ? 'follow' : 'stand_still',
@@ -102,6 +103,9 @@ export async function openDemoWorld(
       ...(settings.dropPushCount > 0
         ? { STRIPE_READ_BUDGET_PER_DAY: '0', STRIPE_DOUBT_READ_BUDGET_PER_DAY: '0' }
         : {}),
+      ...(addresses.smtpUrl === null
+        ? {}
+        : { ALERT_SMTP_URL: addresses.smtpUrl, ALERT_FROM: 'Tallystick <tallystick@example.com>' }),
       USAGE_SOURCE: config.USAGE_SOURCE,
       CONTROL_SOURCE: config.CONTROL_SOURCE,
     };
@@ -113,6 +117,7 @@ export async function openDemoWorld(
       clock,
       ...(isMonths ? { patience: MONTHS_PATIENCE } : {}),
     });
+    if (deps.alerts !== undefined) deps.alerts.publicUrl = pageUrl(config, settings);
     if (isNew && (await readWatermark(stores.database, deps.source.name)) !== null) {
       throw new TallystickError('The ledger at DATABASE_URL holds usage that this demo did not make.', {
         code: 'CONFLICT',
@@ -153,4 +158,9 @@ export async function openDemoWorld(
     ownLock?.release();
     throw error;
   }
+}
+
+/** How browsers will reach it once it is served, for links of alerts; absent: it will not be, or nobody knows on which port. */
+function pageUrl({ PUBLIC_URL, PORT }: Config, { once }: DemoSettings): string | undefined {
+  return once ? undefined : (PUBLIC_URL ?? (PORT === 0 ? undefined : `http://localhost:${PORT}`));
 }

@@ -1,9 +1,9 @@
 import { createServer, type IncomingHttpHeaders, type RequestListener } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import PostalMime, { type Email } from 'postal-mime';
-import { SMTPServer } from 'smtp-server';
+import { startMailServer as listenForMail } from '../../sandbox/mail/mail-server.ts';
 
-/** A real mail server on loopback. */
+/** The sandbox's mail server, with its mail read. */
 export interface MailServer {
   url: string;
   mails: Email[];
@@ -14,28 +14,13 @@ export interface MailServer {
 
 export async function startMailServer(): Promise<MailServer> {
   const mailServer: MailServer = { url: '', mails: [], refuseWith: null, close: async () => {} };
-  const server = new SMTPServer({
-    authOptional: true,
-    disabledCommands: ['STARTTLS'],
-    logger: false,
-    onData(stream, _session, callback) {
-      const chunks: Buffer[] = [];
-      stream.on('data', (chunk: Buffer) => chunks.push(chunk));
-      stream.on('end', async () => {
-        const { refuseWith } = mailServer;
-        if (refuseWith !== null) {
-          callback(Object.assign(new Error(refuseWith.message), { responseCode: refuseWith.code }));
-          return;
-        }
-        mailServer.mails.push(await PostalMime.parse(Buffer.concat(chunks)));
-        callback();
-      });
-    },
+  const { url, close } = await listenForMail(async ({ source }) => {
+    const { refuseWith } = mailServer;
+    if (refuseWith !== null)
+      throw Object.assign(new Error(refuseWith.message), { responseCode: refuseWith.code });
+    mailServer.mails.push(await PostalMime.parse(source));
   });
-  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
-  mailServer.url = `smtp://127.0.0.1:${(server.server.address() as AddressInfo).port}`;
-  mailServer.close = async () => await new Promise((resolve) => server.close(resolve));
-  return mailServer;
+  return Object.assign(mailServer, { url, close });
 }
 
 interface Received {

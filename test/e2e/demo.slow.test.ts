@@ -120,6 +120,8 @@ describe('the demo', () => {
     expect(await demo.untilSaid(/Log: \S+/)).toBe(`Log: ${log}`);
     const statement = await demo.untilSaid(/http:\S+\/statements\/\S+/);
     expect((await fetch(statement)).status).toBe(200);
+    const mail = await demo.untilSaid(/(?<=mail +)http:\S+/);
+    expect(await (await fetch(mail)).text()).toContain('Mail of the demo');
     const status = await ask('status', '--json');
     expect(status.exitCode, status.stderr).toBe(0);
     expect(status.json()).toMatchObject({ asOf: expect.stringMatching(/^2026-10-02T/) });

@@ -1,0 +1,37 @@
+import { createRoute, listRoutes } from '../../src/alerts/route-store.ts';
+import type { LedgerDatabase } from '../../src/platform/database/database.ts';
+
+const NAME = 'The demo\u2019s mailbox';
+
+/** Everything that there is to tell goes to the sandbox's mailbox, from the first day on; each Monday with a digest. */
+export async function createDemoRoute(database: LedgerDatabase, now: Date): Promise<void> {
+  const known = await listRoutes(database, { withEnded: true });
+  // Who ended it wants none.
+  if (known.some(({ name }) => name === NAME)) return;
+  await createRoute(database, {
+    actor: 'demo',
+    now,
+    terms: {
+      name: NAME,
+      channel: 'email',
+      audience: 'operator',
+      customerId: null,
+      kinds: [],
+      leastSeverity: 'info',
+      emailAddresses: ['ai-platform@example.com'],
+      targetUrl: null,
+      secretName: null,
+      timeZone: 'UTC',
+      quietFromMinute: null,
+      quietUntilMinute: null,
+      urgentPasses: true,
+      hourlyLimit: 30,
+      locale: 'en',
+      subjectTemplate: null,
+      bodyTemplate: null,
+      digest: 'week',
+      digestMinute: 8 * 60,
+      skipsEmptyDigest: false,
+    },
+  });
+}
