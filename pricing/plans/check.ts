@@ -1,5 +1,5 @@
 import { nearestNames } from '../near-names.ts';
-import { findPrice, resolveModel } from '../prices/lookup.ts';
+import { findPrice, resolveModel, STANDARD_REQUEST } from '../prices/lookup.ts';
 import type { PriceBook } from '../prices/price-book.ts';
 import { modelKey, nameKey } from '../usage/names.ts';
 import { caught, statedPriceProblems } from './check-price.ts';
@@ -112,7 +112,7 @@ function markupRateProblems(
   }
   const { tokenType, model } = rate;
   if (tokenType !== '*' && model !== '*' && resolveModel(book, { model }) !== null) {
-    const query = { model, deploymentType: price.deploymentType, at };
+    const query = { ...STANDARD_REQUEST, model, deploymentType: price.deploymentType, at };
     if (!findPrice(book, query, tokenType).found) {
       const message = `the price book has no ${tokenType} price of ${model} then: there is nothing to mark up`;
       problems.push({ path, message, fix: 'State the price, or add the cost to the price book.' });

@@ -1,5 +1,5 @@
 import { priceFinder } from '../prices/finder.ts';
-import { resolveModel, type StandInNote, standInOf } from '../prices/lookup.ts';
+import { resolveModel, STANDARD_REQUEST, type StandInNote, standInOf } from '../prices/lookup.ts';
 import type { PriceBook } from '../prices/price-book.ts';
 import type { RatePrice } from '../rating/rate-price.ts';
 import type { SellRate } from '../rating/sell-rates.ts';
@@ -99,7 +99,7 @@ function markedUpRates(input: MarkupInput): SellRate[] {
     tokenTypesOf(rate)
       .filter((tokenType) => !isNamedElsewhere(version, rate, model, tokenType, book))
       .flatMap((tokenType) => {
-        const query = { model, deploymentType: price.deploymentType, at };
+        const query = { ...STANDARD_REQUEST, model, deploymentType: price.deploymentType, at };
         const cost = findPrice(query, tokenType);
         const note = (text: PlanRateNote['note']) =>
           notes.push({ rateId: planRateId(plan.planId, rate), note: text, model, tokenType });

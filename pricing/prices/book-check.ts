@@ -3,6 +3,8 @@ import { isPattern } from './deployments.ts';
 import {
   DEPLOYMENT_TYPES,
   type DeploymentRule,
+  hasServiceTiers,
+  isByToken,
   nameOfRow,
   normalizeInstant,
   PRICE_KINDS,
@@ -11,6 +13,7 @@ import {
   type PriceRow,
   picoPerUnitOf,
   RETIRED,
+  SERVICE_TIERS,
   startOf,
   timelineKeyOf,
   unitFits,
@@ -32,6 +35,10 @@ const ABSURD_FACTOR = 100n;
 
 const MAX_TEXT_LENGTH = 1_000;
 const REGION = /^(?:\*|[a-z0-9][a-z0-9-]{0,63})$/;
+/** As it stands in the key of a price: without brackets. */
+const VARIANT = /^[a-z0-9][a-z0-9 ._-]{0,63}$/;
+/** More input than any model takes in a request. */
+const MAX_CONTEXT_TOKENS = 1_000_000_000;
 const DAY = /^\d{4}-\d\d-\d\d$/;
 
 /** Everything that is wrong with a price book; empty when it may be used. */
@@ -96,6 +103,7 @@ export function checkPriceRow(row: PriceRow, context: PriceContext): PriceProble
     add('region', 'is no region', 'Use the name of an Azure region, e.g. swedencentral, or *.');
   }
   if (!PRICE_KINDS.includes(row.tokenType)) add('tokenType', 'is unknown', `Use ${PRICE_KINDS.join(', ')}.`);
+  problems.push(...checkTiers(row));
   if (!PRICE_UNITS.includes(row.unit)) add('unit', 'is unknown', `Use ${PRICE_UNITS.join(', ')}.`);
   else if (PRICE_KINDS.includes(row.tokenType) && !unitFits(row.tokenType, row.unit)) {
     add('unit', `does not go with ${row.tokenType}`);
@@ -115,6 +123,38 @@ export function checkPriceRow(row: PriceRow, context: PriceContext): PriceProble
   for (const field of ['source', 'sourceKey', 'note', 'allowAbsurd', 'allowGap'] as const) {
     const message = judgeText(row[field]);
     if (message !== null) add(field, message);
+  }
+  return problems;
+}
+
+/** What is wrong with what the price depends on beside place and kind. */
+function checkTiers(row: PriceRow): PriceProblem[] {
+  const problems: PriceProblem[] = [];
+  const add = (field: keyof PriceRow, message: string, fix?: string) =>
+    problems.push({
+      entry: row,
+      subject: nameOfRow(row),
+      field,
+      message,
+      ...(fix === undefined ? {} : { fix }),
+    });
+  const { serviceTier, aboveInputTokenCount: above, variant, tokenType, deploymentType } = row;
+  if (!SERVICE_TIERS.includes(serviceTier)) {
+    add('serviceTier', 'is unknown', `Use ${SERVICE_TIERS.join(', ')}; batch is a deploymentType.`);
+  } else if (serviceTier !== 'standard' && !hasServiceTiers(deploymentType)) {
+    add('serviceTier', `does not go with ${deploymentType}, which has no service tiers`);
+  } else if (serviceTier !== 'standard' && PRICE_KINDS.includes(tokenType) && !isByToken(tokenType)) {
+    add('serviceTier', `does not go with ${tokenType}, which is not counted in tokens`);
+  }
+  if (!Number.isSafeInteger(above) || above < 0 || above > MAX_CONTEXT_TOKENS) {
+    add('aboveInputTokenCount', 'is no number of tokens', `Use 0 to ${MAX_CONTEXT_TOKENS}.`);
+  } else if (above > 0 && PRICE_KINDS.includes(tokenType) && !isByToken(tokenType)) {
+    add('aboveInputTokenCount', `does not go with ${tokenType}, which is not counted in tokens`);
+  }
+  if (variant === '') return problems;
+  if (!VARIANT.test(variant)) add('variant', 'is no short plain text', 'Write it like 1024x1024 high.');
+  else if (PRICE_KINDS.includes(tokenType) && isByToken(tokenType)) {
+    add('variant', `does not go with ${tokenType}, which is counted in tokens`);
   }
   return problems;
 }
@@ -227,7 +267,7 @@ function checkDeployment(
   const problems: PriceProblem[] = [];
   const add = (field: keyof DeploymentRule, message: string) =>
     problems.push({ entry: rule, subject: `deployment ${rule.deployment}`, field, message });
-  const { deployment, model, deploymentType, region, effectiveFrom } = rule;
+  const { deployment, model, deploymentType, region, serviceTier, effectiveFrom } = rule;
   if (deployment === '' || deployment.length > 256 || deployment !== nameKey(deployment)) {
     add('deployment', 'is not in normal form: 1 to 256 characters in lower case, without space around it');
   }
@@ -237,12 +277,18 @@ function checkDeployment(
     add('deploymentType', 'is unknown');
   }
   if (region !== null && !REGION.test(region)) add('region', 'is no region');
+  if (serviceTier !== null && !SERVICE_TIERS.includes(serviceTier)) add('serviceTier', 'is unknown');
   if (effectiveFrom !== null && effectiveFrom !== normalizeInstant(effectiveFrom)) {
     add('effectiveFrom', 'is no UTC instant to the second');
   }
-  const saysSomething = model !== null || deploymentType !== null || region !== null;
+  const saysSomething = model !== null || deploymentType !== null || region !== null || serviceTier !== null;
   if (rule.retired === saysSomething) {
-    add('model', rule.retired ? 'must be empty where a rule ends' : 'or a type or a region must be given');
+    add(
+      'model',
+      rule.retired
+        ? 'must be empty where a rule ends'
+        : 'or a type, a region or a service tier must be given',
+    );
   }
   if (model !== null && isPattern(deployment) && deployment.replace(/[*?]/g, '') === '') {
     add('deployment', 'fits every name, so that no unknown model would ever be noticed');

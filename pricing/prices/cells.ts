@@ -11,6 +11,7 @@ import {
   type PriceRow,
   type PriceRowInput,
   type PriceUnit,
+  type ServiceTier,
 } from './rows.ts';
 
 /** The fields of a price row in the order in which files have them. */
@@ -19,6 +20,9 @@ export const PRICE_COLUMNS = [
   'deploymentType',
   'region',
   'tokenType',
+  'variant',
+  'serviceTier',
+  'aboveInputTokenCount',
   'currency',
   'amount',
   'unit',
@@ -38,6 +42,7 @@ export const DEPLOYMENT_COLUMNS = [
   'model',
   'deploymentType',
   'region',
+  'serviceTier',
   'effectiveFrom',
   'retired',
   'note',
@@ -57,7 +62,12 @@ export interface CellProblem {
 
 /** A row as text, field by field; what is unset is empty. */
 export function cellsOfRow(row: PriceRow): Record<(typeof PRICE_COLUMNS)[number], string> {
-  return { ...row, effectiveFrom: row.effectiveFrom ?? '', confirmed: String(row.confirmed) };
+  return {
+    ...row,
+    aboveInputTokenCount: row.aboveInputTokenCount === 0 ? '' : String(row.aboveInputTokenCount),
+    effectiveFrom: row.effectiveFrom ?? '',
+    confirmed: String(row.confirmed),
+  };
 }
 
 /** A rule as text, field by field; what is unset is empty. */
@@ -67,6 +77,7 @@ export function cellsOfRule(rule: DeploymentRule): Record<(typeof DEPLOYMENT_COL
     model: rule.model ?? '',
     deploymentType: rule.deploymentType ?? '',
     region: rule.region ?? '',
+    serviceTier: rule.serviceTier ?? '',
     effectiveFrom: rule.effectiveFrom ?? '',
     retired: String(rule.retired),
   };
@@ -83,6 +94,7 @@ export function rowOfCells(cells: Cells): { row: PriceRow | null; problems: Cell
   }
   const effectiveFrom = readInstant(cells, problems);
   const confirmed = readFlag(cells, 'confirmed', problems);
+  const aboveInputTokenCount = readCount(cells, 'aboveInputTokenCount', problems);
   if (problems.length > 0) return { row: null, problems };
   const given: PriceRowInput = {
     model: modelKey(cells.model ?? ''),
@@ -90,8 +102,11 @@ export function rowOfCells(cells: Cells): { row: PriceRow | null; problems: Cell
     amount: withoutExponent(word(cells.amount)),
     effectiveFrom,
     confirmed,
+    aboveInputTokenCount,
     ...ifSet('deploymentType', word(cells.deploymentType) as DeploymentType),
     ...ifSet('region', word(cells.region)),
+    ...ifSet('variant', word(cells.variant)),
+    ...ifSet('serviceTier', word(cells.serviceTier) as ServiceTier),
     ...ifSet('currency', word(cells.currency)),
     ...ifSet('unit', word(cells.unit) as PriceUnit),
     ...ifSet('source', cells.source ?? ''),
@@ -118,6 +133,7 @@ export function ruleOfCells(cells: Cells): { rule: DeploymentRule | null; proble
     ...ifSet('model', modelKey(cells.model ?? '')),
     ...ifSet('deploymentType', word(cells.deploymentType) as DeploymentType),
     ...ifSet('region', word(cells.region)),
+    ...ifSet('serviceTier', word(cells.serviceTier) as ServiceTier),
     ...ifSet('note', cells.note ?? ''),
   });
   return { rule, problems };
@@ -164,4 +180,13 @@ function readFlag(cells: Cells, field: string, problems: CellProblem[]): boolean
     problems.push({ field, message: 'is neither true nor false' });
   }
   return text === 'true';
+}
+
+function readCount(cells: Cells, field: string, problems: CellProblem[]): number {
+  const text = word(cells[field]);
+  if (!/^\d{0,10}$/.test(text)) {
+    problems.push({ field, message: 'is no whole number', fix: 'Write it like 272000; empty: any request.' });
+    return 0;
+  }
+  return Number(text);
 }

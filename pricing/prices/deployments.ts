@@ -1,5 +1,5 @@
 import { nameKey } from '../usage/names.ts';
-import { type DeploymentRule, startOf } from './rows.ts';
+import { type DeploymentRule, type ServiceTier, startOf } from './rows.ts';
 
 /** What is said of one deployment name or pattern over time, the oldest first. */
 interface RuleTimeline {
@@ -11,6 +11,8 @@ export interface DeploymentIndex {
   readonly byName: ReadonlyMap<string, RuleTimeline>;
   /** The most specific pattern first: the one with the most characters that must match. */
   readonly patterns: readonly RuleTimeline[];
+  /** Whether any rule says a service tier. */
+  readonly saysServiceTiers: boolean;
 }
 
 /** Arranges deployment rules for look-up. */
@@ -36,6 +38,7 @@ export function indexDeployments(rules: readonly DeploymentRule[]): DeploymentIn
           literalLength(right.deployment) - literalLength(left.deployment) ||
           (left.deployment < right.deployment ? -1 : 1),
       ),
+    saysServiceTiers: rules.some(({ serviceTier }) => serviceTier !== null),
   };
 }
 
@@ -56,6 +59,28 @@ export function findDeploymentRule(
   for (const pattern of index.patterns) {
     const rule = matchesPattern(pattern.deployment, name) ? ruleAt(pattern, at) : null;
     if (rule !== null) return rule;
+  }
+  return null;
+}
+
+/**
+ * The service tier of a deployment's requests: of the rules that fit and say one, the most specific. So a rule for `*` says
+ * it of all deployments, whatever other rules say of their models, and of usage that names none.
+ */
+export function findServiceTier(
+  index: DeploymentIndex,
+  deployment: string,
+  at: Date | undefined,
+): ServiceTier | null {
+  if (!index.saysServiceTiers) return null;
+  const name = nameKey(deployment);
+  const exact = index.byName.get(name);
+  const said = exact === undefined ? null : (ruleAt(exact, at)?.serviceTier ?? null);
+  if (said !== null) return said;
+  for (const pattern of index.patterns) {
+    if (!matchesPattern(pattern.deployment, name)) continue;
+    const serviceTier = ruleAt(pattern, at)?.serviceTier ?? null;
+    if (serviceTier !== null) return serviceTier;
   }
   return null;
 }

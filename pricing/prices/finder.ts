@@ -48,9 +48,12 @@ function createFinder(book: PriceBook): PriceFinder {
   };
 }
 
-function placeOf({ deployment = '', deploymentType, region }: PriceQuery): string {
-  if (deploymentType === undefined && region === undefined) return deployment;
-  return JSON.stringify([deployment, deploymentType ?? null, region ?? null]);
+function placeOf(query: PriceQuery): string {
+  const { deployment = '', deploymentType, region, variant, serviceTier } = query;
+  const sizes = [query.requestInputTokenCount, query.mostInputTokenCount];
+  const others = [deploymentType, region, variant, serviceTier, ...sizes.map((size) => size?.toString())];
+  if (others.every((value) => value === undefined)) return deployment;
+  return JSON.stringify([deployment, ...others.map((value) => value ?? null)]);
 }
 
 /** How many of the sorted instants lie at or before this one. */

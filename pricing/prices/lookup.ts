@@ -1,14 +1,18 @@
 import { modelKey } from '../usage/names.ts';
-import { findDeploymentRule } from './deployments.ts';
-import type { PriceBook, PriceEntry, PriceQuery } from './price-book.ts';
+import { findDeploymentRule, findServiceTier } from './deployments.ts';
+import type { PriceAsked } from './price-at.ts';
+import type { PriceBook, PriceQuery } from './price-book.ts';
+import { findOfRequests, type PriceBounds, type RequestMissReason } from './requests.ts';
 import {
   ANY_REGION,
   type DeploymentRule,
   type DeploymentType,
   type PriceKind,
   type PriceRow,
-  timelineKeyOf,
 } from './rows.ts';
+import { STAND_IN_NOTES, type StandInNote } from './stand-ins.ts';
+
+export type { StandInNote } from './stand-ins.ts';
 
 /** What a price rests on beside an exact match; shown, so that no guess is silent. */
 export type PriceNote =
@@ -16,42 +20,29 @@ export type PriceNote =
   | 'model_taken_from_deployment_name'
   | 'dated_version_priced_as_its_family'
   | 'deployment_type_assumed_global'
-  | 'priced_as_global_for_want_of_a_data_zone_price'
-  | 'priced_as_global_for_want_of_a_regional_price'
-  | 'priced_as_global_for_want_of_a_batch_price'
-  | 'priced_as_global_for_want_of_a_developer_price';
+  | StandInNote;
 
 /** Why there is no price. None of them means that it is free. */
-export type PriceMissReason =
-  | 'unknown_model'
-  | 'no_price_for_token_type'
-  | 'no_price_at_that_time'
-  | 'price_retired'
-  | 'priced_by_provisioned_unit_hour';
+export type PriceMissReason = 'unknown_model' | RequestMissReason;
 
 export type PriceLookup =
   | {
       found: true;
       model: string;
       row: PriceRow;
-      /** Of one token; of one image, second or hour for the kinds that are counted so. */
+      /** Of one token; of one image, second, hour or the like for the kinds that are counted so. */
       picoUsdPerToken: bigint;
       notes: PriceNote[];
     }
-  | { found: false; model: string | null; reason: PriceMissReason };
+  | {
+      found: false;
+      model: string | null;
+      reason: PriceMissReason;
+      /** Where what is not told decides the price: what it is at least and at most. Absent: not known. */
+      between?: PriceBounds;
+    };
 
-/** That another price stands in for one that the book does not have. */
-export type StandInNote = Extract<PriceNote, `priced_as_global_${string}`>;
-
-/** Without a price of their own these are priced as global, which is said; provisioned never is. */
-const FALLBACK_NOTE: Partial<Record<DeploymentType, StandInNote>> = {
-  data_zone: 'priced_as_global_for_want_of_a_data_zone_price',
-  regional: 'priced_as_global_for_want_of_a_regional_price',
-  batch: 'priced_as_global_for_want_of_a_batch_price',
-  developer: 'priced_as_global_for_want_of_a_developer_price',
-};
-
-const STAND_INS: ReadonlySet<string> = new Set(Object.values(FALLBACK_NOTE));
+const STAND_INS: ReadonlySet<string> = new Set(Object.values(STAND_IN_NOTES));
 
 /** What stands in, of what a price rests on; null: it is a price of its own. */
 export function standInOf(notes: readonly PriceNote[]): StandInNote | null {
@@ -62,27 +53,36 @@ type Named = { model: string; notes: PriceNote[] };
 
 /**
  * The cost of one token at the instant of use, or why there is none. A model without a price is never free.
- * The row of the region itself goes before the row of any region, the deployment type itself before global.
+ * The row of the region itself goes before the row of any region, the deployment type itself before global. Of a model with
+ * prices for service tiers or sizes of requests, what is not told is not guessed: where it decides the price there is none,
+ * only what it lies between.
  */
 export function findPrice(book: PriceBook, query: PriceQuery, tokenType: PriceKind): PriceLookup {
-  const rule = findDeploymentRule(book.deployments, query.deployment ?? '', query.at);
+  const { deployment = '', variant = '', at } = query;
+  const rule = findDeploymentRule(book.deployments, deployment, at);
   const named = nameModel(book, query, rule);
   if (named === null) return { found: false, model: null, reason: 'unknown_model' };
   const { model } = named;
   const notes: PriceNote[] = [...named.notes];
-  const wanted = query.deploymentType ?? rule?.deploymentType ?? deploymentTypeHint(query.deployment ?? '');
+  const wanted = query.deploymentType ?? rule?.deploymentType ?? deploymentTypeHint(deployment);
   const region = query.region ?? rule?.region ?? ANY_REGION;
   if (wanted === null && book.pricedByPlace.has(model)) notes.push('deployment_type_assumed_global');
-  const own = priceAt(book, { model, deploymentType: wanted ?? 'global', region, tokenType }, query.at);
-  if (typeof own === 'object') return { ...own, found: true, model, notes };
-  if (wanted === 'provisioned' && tokenType !== 'provisioned_unit_hour') {
-    return { found: false, model, reason: 'priced_by_provisioned_unit_hour' };
-  }
-  const note = wanted === null ? undefined : FALLBACK_NOTE[wanted];
-  if (note === undefined || own === 'price_retired') return { found: false, model, reason: own };
-  const global = priceAt(book, { model, deploymentType: 'global', region, tokenType }, query.at);
-  if (typeof global === 'object') return { ...global, found: true, model, notes: [...notes, note] };
-  return { found: false, model, reason: global === 'no_price_for_token_type' ? own : global };
+  const asked: PriceAsked = { model, deploymentType: wanted ?? 'global', region, tokenType, variant, at };
+  const told = query.serviceTier ?? findServiceTier(book.deployments, deployment, at);
+  const found = findOfRequests(book, asked, { ...query, serviceTier: told });
+  if (!found.found) return { ...found, model };
+  const { row, picoUsdPerToken, note } = found;
+  return { found: true, model, row, picoUsdPerToken, notes: note === null ? notes : [...notes, note] };
+}
+
+/** What list prices and markups on them are of: a standard request in the lowest context tier. */
+export const STANDARD_REQUEST = { serviceTier: 'standard', requestInputTokenCount: 0n } as const;
+
+/** Whether there is a price for what was asked, be it unknown which. */
+export function hasPrice(lookup: PriceLookup): boolean {
+  return (
+    lookup.found || lookup.reason === 'service_tier_not_told' || lookup.reason === 'context_tier_not_told'
+  );
 }
 
 /** The canonical name of a model, or null when the book does not know it. */
@@ -122,40 +122,6 @@ function resolveName(book: PriceBook, name: string): Named | null {
   if (exact !== undefined) return { model: exact, notes: [] };
   const family = book.canonicalByName.get(normal.replace(ISO_DATE_SUFFIX, ''));
   return family === undefined ? null : { model: family, notes: ['dated_version_priced_as_its_family'] };
-}
-
-type Key = Pick<PriceRow, 'model' | 'deploymentType' | 'region' | 'tokenType'>;
-
-/**
- * The price of the region itself, else of any region. The prompt of an embedding model is priced as an embedding.
- * A retired row is an answer: nothing less specific stands in for what somebody ended.
- */
-function priceAt(
-  book: PriceBook,
-  key: Key,
-  at: Date | undefined,
-): { row: PriceRow; picoUsdPerToken: bigint } | PriceMissReason {
-  let reason: PriceMissReason = 'no_price_for_token_type';
-  for (const region of key.region === ANY_REGION ? [ANY_REGION] : [key.region, ANY_REGION]) {
-    for (const tokenType of key.tokenType === 'prompt' ? PROMPT_KINDS : [key.tokenType]) {
-      const timeline = book.timelines.get(timelineKeyOf({ ...key, region, tokenType }));
-      if (timeline === undefined) continue;
-      const entry = entryAt(timeline, at);
-      if (entry === undefined) reason = 'no_price_at_that_time';
-      else if (entry.picoPerUnit === null) return 'price_retired';
-      else return { row: entry.row, picoUsdPerToken: entry.picoPerUnit };
-    }
-  }
-  return reason;
-}
-
-const PROMPT_KINDS = ['prompt', 'embedding'] as const;
-
-/** The last row that starts at or before the instant. Rows run until the next one begins, to the second. */
-function entryAt(timeline: readonly PriceEntry[], at: Date | undefined): PriceEntry | undefined {
-  if (at === undefined) return timeline.at(-1);
-  const atMs = at.getTime();
-  return timeline.findLast(({ startMs }) => startMs <= atMs);
 }
 
 /** What the words of a deployment's name say about its type; null when they say nothing. */

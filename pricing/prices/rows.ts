@@ -12,8 +12,29 @@ export const DEPLOYMENT_TYPES = [
 ] as const;
 export type DeploymentType = (typeof DEPLOYMENT_TYPES)[number];
 
+/** How soon Azure answers a request: priority costs more than standard, flex less. Batch is a deployment type. */
+export const SERVICE_TIERS = ['standard', 'priority', 'flex'] as const;
+export type ServiceTier = (typeof SERVICE_TIERS)[number];
+
+/** Whether requests to such a deployment have a service tier: batch and bought capacity have none. */
+export function hasServiceTiers(deploymentType: DeploymentType): boolean {
+  return deploymentType !== 'batch' && deploymentType !== 'provisioned';
+}
+
 /** What a price is for: the token types of usage, and others, which have no usage of their own yet. */
-export const PRICE_KINDS = [...TOKEN_TYPES, 'embedding', 'image', 'second', 'provisioned_unit_hour'] as const;
+export const PRICE_KINDS = [
+  ...TOKEN_TYPES,
+  'embedding',
+  'image',
+  'second',
+  'minute',
+  'page',
+  'character',
+  'search',
+  'session',
+  'hosting_hour',
+  'provisioned_unit_hour',
+] as const;
 export type PriceKind = (typeof PRICE_KINDS)[number];
 
 /** What prices of audio were called before usage had such tokens; files that say so are still read. */
@@ -28,24 +49,38 @@ export function normalizePriceKind(text: string): string {
   return FORMER_KINDS[text] ?? text;
 }
 
-export const PRICE_UNITS = ['token', 'thousand_tokens', 'million_tokens', 'image', 'second', 'hour'] as const;
-export type PriceUnit = (typeof PRICE_UNITS)[number];
+/** What is counted, and as decimal exponent of how many of it one price is. */
+const UNITS = {
+  token: { counts: 'token', exponent: 0 },
+  thousand_tokens: { counts: 'token', exponent: 3 },
+  million_tokens: { counts: 'token', exponent: 6 },
+  image: { counts: 'image', exponent: 0 },
+  second: { counts: 'second', exponent: 0 },
+  minute: { counts: 'minute', exponent: 0 },
+  hour: { counts: 'hour', exponent: 0 },
+  page: { counts: 'page', exponent: 0 },
+  thousand_pages: { counts: 'page', exponent: 3 },
+  character: { counts: 'character', exponent: 0 },
+  thousand_characters: { counts: 'character', exponent: 3 },
+  million_characters: { counts: 'character', exponent: 6 },
+  search: { counts: 'search', exponent: 0 },
+  thousand_searches: { counts: 'search', exponent: 3 },
+  session: { counts: 'session', exponent: 0 },
+} as const satisfies Record<string, { counts: string; exponent: number }>;
+export type PriceUnit = keyof typeof UNITS;
+export const PRICE_UNITS = Object.keys(UNITS) as [PriceUnit, ...PriceUnit[]];
 
-/** Kinds that are not counted in tokens, and the unit they are counted in. */
+/** Kinds that are not counted in tokens, and the unit they are usually priced by. */
 const UNIT_OF_KIND: Partial<Record<PriceKind, PriceUnit>> = {
   image: 'image',
   second: 'second',
+  minute: 'minute',
+  page: 'page',
+  character: 'character',
+  search: 'search',
+  session: 'session',
+  hosting_hour: 'hour',
   provisioned_unit_hour: 'hour',
-};
-
-/** As decimal exponent: how many units one price is for. */
-const EXPONENT: Record<PriceUnit, number> = {
-  token: 0,
-  thousand_tokens: 3,
-  million_tokens: 6,
-  image: 0,
-  second: 0,
-  hour: 0,
 };
 
 /** In place of an amount: from this row on there is no price. */
@@ -55,8 +90,8 @@ export const RETIRED = 'retired';
 export const ANY_REGION = '*';
 
 /**
- * One price from one instant on. It runs until the next row of the same key (model, deployment type, region, kind);
- * a `retired` row ends it. Rows are never edited: a row of the same key and instant supersedes.
+ * One price from one instant on. It runs until the next row of the same key (model, deployment type, region, kind, variant,
+ * service tier, context tier); a `retired` row ends it. Rows are never edited: a row of the same key and instant supersedes.
  */
 export interface PriceRow {
   model: string;
@@ -64,6 +99,14 @@ export interface PriceRow {
   /** An Azure region (`swedencentral`), a data zone (`eu`, `us`), or `*`. */
   region: string;
   tokenType: PriceKind;
+  /** Which of what is not counted in tokens, in lower case: size and quality of an image (`1024x1024 high`); empty: any. */
+  variant: string;
+  serviceTier: ServiceTier;
+  /**
+   * The context tier: holds for all tokens of a request with more input tokens than this, cached ones and writes included;
+   * 0: of every request that no higher tier takes.
+   */
+  aboveInputTokenCount: number;
   /** Lower case; the book's. */
   currency: string;
   /** Exact decimal text for one `unit`, or `retired`. */
@@ -93,6 +136,8 @@ export interface DeploymentRule {
   model: string | null;
   deploymentType: DeploymentType | null;
   region: string | null;
+  /** The tier of its requests; null: the most specific of the other rules that fit and say one. */
+  serviceTier: ServiceTier | null;
   /** As in a price row. */
   effectiveFrom: string | null;
   /** From this rule on nothing is said about the name. */
@@ -120,11 +165,14 @@ export interface PriceBookData {
 /** A price row in which only what has no usual value must be given. */
 export type PriceRowInput = Pick<PriceRow, 'model' | 'tokenType' | 'amount'> & Partial<PriceRow>;
 
-/** The row with everything usual filled in: global, any region, per million tokens, since ever. */
+/** The row with everything usual filled in: global, any region, standard, any request, per million tokens, since ever. */
 export function completePriceRow(input: PriceRowInput): PriceRow {
   return {
     deploymentType: 'global',
     region: ANY_REGION,
+    variant: '',
+    serviceTier: 'standard',
+    aboveInputTokenCount: 0,
     currency: 'usd',
     unit: UNIT_OF_KIND[input.tokenType] ?? 'million_tokens',
     effectiveFrom: null,
@@ -147,6 +195,7 @@ export function completeDeploymentRule(
     model: null,
     deploymentType: null,
     region: null,
+    serviceTier: null,
     effectiveFrom: null,
     retired: false,
     note: '',
@@ -154,11 +203,17 @@ export function completeDeploymentRule(
   };
 }
 
-/** What makes two rows prices of the same thing. */
-export function timelineKeyOf(
-  row: Pick<PriceRow, 'model' | 'deploymentType' | 'region' | 'tokenType'>,
-): string {
-  return `${row.model} ${row.deploymentType} ${row.region} ${row.tokenType}`;
+/** What makes two rows prices of the same thing; what is left out is as usual, and is not said. */
+export type TimelineKey = Pick<PriceRow, 'model' | 'deploymentType' | 'region' | 'tokenType'> &
+  Partial<Pick<PriceRow, 'variant' | 'serviceTier' | 'aboveInputTokenCount'>>;
+
+export function timelineKeyOf(row: TimelineKey): string {
+  const { variant = '', serviceTier = 'standard', aboveInputTokenCount = 0 } = row;
+  let key = `${row.model} ${row.deploymentType} ${row.region} ${row.tokenType}`;
+  if (variant !== '') key += ` (${variant})`;
+  if (serviceTier !== 'standard') key += ` ${serviceTier}`;
+  if (aboveInputTokenCount !== 0) key += ` above ${aboveInputTokenCount}`;
+  return key;
 }
 
 /** Names a row for people: its key and from when on. */
@@ -167,18 +222,22 @@ export function nameOfRow(row: PriceRow): string {
 }
 
 /**
- * The price of one token, image, second or hour in pico units of the currency; null for a retired price.
+ * The price of one token, image, second, hour or the like in pico units of the currency; null for a retired price.
  * @throws RangeError when the amount is no decimal or does not come out even in pico units
  */
 export function picoPerUnitOf(row: Pick<PriceRow, 'amount' | 'unit'>): bigint | null {
   if (row.amount === RETIRED) return null;
-  return parseDecimal(row.amount, PICO_DIGITS - EXPONENT[row.unit]);
+  return parseDecimal(row.amount, PICO_DIGITS - UNITS[row.unit].exponent);
 }
 
-/** The unit goes with the kind: tokens by the token, thousand or million, the others in their own. */
+/** The unit goes with the kind: tokens by the token, thousand or million, the others by what they are counted in. */
 export function unitFits(tokenType: PriceKind, unit: PriceUnit): boolean {
-  const own = UNIT_OF_KIND[tokenType];
-  return own === undefined ? unit.includes('token') : unit === own;
+  return UNITS[unit].counts === UNITS[UNIT_OF_KIND[tokenType] ?? 'token'].counts;
+}
+
+/** Whether usage of this kind is tokens of requests, so that its price may depend on how many a request has. */
+export function isByToken(tokenType: PriceKind): boolean {
+  return UNIT_OF_KIND[tokenType] === undefined;
 }
 
 const INSTANT = /^(\d{4})-(\d\d)-(\d\d)(?:T(\d\d):(\d\d)(?::(\d\d)(?:\.0{1,9})?)?(?:Z|\+00:00))?$/;

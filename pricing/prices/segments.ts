@@ -1,7 +1,7 @@
 import { countedText } from '../usage/names.ts';
 import type { TokenType } from '../usage/tokens.ts';
 import { hasUntoldWrites, type UntoldReason, untoldReason } from '../usage/untold.ts';
-import { findPrice, type PriceMissReason, type PriceNote, resolveModel } from './lookup.ts';
+import { findPrice, hasPrice, type PriceMissReason, type PriceNote, resolveModel } from './lookup.ts';
 import type { PriceBook, PriceQuery } from './price-book.ts';
 import { nameOfRow, startOf } from './rows.ts';
 
@@ -119,7 +119,7 @@ function priceAt(
   const query: PriceQuery = { model, deployment, at: start };
   const found = findPrice(book, query, tokenType);
   const untold = untoldHours.find((hours) => hours.start <= start && start < hours.end)?.untold ?? [];
-  const isPriced = (part: TokenType) => findPrice(book, query, part).found;
+  const isPriced = (part: TokenType) => hasPrice(findPrice(book, query, part));
   const reason = found.found ? untoldReason(untold, tokenType, isPriced) : found.reason;
   const price =
     found.found && reason === null

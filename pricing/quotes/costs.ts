@@ -1,4 +1,4 @@
-import { findPrice, type PriceNote } from '../prices/lookup.ts';
+import { findPrice, hasPrice, type PriceNote } from '../prices/lookup.ts';
 import type { PriceBook } from '../prices/price-book.ts';
 import { costPicoUsd } from '../rating/rating.ts';
 import type { TokenType } from '../usage/tokens.ts';
@@ -73,7 +73,7 @@ export function costBesideParts(costing: Costing, usage: readonly QuoteUsage[]):
 
 function isPricedFor(book: PriceBook, usage: QuoteUsage, at: Date | undefined) {
   return (tokenType: TokenType) =>
-    findPrice(book, at === undefined ? usage : { ...usage, at }, tokenType).found;
+    hasPrice(findPrice(book, at === undefined ? usage : { ...usage, at }, tokenType));
 }
 
 /** The same beside bought throughput, which is paid with the usage and without it. */

@@ -3,7 +3,7 @@ import { divideHalfUp, PICO_DIGITS, parseDecimal } from '../money.ts';
 import type { Plan } from '../plans/plan.ts';
 import { unitAmountOf, wholeMinorOf } from '../plans/price.ts';
 import { planRatesAt } from '../plans/rates.ts';
-import { findPrice, resolveModel } from '../prices/lookup.ts';
+import { findPrice, hasPrice, resolveModel } from '../prices/lookup.ts';
 import type { PriceBook, PriceQuery } from '../prices/price-book.ts';
 import { findSellRate, type RateKey, type SellRate } from '../rating/sell-rates.ts';
 import { modelKey, nameKey } from '../usage/names.ts';
@@ -176,10 +176,16 @@ export class PreparedScenario {
         : {
             model: swap.to,
             at,
-            ...(own.found ? { deploymentType: own.row.deploymentType, region: own.row.region } : {}),
+            ...(own.found
+              ? {
+                  deploymentType: own.row.deploymentType,
+                  region: own.row.region,
+                  serviceTier: own.row.serviceTier,
+                }
+              : {}),
           };
     const found = swap === undefined ? own : findPrice(this.#book, served, tokenType);
-    const isPriced = (part: TokenType) => findPrice(this.#book, served, part).found;
+    const isPriced = (part: TokenType) => hasPrice(findPrice(this.#book, served, part));
     const isUntold =
       untoldReason(untold, tokenType, isPriced) !== null ||
       (tokenType === 'prompt' && hasUntoldWrites(untold, isPriced));

@@ -89,8 +89,14 @@ export function costOnModel(
     if (!own.found || own.model === model || dealsWith(book, own.model) !== matter) return null;
     // What is told of the one is not told of the other: how much of it has a price of its own.
     if (book.pricedByPart.has(model) && !book.pricedByPart.has(own.model)) return null;
-    const { deploymentType, region } = own.row;
-    const served = (instant: Date): PriceQuery => ({ model, at: instant, deploymentType, region });
+    const { deploymentType, region, serviceTier } = own.row;
+    const served = (instant: Date): PriceQuery => ({
+      model,
+      at: instant,
+      deploymentType,
+      region,
+      serviceTier,
+    });
     const then = find(served(at), tokenType);
     const today = find(served(now), tokenType);
     if (!then.found || !today.found) return null;

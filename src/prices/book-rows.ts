@@ -2,7 +2,7 @@ import { sql } from 'kysely';
 import type { DeploymentRule, PriceBookData, PriceRow } from '../../pricing/prices/rows.ts';
 import type { LedgerDatabase, LedgerTransaction } from '../platform/database/database.ts';
 
-/** How many rows one statement inserts: 18 parameters each, and Postgres takes 65,535. */
+/** How many rows one statement inserts: 21 parameters each, and Postgres takes 65,535. */
 const ROWS_PER_INSERT = 1_000;
 
 /** What the book held after a change: everything up to it that no change up to it had superseded. */
@@ -53,6 +53,9 @@ export async function readPriceBookContent(
           deploymentType: row.deployment_type,
           region: row.region,
           tokenType: row.token_type,
+          variant: row.variant,
+          serviceTier: row.service_tier,
+          aboveInputTokenCount: row.above_input_token_count,
           currency: row.currency,
           amount: row.amount,
           unit: row.unit,
@@ -73,6 +76,7 @@ export async function readPriceBookContent(
           model: rule.model,
           deploymentType: rule.deployment_type,
           region: rule.region,
+          serviceTier: rule.service_tier,
           effectiveFrom: showInstant(rule.effective_from),
           retired: rule.retired,
           note: rule.note,
@@ -110,6 +114,9 @@ export async function insertPriceBookContent(
           deployment_type: row.deploymentType,
           region: row.region,
           token_type: row.tokenType,
+          variant: row.variant,
+          service_tier: row.serviceTier,
+          above_input_token_count: row.aboveInputTokenCount,
           currency: row.currency,
           amount: row.amount,
           unit: row.unit,
@@ -136,6 +143,7 @@ export async function insertPriceBookContent(
           model: rule.model,
           deployment_type: rule.deploymentType,
           region: rule.region,
+          service_tier: rule.serviceTier,
           effective_from: readInstant(rule.effectiveFrom),
           retired: rule.retired,
           note: rule.note,
@@ -160,6 +168,9 @@ export async function supersedePriceBookContent(
       .where('deployment_type', '=', row.deploymentType)
       .where('region', '=', row.region)
       .where('token_type', '=', row.tokenType)
+      .where('variant', '=', row.variant)
+      .where('service_tier', '=', row.serviceTier)
+      .where('above_input_token_count', '=', row.aboveInputTokenCount)
       .where(sql<boolean>`effective_from is not distinct from ${readInstant(row.effectiveFrom)}::timestamptz`)
       .execute();
   }

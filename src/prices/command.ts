@@ -62,6 +62,9 @@ function addAddCommand(prices: Command, frame: CommandFrame): void {
     .option('--unit <unit>', 'million_tokens unless said')
     .option('--deployment-type <type>', 'global unless said')
     .option('--region <region>', 'any unless said')
+    .option('--variant <text>', 'which of what is not counted in tokens, e.g. "1024x1024 high"')
+    .option('--service-tier <tier>', 'standard, priority or flex; standard unless said')
+    .option('--above-input-tokens <count>', 'of requests with more input tokens than this; any unless said')
     .option('--from <instant>', 'first second it holds for; since ever unless said')
     .option('--source <source>', 'where it was read')
     .option('--note <text>', 'what to know about it')
@@ -80,6 +83,9 @@ function addAddCommand(prices: Command, frame: CommandFrame): void {
             ['unit', options.unit],
             ['deploymentType', options.deploymentType],
             ['region', options.region],
+            ['variant', options.variant],
+            ['serviceTier', options.serviceTier],
+            ['aboveInputTokenCount', countOf(options.aboveInputTokens)],
             ['effectiveFrom', options.from],
             ['source', options.source],
             ['note', options.note],
@@ -157,6 +163,11 @@ function addDiffCommand(prices: Command, frame: CommandFrame): void {
         print(options.json === true, diff, () => renderPriceDiff(diff));
       }),
     );
+}
+
+/** What is no number goes on as it is, for the API to refuse by name. */
+function countOf(option: unknown): unknown {
+  return typeof option === 'string' && /^\d+$/.test(option) ? Number(option) : option;
 }
 
 function formatOf(file: string, format: unknown): PriceFileFormat {

@@ -108,6 +108,7 @@ function readRule(input: z.output<typeof DeploymentInputSchema>, index: number):
     model: input.model ?? '',
     deploymentType: input.deploymentType ?? '',
     region: input.region ?? '',
+    serviceTier: input.serviceTier ?? '',
     effectiveFrom: input.effectiveFrom ?? '',
     retired: String(input.retired ?? false),
     note: input.note ?? '',

@@ -11,6 +11,7 @@ interface Deployments {
     model: string | null;
     deploymentType: string | null;
     region: string | null;
+    serviceTier: string | null;
     effectiveFrom: string | null;
     retired: boolean;
     note: string;
@@ -21,7 +22,7 @@ interface Deployments {
 export function addDeploymentsCommand(program: Command, frame: CommandFrame): void {
   const deployments = program
     .command('deployments')
-    .description('which model, type and region Azure deployments are');
+    .description('which model, type, region and service tier Azure deployments are');
   deployments
     .command('list')
     .description('all rules, or the one that holds for a deployment')
@@ -42,6 +43,7 @@ export function addDeploymentsCommand(program: Command, frame: CommandFrame): vo
     .option('--model <model>', 'the model it serves')
     .option('--type <type>', 'global, data_zone, regional, batch, developer or provisioned')
     .option('--region <region>', 'its Azure region, or the data zone')
+    .option('--service-tier <tier>', 'standard, priority or flex: how its requests are served')
     .option('--from <instant>', 'first second it holds for; since ever unless said')
     .option('--retire', 'from then on nothing is said of it')
     .option('--note <text>', 'what to know about it')
@@ -56,6 +58,7 @@ export function addDeploymentsCommand(program: Command, frame: CommandFrame): vo
             ['model', options.model],
             ['deploymentType', options.type],
             ['region', options.region],
+            ['serviceTier', options.serviceTier],
             ['effectiveFrom', options.from],
             ['note', options.note],
           ].filter(([, value]) => value !== undefined),
@@ -78,8 +81,9 @@ function renderDeployments({ deployments }: Deployments): string {
     rule.retired ? 'retired' : (rule.model ?? 'as the usage says'),
     rule.deploymentType ?? '',
     rule.region ?? '',
+    rule.serviceTier ?? '',
     rule.effectiveFrom ?? '',
     rule.note,
   ]);
-  return renderTable(['deployment', 'model', 'type', 'region', 'from', 'note'], rows);
+  return renderTable(['deployment', 'model', 'type', 'region', 'tier', 'from', 'note'], rows);
 }

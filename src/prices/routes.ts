@@ -167,7 +167,9 @@ function requireModel(book: PriceBook, name: string): string {
 /** @throws TallystickError VALIDATION */
 function readPrice(input: z.output<typeof PriceInputSchema>, index: number): PriceRow {
   const { effectiveFrom, confirmed = false, ...texts } = input;
-  const given = Object.entries(texts).filter(([, text]) => text !== undefined);
+  const given = Object.entries(texts).flatMap(([field, value]) =>
+    value === undefined ? [] : [[field, String(value)] as const],
+  );
   const { row, problems } = rowOfCells({
     ...Object.fromEntries(given),
     effectiveFrom: effectiveFrom ?? '',

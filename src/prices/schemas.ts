@@ -1,6 +1,6 @@
 import { z } from '@hono/zod-openapi';
 import type { DeploymentRule, PriceRow } from '../../pricing/prices/rows.ts';
-import { DEPLOYMENT_TYPES, PRICE_KINDS, PRICE_UNITS } from '../../pricing/prices/rows.ts';
+import { DEPLOYMENT_TYPES, PRICE_KINDS, PRICE_UNITS, SERVICE_TIERS } from '../../pricing/prices/rows.ts';
 import { ValidationError } from '../platform/errors.ts';
 import { CurrencySchema, InstantSchema, textSchema } from '../platform/http/schemas.ts';
 import type { PriceBookChangeResult } from './book-changes.ts';
@@ -13,6 +13,14 @@ export const PriceSchema = z
     deploymentType: z.enum(DEPLOYMENT_TYPES),
     region: z.string().openapi({ description: 'An Azure region, a data zone, or * for any.' }),
     tokenType: z.enum(PRICE_KINDS),
+    variant: z.string().openapi({
+      description: 'Which of what is not counted in tokens, e.g. "1024x1024 high"; empty: any.',
+    }),
+    serviceTier: z.enum(SERVICE_TIERS),
+    aboveInputTokenCount: z.int().openapi({
+      description: 'Holds for all tokens of requests with more input tokens than this; 0: for any.',
+      example: 272_000,
+    }),
     currency: CurrencySchema,
     amount: z
       .string()
@@ -38,6 +46,11 @@ export const PriceInputSchema = z
       .max(60),
     deploymentType: z.enum(DEPLOYMENT_TYPES).optional(),
     region: textSchema(64).optional(),
+    variant: textSchema(64).optional(),
+    serviceTier: z.enum(SERVICE_TIERS).optional().openapi({ description: 'standard unless said.' }),
+    aboveInputTokenCount: z.int().min(0).max(1_000_000_000).optional().openapi({
+      description: 'The context tier: requests with more input tokens than this; any unless said.',
+    }),
     currency: CurrencySchema.optional(),
     unit: z.enum(PRICE_UNITS).optional().openapi({ description: 'million_tokens unless said.' }),
     effectiveFrom: z
@@ -62,6 +75,7 @@ export const DeploymentSchema = z
     model: z.string().nullable(),
     deploymentType: z.enum(DEPLOYMENT_TYPES).nullable(),
     region: z.string().nullable(),
+    serviceTier: z.enum(SERVICE_TIERS).nullable().openapi({ description: 'null: not said.' }),
     effectiveFrom: InstantSchema.nullable(),
     retired: z.boolean(),
     note: z.string(),
@@ -74,6 +88,7 @@ export const DeploymentInputSchema = z
     model: textSchema(256).nullable().optional(),
     deploymentType: z.enum(DEPLOYMENT_TYPES).nullable().optional(),
     region: textSchema(64).nullable().optional(),
+    serviceTier: z.enum(SERVICE_TIERS).nullable().optional(),
     effectiveFrom: z.string().max(40).nullable().optional(),
     retired: z.boolean().optional(),
     note: noteText.optional(),

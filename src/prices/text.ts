@@ -8,6 +8,9 @@ interface ShownPrice {
   deploymentType: string;
   region: string;
   tokenType: string;
+  variant: string;
+  serviceTier: string;
+  aboveInputTokenCount: number;
   currency: string;
   amount: string;
   unit: string;
@@ -70,8 +73,18 @@ export function renderPriceDiff({ versions, differences }: ShownPriceDiff): stri
   return [...books, renderTable(head, rows, [4, 5, 6])].join('\n');
 }
 
-function keyCells({ model, deploymentType, region, tokenType }: ShownPrice): string[] {
-  return [model, deploymentType, region, tokenType];
+function keyCells(price: ShownPrice): string[] {
+  return [price.model, price.deploymentType, price.region, kindOf(price)];
+}
+
+/** `prompt priority above 272000`, `image 1024x1024 high`: the kind, and what else the price depends on. */
+function kindOf({ tokenType, variant, serviceTier, aboveInputTokenCount }: ShownPrice): string {
+  return [
+    tokenType,
+    ...(variant === '' ? [] : [variant]),
+    ...(serviceTier === 'standard' ? [] : [serviceTier]),
+    ...(aboveInputTokenCount === 0 ? [] : [`above ${aboveInputTokenCount}`]),
+  ].join(' ');
 }
 
 /** The error's own words name the first problems; a person at a terminal wants all. */

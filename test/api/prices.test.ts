@@ -307,3 +307,48 @@ describe('deployments over the API', () => {
     expect([refused.status, await refused.text()]).toEqual([status, expect.stringContaining(message)]);
   });
 });
+
+describe('prices of service and context tiers', () => {
+  const prompt = { model: 'o3', tokenType: 'prompt' };
+  const tiers = [
+    { ...prompt, amount: '4', aboveInputTokenCount: 200_000 },
+    { ...prompt, amount: '3.50', serviceTier: 'priority' },
+    { model: 'o3', tokenType: 'image', amount: '0.02', variant: '1024x1024 high' },
+  ];
+  const all = async () =>
+    (await read(bench.call('/v1/prices?model=o3'))).prices as unknown as Record<string, unknown>[];
+
+  it('stand beside each other, each with its own history, and go out and in as they are', async () => {
+    expect((await post('/v1/prices', { reason: 'Tiers.', prices: tiers })).status).toBe(201);
+    for (const tier of tiers) expect(await all()).toContainEqual(expect.objectContaining(tier));
+    const corrected = { ...prompt, amount: '4.40', aboveInputTokenCount: 200_000 };
+    const body = { reason: 'Misread.', supersede: true, prices: [corrected] };
+    expect(await read(post('/v1/prices', body))).toMatchObject({ supersededCount: 1 });
+    expect((await all()).filter(({ tokenType }) => tokenType === 'prompt')).toMatchObject([
+      { amount: '2.00', serviceTier: 'standard', aboveInputTokenCount: 0 },
+      { amount: '4.40', aboveInputTokenCount: 200_000 },
+      { amount: '3.50', serviceTier: 'priority' },
+    ]);
+    for (const [format, type] of [
+      ['csv', 'text/csv'],
+      ['yaml', 'application/yaml'],
+    ] as const) {
+      const file = await (await bench.call(`/v1/prices/export?format=${format}`)).text();
+      expect(file).toContain('1024x1024 high');
+      expect(await read(importFile('', file, type))).toMatchObject({ applied: false, addedCount: 0 });
+    }
+  });
+
+  it('are refused by their field, and a deployment says its tier', async () => {
+    const refused = await post('/v1/prices', {
+      reason: 'Slip.',
+      prices: [{ ...prompt, amount: '1', serviceTier: 'flex', deploymentType: 'batch' }],
+    });
+    expect(JSON.stringify(await refused.json())).toContain('does not go with batch');
+    const rule = { deployment: 'fast-*', serviceTier: 'priority' };
+    expect((await post('/v1/deployments', { reason: 'Bought.', deployments: [rule] })).status).toBe(201);
+    expect(await read(bench.call('/v1/deployments?deployment=fast-1'))).toMatchObject({
+      deployments: [rule],
+    });
+  });
+});

@@ -10,6 +10,7 @@ import {
   DEPLOYMENT_TYPES,
   type PriceBookData,
   type PriceRow,
+  SERVICE_TIERS,
 } from '../../pricing/prices/rows.ts';
 import { formatPriceYaml, parsePriceYaml } from '../../pricing/prices/yaml.ts';
 import { toCsv } from '../../src/platform/csv.ts';
@@ -49,6 +50,9 @@ const priceRow: fc.Arbitrary<PriceRow> = fc.record({
   deploymentType: fc.constantFrom(...DEPLOYMENT_TYPES),
   region: fc.constantFrom('*', 'eu', 'swedencentral'),
   tokenType: fc.constantFrom('prompt' as const, 'prompt_audio' as const),
+  variant: fc.constantFrom('', '1024x1024 high'),
+  serviceTier: fc.constantFrom(...SERVICE_TIERS),
+  aboveInputTokenCount: fc.constantFrom(0, 200_000, 272_000),
   currency: fc.constant('usd'),
   amount: fc.oneof(fc.constant('retired'), fc.bigInt(1n, 10n ** 15n).map(String), fc.constant('0.000125')),
   unit: fc.constantFrom('token' as const, 'million_tokens' as const),

@@ -6,7 +6,7 @@ import { nameCell } from '../../pages/texts.ts';
 import { tokenTypeInWords } from '../../pages/words.ts';
 import type { PriceInForce } from '../../prices/in-force.ts';
 import { historyAddress } from './address.ts';
-import { amountCell, amountOf, dayCell, typeInWords } from './words.ts';
+import { amountCell, amountOf, dayCell, kindInWords, tiersInWords, typeInWords } from './words.ts';
 
 export const BOOK_NAME = 'prices';
 
@@ -48,15 +48,15 @@ export function bookTable(
         csv: ({ row }) => row.model,
         // Of one model the kinds stand together, and global first.
         sortBy: ({ row }) =>
-          `${row.model} ${PRICE_KINDS.indexOf(row.tokenType)} ${DEPLOYMENT_TYPES.indexOf(row.deploymentType)} ${row.region}`,
+          `${row.model} ${PRICE_KINDS.indexOf(row.tokenType)} ${DEPLOYMENT_TYPES.indexOf(row.deploymentType)} ${row.region} ${tiersInWords(row).join()}`,
       },
       {
         name: 'tokenType',
         title: 'Tokens',
         kind: 'text',
-        cell: ({ row }) => tokenTypeInWords(row.tokenType),
-        csv: ({ row }) => row.tokenType,
-        sortBy: ({ row }) => row.tokenType,
+        cell: ({ row }) => kindInWords(row),
+        csv: ({ row }) => [row.tokenType, ...tiersInWords(row)].join(', '),
+        sortBy: ({ row }) => `${row.tokenType} ${tiersInWords(row).join()}`,
       },
       {
         name: 'type',

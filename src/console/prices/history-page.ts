@@ -26,6 +26,7 @@ import {
   changeInFile,
   changeInWords,
   dayCell,
+  tiersInWords,
   typeInWords,
   unitInWords,
 } from './words.ts';
@@ -60,14 +61,18 @@ async function gather(snapshot: LedgerSnapshot, { address: { query } }: ConsoleV
   return { book, asked, model, tokenType, timelines: timelinesOf(book, model, tokenType) };
 }
 
-/** Of each deployment type and region that the model has a price of its own for; global first. */
+/** Of each deployment type, region and tier that the model has a price of its own for; global first. */
 function timelinesOf(book: PriceBook, model: string | null, tokenType: PriceKind): Material['timelines'] {
   return [...book.timelines.values()].flatMap((entries) => {
     const [first] = entries;
     if (first === undefined || first.row.model !== model || first.row.tokenType !== tokenType) return [];
-    const { deploymentType, region } = first.row;
-    return [{ name: `${typeInWords(deploymentType)}${region === '*' ? '' : ` ${region}`}`, entries }];
+    return [{ name: placeInWords(first.row), entries }];
   });
+}
+
+function placeInWords(row: PriceEntry['row']): string {
+  const place = `${typeInWords(row.deploymentType)}${row.region === '*' ? '' : ` ${row.region}`}`;
+  return [place, ...tiersInWords(row)].join(', ');
 }
 
 const HISTORY: TableDefinition<HistoryRow> = {
@@ -82,9 +87,9 @@ const HISTORY: TableDefinition<HistoryRow> = {
       kind: 'text',
       isRowHeader: true,
       cell: ({ entry: { row } }) =>
-        html`<span>${typeInWords(row.deploymentType)}${row.region === '*' ? '' : html` ${nameCell(row.region)}`}</span>`,
-      csv: ({ entry: { row } }) => `${row.deploymentType} ${row.region}`,
-      sortBy: ({ entry: { row } }) => `${row.deploymentType} ${row.region}`,
+        html`<span>${typeInWords(row.deploymentType)}${row.region === '*' ? '' : html` ${nameCell(row.region)}`}${tiersInWords(row).map((tier) => `, ${tier}`)}</span>`,
+      csv: ({ entry: { row } }) => [`${row.deploymentType} ${row.region}`, ...tiersInWords(row)].join(', '),
+      sortBy: ({ entry: { row } }) => `${row.deploymentType} ${row.region} ${tiersInWords(row).join()}`,
     },
     {
       name: 'from',

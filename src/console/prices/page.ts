@@ -1,5 +1,5 @@
 import { html } from 'hono/html';
-import { findPrice, standInOf } from '../../../pricing/prices/lookup.ts';
+import { findPrice, STANDARD_REQUEST, standInOf } from '../../../pricing/prices/lookup.ts';
 import type { PriceBook } from '../../../pricing/prices/price-book.ts';
 import type { DeploymentType } from '../../../pricing/prices/rows.ts';
 import { hasScope } from '../../identity/require-scope.ts';
@@ -127,7 +127,7 @@ const STAND_IN_TYPES: readonly DeploymentType[] = ['data_zone', 'regional', 'bat
 function standIns(book: PriceBook, at: Date): Html | string {
   const lines = STAND_IN_TYPES.flatMap((deploymentType) => {
     const models = book.models.filter((model) => {
-      const found = findPrice(book, { model, deploymentType, at }, 'prompt');
+      const found = findPrice(book, { ...STANDARD_REQUEST, model, deploymentType, at }, 'prompt');
       return found.found && standInOf(found.notes) !== null;
     });
     return models.length === 0 ? [] : [{ deploymentType, models }];

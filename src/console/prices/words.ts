@@ -3,22 +3,53 @@ import { formatDecimal, PICO_DIGITS } from '../../../pricing/money.ts';
 import type { DeploymentType, PriceRow, PriceUnit } from '../../../pricing/prices/rows.ts';
 import { picoPerUnitOf } from '../../../pricing/prices/rows.ts';
 import type { Html } from '../../pages/html.ts';
-import { dayInWords, groupDigits, moneyInWords } from '../../pages/words.ts';
+import { dayInWords, groupDigits, moneyInWords, tokenTypeInWords } from '../../pages/words.ts';
 import type { PlanDetailBody } from '../../plans/schemas.ts';
 
+/** Of one; of what is tiny, a million. */
 const UNIT_WORDS: Partial<Record<PriceUnit, string>> = {
   image: 'an image',
   second: 'a second',
+  minute: 'a minute',
   hour: 'an hour',
+  page: 'a page',
+  thousand_pages: 'a page',
+  character: 'a million characters',
+  thousand_characters: 'a million characters',
+  million_characters: 'a million characters',
+  search: 'a search',
+  thousand_searches: 'a search',
+  session: 'a session',
 };
 
 export const typeInWords = (type: DeploymentType | string): string => type.replaceAll('_', ' ');
 
-/** Of a million tokens, or of one image, second or hour; exact, with two decimals or more. Null: it ended. */
+/** What of a price's key is not its place: `input`, `input, priority, above 272,000 input tokens a request`. */
+export function kindInWords(
+  row: Pick<PriceRow, 'tokenType' | 'variant' | 'serviceTier' | 'aboveInputTokenCount'>,
+): string {
+  return [tokenTypeInWords(row.tokenType), ...tiersInWords(row)].join(', ');
+}
+
+/** What else than place and kind the price depends on; empty: nothing. */
+export function tiersInWords(
+  row: Pick<PriceRow, 'variant' | 'serviceTier' | 'aboveInputTokenCount'>,
+): string[] {
+  const { variant, serviceTier, aboveInputTokenCount } = row;
+  return [
+    ...(variant === '' ? [] : [variant]),
+    ...(serviceTier === 'standard' ? [] : [serviceTier]),
+    ...(aboveInputTokenCount === 0
+      ? []
+      : [`above ${groupDigits(String(aboveInputTokenCount))} input tokens a request`]),
+  ];
+}
+
+/** Of a million tokens or characters, or of one image, second or the like; exact, two decimals or more. Null: it ended. */
 export function amountOf(row: Pick<PriceRow, 'amount' | 'unit'>): string | null {
   const pico = picoPerUnitOf(row);
   if (pico === null) return null;
-  return formatDecimal(pico, isByToken(row) ? PICO_DIGITS - 6 : PICO_DIGITS, 2);
+  return formatDecimal(pico, isTiny(row) ? PICO_DIGITS - 6 : PICO_DIGITS, 2);
 }
 
 /** For what an amount is. */
@@ -26,6 +57,7 @@ export function unitInWords(row: Pick<PriceRow, 'unit'>): string {
   return isByToken(row) ? 'a million' : (UNIT_WORDS[row.unit] ?? row.unit);
 }
 
+const isTiny = ({ unit }: Pick<PriceRow, 'unit'>) => unit.includes('token') || unit.includes('character');
 const isByToken = ({ unit }: Pick<PriceRow, 'unit'>) => unit.includes('token');
 
 /** An amount of the book as its column has it: of a million tokens, or with what it is for. */

@@ -1,4 +1,4 @@
-import { findPrice } from '../../../pricing/prices/lookup.ts';
+import { findPrice, hasPrice } from '../../../pricing/prices/lookup.ts';
 import type { PriceBook } from '../../../pricing/prices/price-book.ts';
 import { modelsPricedByPart } from '../../../pricing/prices/segments.ts';
 import { TELLABLE_PARTS, type TellablePart } from '../../../pricing/usage/untold.ts';
@@ -25,7 +25,7 @@ export async function queryUntold(
     const { model, deployment, start: at } = place;
     const parts = TELLABLE_PARTS.filter(
       ({ tokenType }) =>
-        untold.includes(tokenType) && findPrice(book, { model, deployment, at }, tokenType).found,
+        untold.includes(tokenType) && hasPrice(findPrice(book, { model, deployment, at }, tokenType)),
     );
     return parts.length === 0
       ? []

@@ -1094,6 +1094,7 @@ interface PriceBookDeployments {
   note: string;
   region: string | null;
   retired: boolean;
+  service_tier: 'standard' | 'priority' | 'flex' | null;
   superseded_by_change: bigint | null;
 }
 
@@ -1104,6 +1105,7 @@ interface PriceBookModels {
 }
 
 interface PriceBookRows {
+  above_input_token_count: Generated<number>;
   allow_absurd: string;
   allow_gap: string;
   amount: string;
@@ -1117,11 +1119,13 @@ interface PriceBookRows {
   note: string;
   price_row_id: Generated<bigint>;
   region: string;
+  service_tier: Generated<'standard' | 'priority' | 'flex'>;
   source: string;
   source_key: string;
   superseded_by_change: bigint | null;
   token_type: string;
   unit: string;
+  variant: Generated<string>;
 }
 
 interface PriceBookSources {
