@@ -7,6 +7,7 @@ import { addReconcileCommand } from '../../jobs/reconcile/command.ts';
 import { addRescanCommand } from '../../jobs/rescan/command.ts';
 import { addAccrualsCommand } from '../accruals/command.ts';
 import { addAlertsCommand } from '../alerts/command.ts';
+import { addCostChangesCommand } from '../anomalies/changes/command.ts';
 import { addAnomaliesCommand } from '../anomalies/command.ts';
 import { addUninvoicedCommand } from '../billing/uninvoiced/command.ts';
 import { addBudgetsCommand } from '../budgets/command.ts';
@@ -72,7 +73,7 @@ export function createProgram(): Command {
   addProjectionsCommand(program, frame);
   addQuoteCommand(program, frame);
   addStatementCommand(program, frame);
-  addCostsCommand(program, frame);
+  addCostChangesCommand(addCostsCommand(program, frame), frame);
   addAlertsCommand(program, frame);
   addAnomaliesCommand(program, frame);
   addEnforcementCommand(program, frame);

@@ -12,9 +12,11 @@ interface CostOptions {
   json?: boolean;
 }
 
-export function addCostsCommand(program: Command, frame: CommandFrame): void {
-  program
-    .command('costs')
+/** `tallystick costs`. @returns it, for what others add below it */
+export function addCostsCommand(program: Command, frame: CommandFrame): Command {
+  const costs = program.command('costs').description('what usage cost us, and what changes really saved');
+  costs
+    .command('list', { isDefault: true })
     .description('what usage cost us, by day, month, customer, model, feature, deployment or user')
     .option('--from <day>', 'first UTC day, e.g. 2026-11-01')
     .option('--to <day>', 'end, not included')
@@ -33,10 +35,11 @@ Tokens without a known price have no cost, and say why. Capacity that nobody use
       frame.askApi(async (ask) => {
         const query = toQuery(options, ['groupBy', 'from', 'to', 'period', ['customer', 'customerId']]);
         query.set('limit', '1000');
-        const costs = await askEveryPage<CostsBody>(ask, '/v1/costs', query);
-        print(options.json === true, costs, () => renderCosts(costs, options.groupBy.split(',')));
+        const found = await askEveryPage<CostsBody>(ask, '/v1/costs', query);
+        print(options.json === true, found, () => renderCosts(found, options.groupBy.split(',')));
       }),
     );
+  return costs;
 }
 
 function renderCosts(costs: CostsBody, groupBy: readonly string[]): string {

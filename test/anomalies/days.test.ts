@@ -1,7 +1,7 @@
 import { sql } from 'kysely';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { findAnomalies } from '../../jobs/find-anomalies.ts';
-import type { ChangeBodyOut, ChangesBody } from '../../src/anomalies/changes/routes.ts';
+import type { ChangeBodyOut, ChangesBody } from '../../src/anomalies/changes/schemas.ts';
 import type { LoadsBody } from '../../src/anomalies/noise/routes.ts';
 import type { RepeatsBody } from '../../src/anomalies/repeats/routes.ts';
 import { createLogger } from '../../src/platform/log.ts';
@@ -189,16 +189,24 @@ it('keeps what a swap or a cache should save, and shows what it really saved bes
     forecast: '0.00',
     saved: null,
   });
+  const cap = { ...cache, kind: 'cap', dayLimit: '0.40' };
+  const capped = (await (await record(cap)).json()) as ChangeBodyOut;
+  expect(capped).toMatchObject({ dayLimit: '0.40', forecastDay: '0.60', forecast: '5.40', saved: '6.75' });
+  expect(((await (await record(cap)).json()) as ChangeBodyOut).id).toBe(capped.id);
   const { changes } = await ask<ChangesBody>('/v1/costs/changes');
   expect(changes.map(({ kind, madeOn }) => [kind, madeOn])).toEqual([
     ['cache', '2026-11-21'],
+    ['cap', '2026-11-11'],
     ['cache', '2026-11-11'],
     ['swap', '2026-11-11'],
   ]);
   for (const wrong of [
     { ...swap, madeOn: '2027-01-01' },
     { ...swap, toModel: 'gpt-4o' },
+    { ...swap, feature: 'a\u0000' },
     { ...swap, kind: 'cap' },
+    { ...cap, dayLimit: '0' },
+    { ...cap, dayLimit: '0.0000000000001' },
   ]) {
     expect((await record(wrong)).status).toBe(400);
   }
@@ -207,5 +215,5 @@ it('keeps what a swap or a cache should save, and shows what it really saved bes
     .select('target')
     .where('action', '=', 'changes.record')
     .execute();
-  expect(audits).toHaveLength(3);
+  expect(audits).toHaveLength(4);
 });

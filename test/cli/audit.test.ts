@@ -115,7 +115,8 @@ const READS: Record<string, string[]> = {
   preview: ['northwind'],
   'projections backtest': ['--months', '2'],
   statement: ['northwind', '--so-far'],
-  costs: ['--from', '2026-11-20', '--to', '2026-11-21'],
+  'costs list': ['--from', '2026-11-20', '--to', '2026-11-21'],
+  'costs changes list': [],
   'alerts list': [],
   'alerts routes': [],
   'anomalies list': [],
@@ -181,6 +182,10 @@ const CHANGES: Record<string, { argv: () => string[]; actions: string[][] }> = {
     actions: [['budgets.grace']],
   },
   'budgets end': { argv: () => ['bud_ended'], actions: [['budgets.end']] },
+  'costs changes record': {
+    argv: () => ['cap', '--feature', 'chat', '--user', 'user-1', '--day-limit', '2.5', '--on', '2026-11-11'],
+    actions: [['changes.record']],
+  },
   'anomalies acknowledge': {
     argv: () => [ids.realFinding ?? ''],
     actions: [['anomalies.acknowledge']],

@@ -1,6 +1,6 @@
 import { sql } from 'kysely';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import type { ChangesBody } from '../../src/anomalies/changes/routes.ts';
+import type { ChangesBody } from '../../src/anomalies/changes/schemas.ts';
 import { timesNeighbours } from '../../src/console/features/neighbours.ts';
 import { comparedWindow } from '../../src/console/rollups/decide.ts';
 import type { MarginsBody } from '../../src/costs/margin-routes.ts';
@@ -240,6 +240,46 @@ describe.skipIf(!hasChromium())('overview and features of the console', () => {
 });
 
 describe.skipIf(!hasChromium())('users and swaps of features in the console', () => {
+  it('records a change where its link leads, keeps what was typed when it is refused, and says who', async () => {
+    const { database } = bench.ledger;
+    const { page, complaints, close } = await bench.open('/console/features?period=2026-11', {
+      scope: 'finance',
+    });
+    await page.locator('#swaps tbody a', { hasText: 'Made' }).first().click();
+    await page.waitForURL(/#record$/);
+    const form = page.locator('#record');
+    const [feature, from, to] = await Promise.all(
+      ['changedFeature', 'fromModel', 'toModel'].map((name) => form.locator(`[name=${name}]`).inputValue()),
+    );
+    await form.locator('[name=madeOn]').fill('2027-01-01');
+    await form.locator('button').click();
+    await page.locator('#record .bad').waitFor();
+    expect(await page.locator('#record .bad').innerText()).toContain('still to come');
+    expect(await form.locator('[name=toModel]').inputValue()).toBe(to);
+    await form.locator('[name=madeOn]').fill('2026-11-08');
+    await form.locator('button').click();
+    await page.locator('#changes').waitFor();
+    expect(await page.locator('.notice').first().innerText()).toMatch(/^Recorded/);
+    const audits = await database
+      .selectFrom('audit_log')
+      .select(['actor', 'details'])
+      .where('action', '=', 'changes.record')
+      .execute();
+    expect(audits).toMatchObject([
+      {
+        actor: expect.stringContaining('finance'),
+        details: { kind: 'swap', feature, fromModel: from, toModel: to },
+      },
+    ]);
+    expect(complaints).toEqual([]);
+    await close();
+    const { page: read, close: leave } = await bench.open('/console/features?period=2026-11', {
+      scope: 'sales',
+    });
+    expect(await read.locator('#record').count()).toBe(0);
+    await leave();
+  });
+
   beforeAll(async () => {
     bench = await openConsole();
     const { database } = bench.ledger;

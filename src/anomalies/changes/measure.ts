@@ -8,9 +8,11 @@ import { readRepeats } from '../repeats/gather.ts';
 /** What was changed to save cost. */
 export type ChangeMade =
   | { kind: 'swap'; feature: string; fromModel: string; toModel: string; madeOn: string }
-  | { kind: 'cache'; feature: string; subject: string; madeOn: string };
+  | { kind: 'cache'; feature: string; subject: string; madeOn: string }
+  /** A user's feature costs at most so much in a day. */
+  | { kind: 'cap'; feature: string; subject: string; dayLimitPicoUsd: bigint; madeOn: string };
 
-/** Days before a change that its forecast rests on, and days that a cache is held against. */
+/** Days before a change that its forecast rests on, and days that a cache or a cap is held against. */
 const FORECAST_DAYS = 30;
 const BEFORE_DAYS = 14;
 
@@ -25,6 +27,7 @@ export async function forecastOf(
 ): Promise<bigint | null> {
   const end = midnight(change.madeOn);
   const window = { start: addMs(end, -FORECAST_DAYS * DAY_MS), end };
+  if (change.kind === 'cap') return await forecastCap(snapshot, change, window);
   const saving =
     change.kind === 'swap'
       ? (await readSwaps(snapshot, window, now)).features
@@ -38,6 +41,23 @@ export async function forecastOf(
   if (saving === undefined || saving === null) return null;
   const days = await countDays(snapshot, window, change);
   return days === 0n ? null : saving / days;
+}
+
+/** What went beyond the limit, over the days with usage. */
+async function forecastCap(
+  snapshot: LedgerSnapshot,
+  { feature, subject, dayLimitPicoUsd }: Extract<ChangeMade, { kind: 'cap' }>,
+  window: TimeWindow,
+): Promise<bigint | null> {
+  const { rows } = await sql<{ beyond: string | null; days: bigint }>`
+    select case when bool_and(is_known) then sum(greatest(0, cost - ${String(dayLimitPicoUsd)}::numeric))::text end as beyond,
+      count(*) as days
+    from (
+      select sum(cost_pico_usd) as cost, bool_and(cost_pico_usd is not null) as is_known from daily_users
+      where day >= ${dayOf(window.start)}::date and day < ${dayOf(window.end)}::date and feature = ${feature}
+        and subject = ${subject} group by day) as each_day`.execute(snapshot);
+  const { beyond = null, days = 0n } = rows[0] ?? {};
+  return beyond === null || days === 0n ? null : BigInt(beyond) / days;
 }
 
 function sumOf(savings: readonly (bigint | null)[]): bigint | null {
@@ -68,7 +88,8 @@ export interface Measured {
 
 /**
  * Of a swap: what the feature's tokens on the new model would have cost on the old one at the prices of the time, less what they
- * did. Of a cache, whose answers have no metric: what the user's feature cost in a mean day of two weeks before, less what it did.
+ * did. Of a cache, whose answers have no metric, and of a cap: what the user's feature cost in a mean day of two weeks before, less
+ * what it did.
  */
 export async function measureChange(
   snapshot: LedgerSnapshot,
@@ -82,7 +103,7 @@ export async function measureChange(
   const savedPicoUsd =
     change.kind === 'swap'
       ? await measureSwap(snapshot, change, { start, end }, now)
-      : await measureCache(snapshot, change, { start, end });
+      : await measureUser(snapshot, change, { start, end });
   return { dayCount, savedPicoUsd };
 }
 
@@ -100,9 +121,9 @@ async function measureSwap(
   return before === null || after === null ? null : before - after;
 }
 
-async function measureCache(
+async function measureUser(
   snapshot: LedgerSnapshot,
-  { feature, subject, madeOn }: Extract<ChangeMade, { kind: 'cache' }>,
+  { feature, subject, madeOn }: Exclude<ChangeMade, { kind: 'swap' }>,
   window: TimeWindow,
 ): Promise<bigint | null> {
   const days = Math.round((window.end.getTime() - window.start.getTime()) / DAY_MS);

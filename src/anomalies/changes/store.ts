@@ -17,11 +17,12 @@ export interface RecordedChange extends Measured {
 
 interface Row {
   id: bigint;
-  kind: 'swap' | 'cache';
+  kind: ChangeMade['kind'];
   feature: string;
   from_model: string;
   to_model: string;
   subject: string;
+  day_limit: string;
   made_on: string;
   forecast: string | null;
   note: string;
@@ -47,12 +48,13 @@ export async function recordChange(
   }
   const forecast = await readSnapshot(database, (snapshot) => forecastOf(snapshot, change, now));
   const swap = change.kind === 'swap' ? change : null;
-  const key = [swap?.fromModel ?? '', swap?.toModel ?? '', change.kind === 'cache' ? change.subject : ''];
+  const key = [swap?.fromModel ?? '', swap?.toModel ?? '', change.kind === 'swap' ? '' : change.subject];
+  const dayLimit = change.kind === 'cap' ? String(change.dayLimitPicoUsd) : '0';
   const id = await database.transaction().execute(async (transaction) => {
     const recorded = await sql<{ id: bigint }>`
-      insert into made_changes (kind, feature, from_model, to_model, subject, made_on, forecast_day_pico_usd, note, recorded_by,
+      insert into made_changes (kind, feature, from_model, to_model, subject, day_limit_pico_usd, made_on, forecast_day_pico_usd, note, recorded_by,
         recorded_at)
-      values (${change.kind}, ${change.feature}, ${key[0]}, ${key[1]}, ${key[2]}, ${change.madeOn}::date,
+      values (${change.kind}, ${change.feature}, ${key[0]}, ${key[1]}, ${key[2]}, ${dayLimit}::numeric, ${change.madeOn}::date,
         ${forecast === null ? null : String(forecast)}::numeric, ${note}, ${actor}, ${now})
       on conflict do nothing returning made_change_id as id`.execute(transaction);
     const [row] = recorded.rows;
@@ -68,7 +70,12 @@ export async function recordChange(
       actor,
       action: 'changes.record',
       target: `change-${row.id}`,
-      details: { ...change, note, forecastDayPicoUsd: forecast === null ? null : String(forecast) },
+      details: {
+        ...change,
+        ...(change.kind === 'cap' ? { dayLimitPicoUsd: dayLimit } : {}),
+        note,
+        forecastDayPicoUsd: forecast === null ? null : String(forecast),
+      },
       now,
     });
     return row.id;
@@ -87,17 +94,14 @@ export async function listChanges(snapshot: LedgerSnapshot, now: Date): Promise<
 
 async function select(snapshot: LedgerSnapshot, now: Date, id: bigint | null): Promise<RecordedChange[]> {
   const result = await sql<Row>`
-    select made_change_id as id, kind, feature, from_model, to_model, subject, made_on::text as made_on,
+    select made_change_id as id, kind, feature, from_model, to_model, subject,
+      day_limit_pico_usd::text as day_limit, made_on::text as made_on,
       forecast_day_pico_usd::text as forecast, note, recorded_by, recorded_at
     from made_changes where ${id === null ? sql`true` : sql`made_change_id = ${String(id)}::bigint`}
     order by made_on desc, made_change_id desc limit ${MOST}`.execute(snapshot);
   const changes: RecordedChange[] = [];
   for (const row of result.rows) {
-    const { feature, made_on: madeOn } = row;
-    const change: ChangeMade =
-      row.kind === 'swap'
-        ? { kind: 'swap', feature, fromModel: row.from_model, toModel: row.to_model, madeOn }
-        : { kind: 'cache', feature, subject: row.subject, madeOn };
+    const change = toChangeMade(row);
     changes.push({
       changeId: row.id,
       change,
@@ -109,4 +113,10 @@ async function select(snapshot: LedgerSnapshot, now: Date, id: bigint | null): P
     });
   }
   return changes;
+}
+
+function toChangeMade({ kind, feature, subject, made_on: madeOn, ...row }: Row): ChangeMade {
+  if (kind === 'swap') return { kind, feature, fromModel: row.from_model, toModel: row.to_model, madeOn };
+  if (kind === 'cache') return { kind, feature, subject, madeOn };
+  return { kind, feature, subject, dayLimitPicoUsd: BigInt(row.day_limit), madeOn };
 }

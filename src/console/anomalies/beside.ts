@@ -2,6 +2,7 @@ import { html } from 'hono/html';
 import { formatPico } from '../../../pricing/money.ts';
 import { readTenantLoads, type TenantLoad } from '../../anomalies/noise/gather.ts';
 import { type RepeatedPrompt, readRepeats } from '../../anomalies/repeats/gather.ts';
+import { hasScope } from '../../identity/require-scope.ts';
 import type { Html } from '../../pages/html.ts';
 import { shareCell, unknownCell } from '../../pages/numbers.ts';
 import type { Column, TableDefinition } from '../../pages/table/columns.ts';
@@ -11,6 +12,7 @@ import { dataTable } from '../../pages/table/table.ts';
 import { nameCell } from '../../pages/texts.ts';
 import { addMs, DAY_MS } from '../../platform/clock.ts';
 import type { LedgerSnapshot } from '../../platform/database/snapshot.ts';
+import { FEATURES_PATH, recordHref } from '../features/address.ts';
 import type { ConsoleView } from '../frame/define-page.ts';
 import { dollars } from '../rollups/draw.ts';
 
@@ -81,6 +83,15 @@ const share = <Row>(name: string, title: string, read: (row: Row) => number | nu
   sortBy: read,
 });
 
+/** Leads to what it really saves, once it is there. */
+const RECORD: Column<RepeatedPrompt> = {
+  name: 'record',
+  title: 'Once made',
+  kind: 'text',
+  cell: ({ subject, feature }) =>
+    html`<a href="${recordHref({ kind: 'cache', feature, subject })}">Record it<span class="unseen">, a cache for ${subject} in ${feature}</span></a>`,
+};
+
 function repeatsTable(view: ConsoleView): TableDefinition<RepeatedPrompt> {
   return {
     name: 'repeats',
@@ -105,6 +116,7 @@ function repeatsTable(view: ConsoleView): TableDefinition<RepeatedPrompt> {
         csv: ({ savingPicoUsd }) => (savingPicoUsd === null ? null : formatPico(savingPicoUsd)),
         sortBy: ({ savingPicoUsd }) => savingPicoUsd,
       },
+      ...(view.hasPage(FEATURES_PATH) && hasScope(view.caller, ['finance']) ? [RECORD] : []),
     ],
   };
 }

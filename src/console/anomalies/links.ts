@@ -1,11 +1,12 @@
 import { html } from 'hono/html';
 import type { Finding } from '../../anomalies/findings.ts';
+import { hasScope } from '../../identity/require-scope.ts';
 import type { Html } from '../../pages/html.ts';
+import { FEATURES_PATH, recordHref } from '../features/address.ts';
 import type { ConsoleView } from '../frame/define-page.ts';
 import { partInWords } from './words.ts';
 
 const CUSTOMER = '/console/customers/:customerId';
-const FEATURES = '/console/features';
 
 /** What moved while the rest held, each leading to its usage. */
 export function movedLinks(finding: Finding, view: ConsoleView): Html {
@@ -27,10 +28,19 @@ ${(['user', 'feature', 'model'] as const).map((by) => html`<a href="${usageHref(
     : '';
   const isOfFeature = finding.moved.some(({ dimension }) => dimension === 'feature');
   const features =
-    isOfFeature && view.hasPage(FEATURES)
-      ? html`<a href="${FEATURES}?${daysOf(finding)}">Features in these days</a>`
+    isOfFeature && view.hasPage(FEATURES_PATH)
+      ? html`<a href="${FEATURES_PATH}?${daysOf(finding)}">Features in these days</a>`
       : '';
-  return html`<p class="links">${customer} ${features}</p>`;
+  return html`<p class="links">${customer} ${features} ${recordLink(finding, view)}</p>`;
+}
+
+/** Where one user moved: a cache or a cap that was made for it. */
+function recordLink({ moved }: Finding, view: ConsoleView): Html | string {
+  const named = (dimension: string) => moved.find((part) => part.dimension === dimension)?.value;
+  const subject = named('user');
+  if (subject === undefined || !view.hasPage(FEATURES_PATH) || !hasScope(view.caller, ['finance'])) return '';
+  const href = recordHref({ kind: 'cache', feature: named('feature') ?? '', subject });
+  return html`<a href="${href}">Record a cache or a cap that was made for it</a>`;
 }
 
 function usageHref(finding: Finding, more: Readonly<Record<string, string>>): string {

@@ -10,6 +10,7 @@ import { dataTable } from '../../pages/table/table.ts';
 import { nameCell } from '../../pages/texts.ts';
 import type { ConsoleView } from '../frame/define-page.ts';
 import { dollarCell } from '../rollups/columns.ts';
+import { dollars } from '../rollups/draw.ts';
 
 const money = (
   name: string,
@@ -30,10 +31,14 @@ const money = (
   sortBy: read,
 });
 
+/** What a user has now. */
+const ofUser = (change: Exclude<RecordedChange['change'], { kind: 'swap' }>) =>
+  change.kind === 'cache' ? 'a cache for' : `a cap of ${dollars(change.dayLimitPicoUsd)} a day on`;
+
 const CHANGES: TableDefinition<RecordedChange> = {
   name: 'changes',
   caption: 'What was changed, and what it really saved',
-  empty: 'No swap or cache was recorded.',
+  empty: 'No swap, cache or cap was recorded.',
   pageSize: 20,
   columns: [
     {
@@ -53,9 +58,11 @@ const CHANGES: TableDefinition<RecordedChange> = {
       cell: ({ change }) =>
         change.kind === 'swap'
           ? html`<span>${nameCell(change.fromModel, 30)} to ${nameCell(change.toModel, 30)}</span>`
-          : html`<span>a cache for ${nameCell(change.subject, 30)}</span>`,
+          : html`<span>${ofUser(change)} ${nameCell(change.subject, 30)}</span>`,
       csv: ({ change }) =>
-        change.kind === 'swap' ? `${change.fromModel} to ${change.toModel}` : `a cache for ${change.subject}`,
+        change.kind === 'swap'
+          ? `${change.fromModel} to ${change.toModel}`
+          : `${ofUser(change)} ${change.subject}`,
     },
     {
       name: 'madeOn',
@@ -77,7 +84,7 @@ const CHANGES: TableDefinition<RecordedChange> = {
 export function drawChanges(changes: readonly RecordedChange[], view: ConsoleView): Html | string {
   if (changes.length === 0) return '';
   return html`${dataTable(CHANGES, changes, view.address)}
-<p class="muted">Forecast: what the 30 days before said of a day, for the days since. Of a swap, what the new model’s tokens would have cost on the old one, less what they cost; of a cache, what the two weeks before cost, less what the days since did, so that asking more or less shows in it, too.</p>`;
+<p class="muted">Forecast: what the 30 days before said of a day, for the days since. Of a swap, what the new model’s tokens would have cost on the old one, less what they cost; of a cache or a cap, what the two weeks before cost, less what the days since did, so that asking more or less shows in it, too.</p>`;
 }
 
 export const csvOfChanges = (changes: readonly RecordedChange[], view: ConsoleView) =>

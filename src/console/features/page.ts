@@ -38,8 +38,10 @@ import {
   type WithTrend,
 } from '../rollups/trends.ts';
 import { usageNameCell } from '../usage/name-cell.ts';
+import { FEATURES_PATH } from './address.ts';
 import { csvOfChanges, drawChanges } from './changes.ts';
 import { timesNeighbours } from './neighbours.ts';
+import { RECORD_ACT, recordForm } from './record-change.ts';
 import { drawSwaps, swapsExport } from './swaps.ts';
 
 const DRAWN_FEATURES = 10;
@@ -196,7 +198,8 @@ ${costChart(series, { window, now: view.now, title: 'Cost by day and feature', n
 ${dataTable(definition, rows, view.address)}
 <p class="muted">× neighbours: the cost of a request against the middle one of the other features. Active users are counted once in each feature, so that they do not add up. p50 and p90: half, and nine in ten, of its active users whose cost is known cost at most this in ${view.period.words}.</p>
 ${drawSwaps(swaps, view)}
-${drawChanges(changes, view)}`,
+${drawChanges(changes, view)}
+${recordForm({ features: rows.flatMap(({ value }) => value || []), models: [...swaps.usedModels] }, view)}`,
     csv: {
       features: () =>
         csvOfTable(
@@ -220,11 +223,12 @@ function answer(rows: readonly FeatureRow[], basis: RollupBasis): Html {
 }
 
 export const featuresPage = definePage<Material>({
-  path: '/console/features',
+  path: FEATURES_PATH,
   title: 'What features cost',
   scopes: ['sales', 'finance'],
   rail: { title: 'Features', key: 'f' },
   choices: ['period'],
   gather,
   show,
+  acts: { record: RECORD_ACT },
 });

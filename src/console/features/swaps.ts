@@ -2,6 +2,7 @@ import { html } from 'hono/html';
 import { formatPico } from '../../../pricing/money.ts';
 import type { FeatureSwaps, SwapCandidate } from '../../../pricing/simulations/swaps.ts';
 import type { FoundSwaps } from '../../costs/swaps/gather.ts';
+import { hasScope } from '../../identity/require-scope.ts';
 import type { Html } from '../../pages/html.ts';
 import { shareCell } from '../../pages/numbers.ts';
 import type { TableDefinition } from '../../pages/table/columns.ts';
@@ -14,6 +15,7 @@ import { dollarCell } from '../rollups/columns.ts';
 import { shareOf } from '../rollups/decide.ts';
 import { dollars } from '../rollups/draw.ts';
 import { SIMULATIONS_PATH } from '../simulations/address.ts';
+import { recordHref } from './address.ts';
 
 /** A feature on a model, and one that would have cost less: people see the best, the CSV has each. */
 interface SwapRow extends FeatureSwaps {
@@ -102,6 +104,13 @@ function othersCell({ candidates }: SwapRow, inUse: (model: string) => Html | st
 }
 
 function tryCell(row: SwapRow, to: string, view: ConsoleView): Html | string {
+  const made = hasScope(view.caller, ['finance'])
+    ? html` <a href="${recordHref({ kind: 'swap', feature: row.feature, fromModel: row.model, toModel: to })}">Made<span class="unseen"> of ${row.feature} from ${row.model} to ${to}: record it</span></a>`
+    : '';
+  return html`${tryLink(row, to, view)}${made}`;
+}
+
+function tryLink(row: SwapRow, to: string, view: ConsoleView): Html | string {
   const unseen = html`<span class="unseen"> of ${row.feature} from ${row.model} to ${to}</span>`;
   if (view.hasPage(SIMULATIONS_PATH) && row.feature !== '') {
     return html`<a href="${simulationAddress(row, to, view)}">Simulate${unseen}</a>`;

@@ -937,10 +937,11 @@ interface LinkWithdrawals {
 }
 
 interface MadeChanges {
+  day_limit_pico_usd: Generated<string>;
   feature: string;
   forecast_day_pico_usd: string | null;
   from_model: string;
-  kind: 'swap' | 'cache';
+  kind: 'swap' | 'cache' | 'cap';
   made_change_id: Generated<bigint>;
   made_on: string;
   note: string;
