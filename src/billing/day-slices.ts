@@ -1,5 +1,5 @@
 import { type RawBuilder, sql } from 'kysely';
-import { DAY_MS, HOUR_MS, type TimeWindow } from '../platform/clock.ts';
+import { addMs, DAY_MS, HOUR_MS, type TimeWindow } from '../platform/clock.ts';
 
 /** Of `meter_pushes` under this alias: whether an invoice has it, or may get it. */
 export function isBilledPush(alias: string): RawBuilder<boolean> {
@@ -21,18 +21,33 @@ export function daySlices(period: TimeWindow): TimeWindow[] {
 }
 
 /**
- * Which pushes a day has, as a query of one row. A push keeps its usage for as long as it is not withdrawn.
- * @param slice alias of a row with `slice_start` and `slice_end`
+ * Which pushes each slice has, as a query of `slice_start`, `slice_end` and `fingerprint`: each push is read once. A push keeps its
+ * usage for as long as it is not withdrawn.
+ * @param periods in which all slices are
+ * @param slices relation of rows with `slice_start` and `slice_end`, each within a day in UTC and each once
  */
-export function pushFingerprint(customerId: string, slice: string): RawBuilder<{ fingerprint: string }> {
-  const [start, end] = [sql.ref(`${slice}.slice_start`), sql.ref(`${slice}.slice_end`)];
+export function pushFingerprints(
+  customerId: string,
+  periods: readonly TimeWindow[],
+  slices: string,
+): RawBuilder<{ fingerprint: string }> {
+  const first = new Date(Math.min(...periods.map(({ start }) => start.getTime())));
+  const last = new Date(Math.max(...periods.map(({ end }) => end.getTime())));
   return sql`
-    select count(*) || '.' || coalesce(bit_xor(hashint8extended(push.meter_push_id, 0)), 0) || '.' ||
-      coalesce(sum(push.delta_token_count), 0) as fingerprint
-    from meter_pushes push
-    where push.customer_id = ${customerId} and push.window_start > ${start} - interval '1 hour'
-      and push.window_start < ${end}
-      and push.event_timestamp >= ${start} and push.event_timestamp < ${end} and ${isBilledPush('push')}`;
+    select slice.slice_start, slice.slice_end, count(push.meter_push_id) || '.' ||
+      coalesce(bit_xor(hashint8extended(push.meter_push_id, 0)), 0) || '.' || coalesce(sum(push.delta_token_count), 0) as fingerprint
+    from ${sql.ref(slices)} as slice
+    left join (select meter_push_id, delta_token_count, event_timestamp from meter_pushes push
+      where customer_id = ${customerId} and window_start > ${addMs(first, -HOUR_MS)} and window_start < ${last}
+        and ${isBilledPush('push')}) as push
+      on ${dayOf('push.event_timestamp')} = ${dayOf('slice.slice_start')}
+      and push.event_timestamp >= slice.slice_start and push.event_timestamp < slice.slice_end
+    group by slice.slice_start, slice.slice_end`;
+}
+
+/** Which day in UTC an instant is in, at the price of a subtraction: thousands of pushes are asked for theirs. */
+function dayOf(column: string): RawBuilder<Date> {
+  return sql`date_bin(interval '1 day', ${sql.ref(column)}, timestamptz '2000-01-01 00:00:00Z')`;
 }
 
 /** Each day of each period. Two periods may share a part of a day, so a slice is named by both of its ends. */

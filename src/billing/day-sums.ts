@@ -1,14 +1,14 @@
 import { sql } from 'kysely';
 import type { TimeWindow } from '../platform/clock.ts';
 import type { LedgerDatabase, LedgerTransaction } from '../platform/database/database.ts';
-import { billedUsage, daySlices, pushFingerprint, unnestDays, unnestSlices } from './day-slices.ts';
+import { billedUsage, daySlices, pushFingerprints, unnestDays, unnestSlices } from './day-slices.ts';
 
 /** What is to be brought up to date. */
 export interface SliceRefresh {
   periods: readonly TimeWindow[];
   now: Date;
-  /** Whether users are asked for, by day and by whole period; without them a day takes a fraction of the rows. */
-  users: boolean;
+  /** Which of them users are asked for, by day and by whole period; without them a day takes a fraction of the rows. */
+  usersOf: readonly TimeWindow[];
 }
 
 /**
@@ -21,28 +21,43 @@ export async function refreshStatementSlices(
   customerId: string,
   refresh: SliceRefresh,
 ): Promise<number> {
-  const { periods, now, users } = refresh;
-  if (periods.length === 0) return 0;
+  const { now } = refresh;
+  if (refresh.periods.length === 0) return 0;
   // Nearly always nothing is to be done, and then nothing is locked.
-  if (isFresh(await readFingerprints(database, customerId, refresh))) return 0;
+  if (isFresh(await readStale(database, customerId, refresh))) return 0;
   return await database.transaction().execute(async (transaction) => {
     // Two who ask for the same statement at once sum it once.
     await sql`select pg_advisory_xact_lock(hashtextextended(${`statement|${customerId}`}, 0))`.execute(
       transaction,
     );
-    const { days, wholes } = await readFingerprints(transaction, customerId, refresh);
-    const staleDays = days.filter(isStale);
-    if (staleDays.length > 0) {
-      await replaceSlices(transaction, customerId, { slices: staleDays, now, users });
-      await sumDays(transaction, customerId, { stale: staleDays, users });
+    const { plain, withUsers, wholes } = await readStale(transaction, customerId, refresh);
+    for (const [stale, users] of [[plain, false] as const, [withUsers, true] as const]) {
+      if (stale.length === 0) continue;
+      await replaceSlices(transaction, customerId, { slices: stale, now, users });
+      await sumDays(transaction, customerId, { stale, users });
     }
-    const staleWholes = wholes.filter(isStale);
-    if (staleWholes.length > 0) {
-      await replaceSlices(transaction, customerId, { slices: staleWholes, now, users });
-      await sumUsersOfPeriods(transaction, customerId, staleWholes);
+    if (wholes.length > 0) {
+      await replaceSlices(transaction, customerId, { slices: wholes, now, users: true });
+      await sumUsersOfPeriods(transaction, customerId, wholes);
     }
-    return staleDays.length;
+    return plain.length + withUsers.length;
   });
+}
+
+/** What is to be summed: days without and with users, and the users of whole periods. */
+async function readStale(
+  database: LedgerDatabase,
+  customerId: string,
+  { periods, usersOf }: Pick<SliceRefresh, 'periods' | 'usersOf'>,
+): Promise<{ plain: Fingerprinted[]; withUsers: Fingerprinted[]; wholes: Fingerprinted[] }> {
+  const { days, wholes } = await readFingerprints(database, customerId, periods);
+  const own = new Set(usersOf.flatMap(daySlices).map(sliceKey));
+  const wantsUsers = (day: TimeWindow) => own.has(sliceKey(day));
+  return {
+    plain: days.filter((day) => !wantsUsers(day) && isStale(day)),
+    withUsers: days.filter((day) => wantsUsers(day) && isStale(day, { users: true })),
+    wholes: wholes.filter((whole) => usersOf.some((one) => isSame(one, whole)) && isStale(whole)),
+  };
 }
 
 /** A day or a period, and whether its sums are of the pushes that it has. */
@@ -51,52 +66,61 @@ export interface Fingerprinted extends TimeWindow {
   current: string;
   /** Of those that were summed; null: never. */
   summed: string | null;
+  /** Whether they were summed by user as well. */
+  hasUsers: boolean;
 }
 
-interface Fingerprints {
+export interface Fingerprints {
   days: Fingerprinted[];
   /** Whole periods of more than a day, of which users are summed once more. */
   wholes: Fingerprinted[];
 }
 
-export const isStale = ({ current, summed }: Fingerprinted) => current !== summed;
+export function isStale({ current, summed, hasUsers }: Fingerprinted, { users = false } = {}): boolean {
+  return current !== summed || (users && !hasUsers);
+}
 
-function isFresh({ days, wholes }: Fingerprints): boolean {
-  return !days.some(isStale) && !wholes.some(isStale);
+function isFresh(stale: Readonly<Record<string, readonly Fingerprinted[]>>): boolean {
+  return Object.values(stale).every((some) => some.length === 0);
 }
 
 export function isSame(one: TimeWindow, other: TimeWindow): boolean {
-  return one.start.getTime() === other.start.getTime() && one.end.getTime() === other.end.getTime();
+  return sliceKey(one) === sliceKey(other);
 }
 
+export function sliceKey({ start, end }: TimeWindow): string {
+  return `${start.getTime()} ${end.getTime()}`;
+}
+
+/** One statement, however many periods, which reads each push once. */
 export async function readFingerprints(
   database: LedgerDatabase,
   customerId: string,
-  { periods, users }: Pick<SliceRefresh, 'periods' | 'users'>,
+  periods: readonly TimeWindow[],
 ): Promise<Fingerprints> {
-  const days = await sql<Fingerprinted>`
-      select slice.slice_start as start, slice.slice_end as end, now_pushed.fingerprint as current,
-        case when known.has_users or not ${users}::boolean then known.fingerprint end as summed
-      from (select distinct slice_start, slice_end from ${unnestDays(periods)} as day) as slice
-      cross join lateral (${pushFingerprint(customerId, 'slice')}) as now_pushed
+  const { rows } = await sql<Omit<Fingerprinted, 'current'> & { current: string | null }>`
+      with slice as materialized (select distinct slice_start, slice_end from ${unnestDays(periods)} as day),
+      asked as (
+        select slice_start, slice_end, fingerprint from (${pushFingerprints(customerId, periods, 'slice')}) as now_pushed
+        union all select slice_start, slice_end, null from ${unnestSlices(periods.filter((one) => daySlices(one).length > 1))} as whole
+      )
+      select asked.slice_start as start, asked.slice_end as end, asked.fingerprint as current, known.fingerprint as summed,
+        coalesce(known.has_users, false) as "hasUsers"
+      from asked
       left join statement_slices known on known.customer_id = ${customerId}
-        and known.slice_start = slice.slice_start and known.slice_end = slice.slice_end
-      order by 1`.execute(database);
-  if (!users) return { days: days.rows, wholes: [] };
-  const wholes = await sql<Omit<Fingerprinted, 'current'>>`
-      select slice.slice_start as start, slice.slice_end as end, known.fingerprint as summed
-      from ${unnestSlices(periods)} as slice
-      left join statement_slices known on known.customer_id = ${customerId}
-        and known.slice_start = slice.slice_start and known.slice_end = slice.slice_end`.execute(database);
+        and known.slice_start = asked.slice_start and known.slice_end = asked.slice_end
+      order by 1, 2`.execute(database);
+  const days = rows.flatMap(({ current, ...day }) => (current === null ? [] : [{ ...day, current }]));
+  const currentOf = new Map(days.map((day) => [sliceKey(day), day.current]));
   return {
-    days: days.rows,
-    wholes: wholes.rows
-      .filter((whole) => !days.rows.some((day) => isSame(day, whole)))
+    days,
+    // By its own days: those of a period that overlaps it are others.
+    wholes: rows
+      .filter(({ current }) => current === null)
       .map((whole) => ({
         ...whole,
-        // By its own days: those of a period that overlaps it are others.
         current: daySlices(whole)
-          .map((own) => days.rows.find((day) => isSame(day, own))?.current)
+          .map((day) => currentOf.get(sliceKey(day)))
           .join(' '),
       })),
   };

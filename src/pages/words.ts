@@ -60,9 +60,11 @@ export function moneyInWords(amount: string, currency: string): string {
   return amount.startsWith('-') ? `−${sign}${groupDigits(amount.slice(1))}` : `${sign}${groupDigits(amount)}`;
 }
 
+const LONG_DAY = new Intl.DateTimeFormat('en-GB', { dateStyle: 'long', timeZone: 'UTC' });
+
 /** A day: `21 November 2026`. In UTC, as all of our days are. */
 export function dayInWords(instant: string): string {
-  return new Intl.DateTimeFormat('en-GB', { dateStyle: 'long', timeZone: 'UTC' }).format(new Date(instant));
+  return LONG_DAY.format(new Date(instant));
 }
 
 const SHORT_DAY = new Intl.DateTimeFormat('en-GB', { day: 'numeric', month: 'short', timeZone: 'UTC' });

@@ -1,4 +1,4 @@
-import { refreshStatementSlices } from '../billing/day-sums.ts';
+import { type Fingerprints, readFingerprints, refreshStatementSlices } from '../billing/day-sums.ts';
 import { type Customer, getCustomer } from '../catalog/customers.ts';
 import type { TimeWindow } from '../platform/clock.ts';
 import type { LedgerDatabase } from '../platform/database/database.ts';
@@ -33,6 +33,8 @@ export interface SubscriptionMaterial extends PreviewWindow, PreviewUsageRows {
   isBilledInPart: boolean;
   /** Whether other invoices of the customer may use up billing credits first. */
   sharesCredits: boolean;
+  /** How old the kept sums of its days are, for whoever reads more of them in the same snapshot. */
+  sums: Fingerprints;
 }
 
 /** All that a customer's previews rest on, as the ledger had it at `now`. */
@@ -52,22 +54,22 @@ export async function gatherPreview(
   dependencies: PreviewDependencies,
   customerId: string,
 ): Promise<PreviewMaterial> {
-  const asked = await askForPreviews(dependencies, customerId, { users: false });
+  const asked = await askForPreviews(dependencies, customerId, { users: false, history: true });
   const now = dependencies.clock.now();
   return await readSnapshot(dependencies.database, (snapshot) =>
-    readPreview(snapshot, customerId, { asked, now }),
+    readPreview(snapshot, customerId, { asked, now, history: true }),
   );
 }
 
 /**
  * What comes before the snapshot: asks Stripe, and brings the kept sums of the days that are about to be read up to date.
- * @param users whether the sums of each period's users are wanted too
+ * @param wanted whether the sums of each period's users are wanted too, and those of the weeks before it, by which it is projected
  * @throws TallystickError UNKNOWN_CUSTOMER
  */
 export async function askForPreviews(
   dependencies: PreviewDependencies,
   customerId: string,
-  { users }: { users: boolean },
+  wanted: { users: boolean; history: boolean },
 ): Promise<AskedPreviews> {
   const { database } = dependencies;
   const { stripeCustomerId } = await getCustomer(database, customerId);
@@ -85,7 +87,7 @@ export async function askForPreviews(
             expectedLineCount: its.reduce((count, item) => count + lineCountOf(item), 0),
           });
     asked.set(subscriptionId, stripe);
-    await refreshSums(dependencies, customerId, { items: its, stripe, users });
+    await refreshSums(dependencies, customerId, { items: its, stripe, ...wanted });
   }
   return asked;
 }
@@ -97,31 +99,32 @@ export async function refreshPreviewSums(
 ): Promise<void> {
   const active = await readActiveItems(dependencies.database, customerId);
   for (const items of Map.groupBy(active, (item) => item.subscriptionId).values()) {
-    await refreshSums(dependencies, customerId, { items, stripe: NOT_ASKED, users: false });
+    await refreshSums(dependencies, customerId, { items, stripe: NOT_ASKED, users: false, history: true });
   }
 }
 
 async function refreshSums(
   { database, clock }: Pick<PreviewDependencies, 'database' | 'clock'>,
   customerId: string,
-  { items, stripe, users }: { items: readonly ActiveItem[]; stripe: StripePreview; users: boolean },
+  {
+    users,
+    ...read
+  }: { items: readonly ActiveItem[]; stripe: StripePreview; users: boolean; history: boolean },
 ): Promise<void> {
   const now = clock.now();
-  const window = await readWindow(database, { items, stripe, now });
-  // Days with users are summed with them at once, and then serve both.
-  if (users) await refreshStatementSlices(database, customerId, { periods: [window.period], now, users });
-  const periods = previewPeriods(window);
-  await refreshStatementSlices(database, customerId, { periods, now, users: false });
+  const window = await readWindow(database, { ...read, now });
+  const usersOf = users ? [window.period] : [];
+  await refreshStatementSlices(database, customerId, { periods: previewPeriods(window), now, usersOf });
 }
 
 /**
- * The ledger's part of a preview, by what Stripe answered before.
+ * The ledger's part of a preview, by what Stripe answered before. Without its history nothing can be projected.
  * @throws TallystickError UNKNOWN_CUSTOMER
  */
 export async function readPreview(
   snapshot: LedgerSnapshot,
   customerId: string,
-  { asked, now }: { asked: AskedPreviews; now: Date },
+  { asked, now, history }: { asked: AskedPreviews; now: Date; history: boolean },
 ): Promise<PreviewMaterial> {
   const customer = await getCustomer(snapshot, customerId);
   const active = await readActiveItems(snapshot, customerId);
@@ -138,7 +141,7 @@ export async function readPreview(
       subscriptionId,
       its,
       stripe,
-      window: await readWindow(snapshot, { items: its, stripe, now }),
+      window: await readWindow(snapshot, { items: its, stripe, now, history }),
     });
   }
   const upcoming = running.map(({ subscriptionId, its, stripe, window: { period } }) => ({
@@ -150,7 +153,8 @@ export async function readPreview(
   const subscriptions: SubscriptionMaterial[] = [];
   for (const { subscriptionId, its: all, stripe, window } of running) {
     const { takenUpIds } = beside;
-    const usage = await readPreviewUsage(snapshot, customerId, { ...window, takenUpIds });
+    const sums = await readFingerprints(snapshot, customerId, previewPeriods(window));
+    const usage = await readPreviewUsage(snapshot, customerId, { ...window, takenUpIds, days: sums.days });
     const lines = stripe.status === 'ok' ? stripe.invoice.lines : [];
     const its = stripe.status === 'ok' ? all.filter((item) => isOnInvoice(item, lines, window.period)) : all;
     const left = await readLeftLines(snapshot, { customerId, subscriptionId }, lines);
@@ -172,6 +176,7 @@ export async function readPreview(
         subscriptionId,
         currency: currencyOf(all, stripe),
       }),
+      sums,
       ...window,
       ...usage,
     });
@@ -191,10 +196,16 @@ export function currencyOf(items: readonly ActiveItem[], stripe: StripePreview):
 
 async function readWindow(
   database: LedgerDatabase,
-  { items, stripe, now }: { items: readonly ActiveItem[]; stripe: StripePreview; now: Date },
+  {
+    items,
+    stripe,
+    now,
+    history,
+  }: { items: readonly ActiveItem[]; stripe: StripePreview; now: Date; history: boolean },
 ): Promise<PreviewWindow> {
   const period = periodOf(items, stripe);
-  return { now, period, ...(await readKnownDays(database, period, now)) };
+  const known = await readKnownDays(database, period, now);
+  return { now, period, ...known, ...(history ? {} : { historyStart: period.start }) };
 }
 
 /**

@@ -68,7 +68,7 @@ export async function readUpcomingPreviews(
   customerId: string,
   now: Date,
 ): Promise<SubscriptionPreviewBody[]> {
-  const material = await readPreview(snapshot, customerId, { asked: new Map(), now });
+  const material = await readPreview(snapshot, customerId, { asked: new Map(), now, history: true });
   const decided = material.subscriptions
     .map(decidePreview)
     .map((preview) => ({ ...preview, projection: decideProjection(preview) }));

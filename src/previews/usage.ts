@@ -1,6 +1,7 @@
 import { type RawBuilder, sql } from 'kysely';
 import { modelKey } from '../../pricing/usage/names.ts';
-import { pushFingerprint, unnestDays } from '../billing/day-slices.ts';
+import { unnestDays, unnestSlices } from '../billing/day-slices.ts';
+import { type Fingerprinted, isStale, readFingerprints } from '../billing/day-sums.ts';
 import { boundMeter } from '../catalog/bound-meter.ts';
 import type { TimeWindow } from '../platform/clock.ts';
 import type { LedgerDatabase } from '../platform/database/database.ts';
@@ -37,6 +38,8 @@ interface PreviewRead {
   historyStart: Date;
   /** Rows of `hourly_usage` that lines hold as late usage: they are not told as waiting. */
   takenUpIds?: readonly bigint[];
+  /** Of the days of `previewPeriods`, in the same snapshot; read if they are not at hand. */
+  days?: readonly Fingerprinted[];
 }
 
 /**
@@ -45,8 +48,8 @@ interface PreviewRead {
  * What was pushed belongs to the period of its meter event, because that decides it at Stripe; what was not, to the
  * period of the event that its push will send.
  *
- * Days are summed once and kept (`refreshStatementSlices`, before this); one statement reads the sums, however old, and
- * everything that they do not say from the rows.
+ * Days are summed once and kept (`refreshStatementSlices`, before this). The sums are read, however old, and everything that they
+ * do not say from the rows: in a snapshot, because which days have changed is read first.
  */
 export async function readPreviewUsage(
   database: LedgerDatabase,
@@ -54,6 +57,9 @@ export async function readPreviewUsage(
   read: PreviewRead,
 ): Promise<PreviewUsageRows> {
   const { period } = read;
+  const periods = previewPeriods(read);
+  const days = read.days ?? (await readFingerprints(database, customerId, periods)).days;
+  const changed = days.filter((day) => isStale(day));
   const result = await sql<{
     stripe_meter_id: string | null;
     model: string;
@@ -66,14 +72,12 @@ export async function readPreviewUsage(
   }>`
     with day as materialized (
       select given.slice_start, given.slice_end, given.period_start = ${period.start}::timestamptz as in_period,
-             known.fingerprint is not distinct from now_pushed.fingerprint as is_summed
-        from ${unnestDays(previewPeriods(read))} as given
-        cross join lateral (${pushFingerprint(customerId, 'given')}) as now_pushed
-        left join statement_slices as known on known.customer_id = ${customerId}
-         and known.slice_start = given.slice_start and known.slice_end = given.slice_end
+             (given.slice_start, given.slice_end) not in (select * from ${unnestSlices(changed)}) as is_summed
+        from ${unnestDays(periods)} as given
     )
     select stripe_meter_id, model, feature, state, quarantine_reason, slot, in_period, sum(token_count)::bigint as token_count
-      from (${summedDays(customerId)} union all ${otherStates(customerId)} union all ${changedDays(customerId)}
+      from (${summedDays(customerId)} union all ${otherStates(customerId)}
+            ${changed.length === 0 ? sql`` : sql`union all ${changedDays(customerId)}`}
             union all ${unpushed(customerId, read)} union all ${quarantined(customerId, read)}) as usage
      group by 1, 2, 3, 4, 5, 6, 7
     having sum(token_count) <> 0 or not bool_or(is_moved)

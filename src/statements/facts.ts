@@ -59,13 +59,15 @@ export interface StatementFacts {
   openHourCount: number;
 }
 
+const NOTHING: Pick<StatementFacts, 'billedLate' | 'certificate'> = { billedLate: [], certificate: null };
+
 /** Everything beside lines and usage. `invoiceId` null: of a preview. */
 export async function readStatementFacts(
   database: LedgerDatabase,
   of: { customerId: string; invoiceId: string | null; period: TimeWindow; meterIds: readonly string[] },
 ): Promise<StatementFacts> {
   const { customerId, invoiceId, period } = of;
-  const [items, prices, bindings, missed, late, certificate, hours] = await Promise.all([
+  const [items, prices, bindings, missed, { billedLate, certificate }, hours] = await Promise.all([
     sql<Omit<StatementItem, 'price'> & StoredPrice>`
       select subscription_item_id as "subscriptionItemId", price_id as "priceId", product_name as "productName",
         ${ownMeter('i')} as "stripeMeterId", unit_amount_decimal, tiers_mode, price_tiers
@@ -87,15 +89,7 @@ export async function readStatementFacts(
         and usage.window_start + make_interval(mins => usage.part_start_minute) >= ${period.start}
         and usage.window_start + make_interval(mins => usage.part_start_minute) < ${period.end}
       group by 1, 2, 6 having sum(usage.delta_token_count) > 0 order by 1, 2, 4`.execute(database),
-    sql<Omit<BilledLate, 'usedIn'> & { start: Date; end: Date }>`
-      select late.invoice_item_id as "invoiceItemId", late.used_from as start, late.used_to as end,
-        missed.number as "missedInvoiceNumber"
-      from late_items late left join invoices missed on missed.invoice_id = late.missed_invoice_id
-      where late.invoice_id = ${invoiceId} and late.invoice_item_id is not null`.execute(database),
-    sql<{ sha256: string; createdAt: Date }>`
-      select sha256, created_at as "createdAt" from close_certificates where invoice_id = ${invoiceId}`.execute(
-      database,
-    ),
+    invoiceId === null ? NOTHING : readInvoiceFacts(database, invoiceId),
     sql<{ collectedThrough: Date | null; openHourCount: number }>`
       select (select min(position) from watermarks where ${IS_COLLECTION}) as "collectedThrough",
         (select count(*)::int from settlements where status = 'open'
@@ -114,9 +108,26 @@ export async function readStatementFacts(
     })),
     bindings: bindings.rows,
     missed: missed.rows.map(({ start, end, ...row }) => ({ ...row, usedIn: { start, end } })),
-    billedLate: late.rows.map(({ start, end, ...row }) => ({ ...row, usedIn: { start, end } })),
-    certificate: certificate.rows[0] ?? null,
+    billedLate,
+    certificate,
     collectedThrough: hours.rows[0]?.collectedThrough ?? null,
     openHourCount: hours.rows[0]?.openHourCount ?? 0,
+  };
+}
+
+/** What only an invoice that is there can have. */
+async function readInvoiceFacts(database: LedgerDatabase, invoiceId: string): Promise<typeof NOTHING> {
+  const late = await sql<Omit<BilledLate, 'usedIn'> & { start: Date; end: Date }>`
+      select late.invoice_item_id as "invoiceItemId", late.used_from as start, late.used_to as end,
+        missed.number as "missedInvoiceNumber"
+      from late_items late left join invoices missed on missed.invoice_id = late.missed_invoice_id
+      where late.invoice_id = ${invoiceId} and late.invoice_item_id is not null`.execute(database);
+  const certificate = await sql<{ sha256: string; createdAt: Date }>`
+      select sha256, created_at as "createdAt" from close_certificates where invoice_id = ${invoiceId}`.execute(
+    database,
+  );
+  return {
+    billedLate: late.rows.map(({ start, end, ...row }) => ({ ...row, usedIn: { start, end } })),
+    certificate: certificate.rows[0] ?? null,
   };
 }

@@ -1,4 +1,4 @@
-import { refreshStatementSlices } from '../billing/day-sums.ts';
+import { type Fingerprints, isSame, refreshStatementSlices } from '../billing/day-sums.ts';
 import { readInvoiceLines, type StoredInvoice, type StoredInvoiceLine } from '../billing/invoice-lines.ts';
 import { type InvoiceChoice, readInvoiceChoice } from '../billing/uninvoiced/choices.ts';
 import type { TimeWindow } from '../platform/clock.ts';
@@ -65,7 +65,7 @@ export async function prepareInvoiceStatement(
   const { database, clock } = dependencies;
   const { customerId } = await refreshStatedInvoice(dependencies, invoiceId);
   const periods = usagePeriods(await readInvoiceLines(database, invoiceId));
-  await refreshStatementSlices(database, customerId, { periods, now: clock.now(), users: true });
+  await refreshStatementSlices(database, customerId, { periods, now: clock.now(), usersOf: periods });
 }
 
 /** All of it that the ledger has, in a snapshot of whoever asks. @throws TallystickError NOT_FOUND */
@@ -99,18 +99,22 @@ export async function gatherStatementSoFar(
   dependencies: StatementDependencies,
   customerId: string,
 ): Promise<SoFarMaterial> {
-  const asked = await askForPreviews(dependencies, customerId, { users: true });
+  const asked = await askForPreviews(dependencies, customerId, { users: true, history: false });
   const now = dependencies.clock.now();
   return await readSnapshot(dependencies.database, (snapshot) =>
-    readStatementSoFar(snapshot, customerId, { asked, now }),
+    readStatementSoFar(snapshot, customerId, { asked, now, history: false }),
   );
 }
 
-/** The ledger's part of it, in a snapshot of whoever asked before. @throws TallystickError UNKNOWN_CUSTOMER */
+/**
+ * The ledger's part of it, in a snapshot of whoever asked before.
+ * @param ask `history`: whether its previews are to be projected as well
+ * @throws TallystickError UNKNOWN_CUSTOMER
+ */
 export async function readStatementSoFar(
   snapshot: LedgerSnapshot,
   customerId: string,
-  ask: { asked: AskedPreviews; now: Date },
+  ask: { asked: AskedPreviews; now: Date; history: boolean },
 ): Promise<SoFarMaterial> {
   const previews = await readPreview(snapshot, customerId, ask);
   const subscriptions: SoFarMaterial['subscriptions'] = [];
@@ -125,7 +129,11 @@ export async function readStatementSoFar(
     ];
     const periods = [...new Map(billed.map((one) => [`${+one.start} ${+one.end}`, one])).values()];
     const span = spanOf(periods) ?? period;
-    const of = { customerId, invoiceId: null, period: span, periods, meterIds, isOpen: true };
+    const hasSums = periods.every((one) => isSame(one, period));
+    const of = {
+      ...{ customerId, invoiceId: null, period: span, periods, meterIds, isOpen: true },
+      sums: hasSums ? preview.sums : undefined,
+    };
     subscriptions.push({ preview, divided: await readDivided(snapshot, of) });
   }
   return { ...previews, subscriptions };
@@ -140,10 +148,12 @@ async function readDivided(
     periods: readonly TimeWindow[];
     meterIds: readonly string[];
     isOpen: boolean;
+    /** How old the kept sums are, where it has been read. */
+    sums?: Fingerprints | undefined;
   },
 ): Promise<DividedUsage> {
   const { customerId, invoiceId, period, periods } = of;
-  const { usage, users } = await readStatementUsage(snapshot, customerId, periods);
+  const { usage, users } = await readStatementUsage(snapshot, customerId, periods, of.sums);
   if (of.isOpen) {
     for (const one of periods) {
       const waiting = await readUnpushedStatementUsage(snapshot, customerId, one);

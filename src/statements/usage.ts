@@ -1,8 +1,8 @@
 import { sql } from 'kysely';
 import { modelKey } from '../../pricing/usage/names.ts';
 import type { TokenType } from '../../pricing/usage/shape.ts';
-import { billedUsage, unnestDays, unnestSlices } from '../billing/day-slices.ts';
-import { isSame, isStale, readFingerprints } from '../billing/day-sums.ts';
+import { billedUsage, daySlices, unnestDays, unnestSlices } from '../billing/day-slices.ts';
+import { type Fingerprints, isSame, isStale, readFingerprints, sliceKey } from '../billing/day-sums.ts';
 import { boundMeter } from '../catalog/bound-meter.ts';
 import type { TimeWindow } from '../platform/clock.ts';
 import type { LedgerDatabase } from '../platform/database/database.ts';
@@ -39,15 +39,18 @@ export interface StatementUsageRows {
 /**
  * What the pushes of these periods bill: of days whose pushes are those that were summed (`refreshStatementSlices`, before
  * this) from the sums, of the others from the rows. So it is right within a snapshot, however old the sums are.
+ * @param known of these periods and perhaps others, from the same snapshot; read if it is not at hand
  */
 export async function readStatementUsage(
   database: LedgerDatabase,
   customerId: string,
   periods: readonly TimeWindow[],
+  known?: Fingerprints,
 ): Promise<StatementUsageRows> {
   if (periods.length === 0) return { usage: [], users: [] };
-  const { days, wholes } = await readFingerprints(database, customerId, { periods, users: true });
-  const changed = days.filter(isStale);
+  const { days, wholes } = known ?? (await readFingerprints(database, customerId, periods));
+  const own = new Set(periods.flatMap(daySlices).map(sliceKey));
+  const changed = days.filter((day) => own.has(sliceKey(day)) && isStale(day, { users: true }));
   const unchanged =
     changed.length === 0
       ? sql`true`
@@ -72,8 +75,8 @@ export async function readStatementUsage(
         and usage.slice_start = period.slice_start and usage.slice_end = period.slice_end and ${unchanged}`.execute(
     database,
   );
-  const known = usage.rows.map(nameCounted);
-  if (changed.length === 0) return { usage: known, users: users.rows };
+  const counted = usage.rows.map(nameCounted);
+  if (changed.length === 0) return { usage: counted, users: users.rows };
   const since = await sql<StatementUsage & { subject: string }>`
       select usage.stripe_meter_id as "stripeMeterId", day.period_start as "periodStart", day.period_end as "periodEnd",
         to_char(usage.slice_start at time zone 'UTC', 'YYYY-MM-DD') as day, usage.token_type as "tokenType", usage.model,
@@ -83,7 +86,7 @@ export async function readStatementUsage(
     database,
   );
   const more = divideRows(since.rows);
-  return { usage: [...known, ...more.usage], users: [...users.rows, ...more.users] };
+  return { usage: [...counted, ...more.usage], users: [...users.rows, ...more.users] };
 }
 
 /**

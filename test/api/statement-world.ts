@@ -1,4 +1,5 @@
 import { storeInvoiceLines } from '../../src/billing/invoice-lines.ts';
+import type { TimeWindow } from '../../src/platform/clock.ts';
 import type { LedgerDatabase } from '../../src/platform/database/database.ts';
 import type { BillingInvoiceLine } from '../../src/stripe/port.ts';
 import { PERIOD } from './world.ts';
@@ -8,7 +9,14 @@ const INVOICE_READ_AT = new Date('2026-12-01T03:00:00Z');
 /** An invoice of northwind's November, or of another customer, without lines. */
 export async function insertInvoice(
   database: LedgerDatabase,
-  invoice: { id: string; customer?: string; status?: string; totalMinor?: bigint; number?: string | null },
+  invoice: {
+    id: string;
+    customer?: string;
+    status?: string;
+    totalMinor?: bigint;
+    number?: string | null;
+    period?: TimeWindow;
+  },
 ): Promise<void> {
   const customer = invoice.customer ?? 'northwind';
   await database
@@ -21,8 +29,8 @@ export async function insertInvoice(
       number: invoice.number === undefined ? 'NW-0007' : invoice.number,
       currency: 'usd',
       total_minor: invoice.totalMinor ?? 0n,
-      period_start: PERIOD.start,
-      period_end: PERIOD.end,
+      period_start: (invoice.period ?? PERIOD).start,
+      period_end: (invoice.period ?? PERIOD).end,
       synced_at: new Date('2026-12-01T02:00:00Z'),
     })
     .execute();

@@ -19,6 +19,9 @@ import { type AskedPage, MOST_TIMES, measurePages } from './support/page-rounds.
 const NOW = new Date('2026-11-30T12:00:00.000Z');
 const END = new Date('2026-12-01T00:00:00.000Z');
 const MONTH = { start: new Date('2026-11-01T00:00:00.000Z'), end: END };
+const BEFORE = { start: new Date('2026-10-01T00:00:00.000Z'), end: MONTH.start };
+/** Of which there are hours: those of the month and of the one before, with the weeks by which it is projected. */
+const HOURLY_DAYS = 61;
 const CUSTOMER = 'customer-1';
 const USER = 'user-1-of-customer-1';
 
@@ -32,7 +35,7 @@ export const portalPageBench: Bench = {
 };
 
 async function run({ quick, cleanup, note }: BenchContext): Promise<Measurement> {
-  const size = consoleSize(quick, END);
+  const size = { ...consoleSize(quick, END), hourlyDayCount: HOURLY_DAYS };
   const postgres = await startBenchPostgres(cleanup);
   const { database } = await postgres.createLedger();
   await seedPriceBook(database, NOW);
@@ -50,7 +53,7 @@ async function run({ quick, cleanup, note }: BenchContext): Promise<Measurement>
   return { ratio, detail: `${sizeInWords(size)}: ${words}` };
 }
 
-/** One of the month that the hours are of. */
+/** One of the month before. */
 async function addInvoice(database: LedgerDatabase): Promise<void> {
   const price = (tokenType: string) => ({
     lineId: `il_${tokenType}`,
@@ -58,8 +61,10 @@ async function addInvoice(database: LedgerDatabase): Promise<void> {
     quantity: 1_000_000n,
     unitAmountDecimal: '0.0004',
     amountMinor: 400n,
+    periodStart: BEFORE.start,
+    periodEnd: BEFORE.end,
   });
-  await insertInvoice(database, { id: 'in_done', customer: CUSTOMER, totalMinor: 800n });
+  await insertInvoice(database, { id: 'in_done', customer: CUSTOMER, totalMinor: 800n, period: BEFORE });
   await storeLines(database, { id: 'in_done', lines: [price('prompt'), price('completion')] });
 }
 

@@ -101,11 +101,11 @@ it('says of pushed usage what its rows say, whatever becomes of pushes and howev
     await refreshStatementSlices(database, CUSTOMER, {
       periods: previewPeriods(READ),
       now: READ.now,
-      users: false,
+      usersOf: [],
     });
     expect(pushedOf(await readPreviewUsage(database, CUSTOMER, READ))).toEqual(expected);
     summed.push(
-      await refreshStatementSlices(database, CUSTOMER, { periods: [PERIOD], now: READ.now, users: false }),
+      await refreshStatementSlices(database, CUSTOMER, { periods: [PERIOD], now: READ.now, usersOf: [] }),
     );
   }
   expect(summed).toEqual(steps.map(() => 0));
@@ -115,8 +115,10 @@ it('leaves the users of a statement to be summed when one is asked for', async (
   const { database } = ledger;
   await push(createRandom(20_261_122), 160);
   const refresh = { periods: [PERIOD], now: READ.now };
-  expect(await refreshStatementSlices(database, CUSTOMER, { ...refresh, users: true })).toBeGreaterThan(0);
-  expect(await refreshStatementSlices(database, CUSTOMER, { ...refresh, users: true })).toBe(0);
+  expect(await refreshStatementSlices(database, CUSTOMER, { ...refresh, usersOf: [PERIOD] })).toBeGreaterThan(
+    0,
+  );
+  expect(await refreshStatementSlices(database, CUSTOMER, { ...refresh, usersOf: [PERIOD] })).toBe(0);
   const { rows } = await sql<{ users: bigint; usage: bigint }>`
     select (select sum(token_count) from statement_users where slice_start >= ${PERIOD.start} and slice_end < ${PERIOD.end})::bigint as users,
       (select sum(token_count) from statement_usage where slice_start >= ${PERIOD.start} and slice_end < ${PERIOD.end})::bigint as usage`.execute(
@@ -124,6 +126,6 @@ it('leaves the users of a statement to be summed when one is asked for', async (
   );
   expect(rows[0]?.users).toBe(rows[0]?.usage);
   const before = await readPreviewUsage(database, CUSTOMER, READ);
-  expect(await refreshStatementSlices(database, CUSTOMER, { ...refresh, users: true })).toBe(0);
+  expect(await refreshStatementSlices(database, CUSTOMER, { ...refresh, usersOf: [PERIOD] })).toBe(0);
   expect(pushedOf(before)).toEqual(await countPushed());
 });

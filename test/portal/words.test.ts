@@ -4,7 +4,7 @@ import { PORTAL_SCRIPT } from '../../src/portal/frame/script.ts';
 import { portalStyle } from '../../src/portal/frame/style.ts';
 import { ENGLISH } from '../../src/portal/words/english.ts';
 import { GERMAN } from '../../src/portal/words/german.ts';
-import { readerLocale } from '../../src/portal/words/reader.ts';
+import { keptReaderLocales, readerLocale } from '../../src/portal/words/reader.ts';
 
 const AMOUNT = '12345678901234567.89';
 
@@ -31,6 +31,23 @@ describe('how a reader is spoken to', () => {
     expect(minor(-5n, 'eur')).toBe('-€0.05');
     expect(million('0.0000375', 'usd')).toBe('$0.375');
     expect(flat('150.5', 'eur')).toBe('€1.505');
+  });
+
+  it('keeps formats of readers at hand, each their own, and not without end', () => {
+    const localeOf = keptReaderLocales();
+    const german = localeOf('de');
+    expect(localeOf('de')).toBe(german);
+    expect(localeOf(undefined).minor(150n, 'usd')).toBe('$1.50');
+    for (const currency of ['usd', 'eur', 'usd'])
+      expect(german.minor(150n, currency)).toContain(currency === 'usd' ? '$' : '€');
+    const at = new Date('2026-11-21T23:59:00Z');
+    expect(['UTC', 'Asia/Kathmandu', 'UTC'].map((zone) => german.timeIn(zone, at))).toEqual([
+      '23:59',
+      '05:44',
+      '23:59',
+    ]);
+    for (let index = 0; index < 60; index += 1) localeOf(`de;q=0.${index}`);
+    expect(localeOf('de')).not.toBe(german);
   });
 
   it('says days in UTC, whatever zone the machine is in', () => {

@@ -5,7 +5,7 @@ import { toTallystickError } from '../../platform/errors.ts';
 import { answerCsvInParts } from '../../platform/http/csv.ts';
 import { type ApiEnvironment, DEFAULT_API_SETTINGS } from '../../platform/http/dependencies.ts';
 import type { StatementDependencies } from '../../statements/dependencies.ts';
-import { readerLocale } from '../words/reader.ts';
+import type { readerLocale } from '../words/reader.ts';
 import { isFor, type PortalContent, type PortalPage, type PortalView } from './define-page.ts';
 import { type PortalFrame, portalDocument } from './document.ts';
 import { portalHeaders } from './headers.ts';
@@ -19,6 +19,7 @@ export interface PortalSite {
   pages: readonly PortalPage[];
   stylePath: string;
   scriptPath: string;
+  localeOf: typeof readerLocale;
 }
 
 /**
@@ -72,9 +73,12 @@ function headersOf(
   return portalHeaders(isFramed ? settings?.portalFrameAncestors : []);
 }
 
-function frameOf({ dependencies, stylePath, scriptPath }: PortalSite, context: PortalContext): PortalFrame {
+function frameOf(
+  { dependencies, stylePath, scriptPath, localeOf }: PortalSite,
+  context: PortalContext,
+): PortalFrame {
   const { seller } = dependencies.settings ?? DEFAULT_API_SETTINGS;
-  return { seller, locale: readerLocale(context.req.header('accept-language')), stylePath, scriptPath };
+  return { seller, locale: localeOf(context.req.header('accept-language')), stylePath, scriptPath };
 }
 
 function viewOf(

@@ -25,7 +25,7 @@ export async function gatherAmounts(
 ): Promise<DayAmounts | null> {
   const day = start.toISOString().slice(0, 10);
   const found: { statement: Statement; isOpen: boolean }[] = decideStatementsSoFar(
-    await readStatementSoFar(snapshot, customerId, { asked, now }),
+    await readStatementSoFar(snapshot, customerId, { asked, now, history: false }),
   ).map((statement) => ({ statement, isOpen: true }));
   for (const { invoiceId, status, readAt, period } of await listStoredInvoices(snapshot, customerId)) {
     const isOfDay = period.start < addMs(start, DAY_MS) && period.end > start;

@@ -44,7 +44,8 @@ export const hoursPage = definePage({
   path: '/hours',
   of: 'both',
   parameters: ['day', 'zone', 'csv', 'hours-sort'],
-  prepare: async (view) => (view.reader.userId === null ? await askPeriod(view) : null),
+  prepare: async (view) =>
+    view.reader.userId === null ? await askPeriod(view, { users: true, history: false }) : null,
   gather: async (snapshot, view, asked): Promise<Material> => {
     const { customerId, userId } = view.reader;
     const start = dayOf(view);

@@ -25,10 +25,13 @@ export interface PeriodMaterial {
   asked: { span: DaySpan; users: readonly StatementUsageRows['users'][] } | null;
 }
 
-export async function askPeriod({ dependencies, reader }: PortalView): Promise<AskedPreviews> {
-  return await askForPreviews({ ...dependencies, stripePatience: CUSTOMER_PATIENCE }, reader.customerId, {
-    users: true,
-  });
+/** @param wanted what of kept sums is to be up to date */
+export async function askPeriod(
+  { dependencies, reader }: PortalView,
+  wanted: { users: boolean; history: boolean },
+): Promise<AskedPreviews> {
+  const patient = { ...dependencies, stripePatience: CUSTOMER_PATIENCE };
+  return await askForPreviews(patient, reader.customerId, wanted);
 }
 
 export async function gatherPeriod(
@@ -36,7 +39,7 @@ export async function gatherPeriod(
   { reader: { customerId }, now, address }: PortalView,
   asked: AskedPreviews,
 ): Promise<PeriodMaterial> {
-  const soFar = await readStatementSoFar(snapshot, customerId, { asked, now });
+  const soFar = await readStatementSoFar(snapshot, customerId, { asked, now, history: true });
   const statements = decideStatementsSoFar(soFar);
   const span = readSpan(address.query);
   const users: StatementUsageRows['users'][] = [];

@@ -34,7 +34,7 @@ export const usagePage = definePage({
     'days-sort',
     'invoices-page',
   ],
-  prepare: askPeriod,
+  prepare: (view) => askPeriod(view, { users: true, history: true }),
   gather: gatherPeriod,
   show: (material: PeriodMaterial, view) => {
     const { invoices, dataAsOf, soFar } = material;

@@ -36,11 +36,13 @@ export const userPage = definePage({
   path: '',
   of: 'user',
   parameters: ['csv', 'models-sort', 'features-sort', 'days-sort'],
-  prepare: askPeriod,
+  prepare: (view) => askPeriod(view, { users: true, history: false }),
   gather: async (snapshot, { reader, now }, asked): Promise<Material> => {
     const { customerId, userId } = reader;
     const subject = userId ?? '';
-    const statements = decideStatementsSoFar(await readStatementSoFar(snapshot, customerId, { asked, now }));
+    const statements = decideStatementsSoFar(
+      await readStatementSoFar(snapshot, customerId, { asked, now, history: false }),
+    );
     const parts: { statement: Statement; usage: readonly StatementUsage[] }[] = [];
     for (const statement of statements) {
       const read = { subject, periods: periodsOfGroups(statement) };

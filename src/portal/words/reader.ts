@@ -74,6 +74,36 @@ function isKnown(tag: string): boolean {
   }
 }
 
+/**
+ * The same, with the last readers' formats at hand: to make those of one page takes longer than to draw it. What a request may name is
+ * without end, so what is kept is not.
+ */
+export function keptReaderLocales(): typeof readerLocale {
+  return kept(MOST_READERS, (asked: string | undefined) => asked ?? '', readerLocale);
+}
+
+const MOST_READERS = 50;
+/** Of one reader: currencies by their decimals, and time zones. */
+const MOST_FORMATS = 100;
+
+/** A function that remembers what it made, until there is too much of it. */
+function kept<Asked extends unknown[], Made>(
+  most: number,
+  keyOf: (...asked: Asked) => string,
+  make: (...asked: Asked) => Made,
+): (...asked: Asked) => Made {
+  const made = new Map<string, Made>();
+  return (...asked) => {
+    const key = keyOf(...asked);
+    const known = made.get(key);
+    if (known !== undefined) return known;
+    if (made.size >= most) made.clear();
+    const fresh = make(...asked);
+    made.set(key, fresh);
+    return fresh;
+  };
+}
+
 /** An amount in figures. `Intl` takes decimal text exactly, which its types know as a number's text alone. */
 type Decimal = `${number}`;
 
@@ -91,16 +121,27 @@ function localeOf(locale: string, words: PortalWords): ReaderLocale {
     maximumFractionDigits: 1,
   });
   const wholeShares = new Intl.NumberFormat(locale, { style: 'percent', maximumFractionDigits: 0 });
-  const money = (amount: string, currency: string) => {
-    const digits = amount.split('.')[1]?.length ?? 0;
-    const form = {
-      style: 'currency',
-      currency,
-      minimumFractionDigits: digits,
-      maximumFractionDigits: digits,
-    } as const;
-    return new Intl.NumberFormat(locale, form).format(amount as Decimal);
-  };
+  const moneyFormat = kept(
+    MOST_FORMATS,
+    (currency: string, digits: number) => `${currency} ${digits}`,
+    (currency, digits) =>
+      new Intl.NumberFormat(locale, {
+        style: 'currency',
+        currency,
+        minimumFractionDigits: digits,
+        maximumFractionDigits: digits,
+      }),
+  );
+  const money = (amount: string, currency: string) =>
+    moneyFormat(currency, amount.split('.')[1]?.length ?? 0).format(amount as Decimal);
+  const inZone = (form: Intl.DateTimeFormatOptions) =>
+    kept(
+      MOST_FORMATS,
+      (timeZone: string) => timeZone,
+      (timeZone) => dates({ timeZone, hour: '2-digit', minute: '2-digit', ...form }),
+    );
+  const hourIn = inZone({ day: 'numeric', month: 'short' });
+  const timeIn = inZone({});
   const pico = (amountPico: bigint, currency: string) => {
     const digits = minorUnitDigits(currency);
     return money(formatDecimal(amountPico, PICO_DIGITS + digits, digits), currency);
@@ -113,9 +154,8 @@ function localeOf(locale: string, words: PortalWords): ReaderLocale {
     dayListed: dates({ weekday: 'short', day: 'numeric', month: 'short' }),
     month: dates({ month: 'long', year: 'numeric' }),
     instant: (at) => `${instant(at)} UTC`,
-    hourIn: (zone, at) =>
-      dates({ timeZone: zone, day: 'numeric', month: 'short', hour: '2-digit', minute: '2-digit' })(at),
-    timeIn: (zone, at) => dates({ timeZone: zone, hour: '2-digit', minute: '2-digit' })(at),
+    hourIn: (zone, at) => hourIn(zone)(at),
+    timeIn: (zone, at) => timeIn(zone)(at),
     count: (count) => counts.format(count),
     shortCount: (count) => short.format(count),
     share: (share) => shares.format(share),

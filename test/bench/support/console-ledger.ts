@@ -1,5 +1,5 @@
 import { sql } from 'kysely';
-import { DAY_MS } from '../../../src/platform/clock.ts';
+import { addMs, DAY_MS, HOUR_MS } from '../../../src/platform/clock.ts';
 import type { LedgerDatabase } from '../../../src/platform/database/database.ts';
 
 export interface ConsoleSize {
@@ -7,6 +7,8 @@ export interface ConsoleSize {
   /** Of each customer. */
   userCount: number;
   dayCount: number;
+  /** Days of which the hours themselves are there, as pages that rate anew read them. */
+  hourlyDayCount: number;
   /** The day after the last. */
   end: Date;
 }
@@ -14,8 +16,8 @@ export interface ConsoleSize {
 /** What the pages are held to: 1,000 customers, 90 days, 20,000 users. */
 export function consoleSize(isQuick: boolean, end: Date): ConsoleSize {
   return isQuick
-    ? { customerCount: 20, userCount: 5, dayCount: 35, end }
-    : { customerCount: 1_000, userCount: 20, dayCount: 90, end };
+    ? { customerCount: 20, userCount: 5, dayCount: 35, hourlyDayCount: 30, end }
+    : { customerCount: 1_000, userCount: 20, dayCount: 90, hourlyDayCount: 30, end };
 }
 
 export function sizeInWords({ customerCount, userCount, dayCount }: ConsoleSize): string {
@@ -29,16 +31,17 @@ const FEATURES = [
 ];
 /** Of usage that a customer has on a day. */
 const KINDS = 5;
-/** Days of which the hours themselves are there, as pages that rate anew read them. */
-const HOURLY_DAYS = 30;
+/** The benches ask at noon of the last day: it has twelve hours so far, and pushes are two behind. */
+const NOON_HOUR = 12;
+const UNPUSHED_HOURS = 2;
 
 /**
  * Rated days as the jobs leave them, written in bulk: each user of each customer uses one feature on one model a day, of the few
- * that its customer has; costs, users, revenues and the settled hours behind the last of them agree.
+ * that its customer has; costs, users, revenues, the settled hours behind the last of them and what was delivered of these agree.
  * @returns rows of daily costs, of daily users, and of hours
  */
 export async function addConsoleLedger(database: LedgerDatabase, size: ConsoleSize): Promise<bigint[]> {
-  const { customerCount, userCount, dayCount, end } = size;
+  const { customerCount, userCount, dayCount, hourlyDayCount, end } = size;
   const lastDay = new Date(end.getTime() - DAY_MS);
   const month = new Date(Date.UTC(lastDay.getUTCFullYear(), lastDay.getUTCMonth(), 1));
   await sql`
@@ -71,7 +74,7 @@ export async function addConsoleLedger(database: LedgerDatabase, size: ConsoleSi
   // Day by day: a statement holds a day's rows, however many days there are.
   for (let ago = dayCount; ago >= 1; ago -= 1) {
     const day = new Date(end.getTime() - ago * DAY_MS);
-    const added = await addDay(database, day, ago <= HOURLY_DAYS);
+    const added = await addDay(database, day, ago <= hourlyDayCount, ago === 1);
     added.forEach((count, index) => {
       rows[index] = (rows[index] ?? 0n) + count;
     });
@@ -94,7 +97,12 @@ export async function addConsoleLedger(database: LedgerDatabase, size: ConsoleSi
   return rows;
 }
 
-async function addDay(database: LedgerDatabase, day: Date, hasHours: boolean): Promise<bigint[]> {
+async function addDay(
+  database: LedgerDatabase,
+  day: Date,
+  hasHours: boolean,
+  isLast: boolean,
+): Promise<bigint[]> {
   const text = day.toISOString().slice(0, 10);
   const dayNumber = Math.floor(day.getTime() / DAY_MS);
   const users = await sql`
@@ -124,15 +132,37 @@ async function addDay(database: LedgerDatabase, day: Date, hasHours: boolean): P
     select day, 1, sum(token_count), sum(cost_pico_usd), 'bench', now() from daily_costs where day = ${text}::date group by day`.execute(
     database,
   );
-  const hours = hasHours
-    ? await sql`
-        insert into hourly_usage (window_start, subject, feature, model, deployment, token_type, revision, token_count,
-          delta_token_count, customer_id, created_at)
-        select day::timestamp at time zone 'UTC' + make_interval(hours => (abs(hashtext(subject)::bigint) % 24)::int), subject, feature, model,
-          deployment, type.name, 1, token_counts[type.place], token_counts[type.place], customer_id, now()
-        from daily_users, (values ('prompt', 1), ('completion', 2)) as type(name, place) where day = ${text}::date`.execute(
-        database,
-      )
-    : null;
+  const hours = hasHours ? await addHours(database, day, isLast) : null;
   return [costs, users, hours].map((done) => done?.numAffectedRows ?? 0n);
+}
+
+/** The settled hours of a day, and what was delivered of them: a push for each customer, hour and meter. */
+async function addHours(database: LedgerDatabase, day: Date, isLast: boolean) {
+  const hourCount = isLast ? NOON_HOUR : 24;
+  const pushedUntil = addMs(day, (hourCount - (isLast ? UNPUSHED_HOURS : 0)) * HOUR_MS);
+  await sql`
+    insert into settlements (window_start, status, settled_at)
+    select ${day}::timestamptz + make_interval(hours => hour), 'settled', ${day}::timestamptz + make_interval(hours => hour + 2)
+    from generate_series(0, ${hourCount - 1}::int) as hour`.execute(database);
+  return await sql`
+    with used as materialized (
+      select ${day}::timestamptz + make_interval(hours => (abs(hashtext(subject)::bigint) % ${hourCount}::int)::int) as hour, subject,
+        feature, model, deployment, type.name as token_type, token_counts[type.place] as token_count, customer_id
+      from daily_users, (values ('prompt', 1), ('completion', 2)) as type(name, place)
+      where day = ${day.toISOString().slice(0, 10)}::date
+    ), pushed as (
+      insert into meter_pushes (customer_id, stripe_customer_id, stripe_meter_id, event_name, window_start, revision,
+        delta_token_count, total_token_count, sent_value, event_timestamp, identifier, status, attempt_count,
+        first_attempt_at, created_at, delivered_at)
+      select customer_id, stripe_customer_id, token_type, token_type, hour, 1, sum(token_count), sum(token_count), sum(token_count),
+        hour, customer_id || ' ' || token_type || ' ' || hour, 'delivered', 1, hour, hour, hour
+      from used join customers using (customer_id) where hour < ${pushedUntil}
+      group by customer_id, stripe_customer_id, token_type, hour
+      returning meter_push_id, customer_id, stripe_meter_id, window_start
+    )
+    insert into hourly_usage (window_start, subject, feature, model, deployment, token_type, revision, token_count,
+      delta_token_count, customer_id, meter_push_id, created_at)
+    select hour, subject, feature, model, deployment, token_type, 1, token_count, token_count, pushed.customer_id, meter_push_id, now()
+    from used left join pushed on pushed.customer_id = used.customer_id and pushed.stripe_meter_id = token_type
+      and pushed.window_start = hour`.execute(database);
 }

@@ -84,6 +84,7 @@ function materialOf(
     subscriptionId,
     now,
     period,
+    sums: { days: [], wholes: [] },
     hours: { openHours: [], settledHourCount: 0, settledByDay: new Map(), collectedThrough: now },
     ...days,
     items: [
