@@ -73,8 +73,11 @@ export interface AppDependencies extends Omit<StatementDependencies, 'previewCac
   enforcement?: EnforcementState;
 }
 
-/** The largest body any route of the API needs is a quote of 500 lines, well below this. */
+/** The largest body that other routes of the API need is a quote of 500 lines, well below this. */
 const MAX_BODY_BYTES = 256 * 1024;
+/** Whole price books, and the sheets that come from elsewhere. */
+const MAX_PRICE_FILE_BYTES = 8 * 1024 * 1024;
+const PRICE_FILE_PATH = '/v1/prices/import';
 
 /**
  * Pages that are somebody's, some with a secret in their address. What answers below them besides the pages, which say it
@@ -113,7 +116,10 @@ export function createApp(dependencies: AppDependencies): Api {
         ),
     }),
   );
-  app.use('/v1/*', limitBody(MAX_BODY_BYTES));
+  const [limitUsual, limitPriceFile] = [limitBody(MAX_BODY_BYTES), limitBody(MAX_PRICE_FILE_BYTES)];
+  app.use('/v1/*', (context, next) =>
+    (context.req.path === PRICE_FILE_PATH ? limitPriceFile : limitUsual)(context, next),
+  );
 
   addCustomerRoutes(app, dependencies);
   addDisplayNameRoutes(app, dependencies);

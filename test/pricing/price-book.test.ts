@@ -7,6 +7,7 @@ import {
   completePriceRow,
   type PriceBookData,
   type PriceRow,
+  startOf,
   timelineKeyOf,
 } from '../../pricing/prices/rows.ts';
 import type { TokenType } from '../../pricing/usage/tokens.ts';
@@ -40,14 +41,17 @@ describe('the Azure OpenAI price book', () => {
   });
 
   const rows = [...book.timelines.values()].flat();
+  /** What another key costs at the instant from which a row holds. */
   const priceOf = (row: PriceRow, change: Partial<PriceRow>) =>
-    book.timelines.get(timelineKeyOf({ ...row, ...change }))?.[0]?.picoPerUnit;
+    book.timelines
+      .get(timelineKeyOf({ ...row, ...change }))
+      ?.findLast(({ startMs }) => startMs <= startOf(row))?.picoPerUnit;
 
   it('holds no cached price above its prompt price and no completion below it', () => {
     for (const { row, picoPerUnit } of rows) {
-      const prompt = priceOf(row, { tokenType: 'prompt' });
-      if (row.tokenType === 'prompt_cached') expect(picoPerUnit).toBeLessThan(prompt ?? 0n);
-      if (row.tokenType === 'completion') expect(picoPerUnit).toBeGreaterThan(prompt ?? 0n);
+      const prompt = priceOf(row, { tokenType: 'prompt' }) ?? picoPerUnit ?? 0n;
+      if (row.tokenType === 'prompt_cached') expect(picoPerUnit).toBeLessThanOrEqual(prompt);
+      if (row.tokenType === 'completion') expect(picoPerUnit).toBeGreaterThanOrEqual(prompt);
     }
   });
 
@@ -56,10 +60,28 @@ describe('the Azure OpenAI price book', () => {
       const global = priceOf(row, { deploymentType: 'global', region: '*' });
       if (global === undefined || picoPerUnit === null) continue;
       if (row.deploymentType === 'batch') expect(picoPerUnit).toBeLessThan(global ?? 0n);
-      // One price of a zone is listed at the price of global, and its note says that it is doubtful.
-      else if (row.note.startsWith('Doubtful')) continue;
       else if (row.deploymentType !== 'global') expect(picoPerUnit).toBeGreaterThan(global ?? 0n);
     }
+  });
+
+  it('knows the models of the last year, what a price was before it changed, and names both figures of a dispute', () => {
+    expect(all({ model: 'gpt-5.4' })).toEqual(['2.50', '0.25', '15.00']);
+    expect(all({ model: 'azure/gpt-6-sol-2026-09-22', deploymentType: 'data_zone', region: 'eu' })).toEqual([
+      '2.40',
+      '0.24',
+      '12.00',
+    ]);
+    expect(usdPerMillion({ model: 'claude-opus-5' }, 'prompt_cache_write_1h')).toBe('10.00');
+    expect(usdPerMillion({ model: 'gpt-5.6-luna', at: new Date('2026-07-29T23:59:59Z') }, 'prompt')).toBe(
+      '1.00',
+    );
+    expect(usdPerMillion({ model: 'gpt-5.6-luna', at: new Date('2026-07-30') }, 'prompt')).toBe('0.20');
+    for (const { row } of rows) {
+      if (row.note.includes('In dispute'))
+        expect(row.note).toMatch(/In dispute: [\d.]+ of .*, against [\d.]+ \(/);
+    }
+    const regional = { deploymentType: 'regional' } as const;
+    expect(all({ model: 'gpt-4-turbo', ...regional })).toEqual(['11.00', 'no_price_for_token_type', '33.00']);
   });
 
   it('does not price a slip of the list: the 0301 model is unknown', () => {
@@ -71,8 +93,8 @@ describe('finding a price', () => {
   it('knows aliases, dated versions, and the provider in front', () => {
     expect(all({ model: 'gpt-3.5-turbo' })).toEqual(all({ model: 'gpt-35-turbo' }));
     expect(all({ model: 'Azure/GPT-4o-2024-08-06 ' })).toEqual(all({ model: 'gpt-4o' }));
-    expect(findPrice(book, { model: 'o4-mini-2031-01-31' }, 'prompt')).toMatchObject({
-      model: 'o4-mini',
+    expect(findPrice(book, { model: 'gpt-5-chat-2031-01-31' }, 'prompt')).toMatchObject({
+      model: 'gpt-5-chat',
       notes: ['dated_version_priced_as_its_family'],
     });
     expect(usdPerMillion({ model: 'o4-mini-2031-13-31' }, 'prompt')).toBe('unknown_model');
@@ -101,15 +123,15 @@ describe('finding a price', () => {
   });
 
   it('says so when it takes a global price for a data zone', () => {
-    expect(findPrice(book, { model: 'o4-mini', deployment: 'o4-mini-datazone' }, 'prompt')).toMatchObject({
-      row: { amount: '1.10' },
+    expect(findPrice(book, { model: 'gpt-5-chat', deployment: 'x-datazone' }, 'prompt')).toMatchObject({
+      row: { amount: '1.25' },
       notes: ['priced_as_global_for_want_of_a_data_zone_price'],
     });
   });
 
   it('takes the model from the deployment only when no model is named', () => {
-    expect(findPrice(book, { model: '', deployment: 'o4-mini' }, 'prompt')).toMatchObject({
-      model: 'o4-mini',
+    expect(findPrice(book, { model: '', deployment: 'gpt-5-chat' }, 'prompt')).toMatchObject({
+      model: 'gpt-5-chat',
       notes: ['model_taken_from_deployment_name'],
     });
     expect(findPrice(book, { model: 'llama-9', deployment: 'gpt-4o' }, 'prompt')).toEqual({

@@ -99,12 +99,12 @@ describe('adjusted usage', () => {
         ...more,
       }).lines[0];
     expect(inBatch('gpt-4.1')).toMatchObject({ cost: { value: 10n ** 12n }, notes: [] });
-    expect(inBatch('gpt-4o')).toMatchObject({
-      cost: { value: 25n * 10n ** 11n },
+    expect(inBatch('gpt-5-chat')).toMatchObject({
+      cost: { value: 125n * 10n ** 10n },
       notes: ['priced_as_global_for_want_of_a_batch_price'],
     });
     // As quotes were made before, so that they are made again to the letter.
-    const before = inBatch('gpt-4o', { batchNeedsOwnPrice: true });
+    const before = inBatch('gpt-5-chat', { batchNeedsOwnPrice: true });
     expect(before).toMatchObject({ cost: { value: null, reason: 'no_batch_price' }, notes: [] });
   });
 });
