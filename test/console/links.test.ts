@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { insertCatalog } from '../api/world.ts';
 import { hasChromium } from '../setup/chromium.ts';
-import { type ConsoleBench, openConsole } from './walk.ts';
+import { type ConsoleBench, openConsole, sendTwice } from './walk.ts';
 
 const NASTY = '"><script>alert(1)</script> \u202Etxet';
 
@@ -114,6 +114,22 @@ describe.skipIf(!hasChromium())('the page of links', () => {
     );
     expect(csv.split('\r\n')[0]).toContain('opens,customer,state,until,seen,by,link');
     expect(csv).not.toContain('signature');
+    await close();
+  });
+
+  it('makes one link of a form that is sent twice, and shows it to both', async () => {
+    const { page, close } = await bench.open('/console/links', { scope: 'finance' });
+    await page.click('summary:has-text("Make")');
+    await page.fill('[name=customerId]', 'northwind');
+    await page.fill('[name=validDays]', '77');
+    const linkCount = async () =>
+      (await bench.ledger.database.selectFrom('page_links').select('link_id').execute()).length;
+    const before = await linkCount();
+    const { refused, showed } = await sendTwice(page, 'form[action$="/portal"]');
+    expect(refused).toEqual([]);
+    expect(showed[0]).toContain('/portal/open?expires=');
+    expect(showed[1]).toBe(showed[0]);
+    expect(await linkCount()).toBe(before + 1);
     await close();
   });
 

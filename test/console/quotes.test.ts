@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { insertCatalog, insertUsage } from '../api/world.ts';
 import { hasChromium } from '../setup/chromium.ts';
-import { type ConsoleBench, openConsole } from './walk.ts';
+import { type ConsoleBench, openConsole, sendTwice } from './walk.ts';
 
 let bench: ConsoleBench;
 
@@ -119,6 +119,23 @@ describe.skipIf(!hasChromium())('quotes in the console', () => {
     await page.fill('[name=prompt]', '10');
     await page.click('text=Save and get the link');
     expect(await page.textContent('[role=status]')).toContain('Saved');
+    await close();
+  });
+
+  it('are saved once, however often the form is sent', async () => {
+    const { page, close } = await bench.open(FORM, { scope: 'sales' });
+    const quoteCount = async () =>
+      (await bench.ledger.database.selectFrom('quotes').select('quote_id').execute()).length;
+    const before = await quoteCount();
+    const { refused, led } = await sendTwice(
+      page,
+      'form:has(button[formaction$="/save"])',
+      'button[formaction$="/save"]',
+    );
+    expect(refused).toEqual([]);
+    expect(led[0]).toMatch(/quotes\/quote_/);
+    expect(led[1]).toBe(led[0]);
+    expect(await quoteCount()).toBe(before + 1);
     await close();
   });
 

@@ -1,8 +1,9 @@
+import { sql } from 'kysely';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { loadConfig } from '../../src/platform/config.ts';
 import { readApiSettings } from '../../src/platform/http/dependencies.ts';
 import { hasChromium } from '../setup/chromium.ts';
-import { type ConsoleBench, openConsole } from './walk.ts';
+import { type ConsoleBench, openConsole, sendTwice } from './walk.ts';
 
 const SECRETS = {
   DATABASE_URL: 'postgres://ledger:pass-of-database@db.example:5432/ledger',
@@ -77,8 +78,39 @@ describe.skipIf(!hasChromium())('keys and configuration', () => {
       .select('action')
       .where('actor', 'like', 'key:admin key%')
       .where('action', 'like', 'key.%')
+      .where(sql<boolean>`details->>'name' = 'crm "<b>'`)
       .execute();
     expect(actions.map(({ action }) => action)).toEqual(['key.create', 'key.revoke']);
+    await close();
+  });
+
+  it('makes one key of a form that is sent twice, shows it to both, and keeps it nowhere to be read', async () => {
+    const { page, close } = await bench.open('/console/settings');
+    await page.click('summary:text-is("Make a key")');
+    await page.fill('[name=name]', 'twice');
+    await page.check('[name=scope][value=sales]');
+    const { refused, showed } = await sendTwice(page, 'form[action$="/create"]');
+    expect(refused).toEqual([]);
+    const [plainKey = ''] = /tsk_[\w-]{43}/.exec(showed[0] ?? '') ?? [];
+    expect(plainKey).not.toBe('');
+    expect(showed[1]).toBe(showed[0]);
+    // Other words in the same form, which somebody went back to, are another key.
+    await page.fill('[name=name]', 'twice and once more');
+    await page.click('button:text-is("Make the key")');
+    expect(await page.locator('main code').innerText()).not.toBe(plainKey);
+    const keys = await bench.ledger.database
+      .selectFrom('api_keys')
+      .select('name')
+      .where('name', 'like', 'twice%')
+      .orderBy('name')
+      .execute();
+    expect(keys.map(({ name }) => name)).toEqual(['twice', 'twice and once more']);
+    const { rows } = await sql<{ text: string }>`
+      select string_agg(answer::text, '') as text from console_form_answers as answer`.execute(
+      bench.ledger.database,
+    );
+    expect(rows[0]?.text).toContain('form_hash' in {} ? '' : ',');
+    expect(rows[0]?.text).not.toContain(plainKey);
     await close();
   });
 

@@ -10,7 +10,7 @@ import type { SimulationBody } from '../../src/simulations/schemas.ts';
 import { insertSimulation } from '../../src/simulations/simulations.ts';
 import { hasChromium } from '../setup/chromium.ts';
 import { insertSimulationWorld } from './simulations-world.ts';
-import { type ConsoleBench, openConsole } from './walk.ts';
+import { type ConsoleBench, openConsole, sendTwice } from './walk.ts';
 import { HOSTILE_NAMES } from './world.ts';
 
 let bench: ConsoleBench;
@@ -97,6 +97,19 @@ describe.skipIf(!hasChromium())('simulations of the console', () => {
     await bench.walk(`/console/simulations/${simulation.simulationId}`, { scope: 'sales' });
     await bench.walk('/console/simulations/sim_killed0000000000000', { scope: 'sales' });
     await bench.walk('/console/simulations/sim_AAAAAAAAAAAAAAAAAAAAAA', { scope: 'sales', status: 404 });
+  });
+
+  it('are run once, however often the form is sent', async () => {
+    const { page, close } = await bench.open(SWAP, { scope: 'finance' });
+    const runCount = async () =>
+      (await bench.ledger.database.selectFrom('simulations').select('simulation_id').execute()).length;
+    const before = await runCount();
+    const { refused, led } = await sendTwice(page, 'form[action$="/run"]');
+    expect(refused).toEqual([]);
+    expect(led[0]).toMatch(/simulations\/sim_/);
+    expect(led[1]).toBe(led[0]);
+    expect(await runCount()).toBe(before + 1);
+    await close();
   });
 
   it('say sums, winners and losers as the API and SQL do', async () => {

@@ -113,21 +113,34 @@ export async function openConsole(more: Partial<AppDependencies> = {}): Promise<
   };
 }
 
-/** Sends a form twice at once, as two tabs would: which answers say that it was refused, and which what was done. */
-export async function sendTwice(page: Page, form: string): Promise<{ refused: string[]; done: string[] }> {
+/**
+ * Sends a form twice at once, as two tabs would: which answers say that it was refused, which what was done, and where each of the two
+ * led and what it showed.
+ * @param button by which it is sent where it is not the form's own address that it goes to
+ */
+export async function sendTwice(
+  page: Page,
+  form: string,
+  button: string | null = null,
+): Promise<{ refused: string[]; done: string[]; led: string[]; showed: string[] }> {
   const answers = (await page.evaluate(`(async () => {
     const form = document.querySelector(${JSON.stringify(form)});
-    const body = new URLSearchParams(new FormData(form));
+    const button = ${JSON.stringify(button)} === null ? null : form.querySelector(${JSON.stringify(button)});
+    const body = new URLSearchParams(new FormData(form, button));
     const send = async () => {
-      const text = await (await fetch(form.action, { method: 'POST', body })).text();
-      const page = new DOMParser().parseFromString(text, 'text/html');
-      return ['alert', 'status'].map((role) => page.querySelector('main > [role=' + role + ']')?.textContent ?? '');
+      const answer = await fetch(button?.formAction ?? form.action, { method: 'POST', body });
+      const page = new DOMParser().parseFromString(await answer.text(), 'text/html');
+      const told = ['alert', 'status'].map((role) => page.querySelector('main > [role=' + role + ']')?.textContent ?? '');
+      const values = [...page.querySelectorAll('main input[readonly]')].map(({ value }) => value);
+      return [...told, answer.url, (page.querySelector('main h1')?.textContent ?? '') + ' ' + (page.querySelector('main code')?.textContent ?? '') + ' ' + values.join(' ')];
     };
     return await Promise.all([send(), send()]);
-  })()`)) as [string, string][];
+  })()`)) as [string, string, string, string][];
   return {
     refused: answers.map(([alert]) => alert).filter((text) => text !== ''),
     done: answers.map(([, status]) => status).filter((text) => text !== ''),
+    led: answers.map(([, , url]) => url),
+    showed: answers.map(([, , , text]) => text),
   };
 }
 

@@ -12,6 +12,7 @@ import { readRouteForm } from './route-form.ts';
 export const ROUTE_ACTS: Readonly<Record<string, PageAct>> = {
   create: {
     scopes: ['finance'],
+    makes: true,
     run: async (form, view) => {
       const terms = readRouteForm(form);
       const { name } = await createRoute(view.dependencies.database, { ...actOf(view), terms });

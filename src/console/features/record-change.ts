@@ -13,6 +13,7 @@ import { FEATURES_PATH } from './address.ts';
 /** By the functions of the API's route, whose fields the form's are; those of another kind of change are left aside. */
 export const RECORD_ACT: PageAct = {
   scopes: ['finance'],
+  makes: true,
   run: async (form, { caller, dependencies: { database, clock } }) => {
     const kind = textOf(form, 'kind') ?? 'swap';
     const text = (name: string) => textOf(form, name) ?? '';

@@ -51,7 +51,7 @@ export interface WholeCsv<Row> {
 }
 
 /** What an act says when it is done, and where its reader goes from there (the page itself unless given). */
-type ActResult =
+export type ActResult =
   | { notice: string; to?: string }
   /** Shown at once and kept nowhere, for what is told only once, such as a new key. */
   | { shown: { title: string; body: Html } };
@@ -59,6 +59,8 @@ type ActResult =
 export interface PageAct {
   /** Who may do it: holders of one of them, and `admin`; none: `admin` alone. */
   scopes: readonly Exclude<ApiScope, 'admin'>[];
+  /** Whether it makes something: the same form, sent twice, then makes one, and is answered twice. */
+  makes?: true;
   /** Does it, as `view.caller`. What it throws is told above the page, with what was typed in `view.typed`. */
   run: (form: URLSearchParams, view: ConsoleView) => Promise<ActResult>;
 }

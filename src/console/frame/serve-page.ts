@@ -14,6 +14,7 @@ import { readSessionCookie } from '../session/cookie.ts';
 import { formButton, formField, readForm, storable } from '../session/form.ts';
 import { sendAgainPage, typedBeside } from '../session/pages.ts';
 import { answerSignIn, refuseForeignForm } from '../session/routes.ts';
+import { actOnce } from './act-once.ts';
 import type { ConsolePage, ConsoleView, PageAct, PageContent } from './define-page.ts';
 import { CONSOLE_HEADERS, type FramedPage, framedDocument, setConsoleHeaders } from './document.ts';
 import { readFrameFacts } from './facts.ts';
@@ -62,7 +63,11 @@ export function addConsolePage(
       if (!hasScope(session.caller, page.scopes)) return await answerPage(here, context, session, view);
       try {
         requireOf(session, act);
-        const result = await act.run(form.fields, view);
+        const run = () => act.run(form.fields, view);
+        const result =
+          act.makes === true
+            ? await actOnce(database, { secret: form.secretIn(session.token, context.req.path) }, run)
+            : await run();
         if ('shown' in result)
           return await answerFramed(here, context, { view: { ...view, typed: null }, ...result.shown });
         await leaveNotice(database, session.token, result.notice);

@@ -36,6 +36,7 @@ export const LINK_ACTS: Readonly<Record<string, PageAct>> = {
   },
   portal: {
     scopes: ['finance'],
+    makes: true,
     run: async (form, { caller, dependencies, origin }) => {
       const customerId = requiredText(form, 'customerId', 'Say whose portal it opens.', 512);
       const userId = textOf(form, 'userId') ?? null;

@@ -94,6 +94,7 @@ export const quotePage = definePage<Material>({
   acts: {
     link: {
       scopes: ['sales', 'finance'],
+      makes: true,
       run: async (_form, { dependencies, params, caller }) => {
         await makeQuoteLink(dependencies, params.quoteId ?? '', caller.actor);
         return { notice: 'There is a new link.' };

@@ -6,6 +6,7 @@ import type { PageAct } from '../frame/define-page.ts';
 export const SETTINGS_ACTS: Readonly<Record<string, PageAct>> = {
   create: {
     scopes: [],
+    makes: true,
     run: async (form, { caller, dependencies }) => {
       const { plainKey, key } = await createApiKey(dependencies.database, {
         name: form.get('name') ?? '',

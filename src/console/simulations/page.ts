@@ -89,6 +89,7 @@ ${pagedTable(earlierTable(view.now), page, view.address)}`,
   acts: {
     [RUN_ACT]: {
       scopes: ['finance'],
+      makes: true,
       run: async (form, view) => {
         try {
           const run = await startSimulation(view.dependencies, readRequest(form), view.caller.actor);

@@ -26,6 +26,7 @@ const STEP_LINES = 4;
 
 const create: PageAct = {
   scopes: ['finance'],
+  makes: true,
   run: async (form, { caller, dependencies: { database, clock } }) => {
     const { actor } = caller;
     const now = clock.now();

@@ -136,6 +136,7 @@ export const customerPage = definePage<CustomerMaterial>({
   acts: {
     statement: {
       scopes: ['finance'],
+      makes: true,
       run: async (_form, { caller, dependencies, params, origin }) => {
         const { customerId, name } = await getCustomer(dependencies.database, params.customerId ?? '');
         const { url, expiresAt } = await makeStatementLink(

@@ -75,6 +75,7 @@ export const INVOICE_ACTS: Readonly<Record<string, PageAct>> = {
   },
   statement: {
     scopes: ['finance'],
+    makes: true,
     run: async (_form, { caller, dependencies, params, origin }) => {
       const row = await getInvoice(dependencies.database, params.invoiceId ?? '');
       const { url, expiresAt } = await makeStatementLink(

@@ -75,6 +75,7 @@ export const newQuotePage = definePage<FormMaterial>({
   acts: {
     [SAVE_ACT]: {
       scopes: ['sales', 'finance'],
+      makes: true,
       run: async (form, view) => {
         const { quoteId } = await makeQuote(view.dependencies, readRequest(form), view.caller.actor);
         return {

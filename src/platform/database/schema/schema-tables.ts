@@ -448,6 +448,12 @@ interface CollectionWindows {
   window_start: Date;
 }
 
+interface ConsoleFormAnswers {
+  claimed_at: Generated<Date>;
+  form_hash: string;
+  sealed_answer: string | null;
+}
+
 interface ConsoleSessions {
   api_key_id: string;
   created_at: Generated<Date>;
@@ -1933,6 +1939,7 @@ export interface Ledger {
   collection_chains: CollectionChains;
   collection_queries: CollectionQueries;
   collection_windows: CollectionWindows;
+  console_form_answers: ConsoleFormAnswers;
   console_sessions: ConsoleSessions;
   console_sign_in_failures: ConsoleSignInFailures;
   console_sign_in_links: ConsoleSignInLinks;
