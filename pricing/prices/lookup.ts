@@ -79,7 +79,7 @@ export function findPrice(book: PriceBook, query: PriceQuery, tokenType: PriceKi
 export const STANDARD_REQUEST = { serviceTier: 'standard', requestInputTokenCount: 0n } as const;
 
 /** Whether there is a price for what was asked, be it unknown which. */
-export function hasPrice(lookup: PriceLookup): boolean {
+export function hasPrice(lookup: { found: true } | { found: false; reason: PriceMissReason }): boolean {
   return (
     lookup.found || lookup.reason === 'service_tier_not_told' || lookup.reason === 'context_tier_not_told'
   );

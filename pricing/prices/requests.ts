@@ -95,7 +95,7 @@ function possibleSizes(
   ];
 }
 
-/** Standard first; a tier that nobody told is possible where its place has a price in it, be it only of the prompt. */
+/** Standard first; a tier that nobody told is possible where its place has any price in it, be it of the prompt. */
 function possibleServiceTiers(
   book: PriceBook,
   asked: PriceAsked,
@@ -109,10 +109,10 @@ function possibleServiceTiers(
   if (others.length === 0 || !hasServiceTiers(asked.deploymentType)) return ['standard'];
   const isOffered = (tier: ServiceTier) =>
     [asked.tokenType, 'prompt' as const].some((tokenType) =>
-      sizes.some(
-        (inputTokenCount) =>
-          findInPlace(book, { ...asked, tokenType }, { serviceTier: tier, inputTokenCount }).found,
-      ),
+      sizes.some((inputTokenCount) => {
+        const found = findInPlace(book, { ...asked, tokenType }, { serviceTier: tier, inputTokenCount });
+        return found.found || found.reason === 'no_price_for_context_tier';
+      }),
     );
   return ['standard', ...others.filter(isOffered)];
 }

@@ -109,6 +109,6 @@ function pointOf({ totals }: Quote): RangePoint {
 
 /** Rounded to the nearest pico. */
 function perUnit(total: Figure, count: bigint, unit: bigint, reason: 'no_tokens' | 'no_requests'): Figure {
-  if (total.value === null) return total;
+  if (total.value === null) return unknown(total.reason);
   return count > 0n ? known(divideHalfUp(total.value * unit, count)) : unknown(reason);
 }

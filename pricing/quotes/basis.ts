@@ -1,4 +1,3 @@
-import { findPrice } from '../prices/lookup.ts';
 import type { PriceBook } from '../prices/price-book.ts';
 import { splitAmount } from '../rating/rating.ts';
 import { Refusal } from '../refusal.ts';
@@ -16,7 +15,9 @@ import type {
   QuoteQuestion,
   Span,
 } from './question.ts';
+import { findQuotedPrice } from './quoted-price.ts';
 import { measureVariation } from './range.ts';
+import { requestsOf, withLargestRequest } from './requests.ts';
 import { arePartsPriced, untoldOf, withUntold } from './untold.ts';
 import {
   countTokens,
@@ -87,6 +88,8 @@ function toGivenUsage({ usage = [], adjustments }: QuoteQuestion, book: PriceBoo
       ...(entry.deployment === undefined ? {} : { deployment: nameKey(entry.deployment) }),
       ...(entry.deploymentType === undefined ? {} : { deploymentType: entry.deploymentType }),
       ...(entry.region === undefined ? {} : { region: entry.region }),
+      ...(entry.serviceTier === undefined ? {} : { serviceTier: entry.serviceTier }),
+      ...requestsOf(entry, book, [model, ...swappedTo]),
       tokens: toDisjointBuckets(counts),
       ...(untold.length === 0 ? {} : { untold }),
       ...(entry.requestCount === undefined ? {} : { requestCount: entry.requestCount }),
@@ -127,7 +130,9 @@ function likeCustomer(
     covered === null ? 0 : Math.floor((covered.start.getTime() - window.start.getTime()) / DAY_MS);
   const range = measureVariation(weighDays(rows, dayCount, priceBook, at).slice(firstDay));
   return {
-    groups: [{ usage: scaleUsage(withUntold(toUsage(rows), untold), ratio), range }],
+    groups: [
+      { usage: scaleUsage(withLargestRequest(withUntold(toUsage(rows), untold), priceBook), ratio), range },
+    ],
     basis: {
       ...NO_BASIS,
       kind: 'like_customer',
@@ -193,7 +198,7 @@ function weighDays(
   const costs = Array.from({ length: dayCount }, () => 0n);
   let isPriced = true;
   for (const row of rows) {
-    const found = findPrice(book, { ...row, at }, row.tokenType);
+    const found = findQuotedPrice(book, row, at, row.tokenType);
     if (!found.found) isPriced = false;
     tokens[row.day] = (tokens[row.day] ?? 0n) + row.tokenCount;
     costs[row.day] = (costs[row.day] ?? 0n) + row.tokenCount * (found.found ? found.picoUsdPerToken : 0n);

@@ -1,15 +1,17 @@
-import { findPrice, hasPrice, type PriceNote } from '../prices/lookup.ts';
+import { hasPrice, type PriceNote } from '../prices/lookup.ts';
 import type { PriceBook } from '../prices/price-book.ts';
+import type { PriceBounds } from '../prices/requests.ts';
 import { costPicoUsd } from '../rating/rating.ts';
 import type { TokenType } from '../usage/tokens.ts';
 import { hasUntoldWrites, untoldReason } from '../usage/untold.ts';
 import { findCapacity, type QuoteCapacity } from './capacity.ts';
-import { type Figure, known, unknown } from './figures.ts';
+import { type Bounds, type Figure, known, unknown } from './figures.ts';
 import type { RatedPart } from './parts.ts';
+import { findQuotedPrice, type QuotedPriceNote } from './quoted-price.ts';
 import type { QuoteUsage } from './usage.ts';
 
 /** What the cost of a line rests on beside an exact match. */
-export type QuoteNote = PriceNote | 'cost_of_further_throughput';
+export type QuoteNote = PriceNote | QuotedPriceNote | 'cost_of_further_throughput';
 
 export interface PartCost {
   cost: Figure;
@@ -41,8 +43,14 @@ export function costOf(
     return { cost: known(furtherPicoUsd), picoUsdPerToken: null, notes: ['cost_of_further_throughput'] };
   }
   const { usage, tokenType, tokenCount } = part;
-  const found = findPrice(priceBook, at === undefined ? usage : { ...usage, at }, tokenType);
-  if (!found.found) return { cost: unknown(found.reason), picoUsdPerToken: null, notes: [] };
+  const found = findQuotedPrice(priceBook, usage, at, tokenType);
+  if (!found.found) {
+    return {
+      cost: unknown(found.reason, boundsOf(found.between, tokenCount)),
+      picoUsdPerToken: null,
+      notes: found.notes,
+    };
+  }
   if (batchNeedsOwnPrice && usage.deploymentType === 'batch' && found.row.deploymentType !== 'batch') {
     return { cost: unknown('no_batch_price'), picoUsdPerToken: null, notes: [] };
   }
@@ -56,6 +64,16 @@ export function costOf(
     picoUsdPerToken: found.picoUsdPerToken,
     notes: found.notes,
   };
+}
+
+/** Taking usage away saves the most where it cost the most. */
+function boundsOf(between: PriceBounds | undefined, tokenCount: bigint): Bounds | undefined {
+  if (between === undefined) return undefined;
+  const [one, other] = [between.leastPicoUsdPerToken, between.mostPicoUsdPerToken].map((price) =>
+    costPicoUsd(tokenCount, price),
+  );
+  if (one === undefined || other === undefined) return undefined;
+  return one < other ? { least: one, most: other } : { least: other, most: one };
 }
 
 /** What all of it costs beside the known parts: unknown where cache writes that nobody told have a price. */
@@ -72,8 +90,7 @@ export function costBesideParts(costing: Costing, usage: readonly QuoteUsage[]):
 }
 
 function isPricedFor(book: PriceBook, usage: QuoteUsage, at: Date | undefined) {
-  return (tokenType: TokenType) =>
-    hasPrice(findPrice(book, at === undefined ? usage : { ...usage, at }, tokenType));
+  return (tokenType: TokenType) => hasPrice(findQuotedPrice(book, usage, at, tokenType));
 }
 
 /** The same beside bought throughput, which is paid with the usage and without it. */

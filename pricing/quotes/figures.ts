@@ -20,8 +20,16 @@ export type UnknownReason =
   | 'no_tokens'
   | 'no_requests';
 
-/** A figure, or the reason why there is none. Never a zero that means "unknown". */
-export type Figure = { value: bigint; reason: null } | { value: null; reason: UnknownReason };
+/** What an unknown figure is at least and at most. */
+export interface Bounds {
+  least: bigint;
+  most: bigint;
+}
+
+/** A figure, or the reason why there is none. Never a zero that means "unknown", nor the middle of what it lies between. */
+export type Figure =
+  | { value: bigint; reason: null }
+  | { value: null; reason: UnknownReason; between?: Bounds };
 
 export interface Figures {
   /** Pico of the price book's currency. */
@@ -38,18 +46,29 @@ export function known(value: bigint): Figure {
   return { value, reason: null };
 }
 
-export function unknown(reason: UnknownReason): Figure {
-  return { value: null, reason };
+export function unknown(reason: UnknownReason, between?: Bounds): Figure {
+  return { value: null, reason, ...(between === undefined ? {} : { between }) };
 }
 
-/** The sum, unless a part is unknown: then the sum is too, for the first such reason. */
+/**
+ * The sum, unless a part is unknown: then the sum is too, for the first such reason. It has bounds where every part has, or
+ * is known.
+ */
 export function sumOf(figures: readonly Figure[]): Figure {
-  let sum = 0n;
+  const bounds = { least: 0n, most: 0n };
+  let reason: UnknownReason | null = null;
+  let isBounded = true;
   for (const figure of figures) {
-    if (figure.value === null) return figure;
-    sum += figure.value;
+    if (figure.value === null) reason ??= figure.reason;
+    const part = figure.value === null ? figure.between : { least: figure.value, most: figure.value };
+    if (part === undefined) isBounded = false;
+    else {
+      bounds.least += part.least;
+      bounds.most += part.most;
+    }
   }
-  return known(sum);
+  if (reason === null) return known(bounds.least);
+  return isBounded ? unknown(reason, bounds) : unknown(reason);
 }
 
 /** Cost and price with the margin between them, in the currency of the price. */
@@ -59,14 +78,22 @@ export function figuresOf(cost: Figure, price: Figure, rate: CostRate): Figures 
 }
 
 function marginOf(cost: Figure, price: Figure, rate: CostRate): Figure {
-  if (cost.value === null) return unknown('cost_unknown');
+  if (cost.value === null) {
+    if (cost.between === undefined || price.value === null || 'reason' in rate)
+      return unknown('cost_unknown');
+    return unknown('cost_unknown', {
+      least: price.value - toPicoMinor(cost.between.most, rate),
+      most: price.value - toPicoMinor(cost.between.least, rate),
+    });
+  }
   if (price.value === null) return unknown('price_unknown');
   if ('reason' in rate) return unknown(rate.reason);
   return known(price.value - toPicoMinor(cost.value, rate));
 }
 
 function basisPointsOf(margin: Figure, price: Figure): Figure {
-  if (margin.value === null || price.value === null) return margin;
+  if (margin.value === null) return unknown(margin.reason);
+  if (price.value === null) return unknown('price_unknown');
   if (price.value === 0n) return unknown('price_is_zero');
   // A price below zero (usage that falls away) turns both signs; the share keeps its own.
   return price.value > 0n

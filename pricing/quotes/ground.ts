@@ -85,7 +85,8 @@ export function toAnswerInput(
   priceBook: PriceBook,
   rates: readonly QuotedRate[],
 ): AnswerInput {
-  const { modelSwaps, cachedShare, batchShare, region, deploymentType } = ground.adjustments;
+  const { modelSwaps, cachedShare, batchShare, region, deploymentType, serviceTier } = ground.adjustments;
+  const { requestInputTokenCount } = ground.adjustments;
   return {
     groups: ground.groups,
     mode: ground.mode,
@@ -109,6 +110,8 @@ export function toAnswerInput(
       ...(batchShare === undefined ? {} : { batchShare: parseRatio(batchShare, SHARE_DIGITS) }),
       ...(region === undefined ? {} : { region }),
       ...(deploymentType === undefined ? {} : { deploymentType }),
+      ...(serviceTier === undefined ? {} : { serviceTier }),
+      ...(requestInputTokenCount === undefined ? {} : { requestInputTokenCount }),
     },
     targetMargin:
       ground.targetMarginPercent === null

@@ -2,7 +2,7 @@ import type { Conversions } from '../exchange/rates.ts';
 import type { NamedMinimum, PeriodCharge } from '../invoices/minimum.ts';
 import type { Plan } from '../plans/plan.ts';
 import type { PriceBook } from '../prices/price-book.ts';
-import type { DeploymentType } from '../prices/rows.ts';
+import type { DeploymentType, ServiceTier } from '../prices/rows.ts';
 import type { TokenType } from '../usage/tokens.ts';
 import type { ToldParts } from '../usage/untold.ts';
 import type { QuoteCapacity } from './capacity.ts';
@@ -37,6 +37,9 @@ export interface GivenUsage extends ToldParts {
   deployment?: string | undefined;
   deploymentType?: DeploymentType | undefined;
   region?: string | undefined;
+  serviceTier?: ServiceTier | undefined;
+  /** Input tokens of each request. */
+  requestInputTokenCount?: bigint | undefined;
   promptTokenCount: bigint;
   cachedPromptTokenCount?: bigint | undefined;
   cachedShare?: string | undefined;
@@ -58,6 +61,8 @@ export interface AskedAdjustments {
   batchShare?: string | undefined;
   region?: string | undefined;
   deploymentType?: DeploymentType | undefined;
+  serviceTier?: ServiceTier | undefined;
+  requestInputTokenCount?: bigint | undefined;
 }
 
 /** A half-open run of instants. */

@@ -1,5 +1,6 @@
 import type { Conversion, ConversionMiss } from '../exchange/rates.ts';
 import type { PeriodCharge, PeriodMinimum } from '../invoices/minimum.ts';
+import type { ServiceTier } from '../prices/rows.ts';
 import { TOKEN_TYPES, type TokenType } from '../usage/tokens.ts';
 import { type CapacityStep, costOnCapacity } from './capacity.ts';
 import { costRateOf } from './cost-rate.ts';
@@ -7,7 +8,7 @@ import { type Costing, costBesideParts, costBesideThroughput, costOf, type Quote
 import { type Figure, type Figures, figuresOf, known, sumOf } from './figures.ts';
 import { partsOf, type QuotedRate, type RatedPart } from './parts.ts';
 import { type PricedRate, priceByRate } from './rates.ts';
-import { countTokens, mergeUsage, type QuoteUsage, subtractUsage } from './usage.ts';
+import { countTokens, mergeUsage, type QuoteUsage, subtractUsage, withMostInput } from './usage.ts';
 
 /**
  * `new`: the usage alone. `merge`: on top of existing usage. `replace`: instead of it. Figures are what the usage
@@ -43,6 +44,9 @@ export interface QuoteLine extends Figures {
   deployment: string;
   deploymentType: string | null;
   region: string | null;
+  /** Left out: not said. */
+  serviceTier?: ServiceTier;
+  requestInputTokenCount?: bigint;
   tokenType: TokenType;
   /** What is added; below zero where `replace` takes usage away. */
   tokenCount: bigint;
@@ -88,8 +92,8 @@ export interface Quote {
 /** What this usage costs us and brings us. Pure: the same input gives the same quote for ever. */
 export function createQuote(input: QuoteInput): Quote {
   const mode = input.mode ?? 'new';
-  const existing = mode === 'new' ? [] : mergeUsage(input.existing ?? []);
-  const usage = mergeUsage(input.usage);
+  const existing = mode === 'new' ? [] : mergeUsage(withMostInput(input.existing ?? []));
+  const usage = mergeUsage(withMostInput(input.usage));
   for (const { tokens } of [...usage, ...existing]) {
     if (TOKEN_TYPES.some((tokenType) => tokens[tokenType] < 0n)) {
       throw new RangeError('a quote is for usage, which is never negative');
@@ -119,6 +123,10 @@ export function createQuote(input: QuoteInput): Quote {
       deployment: part.usage.deployment ?? '',
       deploymentType: part.usage.deploymentType ?? null,
       region: part.usage.region ?? null,
+      ...(part.usage.serviceTier === undefined ? {} : { serviceTier: part.usage.serviceTier }),
+      ...(part.usage.requestInputTokenCount === undefined
+        ? {}
+        : { requestInputTokenCount: part.usage.requestInputTokenCount }),
       tokenType: part.tokenType,
       tokenCount: part.tokenCount,
       rateId: part.rate?.rateId ?? null,

@@ -1,8 +1,8 @@
 import { divideHalfUp } from '../money.ts';
-import { findPrice } from '../prices/lookup.ts';
 import type { PriceBook } from '../prices/price-book.ts';
 import { compare, nearestRank, sum } from '../statistics.ts';
 import { TOKEN_TYPES } from '../usage/tokens.ts';
+import { findQuotedPrice } from './quoted-price.ts';
 import { countTokens, type QuoteUsage, type Ratio } from './usage.ts';
 import { aroundOne, rangeOfUsers, type UsageRange } from './users-range.ts';
 
@@ -95,10 +95,9 @@ export function measureVariation(days: readonly bigint[]): UsageRange | null {
 function costOfUsage(usage: readonly QuoteUsage[], book: PriceBook, at?: Date): bigint | null {
   let cost = 0n;
   for (const entry of usage) {
-    const query = at === undefined ? entry : { ...entry, at };
     for (const tokenType of TOKEN_TYPES) {
       if (entry.tokens[tokenType] === 0n) continue;
-      const found = findPrice(book, query, tokenType);
+      const found = findQuotedPrice(book, entry, at, tokenType);
       if (!found.found || entry.untold !== undefined) return null;
       cost += entry.tokens[tokenType] * found.picoUsdPerToken;
     }

@@ -57,7 +57,14 @@ export function refuseIdleSwaps(
 }
 
 /** Reasons that name a gap in the book; others are answers (batch without a price, throughput by the hour). */
-const GAPS = new Set(['unknown_model', 'no_price_for_token_type', 'no_price_at_that_time', 'price_retired']);
+const GAPS = new Set([
+  'unknown_model',
+  'no_price_for_token_type',
+  'no_price_for_service_tier',
+  'no_price_for_context_tier',
+  'no_price_at_that_time',
+  'price_retired',
+]);
 
 /** What was named outright must have a price at that date: the caller can correct it. */
 export function refuseMissingPrices({ lines }: Quote, at: Date): void {

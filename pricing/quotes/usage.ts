@@ -1,13 +1,14 @@
 import { divideHalfUp, parseDecimal } from '../money.ts';
 import { resolveModel } from '../prices/lookup.ts';
 import type { PriceBook } from '../prices/price-book.ts';
-import type { DeploymentType } from '../prices/rows.ts';
+import type { DeploymentType, ServiceTier } from '../prices/rows.ts';
 import { splitAmount } from '../rating/rating.ts';
 import { modelKey } from '../usage/names.ts';
 import {
   emptyBuckets,
   mapBuckets,
   sumBuckets,
+  sumInput,
   TOKEN_TYPES,
   type TokenBuckets,
   type TokenType,
@@ -20,6 +21,13 @@ export interface QuoteUsage {
   deployment?: string;
   deploymentType?: DeploymentType;
   region?: string;
+  serviceTier?: ServiceTier;
+  /** Of each request. */
+  requestInputTokenCount?: bigint;
+  /** That is the average of requests, and not said of each. */
+  isAverageRequest?: true;
+  /** No request of it has more; left out where each has `requestInputTokenCount`, or all of it is one at most. */
+  mostInputTokenCount?: bigint;
   tokens: TokenBuckets;
   /** Token types of which nobody said how many there are; set only where some have a price of their own. */
   untold?: readonly TokenType[];
@@ -49,6 +57,9 @@ export interface QuoteAdjustments {
   cachedShare?: Ratio;
   deploymentType?: DeploymentType;
   region?: string;
+  serviceTier?: ServiceTier;
+  /** Of each request. */
+  requestInputTokenCount?: bigint;
   /** Share of all tokens that run as batch. */
   batchShare?: Ratio;
 }
@@ -96,7 +107,8 @@ export function adjustUsage(
   adjustments: QuoteAdjustments,
   book: PriceBook,
 ): QuoteUsage[] {
-  const { cachedShare, batchShare, deploymentType, region } = adjustments;
+  const { cachedShare, batchShare, deploymentType, region, serviceTier, requestInputTokenCount } =
+    adjustments;
   let adjusted = usage.map((entry) => swapModel(entry, adjustments.modelSwaps ?? [], book));
   if (cachedShare !== undefined) {
     adjusted = adjusted.map((entry) => ({ ...entry, tokens: recache(entry.tokens, cachedShare) }));
@@ -105,7 +117,14 @@ export function adjustUsage(
     ...entry,
     ...(deploymentType === undefined ? {} : { deploymentType }),
     ...(region === undefined ? {} : { region }),
+    ...(serviceTier === undefined ? {} : { serviceTier }),
   }));
+  if (requestInputTokenCount !== undefined) {
+    adjusted = adjusted.map(({ isAverageRequest: _, mostInputTokenCount: __, ...entry }) => ({
+      ...entry,
+      requestInputTokenCount,
+    }));
+  }
   return mergeUsage(
     batchShare === undefined ? adjusted : adjusted.flatMap((entry) => splitBatch(entry, batchShare)),
   );
@@ -162,8 +181,13 @@ function splitBatch(entry: QuoteUsage, share: Ratio): QuoteUsage[] {
   });
   return [
     part(direct, requests[1]),
-    { ...part(batch, requests[0]), deploymentType: 'batch' as const },
+    { ...withoutServiceTier(part(batch, requests[0])), deploymentType: 'batch' as const },
   ].filter(({ tokens }) => TOKEN_TYPES.some((tokenType) => tokens[tokenType] > 0n));
+}
+
+/** Batch has none. */
+function withoutServiceTier({ serviceTier: _, ...entry }: QuoteUsage): QuoteUsage {
+  return entry;
 }
 
 /** The share of a count, and the rest. */
@@ -171,7 +195,7 @@ function splitByShare(count: bigint, { numerator, denominator }: Ratio): bigint[
   return splitAmount(count, [numerator, denominator - numerator]);
 }
 
-/** One entry for each model, feature, deployment, its type and region, in the order of their first mention. */
+/** One entry for each model, feature, deployment, its type and region, and what its requests are, in the order of their first mention. */
 export function mergeUsage(usage: readonly QuoteUsage[]): QuoteUsage[] {
   const merged = new Map<string, QuoteUsage>();
   for (const entry of usage) {
@@ -180,6 +204,9 @@ export function mergeUsage(usage: readonly QuoteUsage[]): QuoteUsage[] {
     if (known === undefined) {
       merged.set(key, { ...entry, tokens: { ...entry.tokens } });
       continue;
+    }
+    if (known.mostInputTokenCount !== undefined || entry.mostInputTokenCount !== undefined) {
+      known.mostInputTokenCount = mostInputOf(known) + mostInputOf(entry);
     }
     for (const tokenType of TOKEN_TYPES) known.tokens[tokenType] += entry.tokens[tokenType];
     if (entry.requestCount !== undefined) {
@@ -198,7 +225,23 @@ function usageKeyOf(entry: QuoteUsage): string {
     entry.deployment ?? '',
     entry.deploymentType ?? '',
     entry.region ?? '',
+    entry.serviceTier ?? '',
+    String(entry.requestInputTokenCount ?? ''),
+    entry.isAverageRequest === true,
   ]);
+}
+
+/** No request has more input than all of them together. Said before usage is scaled or taken away from other usage. */
+export function withMostInput(usage: readonly QuoteUsage[]): QuoteUsage[] {
+  return usage.map((entry) =>
+    entry.requestInputTokenCount === undefined
+      ? { ...entry, mostInputTokenCount: mostInputOf(entry) }
+      : entry,
+  );
+}
+
+function mostInputOf({ mostInputTokenCount, tokens }: QuoteUsage): bigint {
+  return mostInputTokenCount ?? sumInput(tokens);
 }
 
 /** What `after` holds more than `before`, entry by entry; less is negative. */

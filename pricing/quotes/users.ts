@@ -13,6 +13,7 @@ import {
   perUserMonth,
   type UserDistribution,
 } from './range.ts';
+import { withLargestRequest } from './requests.ts';
 import { withUntold } from './untold.ts';
 import { mergeUsage, type QuoteUsage, scaleUsage } from './usage.ts';
 import { drawTogether } from './users-range.ts';
@@ -42,7 +43,7 @@ export function measureActiveUsers(
     refuseTooLittle(index, feature, observed.length, dayCount);
     const users = observed.map((rows) => withUntold(toUsage(rows, feature), untold));
     const { distribution, range } = measureUsers(users, { count, dayCount, book: priceBook, at });
-    const all = mergeUsage(users.flat());
+    const all = withLargestRequest(mergeUsage(users.flat()), priceBook);
     groups.push({ usage: scaleUsage(all, perUserMonth(count, users.length, dayCount)), range });
     means.push({ count, distribution });
     shown.push({

@@ -148,6 +148,15 @@ export function bucketOf(tokenType: TokenType, tokenCount: bigint): TokenBuckets
   return { ...emptyBuckets(), [tokenType]: tokenCount };
 }
 
+/** What goes into requests: the prompt with all its parts. */
+const INPUT_TYPES = TYPED_FIGURES.filter((figure) => isPartOf(figure, 'prompt')).map(
+  (figure) => FIGURES[figure].tokenType,
+);
+
+export function sumInput(buckets: TokenBuckets): bigint {
+  return INPUT_TYPES.reduce((sum, tokenType) => sum + buckets[tokenType], 0n);
+}
+
 /** All tokens of all types. */
 export function sumBuckets(buckets: TokenBuckets): bigint {
   return TOKEN_TYPES.reduce((sum, tokenType) => sum + buckets[tokenType], 0n);

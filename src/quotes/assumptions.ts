@@ -25,6 +25,7 @@ export function writeAssumptions(quote: Quote, ground: QuoteGround): string[] {
     ...(ground.rangeReason === null ? describeRange(ground) : []),
     ...describeNotes(quote),
     ...describeUntold(quote, ground),
+    ...describeUntoldSizes(quote, ground),
     'Taxes, discounts and fees beside the usage are not in it.',
   ];
 }
@@ -63,12 +64,15 @@ function describeMode({ mode, customerId, usageBasis }: QuoteGround): string[] {
 
 function describeAdjustments({ adjustments }: QuoteGround): string[] {
   const { modelSwaps = [], cachedShare, batchShare, region, deploymentType } = adjustments;
+  const { serviceTier, requestInputTokenCount: input } = adjustments;
   return [
     ...modelSwaps.map(({ from, to }) => `${to} is used instead of ${from}, with the same tokens.`),
     ...(cachedShare === undefined ? [] : [`A share of ${cachedShare} of the prompt tokens is cached.`]),
     ...(batchShare === undefined ? [] : [`A share of ${batchShare} of all tokens runs as batch.`]),
     ...(deploymentType === undefined ? [] : [`All of it runs on ${deploymentType} deployments.`]),
     ...(region === undefined ? [] : [`All of it runs in ${region}.`]),
+    ...(serviceTier === undefined ? [] : [`All of it is processed as ${serviceTier}.`]),
+    ...(input === undefined ? [] : [`Every request has ${groupDigits(String(input))} input tokens.`]),
   ];
 }
 
@@ -167,6 +171,21 @@ function describeUntold(
         : '';
     return [`How many tokens of ${[...models].join(', ')} are ${who} was not said: ${what}.${way}`];
   });
+}
+
+/** Where the size of requests decides the price and nobody said it. */
+function describeUntoldSizes({ lines }: Quote, { usageBasis }: QuoteGround): string[] {
+  const models = new Set(
+    lines.flatMap(({ model, cost }) => (cost.reason === 'context_tier_not_told' ? [model] : [])),
+  );
+  if (models.size === 0) return [];
+  const way =
+    usageBasis.kind === 'given'
+      ? 'Say requestInputTokenCount, or requestCount.'
+      : 'Say requestInputTokenCount among the adjustments.';
+  return [
+    `Long requests to ${[...models].join(', ')} cost another price, and how large they are was not said: only what the cost lies between is known. ${way}`,
+  ];
 }
 
 const UNTOLD_WORDS: Record<UntoldReason, { who: string; what: string }> = {

@@ -30,6 +30,8 @@ interface QuoteOptions {
   region?: string;
   deployment?: string;
   deploymentType?: string;
+  serviceTier?: string;
+  requestInput?: string;
   margin?: string;
   validDays?: string;
   title?: string;
@@ -65,6 +67,8 @@ export function addQuoteCommand(program: Command, frame: CommandFrame): void {
     .option('--region <region>', 'where all of it runs, e.g. swedencentral')
     .option('--deployment <name>', 'with --usage: which of our deployments would serve all of it')
     .option('--deployment-type <type>', 'global, data_zone, regional, batch, developer or provisioned')
+    .option('--service-tier <tier>', 'standard, priority or flex: how all of it is processed')
+    .option('--request-input <tokens>', 'input tokens of each request, where long ones cost more')
     .option('--margin <percent>', 'also the price that reaches this margin')
     .option('--valid-days <days>', 'how long it is valid (30)')
     .option('--title <text>', 'title of its page')
@@ -108,6 +112,8 @@ export function readRequest(options: QuoteOptions): object {
     batchShare: options.batch,
     region: options.region,
     deploymentType: options.deploymentType,
+    serviceTier: options.serviceTier,
+    requestInputTokenCount: options.requestInput,
   });
   const like =
     options.like === undefined

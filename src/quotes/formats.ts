@@ -14,7 +14,13 @@ export function formatsOf(currency: string) {
     minor: (value: bigint) => formatMinor(value, currency),
     show: (figure: Figure, format: (value: bigint) => string) =>
       figure.value === null
-        ? { amount: null, reason: figure.reason }
+        ? {
+            amount: null,
+            reason: figure.reason,
+            ...(figure.between === undefined
+              ? {}
+              : { atLeast: format(figure.between.least), atMost: format(figure.between.most) }),
+          }
         : { amount: format(figure.value), reason: null },
   };
 }

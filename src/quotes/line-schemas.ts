@@ -6,6 +6,10 @@ import { AmountSchema, TokenCountSchema } from '../platform/http/schemas.ts';
 export const FigureSchema = z.object({
   amount: AmountSchema.nullable(),
   reason: z.string().nullable().openapi({ description: 'Why there is no amount; null when there is.' }),
+  atLeast: AmountSchema.optional().openapi({
+    description: 'Where what was not told decides it: what it is at least. Left out: not known.',
+  }),
+  atMost: AmountSchema.optional(),
 });
 
 export const figures = {
@@ -25,6 +29,10 @@ export const LineSchema = z.object({
   deployment: z.string(),
   deploymentType: z.string().nullable(),
   region: z.string().nullable(),
+  serviceTier: z.string().optional().openapi({ description: 'Left out: not said.' }),
+  requestInputTokenCount: TokenCountSchema.optional().openapi({
+    description: 'Input tokens of each of its requests; left out: not said.',
+  }),
   tokenType: TokenTypeSchema,
   tokenCount: TokenCountSchema.openapi({
     description: 'What is added; below zero where replace takes away.',

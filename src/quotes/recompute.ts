@@ -214,7 +214,16 @@ type Line = QuoteAnswerBody['lines'][number];
 
 function changedLines(before: QuoteAnswerBody, now: QuoteAnswerBody) {
   const keyOf = (line: Line) =>
-    textOf([line.model, line.feature, line.deployment, line.deploymentType, line.region, line.tokenType]);
+    textOf([
+      line.model,
+      line.feature,
+      line.deployment,
+      line.deploymentType,
+      line.region,
+      line.serviceTier,
+      line.requestInputTokenCount,
+      line.tokenType,
+    ]);
   const nowByKey = new Map(now.lines.map((line) => [keyOf(line), line]));
   const beforeKeys = new Set(before.lines.map(keyOf));
   const pairs = [

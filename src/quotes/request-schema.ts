@@ -1,5 +1,5 @@
 import { z } from '@hono/zod-openapi';
-import { DEPLOYMENT_TYPES } from '../../pricing/prices/rows.ts';
+import { DEPLOYMENT_TYPES, hasServiceTiers, SERVICE_TIERS } from '../../pricing/prices/rows.ts';
 import { QUOTE_MODES } from '../../pricing/quotes/quote.ts';
 import { modelKey } from '../../pricing/usage/names.ts';
 import { FIGURES, TYPED_FIGURES, type TypedFigure } from '../../pricing/usage/shape.ts';
@@ -64,6 +64,26 @@ const partFields = {
   imageCompletionTokenCount: part('Images of the completion, where the model has a price for them.'),
 } satisfies Record<keyof ToldParts, ReturnType<typeof part>>;
 
+/** What requests are that decides what they cost, where the model has such prices. */
+const requestFields = {
+  serviceTier: z.enum(SERVICE_TIERS).optional().openapi({
+    description: 'How soon requests are answered; what a rule says of the deployment, else standard.',
+  }),
+  requestInputTokenCount: countInput.optional().openapi({
+    description:
+      'Input tokens of each request, cached ones included: long ones may cost another price. Left out: promptTokenCount by requestCount; without that a cost that hangs on it is unknown, and what it lies between is said.',
+  }),
+};
+
+const hasTierOfType = ({
+  serviceTier = 'standard',
+  deploymentType = 'global',
+}: {
+  serviceTier?: (typeof SERVICE_TIERS)[number] | undefined;
+  deploymentType?: (typeof DEPLOYMENT_TYPES)[number] | undefined;
+}) => serviceTier === 'standard' || hasServiceTiers(deploymentType);
+const NO_TIER = { path: ['serviceTier'], error: 'does not go with batch or provisioned deployments' };
+
 const UsageInputSchema = z
   .strictObject({
     model: modelInput,
@@ -76,6 +96,7 @@ const UsageInputSchema = z
       description: 'How Azure runs the deployment; global unless said.',
     }),
     region: regionInput.optional(),
+    ...requestFields,
     promptTokenCount: countInput.openapi({
       description: 'All tokens of the prompt: cached ones, audio, images and cache writes included.',
     }),
@@ -95,6 +116,7 @@ const UsageInputSchema = z
     path: ['cachedShare'],
     error: 'must not stand beside cachedPromptTokenCount',
   })
+  .refine(hasTierOfType, NO_TIER)
   .superRefine((usage, context) => {
     // What is no count is said already, and is not to be calculated with.
     if (context.issues.length > 0) return;
@@ -140,7 +162,9 @@ const AdjustmentsSchema = z
     batchShare: shareInput.optional().openapi({ description: 'Share of all tokens that run as batch.' }),
     region: regionInput.optional(),
     deploymentType: z.enum(DEPLOYMENT_TYPES).optional(),
+    ...requestFields,
   })
+  .refine(hasTierOfType, NO_TIER)
   .refine(
     ({ modelSwaps = [] }) => new Set(modelSwaps.map(({ from }) => modelKey(from))).size === modelSwaps.length,
     {

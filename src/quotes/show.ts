@@ -162,6 +162,10 @@ function showLine(
     deployment: line.deployment,
     deploymentType: line.deploymentType,
     region: line.region,
+    ...(line.serviceTier === undefined ? {} : { serviceTier: line.serviceTier }),
+    ...(line.requestInputTokenCount === undefined
+      ? {}
+      : { requestInputTokenCount: String(line.requestInputTokenCount) }),
     tokenType: line.tokenType,
     tokenCount: String(line.tokenCount),
     costPerMillionTokens:

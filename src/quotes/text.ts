@@ -2,9 +2,18 @@ import { speakInstants } from '../../pricing/closing/words.ts';
 import { groupDigits, renderTable } from '../platform/terminal/output.ts';
 import type { QuoteBody } from './schemas.ts';
 
-type Figure = { amount: string | null; reason: string | null };
+type Figure = {
+  amount: string | null;
+  reason: string | null;
+  atLeast?: string | undefined;
+  atMost?: string | undefined;
+};
 
-const show = (value: Figure) => value.amount ?? `unknown: ${value.reason}`;
+const show = ({ amount, reason, atLeast, atMost }: Figure) =>
+  amount ??
+  (atLeast === undefined || atMost === undefined
+    ? `unknown: ${reason}`
+    : `unknown: ${reason}, from ${atLeast} to ${atMost}`);
 
 /** A quote for the terminal: its lines, what they sum to, and what they rest on. */
 export function renderQuote(quote: QuoteBody): string {

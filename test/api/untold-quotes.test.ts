@@ -176,3 +176,40 @@ describe('GET /v1/coverage', () => {
     ]);
   });
 });
+
+describe('a quote for a model whose requests differ in price', () => {
+  it('takes size and tier of its requests, and says what an untold cost lies between', async () => {
+    const prices = [
+      { model: 'gpt-5.4', tokenType: 'prompt', amount: '2.50' },
+      { model: 'gpt-5.4', tokenType: 'prompt', amount: '5.00', aboveInputTokenCount: 272_000 },
+      { model: 'gpt-5.4', tokenType: 'prompt', amount: '5.00', serviceTier: 'priority' },
+    ];
+    const models = [{ model: 'gpt-5.4', aliases: [] }];
+    const added = await bench.call('/v1/prices', {
+      method: 'POST',
+      scope: 'finance',
+      headers: { 'content-type': 'application/json' },
+      body: JSON.stringify({ reason: 'Listed.', models, prices }),
+    });
+    expect(added.status).toBe(201);
+    const long = { model: 'gpt-5.4', promptTokenCount: 500_000, completionTokenCount: 0 };
+    const { totals: one } = await quote({ usage: [{ ...long, requestCount: 1 }] });
+    expect(one.cost.amount).toBe('2.50');
+    const fast = { serviceTier: 'priority', requestInputTokenCount: 1_000 };
+    const { totals: priority, lines } = await quote({ usage: [long], adjustments: fast });
+    expect(priority.cost.amount).toBe('2.50');
+    expect(lines[0]).toMatchObject({ serviceTier: 'priority', requestInputTokenCount: '1000' });
+    const { quoteId, totals, assumptions } = await quote({ usage: [long] });
+    expect(totals.cost).toEqual({
+      amount: null,
+      reason: 'context_tier_not_told',
+      atLeast: '1.25',
+      atMost: '2.50',
+    });
+    expect(assumptions.join(' ')).toContain('Say requestInputTokenCount, or requestCount.');
+    const again = await (await post({}, `/v1/quotes/${quoteId}/recompute`)).json();
+    expect(again).toMatchObject({ reproduced: { identical: true }, changed: { usage: false } });
+    const refused = await post({ usage: [{ ...long, serviceTier: 'priority', deploymentType: 'batch' }] });
+    expect(await refused.json()).toMatchObject({ errors: [{ field: 'usage.0.serviceTier' }] });
+  });
+});
