@@ -1,6 +1,7 @@
 import { readBudgetsDue } from '../src/budgets/due.ts';
 import { placeBudgets, spreadMovedSubjects, sumDueHours } from '../src/budgets/hours.ts';
 import { type JudgedBudgets, judgeDueBudgets } from '../src/budgets/judge.ts';
+import { dropOldWindows } from '../src/budgets/past/windows.ts';
 import { readPriceBookState, readPriceBookVersion } from '../src/prices/book.ts';
 import type { JobDependencies } from './dependencies.ts';
 
@@ -15,7 +16,10 @@ export async function judgeBudgets(
   const { database, clock, log } = deps;
   const now = clock.now();
   const due = await readBudgetsDue(database, now);
-  if (due.hasDueBudget) await placeBudgets(database, now);
+  if (due.hasDueBudget) {
+    await placeBudgets(database, now);
+    await dropOldWindows(database, now);
+  }
   if (due.hasMovedSubjects) await spreadMovedSubjects(database);
   const mayHaveDueHours = due.hasDueHours || due.hasDueBudget || due.hasMovedSubjects;
   let summedHourCount = 0;

@@ -8,9 +8,10 @@ import {
 import { TallystickError, ValidationError } from '../platform/errors.ts';
 import { type AskApi, type CommandFrame, toQuery } from '../platform/terminal/frame.ts';
 import { print, renderTable } from '../platform/terminal/output.ts';
+import type { PastWindowsBody } from './past/routes.ts';
 import type { BudgetBody, BudgetsBody, OneBudgetBody } from './schemas.ts';
 import { parseStep } from './step-texts.ts';
-import { renderBudget, renderBudgets } from './text.ts';
+import { renderBudget, renderBudgets, renderPast } from './text.ts';
 
 const collect = (value: string, before: string[] = []) => [...before, value];
 const pathOf = (id: string, verb = '') => `/v1/budgets/${encodeURIComponent(id)}${verb}`;
@@ -62,8 +63,11 @@ export function addBudgetsCommand(program: Command, frame: CommandFrame): void {
     .option('--json', 'print as JSON')
     .action((id: string, options: { json?: boolean }) =>
       frame.askApi(async (ask) => {
-        const found = await ask<OneBudgetBody>('GET', pathOf(id));
-        print(options.json === true, found, () => renderBudget(found, renderTable));
+        const budget = await ask<OneBudgetBody>('GET', pathOf(id));
+        const past = await ask<PastWindowsBody>('GET', pathOf(id, '/windows'));
+        print(options.json === true, { ...budget, pastWindows: past.windows }, () =>
+          [renderBudget(budget, renderTable), ...renderPast(past, renderTable)].join('\n'),
+        );
       }),
     );
   budgets

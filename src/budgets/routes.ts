@@ -6,6 +6,7 @@ import { type Api, type ApiDependencies, actorOf } from '../platform/http/depend
 import { IdentifierSchema, jsonBody, jsonContent, PAGE_FIELDS, problems } from '../platform/http/schemas.ts';
 import { type Budget, getBudget, listBudgets } from './budgets.ts';
 import { changeBudget, createBudget, endBudget, graceBudget } from './desk.ts';
+import { addPastWindowRoutes } from './past/routes.ts';
 import {
   BudgetChangeBody,
   BudgetSchema,
@@ -35,6 +36,7 @@ const BudgetParams = z.object({ id: IdentifierSchema.openapi({ example: 'bud_x4s
 
 /** Adds `/v1/budgets`: what usage may come to, where it stands, and what was reached. */
 export function addBudgetRoutes(api: Api, dependencies: ApiDependencies): void {
+  addPastWindowRoutes(api, dependencies);
   const { database, clock } = dependencies;
   const common = { tags: ['Costs'], ...openTo(dependencies, 'finance') };
   const one = async (budget: Budget) =>

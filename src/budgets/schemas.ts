@@ -37,7 +37,7 @@ const LimitSchema = z
   .max(40, { error: 'must have at most 40 characters' })
   .openapi({ example: '50.00', description: 'In `currency` for money; a whole count for tokens and calls.' });
 
-const StepSchema = z
+export const StepSchema = z
   .strictObject({
     sharePermille: z.int().openapi({ example: 800, description: 'Of the limit; 1000 is all of it.' }),
     on: z.enum(STEP_BASES).default('actual').openapi({

@@ -1,3 +1,4 @@
+import type { PastWindowsBody } from './past/routes.ts';
 import type { BudgetBody, BudgetsBody, OneBudgetBody } from './schemas.ts';
 import { stepText } from './step-texts.ts';
 
@@ -78,4 +79,21 @@ export function renderBudget(budget: OneBudgetBody, renderTable: RenderTable): s
     lines.push(renderTable(['reached', 'step', 'user', 'used', 'withdrawn'], events, [3]));
   }
   return lines.join('\n');
+}
+
+/** The windows before as a table; nothing where there are none. */
+export function renderPast({ windows }: PastWindowsBody, renderTable: RenderTable): string[] {
+  if (windows.length === 0) return [];
+  const rows = windows.map(({ windowStart, windowEnd, userId, used, limit, overCount, steps }) => [
+    windowStart,
+    windowEnd,
+    userId ?? '',
+    used,
+    limit,
+    overCount,
+    steps
+      .map(({ step, reachedCount }) => `${stepText(step)}${reachedCount > 1 ? ` x${reachedCount}` : ''}`)
+      .join(' '),
+  ]);
+  return [renderTable(['from', 'to', 'used most', 'used', 'limit', 'over', 'reached'], rows, [3, 4, 5])];
 }

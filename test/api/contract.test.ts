@@ -404,6 +404,8 @@ const CASES: [path: string, request: string, init: RequestInit, status: number][
   ['/v1/budgets', '/v1/budgets?ended=perhaps', {}, 400],
   ['/v1/budgets', '/v1/budgets', json('POST', { name: 'x', scope: 'all', period: 'month', limit: '0' }), 400],
   ['/v1/budgets/{id}', '/v1/budgets/bud_none', {}, 404],
+  ['/v1/budgets/{id}/windows', '/v1/budgets/bud_none/windows', {}, 404],
+  ['/v1/budgets/{id}/windows', '/v1/budgets/bud_none/windows?cursor=x', {}, 400],
   ['/v1/budgets/{id}/change', '/v1/budgets/bud_none/change', json('POST', { limit: '9' }), 404],
   ['/v1/budgets/{id}/grace', '/v1/budgets/bud_none/grace', json('POST', { extra: '9' }), 400],
   ['/v1/budgets/{id}/end', '/v1/budgets/bud_none/end', json('POST', {}), 404],

@@ -1,5 +1,6 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { judgeBudgets } from '../../jobs/judge-budgets.ts';
+import type { PastWindowsBody } from '../../src/budgets/past/routes.ts';
 import type { OneBudgetBody } from '../../src/budgets/schemas.ts';
 import type { DryRunBody, StepsBody } from '../../src/enforcement/schemas.ts';
 import { createLogger } from '../../src/platform/log.ts';
@@ -64,6 +65,11 @@ describe.skipIf(!hasChromium())('the pages of budgets', () => {
       { hour, subject: 'user-2', promptTokens: 280_000 },
       { hour, subject: HOSTILE_NAMES[2] ?? '', promptTokens: 7 },
     ]);
+    // Judged two days before, too, whose window is over by now.
+    const { instant } = bench.clock;
+    bench.clock.instant = new Date(instant.getTime() - 2 * 86_400_000);
+    await judge();
+    bench.clock.instant = instant;
     await judge();
   });
   afterAll(() => bench?.close());
@@ -82,6 +88,13 @@ describe.skipIf(!hasChromium())('the pages of budgets', () => {
       ['user-2', '0.70'],
     ]);
     await close();
+    const past = await bench.open(`${PATH}/${ids[2]}`, { scope: 'sales' });
+    expect(await past.page.locator('#windows tbody tr').count()).toBe(1);
+    await past.close();
+    const { windows } = (await (
+      await bench.call(`/v1/budgets/${ids[2]}/windows`, { scope: 'sales' })
+    ).json()) as PastWindowsBody;
+    expect(windows).toMatchObject([{ used: '0', limit: '90000000', steps: [] }]);
     const overview = await bench.open('/console/overview', { scope: 'finance' });
     const needs = overview.page.locator('.todo li', { hasText: 'budget' });
     expect(await needs.allInnerTexts()).toEqual([expect.stringContaining('Northwind')]);

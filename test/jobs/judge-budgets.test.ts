@@ -4,6 +4,7 @@ import { judgeBudgets } from '../../jobs/judge-budgets.ts';
 import type { BudgetTerms } from '../../pricing/budgets/budget.ts';
 import { rule } from '../../pricing/enforcement/ruling.ts';
 import { changeBudget, createBudget, endBudget, graceBudget } from '../../src/budgets/desk.ts';
+import { listPastWindows } from '../../src/budgets/past/windows.ts';
 import { listStepEvents, readOpenStepEvents } from '../../src/budgets/step-events.ts';
 import { readFacts } from '../../src/enforcement/facts.ts';
 import { liftStep, restoreStep } from '../../src/enforcement/lifts.ts';
@@ -191,6 +192,56 @@ describe('judge-budgets', () => {
     await undo();
     await reach();
     expect(await liftedUntil()).toBeNull();
+  });
+
+  it('tells how the windows before ended, and forgets them when they are long over', async () => {
+    const day = await create({ period: 'day' });
+    const users = await create({ period: 'day', perUser: true, limit: 5n * USD });
+    const rolling = await create({ period: 'rolling_days', rollingDayCount: 2, limit: 20n * USD });
+    const past = async (budget: typeof day, page: { before?: Date; limit?: number } = {}) =>
+      await listPastWindows(ledger.database, budget, { now, before: null, limit: 9, ...page });
+    await use(11);
+    await use(6, { subject: 'user-2' });
+    await use(0.5, { subject: 'user-3', hour: '2026-11-20T12:00:00.000Z' });
+    await judgeBudgets(deps);
+    expect(await past(day)).toEqual([]);
+    now = new Date('2026-11-21T00:01:00Z');
+    await use(7, { hour: '2026-11-21T00:00:00.000Z' });
+    await judgeBudgets(deps);
+    // Less of the day that is over: what was told of it stands there, as withdrawn.
+    await sql`update usage_events set prompt_token_count = 0 where subject = 'user-2'`.execute(
+      ledger.database,
+    );
+    await use(0.1, { subject: 'user-2' });
+    await judgeBudgets(deps);
+    const told = (rows: Awaited<ReturnType<typeof past>>) =>
+      rows.map(({ windowStart, subject, used, overCount, steps }) => [
+        windowStart.toISOString().slice(0, 10),
+        subject,
+        Number(used / 10n ** 9n) / 1_000,
+        overCount,
+        steps.map(({ step, reachedCount, withdrawnCount }) => [step.action, reachedCount, withdrawnCount]),
+      ]);
+    const ladder = (reached: number, withdrawn: number) => [
+      ['tell', reached, withdrawn],
+      ['stop', reached, withdrawn],
+    ];
+    expect(told(await past(day))).toEqual([['2026-11-20', '', 11.1, 1n, ladder(1, 0)]]);
+    expect(told(await past(users))).toEqual([['2026-11-20', 'user-1', 11, 1n, ladder(2, 1)]]);
+    expect(told(await past(rolling))).toEqual([['2026-11-19', '', 17, 0n, [['tell', 1, 0]]]]);
+    now = new Date('2026-11-23T00:01:00Z');
+    await judgeBudgets(deps);
+    expect(told(await past(day, { limit: 1 }))).toEqual([['2026-11-21', '', 7, 0n, []]]);
+    expect(told(await past(day, { before: new Date('2026-11-21T00:00:00Z') }))).toHaveLength(1);
+    // By a clock that jumped ahead nothing is forgotten; by what is collected, what is long over.
+    now = new Date('2029-01-01T00:00:00Z');
+    await judgeBudgets(deps);
+    expect(told(await past(day)).at(-1)).toEqual(['2026-11-20', '', 11.1, 1n, ladder(1, 0)]);
+    await collectedUntil('2027-12-26T12:00:00Z');
+    now = new Date('2027-12-26T12:01:00Z');
+    await judgeBudgets(deps);
+    expect(told(await past(day)).map(([start]) => start)).toEqual(['2026-11-23', '2026-11-21']);
+    expect(await events(day.budgetId)).toHaveLength(2);
   });
 
   it('gives each user the limit, and a narrower budget its place', async () => {

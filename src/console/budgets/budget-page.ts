@@ -3,6 +3,7 @@ import { amountInWords, formatAmount } from '../../../pricing/budgets/amounts.ts
 import { isMoney } from '../../../pricing/budgets/budget.ts';
 import { getBudget } from '../../budgets/budgets.ts';
 import { type DrawnDay, readDrawnUse } from '../../budgets/drawn-use.ts';
+import { listPastWindows, type PastWindow } from '../../budgets/past/windows.ts';
 import {
   countedUntil,
   type Freshness,
@@ -30,12 +31,15 @@ import { BUDGET_ACTS } from './acts.ts';
 import { BUDGET_PATH, BUDGETS_PATH } from './address.ts';
 import { type AskedDryRun, drawDryRun, dryRunTable, gatherDryRun } from './dry-run.ts';
 import { budgetForms } from './forms.ts';
+import { pastTable } from './past-table.ts';
 import { STEP_ACTS } from './step-acts.ts';
 import { stepsTable } from './steps-table.ts';
 import { forecastInWords, ofWhom, percentOf, periodInWords, stepInWords, withdrawnInWords } from './words.ts';
 
 /** More than a person reads of one budget. */
 const MOST_LISTED = 200;
+/** A year by weeks or months, and the last weeks by days; the API has the rest. */
+const MOST_PAST = 53;
 
 interface Material {
   row: StandingBudget;
@@ -45,6 +49,7 @@ interface Material {
   days: DrawnDay[];
   enforced: EnforcedStep[];
   dryRun: AskedDryRun | null;
+  past: PastWindow[];
 }
 
 export const budgetPage = definePage<Material>({
@@ -65,14 +70,16 @@ export const budgetPage = definePage<Material>({
       days: row.standing === null ? [] : await readDrawnUse(snapshot, budget, row.standing, now),
       enforced: await listEnforcedSteps(snapshot, { budgetId }, { beforeId: null, limit: MOST_LISTED, now }),
       dryRun: await gatherDryRun(snapshot, budget, view),
+      past: await listPastWindows(snapshot, budget, { now, before: null, limit: MOST_PAST }),
     };
   },
   show: (material, view) => {
-    const { row, holders, events, enforced, dryRun } = material;
+    const { row, holders, events, enforced, dryRun, past } = material;
     const { budget } = row;
     const holdersOf = holdersTable(row);
     const eventsOf = eventsTable(row);
     const stepsOf = stepsTable(view);
+    const pastOf = pastTable(budget);
     return {
       title: `Budget: ${shortened(budget.name)}`,
       body: html`<p class="lead">${answer(row)}</p>
@@ -90,12 +97,14 @@ ${budget.perUser ? dataTable(holdersOf, holders, view.address) : ''}
 ${holders.length < MOST_LISTED ? '' : html`<p class="muted">The ${MOST_LISTED} who used most.</p>`}
 ${dataTable(stepsOf, enforced, view.address)}
 ${dataTable(eventsOf, events, view.address)}
+${dataTable(pastOf, past, view.address)}
 ${drawDryRun(budget, dryRun, view)}
 ${hasScope(view.caller, ['finance']) ? budgetForms(budget, view) : ''}
 <p class="links"><a href="${BUDGETS_PATH}">All budgets</a>${view.hasPage('/console/audit') ? html` <a href="/console/audit?target=${budget.budgetId}">In the audit log</a>` : ''}</p>`,
       csv: {
         users: () => csvOfTable(holdersOf, holders, view.address.query),
         events: () => csvOfTable(eventsOf, events, view.address.query),
+        windows: () => csvOfTable(pastOf, past, view.address.query),
         steps: () => csvOfTable(stepsOf, enforced, view.address.query),
         'dry-run': () => csvOfTable(dryRunTable(), dryRun?.told?.holders ?? [], view.address.query),
       },
