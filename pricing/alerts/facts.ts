@@ -106,7 +106,8 @@ const digest = z.object({
   from: instant,
   until: instant,
   cost: z.string(),
-  costBefore: z.string(),
+  /** Null: nothing is known of the time before. */
+  costBefore: z.string().nullable(),
   /** Null: an exchange rate is missing. */
   revenue: z.string().nullable(),
   /** Share of the revenue; null: there is none. */

@@ -72,7 +72,7 @@ const WORDS: { [Kind in AlertKind]: Words<Kind> } = {
     };
   },
   drift: (facts, of) => ({
-    subject: `${of === '' ? 'Usage' : of}: ${facts.boundary === 'stripe' ? 'Stripe' : 'OpenMeter'} differs from the ledger by ${sayCount(BigInt(facts.tokenCount))} tokens`,
+    subject: `${of === '' ? 'Usage' : of}: ${facts.boundary === 'stripe' ? 'Stripe' : 'OpenMeter'} differs from the ledger ${facts.tokenCount === '0' ? 'in what it counts of requests' : `by ${sayCount(BigInt(facts.tokenCount))} tokens`}`,
     paragraphs: [
       `${facts.hourCount} hour(s) differ and repair has not settled it. What it concerns waits with its invoice.`,
     ],
@@ -127,7 +127,7 @@ const WORDS: { [Kind in AlertKind]: Words<Kind> } = {
     return {
       subject: `Usage of ${facts.cost} from ${sayInstant(facts.from)} to ${sayInstant(facts.until)}`,
       paragraphs: [
-        `Cost ${facts.cost}; as long before it was ${facts.costBefore}. ${facts.revenue === null ? 'Revenue is not known: an exchange rate is missing' : `Revenue ${facts.revenue}`}${facts.marginPermille === null ? '' : `, margin ${sayShare(facts.marginPermille)}`}.`,
+        `Cost ${facts.cost}; ${facts.costBefore === null ? 'there is nothing known to compare it with' : `as long before it was ${facts.costBefore}`}. ${facts.revenue === null ? 'Revenue is not known: an exchange rate is missing' : `Revenue ${facts.revenue}`}${facts.marginPermille === null ? '' : `, margin ${sayShare(facts.marginPermille)}`}.`,
         ...facts.movers.map(({ name, what, cost, change }) => `${name}, ${what}: ${cost} (${change})`),
         facts.waits.length === 0
           ? hasNews

@@ -50,8 +50,9 @@ export async function gatherDigest(
     return {
       from: window.start.toISOString(),
       until: window.end.toISOString(),
-      cost: sayAmount(knownCostOf(totals), 'usd'),
-      costBefore: sayAmount(totals.costBeforePicoUsd ?? 0n, 'usd'),
+      // Capacity that nobody used is in what the time before cost, and so it is here.
+      cost: sayAmount(knownCostOf(totals) + totals.idleCostPicoUsd, 'usd'),
+      costBefore: totals.costBeforePicoUsd === null ? null : sayAmount(totals.costBeforePicoUsd, 'usd'),
       revenue: revenue === null ? null : sayAmount(revenue, 'usd'),
       marginPermille:
         margin === null || revenue === null || revenue === 0n ? null : Number((margin * 1_000n) / revenue),

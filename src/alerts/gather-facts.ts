@@ -1,4 +1,5 @@
 import { type RawBuilder, sql } from 'kysely';
+import { COUNTED_FIGURES, FIGURES, TYPED_FIGURES } from '../../pricing/usage/shape.ts';
 import { CARRY_TO_NEXT_INVOICE } from '../billing/meter-pushes.ts';
 import { UNINVOICED } from '../billing/uninvoiced/groups.ts';
 
@@ -10,8 +11,13 @@ const LOOK_BACK = '3 days';
 const URGENT_PICO_USD = '100000000000000';
 /** So close to its deadline a held invoice may not wait either. */
 const DEADLINE_NEAR = '4 hours';
-/** Looks at a close that met the same trouble. */
-const STUCK_AFTER_ATTEMPTS = 5;
+/** Looks at a close, one after the other, that met trouble. */
+const STUCK_AFTER_FAILURES = 5;
+/** Meters that count every billed token once; others count parts of the same tokens, their sums, or requests. */
+const COUNTED_METERS = COUNTED_FIGURES.map((name) => FIGURES[name].meterSlug);
+const PART_METERS = TYPED_FIGURES.filter((name) => !COUNTED_FIGURES.includes(name)).map(
+  (name) => FIGURES[name].meterSlug,
+);
 
 const iso = (column: string) =>
   sql.raw(`to_char(${column} at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"')`);
@@ -56,14 +62,16 @@ export function factsNow({
     sql`
     select 'drift', 'drift:' || boundary || ':' || coalesce(customer_id, '') || ':' || extract(epoch from min(first_seen_at)),
       'drift:' || boundary || ':' || coalesce(customer_id, ''), customer_id, 'operator', 'warning',
-      jsonb_build_object('boundary', boundary, 'hourCount', count(distinct window_start), 'tokenCount', sum(difference)::text,
-        'firstSeenAt', ${iso('min(first_seen_at)')})
+      jsonb_build_object('boundary', boundary, 'hourCount', count(distinct window_start),
+        -- Of parts alone: those.
+        'tokenCount', greatest(sum(counted), sum(parts))::text, 'firstSeenAt', ${iso('min(first_seen_at)')})
     from (
-      select 'openmeter' as boundary, subjects.customer_id, window_start, abs(ledger_value - metered_value) as difference,
-        drifts.first_seen_at
+      select 'openmeter' as boundary, subjects.customer_id, window_start, drifts.first_seen_at,
+        case when meter_slug = any(${COUNTED_METERS}::text[]) then abs(ledger_value - metered_value) else 0 end as counted,
+        case when meter_slug = any(${PART_METERS}::text[]) then abs(ledger_value - metered_value) else 0 end as parts
       from drifts left join subjects using (subject) where resolved_at is null
       union all
-      select 'stripe', customer_id, window_start, abs(acknowledged_value - counted_value), first_seen_at
+      select 'stripe', customer_id, window_start, first_seen_at, abs(acknowledged_value - counted_value), 0
       from billing_drifts where resolved_at is null) as open
     where first_seen_at <= ${instant} - ${DRIFT_AFTER}::interval group by boundary, customer_id`,
     sql`
@@ -72,12 +80,14 @@ export function factsNow({
         'reason', coalesce(difference -> 0 ->> 'kind', last_error))
     from closes cross join lateral (values ('held:' || invoice_id, 'warning'), ('deadline:' || invoice_id, 'urgent'))
       as step(topic, severity)
-    where ended_at is null and state = 'held' and (step.severity = 'warning' or deadline <= ${instant} + ${DEADLINE_NEAR}::interval)`,
+    -- Held so late that both are so, it is told once, as what may not wait.
+    where ended_at is null and state = 'held'
+      and (step.severity = 'urgent') = coalesce(deadline <= ${instant} + ${DEADLINE_NEAR}::interval, false)`,
     sql`
     select 'failed_close', 'stuck:' || invoice_id || ':' || state || ':' || extract(epoch from state_at), 'stuck:' || invoice_id,
       customer_id, 'operator', 'warning',
       jsonb_build_object('invoiceId', invoice_id, 'periodEnd', ${iso('period_end')}, 'state', state, 'problem', last_error)
-    from closes where ended_at is null and state <> 'held' and attempt_count >= ${STUCK_AFTER_ATTEMPTS} and last_error is not null
+    from closes where ended_at is null and state <> 'held' and ${failuresOf('closes')} >= ${STUCK_AFTER_FAILURES}
     union all
     select 'failed_close', 'close:' || invoice_id, null, customer_id, 'operator', 'urgent',
       jsonb_build_object('invoiceId', invoice_id, 'periodEnd', ${iso('period_end')}, 'state', state, 'problem', last_error)
@@ -100,6 +110,11 @@ export function factsNow({
     from price_sync_items where status = 'pending' having count(*) > 0`,
   ];
   return sql.join(parts, sql` union all `);
+}
+
+/** Failed looks at a close, one after the other: a step that was done begins anew, as does a look that merely waits. */
+function failuresOf(close: 'close' | 'closes'): RawBuilder<number> {
+  return sql<number>`least(${sql.ref(`${close}.failed_look_count`)}, ${sql.ref(`${close}.attempt_count`)})`;
 }
 
 /** What waits in quarantine, by what it would be told as, since when. What waits by plan, or is told by its cause, is left out. */
@@ -142,6 +157,6 @@ export function factsOver(now: Date): RawBuilder<unknown> {
         or finding.ended_at < ${now}::timestamptz - interval '30 days'
       -- Between two looks at a held close it is on its way for a moment.
       when 'held_invoice' then close.ended_at is not null or close.state in ('annotated', 'issued', 'released')
-      when 'failed_close' then close.ended_at is not null or close.attempt_count = 0
+      when 'failed_close' then close.ended_at is not null or close.state = 'held' or ${failuresOf('close')} < ${STUCK_AFTER_FAILURES}
       else ${gone} end`;
 }

@@ -133,7 +133,8 @@ export async function postponeClose(
   postponed: { invoiceId: string; state: CloseState; nextLookAt: Date; error: string | null },
 ): Promise<void> {
   await sql`
-    update closes set attempt_count = attempt_count + 1, next_look_at = ${postponed.nextLookAt}, last_error = ${postponed.error}
+    update closes set attempt_count = attempt_count + 1, next_look_at = ${postponed.nextLookAt}, last_error = ${postponed.error},
+      failed_look_count = case when ${postponed.error === null} then 0 else least(failed_look_count, attempt_count) + 1 end
     where invoice_id = ${postponed.invoiceId} and state = ${postponed.state} and ended_at is null`.execute(
     database,
   );

@@ -368,6 +368,7 @@ interface Closes {
   deadline: Date | null;
   difference: Json | null;
   ended_at: Date | null;
+  failed_look_count: Generated<number>;
   found_at: Date;
   held_count: Generated<number>;
   invoice_id: string;
