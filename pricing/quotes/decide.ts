@@ -51,6 +51,7 @@ export function decideQuote(question: QuoteQuestion, facts: QuoteFacts): Decided
     rangeReason: quoted.rangeReason,
     averagePicoUsdPerMillion: null,
     standsIn: true,
+    saysPricesAsOf: true,
     ...(question.targetMarginPercent === undefined ? {} : { isOffered: true as const }),
     ...(facts.capacities === undefined ? {} : { capacities: facts.capacities }),
     ...(conversion === null ? {} : { conversion }),

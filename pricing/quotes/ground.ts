@@ -77,6 +77,8 @@ export interface QuoteGround {
   conversion?: Conversion | ConversionMiss;
   /** Where there is no margin, that of the known part is said; quotes from before said nothing. */
   saysKnownPart?: true;
+  /** The day of the oldest list that a price is of is said; quotes from before said nothing. */
+  saysPricesAsOf?: true;
 }
 
 /** What the quote is computed from. @param rates of the plan, or the ground's own */

@@ -72,7 +72,6 @@ const variablesSchema = z.object({
     .optional(),
   // Callers of no known customer, where a gateway asks.
   ENFORCEMENT_UNKNOWN_CALLERS: z.enum(['allow', 'stop'], { error: 'must be allow or stop' }).default('allow'),
-  // Absent: no page may frame the portal.
   PORTAL_FRAME_ANCESTORS: FRAME_ANCESTORS.optional(),
   LOG_LEVEL: z.enum(['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent']).default('info'),
   AZURE_LOGS_WORKSPACE_ID: z.guid({ error: 'must be the workspace id, a GUID' }).optional(),
@@ -97,6 +96,7 @@ const variablesSchema = z.object({
   LLM_LOG_HOLD_BACK_MINUTES: minutesAsMs(0, 1_440).default(15 * 60_000),
   AZURE_RETAIL_PRICES_URL: urlOrOff.default('https://prices.azure.com'),
   PRICE_CHANGE_PERCENT: integer(0, 1_000).default(20),
+  PRICE_BOOK_WARN_DAYS: integer(1, 3_650).default(60),
   OPENMETER_URL: url.optional(),
   OPENMETER_API_KEY: z.string().min(1).optional(),
   // Its message of a customer was seen to pass with 40,000 subject keys, and to be too large with 50,000.

@@ -108,6 +108,10 @@ const answerFields = {
       'What costs were converted by for the margins; null: there is no rate. Left out where prices are in costCurrency.',
   }),
   priceBookVersion: z.string(),
+  pricesAsOf: z.iso.date().nullable().optional().openapi({
+    description:
+      'Day of the oldest list that a price of these costs was read from; null: none names its day.',
+  }),
   plan: z
     .object({ planId: z.string(), name: z.string(), versionId: z.string(), minimumAmount: AmountSchema })
     .nullable(),

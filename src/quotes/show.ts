@@ -1,5 +1,6 @@
 import { createHash } from 'node:crypto';
 import { formatDecimal, minorUnitDigits, PICO_DIGITS } from '../../pricing/money.ts';
+import { pricesAsOf } from '../../pricing/prices/age.ts';
 import type { QuoteAnswer, RangePoint } from '../../pricing/quotes/answer.ts';
 import type { DecidedQuote } from '../../pricing/quotes/decide.ts';
 import type { QuoteGround } from '../../pricing/quotes/ground.ts';
@@ -41,6 +42,8 @@ function showAnswer({ answer, ground, priceBook }: DecidedQuote): QuoteAnswerBod
     costCurrency: priceBook.currency,
     ...(ground.conversion === undefined ? {} : { exchange: showConversion(ground.conversion) }),
     priceBookVersion: quote.priceBookVersion,
+    // Left out of quotes from before, which are computed again to the letter.
+    ...(ground.saysPricesAsOf === true ? { pricesAsOf: pricesAsOf(priceBook, quote.lines, ground.at) } : {}),
     plan:
       ground.plan === null
         ? null

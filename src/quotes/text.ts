@@ -41,7 +41,7 @@ export function renderQuote(quote: QuoteBody): string {
     ...targetLines(quote, price),
     ...rangeLines(quote, price),
     ...quote.assumptions.map((sentence) => `- ${speakInstants(sentence)}`),
-    `${quote.quoteId}, price book ${quote.priceBookVersion}, ${quote.createdAt}, valid until ${quote.validUntil}`,
+    `${quote.quoteId}, price book ${quote.priceBookVersion}${quote.pricesAsOf ? `, prices as of ${quote.pricesAsOf}` : ''}, ${quote.createdAt}, valid until ${quote.validUntil}`,
     quote.pageUrl ?? 'Its link was withdrawn.',
   ].join('\n');
 }

@@ -6,6 +6,7 @@ import { listDemoDirectories } from '../platform/embedded/demo-note.ts';
 import { ageInWords, durationInWords } from '../platform/terminal/duration.ts';
 import type { CommandFrame } from '../platform/terminal/frame.ts';
 import { groupDigits, print, renderTable } from '../platform/terminal/output.ts';
+import type { PriceBookAge } from '../prices/age.ts';
 import type { PriceSyncState } from '../prices/sync/runs.ts';
 import { isAlarming } from '../quarantine/entries.ts';
 import type { SinkState } from '../usage/events/sink-state.ts';
@@ -19,6 +20,12 @@ function renderPriceSync({ lastDoneAt, waiting }: PriceSyncState, now: Date): st
   const count = waiting.reduce((sum, { itemCount }) => sum + itemCount, 0n);
   const hint = count > 0n ? ' ("tallystick prices review")' : '';
   return `prices        synchronized ${ageInWords(lastDoneAt, now)} ago, ${groupDigits(count)} wait for a person${hint}`;
+}
+
+function renderPriceBook({ version, asOf, ageDays }: PriceBookAge, warnDays: number): string {
+  if (asOf === null || ageDays === null) return `price book    ${version}, of no day that its prices name`;
+  const old = ageDays > warnDays ? `, OLDER than ${warnDays} days: docs/pricing.md says how to renew it` : '';
+  return `price book    ${version}, prices as of ${asOf} (${ageDays} days)${old}`;
 }
 
 /** Where every token stands, each term of the sum. */
@@ -100,6 +107,7 @@ export function addStatusCommand(program: Command, frame: CommandFrame): void {
               ({ model, reason, tokenCount }) =>
                 `cost unknown  ${groupDigits(tokenCount)} tokens of ${model}: ${reason}`,
             ),
+            renderPriceBook(status.priceBook, config.PRICE_BOOK_WARN_DAYS),
             renderPriceSync(status.priceSync, now),
             ...describeAnomalies(status.anomalies, now),
             ...(webhooks.dueCount > 0n ? [`webhooks      ${webhooks.dueCount} events are due`] : []),

@@ -179,6 +179,11 @@ function pipelineMetrics(
       Object.entries(reconciliation.stripeReads).map(([purpose, value]) => ({ labels: { purpose }, value })),
     ),
     gauge(
+      'price_book_age_seconds',
+      'Since the day of the lists that the prices in force are of.',
+      status.priceBook.asOf === null ? [] : [{ value: ageOf(new Date(status.priceBook.asOf)) }],
+    ),
+    gauge(
       'price_sync_age_seconds',
       "Since Azure's price list was last held against the price book.",
       status.priceSync.lastDoneAt === null ? [] : [{ value: ageOf(status.priceSync.lastDoneAt) }],

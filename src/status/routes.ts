@@ -6,7 +6,12 @@ import { CloseStateSchema } from '../closing/schemas.ts';
 import type { CloseTotals } from '../closing/totals.ts';
 import { openTo } from '../identity/require-scope.ts';
 import { secondsBetween } from '../platform/clock.ts';
-import { type Api, type ApiDependencies, alarmAfterMsOf } from '../platform/http/dependencies.ts';
+import {
+  type Api,
+  type ApiDependencies,
+  alarmAfterMsOf,
+  DEFAULT_API_SETTINGS,
+} from '../platform/http/dependencies.ts';
 import {
   CountSchema,
   InstantSchema,
@@ -139,6 +144,14 @@ const PipelineStatusSchema = z
         .openapi({ description: 'Tokens that no price is known for; their cost is unknown, not zero.' }),
     }),
     anomalies: AnomalyStateSchema,
+    priceBook: z.object({
+      version: z.string(),
+      asOf: z.iso.date().nullable().openapi({
+        description: 'Day of the lists that its prices in force are of; null: none names one.',
+      }),
+      ageDays: z.int().nullable(),
+      isOld: z.boolean().openapi({ description: 'Older than PRICE_BOOK_WARN_DAYS.' }),
+    }),
     priceSync: z.object({
       lastDoneAt: InstantSchema.nullable().openapi({
         description: "When Azure's price list was last held against the price book; null: never.",
@@ -164,6 +177,7 @@ export function addStatusRoutes(api: Api, dependencies: ApiDependencies): void {
     const now = dependencies.clock.now();
     const status = await readStatusReport(dependencies.database, now);
     const alarmAfterMs = alarmAfterMsOf(dependencies);
+    const { settings = DEFAULT_API_SETTINGS } = dependencies;
     const due = status.webhooks;
     return context.json(
       {
@@ -221,6 +235,10 @@ export function addStatusRoutes(api: Api, dependencies: ApiDependencies): void {
           unknown: status.costs.unknown.map((entry) => ({ ...entry, tokenCount: String(entry.tokenCount) })),
         },
         anomalies: showAnomalyState(status.anomalies),
+        priceBook: {
+          ...status.priceBook,
+          isOld: (status.priceBook.ageDays ?? 0) > settings.priceBookWarnDays,
+        },
         priceSync: showPriceSync(status.priceSync, now),
       },
       200,

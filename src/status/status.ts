@@ -11,6 +11,7 @@ import { readKeptSums } from '../platform/database/kept-sums.ts';
 import { readStepLeases, type StepLease } from '../platform/database/leases.ts';
 import { LEDGER_MIGRATION_NAMES, migrationSlug } from '../platform/database/migration-names.ts';
 import { type LedgerSnapshot, readSnapshot } from '../platform/database/snapshot.ts';
+import { type PriceBookAge, readPriceBookAge } from '../prices/age.ts';
 import { type PriceSyncState, readPriceSyncState } from '../prices/sync/runs.ts';
 import { type QuarantineSummary, readQuarantineSummary } from '../quarantine/entries.ts';
 import { type DriftMetrics, readDriftMetrics } from '../reconciliation/drift-metrics.ts';
@@ -60,6 +61,7 @@ export interface StatusReport extends PipelineStatus {
   /** Customers whose users OpenMeter does not all have. */
   attributions: AttributionSummary[];
   anomalies: FindingState;
+  priceBook: PriceBookAge;
 }
 
 export async function readStatusReport(database: LedgerDatabase, now: Date): Promise<StatusReport> {
@@ -94,6 +96,7 @@ export async function selectStatusReport(snapshot: LedgerSnapshot, now: Date): P
     doubleBindings: await readDoubleBindings(snapshot, now),
     attributions: await readAttributionSummary(snapshot),
     anomalies: await readFindingState(snapshot, now),
+    priceBook: await readPriceBookAge(snapshot, now),
   };
 }
 

@@ -108,7 +108,12 @@ describe('prices that wait for a person', () => {
       ageSeconds: 0,
       waiting: [],
     });
-    expect(await (await bench.call('/metrics')).text()).toContain('tallystick_price_sync_age_seconds 0\n');
+    const metrics = await (await bench.call('/metrics')).text();
+    expect(metrics).toContain('tallystick_price_sync_age_seconds 0\n');
+    expect(metrics).toMatch(/^tallystick_price_book_age_seconds \d/m);
+    // The shipped list may be younger than the clock of the test.
+    const { priceBook } = (await (await bench.call('/v1/status')).json()) as { priceBook: unknown };
+    expect(priceBook).toMatchObject({ asOf: expect.stringMatching(/^\d{4}-\d\d-\d\d$/), isOld: false });
   });
 });
 

@@ -79,6 +79,7 @@ describe('a quote', () => {
       costCurrency: 'usd',
       rateBasis: 'usual',
       priceBookVersion: `${azureOpenAiPriceBook.version}+1`,
+      pricesAsOf: azureOpenAiPriceBook.data.prices.find(({ model }) => model === 'gpt-4o')?.listedAt,
       totals: {
         tokenCount: '3000000',
         cost: { amount: '13.75', reason: null },

@@ -27,6 +27,7 @@ import {
   judgeSink,
 } from './checks.ts';
 import { checkLinkKeys } from './link-checks.ts';
+import { checkPriceBook } from './price-checks.ts';
 import { checkProviders } from './provider-checks.ts';
 import { checkStripeTaxes } from './tax-checks.ts';
 
@@ -130,6 +131,7 @@ async function checkStores(config: Config, clock: Clock): Promise<Finding[]> {
       },
       ...(config.OPENMETER_URL === undefined ? [] : await checkAttribution(stores.database, config)),
       ...(await checkLinkKeys(stores.database, config, clock)),
+      ...(await checkPriceBook(stores.database, config.PRICE_BOOK_WARN_DAYS, clock.now())),
       ...judgeSink(await readSinkState(stores.database)),
     ];
   } finally {

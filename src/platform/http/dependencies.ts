@@ -69,6 +69,8 @@ export type AskableStep =
 /** What the API takes from the configuration. */
 export interface ApiSettings {
   quarantineAlarmHours: number;
+  /** How many days old the lists of the price book may be. */
+  priceBookWarnDays: number;
   /** How long the source keeps its rows. */
   sourceRetentionDays: number;
   /** How the makers of models count. */
@@ -104,6 +106,7 @@ export interface ApiSettings {
 
 export const DEFAULT_API_SETTINGS: ApiSettings = {
   quarantineAlarmHours: 24,
+  priceBookWarnDays: 60,
   sourceRetentionDays: 90,
   providers: BUILT_IN_PROVIDERS,
   metricsPublic: false,
@@ -150,6 +153,7 @@ export async function askForStep(
 export function readApiSettings(config: Config): ApiSettings {
   return {
     quarantineAlarmHours: config.QUARANTINE_ALARM_HOURS,
+    priceBookWarnDays: config.PRICE_BOOK_WARN_DAYS,
     sourceRetentionDays: config.SOURCE_RETENTION_DAYS,
     providers: readConfiguredProviders(config),
     metricsPublic: config.METRICS_PUBLIC,

@@ -1,6 +1,6 @@
 import { html } from 'hono/html';
 import { speakInstants } from '../../../pricing/closing/words.ts';
-import { groupDigits, moneyInWords, twoDecimals, usageInWords } from '../../pages/words.ts';
+import { dayInWords, groupDigits, moneyInWords, twoDecimals, usageInWords } from '../../pages/words.ts';
 import type { StoredQuoteBody } from '../schemas.ts';
 
 type Figure = { amount: string | null; reason: string | null };
@@ -63,7 +63,7 @@ export function internalSection(quote: StoredQuoteBody) {
     <ul class="assumptions">
       ${quote.assumptions.map((sentence) => html`<li>${speakInstants(sentence)}</li>`)}
     </ul>
-    <p class="detail">Price book ${quote.priceBookVersion}, by ${quote.createdBy}</p>
+    <p class="detail">Price book ${quote.priceBookVersion}${quote.pricesAsOf ? `, prices as of ${dayInWords(`${quote.pricesAsOf}T00:00:00Z`)}` : ''}, by ${quote.createdBy}</p>
   </section>`;
 }
 

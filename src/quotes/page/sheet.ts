@@ -35,6 +35,7 @@ export function quoteSheet(
           <dd>${dayInWords(quote.createdAt)}</dd>
           <dt>Valid until</dt>
           <dd>${dayInWords(quote.validUntil)}${isExpired ? ' (expired)' : ''}</dd>
+          ${quote.pricesAsOf ? html`<dt>Prices as of</dt><dd>${dayInWords(`${quote.pricesAsOf}T00:00:00Z`)}</dd>` : ''}
           ${contractMonths === null ? '' : html`<dt>Contract</dt><dd>${contractInWords(contractMonths)}</dd>`}
         </dl>
       </header>
