@@ -29,6 +29,7 @@ import { newQuotePage } from './quotes/form/page.ts';
 import { quotesPage } from './quotes/page.ts';
 import { quotePage } from './quotes/quote-page.ts';
 import { searchPage } from './search/page.ts';
+import { ownKeyPage } from './settings/own-key-page.ts';
 import { settingsPage } from './settings/page.ts';
 import { simulationsPage } from './simulations/page.ts';
 import { simulationPage } from './simulations/result-page.ts';
@@ -73,6 +74,7 @@ export const CONSOLE_PAGES: readonly ConsolePage[] = [
   pipelinePage,
   auditPage,
   settingsPage,
+  ownKeyPage,
   searchPage,
   startPage,
 ];

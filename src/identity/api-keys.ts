@@ -16,12 +16,20 @@ export interface ApiKey {
   createdAt: Date;
   lastUsedAt: Date | null;
   revokedAt: Date | null;
+  /** When its holder exchanged the secret that somebody else had made; null: whoever made it may know it. */
+  takenOverAt: Date | null;
 }
 
 const PREFIX = 'tsk_';
 const SHAPE = /^tsk_[A-Za-z0-9_-]{43}$/;
 /** `last_used_at` is a hint for people; writing it on every call would make each read a write. */
 const LAST_USED_PRECISION_MS = 60_000;
+
+/** A key that nobody has seen yet, and what the ledger keeps of it. */
+export function newSecret(): { plainKey: string; keyHash: string } {
+  const plainKey = PREFIX + randomText(32);
+  return { plainKey, keyHash: hashOf(plainKey) };
+}
 
 /**
  * Makes a key. Only its SHA-256 is stored: 256 random bits need no slow hash, and the plain key is shown
@@ -41,14 +49,14 @@ export async function createApiKey(
   if (unknown.length > 0 || scopes.length === 0) {
     throw new ValidationError('scopes', `must be some of ${API_SCOPES.join(', ')}`);
   }
-  const plainKey = PREFIX + randomText(32);
+  const { plainKey, keyHash } = newSecret();
   const apiKeyId = `key_${randomText(12)}`;
   await database.transaction().execute(async (transaction) => {
     await transaction
       .insertInto('api_keys')
       .values({
         api_key_id: apiKeyId,
-        key_hash: hashOf(plainKey),
+        key_hash: keyHash,
         name,
         scopes,
         created_at: input.now,
@@ -66,7 +74,10 @@ export async function createApiKey(
   });
   return {
     plainKey,
-    key: { apiKeyId, name, scopes, createdAt: input.now, lastUsedAt: null, revokedAt: null },
+    key: {
+      ...{ apiKeyId, name, scopes, createdAt: input.now },
+      ...{ lastUsedAt: null, revokedAt: null, takenOverAt: null },
+    },
   };
 }
 
@@ -135,7 +146,7 @@ function isScope(scope: string): scope is ApiScope {
   return (API_SCOPES as readonly string[]).includes(scope);
 }
 
-function toApiKey(row: LedgerRow<'api_keys'>): ApiKey {
+export function toApiKey(row: LedgerRow<'api_keys'>): ApiKey {
   return {
     apiKeyId: row.api_key_id,
     name: row.name,
@@ -143,5 +154,6 @@ function toApiKey(row: LedgerRow<'api_keys'>): ApiKey {
     createdAt: row.created_at,
     lastUsedAt: row.last_used_at,
     revokedAt: row.revoked_at,
+    takenOverAt: row.taken_over_at,
   };
 }

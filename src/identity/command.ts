@@ -6,7 +6,7 @@ import { API_SCOPES, createApiKey, listApiKeys, revokeApiKey } from './api-keys.
 import { commandLineActor } from './command-line-caller.ts';
 
 export function addKeysCommand(program: Command, frame: CommandFrame): void {
-  const keys = program.command('keys').description('make, list and revoke API keys');
+  const keys = program.command('keys').description('make, exchange, list and revoke API keys');
   keys
     .command('create')
     .description('make a key; it is shown this once, and only its hash is stored')
@@ -26,6 +26,18 @@ export function addKeysCommand(program: Command, frame: CommandFrame): void {
       }),
     );
   keys
+    .command('exchange')
+    .description(
+      'give the key in TALLYSTICK_API_KEY another secret, which nobody else knows; it is shown this once',
+    )
+    .option('--json', 'print as JSON')
+    .action((options: { json?: boolean }) =>
+      frame.askApi(async (ask) => {
+        const answer = await ask<{ key: string }>('POST', '/v1/keys/own/exchange');
+        print(options.json === true, answer, () => answer.key);
+      }),
+    );
+  keys
     .command('list')
     .description('all keys, without the keys themselves')
     .option('--json', 'print as JSON')
@@ -34,12 +46,13 @@ export function addKeysCommand(program: Command, frame: CommandFrame): void {
         const all = await listApiKeys(stores.database);
         print(options.json === true, { keys: all }, () =>
           renderTable(
-            ['id', 'name', 'scopes', 'created', 'last used', 'revoked'],
+            ['id', 'name', 'scopes', 'created', 'exchanged', 'last used', 'revoked'],
             all.map((key) => [
               key.apiKeyId,
               key.name,
               key.scopes.join(' '),
               key.createdAt.toISOString(),
+              key.takenOverAt?.toISOString() ?? '',
               key.lastUsedAt?.toISOString() ?? '',
               key.revokedAt?.toISOString() ?? '',
             ]),

@@ -27,6 +27,7 @@ import { addEnforcementRoutes } from '../enforcement/routes.ts';
 import { createEnforcementState, type EnforcementState } from '../enforcement/state.ts';
 import { addEnforcedStepRoutes } from '../enforcement/step-routes.ts';
 import { addExportRoutes } from '../exports/routes.ts';
+import { addKeyRoutes } from '../identity/key-routes.ts';
 import { addOpenRoute } from '../links/open-routes.ts';
 import { addPortalAccessRoutes } from '../links/portal-routes.ts';
 import { addLinkRoutes } from '../links/routes.ts';
@@ -171,6 +172,7 @@ export function createApp(dependencies: AppDependencies): Api {
   addHealthRoutes(app, dependencies);
   addOpenApiDocument(app, dependencies);
   addReferencePage(app, dependencies);
+  addKeyRoutes(app, dependencies);
   addLinkRoutes(app, dependencies);
   addPortalAccessRoutes(app, dependencies);
   addQuotePage(app, dependencies);

@@ -107,7 +107,7 @@ const csv = (body: string): RequestInit => ({
 });
 
 /** Path as in the document, the request, the expected status. Every operation of the document is among them. */
-const CASES: [path: string, request: string, init: RequestInit, status: number][] = [
+const CASES: [path: string, request: string, init: RequestInit & { scope?: 'gateway' }, status: number][] = [
   ['/health', '/health', {}, 200],
   ['/ready', '/ready', {}, 200],
   ['/v1/customers', '/v1/customers', {}, 200],
@@ -305,6 +305,7 @@ const CASES: [path: string, request: string, init: RequestInit, status: number][
   ],
   ['/v1/quotes/{quoteId}/links', '/v1/quotes/{quote}/links', { method: 'POST' }, 201],
   ['/v1/quotes/{quoteId}/links', '/v1/quotes/quote_0123456789abcdef/links', { method: 'POST' }, 404],
+  ['/v1/keys/own/exchange', '/v1/keys/own/exchange', { method: 'POST', scope: 'gateway' }, 201],
   ['/v1/links', '/v1/links?kind=statement&customerId=northwind&state=living', {}, 200],
   ['/v1/links', '/v1/links', { headers: { accept: 'text/csv' } }, 200],
   ['/v1/links', '/v1/links?state=dead', {}, 400],

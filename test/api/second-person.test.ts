@@ -186,6 +186,53 @@ describe('an act above the amount that one person may decide', () => {
     expect((await agree('ben', secondPerson)).status).toBe(200);
   });
 
+  it('is agreed to with a key that another person made and its holder exchanged, for what is asked from then on', async () => {
+    const later = () => {
+      bench.clock.instant = new Date(bench.clock.instant.getTime() + 60_000);
+    };
+    await makeKey('finns', 'Finn', `key:Ana (${keyIds.ana})`);
+    await makeKey('through finn', 'Gita', `key:Finn (${keyIds.finns})`);
+    later();
+    const [before, after] = [await ask('in_handed'), 'in_taken_over'];
+    const maker = keys.finns;
+    expect((await agree('finns', before)).body.detail).toContain('one person has held both');
+    later();
+    const taken = await send('finns', '/v1/keys/own/exchange', {});
+    expect([taken.status, taken.body.name, taken.body.apiKeyId]).toEqual([201, 'Finn', keyIds.finns]);
+    // Whoever made it holds nothing any more.
+    expect((await send('finns', '/v1/second-person?state=waiting')).status).toBe(401);
+    keys.finns = taken.body.key;
+    expect(keys.finns).not.toBe(maker);
+    expect((await send('finns', '/v1/keys/own/exchange', {})).body.detail).toContain('a moment ago');
+    // A release that was asked for before is not agreed to by a key that was made somebody else's meanwhile.
+    expect((await agree('finns', before)).body.detail).toContain('exchanged after');
+    later();
+    await makeKey('of finn', 'Hal', `key:Finn (${keyIds.finns})`);
+    later();
+    const asked = await ask(after);
+    // What the key made while its maker may have held it is of that hand still.
+    expect((await agree('through finn', asked)).body.detail).toContain('one person has held both');
+    expect((await agree('finns', asked)).status).toBe(200);
+    const next = await ask('in_next');
+    expect((await agree('of finn', next)).status).toBe(200);
+    // Asked with it before it was exchanged, by whoever had made it.
+    await makeKey('idas', 'Ida', `key:Ana (${keyIds.ana})`);
+    later();
+    await addInvoice(bench, { id: 'in_lent', state: 'held', missing: 5n, totalMinor: 200_000n });
+    const { secondPerson: lent } = (await release('idas', 'in_lent')).body;
+    later();
+    keys.idas = (await send('idas', '/v1/keys/own/exchange', {})).body.key;
+    expect((await agree('ana', lent)).body.detail).toContain('one person has held both');
+    expect(await auditsOf(keyIds.idas ?? '')).toEqual([
+      ['key.create', `key:Ana (${keyIds.ana})`],
+      ['key.exchange', `key:Ida (${keyIds.idas})`],
+    ]);
+    await expect(typed('POST', '/v1/keys/own/exchange')).rejects.toThrow('no key of its own');
+    await makeKey('jos', 'Jo');
+    const typedKey = await typed<{ key: string }>('POST', '/v1/keys/own/exchange', undefined, keys.jos);
+    expect(typedKey.key).toMatch(/^tsk_/);
+  });
+
   it('may be asked for on the command line, and is agreed to by any person', async () => {
     await addInvoice(bench, { id: 'in_typed', state: 'held', totalMinor: 5_000n });
     const { secondPerson } = await typed<{ secondPerson: Asked }>('POST', '/v1/closes/in_typed/release', {

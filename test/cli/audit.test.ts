@@ -289,8 +289,8 @@ const CHANGES: Record<string, { argv: () => string[]; actions: string[][] }> = {
 /** They serve, or do the work of steps and of Stripe, which their own tests watch. */
 const ELSEWHERE = [
   ...['demo', 'up', 'serve', 'work', 'migrate', 'collect', 'reconcile', 'close', 'doctor'],
-  // The last is no command line's to do: test/api/second-person.test.ts.
-  ...['plans diff', 'plans apply', 'closes verify', 'second-person agree'],
+  // The last two are no command line's to do: test/api/second-person.test.ts.
+  ...['plans diff', 'plans apply', 'closes verify', 'second-person agree', 'keys exchange'],
 ];
 
 function leavesOf(command: Command, name: string): string[] {

@@ -326,6 +326,8 @@ describe('a form', () => {
     });
     const page = await again.text();
     expect(page).toContain(`action="${path}"`);
+    // It would be done, and end the key that others sign in with here.
+    if (path.endsWith('/own-key/exchange')) return;
     const formToken = /name="formToken" value="([^"]+)"/.exec(page)?.[1] ?? '';
     const refused = await send(path, { ...fields, formToken }, { cookie: cookieOf(again) });
     // One act takes nothing that is typed, and is for sales too.

@@ -114,6 +114,31 @@ describe.skipIf(!hasChromium())('keys and configuration', () => {
     await close();
   });
 
+  it('gives whoever is signed in another secret for their key, shown to both of two clicks, and ends the old one', async () => {
+    const given = bench.keys.finance;
+    const other = await bench.api.request('/console/sign-in', {
+      method: 'POST',
+      headers: { 'sec-fetch-site': 'same-origin', 'content-type': 'application/x-www-form-urlencoded' },
+      body: new URLSearchParams({ key: given }).toString(),
+    });
+    const cookie = other.headers.get('set-cookie')?.split(';')[0] ?? '';
+    const { page, close } = await bench.open('/console/start', { scope: 'finance' });
+    await page.click('.who a');
+    expect(await page.locator('.lead').innerText()).toContain('Whoever made this key');
+    const { refused, showed } = await sendTwice(page, 'form[action$="/exchange"]');
+    expect(refused).toEqual([]);
+    expect(showed[1]).toBe(showed[0]);
+    const [own = ''] = /tsk_[\w-]{43}/.exec(showed[0] ?? '') ?? [];
+    bench.keys.finance = own as typeof given;
+    const statusOf = async (key: string) =>
+      (await bench.api.request('/v1/customers', { headers: { authorization: `Bearer ${key}` } })).status;
+    expect([await statusOf(given), await statusOf(own)]).toEqual([401, 200]);
+    expect((await bench.api.request('/console/start', { headers: { cookie } })).status).toBe(302);
+    await page.goto(`${bench.origin}/console/own-key`);
+    expect(await page.locator('.lead').innerText()).toContain('is yours alone');
+    await close();
+  });
+
   it('is for admin alone', async () => {
     for (const scope of ['sales', 'finance'] as const) {
       const { page, status, close } = await bench.open('/console/settings', { scope });

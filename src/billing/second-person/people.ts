@@ -20,7 +20,7 @@ export function isSamePerson({ askedByKey, askedByName }: Asker, { apiKeyId, nam
 /**
  * Refuses everybody who could be who asked: the command line, which has no name; another key of the same name; a key that is
  * younger than the request; and one of two keys that one person's keys made, be it one of the two, directly or through others: that
- * person has held both.
+ * person has held both. Unless the holder exchanged the secret before: what a key did since then its maker did not do.
  * @throws TallystickError FORBIDDEN
  */
 export async function requireAnotherPerson(
@@ -38,19 +38,31 @@ export async function requireAnotherPerson(
   if (isSamePerson(asker, caller)) {
     throw refused(`${asker.askedBy} asked for it and cannot agree to it as well.`);
   }
-  const { rows } = await sql<{ begun: string; key: string; name: string; createdAt: Date }>`
+  const { rows } = await sql<{
+    begun: string;
+    key: string;
+    name: string;
+    createdAt: Date;
+    takenOverAt: Date | null;
+  }>`
     with recursive made as (
-      select target as key, substring(actor from '\\((key_[A-Za-z0-9_-]+)\\)$') as maker from audit_log where action = 'key.create'),
+      select target as key, substring(actor from '\\((key_[A-Za-z0-9_-]+)\\)$') as maker, created_at as at
+      from audit_log where action = 'key.create'),
     hand as (
-      select given.key as begun, given.key from (values (${apiKeyId}), (${asker.askedByKey}::text)) as given(key)
+      select given.key as begun, given.key, given.at
+      from (values (${apiKeyId}, timestamptz 'infinity'), (${asker.askedByKey}::text, ${asker.askedAt}::timestamptz)) as given(key, at)
       union
-      select hand.begun, made.maker from hand join made on made.key = hand.key where made.maker is not null)
-    select begun, key, name, created_at as "createdAt" from hand join api_keys on api_key_id = hand.key`.execute(
-    transaction,
-  );
+      select hand.begun, made.maker, made.at from hand join made on made.key = hand.key
+      join api_keys as held on held.api_key_id = hand.key
+      where made.maker is not null and coalesce(held.taken_over_at >= hand.at, true))
+    select begun, key, name, created_at as "createdAt", taken_over_at as "takenOverAt"
+    from hand join api_keys on api_key_id = hand.key`.execute(transaction);
   const own = rows.find(({ key }) => key === apiKeyId);
   if (own === undefined || own.createdAt > asker.askedAt) {
     throw refused('A key that was made after it was asked for cannot agree to it.');
+  }
+  if (own.takenOverAt !== null && own.takenOverAt > asker.askedAt) {
+    throw refused('A key that was exchanged after it was asked for cannot agree to it.');
   }
   const ofAsker = rows.filter(({ begun }) => begun === asker.askedByKey);
   const isOfOneHand = rows
@@ -59,7 +71,7 @@ export async function requireAnotherPerson(
   if (isOfOneHand) {
     throw refused(
       'Keys of one person made both of the two, or one of them the other: one person has held both.',
-      'Agree with a key that was made on the command line.',
+      'Agree with a key that was made on the command line, or that its holder exchanged before it was asked for.',
     );
   }
 }

@@ -12,6 +12,8 @@ import type { Period } from './period.ts';
 export interface ConsoleView {
   dependencies: ConsoleDependencies;
   caller: ApiCaller;
+  /** Which of its key's sessions it is, for what ends all others. */
+  sessionHash: string;
   address: Address;
   /** Named parts of the path, such as `customerId`. */
   params: Readonly<Record<string, string>>;

@@ -69,7 +69,7 @@ export function framedDocument(framed: FramedPage): Html {
     </form>
     ${page.choices === undefined || facts === undefined ? '' : choices(page.choices, view, facts)}
     ${facts === undefined ? '' : html`<p class="as-of">${asOf(facts, view.now)}</p>`}
-    <form class="who" method="post" action="/console/sign-out">${view.formField}<span title="${view.caller.scopes.join(', ')}">${view.caller.name}</span> <button class="quiet">Sign out</button></form>
+    <form class="who" method="post" action="/console/sign-out">${view.formField}<a href="${OWN_KEY_PATH}" title="${view.caller.scopes.join(', ')}">${view.caller.name}</a> <button class="quiet">Sign out</button></form>
   </header>
   <main id="main" tabindex="-1">
     ${notice === null ? '' : html`<p class="notice" role="status">${notice}</p>`}
@@ -82,6 +82,9 @@ export function framedDocument(framed: FramedPage): Html {
 }
 
 /** Choices of the top go along from page to page. */
+/** Where whoever is signed in sees their own key. */
+export const OWN_KEY_PATH = '/console/own-key';
+
 const KEPT_CHOICES = ['period', 'from', 'to', 'currency'];
 
 function rail(pages: readonly ConsolePage[], current: ConsolePage, view: ConsoleView): Html {

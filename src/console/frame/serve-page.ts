@@ -98,6 +98,7 @@ function viewOf(
   return {
     dependencies,
     caller: session.caller,
+    sessionHash: session.sessionHash,
     address: { path, query },
     params: Object.fromEntries(storable(Object.entries(context.req.param()))),
     now,

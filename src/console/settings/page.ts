@@ -10,6 +10,7 @@ import { dataTable } from '../../pages/table/table.ts';
 import { nameCell } from '../../pages/texts.ts';
 import { describeConfig, loadConfig } from '../../platform/config.ts';
 import { type ConsoleView, definePage } from '../frame/define-page.ts';
+import { OWN_KEY_PATH } from '../frame/document.ts';
 import { SETTINGS_ACTS } from './acts.ts';
 
 interface Material {
@@ -61,6 +62,7 @@ function keyTable({ sessionCounts }: Material, view: ConsoleView): TableDefiniti
         sortBy: ({ scopes }) => scopes.join(),
       },
       instantColumn('created', 'Made', ({ createdAt }) => createdAt),
+      instantColumn('exchanged', 'Exchanged', ({ takenOverAt }) => takenOverAt),
       instantColumn('used', 'Last used', ({ lastUsedAt }) => lastUsedAt),
       {
         name: 'sessions',
@@ -155,7 +157,7 @@ export const settingsPage = definePage<Material>({
     const configuration = configurationTable();
     const settings = Object.entries(view.dependencies.settings?.configuration ?? {}) as Setting[];
     return {
-      body: html`<p class="lead">${liveCount} ${liveCount === 1 ? 'key is' : 'keys are'} live. A key is shown once, when it is made; only its hash is kept.</p>
+      body: html`<p class="lead">${liveCount} ${liveCount === 1 ? 'key is' : 'keys are'} live. A key is shown once, when it is made; only its hash is kept. Whoever gets one exchanges it under <a href="${OWN_KEY_PATH}">Your key</a>, so that nobody else knows it.</p>
 ${dataTable(table, keys, view.address)}
 ${createForm(view)}
 <p class="lead">The configuration is what this process was started with. It is changed in its environment, not here; secrets are not shown.</p>

@@ -19,6 +19,8 @@ const SHAPE = /^[A-Za-z0-9_-]{43}$/;
 export interface Session {
   /** What the browser holds; the ledger has its hash alone. */
   token: string;
+  /** Which session it is, and nothing that opens it. */
+  sessionHash: string;
   apiKeyId: string;
   caller: ApiCaller;
 }
@@ -78,7 +80,7 @@ export async function findSession(
       .execute();
   }
   const caller = callerOf({ apiKeyId: row.api_key_id, name: row.name, scopes: row.scopes });
-  return { token, apiKeyId: row.api_key_id, caller };
+  return { token, sessionHash: hashOf(token), apiKeyId: row.api_key_id, caller };
 }
 
 /** Ends a session, wherever its token may still lie. */

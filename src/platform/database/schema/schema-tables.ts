@@ -190,6 +190,7 @@ interface ApiKeys {
   name: string;
   revoked_at: Date | null;
   scopes: string[];
+  taken_over_at: Date | null;
 }
 
 interface AuditLog {
