@@ -309,17 +309,19 @@ describe('deployments over the API', () => {
 });
 
 describe('prices of service and context tiers', () => {
-  const prompt = { model: 'o3', tokenType: 'prompt' };
+  const prompt = { model: 'tiered-1', tokenType: 'prompt' };
   const tiers = [
+    { ...prompt, amount: '2.00' },
     { ...prompt, amount: '4', aboveInputTokenCount: 200_000 },
     { ...prompt, amount: '3.50', serviceTier: 'priority' },
-    { model: 'o3', tokenType: 'image', amount: '0.02', variant: '1024x1024 high' },
+    { model: 'tiered-1', tokenType: 'image', amount: '0.02', variant: '1024x1024 high' },
   ];
   const all = async () =>
-    (await read(bench.call('/v1/prices?model=o3'))).prices as unknown as Record<string, unknown>[];
+    (await read(bench.call('/v1/prices?model=tiered-1'))).prices as unknown as Record<string, unknown>[];
 
   it('stand beside each other, each with its own history, and go out and in as they are', async () => {
-    expect((await post('/v1/prices', { reason: 'Tiers.', prices: tiers })).status).toBe(201);
+    const models = [{ model: 'tiered-1', aliases: [] }];
+    expect((await post('/v1/prices', { reason: 'Tiers.', models, prices: tiers })).status).toBe(201);
     for (const tier of tiers) expect(await all()).toContainEqual(expect.objectContaining(tier));
     const corrected = { ...prompt, amount: '4.40', aboveInputTokenCount: 200_000 };
     const body = { reason: 'Misread.', supersede: true, prices: [corrected] };

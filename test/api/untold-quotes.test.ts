@@ -180,11 +180,11 @@ describe('GET /v1/coverage', () => {
 describe('a quote for a model whose requests differ in price', () => {
   it('takes size and tier of its requests, and says what an untold cost lies between', async () => {
     const prices = [
-      { model: 'gpt-5.4', tokenType: 'prompt', amount: '2.50' },
-      { model: 'gpt-5.4', tokenType: 'prompt', amount: '5.00', aboveInputTokenCount: 272_000 },
-      { model: 'gpt-5.4', tokenType: 'prompt', amount: '5.00', serviceTier: 'priority' },
+      { model: 'tiered-1', tokenType: 'prompt', amount: '2.50' },
+      { model: 'tiered-1', tokenType: 'prompt', amount: '5.00', aboveInputTokenCount: 272_000 },
+      { model: 'tiered-1', tokenType: 'prompt', amount: '5.00', serviceTier: 'priority' },
     ];
-    const models = [{ model: 'gpt-5.4', aliases: [] }];
+    const models = [{ model: 'tiered-1', aliases: [] }];
     const added = await bench.call('/v1/prices', {
       method: 'POST',
       scope: 'finance',
@@ -192,7 +192,7 @@ describe('a quote for a model whose requests differ in price', () => {
       body: JSON.stringify({ reason: 'Listed.', models, prices }),
     });
     expect(added.status).toBe(201);
-    const long = { model: 'gpt-5.4', promptTokenCount: 500_000, completionTokenCount: 0 };
+    const long = { model: 'tiered-1', promptTokenCount: 500_000, completionTokenCount: 0 };
     const { totals: one } = await quote({ usage: [{ ...long, requestCount: 1 }] });
     expect(one.cost.amount).toBe('2.50');
     const fast = { serviceTier: 'priority', requestInputTokenCount: 1_000 };
