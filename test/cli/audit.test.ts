@@ -1,7 +1,7 @@
 import { type ChildProcess, fork } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
 import { once } from 'node:events';
-import { writeFileSync } from 'node:fs';
+import { rmSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { pathToFileURL } from 'node:url';
 import type { Command } from 'commander';
@@ -22,7 +22,6 @@ let reader: ChildProcess;
 let writer: ChildProcess;
 const ids: Record<string, string> = {};
 const directory = makeTemporaryDirectory('audit-files');
-/** Roles are the server's, which other tests use as well. */
 /** Roles are of the whole server; of the second the right is taken away. */
 const [READER, READER_OF_BEFORE] = ['reader', 'before'].map(
   (word) => `${word}_${randomBytes(4).toString('hex')}`,
@@ -73,6 +72,7 @@ afterAll(async () => {
     await sql`drop role ${sql.id(role)}`.execute(ledger.database);
   }
   await ledger.close();
+  rmSync(directory, { recursive: true, force: true });
 });
 
 function start(environment: Record<string, string>): ChildProcess {

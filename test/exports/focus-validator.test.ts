@@ -1,10 +1,10 @@
 import { execFile } from 'node:child_process';
-import { existsSync } from 'node:fs';
+import { existsSync, rmSync } from 'node:fs';
 import { readdir, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { promisify } from 'node:util';
 import { parse } from 'csv-parse/sync';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { afterAll, beforeAll, describe, expect, it, onTestFinished } from 'vitest';
 import { toCsv } from '../../src/platform/csv.ts';
 import type { ApiBench } from '../api/setup.ts';
 import { insertInvoice, storeLines } from '../api/statement-world.ts';
@@ -63,7 +63,9 @@ describe.skipIf(!hasValidator())('the official validator', () => {
   afterAll(() => bench.close());
 
   async function validate(text: string): Promise<{ isValid: boolean; output: string }> {
-    const file = path.join(makeTemporaryDirectory('focus'), 'focus.csv');
+    const directory = makeTemporaryDirectory('focus');
+    onTestFinished(() => rmSync(directory, { recursive: true, force: true }));
+    const file = path.join(directory, 'focus.csv');
     await writeFile(file, inItsNames(text));
     const library = path.join(ENVIRONMENT ?? '', 'lib');
     const [python = ''] = await readdir(library);

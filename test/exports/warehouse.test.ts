@@ -1,9 +1,9 @@
 import { createHash } from 'node:crypto';
-import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { parquetReadObjects } from 'hyparquet';
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, onTestFinished } from 'vitest';
 import { rateUsage } from '../../jobs/rate-usage.ts';
 import { completePriceRow } from '../../pricing/prices/rows.ts';
 import type { CostsBody } from '../../src/costs/routes.ts';
@@ -43,6 +43,7 @@ const write = (store: ObjectStore, more: { isForced?: boolean } = {}) =>
 
 function folderStore(): { folder: string; open: () => Promise<ObjectStore> } {
   const folder = makeTemporaryDirectory('warehouse');
+  onTestFinished(() => rmSync(folder, { recursive: true, force: true }));
   return { folder, open: () => openStore(pathToFileURL(folder).href, PLAIN) };
 }
 

@@ -1,4 +1,4 @@
-import { existsSync } from 'node:fs';
+import { existsSync, rmSync } from 'node:fs';
 import path from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { afterAll, beforeAll, expect, it } from 'vitest';
@@ -26,7 +26,10 @@ beforeAll(async () => {
   } as Partial<JobDependencies> as JobDependencies;
   deps = { ...without, ...configuredWarehouse(loadConfig({ WAREHOUSE_URL: pathToFileURL(folder).href })) };
 });
-afterAll(() => bench.close());
+afterAll(async () => {
+  await bench.close();
+  rmSync(folder, { recursive: true, force: true });
+});
 
 it('is none of the steps, and does nothing, where no warehouse is configured', async () => {
   expect(configuredWarehouse(loadConfig({}))).toEqual({});

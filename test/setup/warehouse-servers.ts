@@ -1,6 +1,6 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { createHmac } from 'node:crypto';
-import { existsSync } from 'node:fs';
+import { existsSync, rmSync } from 'node:fs';
 import path from 'node:path';
 import { findFreePort } from '../../src/platform/embedded/postgres.ts';
 import { makeTemporaryDirectory } from './data-directory.ts';
@@ -33,16 +33,17 @@ export const S3_KEY = { id: 'S3RVER', secret: 'S3RVER' };
 /** A server that speaks S3 and checks signatures, with a bucket `warehouse`. */
 export async function startS3(): Promise<WarehouseServer> {
   const port = await findFreePort();
+  const directory = makeTemporaryDirectory('s3');
   const script = `
     const { default: S3rver } = await import(${JSON.stringify(S3RVER)});
-    await new S3rver({ port: ${port}, address: '127.0.0.1', silent: true, directory: ${JSON.stringify(makeTemporaryDirectory('s3'))},
+    await new S3rver({ port: ${port}, address: '127.0.0.1', silent: true, directory: ${JSON.stringify(directory)},
       configureBuckets: [{ name: 'warehouse' }] }).run();`;
   const child = spawn(process.execPath, ['--input-type=module', '-e', script], {
     stdio: ['ignore', 'ignore', 'inherit'],
   });
   const endpoint = `http://127.0.0.1:${port}`;
   await untilAnswering(endpoint, child);
-  return { address: 's3://warehouse/costs', endpoint, stop: () => end(child) };
+  return { address: 's3://warehouse/costs', endpoint, stop: () => end(child, directory) };
 }
 
 /** Azurite's own account, published by Microsoft for tests. */
@@ -53,10 +54,11 @@ const ACCOUNT_KEY =
 /** Azurite's Blob service, with a container `warehouse`; the address has a shared access signature. */
 export async function startAzurite(): Promise<WarehouseServer> {
   const port = await findFreePort();
+  const directory = makeTemporaryDirectory('azurite');
   const child = spawn(
     process.execPath,
     [AZURITE, '--blobPort', String(port), '--inMemoryPersistence', '--disableTelemetry', '--silent'],
-    { stdio: ['ignore', 'ignore', 'inherit'], cwd: makeTemporaryDirectory('azurite') },
+    { stdio: ['ignore', 'ignore', 'inherit'], cwd: directory },
   );
   const endpoint = `http://127.0.0.1:${port}/${ACCOUNT}`;
   await untilAnswering(endpoint, child);
@@ -66,7 +68,7 @@ export async function startAzurite(): Promise<WarehouseServer> {
     headers: { 'x-ms-version': '2023-11-03' },
   });
   if (made.status !== 201) throw new Error(await made.text());
-  return { address: `${endpoint}/warehouse/costs?${signature}`, endpoint, stop: () => end(child) };
+  return { address: `${endpoint}/warehouse/costs?${signature}`, endpoint, stop: () => end(child, directory) };
 }
 
 /** Of the account, for an hour: learn.microsoft.com/rest/api/storageservices/create-account-sas. */
@@ -104,9 +106,11 @@ async function untilAnswering(address: string, child: ChildProcess): Promise<voi
   throw new Error(`nothing answers at ${address}`);
 }
 
-async function end(child: ChildProcess): Promise<void> {
-  if (child.exitCode !== null) return;
-  const ended = new Promise((resolve) => child.once('exit', resolve));
-  child.kill('SIGKILL');
-  await ended;
+async function end(child: ChildProcess, directory: string): Promise<void> {
+  if (child.exitCode === null) {
+    const ended = new Promise((resolve) => child.once('exit', resolve));
+    child.kill('SIGKILL');
+    await ended;
+  }
+  rmSync(directory, { recursive: true, force: true });
 }
