@@ -11,7 +11,7 @@ export interface MeteredInvoice {
 
 /**
  * Keeps what invoices bill of each meter of ours, summed over the lines of an item, or of a price that one has left. Rows that
- * say the same as before are only touched.
+ * say the same as before are only touched, and of a final invoice not even that.
  */
 export async function storeInvoiceQuantities(
   transaction: LedgerTransaction,
@@ -42,7 +42,10 @@ export async function storeInvoiceQuantities(
     order by 1, 3, 4
     on conflict (invoice_id, stripe_meter_id, period_start) do update
       set quantity = excluded.quantity, seen_at = excluded.seen_at,
-          changed_at = case when known.quantity <> excluded.quantity then excluded.changed_at else known.changed_at end`.execute(
+          changed_at = case when known.quantity <> excluded.quantity then excluded.changed_at else known.changed_at end
+      -- Of a final invoice it is judged by when it changed alone.
+      where known.quantity <> excluded.quantity
+        or exists (select from invoices as made where made.invoice_id = excluded.invoice_id and made.status = 'draft')`.execute(
     transaction,
   );
 }

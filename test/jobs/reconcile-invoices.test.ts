@@ -1,4 +1,6 @@
+import { sql } from 'kysely';
 import { afterEach, describe, expect, it } from 'vitest';
+import { syncCatalog } from '../../jobs/catalog/sync-catalog.ts';
 import { reconcile, reconcileWindow } from '../../jobs/reconcile/reconcile.ts';
 import { HOUR_MS } from '../../src/platform/clock.ts';
 import { balance, openPipeline, type Pipeline, START_MS } from '../setup/pipeline.ts';
@@ -44,6 +46,17 @@ describe('what invoices bill', () => {
       { quantity: 107n, agrees: true },
     ]);
     expect(pipeline.calls.filter((call) => call.endsWith('/event_summaries'))).toEqual([]);
+    // Read again, what a final invoice bills is not written again.
+    const written = async () =>
+      (
+        await sql<{ invoice_id: string; version: string }>`
+          select invoice_id, stripe_meter_id, invoice_quantities.xmin::text as version from invoice_quantities join invoices using (invoice_id)
+          where status <> 'draft' order by 1, 2`.execute(pipeline.deps.database)
+      ).rows;
+    const before = await written();
+    expect(before.length).toBeGreaterThan(0);
+    await syncCatalog(pipeline.deps);
+    expect(await written()).toEqual(before);
   });
 
   it('shows a push that Stripe lost, in time for the draft to bill it', async () => {
