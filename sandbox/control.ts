@@ -5,6 +5,7 @@ import type { RetailStandIn } from './azure/retail-stand-in.ts';
 import type { RetailChange } from './azure/retail-state.ts';
 import { faultSettingsSchema, type SandboxFaultSettings } from './fault-settings.ts';
 import type { FaultSwitches } from './fault-switches.ts';
+import type { GatewayTurn, PassedCalls } from './gateway/passed-calls.ts';
 import type { OpenMeterStandIn } from './openmeter/stand-in.ts';
 import type { RateCount } from './rate-count.ts';
 import type { Scenario } from './scenario.ts';
@@ -44,6 +45,7 @@ export interface ControlParts {
   openMeter: OpenMeterStandIn;
   stripe: StripeStandIn;
   retail: RetailStandIn;
+  passedCalls: PassedCalls;
   faults: FaultSwitches;
   calls: SandboxCalls;
 }
@@ -98,6 +100,11 @@ export function createControlApp(parts: ControlParts): Hono {
     parts.retail.schedule(await context.req.json<RetailChange>());
     return context.json({});
   });
+  app.get('/gateway', (context) => context.json(parts.passedCalls.totals()));
+  app.post('/gateway', async (context) => {
+    parts.passedCalls.record(await context.req.json<GatewayTurn>());
+    return context.json(parts.passedCalls.totals());
+  });
   app.get('/calls', (context) => context.json(parts.calls));
   app.get('/totals', (context) => context.json(countTotals(parts)));
   return app;
@@ -108,7 +115,9 @@ function sourceOf({ traffic, billedRequests }: Pick<ControlParts, 'traffic' | 'b
   return billedRequests ?? traffic;
 }
 
-export function countTotals(parts: Omit<ControlParts, 'calls' | 'retail' | 'faults'>): SandboxTotals {
+export function countTotals(
+  parts: Omit<ControlParts, 'calls' | 'retail' | 'faults' | 'passedCalls'>,
+): SandboxTotals {
   const { scenario, openMeter, stripe } = parts;
   const sourceByTenant = sourceOf(parts).tokenTotalByTenant();
   const meteredBySubject = openMeter.tokenTotalBySubject();

@@ -5,6 +5,7 @@ import { type AzureStandIn, createAzureStandIn, SANDBOX_WORKSPACE_ID } from './a
 import { createRetailStandIn } from './azure/retail-stand-in.ts';
 import { type ControlParts, createControlApp, type SandboxCalls } from './control.ts';
 import { FaultSwitches, SYSTEMS, type SystemName } from './fault-switches.ts';
+import { PassedCalls } from './gateway/passed-calls.ts';
 import { Journal } from './journal.ts';
 import { listen } from './listen.ts';
 import { withNetworkFaults } from './network-faults.ts';
@@ -86,6 +87,7 @@ export function assembleSandbox(options: SandboxOptions): SandboxParts {
     stateDirectory,
     latencyMs: options.latencyMs,
   });
+  const passedCalls = new PassedCalls(contextOf(null), options.scenario, traffic);
   const azure = createAzureStandIn(contextOf('azure'), traffic, {
     workspaceId: SANDBOX_WORKSPACE_ID,
     requestLog,
@@ -106,6 +108,7 @@ export function assembleSandbox(options: SandboxOptions): SandboxParts {
     openMeter,
     stripe,
     retail,
+    passedCalls,
     faults: new FaultSwitches({ seed, azure, openMeter, stripe, clockSkewMs }),
     advanceTo(nowMs) {
       clock.advanceTo(nowMs);
@@ -117,7 +120,7 @@ export function assembleSandbox(options: SandboxOptions): SandboxParts {
       clockJournal.append({ at: clock.nowMs() });
     },
     close() {
-      for (const standIn of [azure, openMeter, stripe, retail]) standIn.close();
+      for (const part of [azure, openMeter, stripe, retail, passedCalls]) part.close();
       clockJournal.close();
     },
   };

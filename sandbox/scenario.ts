@@ -1,4 +1,6 @@
+import { EXPERIMENTATION } from '../pricing/budgets/templates.ts';
 import { nextBoundary } from './stripe/invoices/months.ts';
+import { EXPERIMENT } from './traffic/experiment.ts';
 
 /**
  * The world the sandbox plays: tenants, users, models, features, and how they behave. A pure function of
@@ -17,6 +19,8 @@ export interface ScenarioOptions {
    * of them end at noon of the second day.
    */
   story?: 'days' | 'month_ends' | 'same_hour';
+  /** People of the house try models, too: a customer of its own, whose calls pass the gateway's stand-in. */
+  experiments?: boolean;
   /** What befalls single customers, by their place in the list, from 0. */
   lives?: Readonly<Record<number, CustomerLife>>;
 }
@@ -50,6 +54,8 @@ export interface ScenarioCustomer {
   callsUntilMs?: number;
   /** Internal user IDs. */
   subjects: string[];
+  /** Its calls are no part of the traffic that is drawn: they pass the gateway's stand-in, one by one. */
+  passesGateway?: boolean;
 }
 
 export interface ScenarioModel {
@@ -185,6 +191,7 @@ export function createScenario(options: ScenarioOptions): Scenario {
   });
   const first = customers[0];
   while (first !== undefined && subjectNumber < options.userCount) addSubject(first);
+  if (options.experiments === true) customers.push(experimenters(options));
   return {
     options,
     customers,
@@ -192,6 +199,20 @@ export function createScenario(options: ScenarioOptions): Scenario {
     unknownModel: 'gpt-next-preview',
     unmappedSubject: 'contractor-7',
     unmappedTenantKey: 'not-a-customer',
+  };
+}
+
+function experimenters(options: ScenarioOptions): ScenarioCustomer {
+  const { customerId: tenantKey, name } = EXPERIMENTATION;
+  return {
+    tenantKey,
+    name,
+    email: `billing@${tenantKey}.example`,
+    currency: 'usd',
+    billingAnchorMs: firstPeriodEndMs(options, options.customerCount),
+    life: {},
+    subjects: [EXPERIMENT.subject],
+    passesGateway: true,
   };
 }
 

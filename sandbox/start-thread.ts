@@ -3,6 +3,7 @@ import { Worker } from 'node:worker_threads';
 import type { RetailChange } from './azure/retail-state.ts';
 import type { SandboxCalls, SandboxTotals } from './control.ts';
 import type { SandboxFaultSettings } from './fault-settings.ts';
+import type { GatewayTurn, PassedTotals } from './gateway/passed-calls.ts';
 import type { SandboxAddresses, SandboxOptions } from './sandbox.ts';
 
 /** A sandbox in a thread of its own, so that it takes the second core and no turn of the pipeline's loop. */
@@ -17,6 +18,9 @@ export interface SandboxHandle {
   clearFaults(): Promise<void>;
   /** Changes a price of the retail list in virtual time. */
   scheduleRetailPrice(change: RetailChange): Promise<void>;
+  /** What the gateway let through becomes rows of the source; said again, a turn changes nothing. */
+  recordGatewayTurn(turn: GatewayTurn): Promise<void>;
+  readPassed(): Promise<PassedTotals>;
   readTotals(): Promise<SandboxTotals>;
   readCalls(): Promise<SandboxCalls>;
   close(): Promise<void>;
@@ -47,6 +51,8 @@ export async function startSandboxThread(options: SandboxOptions): Promise<Sandb
     setFaults: async (settings) => void (await call('/faults', settings, 'PUT')),
     clearFaults: async () => void (await call('/faults', {}, 'DELETE')),
     scheduleRetailPrice: async (change) => void (await call('/retail/changes', change)),
+    recordGatewayTurn: async (turn) => void (await call('/gateway', turn)),
+    readPassed: () => call('/gateway'),
     readTotals: () => call('/totals'),
     readCalls: () => call('/calls'),
     close: async () => {

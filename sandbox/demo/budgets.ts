@@ -27,7 +27,7 @@ const MONTHLY = {
   currency: 'usd',
 } as const;
 
-/** Nobody of the demo is stopped: its traffic does not pass a gateway, and would go on. */
+/** Only experiments pass a gateway, and are stopped: other traffic would go on. */
 const BUDGETS: readonly NewBudget[] = [
   {
     ...MONTHLY,
@@ -51,7 +51,7 @@ const BUDGETS: readonly NewBudget[] = [
     scope: 'feature',
     feature: 'thread-summary',
     perUser: true,
-    limit: parseAmount('2', 'cost'),
+    limit: parseAmount('30', 'cost'),
     steps: [
       { sharePermille: 1_000, on: 'actual', action: 'tell' },
       { sharePermille: 1_500, on: 'actual', action: 'slow', tokensPerMinute: 200_000, contact: CONTACT },

@@ -11,6 +11,7 @@ import { DAY_MS, HOUR_MS } from '../../src/platform/clock.ts';
 import { TallystickError } from '../../src/platform/errors.ts';
 import type { SandboxHandle } from '../start-thread.ts';
 import type { VirtualClock } from '../virtual-clock.ts';
+import type { Experimenters } from './experiments.ts';
 
 /** Virtual time between two looks at the watermarks; the work is the same, only in larger portions. */
 const TICK_MS = 6 * HOUR_MS;
@@ -42,6 +43,8 @@ export async function driveDemo(parts: {
   queueConfig: QueueConfig;
   sandbox: SandboxHandle;
   clock: VirtualClock;
+  /** Null: nobody of the house tries anything. */
+  experimenters: Experimenters | null;
   startMs: number;
   trafficEndMs: number;
   onProgress: (progress: DriveProgress) => void;
@@ -62,7 +65,8 @@ export async function driveDemo(parts: {
       settledHourCount: 0,
       deliveredPushCount: 0,
     };
-    for (let nowMs = clock.nowMs(); ; nowMs = Math.min(nowMs + TICK_MS, endMs)) {
+    const nextTick = (nowMs: number) => Math.min(nowMs + TICK_MS, endMs);
+    for (let nowMs = clock.nowMs(); ; nowMs = nextTick(nowMs)) {
       await sandbox.advanceTo(nowMs);
       clock.advanceTo(nowMs);
       const looksBack = nowMs % LOOK_BACK_EVERY_MS === 0 || nowMs >= endMs;
@@ -85,6 +89,7 @@ export async function driveDemo(parts: {
       progress.dayCount = Math.min(nowMs - parts.startMs, parts.trafficEndMs - parts.startMs) / DAY_MS;
       parts.onProgress(progress);
       if (nowMs >= endMs) return;
+      await parts.experimenters?.play(nowMs, nextTick(nowMs));
     }
   } finally {
     await worker.close();

@@ -4,6 +4,7 @@ import { withLocalApi } from '../../src/service/local-api.ts';
 import type { SandboxTotals } from '../control.ts';
 import type { DemoLog } from './demo-log.ts';
 import { type FirstLookShown, lookFirst } from './first-look/look.ts';
+import type { DemoReport } from './report.ts';
 import type { ServedDemo } from './serve.ts';
 import type { DemoSettings } from './settings.ts';
 import { columnsOf, paintsFor, shownPath, wrapWords } from './terminal-text.ts';
@@ -16,6 +17,7 @@ export async function describeEnding(
     config: Config;
     settings: DemoSettings;
     sandbox: SandboxTotals;
+    experiments: DemoReport['experiments'];
     log: DemoLog;
     served: ServedDemo | null;
   },
@@ -29,7 +31,11 @@ export async function describeEnding(
     world.stores,
     world.deps.billing,
     async (ask) => {
-      const look = await lookFirst(ask, settings, (customerId) => names.get(customerId) ?? customerId);
+      const look = await lookFirst(ask, {
+        settings,
+        experiments: given.experiments,
+        nameOf: (customerId) => names.get(customerId) ?? customerId,
+      });
       if (served === null) return { look, statementUrl: null, portalUrl: null };
       const link = async (path: string, body: object) => (await ask<{ url: string }>('POST', path, body)).url;
       return {

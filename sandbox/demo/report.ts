@@ -33,6 +33,10 @@ export interface DemoReport {
     total: string;
     lines: { description: string; quantity: string; amount: string }[];
   }[];
+  /** Calls of the house's experiments that the gateway let through, and stopped; null: nobody experiments. */
+  experiments: { passedCallCount: number; stoppedCallCount: number } | null;
+  /** What of the story came out otherwise; empty is well. */
+  problems: string[];
   seconds: number;
 }
 
@@ -42,7 +46,7 @@ export function buildReport(
   sandbox: SandboxTotals,
   ledger: TokenTotals,
   closes: CloseTotals,
-  seconds: number,
+  story: Pick<DemoReport, 'experiments' | 'problems' | 'seconds'>,
 ): DemoReport {
   const driftTokens =
     BigInt(sandbox.sourceTokens) -
@@ -77,7 +81,8 @@ export function buildReport(
     invoices: sandbox.invoices
       .filter((invoice) => invoice.status !== 'draft')
       .map(({ customer, period, currency, total, lines }) => ({ customer, period, currency, total, lines })),
-    seconds: Math.round(seconds * 10) / 10,
+    ...story,
+    seconds: Math.round(story.seconds * 10) / 10,
   };
 }
 
@@ -158,5 +163,6 @@ export function renderReport(report: DemoReport, sandbox: SandboxTotals, ledger:
         ]),
     `drift        ${number(report.driftTokens).padStart(16)}  of the source is in none of these: ${report.driftTokens === '0' ? 'the halves match' : alarm('THE HALVES DO NOT MATCH')}`,
     `closes       ${report.closes.closed} invoices closed, ${report.closes.certificates} certificates, drift ${number(report.closes.driftTokens)}`,
+    ...report.problems.map((problem) => `story        ${alarm(problem)}`),
   ].join('\n');
 }

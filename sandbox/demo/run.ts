@@ -10,11 +10,13 @@ import { driveDemo } from './drive.ts';
 import { describeEnding, describeLog } from './ending.ts';
 import { storeDemoRates } from './exchange.ts';
 import { expectedSeconds, roughly } from './expected-length.ts';
+import { openExperimenters } from './experiments.ts';
 import { renderMonths, runMonths } from './months.ts';
 import { createDemoProgress } from './progress.ts';
 import { buildReport, renderReport } from './report.ts';
 import { type ServedDemo, serveDemo } from './serve.ts';
 import { type DemoSettings, demoDirectory, readDemoSettings } from './settings.ts';
+import { checkStory } from './story.ts';
 import { columnsOf, paintsFor, shownPath, wrapWords } from './terminal-text.ts';
 import { type DemoWorld, openDemoWorld } from './world.ts';
 
@@ -84,6 +86,7 @@ async function playDays(
       queueConfig: world.stores.queue,
       sandbox: world.sandbox,
       clock: world.clock,
+      experimenters: await openExperimenters(world),
       startMs: settings.startMs,
       trafficEndMs: world.trafficEndMs,
       onProgress: (now) => progress.show(now),
@@ -93,19 +96,36 @@ async function playDays(
     progress.stop();
   }
   await storeDemoRates(world.deps, settings);
-  const [sandbox, ledger, closes] = await Promise.all([
+  const [sandbox, passed, ledger, closes] = await Promise.all([
     world.sandbox.readTotals(),
+    world.sandbox.readPassed(),
     readTokenTotals(world.deps.database),
     readCloseTotals(world.deps.database),
   ]);
   const seconds = (performance.now() - startedMs) / 1_000;
-  const report = buildReport(settings, sandbox, ledger, closes, seconds);
-  if (report.driftTokens !== '0') process.exitCode = 1;
+  const { scenario } = world;
+  const now = world.clock.now();
+  const { passedCallCount, stoppedCallCount } = passed;
+  const report = buildReport(settings, sandbox, ledger, closes, {
+    experiments: scenario.experiments === true ? { passedCallCount, stoppedCallCount } : null,
+    problems: await checkStory(world.deps.database, { scenario, sandbox, passed, now }),
+    seconds,
+  });
+  if (report.driftTokens !== '0' || report.problems.length > 0) process.exitCode = 1;
   const say = (text: string) => void process.stdout.write(`${text}\n`);
   if (!settings.json) say(`\n${renderReport(report, sandbox, ledger)}\ntook         ${report.seconds} s`);
   if (settings.json) say(JSON.stringify(report));
   const end = async (served: ServedDemo | null) => {
-    say(await describeEnding(world, { config, settings, sandbox, log, served }));
+    say(
+      await describeEnding(world, {
+        config,
+        settings,
+        sandbox,
+        experiments: report.experiments,
+        log,
+        served,
+      }),
+    );
   };
   if (!settings.once) await serveDemo(world, config, log.log, { stop, told: end });
   else if (!settings.json) await end(null);

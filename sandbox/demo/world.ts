@@ -61,6 +61,8 @@ export async function openDemoWorld(
     userCount: settings.userCount,
     startMs: settings.startMs,
     ...(isMonths ? { story: 'month_ends' as const, lives: MONTHS_LIVES } : {}),
+    // What passed the gateway is in the metrics alone.
+    experiments: !isMonths && config.USAGE_SOURCE === 'metrics' && config.CONTROL_SOURCE === 'none',
   };
   // The directory's lock is taken before any journal is opened: here, or with the embedded server.
   const ownLock = config.DATABASE_URL === undefined ? null : lockDataDirectory(directory);

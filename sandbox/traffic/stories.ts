@@ -31,7 +31,8 @@ const OFFICE_WEEKEND = [62, 28, 10];
 const RARE_WEEKDAY = [55, 30, 15];
 
 /** Everyone who calls the gateway in this scenario, the unmapped user last. */
-export function createCallers(scenario: Scenario): Caller[] {
+export function createCallers(whole: Scenario): Caller[] {
+  const scenario = { ...whole, customers: drawnCustomers(whole) };
   const integration = chooseIntegration(scenario);
   const heavySizePercent = heavyTenantSizePercent(scenario);
   const trier = chooseTrierOfUnknownModel(scenario);
@@ -67,9 +68,14 @@ export function createCallers(scenario: Scenario): Caller[] {
   return callers;
 }
 
+/** Those whose calls are drawn here. */
+function drawnCustomers({ customers }: Scenario) {
+  return customers.filter(({ passesGateway }) => passesGateway !== true);
+}
+
 /** The user whose integration loops: the last one of the fourth customer, or of the nearest that has users. */
 export function chooseIntegration(scenario: Scenario): string | undefined {
-  const populated = scenario.customers.filter((customer) => customer.subjects.length > 0);
+  const populated = drawnCustomers(scenario).filter((customer) => customer.subjects.length > 0);
   return populated[Math.min(3, populated.length - 1)]?.subjects.at(-1);
 }
 
@@ -82,7 +88,7 @@ export function chooseLoopDay(scenario: Scenario): number {
   return Math.min(wanted, scenario.options.dayCount - 1);
 }
 
-export function isWeekend(scenario: Scenario, dayIndex: number): boolean {
+export function isWeekend(scenario: Pick<Scenario, 'options'>, dayIndex: number): boolean {
   // 1970-01-01 was a Thursday.
   const weekday = (Math.floor(scenario.options.startMs / 86_400_000) + dayIndex + 4) % 7;
   return weekday === 0 || weekday === 6;

@@ -46,6 +46,8 @@ describe('the demo', () => {
       BigInt(report.sourceTokens ?? ''),
     );
     expect(BigInt(report.deliveredTokens ?? '')).toBeGreaterThan(0n);
+    // Experiments of the house reach their cap, and are stopped at the gateway.
+    expect(report).toMatchObject({ problems: [], experiments: { stoppedCallCount: 48 } });
     expect(findOrphans()).toEqual([]);
   });
 

@@ -7,7 +7,10 @@ const NOTHING: FirstLookFacts = {
   customers: [],
   costs: [],
   closes: [],
+  experiments: null,
 };
+
+const NOTHING_SEEN = { loser: null, wrongModel: null, oddDay: null, waited: null, stopped: null };
 
 const customer = (customerId: string, tokenCount: string, revenue: string | null, margin: string | null) => ({
   customerId,
@@ -36,7 +39,7 @@ const close = (invoiceId: string, steps: [state: string, at: string, note?: stri
 
 describe('what a run of the demo is looked at for', () => {
   test('is nothing where it holds nothing: no story is told that the data do not tell', () => {
-    expect(decideFirstLook(NOTHING)).toEqual({ loser: null, wrongModel: null, oddDay: null, waited: null });
+    expect(decideFirstLook(NOTHING)).toEqual(NOTHING_SEEN);
     const dull: FirstLookFacts = {
       ...NOTHING,
       customers: [customer('fabrikam', '10', '120.00', '24.99'), customer('litware', '10', null, null)],
@@ -51,7 +54,7 @@ describe('what a run of the demo is looked at for', () => {
         ]),
       ],
     };
-    expect(decideFirstLook(dull)).toEqual({ loser: null, wrongModel: null, oddDay: null, waited: null });
+    expect(decideFirstLook(dull)).toEqual(NOTHING_SEEN);
   });
 
   test('is the customer with the most tokens of those that cost more than they bring', () => {
@@ -127,5 +130,22 @@ describe('what a run of the demo is looked at for', () => {
       to: '2026-10-24T18:00:00.000Z',
       note: 'hours of the period are not settled',
     });
+  });
+
+  test('is that experiments were stopped, whose odd days and features are no news of a product', () => {
+    const costs = Array.from({ length: 6 }, (_, day) =>
+      cost(
+        `2026-10-0${day + 1}`,
+        'experiments',
+        'gpt-4o',
+        day === 5 ? '46.00' : '4.00',
+        'internal-experimentation',
+      ),
+    );
+    const experiments = { passedCallCount: 900, stoppedCallCount: 48 };
+    const look = decideFirstLook({ ...NOTHING, costs, experiments });
+    expect(look).toEqual({ ...NOTHING_SEEN, stopped: experiments });
+    const allPassed = { ...experiments, stoppedCallCount: 0 };
+    expect(decideFirstLook({ ...NOTHING, costs, experiments: allPassed })).toEqual(NOTHING_SEEN);
   });
 });

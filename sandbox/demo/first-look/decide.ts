@@ -1,3 +1,4 @@
+import { EXPERIMENTATION } from '../../../pricing/budgets/templates.ts';
 import { PICO_DIGITS, parseDecimal } from '../../../pricing/money.ts';
 import type { FirstLookFacts, LookedAtClose } from './gather.ts';
 
@@ -27,10 +28,17 @@ export interface FirstLook {
   } | null;
   oddDay: { day: string; customerId: string; feature: string; cost: bigint; times: bigint } | null;
   waited: { close: LookedAtClose; from: string; to: string; note: string | null } | null;
+  /** Experiments of the house that reached their cap. */
+  stopped: { passedCallCount: number; stoppedCallCount: number } | null;
 }
 
-export function decideFirstLook(facts: FirstLookFacts): FirstLook {
+export function decideFirstLook(whole: FirstLookFacts): FirstLook {
+  // What the house tries itself is no product, and its odd days are told by its cap.
+  const isSold = ({ customerId }: { customerId: string | null }) => customerId !== EXPERIMENTATION.customerId;
+  const facts = { ...whole, customers: whole.customers.filter(isSold), costs: whole.costs.filter(isSold) };
+  const { experiments } = facts;
   return {
+    stopped: experiments !== null && experiments.stoppedCallCount > 0 ? experiments : null,
     loser: findLoser(facts),
     wrongModel: findWrongModel(facts),
     oddDay: findOddDay(facts),

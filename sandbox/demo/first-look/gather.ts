@@ -45,6 +45,8 @@ export interface FirstLookFacts {
   /** A row for each day, customer, feature and model. */
   costs: CostOf[];
   closes: LookedAtClose[];
+  /** As the gateway counted them; null: nobody experiments. */
+  experiments: { passedCallCount: number; stoppedCallCount: number } | null;
 }
 
 /** A quote for usage of a feature, were it to run on another model. */
@@ -59,7 +61,10 @@ export interface SwapQuote {
 /** Months whose closes are looked at one by one are small. */
 const MOST_CLOSES = 100;
 
-export async function gatherFirstLook(ask: AskApi, settings: DemoSettings): Promise<FirstLookFacts> {
+export async function gatherFirstLook(
+  ask: AskApi,
+  settings: DemoSettings,
+): Promise<Omit<FirstLookFacts, 'experiments'>> {
   const lookedAt = chooseWindow(settings);
   const window = { from: lookedAt.from, to: lookedAt.to, limit: '1000' };
   const margins = await ask<{ customers: CustomerMargin[] }>(

@@ -1,7 +1,7 @@
 import type { AskApi } from '../../../src/platform/terminal/frame.ts';
 import type { DemoSettings } from '../settings.ts';
 import { decideFirstLook } from './decide.ts';
-import { gatherFirstLook, type LookedAt, quoteSwap, type SwapQuote } from './gather.ts';
+import { type FirstLookFacts, gatherFirstLook, type LookedAt, quoteSwap, type SwapQuote } from './gather.ts';
 import { showFirstLook } from './show.ts';
 
 export interface FirstLookShown {
@@ -16,10 +16,17 @@ export interface FirstLookShown {
 /** Asks the API what this run holds, as anybody could, and says what is worth a look. */
 export async function lookFirst(
   ask: AskApi,
-  settings: DemoSettings,
-  nameOf: (customerId: string) => string,
+  {
+    settings,
+    experiments,
+    nameOf,
+  }: {
+    settings: DemoSettings;
+    experiments: FirstLookFacts['experiments'];
+    nameOf: (customerId: string) => string;
+  },
 ): Promise<FirstLookShown> {
-  const facts = await gatherFirstLook(ask, settings);
+  const facts = { ...(await gatherFirstLook(ask, settings)), experiments };
   const look = decideFirstLook(facts);
   let quote: SwapQuote | null = null;
   const { wrongModel } = look;

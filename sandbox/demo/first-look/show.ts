@@ -1,3 +1,4 @@
+import { EXPERIMENTATION_LIMIT } from '../../../pricing/budgets/templates.ts';
 import { speakNote } from '../../../pricing/closing/words.ts';
 import {
   divideHalfUp,
@@ -18,7 +19,7 @@ export function showFirstLook(
   nameOf: (customerId: string) => string,
 ): string {
   const paragraphs: [title: string, text: string][] = [];
-  const { loser, wrongModel, oddDay, waited } = look;
+  const { loser, wrongModel, oddDay, waited, stopped } = look;
   const period = facts.lookedAt.name;
   if (loser !== null) {
     paragraphs.push([
@@ -42,6 +43,14 @@ export function showFirstLook(
     paragraphs.push([
       dayName(day),
       `${nameOf(customerId)} cost ${usd(cost)} on this one day, ${times} times its usual, most of it ${feature}: an integration ran in a loop.`,
+    ]);
+  }
+  if (stopped !== null) {
+    const { passedCallCount, stoppedCallCount } = stopped;
+    const count = (number: number) => groupDigits(String(number));
+    paragraphs.push([
+      'Experiments',
+      `of the house reached their cap of ${EXPERIMENTATION_LIMIT} USD a month: the gateway let ${count(passedCallCount)} calls through and stopped ${count(stoppedCallCount)}, which nobody metered and nobody is billed.`,
     ]);
   }
   if (waited !== null) {
