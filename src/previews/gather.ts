@@ -112,9 +112,10 @@ async function refreshSums(
   }: { items: readonly ActiveItem[]; stripe: StripePreview; users: boolean; history: boolean },
 ): Promise<void> {
   const now = clock.now();
-  const window = await readWindow(database, { ...read, now });
-  const usersOf = users ? [window.period] : [];
-  await refreshStatementSlices(database, customerId, { periods: previewPeriods(window), now, usersOf });
+  const period = periodOf(read.items, read.stripe);
+  const periods = read.history ? previewPeriods(await readWindow(database, { ...read, now })) : [period];
+  const usersOf = users ? [period] : [];
+  await refreshStatementSlices(database, customerId, { periods, now, usersOf });
 }
 
 /**

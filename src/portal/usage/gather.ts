@@ -34,6 +34,14 @@ export async function askPeriod(
   return await askForPreviews(patient, reader.customerId, wanted);
 }
 
+/** As the previews know it; read where there is none. */
+export async function dataAsOf(
+  snapshot: LedgerSnapshot,
+  { subscriptions: [first] }: Pick<SoFarMaterial, 'subscriptions'>,
+): Promise<Date | null> {
+  return first === undefined ? await readCollectedThrough(snapshot) : first.preview.hours.collectedThrough;
+}
+
 export async function gatherPeriod(
   snapshot: LedgerSnapshot,
   { reader: { customerId }, now, address }: PortalView,
@@ -55,7 +63,7 @@ export async function gatherPeriod(
     names: await readDisplayNames(snapshot, customerId),
     invoices: await listStoredInvoices(snapshot, customerId),
     plans: (await readCustomerPlans(snapshot, customerId)).plans,
-    dataAsOf: await readCollectedThrough(snapshot),
+    dataAsOf: await dataAsOf(snapshot, soFar),
     asked: span === null ? null : { span, users },
   };
 }

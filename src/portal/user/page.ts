@@ -14,13 +14,12 @@ import { usageOfLines } from '../../statements/groups.ts';
 import { periodsOfGroups } from '../../statements/spans.ts';
 import type { StatementUsage } from '../../statements/usage.ts';
 import { readUserUsage } from '../../statements/user-usage.ts';
-import { readCollectedThrough } from '../../usage/hours/queries.ts';
 import { definePage, type PortalView } from '../frame/define-page.ts';
 import { sharedAllowances } from '../statement/allowances.ts';
 import { daysChart } from '../statement/days.ts';
 import { shareOf } from '../statement/parts.ts';
 import { tableWords } from '../statement/table-words.ts';
-import { askPeriod } from '../usage/gather.ts';
+import { askPeriod, dataAsOf } from '../usage/gather.ts';
 import { periodInWords } from '../usage/invoices.ts';
 
 interface Material {
@@ -40,9 +39,8 @@ export const userPage = definePage({
   gather: async (snapshot, { reader, now }, asked): Promise<Material> => {
     const { customerId, userId } = reader;
     const subject = userId ?? '';
-    const statements = decideStatementsSoFar(
-      await readStatementSoFar(snapshot, customerId, { asked, now, history: false }),
-    );
+    const soFar = await readStatementSoFar(snapshot, customerId, { asked, now, history: false });
+    const statements = decideStatementsSoFar(soFar);
     const parts: { statement: Statement; usage: readonly StatementUsage[] }[] = [];
     for (const statement of statements) {
       const read = { subject, periods: periodsOfGroups(statement) };
@@ -53,7 +51,7 @@ export const userPage = definePage({
       parts,
       userId: subject,
       names: await readDisplayNames(snapshot, customerId, [subject]),
-      dataAsOf: await readCollectedThrough(snapshot),
+      dataAsOf: await dataAsOf(snapshot, soFar),
     };
   },
   show: (material: Material, view) => {
