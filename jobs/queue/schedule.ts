@@ -17,6 +17,7 @@ const STEP_INTERVALS_MS: Record<StepName, number> = {
   'aggregate-usage': 2 * 60_000,
   'repair-usage': 5 * 60_000,
   'push-usage': 60_000,
+  'bill-early': 60_000,
   'close-invoices': 60_000,
   'rate-usage': 5 * 60_000,
   // Of the hour that is running, too: what loops is seen within the hour.

@@ -2,6 +2,7 @@ import { WAREHOUSE_LEASE } from '../../src/exports/warehouse/export-warehouse.ts
 import { withStepLease } from '../../src/platform/database/leases.ts';
 import { TallystickError } from '../../src/platform/errors.ts';
 import { aggregateUsage } from '../aggregate/aggregate-usage.ts';
+import { billEarly } from '../bill-early.ts';
 import { fetchMissedEvents } from '../catalog/fetch-missed-events.ts';
 import { refreshCatalog } from '../catalog/refresh-catalog.ts';
 import { syncCatalog } from '../catalog/sync-catalog.ts';
@@ -35,6 +36,7 @@ export const STEP_NAMES = [
   'aggregate-usage',
   'repair-usage',
   'push-usage',
+  'bill-early',
   'close-invoices',
   'rate-usage',
   'find-anomalies',
@@ -78,6 +80,7 @@ const STEPS: Record<StepName, Step> = {
   'aggregate-usage': aggregateUsage,
   'repair-usage': repairUsage,
   'push-usage': pushUsage,
+  'bill-early': billEarly,
   'close-invoices': closeInvoices,
   'rate-usage': rateUsage,
   'find-anomalies': findAnomalies,

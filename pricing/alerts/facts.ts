@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import { SHAPES } from '../anomalies/shape.ts';
 import { BUDGET_MEASURES, STEP_ACTIONS, STEP_BASES } from '../budgets/budget.ts';
+import { CANNOT_BILL_REASONS } from '../budgets/early-bill.ts';
 
 /** What people are told of. `storm`: of alerts that were too many for a route; `test`: that a route works. */
 export const ALERT_KINDS = [
@@ -45,6 +46,8 @@ const budget = z.object({
   /** Pico units of the currency, or a count. */
   used: whole,
   limit: whole,
+  /** Of `bill`: why it cannot be; absent of what was told before this was known. */
+  cannotBill: z.enum(CANNOT_BILL_REASONS).nullish(),
 });
 
 const anomaly = z.object({

@@ -1,3 +1,4 @@
+import { earlyBillInWords } from '../budgets/early-bill.ts';
 import { sayAmount, sayCount, sayInstant, sayShare } from './amounts.ts';
 import type { AlertKind, FactsOf } from './facts.ts';
 import type { AlertMessage } from './message.ts';
@@ -36,6 +37,11 @@ const ACTIONS: Record<FactsOf<'budget'>['action'], string> = {
   bill: 'It is invoiced early.',
 };
 
+function sayAct({ action, cannotBill }: FactsOf<'budget'>): string {
+  if (action !== 'bill' || cannotBill == null) return ACTIONS[action];
+  return `It is ${earlyBillInWords({ state: 'cannot', reason: cannotBill })}.`;
+}
+
 const WORDS: { [Kind in AlertKind]: Words<Kind> } = {
   budget: (facts, of) => {
     const whose = [of, facts.subject && `user ${facts.subject}`, facts.feature && `feature ${facts.feature}`]
@@ -45,7 +51,7 @@ const WORDS: { [Kind in AlertKind]: Words<Kind> } = {
     return {
       subject: `Budget ${facts.budgetName}${whose === '' ? '' : ` (${whose})`} ${reaches} ${sayShare(facts.sharePermille)}`,
       paragraphs: [
-        `${sayUse(facts)} of ${sayLimit(facts)} ${facts.on === 'forecast' ? 'are expected' : 'are used'} in this ${words(facts.period)}. ${ACTIONS[facts.action]}`,
+        `${sayUse(facts)} of ${sayLimit(facts)} ${facts.on === 'forecast' ? 'are expected' : 'are used'} in this ${words(facts.period)}. ${sayAct(facts)}`,
       ],
       facts: [
         ['Used', sayUse(facts)],

@@ -49,6 +49,10 @@ export function checkBudget(terms: BudgetTerms): Fault[] {
       'To stop at the first use, give a small limit a step that stops at 1 thousandth; to let nothing through, withdraw the key at the gateway.',
     );
   }
+  const bills = terms.steps.findIndex(({ action }) => action === 'bill');
+  if (bills >= 0 && (scope !== 'customer' || perUser)) {
+    add(`steps.${bills}.action`, 'bills a customer', 'Give it to a budget of one customer as a whole.');
+  }
   return [...faults, ...checkSteps(terms.steps)];
 }
 

@@ -26,6 +26,16 @@ export interface ReplayedSums {
   callCount: bigint;
 }
 
+/** What a step would have billed early. */
+export interface ReplayedBill {
+  /** The end of the hour in which the step is reached. */
+  at: Date;
+  sharePermille: number;
+  /** From when on what is used would have been unbilled: the window's beginning, or the bill before. */
+  since: Date;
+  used: ReplayedSums;
+}
+
 /** What would have become of one holder. */
 export interface ReplayedHolder {
   customerId: string;
@@ -36,10 +46,12 @@ export interface ReplayedHolder {
   slowed: ReplayedSums;
   firstStoppedAt: Date | null;
   firstSlowedAt: Date | null;
+  bills: ReplayedBill[];
 }
 
 const NOTHING: ReplayedSums = { costPicoUsd: 0n, tokenCount: 0n, callCount: 0n };
 const MINUTES = 60n;
+const HOUR_MS = 3_600_000;
 
 /**
  * Plays used hours through a budget's ladder: what a stop would have held back, and a rate. A step acts from the hour after the one in
@@ -63,7 +75,9 @@ function replayHolder(hours: readonly ReplayedHour[], terms: ReplayedTerms, sinc
     slowed: NOTHING,
     firstStoppedAt: null,
     firstSlowedAt: null,
+    bills: [],
   };
+  const bills = new BillsOfHolder(terms);
   const letThrough: { hour: Date; amount: bigint }[] = [];
   let [first, counted] = [0, 0n];
   for (const hour of hours) {
@@ -77,7 +91,9 @@ function replayHolder(hours: readonly ReplayedHour[], terms: ReplayedTerms, sinc
     const amount = amountOf(hour, terms) - amountOf(held, terms);
     letThrough.push({ hour: hour.hour, amount });
     counted += amount;
+    const billed = bills.take(window.start, hour, counted);
     if (hour.hour < since) continue;
+    told.bills.push(...billed);
     told.used = add(told.used, hour);
     if (stops) {
       told.stopped = add(told.stopped, held);
@@ -88,6 +104,49 @@ function replayHolder(hours: readonly ReplayedHour[], terms: ReplayedTerms, sinc
     }
   }
   return told;
+}
+
+/** Which steps bill when, one window after the other; one that is reached no more in days that roll may be reached again. */
+class BillsOfHolder {
+  readonly #terms: ReplayedTerms;
+  readonly #reached = new Set<BudgetStep>();
+  #windowStart: Date | null = null;
+  #since: Date | null = null;
+  #unbilled = NOTHING;
+
+  constructor(terms: ReplayedTerms) {
+    this.#terms = terms;
+  }
+
+  take(windowStart: Date, hour: ReplayedHour, counted: bigint): ReplayedBill[] {
+    const { period, limit, steps } = this.#terms;
+    const isTurned = this.#windowStart?.getTime() !== windowStart.getTime();
+    if (isTurned && (period !== 'rolling_days' || this.#since === null)) {
+      this.#reached.clear();
+      this.#since = windowStart;
+      this.#unbilled = NOTHING;
+    }
+    this.#windowStart = windowStart;
+    this.#unbilled = add(this.#unbilled, hour);
+    const bills = steps.filter(({ action, on }) => action === 'bill' && on === 'actual');
+    const isReached = ({ sharePermille }: BudgetStep) => counted * 1_000n >= limit * BigInt(sharePermille);
+    for (const step of bills) if (!isReached(step)) this.#reached.delete(step);
+    const fresh = bills.filter((step) => isReached(step) && !this.#reached.has(step));
+    for (const step of fresh) this.#reached.add(step);
+    // Two that are reached at once are one invoice.
+    const step = fresh.toSorted((one, other) => other.sharePermille - one.sharePermille)[0];
+    if (step === undefined) return [];
+    const at = new Date(hour.hour.getTime() + HOUR_MS);
+    const bill = {
+      at,
+      sharePermille: step.sharePermille,
+      since: this.#since ?? windowStart,
+      used: this.#unbilled,
+    };
+    this.#since = at;
+    this.#unbilled = NOTHING;
+    return [bill];
+  }
 }
 
 function reachedBy(counted: bigint, { limit, steps }: ReplayedTerms) {

@@ -15,7 +15,7 @@ export interface CapPrice {
 }
 
 /** Why the gateway cannot count a budget by itself: it counts tokens, in fixed turns of the calendar, by what tokens of callers say. */
-export type CapLeftReason = 'calls' | 'revenue' | 'currency' | 'period' | 'no_tenant' | 'no_usage';
+type CapLeftReason = 'calls' | 'revenue' | 'currency' | 'period' | 'no_tenant' | 'no_usage';
 
 /** What a gateway counts by itself of one budget. */
 export interface HardCap {

@@ -48,9 +48,20 @@ export function factsNow({
         'subject', coalesce(nullif(event.subject, ''), budgets.subject), 'feature', feature, 'measure', measure,
         'currency', currency, 'period', period, 'windowEnd', ${iso('window_end')}, 'sharePermille', step -> 'sharePermille',
         'on', step ->> 'on', 'action', step ->> 'action', 'contact', step ->> 'contact', 'used', used::text,
-        'limit', effective_limit::text) as facts
+        'limit', effective_limit::text, 'cannotBill', (
+          select min(bill.reason) from early_bills as bill
+          where bill.budget_step_event_id = event.budget_step_event_id having bool_and(bill.state = 'cannot'))) as facts
     from budget_step_events as event join budgets using (budget_id)
     where withdrawn_at is null and window_end > ${since} and reached_at > ${since}`,
+    // Found out after the step was told of.
+    sql`
+    select 'budget', 'early-bill:' || early_bill_id, null, bill.customer_id, 'operator', 'urgent',
+      jsonb_build_object('eventId', budget_step_event_id::text, 'budgetId', budget_id, 'budgetName', budgets.name,
+        'subject', null, 'feature', null, 'measure', measure, 'currency', budgets.currency, 'period', period,
+        'windowEnd', ${iso('window_end')}, 'sharePermille', step -> 'sharePermille', 'on', step ->> 'on', 'action', step ->> 'action',
+        'contact', step ->> 'contact', 'used', used::text, 'limit', effective_limit::text, 'cannotBill', bill.reason)
+    from early_bills as bill join budget_step_events as event using (budget_step_event_id) join budgets using (budget_id)
+    where bill.state = 'cannot' and decided_at > wanted_at and decided_at > ${since} and withdrawn_at is null`,
     sql`
     select 'anomaly' as kind, 'anomaly:' || anomaly_finding_id as key, 'anomaly:' || anomaly_finding_id as topic, customer_id,
       'operator' as audience,

@@ -1,6 +1,7 @@
 import { sql } from 'kysely';
 import { BudgetOverrides } from '../../pricing/budgets/standing.ts';
 import { type BudgetWindow, windowBefore } from '../../pricing/budgets/windows.ts';
+import { wantEarlyBills } from '../billing/early/early-bills.ts';
 import { addMs, DAY_MS, HOUR_MS } from '../platform/clock.ts';
 import type { LedgerDatabase, LedgerTransaction } from '../platform/database/database.ts';
 import { IS_COLLECTION } from '../usage/collection/watermarks.ts';
@@ -92,6 +93,13 @@ async function judgeBatch(
       now,
     });
     await keepJudged(transaction, judged, { knownUntil, now });
+    const billing = judged.filter(({ steps }) => steps.reached.some(({ action }) => action === 'bill'));
+    if (billing.length > 0)
+      await wantEarlyBills(
+        transaction,
+        billing.map(({ budgetId }) => budgetId),
+        now,
+      );
     for (const { steps } of judged) {
       outcome.reachedCount += steps.reached.length;
       outcome.withdrawnCount += steps.withdrawn.length;

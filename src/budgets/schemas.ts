@@ -11,6 +11,7 @@ import {
 } from '../../pricing/budgets/budget.ts';
 import { sharePermilleOf } from '../../pricing/budgets/standing.ts';
 import { formatDecimal } from '../../pricing/money.ts';
+import { EarlyBillSchema, showEarlyBill } from '../billing/early/schema.ts';
 import { secondsBetween } from '../platform/clock.ts';
 import { ValidationError } from '../platform/errors.ts';
 import {
@@ -129,8 +130,10 @@ export const StepEventSchema = z
     withdrawnAt: InstantSchema.nullable(),
     withdrawnReason: z.string().nullable(),
     liftedUntil: InstantSchema.nullable(),
+    earlyBills: z.array(EarlyBillSchema).openapi({ description: 'Of a step that bills, by subscription.' }),
   })
   .openapi('BudgetStepEvent');
+export type StepEventBody = z.infer<typeof StepEventSchema>;
 
 export const BudgetSchema = z
   .object({
@@ -289,5 +292,6 @@ export function showStepEvent(event: StepEvent, measure: BudgetMeasure): z.infer
     withdrawnAt: instant(event.withdrawnAt),
     withdrawnReason: event.withdrawnReason,
     liftedUntil: instant(event.liftedUntil),
+    earlyBills: event.earlyBills.map(showEarlyBill),
   };
 }

@@ -1,5 +1,6 @@
 import { sql } from 'kysely';
 import type { BudgetStep } from '../../pricing/budgets/budget.ts';
+import { readEarlyBills, type ToldEarlyBill } from '../billing/early/told.ts';
 import type { LedgerDatabase, LedgerTransaction } from '../platform/database/database.ts';
 
 /**
@@ -29,9 +30,11 @@ export interface StepEvent {
   withdrawnReason: WithdrawnReason | null;
   liftedUntil: Date | null;
   liftedBy: string | null;
+  /** Of a step that bills, by subscription. */
+  earlyBills: ToldEarlyBill[];
 }
 
-type Row = Omit<StepEvent, 'used' | 'forecast' | 'effectiveLimit'> & {
+type Row = Omit<StepEvent, 'used' | 'forecast' | 'effectiveLimit' | 'earlyBills'> & {
   used: string;
   forecast: string | null;
   effectiveLimit: string;
@@ -57,7 +60,7 @@ export async function listStepEvents(
   const result = await sql<Row>`
     select ${COLUMNS} from budget_step_events where budget_id = ${budgetId}
     order by budget_step_event_id desc limit ${limit}`.execute(database);
-  return result.rows.map(toStepEvent);
+  return await toStepEvents(database, result.rows);
 }
 
 /** What is reached now, of all budgets or of these: not withdrawn, and of a window that runs. */
@@ -72,16 +75,22 @@ export async function readOpenStepEvents(
     where stands_until > ${now} and window_start <= ${now}
       and ${budgetIds === null ? sql`true` : sql`budget_id = any(${[...budgetIds]}::text[])`}
     order by budget_step_event_id`.execute(database);
-  return result.rows.map(toStepEvent);
+  return await toStepEvents(database, result.rows);
 }
 
-function toStepEvent({ used, forecast, effectiveLimit, ...row }: Row): StepEvent {
-  return {
+async function toStepEvents(
+  database: LedgerDatabase | LedgerTransaction,
+  rows: readonly Row[],
+): Promise<StepEvent[]> {
+  const billing = rows.filter(({ step }) => step.action === 'bill').map(({ stepEventId }) => stepEventId);
+  const earlyBills = await readEarlyBills(database, billing);
+  return rows.map(({ used, forecast, effectiveLimit, ...row }) => ({
     ...row,
     used: BigInt(used),
     forecast: forecast === null ? null : BigInt(forecast),
     effectiveLimit: BigInt(effectiveLimit),
-  };
+    earlyBills: earlyBills.get(row.stepEventId) ?? [],
+  }));
 }
 
 /** Withdraws whatever of a budget's windows that run or are to come still stands. @returns how many */

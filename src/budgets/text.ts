@@ -1,5 +1,6 @@
+import { earlyBillInWords } from '../../pricing/budgets/early-bill.ts';
 import type { PastWindowsBody } from './past/routes.ts';
-import type { BudgetBody, BudgetsBody, OneBudgetBody } from './schemas.ts';
+import type { BudgetBody, BudgetsBody, OneBudgetBody, StepEventBody } from './schemas.ts';
 import { stepText } from './step-texts.ts';
 
 type RenderTable = (header: string[], rows: string[][], numeric?: number[]) => string;
@@ -77,6 +78,7 @@ export function renderBudget(budget: OneBudgetBody, renderTable: RenderTable): s
       event.withdrawnReason?.replaceAll('_', ' ') ?? '',
     ]);
     lines.push(renderTable(['reached', 'step', 'user', 'used', 'withdrawn'], events, [3]));
+    lines.push(...budget.events.flatMap(earlyBillLines));
   }
   return lines.join('\n');
 }
@@ -96,4 +98,13 @@ export function renderPast({ windows }: PastWindowsBody, renderTable: RenderTabl
       .join(' '),
   ]);
   return [renderTable(['from', 'to', 'used most', 'used', 'limit', 'over', 'reached'], rows, [3, 4, 5])];
+}
+
+function earlyBillLines({ earlyBills, step, reachedAt }: StepEventBody): string[] {
+  return earlyBills.map(
+    ({ subscriptionId, invoiceNumber, invoiceId, total, currency, problem, ...bill }) =>
+      `${stepText(step)} of ${reachedAt.slice(0, 16)}${subscriptionId === null ? '' : `, ${subscriptionId}`}: ${earlyBillInWords(bill)}${
+        invoiceId === null ? '' : `, ${invoiceNumber ?? invoiceId} of ${total} ${currency?.toUpperCase()}`
+      }${problem === null ? '' : ` (${problem})`}.`,
+  );
 }

@@ -197,7 +197,8 @@ function renderHardCaps({ caps, left, headroomPercent, pricedMonth }: HardCapsBo
 }
 
 function renderDryRun(told: DryRunBody): string {
-  const { budget, from, to, saved, used, holders, heldHolderCount, holderCount, unpricedTokenCount } = told;
+  const { budget, from, to, saved, used, holders, heldHolderCount, holderCount, unpricedTokenCount, bills } =
+    told;
   const table = renderTable(
     ['customer', 'user', 'stopped since', 'calls', 'USD', 'slowed since', 'calls', 'USD', 'of USD'],
     holders.map(({ customerId, subject, stopped, slowed, ...holder }) => [
@@ -216,6 +217,12 @@ function renderDryRun(told: DryRunBody): string {
   return [
     `"${budget.name}" would have saved ${saved} of ${used.cost} USD from ${from.slice(0, 10)} to ${to.slice(0, 10)}.`,
     ...(holders.length === 0 ? ['Nothing would have been stopped or slowed down.'] : [table]),
+    ...bills.map(
+      ({ at, sharePermille, used: its, amount, currency }) =>
+        `At ${at.slice(0, 16)}, ${sharePermille / 10} %, ${its.tokenCount} tokens would have been invoiced early${
+          amount === null ? '' : `: ${amount} ${currency?.toUpperCase()}`
+        }.`,
+    ),
     ...(holders.length < Number(heldHolderCount)
       ? [`${holders.length} of ${heldHolderCount} that would have been held back, of ${holderCount}.`]
       : []),

@@ -1,6 +1,11 @@
 import { sql } from 'kysely';
 import { windowAt } from '../../pricing/budgets/windows.ts';
-import { type ReplayedHolder, type ReplayedHour, replay } from '../../pricing/enforcement/dry-run.ts';
+import {
+  type ReplayedBill,
+  type ReplayedHolder,
+  type ReplayedHour,
+  replay,
+} from '../../pricing/enforcement/dry-run.ts';
 import { readEventPrices } from '../anomalies/event-prices.ts';
 import { type Budget, getBudget } from '../budgets/budgets.ts';
 import { addMs, HOUR_MS, readMonth, type TimeWindow } from '../platform/clock.ts';
@@ -15,6 +20,8 @@ export interface DryRun {
   holders: ReplayedHolder[];
   /** Tokens without a price cost nothing here, and would have been held back all the same. */
   unpricedTokenCount: bigint;
+  /** What its steps would have billed early, with what that sells for; null: no revenue is known of it. */
+  bills: (ReplayedBill & { revenue: { currency: string; amountPicoMinor: bigint } | null })[];
 }
 
 /**
@@ -50,7 +57,44 @@ export async function runDry(
   const more = { sharePermille: stopAtPermille ?? 0, on: 'actual' as const, action: 'stop' as const };
   const ladder = stopAtPermille === null ? steps : [...steps, more];
   const terms = { period, rollingDayCount, measure, limit, steps: ladder };
-  return { budget, window, holders: replay(hours, terms, window.start), unpricedTokenCount };
+  const holders = replay(hours, terms, window.start);
+  const bills = await withRevenues(
+    snapshot,
+    budget,
+    holders.flatMap((holder) => holder.bills),
+  );
+  return { budget, window, holders, unpricedTokenCount, bills };
+}
+
+async function withRevenues(
+  snapshot: LedgerSnapshot,
+  { customerId }: Budget,
+  bills: readonly ReplayedBill[],
+): Promise<DryRun['bills']> {
+  if (bills.length === 0 || customerId === null) return [];
+  const { rows } = await sql<{ place: number; currency: string; amount: string }>`
+    with bill as (
+      select place::int, since, until from unnest(${bills.map(({ since }) => since.toISOString())}::timestamptz[],
+        ${bills.map(({ at }) => at.toISOString())}::timestamptz[]) with ordinality as told(since, until, place)),
+    events as materialized (
+      select bill.place, date_trunc('month', event.window_start at time zone 'UTC')::date as month, event.model, event.feature,
+        event.counted_formerly, false as may_disagree, ${sumTypedFigures('event')}
+      from bill join usage_events as event on event.window_start >= bill.since and event.window_start < bill.until
+      join subjects using (subject)
+      where event.kind = 'usage' and subjects.customer_id = ${customerId} group by 1, 2, 3, 4, 5),
+    parts as (select place, month, model, feature, part.token_type, part.tokens from events as event, ${tokenParts('event')})
+    select place, currency, sum(tokens * unit_pico_minor)::text as amount
+    from parts join monthly_revenues as revenue using (month, model, feature, token_type)
+    where revenue.customer_id = ${customerId} and unit_pico_minor is not null group by 1, 2 order by 1, 2`.execute(
+    snapshot,
+  );
+  return bills.map((bill, index) => {
+    const row = rows.find(({ place }) => place === index + 1);
+    return {
+      ...bill,
+      revenue: row === undefined ? null : { currency: row.currency, amountPicoMinor: BigInt(row.amount) },
+    };
+  });
 }
 
 /** A month that is over, or the last that is. @throws ValidationError */

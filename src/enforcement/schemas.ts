@@ -1,7 +1,7 @@
 import { z } from '@hono/zod-openapi';
 import { type ReplayedHolder, type ReplayedSums, sumReplayed } from '../../pricing/enforcement/dry-run.ts';
 import { ENFORCED_ACTIONS } from '../../pricing/enforcement/ruling.ts';
-import { formatPico } from '../../pricing/money.ts';
+import { formatPico, formatPicoMinor } from '../../pricing/money.ts';
 import { AmountSchema, CountSchema, InstantSchema } from '../platform/http/schemas.ts';
 import type { DryRun } from './dry-run.ts';
 import type { EnforcedStep } from './steps.ts';
@@ -122,6 +122,20 @@ export const DryRunSchema = z
     unpricedTokenCount: CountSchema.openapi({
       description: 'Tokens without a price, which cost nothing here.',
     }),
+    bills: z
+      .array(
+        z.object({
+          at: InstantSchema,
+          since: InstantSchema.openapi({ description: 'The window’s beginning, or the bill before.' }),
+          sharePermille: z.int(),
+          used: SumsSchema.openapi({ description: 'Between the two.' }),
+          amount: AmountSchema.nullable().openapi({
+            description: 'What that sells for, by the averages of its months; null: no revenue is known.',
+          }),
+          currency: z.string().nullable(),
+        }),
+      )
+      .openapi({ description: 'What steps that bill would have invoiced early.' }),
     holderCount: CountSchema,
     heldHolderCount: CountSchema.openapi({ description: 'Of whom something would have been held back.' }),
     holders: z
@@ -133,7 +147,7 @@ export type DryRunBody = z.infer<typeof DryRunSchema>;
 
 const MOST_HOLDERS = 200;
 
-export function showDryRun({ budget, window, holders, unpricedTokenCount }: DryRun): DryRunBody {
+export function showDryRun({ budget, window, holders, unpricedTokenCount, bills }: DryRun): DryRunBody {
   const saved = ({ stopped, slowed }: Pick<ReplayedHolder, 'stopped' | 'slowed'>) =>
     stopped.costPicoUsd + slowed.costPicoUsd;
   const held = holders.filter(
@@ -153,6 +167,14 @@ export function showDryRun({ budget, window, holders, unpricedTokenCount }: DryR
     slowed: showSums(all.slowed),
     saved: formatPico(saved(all)),
     unpricedTokenCount: String(unpricedTokenCount),
+    bills: bills.map(({ at, since, sharePermille, used, revenue }) => ({
+      at: at.toISOString(),
+      since: since.toISOString(),
+      sharePermille,
+      used: showSums(used),
+      amount: revenue === null ? null : formatPicoMinor(revenue.amountPicoMinor, revenue.currency),
+      currency: revenue?.currency ?? null,
+    })),
     holderCount: String(holders.length),
     heldHolderCount: String(held.length),
     holders: held

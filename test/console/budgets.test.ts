@@ -50,7 +50,12 @@ describe.skipIf(!hasChromium())('the pages of budgets', () => {
       { sharePermille: 1_000, action: 'stop', contact: 'ops@example.com' },
     ];
     for (const body of [
-      { ...month, name: 'Northwind', limit: '1.50', steps },
+      {
+        ...month,
+        name: 'Northwind',
+        limit: '1.50',
+        steps: [...steps, { sharePermille: 1_050, action: 'bill' }],
+      },
       { ...month, name: 'Each user', limit: '5', perUser: true, steps },
       { name: HOSTILE_NAMES[0], scope: 'all', period: 'day', measure: 'tokens', limit: '90000000' },
     ]) {
@@ -87,6 +92,14 @@ describe.skipIf(!hasChromium())('the pages of budgets', () => {
       ['user-1', '1.00'],
       ['user-2', '0.70'],
     ]);
+    // Billing early: on its way, as the API says it, and what it would have been the month before.
+    const billed = told[0]?.events.find(({ step }) => step.action === 'bill')?.earlyBills;
+    expect(billed).toMatchObject([{ state: 'wanted', reason: null, invoiceId: null }]);
+    await page.goto(`${bench.origin}${PATH}/${ids[0]}?dry-run=2026-10`);
+    expect(await page.locator('#events').innerText()).toContain('Stripe invoices it with the next usage');
+    expect(await page.locator('section#dry').innerText()).toContain(
+      '800,000 tokens would have been invoiced early',
+    );
     await close();
     const past = await bench.open(`${PATH}/${ids[2]}`, { scope: 'sales' });
     expect(await past.page.locator('#windows tbody tr').count()).toBe(1);

@@ -47,6 +47,10 @@ export async function walkClosing(): Promise<void> {
       discounts: [{ coupon: coupon.id }],
     });
     await sdk.subscriptionItems.update(other.id, { tax_rates: [vat.id] });
+    const early = { amountGteMinor: 5_000n, idempotencyKey: 'early-bill-1' };
+    await invoicing.setBillingThreshold(subscriptionId, early);
+    await invoicing.readBillingThreshold(subscriptionId);
+    await invoicing.setBillingThreshold(subscriptionId, { ...early, amountGteMinor: null });
     const period = { start: new Date(FIRST_END_MS - 2 * HOUR_MS), end: new Date(FIRST_END_MS) };
     goTo(FIRST_END_MS - HOUR_MS);
     await world.use(1_500_000n, FIRST_END_MS - 2 * HOUR_MS);

@@ -71,6 +71,26 @@ describe('a budget played over hours that are over', () => {
     expect(monthly?.stopped.tokenCount).toBe(0n);
   });
 
+  it('bills what is unbilled when a step is reached, once in a window', () => {
+    const bill = { ...stop, action: 'bill' } as const;
+    const hours = ['01T10', '01T11', '01T12', '02T10'].map((at) => hour(at, 600n));
+    const billsOf = (told: ReturnType<typeof replay>) =>
+      told[0]?.bills.map(({ at, sharePermille, used }) => [
+        at.toISOString().slice(8, 13),
+        sharePermille,
+        used.tokenCount,
+      ]);
+    const ladder = [bill, { ...bill, sharePermille: 1_100 }, { ...bill, sharePermille: 1_700 }];
+    expect(billsOf(replay(hours, terms(ladder), OCTOBER))).toEqual([
+      ['01T12', 1_100, 1_200n],
+      ['01T13', 1_700, 600n],
+    ]);
+    expect(billsOf(replay(hours, terms([bill], { period: 'day', limit: 500n }), OCTOBER))).toEqual([
+      ['01T11', 1_000, 600n],
+      ['02T11', 1_000, 600n],
+    ]);
+  });
+
   it('holds each holder by itself, and what only tells holds nobody', () => {
     const hours = [
       hour('02T10', 1_000n, { subject: 'a' }),
@@ -101,7 +121,14 @@ describe('GET /v1/enforcement/dry-run', () => {
         step: { action: 'stop' },
       },
     ]);
+    await insertOpenSteps(database, [
+      { budgetId: 'bud_bill', customerId: 'northwind', step: { action: 'bill' } },
+    ]);
     await sql`update budgets set limit_count = 1000000`.execute(database);
+    await sql`
+      insert into monthly_revenues (customer_id, month, model, feature, token_type, token_count, currency,
+        unit_pico_minor)
+      values ('northwind', '2026-10-01', 'gpt-4o', 'chat', 'prompt', 1, 'usd', 500000000)`.execute(database);
     await insertEvents(database, [
       { hour: '2026-10-05T10:00:00.000Z', promptTokens: 1_200_000, requests: 8 },
       { hour: '2026-10-06T10:00:00.000Z', promptTokens: 400_000, requests: 4 },
@@ -130,6 +157,19 @@ describe('GET /v1/enforcement/dry-run', () => {
       saved: '0.00',
       heldHolderCount: '0',
       holders: [],
+    });
+    // 1.2 M tokens at 0.0005 cents.
+    expect(await (await dry('budgetId=bud_bill')).json()).toMatchObject({
+      saved: '0.00',
+      bills: [
+        {
+          at: '2026-10-05T11:00:00.000Z',
+          since: '2026-10-01T00:00:00.000Z',
+          used: { tokenCount: '1200000' },
+          amount: '6.00',
+          currency: 'usd',
+        },
+      ],
     });
     expect(await (await dry('budgetId=bud_users')).json()).toMatchObject({
       holderCount: '2',

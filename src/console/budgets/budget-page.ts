@@ -1,6 +1,9 @@
 import { html } from 'hono/html';
 import { amountInWords, formatAmount } from '../../../pricing/budgets/amounts.ts';
 import { isMoney } from '../../../pricing/budgets/budget.ts';
+import { earlyBillInWords } from '../../../pricing/budgets/early-bill.ts';
+import { formatMinor } from '../../../pricing/money.ts';
+import type { ToldEarlyBill } from '../../billing/early/told.ts';
 import { getBudget } from '../../budgets/budgets.ts';
 import { type DrawnDay, readDrawnUse } from '../../budgets/drawn-use.ts';
 import { listPastWindows, type PastWindow } from '../../budgets/past/windows.ts';
@@ -77,7 +80,7 @@ export const budgetPage = definePage<Material>({
     const { row, holders, events, enforced, dryRun, past } = material;
     const { budget } = row;
     const holdersOf = holdersTable(row);
-    const eventsOf = eventsTable(row);
+    const eventsOf = eventsTable(row, events, view);
     const stepsOf = stepsTable(view);
     const pastOf = pastTable(budget);
     return {
@@ -207,7 +210,12 @@ function holdersTable({ budget }: StandingBudget): TableDefinition<KeptStanding>
   };
 }
 
-function eventsTable({ budget }: StandingBudget): TableDefinition<StepEvent> {
+function eventsTable(
+  { budget }: StandingBudget,
+  events: readonly StepEvent[],
+  view: ConsoleView,
+): TableDefinition<StepEvent> {
+  const bills = events.some(({ earlyBills }) => earlyBills.length > 0);
   return {
     name: 'events',
     caption: 'What was reached',
@@ -253,6 +261,34 @@ function eventsTable({ budget }: StandingBudget): TableDefinition<StepEvent> {
             : html`${instantCell(withdrawnAt)}: ${withdrawnInWords(withdrawnReason)}`,
         csv: ({ withdrawnReason }) => withdrawnReason,
       },
+      ...(bills ? [earlyBillColumn(view)] : []),
     ],
   };
+}
+
+function earlyBillColumn(view: ConsoleView): TableDefinition<StepEvent>['columns'][number] {
+  return {
+    name: 'earlyBill',
+    title: 'Invoiced early',
+    kind: 'text',
+    cell: ({ earlyBills }) =>
+      earlyBills.length === 0
+        ? html`<span class="muted">–</span>`
+        : html`${earlyBills.map((bill) => html`<span>${earlyBill(bill, view)}</span><br>`)}`,
+    csv: ({ earlyBills }) =>
+      earlyBills.map(({ state, reason, invoiceId }) => invoiceId ?? reason ?? state).join(' '),
+  };
+}
+
+function earlyBill(bill: ToldEarlyBill, view: ConsoleView): Html | string {
+  const { invoiceId, invoiceNumber, totalMinor, currency, problem } = bill;
+  if (invoiceId === null)
+    return html`${earlyBillInWords(bill)}${problem === null ? '' : html` (${nameCell(problem, 200)})`}`;
+  const path = `/console/invoices/${encodeURIComponent(invoiceId)}`;
+  const name = nameCell(invoiceNumber ?? invoiceId, 40);
+  const total =
+    totalMinor === null || currency === null
+      ? ''
+      : `, ${formatMinor(totalMinor, currency)} ${currency.toUpperCase()}`;
+  return html`${view.hasPage('/console/invoices/:invoiceId') ? html`<a href="${path}">${name}</a>` : name}${total}`;
 }

@@ -40,7 +40,7 @@ export function drawDryRun(budget: Budget, asked: AskedDryRun | null, { address,
   const last = readOverMonth(undefined, now).start;
   const link = (words: string, stop: string | null) =>
     html`<a href="${addressWith(address, { 'dry-run': last.toISOString().slice(0, 7), stop, csv: null })}#dry">${words}</a>`;
-  const holdsBack = budget.steps.some(({ action }) => action === 'slow' || action === 'stop');
+  const holdsBack = budget.steps.some(({ action }) => ['slow', 'stop', 'bill'].includes(action));
   return html`<section id="dry"><h2>Had it stood before</h2>
 <p class="links">${holdsBack ? link(`${monthInWords(last)}, by its steps`, null) : ''} ${link(`${monthInWords(last)}, stopped at all of the limit`, '1')}</p>
 ${asked === null ? '' : answer(asked, address.query.has('stop'), address)}</section>`;
@@ -48,11 +48,12 @@ ${asked === null ? '' : answer(asked, address.query.has('stop'), address)}</sect
 
 function answer({ told, problem }: AskedDryRun, isStopped: boolean, address: ConsoleView['address']): Html {
   if (told === null) return html`<p class="notice warn">It cannot be told: ${problem}</p>`;
-  const { from, saved, used, holders, heldHolderCount, holderCount, unpricedTokenCount } = told;
+  const { from, saved, used, holders, heldHolderCount, holderCount, unpricedTokenCount, bills } = told;
   const usd = (amount: string) => moneyInWords(twoDecimals(amount), 'usd');
   const cut = holders.length < Number(heldHolderCount);
   return html`<p>In ${monthInWords(new Date(from))}, ${isStopped ? 'stopped at all of the limit' : 'by its steps'}, it would have saved ${usd(saved)} of ${usd(used.cost)} of cost, had nobody tried again.</p>
 ${dataTable(dryRunTable(), holders, address)}
+${bills.map(({ at, sharePermille, used: its, amount, currency }) => html`<p>At ${instantCell(new Date(at))}, ${sharePermille / 10} %, ${groupDigits(its.tokenCount)} tokens would have been invoiced early${amount === null || currency === null ? '' : html`: ${moneyInWords(twoDecimals(amount), currency)}`}.</p>`)}
 ${cut ? html`<p class="muted">${holders.length} of ${groupDigits(heldHolderCount)} that would have been held back, of ${groupDigits(holderCount)}.</p>` : ''}
 ${unpricedTokenCount === '0' ? '' : html`<p class="muted">${groupDigits(unpricedTokenCount)} tokens without a price cost nothing here.</p>`}`;
 }

@@ -5,6 +5,7 @@ import { annotateInvoice, claimInvoice, finalizeInvoice } from './drafts.ts';
 import { readInvoice } from './invoice.ts';
 import { changeInvoiceItem, createInvoiceItem, listInvoiceItems } from './items.ts';
 import type { InvoiceSystem } from './port.ts';
+import { readBillingThreshold, setBillingThreshold } from './thresholds.ts';
 
 /** The port over Stripe's own SDK. */
 export function createInvoiceSystem(client: ClosingClient): InvoiceSystem {
@@ -19,6 +20,9 @@ export function createInvoiceSystem(client: ClosingClient): InvoiceSystem {
       changeInvoiceItem(client, invoiceItemId, change, signal),
     listInvoiceItems: (stripeCustomerId, signal) => listInvoiceItems(client, stripeCustomerId, signal),
     createCreditNote: (note, signal) => createCreditNote(client, note, signal),
+    readBillingThreshold: (subscriptionId, signal) => readBillingThreshold(client, subscriptionId, signal),
+    setBillingThreshold: (subscriptionId, threshold, signal) =>
+      setBillingThreshold(client, subscriptionId, threshold, signal),
     listEvents: (query, signal) => listEvents(client, query, signal),
   };
 }

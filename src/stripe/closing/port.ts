@@ -61,6 +61,17 @@ export interface InvoiceSystem {
    * @throws ValidationError; UpstreamError UPSTREAM_REJECTED when the invoice is neither open nor paid
    */
   createCreditNote(note: NewCreditNote, signal?: AbortSignal): Promise<CreditNoteOutcome>;
+  /** From which amount of unbilled usage on, in minor units, Stripe invoices a subscription within its period; null: it does not. */
+  readBillingThreshold(subscriptionId: string, signal?: AbortSignal): Promise<bigint | null>;
+  /**
+   * Sets that amount, the period going on; null takes it away. Stripe looks at it when usage comes. Sets, so it may be repeated.
+   * @throws UpstreamError UPSTREAM_REJECTED where the subscription allows none
+   */
+  setBillingThreshold(
+    subscriptionId: string,
+    threshold: { amountGteMinor: bigint | null; idempotencyKey: string },
+    signal?: AbortSignal,
+  ): Promise<void>;
   /**
    * What happened in the account since an instant, that instant included, oldest first. Stripe keeps thirty days and
    * leaves older ones away without a word. Thin events are not in the list. Each 100 events cost a rationed read.

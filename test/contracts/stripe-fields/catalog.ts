@@ -12,6 +12,7 @@ export const CATALOG: readonly ReadObject[] = [
     at: ['GET /v1/subscriptions data[]', 'GET /v1/subscriptions/{subscription_exposed_id}'],
     fields: [
       'billing_mode.type',
+      'billing_thresholds.amount_gte',
       'cancel_at',
       'cancel_at_period_end',
       'created',

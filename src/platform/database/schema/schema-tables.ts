@@ -702,6 +702,23 @@ interface DroppedItemSums {
   window_start: Date;
 }
 
+interface EarlyBills {
+  amount_gte_minor: bigint | null;
+  asked_at: Date | null;
+  budget_step_event_id: bigint;
+  currency: string | null;
+  customer_id: string;
+  decided_at: Date | null;
+  early_bill_id: Generated<bigint>;
+  invoice_id: string | null;
+  is_set: Generated<boolean>;
+  problem: string | null;
+  reason: string | null;
+  state: 'wanted' | 'asking' | 'asked' | 'billed' | 'ended' | 'cannot';
+  subscription_id: string | null;
+  wanted_at: Date;
+}
+
 interface EnforcementChanges {
   changed_at: Date;
   transaction_id: bigint;
@@ -1961,6 +1978,7 @@ export interface Ledger {
   drifts: Drifts;
   dropped_item_days: DroppedItemDays;
   dropped_item_sums: DroppedItemSums;
+  early_bills: EarlyBills;
   enforcement_changes: EnforcementChanges;
   exchange_rates: ExchangeRates;
   global_markups: GlobalMarkups;
