@@ -64,9 +64,9 @@ export async function replaceDailyCosts(
     ${moveMonth(day)},
     kept as (
       insert into daily_costs (day, kind, customer_id, model, feature, deployment, token_type, token_count, cost_pico_usd,
-        reason, price_reference, price_notes, request_count, is_first, price_book_version, rated_at)
-      select ${day}::date, kind, customer_id, model, feature, deployment, token_type, token_count, cost_pico_usd, reason,
-        reference, notes, request_count, is_first, ${priceBookVersion}, ${now}::timestamptz from costs)
+        least_cost_pico_usd, most_cost_pico_usd, reason, price_reference, price_notes, request_count, is_first, price_book_version, rated_at)
+      select ${day}::date, kind, customer_id, model, feature, deployment, token_type, token_count, cost_pico_usd,
+        least_cost_pico_usd, most_cost_pico_usd, reason, reference, notes, request_count, is_first, ${priceBookVersion}, ${now}::timestamptz from costs)
     insert into daily_users (day, customer_id, subject, model, feature, deployment, token_count, token_types, token_counts,
       first_token_types, cost_pico_usd, provisioned_cost_pico_usd, reason, is_cost_partial, request_count)
     select ${day}::date, customer_id, subject, model, feature, deployment, token_count, token_types, token_counts,

@@ -22,10 +22,12 @@ export function dayUsage({ start, end }: TimeWindow, { segments, provisioned, al
         ${segments.map((segment) => segment.start.toISOString())}::timestamptz[],
         ${segments.map((segment) => segment.end.toISOString())}::timestamptz[],
         ${segments.map((segment) => segment.picoUsdPerToken?.toString() ?? null)}::numeric[],
+        ${segments.map(({ between }) => between?.leastPicoUsdPerToken.toString() ?? null)}::numeric[],
+        ${segments.map(({ between }) => between?.mostPicoUsdPerToken.toString() ?? null)}::numeric[],
         ${segments.map((segment) => segment.reason)}::text[],
         ${segments.map((segment) => segment.reference)}::text[],
         ${segments.map((segment) => segment.notes.join(' '))}::text[])
-        as price(model, deployment, token_type, starts_at, ends_at, pico_usd, reason, reference, notes)),
+        as price(model, deployment, token_type, starts_at, ends_at, pico_usd, least_pico_usd, most_pico_usd, reason, reference, notes)),
     bought as materialized (
       select * from unnest(${provisioned.map((hours) => hours.deployment)}::text[],
         ${provisioned.map((hours) => hours.start.toISOString())}::timestamptz[],
@@ -39,7 +41,8 @@ export function dayUsage({ start, end }: TimeWindow, { segments, provisioned, al
     used as materialized (
       select customer_id, usage.subject, ${countedColumn('model', 'usage')} as model, usage.feature,
         ${countedColumn('deployment', 'usage')} as deployment, usage.token_type, times.is_bought,
-        price.pico_usd, price.reason, price.reference, price.notes, sum(usage.token_count) as token_count
+        price.pico_usd, price.least_pico_usd, price.most_pico_usd, price.reason, price.reference, price.notes,
+        sum(usage.token_count) as token_count
       from hours as usage
       cross join lateral (select exists (select 1 from bought
         where bought.deployment = ${countedColumn('deployment', 'usage')}
@@ -47,7 +50,7 @@ export function dayUsage({ start, end }: TimeWindow, { segments, provisioned, al
       left join priced as price on not times.is_bought and price.model = usage.model and price.deployment = usage.deployment
         and price.token_type = usage.token_type
         and usage.window_start >= price.starts_at and usage.window_start < price.ends_at
-      group by 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11),
+      group by 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13),
     requested as materialized (
       select customer_id, subject, model, feature, deployment, sum(request_count) as request_count
       from (
@@ -78,15 +81,16 @@ export function dayCosts(): Part {
   return sql`
     rows as (
       select 'tokens' as kind, customer_id, model, feature, deployment, token_type, sum(token_count)::bigint as token_count,
-        sum(token_count) * pico_usd as cost_pico_usd, reason, reference, notes, 0 as request_count
+        sum(token_count) * pico_usd as cost_pico_usd, sum(token_count) * least_pico_usd as least_cost_pico_usd,
+        sum(token_count) * most_pico_usd as most_cost_pico_usd, reason, reference, notes, 0 as request_count
       from used where not is_bought
-      group by customer_id, model, feature, deployment, token_type, pico_usd, reason, reference, notes
+      group by customer_id, model, feature, deployment, token_type, pico_usd, least_pico_usd, most_pico_usd, reason, reference, notes
       having sum(token_count) <> 0
       union all
-      select kind, customer_id, model, feature, deployment, token_type, token_count, cost_pico_usd, null, reference, notes, 0
+      select kind, customer_id, model, feature, deployment, token_type, token_count, cost_pico_usd, null, null, null, reference, notes, 0
       from allocated
       union all
-      select 'requests', customer_id, model, feature, deployment, null, 0, 0, null, null, null, sum(request_count)
+      select 'requests', customer_id, model, feature, deployment, null, 0, 0, null, null, null, null, null, sum(request_count)
       from requested group by customer_id, model, feature, deployment),
     placed as (
       select *,
@@ -98,7 +102,8 @@ export function dayCosts(): Part {
         key_rows as (partition by ${OWNER}, model, feature, deployment, kind = 'idle'
           order by kind = 'requests', token_type, kind, reference)),
     costs as (
-      select kind, customer_id, model, feature, deployment, token_type, token_count, cost_pico_usd, reason, reference,
+      select kind, customer_id, model, feature, deployment, token_type, token_count, cost_pico_usd, least_cost_pico_usd,
+        most_cost_pico_usd, reason, reference,
         coalesce(string_to_array(nullif(notes, ''), ' '), '{}') as notes,
         case when key_place = 1 then key_request_count else 0 end as request_count,
         token_type is not null and place = 1 as is_first

@@ -1,10 +1,11 @@
 import type { PriceBook } from '../../pricing/prices/price-book.ts';
-import { modelsPricedByPart, priceSegments } from '../../pricing/prices/segments.ts';
+import { modelsPricedByPart, modelsPricedBySize, priceSegments } from '../../pricing/prices/segments.ts';
 import { floorToHour, windowOfDay } from '../platform/clock.ts';
 import { writeAudit } from '../platform/database/audit.ts';
 import type { LedgerDatabase } from '../platform/database/database.ts';
 import { readUntoldHours } from '../usage/collection/measured-figures.ts';
 import { type DayTotals, lockCostDay, readPricedKinds, replaceDailyCosts } from './daily-costs.ts';
+import { readLargeHours } from './large-hours.ts';
 import { clearDueDay, readDueDay } from './notes.ts';
 import { allocatePurchases } from './provisioned/hours.ts';
 import { readPurchases } from './provisioned/provisioned.ts';
@@ -28,7 +29,8 @@ export async function rateCostDay(
     if (due === null) return null;
     const kinds = await readPricedKinds(transaction, window);
     const untold = await readUntoldHours(transaction, window, modelsPricedByPart(book, kinds, window));
-    const segments = priceSegments(book, kinds, window, untold);
+    const large = await readLargeHours(transaction, window, modelsPricedBySize(book, kinds, window));
+    const segments = priceSegments(book, kinds, window, untold, large);
     const purchases = await readPurchases(transaction, window);
     const { provisioned, allocated } = await allocatePurchases(
       transaction,

@@ -62,7 +62,7 @@ describe('rollups', () => {
       activeUserCount: 3n,
       unpricedTokenCount: 13n,
       unattributedTokenCount: 17n,
-      unknown: [{ reason: 'unknown_model', tokenCount: 13n }],
+      unknown: [{ reason: 'unknown_model', tokenCount: 13n, between: null }],
     });
     for (const groupBy of GROUPINGS) {
       const { rows, rowCount } = await rowsBy(groupBy);

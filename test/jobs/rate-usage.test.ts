@@ -1,8 +1,13 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { rateUsage } from '../../jobs/rate-usage.ts';
+import type { PriceChange } from '../../pricing/prices/change.ts';
+import { completeDeploymentRule, completePriceRow } from '../../pricing/prices/rows.ts';
 import { addPurchase } from '../../src/costs/provisioned/provisioned.ts';
+import { readRollupScope } from '../../src/costs/rollups/scope.ts';
+import { readRollupTotals } from '../../src/costs/rollups/totals.ts';
 import { createLogger } from '../../src/platform/log.ts';
 import { readPriceBook, seedPriceBook } from '../../src/prices/book.ts';
+import { changePriceBook } from '../../src/prices/book-changes.ts';
 import { insertCatalog, insertUsage } from '../api/world.ts';
 import { createTestLedger, type TestLedger } from '../setup/ledger.ts';
 
@@ -87,6 +92,74 @@ describe('rate-usage', () => {
     expect(await ledger.database.selectFrom('cost_days').selectAll().execute()).toMatchObject([
       { unknown_token_count: 5n, known_cost_pico_usd: '0' },
     ]);
+  });
+
+  it('knows no cost that hangs on what metrics do not tell of requests, only what it lies between', async () => {
+    const long = { model: 'gpt-5.4', tokenType: 'prompt' as const };
+    const change = {
+      rows: [
+        completePriceRow({ ...long, amount: '5.00', aboveInputTokenCount: 272_000 }),
+        completePriceRow({ ...long, amount: '7.00', serviceTier: 'priority' }),
+        completePriceRow({ ...long, amount: '9.00', serviceTier: 'priority', aboveInputTokenCount: 272_000 }),
+      ],
+      deployments: [completeDeploymentRule({ deployment: '*', serviceTier: 'standard' })],
+      supersede: true,
+    };
+    const add = async (wanted: PriceChange) => {
+      const made = { kind: 'add' as const, reason: 'Listed.', actor: 'test', now: NOW };
+      const { plan } = await changePriceBook(ledger.database, { change: wanted, ...made });
+      expect(plan.problems).toEqual([]);
+    };
+    await add(change);
+    const of = (hour: string, tokens: bigint, more = {}) => ({
+      hour: `2026-11-20T${hour}:00:00Z`,
+      tokens,
+      model: 'gpt-5.4',
+      deployment: 'any-global',
+      ...more,
+    });
+    await insertUsage(ledger.database, [
+      // Two users: neither had a long request.
+      of('05', 200_000n),
+      of('05', 200_000n, { subject: 'user-2' }),
+      of('06', 500_000n),
+    ]);
+    await rateUsage(deps);
+    const scope = await readRollupScope(ledger.database, {
+      window: { start: new Date('2026-11-01'), end: new Date('2026-12-01') },
+      filter: {},
+      now: NOW,
+    });
+    const totals = async () => {
+      const { tokenCostPicoUsd, unknown } = await readRollupTotals(ledger.database, scope);
+      return { tokenCostPicoUsd, unknown };
+    };
+    expect(await totals()).toEqual({
+      tokenCostPicoUsd: 1_000_000_000_000n,
+      unknown: [
+        {
+          reason: 'context_tier_not_told',
+          tokenCount: 500_000n,
+          between: { leastPicoUsd: 1_250_000_000_000n, mostPicoUsd: 2_500_000_000_000n },
+        },
+      ],
+    });
+    await add({
+      rows: [],
+      deployments: [completeDeploymentRule({ deployment: '*', retired: true })],
+      supersede: true,
+    });
+    await rateUsage(deps);
+    expect(await totals()).toEqual({
+      tokenCostPicoUsd: 0n,
+      unknown: [
+        {
+          reason: 'service_tier_not_told',
+          tokenCount: 900_000n,
+          between: { leastPicoUsd: 2_250_000_000_000n, mostPicoUsd: 7_300_000_000_000n },
+        },
+      ],
+    });
   });
 
   it('moves usage that no push carries with its subject to the customer it is assigned to', async () => {

@@ -102,6 +102,7 @@ const BY_USER = sql`(
     type.token_type = any(first_token_types) as is_first,
     case when type.place = 1 then cost_pico_usd - provisioned_cost_pico_usd else 0 end as token_cost,
     case when type.place = 1 then provisioned_cost_pico_usd else 0 end as provisioned_cost, 0::numeric as idle_cost,
+    null::numeric as least_cost, null::numeric as most_cost,
     case when type.place = 1 then request_count else 0 end as request_count
   from daily_users
   left join lateral unnest(coalesce(nullif(token_types, '{}'), array[null]::text[]),
@@ -113,7 +114,8 @@ const BY_KEY = (withIdle: boolean) => sql`(
     coalesce(reason, ${UNTOLD_WRITES}) as reason, reason is not null as is_unknown, is_first,
     case when kind = 'tokens' then cost_pico_usd else 0 end as token_cost,
     case when kind = 'provisioned' then cost_pico_usd else 0 end as provisioned_cost,
-    case when kind = 'idle' then cost_pico_usd else 0 end as idle_cost, request_count
+    case when kind = 'idle' then cost_pico_usd else 0 end as idle_cost,
+    least_cost_pico_usd as least_cost, most_cost_pico_usd as most_cost, request_count
   from daily_costs where ${withIdle ? sql`true` : sql`kind <> 'idle'`})`;
 
 /**
@@ -132,6 +134,8 @@ export function ratedParts(
       select ${dimensionsOf(groupBy)} as dimensions, customer_id, date_trunc('month', day::timestamp)::date as month, model,
         feature, token_type, reason, is_unknown, sum(token_count) as tokens, sum(token_cost) as token_cost,
         sum(provisioned_cost) as provisioned_cost, sum(idle_cost) as idle_cost, sum(request_count) as requests,
+        case when bool_and(least_cost is not null) then sum(least_cost) end as least_cost,
+        case when bool_and(most_cost is not null) then sum(most_cost) end as most_cost,
         max(day) filter (where is_first) as first_day
       from ${facts} as fact
       where ${conditionsOf(window, filter)} and ${afterRow(groupBy, after)}

@@ -69,6 +69,8 @@ export interface RollupQuery extends RollupScope {
 interface UnknownTokens {
   reason: string;
   tokenCount: bigint;
+  /** What they cost at least and at most, where what was not told decides it; null: not known. */
+  between: { leastPicoUsd: bigint; mostPicoUsd: bigint } | null;
 }
 
 /** What the usage of one currency's customers brings, and what it costs. */

@@ -16,7 +16,7 @@ interface RawRow {
   idle_cost: string;
   unpriced: string;
   unattributed: string;
-  unknown: { reason: string; tokens: string }[] | null;
+  unknown: { reason: string; tokens: string; least: string | null; most: string | null }[] | null;
   currencies: { currency: string; revenue: string; unrated: string; cost: string }[] | null;
   revenue_usd: string | null;
   known_margin: string | null;
@@ -112,8 +112,11 @@ export async function readRollupRows(database: LedgerDatabase, query: RollupQuer
       from (select dimensions, token_type, sum(rated.tokens) as tokens from rated join page using (dimensions)
             where token_type is not null group by 1, 2) as summed group by 1),
     reasons as (
-      select dimensions, jsonb_agg(jsonb_build_object('reason', reason, 'tokens', tokens::text) order by reason) as unknown
-      from (select dimensions, reason, coalesce(sum(rated.tokens) filter (where is_unknown), 0) as tokens
+      select dimensions, jsonb_agg(jsonb_build_object('reason', reason, 'tokens', tokens::text,
+        'least', least::text, 'most', most::text) order by reason) as unknown
+      from (select dimensions, reason, coalesce(sum(rated.tokens) filter (where is_unknown), 0) as tokens,
+              case when bool_and(least_cost is not null) then sum(least_cost) end as least,
+              case when bool_and(most_cost is not null) then sum(most_cost) end as most
             from rated join page using (dimensions) where reason is not null group by 1, 2) as summed group by 1),
     moneys as (
       select dimensions, jsonb_agg(jsonb_build_object('currency', currency, 'revenue', revenue::text,
@@ -150,7 +153,12 @@ function toRow(row: RawRow, { groupBy }: RollupQuery): RollupRow {
     tokenCostPicoUsd: BigInt(row.token_cost),
     provisionedCostPicoUsd: BigInt(row.provisioned_cost),
     idleCostPicoUsd: BigInt(row.idle_cost),
-    unknown: (row.unknown ?? []).map(({ reason, tokens }) => ({ reason, tokenCount: BigInt(tokens) })),
+    unknown: (row.unknown ?? []).map(({ reason, tokens, least, most }) => ({
+      reason,
+      tokenCount: BigInt(tokens),
+      between:
+        least === null || most === null ? null : { leastPicoUsd: BigInt(least), mostPicoUsd: BigInt(most) },
+    })),
     unpricedTokenCount: BigInt(row.unpriced),
     unattributedTokenCount: BigInt(row.unattributed),
     currencies: (row.currencies ?? []).map(({ currency, revenue, unrated, cost }) => ({

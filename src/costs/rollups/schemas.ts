@@ -2,6 +2,16 @@ import { z } from '@hono/zod-openapi';
 import { TOKEN_TYPES } from '../../../pricing/usage/shape.ts';
 import { AmountSchema, CountSchema, TokenCountSchema } from '../../platform/http/schemas.ts';
 
+const UnknownSchema = z.object({
+  reason: z.string(),
+  tokenCount: TokenCountSchema,
+  atLeast: AmountSchema.optional().openapi({
+    description:
+      'USD; where the price hangs on what was not told of requests. Left out: not known, and by user.',
+  }),
+  atMost: AmountSchema.optional(),
+});
+
 /** What is shown of any group of usage, and of all of it. */
 export const rollupFields = {
   tokenCount: TokenCountSchema,
@@ -18,9 +28,9 @@ export const rollupFields = {
   knownCost: AmountSchema.openapi({ description: 'USD.' }),
   tokenCost: AmountSchema.openapi({ description: 'Of knownCost: priced by the token.' }),
   provisionedCost: AmountSchema.openapi({ description: 'Of knownCost: shares of bought capacity.' }),
-  unknown: z.array(z.object({ reason: z.string(), tokenCount: TokenCountSchema })).openapi({
+  unknown: z.array(UnknownSchema).openapi({
     description:
-      'Tokens without a known cost. audio_not_told, image_not_told: they have a price of their own, and the source did not say how many there are. cache_writes_not_told, with no tokens: nobody counted what was written to the cache, and knownCost is without it.',
+      'service_tier_not_told, context_tier_not_told: what decides the price was not told of the requests. Tokens without a known cost. audio_not_told, image_not_told: they have a price of their own, and the source did not say how many there are. cache_writes_not_told, with no tokens: nobody counted what was written to the cache, and knownCost is without it.',
   }),
   unpricedTokenCount: TokenCountSchema.openapi({ description: 'Tokens without a known cost.' }),
   unattributedTokenCount: TokenCountSchema.openapi({ description: 'Tokens of users who are nobody’s.' }),

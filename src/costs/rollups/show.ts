@@ -31,7 +31,13 @@ export function showFigures(figures: RollupFigures): ShownFigures {
     knownCost: formatPico(known),
     tokenCost: formatPico(figures.tokenCostPicoUsd),
     provisionedCost: formatPico(figures.provisionedCostPicoUsd),
-    unknown: figures.unknown.map(({ reason, tokenCount }) => ({ reason, tokenCount: String(tokenCount) })),
+    unknown: figures.unknown.map(({ reason, tokenCount, between }) => ({
+      reason,
+      tokenCount: String(tokenCount),
+      ...(between === null
+        ? {}
+        : { atLeast: formatPico(between.leastPicoUsd), atMost: formatPico(between.mostPicoUsd) }),
+    })),
     unpricedTokenCount: String(figures.unpricedTokenCount),
     unattributedTokenCount: String(figures.unattributedTokenCount),
     revenue: figures.currencies.map(({ currency, revenuePicoMinor, unratedTokenCount }) => ({

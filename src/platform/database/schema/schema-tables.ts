@@ -602,7 +602,9 @@ interface DailyCosts {
   feature: string;
   is_first: Generated<boolean>;
   kind: 'tokens' | 'provisioned' | 'idle' | 'requests';
+  least_cost_pico_usd: string | null;
   model: string;
+  most_cost_pico_usd: string | null;
   price_book_version: string;
   price_notes: Generated<string[]>;
   price_reference: string | null;
