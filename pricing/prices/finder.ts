@@ -50,10 +50,12 @@ function createFinder(book: PriceBook): PriceFinder {
 
 function placeOf(query: PriceQuery): string {
   const { deployment = '', deploymentType, region, variant, serviceTier } = query;
-  const sizes = [query.requestInputTokenCount, query.mostInputTokenCount];
-  const others = [deploymentType, region, variant, serviceTier, ...sizes.map((size) => size?.toString())];
-  if (others.every((value) => value === undefined)) return deployment;
-  return JSON.stringify([deployment, ...others.map((value) => value ?? null)]);
+  const { requestInputTokenCount, mostInputTokenCount } = query;
+  const isTold = serviceTier ?? requestInputTokenCount ?? mostInputTokenCount ?? variant;
+  if (deploymentType === undefined && region === undefined && isTold === undefined) return deployment;
+  const texts = [deploymentType, region, variant, serviceTier].map((text) => text ?? null);
+  const sizes = [requestInputTokenCount, mostInputTokenCount].map((size) => size?.toString() ?? null);
+  return JSON.stringify([deployment, ...texts, ...sizes]);
 }
 
 /** How many of the sorted instants lie at or before this one. */
