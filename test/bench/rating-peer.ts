@@ -3,7 +3,7 @@ import { azureOpenAiPriceBook } from '../../pricing/prices/azure-openai.ts';
 import { priceFinder } from '../../pricing/prices/finder.ts';
 import { findPrice } from '../../pricing/prices/lookup.ts';
 import { costPicoUsd } from '../../pricing/rating/rating.ts';
-import { emptyBuckets, TOKEN_TYPES, type TokenBuckets } from '../../pricing/usage/tokens.ts';
+import { emptyBuckets, type TokenBuckets } from '../../pricing/usage/tokens.ts';
 import { createRandom } from '../../sandbox/random.ts';
 import { HOUR_MS } from '../../src/platform/clock.ts';
 import { assertEqual, type Bench, type BenchContext, type Measurement } from './bench.ts';
@@ -15,6 +15,9 @@ const START_MS = Date.UTC(2026, 0, 1);
 const MODELS = ['gpt-4o', 'gpt-4o-mini', 'gpt-4.1', 'gpt-4.1-mini', 'o1', 'o3', 'o3-mini', 'gpt-5'];
 /** The peer adds binary floats: beyond this its total differs for another reason than that. */
 const PEER_TOLERANCE = 1e-9;
+
+/** What both can cost: the rows have no tokens of other types. */
+const TYPES = ['prompt', 'prompt_cached', 'completion'] as const;
 
 interface UsageRow {
   model: string;
@@ -95,7 +98,7 @@ function costRows(rows: readonly UsageRow[]): bigint {
   const find = priceFinder(azureOpenAiPriceBook);
   let total = 0n;
   for (const row of rows) {
-    for (const tokenType of TOKEN_TYPES) {
+    for (const tokenType of TYPES) {
       const found = find(row, tokenType);
       if (!found.found) throw new Error(`${row.model} has no ${tokenType} price: ${found.reason}`);
       total += costPicoUsd(row.tokens[tokenType], found.picoUsdPerToken);
@@ -120,7 +123,7 @@ function costWithOracle(rows: readonly UsageRow[]): bigint {
   let total = 0n;
   for (const model of MODELS) {
     const own = rows.filter((row) => row.model === model);
-    for (const tokenType of TOKEN_TYPES) {
+    for (const tokenType of TYPES) {
       const tokenCount = own.reduce((sum, row) => sum + row.tokens[tokenType], 0n);
       const found = findPrice(azureOpenAiPriceBook, { model, deploymentType: 'global' }, tokenType);
       if (!found.found) throw new Error(`${model} has no ${tokenType} price`);
