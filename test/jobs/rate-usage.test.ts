@@ -95,15 +95,17 @@ describe('rate-usage', () => {
   });
 
   it('knows no cost that hangs on what metrics do not tell of requests, only what it lies between', async () => {
-    const long = { model: 'gpt-5.4', tokenType: 'prompt' as const };
+    const long = { model: 'tiered-1', tokenType: 'prompt' as const };
     const change = {
       rows: [
+        completePriceRow({ ...long, amount: '2.50' }),
         completePriceRow({ ...long, amount: '5.00', aboveInputTokenCount: 272_000 }),
         completePriceRow({ ...long, amount: '7.00', serviceTier: 'priority' }),
         completePriceRow({ ...long, amount: '9.00', serviceTier: 'priority', aboveInputTokenCount: 272_000 }),
       ],
       deployments: [completeDeploymentRule({ deployment: '*', serviceTier: 'standard' })],
-      supersede: true,
+      addModels: true,
+      supersede: false,
     };
     const add = async (wanted: PriceChange) => {
       const made = { kind: 'add' as const, reason: 'Listed.', actor: 'test', now: NOW };
@@ -114,7 +116,7 @@ describe('rate-usage', () => {
     const of = (hour: string, tokens: bigint, more = {}) => ({
       hour: `2026-11-20T${hour}:00:00Z`,
       tokens,
-      model: 'gpt-5.4',
+      model: 'tiered-1',
       deployment: 'any-global',
       ...more,
     });
