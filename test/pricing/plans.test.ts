@@ -113,7 +113,7 @@ describe('a markup', () => {
       planRatesAt(
         planOf(
           version(
-            `      - { model: gpt-4o, tokenType: prompt, markupPercent: 20, deploymentType: ${deploymentType} }`,
+            `      - { model: gpt-5-chat, tokenType: prompt, markupPercent: 20, deploymentType: ${deploymentType} }`,
           ),
         ),
         AT,
@@ -121,10 +121,13 @@ describe('a markup', () => {
       );
     const note = 'priced_as_global_for_want_of_a_batch_price';
     expect(rates('batch')).toMatchObject({
-      rates: [{ price: { unitAmountDecimal: '0.0003' }, standIn: note }],
-      notes: [{ note, model: 'gpt-4o', tokenType: 'prompt' }],
+      rates: [{ price: { unitAmountDecimal: '0.00015' }, standIn: note }],
+      notes: [{ note, model: 'gpt-5-chat', tokenType: 'prompt' }],
     });
-    expect(rates('global')).toMatchObject({ rates: [{ price: { unitAmountDecimal: '0.0003' } }], notes: [] });
+    expect(rates('global')).toMatchObject({
+      rates: [{ price: { unitAmountDecimal: '0.00015' } }],
+      notes: [],
+    });
     expect(rates('global').rates[0]).not.toHaveProperty('standIn');
   });
 
