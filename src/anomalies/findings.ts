@@ -1,5 +1,6 @@
 import { type RawBuilder, sql } from 'kysely';
 import type { Explanation } from '../../pricing/anomalies/decide.ts';
+import { RULES } from '../../pricing/anomalies/rules.ts';
 import type { Shape } from '../../pricing/anomalies/shape.ts';
 import type { LedgerDatabase, LedgerTransaction } from '../platform/database/database.ts';
 import { TallystickError } from '../platform/errors.ts';
@@ -48,6 +49,8 @@ export interface FindingFilter {
   /** Of one of these. */
   standings?: readonly FindingStanding[] | undefined;
   customerId?: string | undefined;
+  /** Whether a person should see it although it needs nobody: above two sigmas, or material. */
+  isWorthALook?: boolean | undefined;
 }
 
 type Row = Omit<Finding, 'costPicoUsd' | 'usualPicoUsd' | 'excessPicoUsd' | 'dayAheadPicoUsd'> &
@@ -69,19 +72,38 @@ export async function listFindings(
   filter: FindingFilter,
   page: { beforeId: bigint | null; limit: number; now: Date; byStake?: boolean },
 ): Promise<Finding[]> {
-  const { group, standings, customerId } = filter;
   return await select(
     database,
     page.now,
     sql`${page.beforeId === null ? sql`true` : sql`anomaly_finding_id < ${String(page.beforeId)}::bigint`}
-      and ${group === undefined ? sql`true` : sql`${groupOf(page.now)} = ${group}`}
-      and ${standings === undefined ? sql`true` : sql`${standingOf(page.now)} = any(${[...standings]}::text[])`}
-      and ${customerId === undefined ? sql`true` : sql`customer_id = ${customerId}`}`,
+      and ${matches(filter, page.now)}`,
     page.limit,
     page.byStake === true
       ? sql`excess_pico_usd + case when state = 'open' then day_ahead_pico_usd else 0 end desc, anomaly_finding_id desc`
       : undefined,
   );
+}
+
+/** How many findings a filter leaves. */
+export async function countFindings(
+  database: LedgerDatabase | LedgerTransaction,
+  filter: FindingFilter,
+  now: Date,
+): Promise<bigint> {
+  const { rows } = await sql<{ count: bigint }>`
+    select count(*) as count from anomaly_findings where ${matches(filter, now)}`.execute(database);
+  return rows[0]?.count ?? 0n;
+}
+
+function matches(
+  { group, standings, customerId, isWorthALook }: FindingFilter,
+  now: Date,
+): RawBuilder<boolean> {
+  const { materialPicoUsd } = RULES;
+  return sql<boolean>`${group === undefined ? sql`true` : sql`${groupOf(now)} = ${group}`}
+    and ${standings === undefined ? sql`true` : sql`${standingOf(now)} = any(${[...standings]}::text[])`}
+    and ${customerId === undefined ? sql`true` : sql`customer_id = ${customerId}`}
+    and ${isWorthALook === undefined ? sql`true` : sql`(is_above_sigma or excess_pico_usd >= ${String(materialPicoUsd)}::numeric) = ${isWorthALook}`}`;
 }
 
 /** @throws TallystickError NOT_FOUND */

@@ -62,11 +62,13 @@ interface FindingSeed {
   state?: 'open' | 'withdrawn';
   /** Of the user that moved. */
   user?: string;
+  /** A dollar above the usual, and within two sigmas. */
+  small?: boolean;
 }
 
 /** Findings of an hour of 20 November, with the hours around it. */
 export async function insertFindings(database: LedgerDatabase, seeds: readonly FindingSeed[]): Promise<void> {
-  for (const { raised, customerId = 'northwind', state = 'open', user = 'user-1' } of seeds) {
+  for (const { raised, customerId = 'northwind', state = 'open', user = 'user-1', small = false } of seeds) {
     const moved = [{ dimension: 'user', value: user, sharePercent: 97 }];
     await sql`
       with opened as (
@@ -75,7 +77,7 @@ export async function insertFindings(database: LedgerDatabase, seeds: readonly F
           ended_at, explanations)
         values (${customerId}, '2026-11-20T14:00:00Z', '2026-11-20T16:00:00Z', ${state}, 'loop',
           ${raised ? new Date('2026-11-20T14:20:00Z') : null}, ${JSON.stringify(moved)}::jsonb, 14560000000000, 680000000000,
-          13880000000000, 333120000000000, '34.6', '21.3', true, '2026-11-20T14:20:00Z', '2026-11-20T16:20:00Z',
+          ${small ? '1000000000000' : '13880000000000'}, 333120000000000, '34.6', ${small ? '1.3' : '21.3'}, ${!small}, '2026-11-20T14:20:00Z', '2026-11-20T16:20:00Z',
           ${state === 'open' ? null : new Date('2026-11-20T18:00:00Z')}, ${raised ? [] : ['growth']}::text[])
         returning anomaly_finding_id)
       insert into anomaly_finding_hours (anomaly_finding_id, window_start, moved, excess_pico_usd, usual_pico_usd,

@@ -77,6 +77,7 @@ describe.skipIf(!hasChromium())('the pages of anomalies', () => {
       { raised: true },
       { raised: true },
       { raised: true },
+      { raised: false, customerId: 'adatum', small: true },
     ]);
     await insertRepeats(bench.ledger.database, ['user-1', ...HOSTILE_NAMES]);
     await say('5', 'snooze', { until: '2026-12-01T08:00:00Z' });
@@ -108,8 +109,14 @@ describe.skipIf(!hasChromium())('the pages of anomalies', () => {
     const ofFindings = page.locator(
       ['needs', 'kept', 'highlighted', 'done'].map((id) => `#${id} tbody tr`).join(', '),
     );
-    expect(await ofFindings.count()).toBe(anomalies.length);
-    for (const finding of anomalies) {
+    // What is small crowds no list: it is counted, and in the CSV.
+    const small = anomalies.filter(({ isAboveSigma }) => !isAboveSigma);
+    expect(small).toMatchObject([{ group: 'highlighted', excess: '1.00', isAboveSigma: false }]);
+    expect(await page.locator('main').innerText()).toContain(
+      '1 more is within two sigmas and less than $10.00 above the usual: the CSV has it.',
+    );
+    expect(await ofFindings.count()).toBe(anomalies.length - 1);
+    for (const finding of anomalies.filter((each) => !small.includes(each))) {
       const row = page.locator('tbody tr').filter({ has: page.locator(`a[href="${PATH}/${finding.id}"]`) });
       const text = async (label: string) => await row.locator(`td[data-label="${label}"]`).innerText();
       expect(await text('Too much so far')).toBe(dollars(finding.excess));
@@ -128,6 +135,7 @@ describe.skipIf(!hasChromium())('the pages of anomalies', () => {
       'northwind,gpt-4o-global,900,0.900,0.950,600,',
     ]);
 
+    expect(await csvOf(`${PATH}?csv=highlighted`)).toHaveLength(3);
     const lines = await csvOf(`${PATH}?csv=needs`);
     expect(lines).toHaveLength(1 + needing.length);
     const first = await get('1');

@@ -1,5 +1,7 @@
 import { html } from 'hono/html';
+import { RULES } from '../../../pricing/anomalies/rules.ts';
 import {
+  countFindings,
   type Finding,
   type FindingFigures,
   type FindingStanding,
@@ -23,6 +25,8 @@ interface Group {
   caption: string;
   empty: string;
   standings: readonly FindingStanding[];
+  /** What is small and within two sigmas is counted, and listed in the CSV alone. */
+  leavesOutSmall?: true;
 }
 
 const NEEDS: Group = {
@@ -44,6 +48,7 @@ const GROUPS: readonly Group[] = [
     caption: 'Explained, or above two sigmas alone: nobody needs to look',
     empty: 'Nothing stands out beside.',
     standings: ['highlighted'],
+    leavesOutSmall: true,
   },
   {
     name: 'done',
@@ -54,7 +59,7 @@ const GROUPS: readonly Group[] = [
 ];
 
 interface Material {
-  found: { group: Group; findings: Finding[] }[];
+  found: { group: Group; findings: Finding[]; smallCount: bigint }[];
   figures: FindingFigures;
   beside: Beside;
 }
@@ -68,7 +73,16 @@ export const anomaliesPage = definePage<Material>({
     const found: Material['found'] = [];
     for (const group of GROUPS) {
       const page = { beforeId: null, limit: MOST_LISTED + 1, now, byStake: group === NEEDS };
-      found.push({ group, findings: await listFindings(snapshot, { standings: group.standings }, page) });
+      const { standings, leavesOutSmall } = group;
+      const large = leavesOutSmall === true ? { standings, isWorthALook: true } : { standings };
+      found.push({
+        group,
+        findings: await listFindings(snapshot, large, page),
+        smallCount:
+          leavesOutSmall === true
+            ? await countFindings(snapshot, { standings, isWorthALook: false }, now)
+            : 0n,
+      });
     }
     return {
       found,
@@ -83,8 +97,9 @@ ${found.map(
   ({
     group,
     findings,
+    smallCount,
   }) => html`${dataTable(findingsTable(group, view.now), findings.slice(0, MOST_LISTED), view.address)}
-${findings.length > MOST_LISTED ? html`<p class="muted">The newest ${MOST_LISTED}; the CSV has all.</p>` : ''}`,
+${findings.length > MOST_LISTED ? html`<p class="muted">The newest ${MOST_LISTED}; the CSV has all.</p>` : ''}${smallCount === 0n ? '' : html`<p class="muted">${smallInWords(smallCount)}</p>`}`,
 )}
 <p class="muted">Score: how many robust deviations an hour was above the usual of its weekday and hour, at most. Sigmas: how many standard deviations a day was above the mean of its 30 before. Amounts are cost in US dollars beyond the usual; what has no price is in none of them.</p>
 ${drawBeside(beside, view)}`,
@@ -106,6 +121,11 @@ function csvOf(group: Group, { now }: ConsoleView): WholeCsv<Finding> {
       ),
     toCells: (finding) => csvCells(definition, finding),
   };
+}
+
+function smallInWords(count: bigint): string {
+  const least = dollars(RULES.materialPicoUsd);
+  return `${groupDigits(String(count))} more ${count === 1n ? 'is' : 'are'} within two sigmas and less than ${least} above the usual: the CSV has ${count === 1n ? 'it' : 'them'}.`;
 }
 
 /** What stands out, in a sentence. */
