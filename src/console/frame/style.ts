@@ -74,7 +74,7 @@ fieldset { border: 1px solid var(--line); border-radius: 6px; padding: 8px 12px;
 .tag { display: inline-block; padding: 0 7px; border: 1px solid currentColor; border-radius: 99px; font-size: 13px; color: var(--soft); white-space: nowrap; }
 .tag.warn { color: var(--warn); } .tag.danger { color: var(--danger); } .tag.good { color: var(--good); }
 .todo { padding: 0; list-style: none; } .todo li { display: flex; flex-wrap: wrap; align-items: baseline; justify-content: space-between; gap: 4px 16px; padding: 8px 0; border-bottom: 1px solid var(--line); } .todo li > * { min-width: 0; overflow-wrap: anywhere; }
-.steps { padding-left: 22px; } .steps li { margin: 8px 0; } code { font: 13px/1.4 ui-monospace, "Liberation Mono", monospace; background: var(--tint); padding: 1px 5px; border-radius: 4px; overflow-wrap: anywhere; }
+.steps { padding-left: 22px; } .steps li { margin: 8px 0; } code { font: 13px/1.4 ui-monospace, "Liberation Mono", monospace; background: var(--tint); padding: 1px 5px; border-radius: 4px; overflow-wrap: anywhere; } .panel > p + button { margin-top: 12px; } :is(.steps, .lead) code { white-space: nowrap; color: var(--ink); }
 
 .tabs ul { display: flex; flex-wrap: wrap; gap: 4px 2px; margin-top: 32px; padding: 0; list-style: none; border-bottom: 1px solid var(--line); } .tabs a { display: block; padding: 6px 12px; text-decoration: none; color: var(--ink); } .tabs a:hover { background: var(--tint); } .tabs [aria-current] { color: var(--accent); font-weight: 600; box-shadow: inset 0 -3px 0 var(--accent); }
 .table { margin-top: 12px; }
@@ -135,10 +135,10 @@ fieldset.stack { border: 0; padding: 0; margin: 0; min-inline-size: 0; display: 
   .bars .of { max-width: 13ch; } .axis li.wide { visibility: hidden; }
   .figures dd { font-size: 16px; } table.data:not(.plain) caption::after { content: ""; display: block; clear: both; }
   .facts:not(.sums) { grid-template-columns: minmax(0, 1fr); gap: 0; } .facts:not(.sums) dt { margin-top: 6px; } .facts time { white-space: normal; }
-  .quote-form .line { grid-template-columns: repeat(2, minmax(0, 1fr)); }
+  .quote-form .line { grid-template-columns: repeat(2, minmax(0, 1fr)); } .quote-form legend { float: left; width: 100%; margin-left: 0; padding: 6px 0 4px; } .quote-form legend + * { clear: both; }
   table.data:not(.plain), table.data:not(.plain) :is(caption, tbody, tr, th, td) { display: block; } table.data:not(.plain) thead { position: absolute; width: 1px; height: 1px; overflow: hidden; clip-path: inset(50%); }
   table.data:not(.plain) tr { padding: 8px 12px; border-bottom: 1px solid var(--line); } table.data:not(.plain) caption { padding: 10px 12px 4px; }
-  table.data:not(.plain) :is(th, td) { display: grid; grid-template-columns: max-content minmax(0, 1fr); justify-items: end; align-items: baseline; gap: 0 16px; width: auto; height: auto; padding: 2px 0; border: 0; text-align: right; white-space: normal; }
+  table.data:not(.plain) :is(th, td) { display: grid; grid-template-columns: max-content minmax(0, 1fr); justify-items: end; align-items: baseline; gap: 0 16px; width: auto; height: auto; padding: 2px 0; border: 0; text-align: right; white-space: normal; } table.data:not(.plain) .text { text-align: left; }
   table.data:not(.plain) :is(th, td)::before { content: attr(data-label); grid-row: 1 / span 9; justify-self: start; color: var(--soft); font-size: 13px; font-weight: 400; } table.data:not(.plain) tbody th { font-weight: 620; } .acts { justify-content: flex-end; }
 }
 @page { size: A4; margin: 16mm; }

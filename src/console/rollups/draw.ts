@@ -132,6 +132,8 @@ export function costChart(
   chart: { window: TimeWindow; now: Date; title: string; nameOf: (value: string) => string },
 ): Html {
   const { window, now, title, nameOf } = chart;
+  // A drawing of nothing is a scale without a size.
+  if (series.length === 0) return html`<p class="notice">Nothing was used from ${spanInWords(window)}.</p>`;
   const days = daysIn({ start: window.start, end: passedEnd(window, now) });
   const bands = series.map(({ value, days: cells }) => {
     const cellOf = new Map(cells.map((cell) => [cell.day, cell]));
@@ -141,14 +143,10 @@ export function costChart(
       values: days.map((day) => costValue(cellOf.get(day))),
     };
   });
-  const highest = bands[0];
   return stackedBars({
     id: 'daily-cost',
     title,
-    description:
-      highest === undefined
-        ? 'Nothing was used in these days.'
-        : `One bar a day, from ${spanInWords(window)}; ${highest.name} costs the most.`,
+    description: `One bar a day, from ${spanInWords(window)}; ${bands[0]?.name} costs the most.`,
     places: days,
     series: bands,
     scaleText: dollarScale,

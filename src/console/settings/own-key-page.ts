@@ -18,7 +18,7 @@ const exchange: PageAct = {
         body: html`<p class="lead">This is the only time that it is shown. Keep it where secrets are kept; the old one opens nothing any more.</p>
 <p><code>${plainKey}</code></p>
 <dl class="facts"><dt>Name</dt><dd>${nameCell(key.name)}</dd><dt>May</dt><dd>${key.scopes.join(', ')}</dd></dl>
-<p><a href="${OWN_KEY_PATH}">Back to your key</a></p>`,
+<p class="links"><a href="${OWN_KEY_PATH}">Back to your key</a></p>`,
       },
     };
   },

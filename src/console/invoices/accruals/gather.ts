@@ -62,7 +62,8 @@ export async function gatherAccrualsPage(
   return {
     window,
     openHourCount: await countOpenHours(snapshot, window.end),
-    page: { ...chosen, rows },
+    // Pages are of customers, of whom some have several rows and some none.
+    page: { ...chosen, rowCount: chosen.pageCount === 1 ? rows.length : chosen.rowCount, rows },
     found,
     customerId,
   };
