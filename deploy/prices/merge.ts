@@ -132,9 +132,9 @@ function inOneZone(prices: readonly FeedPrice[], names: ModelNames): FeedPrice[]
 }
 
 function keyRow(price: FeedPrice, names: ModelNames): PriceRow {
-  const { deploymentType, region, tokenType, amount, unit } = price;
+  const { deploymentType, region, tokenType, aboveInputTokenCount, amount, unit } = price;
   const model = names.canonicalOf(price.model);
-  return completePriceRow({ model, deploymentType, region, tokenType, amount, unit });
+  return completePriceRow({ model, deploymentType, region, tokenType, aboveInputTokenCount, amount, unit });
 }
 
 function rowsOf(figures: Figures, input: MergeInput): PriceRow[] {

@@ -41,9 +41,7 @@ const before = JSON.parse(readFileSync(BOOK, 'utf8')) as PriceBookData;
 const book = { ...before, prices: before.prices.map((row) => completePriceRow(row as PriceRowInput)) };
 const litellm = readLitellmMap(parseExactJson(readFileSync(need('litellm'), 'utf8')));
 const genai = readGenaiPrices(MAKERS.map((providerId) => findProvider({ providerId })));
-const expressible = litellm.prices.filter(
-  ({ serviceTier, aboveInputTokenCount }) => serviceTier === 'standard' && aboveInputTokenCount === 0,
-);
+const expressible = litellm.prices.filter(({ serviceTier }) => serviceTier === 'standard');
 const base = Object.assign(
   (name: string) => genai(name).filter(({ aboveInputTokenCount }) => aboveInputTokenCount === 0),
   genai,
@@ -73,7 +71,7 @@ const rows = mergeLists({
     ...price,
     deploymentType: 'regional' as const,
   })),
-  genai: base,
+  genai,
   sources,
   decisions: parse(readFileSync(DECISIONS, 'utf8')) as Decision[],
 });

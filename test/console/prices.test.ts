@@ -1,6 +1,7 @@
 import { parse } from 'csv-parse/sync';
 import type { Page } from 'playwright-core';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { tiersInWords } from '../../src/console/prices/words.ts';
 import { moneyInWords, twoDecimals } from '../../src/pages/words.ts';
 import type { PlanDetailBody, PlanListBody } from '../../src/plans/schemas.ts';
 import type { SimulationBody } from '../../src/simulations/schemas.ts';
@@ -16,6 +17,9 @@ interface PriceShown {
   deploymentType: string;
   region: string;
   tokenType: string;
+  variant: string;
+  serviceTier: 'standard';
+  aboveInputTokenCount: number;
   amount: string;
   unit: string;
   effectiveFrom: string | null;
@@ -70,7 +74,8 @@ describe.skipIf(!hasChromium())('prices and plans of the console', () => {
     expect(rows).toHaveLength(prices.length);
     const byKey = new Map(rows.map((row) => [keyOf(row as never, row.type ?? '', row.region ?? ''), row]));
     for (const price of prices) {
-      const row = byKey.get(keyOf(price, price.deploymentType, price.region));
+      const tokenType = [price.tokenType, ...tiersInWords(price)].join(', ');
+      const row = byKey.get(keyOf({ ...price, tokenType }, price.deploymentType, price.region));
       expect(row).toMatchObject({ from: price.effectiveFrom ?? '', source: price.source });
       if (price.unit === 'million_tokens') expect(Number(row?.amount)).toBe(Number(price.amount));
     }

@@ -4,7 +4,7 @@ import { readFileSync } from 'node:fs';
 import { parseArgs } from 'node:util';
 import { calcPrice } from '@pydantic/genai-prices';
 import { azureOpenAiPriceBook } from '../../pricing/prices/azure-openai.ts';
-import { findPrice } from '../../pricing/prices/lookup.ts';
+import { findPrice, STANDARD_REQUEST } from '../../pricing/prices/lookup.ts';
 import { attoOf, figuresOfLitellm, type ListedFigure } from './figures.ts';
 
 interface Row {
@@ -126,7 +126,7 @@ function mixedUsages(count: number): number {
     for (let part = 0; part < 4; part += 1) {
       const { name, deploymentType, region, tokenType, atto } = held[next(held.length)] as ListedFigure;
       const tokens = BigInt(next(5_000_000));
-      const query = { model: name, deploymentType: deploymentType as 'global', region };
+      const query = { ...STANDARD_REQUEST, model: name, deploymentType: deploymentType as 'global', region };
       const found = findPrice(azureOpenAiPriceBook, query, tokenType as 'prompt');
       ours += found.found ? found.picoUsdPerToken * tokens : -1n;
       theirs += (atto * tokens) / 1_000_000n;

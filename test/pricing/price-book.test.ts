@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { azureOpenAiPriceBook as book } from '../../pricing/prices/azure-openai.ts';
-import { findPrice } from '../../pricing/prices/lookup.ts';
+import { findPrice, STANDARD_REQUEST } from '../../pricing/prices/lookup.ts';
 import { nearModels } from '../../pricing/prices/near-models.ts';
 import { createPriceBook, type PriceQuery } from '../../pricing/prices/price-book.ts';
 import {
@@ -13,7 +13,7 @@ import {
 import type { TokenType } from '../../pricing/usage/tokens.ts';
 
 function usdPerMillion(query: PriceQuery, tokenType: TokenType): string | null {
-  const found = findPrice(book, query, tokenType);
+  const found = findPrice(book, { ...STANDARD_REQUEST, ...query }, tokenType);
   return found.found ? found.row.amount : found.reason;
 }
 
@@ -66,6 +66,8 @@ describe('the Azure OpenAI price book', () => {
 
   it('knows the models of the last year, what a price was before it changed, and names both figures of a dispute', () => {
     expect(all({ model: 'gpt-5.4' })).toEqual(['2.50', '0.25', '15.00']);
+    const long = { requestInputTokenCount: 500_000n };
+    expect(all({ model: 'gpt-5.4', ...long })).toEqual(['5.00', '0.50', '22.50']);
     expect(all({ model: 'azure/gpt-6-sol-2026-09-22', deploymentType: 'data_zone', region: 'eu' })).toEqual([
       '2.40',
       '0.24',
