@@ -1,5 +1,5 @@
 import { areLinesInSteps } from '../../pricing/invoices/line-steps.ts';
-import type { BilledBefore } from '../../pricing/rating/rate-further.ts';
+import { type BilledBefore, isChargedForAll } from '../../pricing/rating/rate-further.ts';
 import { FREE } from '../../pricing/rating/rate-price.ts';
 import type { ClosingItem } from '../../src/closing/evidence.ts';
 import type { ClosingInvoiceLine } from '../../src/stripe/closing/port.ts';
@@ -35,7 +35,9 @@ export function chargesInSteps(groups: readonly LineGroup[], currency: string): 
   return areLinesInSteps(
     groups.map((group) => ({
       price: priceOf(group),
-      quantity: quantityOf(group.lines) + (group.earlier?.tokenCount ?? 0n),
+      // A price by volume shows all.
+      quantity:
+        quantityOf(group.lines) + (isChargedForAll(priceOf(group)) ? 0n : (group.earlier?.tokenCount ?? 0n)),
       chargedMinor: sumOf(group.lines),
       before: group.earlier,
     })),

@@ -86,7 +86,7 @@ export function rateMeter(
   return rateFurther(quantity, price, before).reduce((sum, line) => sum + line.amountMinor, 0n);
 }
 
-/** The same with each line rounded to what can be charged in the currency; see `rateInSteps`. */
+/** The same with each line rounded to what can be charged in the currency; see `inSteps`. */
 export function rateMeterInSteps(
   quantity: bigint,
   price: RatePrice | null,

@@ -1,5 +1,6 @@
+import { type BilledBefore, rateFurtherInSteps, shownOf, wholeOf } from '../rating/rate-further.ts';
 import type { RatePrice } from '../rating/rate-price.ts';
-import { type RatedLine, rateInSteps, splitAmount } from '../rating/rating.ts';
+import { type RatedLine, splitAmount } from '../rating/rating.ts';
 import { sum } from '../statistics.ts';
 import { countedBy, lineStepOf, type PreviewStripeLine } from './counted-lines.ts';
 
@@ -11,8 +12,10 @@ export interface PreviewItem {
   /** In minor units; null: of a kind that we cannot rate. */
   price: RatePrice | null;
   meterId: string | null;
-  /** A billing threshold has invoiced a part of the period: how tiers go on only Stripe knows. */
+  /** A billing threshold has invoiced a part of the period that is not read yet: how tiers go on only Stripe knows. */
   isBilledInPart?: boolean;
+  /** What thresholds have billed at its price within the period; null: nothing. */
+  before?: BilledBefore | null;
 }
 
 /** Tokens of one model and feature in the ledger that belong to a meter and the previewed period. */
@@ -78,6 +81,8 @@ export interface PreviewLine {
   parts: PreviewPart[];
   /** When that was used, where it is not the period of the invoice. */
   usedIn?: { start: Date; end: Date };
+  /** What thresholds have billed at its price within the period: the line is what is left. */
+  before?: BilledBefore;
 }
 
 /** Usage at a price that its item has left: Stripe has put it on an item, to which nothing is added. */
@@ -87,6 +92,8 @@ export interface PreviewLeft {
   priceId: string;
   description: string;
   price: RatePrice | null;
+  /** As of `PreviewItem`. */
+  before?: BilledBefore | null;
   lines: readonly PreviewStripeLine[];
   usage: readonly PreviewUsage[];
 }
@@ -136,12 +143,14 @@ export function mergePreview(input: {
 
 /** What was used until an item left its price, as it stands: rated by us where that comes to what Stripe charges. */
 function mergeLeft(
-  { priceId, description, price, lines, usage, meterId, period }: PreviewLeft,
+  { priceId, description, price, lines, usage, meterId, period, before = null }: PreviewLeft,
   step: bigint,
 ): PreviewLine {
-  const quantity = countedBy(lines, price, sum(usage.map((entry) => entry.tokenCount)));
+  const used = sum(usage.map((entry) => entry.tokenCount));
+  const whole = wholeOf(countedBy(lines, price, used, before), price, before);
+  const quantity = shownOf(whole, price, before);
   const amountMinor = sum(lines.map((line) => line.amountMinor));
-  const rated = price === null ? [] : rateInSteps(quantity, price, step);
+  const rated = price === null ? [] : rateFurtherInSteps(whole, price, before, step);
   const isEqual = price !== null && amountOf(rated) === amountMinor;
   return {
     kind: 'usage_at_former_price',
@@ -161,6 +170,7 @@ function mergeLeft(
     equalsStripe: price === null ? null : isEqual,
     parts: partsOf(usage, quantity, amountMinor),
     usedIn: period,
+    ...(before === null ? {} : { before }),
   };
 }
 
@@ -171,15 +181,20 @@ function mergeItem(
   step: bigint,
 ): PreviewLine {
   const ledgerTotal = sum(usage.map((entry) => entry.tokenCount));
-  const counted = stripeLines === null ? null : countedBy(stripeLines, item.price, ledgerTotal);
-  const notYetCounted = larger(ledgerTotal - (counted ?? 0n), 0n);
-  const quantity = (counted ?? 0n) + notYetCounted;
+  const { before = null } = item;
+  const shown = stripeLines === null ? null : countedBy(stripeLines, item.price, ledgerTotal, before);
+  const countedWhole = shown === null ? null : wholeOf(shown, item.price, before);
+  // What was billed was counted, whether Stripe answers now or not.
+  const notYetCounted = larger(ledgerTotal - (countedWhole ?? before?.tokenCount ?? 0n), 0n);
+  const whole = (countedWhole ?? before?.tokenCount ?? 0n) + notYetCounted;
+  const quantity = shownOf(whole, item.price, before);
+  const counted = countedWhole === null ? null : shownOf(countedWhole, item.price, before);
   const stripeAmountMinor = stripeLines === null ? null : sum(stripeLines.map((line) => line.amountMinor));
   // A price never changes its amounts at Stripe; an item that has another one was not read since.
   const isStale =
     stripeLines?.some((line) => line.priceId !== null && line.priceId !== item.priceId) === true;
   const price = isStale ? null : item.price;
-  const ratedLines = price === null ? [] : rateInSteps(quantity, price, step);
+  const ratedLines = price === null ? [] : rateFurtherInSteps(whole, price, before, step);
   // What we cannot rate, Stripe can: its amount is right once it counts everything, and nothing is before.
   const amount =
     price !== null
@@ -203,10 +218,11 @@ function mergeItem(
     unpricedReason: amount !== null ? null : whyUnpriced(item, isStale),
     stripeAmountMinor,
     equalsStripe:
-      price === null || counted === null || stripeAmountMinor === null
+      price === null || countedWhole === null || stripeAmountMinor === null
         ? null
-        : amountOf(rateInSteps(counted, price, step)) === stripeAmountMinor,
+        : amountOf(rateFurtherInSteps(countedWhole, price, before, step)) === stripeAmountMinor,
     parts: partsOf(usage, quantity, amount),
+    ...(before === null ? {} : { before }),
   };
 }
 
@@ -220,8 +236,20 @@ function partsOf(usage: readonly PreviewUsage[], quantity: bigint, amount: bigin
   const splittable = usage.every((entry) => entry.tokenCount >= 0n);
   const attributed = splittable ? usage.filter((entry) => entry.tokenCount > 0n) : [];
   const rest = quantity - sum(attributed.map((entry) => entry.tokenCount));
+  // What instalments have billed is taken off each in proportion.
+  const billed =
+    rest < 0n
+      ? splitAmount(
+          -rest,
+          attributed.map(({ tokenCount }) => tokenCount),
+        )
+      : [];
   const pieces = [
-    ...attributed.map(({ model, feature, tokenCount }) => ({ model, feature, quantity: tokenCount })),
+    ...attributed.map(({ model, feature, tokenCount }, index) => ({
+      model,
+      feature,
+      quantity: tokenCount - (billed[index] ?? 0n),
+    })),
     ...(rest > 0n ? [{ model: null, feature: null, quantity: rest }] : []),
   ];
   if (amount === null || pieces.length === 0) {

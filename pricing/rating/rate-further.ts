@@ -1,6 +1,6 @@
 import { PICO_DIGITS } from '../money.ts';
 import type { RatePrice } from './rate-price.ts';
-import { exactAmountPicoMinor, type RatedLine, rateQuantity, roundToMinor } from './rating.ts';
+import { exactAmountPicoMinor, inSteps, type RatedLine, rateQuantity, roundToMinor } from './rating.ts';
 
 /** What instalments have billed of a period's usage before. */
 export interface BilledBefore {
@@ -37,9 +37,33 @@ export function rateFurther(quantity: bigint, price: RatePrice, before: BilledBe
   return further.length > 0 || last === undefined ? further : [lineOf(last, 0n)];
 }
 
+/** The same with each line rounded to what can be charged; see `inSteps`. */
+export function rateFurtherInSteps(
+  quantity: bigint,
+  price: RatePrice,
+  before: BilledBefore | null,
+  step: bigint,
+): RatedLine[] {
+  return rateFurther(quantity, price, before).map((line) => inSteps(line, step));
+}
+
 /** Whether a line shows all of a period's usage, whatever was billed before. */
-function isChargedForAll(price: RatePrice | null): boolean {
+export function isChargedForAll(price: RatePrice | null): boolean {
   return price?.kind === 'tiered' && price.mode === 'volume';
+}
+
+/** What was used in the whole period, by what is left of it after instalments; a price by volume shows all. */
+export function wholeOf(shown: bigint, price: RatePrice | null, before: BilledBefore | null): bigint {
+  return before === null || isChargedForAll(price) ? shown : shown + before.tokenCount;
+}
+
+/** The other way round. */
+export function shownOf(whole: bigint, price: RatePrice | null, before: BilledBefore | null): bigint {
+  return before === null || isChargedForAll(price)
+    ? whole
+    : whole > before.tokenCount
+      ? whole - before.tokenCount
+      : 0n;
 }
 
 /** Packages that were begun before are charged already. */

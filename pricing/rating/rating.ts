@@ -69,10 +69,6 @@ export function rateQuantity(quantity: bigint, price: RatePrice): RatedLine[] {
  * rounds lines so where that is more than one is not documented.
  * @throws RangeError when the price is malformed
  */
-export function rateInSteps(quantity: bigint, price: RatePrice, step: bigint): RatedLine[] {
-  return rateQuantity(quantity, price).map((line) => inSteps(line, step));
-}
-
 export function inSteps(line: RatedLine, step: bigint): RatedLine {
   return step === 1n
     ? line

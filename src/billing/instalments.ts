@@ -1,5 +1,5 @@
 import { sql } from 'kysely';
-import type { LedgerTransaction } from '../platform/database/database.ts';
+import type { LedgerDatabase, LedgerTransaction } from '../platform/database/database.ts';
 
 interface PlacedLine {
   invoiceId: string;
@@ -145,4 +145,30 @@ export async function readBilledEarlier(
     where c.invoice_id = any(${[...invoiceIds]}::text[]) and c.invoice_id <> i.invoice_id
     group by 1, 2, 3 order by 1, 2`.execute(transaction);
   return Map.groupBy(rows.rows, ({ invoiceId }) => invoiceId);
+}
+
+/** The same of a period that has no invoice yet, with where the usage ends that was billed. */
+export interface BilledSoFar extends BilledEarlier {
+  periodEnd: Date;
+}
+
+/** Null: lines of an instalment within the period are not read yet. */
+export async function readBilledSoFar(
+  database: LedgerDatabase,
+  { subscriptionId, start, end }: { subscriptionId: string; start: Date; end: Date },
+): Promise<BilledSoFar[] | null> {
+  const { rows } = await sql<BilledSoFar & { isRead: boolean }>`
+    with made as (
+      select invoice_id, exists (select from invoice_readings as reading where reading.invoice_id = invoices.invoice_id) as is_read
+      from invoices where subscription_id = ${subscriptionId} and is_instalment and status <> 'deleted'
+        and period_start >= ${start} and period_end <= ${end})
+    select bool_and(is_read) over () as "isRead", line.* from made left join lateral (
+      select l.price_id as "priceId", l.stripe_meter_id as "stripeMeterId", min(l.period_start) as "periodStart",
+        max(l.period_end) as "periodEnd", coalesce(sum(l.quantity), 0)::bigint as "tokenCount", sum(l.amount_minor)::bigint as "amountMinor"
+      from invoice_lines as l where l.stripe_meter_id is not null and l.invoice_id in (select invoice_id from made) group by 1, 2) as line on true`.execute(
+    database,
+  );
+  if (rows.some(({ isRead }) => !isRead)) return null;
+  const known = rows.filter(({ stripeMeterId }) => stripeMeterId !== null);
+  return [...new Map(known.map((row) => [`${row.priceId} ${row.stripeMeterId}`, row])).values()];
 }

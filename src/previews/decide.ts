@@ -6,6 +6,7 @@ import { FREE } from '../../pricing/rating/rate-price.ts';
 import { REFUSED_BY_STRIPE } from '../quarantine/entries.ts';
 import type { UpcomingLate } from './beside-usage.ts';
 import { currencyOf, type SubscriptionMaterial } from './gather.ts';
+import { billedFor } from './own-usage.ts';
 import type { MeterUsage, QuarantinedUsage } from './usage.ts';
 
 /** What a subscription's next invoice would be now. */
@@ -21,11 +22,14 @@ export interface SubscriptionPreview {
 
 /** Merges Stripe's answer, if there is one, with everything that the ledger knows, and adds what the close will add. */
 export function decidePreview(material: SubscriptionMaterial): SubscriptionPreview {
-  const { items, isBilledInPart, stripe, usage, quarantined, left, own, beside, period } = material;
+  const { items, isBilledInPart, billedSoFar, stripe, usage, quarantined, left, own, beside, period } =
+    material;
   const currency = currencyOf(items, stripe);
   const stripeLines = stripe.status === 'ok' ? stripe.invoice.lines : null;
   const waiting = new Set(stripeLines?.flatMap(({ invoiceItemId }) => invoiceItemId ?? []));
   const isWaiting = ({ invoiceItemId }: UpcomingLate) => waiting.has(invoiceItemId ?? '');
+  // At a price that an item has left, what was billed is taken off that.
+  const leftPrices = new Set(left.map(({ priceId }) => priceId));
   const lines = mergePreview({
     items: items.map((item) => ({
       subscriptionItemId: item.subscriptionItemId,
@@ -34,6 +38,7 @@ export function decidePreview(material: SubscriptionMaterial): SubscriptionPrevi
       price: item.trialEndsAt !== null && period.end <= item.trialEndsAt ? FREE : item.price,
       meterId: item.stripeMeterId,
       isBilledInPart,
+      before: leftPrices.has(item.priceId) ? null : billedFor(billedSoFar, item),
     })),
     stripeLines,
     usage: usageByMeter(usage),
@@ -47,6 +52,7 @@ export function decidePreview(material: SubscriptionMaterial): SubscriptionPrevi
         description: productName,
         price,
         period: its,
+        before: billedFor(billedSoFar, { priceId, stripeMeterId }),
         lines: shown,
         usage: usageByMeter(rows),
       }),
@@ -90,7 +96,9 @@ export function decideProjection({ material, lines }: SubscriptionPreview): Proj
     knownThrough,
     knownMs,
     openDays,
-    items: lines.flatMap(({ subscriptionItemId: itemId, price, quantity }): ProjectedItem[] => {
+    items: lines.flatMap(({ subscriptionItemId: itemId, price: own, before, quantity }): ProjectedItem[] => {
+      // Of a period that was billed in part a scenario has no price of its own.
+      const price = before === undefined ? own : null;
       const meterId = itemId === null ? null : (meterByItem.get(itemId) ?? null);
       if (itemId === null || meterId === null || quantity === null) return [];
       return [{ itemId, price, quantity, dailyTokens: tokensByDay(usageByMeter.get(meterId) ?? []) }];

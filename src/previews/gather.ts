@@ -1,4 +1,5 @@
 import { type Fingerprints, readFingerprints, refreshStatementSlices } from '../billing/day-sums.ts';
+import { type BilledSoFar, readBilledSoFar } from '../billing/instalments.ts';
 import { type Customer, getCustomer } from '../catalog/customers.ts';
 import type { TimeWindow } from '../platform/clock.ts';
 import type { LedgerDatabase } from '../platform/database/database.ts';
@@ -6,7 +7,7 @@ import { type LedgerSnapshot, readSnapshot } from '../platform/database/snapshot
 import { type BesideUsage, readBesideUsage } from './beside-usage.ts';
 import type { PreviewDependencies } from './dependencies.ts';
 import { type KnownDays, readKnownDays } from './hours.ts';
-import { type ActiveItem, hasInstalment, readActiveItems, sharesCredits } from './items.ts';
+import { type ActiveItem, readActiveItems, sharesCredits } from './items.ts';
 import { type LeftLines, readLeftLines } from './left-lines.ts';
 import { isOfTime, isOnInvoice, type OwnUsage, readOwnUsage } from './own-usage.ts';
 import { readStripePreview, type StripePreview } from './stripe-previews.ts';
@@ -29,8 +30,10 @@ export interface SubscriptionMaterial extends PreviewWindow, PreviewUsageRows {
   own: ReadonlyMap<string, OwnUsage>;
   /** What the close adds to the invoice, or compares with it. */
   beside: BesideUsage;
-  /** Whether a billing threshold has invoiced a part of the period. */
+  /** Whether a billing threshold has invoiced a part of the period, and what is not read yet. */
   isBilledInPart: boolean;
+  /** What thresholds have invoiced of the period, by price and meter. */
+  billedSoFar: readonly BilledSoFar[];
   /** Whether other invoices of the customer may use up billing credits first. */
   sharesCredits: boolean;
   /** How old the kept sums of its days are, for whoever reads more of them in the same snapshot. */
@@ -159,9 +162,16 @@ export async function readPreview(
     const lines = stripe.status === 'ok' ? stripe.invoice.lines : [];
     const its = stripe.status === 'ok' ? all.filter((item) => isOnInvoice(item, lines, window.period)) : all;
     const left = await readLeftLines(snapshot, { customerId, subscriptionId }, lines);
-    const own = await readOwnUsage(snapshot, customerId, { items: its, lines, period: window.period });
-    // Tiers go on from what a threshold has billed of the period, which only Stripe knows until the close has read it.
-    const isBilledInPart = await hasInstalment(snapshot, subscriptionId);
+    const read = await readBilledSoFar(snapshot, { subscriptionId, ...window.period });
+    const billedSoFar = read ?? [];
+    const own = await readOwnUsage(snapshot, customerId, {
+      items: its,
+      lines,
+      period: window.period,
+      billedSoFar,
+    });
+    // Tiers go on from what a threshold has billed of the period, which only Stripe knows until it is read.
+    const isBilledInPart = read === null;
     const items = isBilledInPart ? its.map((item) => ({ ...item, price: null })) : its;
     const added = beside.bySubscription.get(subscriptionId) ?? { late: [], minimums: [], elsewhere: [] };
     subscriptions.push({
@@ -171,6 +181,7 @@ export async function readPreview(
       left,
       own,
       isBilledInPart,
+      billedSoFar,
       beside: isBilledInPart ? withInstalment(its, added) : added,
       sharesCredits: await sharesCredits(snapshot, customerId, {
         active,

@@ -83,18 +83,3 @@ export async function sharesCredits(
     .executeTakeFirst();
   return draft !== undefined;
 }
-
-/** Whether a billing threshold has invoiced a part of the period that runs. */
-export async function hasInstalment(database: LedgerDatabase, subscriptionId: string): Promise<boolean> {
-  const row = await database
-    .selectFrom('invoices')
-    .innerJoin('subscription_items', 'subscription_items.subscription_id', 'invoices.subscription_id')
-    .select('invoices.invoice_id')
-    .where('invoices.subscription_id', '=', subscriptionId)
-    .where('is_instalment', '=', true)
-    .where('status', '<>', 'deleted')
-    .where('active', '=', true)
-    .whereRef('invoices.period_end', '>', 'subscription_items.current_period_start')
-    .executeTakeFirst();
-  return row !== undefined;
-}

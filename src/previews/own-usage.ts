@@ -1,3 +1,4 @@
+import type { BilledSoFar } from '../billing/instalments.ts';
 import type { TimeWindow } from '../platform/clock.ts';
 import type { LedgerDatabase } from '../platform/database/database.ts';
 import type { BillingInvoiceLine } from '../stripe/port.ts';
@@ -21,14 +22,22 @@ export async function readOwnUsage(
     items,
     lines,
     period,
-  }: { items: readonly ActiveItem[]; lines: readonly BillingInvoiceLine[]; period: TimeWindow },
+    billedSoFar,
+  }: {
+    items: readonly ActiveItem[];
+    lines: readonly BillingInvoiceLine[];
+    period: TimeWindow;
+    billedSoFar: readonly BilledSoFar[];
+  },
 ): Promise<Map<string, OwnUsage>> {
   const own = new Map<string, OwnUsage>();
   const known = new Map<string, readonly MeterUsage[]>();
-  for (const { subscriptionItemId, stripeMeterId } of items) {
+  for (const { subscriptionItemId, stripeMeterId, priceId } of items) {
     const line = lines.find((entry) => entry.subscriptionItemId === subscriptionItemId && isOfTime(entry));
     if (line === undefined || stripeMeterId === null) continue;
-    const its = { start: line.periodStart, end: line.periodEnd };
+    // After an instalment a line may begin with what that left; tiers go on from the beginning.
+    const start = billedFor(billedSoFar, { stripeMeterId, priceId })?.periodStart ?? line.periodStart;
+    const its = { start: start < line.periodStart ? start : line.periodStart, end: line.periodEnd };
     if (+its.start === +period.start && +its.end === +period.end) continue;
     const key = `${+its.start} ${+its.end}`;
     const usage =
@@ -57,4 +66,12 @@ export function isOnInvoice(
   return (
     currentPeriod.end <= period.end || lines.some((line) => line.subscriptionItemId === subscriptionItemId)
   );
+}
+
+/** What instalments have billed at the price that an item has. */
+export function billedFor(
+  billedSoFar: readonly BilledSoFar[],
+  { stripeMeterId, priceId }: Pick<ActiveItem, 'stripeMeterId' | 'priceId'>,
+): BilledSoFar | null {
+  return billedSoFar.find((one) => one.priceId === priceId && one.stripeMeterId === stripeMeterId) ?? null;
 }

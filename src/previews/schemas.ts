@@ -74,7 +74,7 @@ const PreviewLineSchema = z
       .nullable()
       .openapi({
         description:
-          '`billed_in_part`: a billing threshold has invoiced a part of the period, and how the price goes on only Stripe knows. `usage_unpriced`: what counts towards the minimum has no amount yet.',
+          '`billed_in_part`: a billing threshold has invoiced a part of the period, and that invoice is not read yet. `usage_unpriced`: what counts towards the minimum has no amount yet.',
       }),
     stripeAmount: AmountSchema.nullable(),
     equalsStripe: z.boolean().nullable().openapi({

@@ -123,6 +123,7 @@ function materialOf(
     stripe: { status: 'ok', invoice, credits, readAt: now },
     sharesCredits: false,
     isBilledInPart: false,
+    billedSoFar: [],
     usage: whole.map(toUsage),
     quarantined: [],
     own: new Map(
