@@ -19,7 +19,7 @@ export interface PriceEntry {
 }
 
 /** What the prices of a model depend on beside standard requests of any size. */
-export interface ModelTiers {
+interface ModelTiers {
   /** Without standard. */
   serviceTiers: readonly ServiceTier[];
   /** Numbers of input tokens above which a request may cost another price, the greatest first. */

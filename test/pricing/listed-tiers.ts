@@ -5,7 +5,7 @@ import { completeDeploymentRule, completePriceRow, type DeploymentRule } from '.
 const LONG = { aboveInputTokenCount: 272_000 };
 
 /** As gpt-5.4 and claude-opus-4-5 are listed: long requests, priority and what is written to the cache cost more. */
-export const LISTED_TIERS = [
+const LISTED_TIERS = [
   { model: 'gpt-5.4', tokenType: 'prompt' as const, amount: '2.50' },
   { model: 'gpt-5.4', tokenType: 'prompt' as const, amount: '5.00', ...LONG },
   { model: 'gpt-5.4', tokenType: 'prompt_cached' as const, amount: '0.25' },
