@@ -307,7 +307,8 @@ describe('a session that a host begins', () => {
     const document = (await (await bench.call('/openapi.json')).json()) as { paths: Record<string, object> };
     const allowed: string[] = [];
     for (const [path, methods] of Object.entries(document.paths)) {
-      if (!path.startsWith('/v1/')) continue;
+      // Any key may exchange its own secret, and opens nothing afterwards.
+      if (!path.startsWith('/v1/') || path === '/v1/keys/own/exchange') continue;
       for (const method of Object.keys(methods)) {
         const filled = path.replaceAll(/\{\w+\}/g, 'x');
         const { status } = await bench.call(filled, { method: method.toUpperCase(), scope: 'portal' });
