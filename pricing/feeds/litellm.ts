@@ -51,6 +51,15 @@ export function readLitellmMap(map: unknown): FeedReading & { retiredOn: Map<str
   const notUnderstood: NotUnderstood[] = [];
   const retiredOn = new Map<string, string>();
   for (const [key, entry] of entries) {
+    if (typeof entry !== 'object' || entry === null) {
+      notUnderstood.push({
+        sourceKey: key,
+        field: '',
+        value: String(entry).slice(0, 60),
+        why: 'is no entry',
+      });
+      continue;
+    }
     const retired = entry['deprecation_date'];
     if (typeof retired === 'string') retiredOn.set(key, retired);
     const place = placeOf(key);

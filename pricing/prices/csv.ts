@@ -1,11 +1,9 @@
-import { CsvError, parse } from 'csv-parse/sync';
 import { separatorOf } from '../separator.ts';
 import { cellsOfRow, PRICE_COLUMNS, REQUIRED_COLUMNS } from './cells.ts';
-import { emptyPriceFile, type PriceFile, takeRow } from './file.ts';
+import { contentOfCsv, readRecords } from './csv-records.ts';
+import { emptyPriceFile, type LineProblem, type PriceFile, takeRow } from './file.ts';
+import { dateReader, decimalReader, readFlagWord } from './locale.ts';
 import type { PriceRow } from './rows.ts';
-
-/** More lines than this whose quotes do not close are one mistake, not many. */
-const MAX_BROKEN_LINES = 100;
 
 const isColumn = (cell: string) => (PRICE_COLUMNS as readonly string[]).includes(cell);
 
@@ -25,11 +23,14 @@ export function priceTable(rows: readonly PriceRow[]): {
   };
 }
 
-/** Reads a CSV of price rows. Columns may come in any order; those with a usual value may be missing. */
+/**
+ * Reads a CSV of price rows, as programs or spreadsheets of any language save it. Columns may come in any order; those with a
+ * usual value may be missing.
+ */
 export function parsePriceCsv(text: string): PriceFile {
   const file = emptyPriceFile();
-  const content = text.replace(/^\uFEFF/, '');
-  const [header, ...records] = readRecords(content, separatorOf(content, isColumn), file);
+  const content = contentOfCsv(text);
+  const [header, ...records] = readRecords(content, separatorOf(content, isColumn), file.problems);
   const columns = (header?.cells ?? []).map((cell) => cell.trim());
   const known: readonly string[] = PRICE_COLUMNS;
   const line = header?.line ?? 1;
@@ -46,71 +47,34 @@ export function parsePriceCsv(text: string): PriceFile {
     }
   });
   if (file.problems.some((problem) => problem.line === line)) return file;
-  for (const record of records) {
-    if (record.cells.length === columns.length) {
-      const cells = columns.map((column, index) => [column, fromCell(record.cells[index] ?? '')] as const);
-      takeRow(file, Object.fromEntries(cells), record.line);
-    } else {
-      const message = `has ${record.cells.length} cells where the header has ${columns.length}`;
-      file.problems.push({ line: record.line, field: 'line', message });
-    }
+  const whole = records.filter(({ cells, line: place }) => {
+    if (cells.length === columns.length) return true;
+    const message = `has ${cells.length} cells where the header has ${columns.length}`;
+    file.problems.push({ line: place, field: 'line', message });
+    return false;
+  });
+  const cellsOf = (...names: string[]) =>
+    whole.flatMap(({ cells }) => names.map((name) => cells[columns.indexOf(name)] ?? ''));
+  const readDate = dateReader(cellsOf('effectiveFrom', 'listedAt'));
+  const readers: Record<string, ReturnType<typeof dateReader>> = {
+    amount: decimalReader(cellsOf('amount')),
+    effectiveFrom: readDate,
+    listedAt: readDate,
+    confirmed: readFlagWord,
+  };
+  for (const record of whole) {
+    const unclear: LineProblem[] = [];
+    const cells = columns.map((column, index) => {
+      const cell = fromCell(record.cells[index] ?? '');
+      const read = readers[column]?.(cell) ?? cell;
+      if (typeof read === 'string') return [column, read] as const;
+      unclear.push({ line: record.line, field: column, message: read.unclear });
+      return [column, cell] as const;
+    });
+    if (unclear.length === 0) takeRow(file, Object.fromEntries(cells), record.line);
+    else file.problems.push(...unclear);
   }
   return file;
-}
-
-interface CsvRecord {
-  cells: string[];
-  /** The line it begins on. */
-  line: number;
-}
-
-/** Records with their lines. A line whose quotes do not close is told, and reading goes on behind it. */
-function readRecords(text: string, separator: string, file: PriceFile): CsvRecord[] {
-  const lines = text.split(/(?<=\n)/);
-  const records: CsvRecord[] = [];
-  let start = 0;
-  for (let brokenCount = 0; start < lines.length; brokenCount += 1) {
-    const part = readUntilBroken(lines.slice(start).join(''), separator, start);
-    records.push(...part.records);
-    if (part.brokenLine === null) return records;
-    if (brokenCount === MAX_BROKEN_LINES) {
-      file.problems.push({
-        line: part.brokenLine,
-        field: 'line',
-        message: 'is one of too many broken lines',
-      });
-      return records;
-    }
-    file.problems.push({
-      line: part.brokenLine,
-      field: 'line',
-      message: 'has quotes that do not close or stand in the middle of a cell',
-      fix: 'Put the whole cell in quotes and double those in it.',
-    });
-    start = part.brokenLine;
-  }
-  return records;
-}
-
-function readUntilBroken(text: string, delimiter: string, linesBefore: number) {
-  const records: CsvRecord[] = [];
-  // Line where the next record may begin, counted from 1 in the whole file.
-  let nextLine = linesBefore + 1;
-  const onRecord = (entry: unknown) => {
-    const { record, raw } = entry as { record: string[]; raw: string };
-    const line = nextLine;
-    nextLine += raw.replace(/\r?\n?$/, '').split('\n').length;
-    // Spreadsheets save an empty row as its separators.
-    if (record.some((cell) => cell.trim() !== '')) records.push({ cells: record, line });
-    return null;
-  };
-  try {
-    parse(text, { delimiter, relax_column_count: true, raw: true, on_record: onRecord });
-    return { records, brokenLine: null };
-  } catch (error) {
-    if (!(error instanceof CsvError)) throw error;
-    return { records, brokenLine: nextLine };
-  }
 }
 
 /** What makes a spreadsheet read a cell as a formula, also behind space or the quote that prevents it. */

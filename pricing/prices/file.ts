@@ -10,6 +10,16 @@ export interface LineProblem extends CellProblem {
   line: number;
 }
 
+/** What a list says that the book has no place for, or that nobody has named: it is told, and the rest is taken. */
+export interface NotTaken {
+  /** Where it is; 0: the list has no lines. */
+  line: number;
+  subject: string;
+  why: string;
+  /** All that tells it apart, in the list's own words. */
+  details: Record<string, string>;
+}
+
 /** What a price file says, and what in it cannot be read. */
 export interface PriceFile {
   rows: PriceRow[];
@@ -18,10 +28,19 @@ export interface PriceFile {
   sources: PriceBookData['sources'];
   lineOf: Map<PriceRow | DeploymentRule, number>;
   problems: LineProblem[];
+  notTaken: NotTaken[];
 }
 
 export function emptyPriceFile(): PriceFile {
-  return { rows: [], deployments: [], models: [], sources: {}, lineOf: new Map(), problems: [] };
+  return {
+    rows: [],
+    deployments: [],
+    models: [],
+    sources: {},
+    lineOf: new Map(),
+    problems: [],
+    notTaken: [],
+  };
 }
 
 /** Reads the cells of a line as a price row, into the file or its problems. */

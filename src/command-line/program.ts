@@ -3,6 +3,7 @@ import { addCloseCommand } from '../../jobs/close/command.ts';
 import { addCollectCommand } from '../../jobs/collect/command.ts';
 import type { PipelineFrame } from '../../jobs/command-frame.ts';
 import { addPricesSyncCommand } from '../../jobs/prices/command.ts';
+import { readShippedMeterFile } from '../../jobs/prices/read-meter-file.ts';
 import { addReconcileCommand } from '../../jobs/reconcile/command.ts';
 import { addRescanCommand } from '../../jobs/rescan/command.ts';
 import { addAccrualsCommand } from '../accruals/command.ts';
@@ -67,7 +68,7 @@ export function createProgram(): Command {
   addKeysCommand(program, frame);
   addLinksCommand(program, frame);
   addPlansCommand(program, frame);
-  addPricesSyncCommand(addPricesCommand(program, frame), frame);
+  addPricesSyncCommand(addPricesCommand(program, frame, readShippedMeterFile), frame);
   addDeploymentsCommand(program, frame);
   addPreviewCommand(program, frame);
   addProjectionsCommand(program, frame);

@@ -1,8 +1,10 @@
 import path from 'node:path';
 import { type Command, Option } from 'commander';
+import { IMPORT_FORMATS, type ImportFormat } from '../../pricing/feeds/import.ts';
 import { priceTable } from '../../pricing/prices/csv.ts';
 import type { PriceFileFormat } from '../../pricing/prices/file.ts';
 import { formatPriceYaml } from '../../pricing/prices/yaml.ts';
+import type { RetailMeterRow } from '../../pricing/retail/meter-map.ts';
 import { TOKEN_TYPES } from '../../pricing/usage/tokens.ts';
 import { commandLineActor } from '../identity/command-line-caller.ts';
 import { type CommandFrame, type Options, toQuery } from '../platform/terminal/frame.ts';
@@ -10,7 +12,9 @@ import { print, printCsv, SEPARATOR_OPTION } from '../platform/terminal/output.t
 import { readTextFile } from '../platform/terminal/text-file.ts';
 import { readPriceBook } from './book.ts';
 import { importPriceFile } from './file-import.ts';
-import { type PriceChangeBody, showPriceChange } from './schemas.ts';
+import { showPriceImport } from './import-schemas.ts';
+import { renderPriceImport } from './import-text.ts';
+import type { PriceChangeBody } from './schemas.ts';
 import { addPricesReviewCommands } from './sync/review-command.ts';
 import {
   renderPriceChange,
@@ -21,12 +25,20 @@ import {
   withEveryLine,
 } from './text.ts';
 
-/** Adds `prices list|add|import|export|diff|review|map`, and gives the group to those who add more. */
-export function addPricesCommand(program: Command, frame: CommandFrame): Command {
+/**
+ * Adds `prices list|add|import|export|diff|review|map`, and gives the group to those who add more.
+ * @param readMeterRows the reviewed file of what meters are
+ */
+export function addPricesCommand(
+  program: Command,
+  frame: CommandFrame,
+  readMeterRows: () => Promise<readonly RetailMeterRow[]>,
+): Command {
   const prices = program.command('prices').description('the price book: what Azure charges, by date');
   addListCommand(prices, frame);
   addAddCommand(prices, frame);
-  addFileCommands(prices, frame);
+  addImportCommand(prices, frame, readMeterRows);
+  addExportCommand(prices, frame);
   addDiffCommand(prices, frame);
   addPricesReviewCommands(prices, frame);
   return prices;
@@ -104,11 +116,17 @@ function addAddCommand(prices: Command, frame: CommandFrame): void {
     );
 }
 
-function addFileCommands(prices: Command, frame: CommandFrame): void {
+function addImportCommand(
+  prices: Command,
+  frame: CommandFrame,
+  readMeterRows: () => Promise<readonly RetailMeterRow[]>,
+): void {
   prices
     .command('import <file>')
-    .description('import prices from a YAML or CSV file: all of it, or nothing')
-    .addOption(new Option('--format <format>', 'by the name unless said').choices(['yaml', 'csv']))
+    .description('import prices from a file of the book, or from what others have: all of it, or nothing')
+    .addOption(new Option('--format <format>', 'by the content unless said').choices(IMPORT_FORMATS))
+    .option('--from <instant>', 'from when on rows hold that name no date; since ever unless said')
+    .option('--listed-at <day>', 'the day of the list, for rows that name none')
     .option('--reason <text>', 'why; kept with the change')
     .option('--supersede', 'rows may correct rows of the same key and instant')
     .option('--new-models', 'rows may bring in models that the book does not know')
@@ -119,7 +137,10 @@ function addFileCommands(prices: Command, frame: CommandFrame): void {
         const text = await readTextFile(file, 'file');
         const result = await importPriceFile(stores.database, {
           text,
-          format: formatOf(file, options.format),
+          ...(options.format === undefined ? {} : { format: options.format as ImportFormat }),
+          ...(typeof options.from === 'string' ? { from: options.from } : {}),
+          ...(typeof options.listedAt === 'string' ? { listedAt: options.listedAt } : {}),
+          meterRows: await readMeterRows(),
           supersede: options.supersede === true,
           addModels: options.newModels === true,
           dryRun: options.dryRun === true,
@@ -129,10 +150,13 @@ function addFileCommands(prices: Command, frame: CommandFrame): void {
         }).catch((error: unknown) => {
           throw withEveryLine(error);
         });
-        const change = showPriceChange(result);
-        print(options.json === true, change, () => renderPriceChange(change));
+        const change = showPriceImport(result);
+        print(options.json === true, change, () => renderPriceImport(change));
       }),
     );
+}
+
+function addExportCommand(prices: Command, frame: CommandFrame): void {
   prices
     .command('export')
     .description('write the price book to standard output')
@@ -168,9 +192,4 @@ function addDiffCommand(prices: Command, frame: CommandFrame): void {
 /** What is no number goes on as it is, for the API to refuse by name. */
 function countOf(option: unknown): unknown {
   return typeof option === 'string' && /^\d+$/.test(option) ? Number(option) : option;
-}
-
-function formatOf(file: string, format: unknown): PriceFileFormat {
-  if (format === 'csv' || format === 'yaml') return format;
-  return file.toLowerCase().endsWith('.csv') ? 'csv' : 'yaml';
 }

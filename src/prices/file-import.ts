@@ -1,39 +1,89 @@
+import { type ImportFormat, priceBefore, readImport } from '../../pricing/feeds/import.ts';
 import { planPriceChange } from '../../pricing/prices/change.ts';
-import { parsePriceCsv } from '../../pricing/prices/csv.ts';
-import { changeOfFile, type PriceFileFormat, problemsOfFile } from '../../pricing/prices/file.ts';
+import { changeOfFile, type NotTaken, problemsOfFile } from '../../pricing/prices/file.ts';
 import type { DeploymentRule, PriceRow } from '../../pricing/prices/rows.ts';
-import { parsePriceYaml } from '../../pricing/prices/yaml.ts';
+import { normalizeInstant } from '../../pricing/prices/rows.ts';
+import type { RetailMeterRow } from '../../pricing/retail/meter-map.ts';
+import { parseExactJson } from '../azure/exact-json.ts';
 import type { LedgerDatabase } from '../platform/database/database.ts';
-import { nothingApplied, type TallystickError } from '../platform/errors.ts';
-import { readPriceBook } from './book.ts';
-import { changePriceBook, type PriceBookChange, type PriceBookChangeResult } from './book-changes.ts';
+import { nothingApplied, type TallystickError, ValidationError } from '../platform/errors.ts';
+import { lockPriceBook, readPriceBook, seedLockedPriceBook } from './book.ts';
+import {
+  changeLockedPriceBook,
+  changePriceBook,
+  type PriceBookChange,
+  type PriceBookChangeResult,
+} from './book-changes.ts';
+import { readMeterMap } from './sync/meter-map.ts';
+
+/** Problems of a file that are told one by one; of more only the number. */
+const MAX_PROBLEMS = 200;
 
 export interface PriceFileImport extends Omit<PriceBookChange, 'change' | 'kind'> {
   text: string;
-  format: PriceFileFormat;
+  /** Else as the content says. */
+  format?: ImportFormat;
   supersede: boolean;
   addModels: boolean;
+  /** From when on rows hold that name no date; else since ever. */
+  from?: string;
+  /** The day of the list, for rows that name none. */
+  listedAt?: string;
+  /** The meters of the reviewed file; what the ledger says of meters goes above them. */
+  meterRows: readonly RetailMeterRow[];
+}
+
+export interface PriceFileImportResult extends PriceBookChangeResult {
+  format: ImportFormat;
+  notTaken: NotTaken[];
+  /** What the new rows take the place of; null: there was no price. */
+  before: (PriceRow | null)[];
 }
 
 /**
- * Imports a file of prices: all of it, or nothing.
- * @throws TallystickError VALIDATION or UNKNOWN_MODEL with every bad line
+ * Imports a file of prices of any format that people have: all that it says of prices, or nothing. What of a list was not
+ * understood is told beside.
+ * @throws TallystickError VALIDATION or UNKNOWN_MODEL with every bad line, or the first of very many
  */
 export async function importPriceFile(
   database: LedgerDatabase,
   wanted: PriceFileImport,
-): Promise<PriceBookChangeResult> {
-  const { text, format, supersede, addModels, ...rest } = wanted;
-  const file = format === 'csv' ? parsePriceCsv(text) : parsePriceYaml(text);
-  const change = changeOfFile(file, { supersede, addModels });
-  if (file.problems.length > 0) {
-    // What can be read is still held against the book, so that all lines are told at once.
-    const { data } = await readPriceBook(database);
-    throw fileError(problemsOfFile(file, planPriceChange(data, change)));
+): Promise<PriceFileImportResult> {
+  const { text, format, supersede, addModels, from, listedAt, meterRows, ...rest } = wanted;
+  const instant = from === undefined ? null : normalizeInstant(from);
+  if (from !== undefined && instant === null) {
+    throw new ValidationError('from', 'is no UTC instant to the second', 'Write it like 2026-12-01.');
   }
-  const result = await changePriceBook(database, { ...rest, change, kind: 'import' });
-  if (result.plan.problems.length > 0) throw fileError(problemsOfFile(file, result.plan));
-  return result;
+  const made = await database.transaction().execute(async (transaction) => {
+    await lockPriceBook(transaction);
+    await seedLockedPriceBook(transaction, rest.now);
+    const book = await readPriceBook(transaction);
+    const read = readImport(text, book, {
+      ...(format === undefined ? {} : { format }),
+      from: instant,
+      listedAt: listedAt ?? '',
+      meters: await readMeterMap(transaction, meterRows),
+      parseJson: parseExactJson,
+      now: rest.now,
+    });
+    const change = changeOfFile(read.file, { supersede, addModels });
+    // What can be read of a broken file is still held against the book, so that all lines are told at once.
+    if (read.file.problems.length > 0) {
+      return { read, plan: planPriceChange(book.data, change), result: null, before: [] };
+    }
+    const result = await changeLockedPriceBook(transaction, { ...rest, change, kind: 'import' });
+    const before = result.plan.added.prices.map((row) => priceBefore(row, book));
+    return { read, plan: result.plan, result, before };
+  });
+  const { read, plan, result, before } = made;
+  if (result === null || plan.problems.length > 0) throw fileError(problemsOfFile(read.file, plan));
+  return {
+    ...result,
+    plan: { ...plan, unchangedCount: plan.unchangedCount + read.heldCount },
+    format: read.format,
+    notTaken: read.file.notTaken,
+    before,
+  };
 }
 
 /**
@@ -63,16 +113,20 @@ export async function changePriceBookOrRefuse(
 }
 
 function fileError(problems: ReturnType<typeof problemsOfFile>): TallystickError {
-  return changeError(
-    problems.map(({ line, field, message, fix }) => ({
-      field: line === 0 ? field : `line ${line}: ${field}`,
-      message,
-      ...(fix === undefined ? {} : { fix }),
-    })),
-  );
+  const errors = problems.slice(0, MAX_PROBLEMS).map(({ line, field, message, fix }) => ({
+    field: line === 0 ? field : `line ${line}: ${field}`,
+    message,
+    ...(fix === undefined ? {} : { fix }),
+  }));
+  const moreCount = problems.length - errors.length;
+  if (moreCount > 0) errors.push({ field: 'file', message: `has ${moreCount} more problems` });
+  return changeError(errors, problems.length);
 }
 
-function changeError(errors: { field: string; message: string; fix?: string }[]): TallystickError {
+function changeError(
+  errors: { field: string; message: string; fix?: string }[],
+  count = errors.length,
+): TallystickError {
   const isUnknownModel = errors.every(({ message }) => message.endsWith('is not in the price book'));
-  return nothingApplied(errors, { code: isUnknownModel ? 'UNKNOWN_MODEL' : 'VALIDATION' });
+  return nothingApplied(errors, { code: isUnknownModel ? 'UNKNOWN_MODEL' : 'VALIDATION', count });
 }

@@ -1,4 +1,5 @@
 import { createRoute, z } from '@hono/zod-openapi';
+import { IMPORT_FORMATS } from '../../pricing/feeds/import.ts';
 import { diffPrices, type PriceState } from '../../pricing/prices/book-diff.ts';
 import { priceTable } from '../../pricing/prices/csv.ts';
 import { PRICE_FILE_FORMATS } from '../../pricing/prices/file.ts';
@@ -14,13 +15,20 @@ import { jsonContent, problems, textSchema } from '../platform/http/schemas.ts';
 import { readTextBody } from '../platform/http/text-body.ts';
 import { readPriceBook } from './book.ts';
 import { importPriceFile } from './file-import.ts';
-import { PriceChangeSchema, PriceSchema, readInstantQuery, showPriceChange } from './schemas.ts';
+import { PriceImportSchema, showPriceImport } from './import-schemas.ts';
+import { PriceSchema, readInstantQuery } from './schemas.ts';
 
 const flag = z.enum(['true', 'false']).optional();
 const format = z.enum(PRICE_FILE_FORMATS);
 
 const ImportQuery = z.strictObject({
-  format: format.optional().openapi({ description: 'Else by Content-Type: text/csv, or YAML.' }),
+  format: z.enum(IMPORT_FORMATS).optional().openapi({ description: 'Else as the content says.' }),
+  from: z.string().max(40).optional().openapi({
+    description: 'From when on rows hold that name no date (2026-12-01); else since ever.',
+  }),
+  listedAt: z.string().max(10).optional().openapi({
+    description: 'The day of the list (2026-12-01), for rows that name none.',
+  }),
   dryRun: flag,
   supersede: flag.openapi({ description: 'true: rows may correct rows of the same key and effectiveFrom.' }),
   addModels: flag.openapi({ description: 'true: rows may bring in models that the book does not know.' }),
@@ -72,27 +80,36 @@ export function addPriceFileRoutes(api: Api, dependencies: ApiDependencies): voi
     method: 'post',
     path: '/v1/prices/import',
     tags: ['Pricing'],
-    summary: 'Import prices from YAML or CSV; every bad line is told, and then nothing is applied',
+    summary:
+      'Import prices: a file of the book, a table by model, the map of LiteLLM or a price sheet of Azure',
+    description:
+      'Every bad line is told, and then nothing is applied. What of a list was not understood is in `notTaken`.',
     ...openTo(dependencies, 'finance'),
     request: {
       query: ImportQuery,
       body: {
         required: true,
-        content: { 'application/yaml': PriceFileContent, 'text/csv': PriceFileContent },
+        content: {
+          'application/yaml': PriceFileContent,
+          'text/csv': PriceFileContent,
+          'application/json': PriceFileContent,
+        },
       },
     },
     responses: {
-      200: jsonContent(PriceChangeSchema, 'Nothing was applied: a dry run, or the book holds all of it.'),
-      201: jsonContent(PriceChangeSchema, 'A new version of the book.'),
+      200: jsonContent(PriceImportSchema, 'Nothing was applied: a dry run, or the book holds all of it.'),
+      201: jsonContent(PriceImportSchema, 'A new version of the book.'),
       ...problems(413, 422),
     },
   });
   api.openapi(importRoute, async (context) => {
     const query = context.req.valid('query');
-    const isCsv = (context.req.header('content-type') ?? '').toLowerCase().startsWith('text/csv');
     const result = await importPriceFile(database, {
       text: await readTextBody(context),
-      format: query.format ?? (isCsv ? 'csv' : 'yaml'),
+      ...(query.format === undefined ? {} : { format: query.format }),
+      ...(query.from === undefined ? {} : { from: query.from }),
+      ...(query.listedAt === undefined ? {} : { listedAt: query.listedAt }),
+      meterRows: (await dependencies.readMeterRows?.()) ?? [],
       supersede: query.supersede === 'true',
       addModels: query.addModels === 'true',
       dryRun: query.dryRun === 'true',
@@ -100,7 +117,7 @@ export function addPriceFileRoutes(api: Api, dependencies: ApiDependencies): voi
       actor: actorOf(context),
       now: clock.now(),
     });
-    return context.json(showPriceChange(result), result.changeId === null ? 200 : 201);
+    return context.json(showPriceImport(result), result.changeId === null ? 200 : 201);
   });
 
   const exportRoute = createRoute({

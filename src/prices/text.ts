@@ -73,7 +73,8 @@ export function renderPriceDiff({ versions, differences }: ShownPriceDiff): stri
   return [...books, renderTable(head, rows, [4, 5, 6])].join('\n');
 }
 
-function keyCells(price: ShownPrice): string[] {
+/** What the price is of, in the first four columns of a table. */
+export function keyCells(price: ShownPrice): string[] {
   return [price.model, price.deploymentType, price.region, kindOf(price)];
 }
 

@@ -1,5 +1,6 @@
 import { serve } from '@hono/node-server';
 import type { Hono } from 'hono';
+import { readShippedMeterFile } from '../../jobs/prices/read-meter-file.ts';
 import { enqueueStep, type StepQueue } from '../../jobs/queue/queues.ts';
 import manifest from '../../package.json' with { type: 'json' };
 import { createWebhookRoutes } from '../../webhooks/routes.ts';
@@ -72,6 +73,7 @@ export function startHttpServer(app: ServedApp, place: { host: string; port: num
     },
     version: VERSION,
     assets: readNodeAsset,
+    readMeterRows: readShippedMeterFile,
     goesOnAfterAnswer: true,
   });
   const stopLooking = lookForCutSimulations(app);

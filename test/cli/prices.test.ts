@@ -66,6 +66,36 @@ describe('tallystick prices', () => {
     expect([missing.exitCode, missing.stderr]).toEqual([1, expect.stringContaining('ENOENT')]);
   });
 
+  it('imports a table by model as a program has it, and shows first what it would change', async () => {
+    const table = write('table.py', 'PRICING = {"gpt-4o": {"prompt": 5.0e-6}, "o3": {"prompt": 2.0e-6}}\n');
+    const dry = await run('prices', 'import', table, '--from', '2030-01-01', '--dry-run');
+    expect(dry.stdout).toMatch(
+      /^Read as model-table\.\nNothing applied.*: 1 added, 0 superseded, 1 unchanged/,
+    );
+    expect(dry.stdout).toMatch(
+      /gpt-4o .* prompt .* 2\.50 \/ million_tokens .* 5\.00 \/ million_tokens .* 2030-01-01/,
+    );
+    const past = await run('prices', 'import', table, '--dry-run');
+    expect([past.exitCode, past.stderr]).toEqual([1, expect.stringContaining('overlaps')]);
+    const wrong = await run('prices', 'import', table, '--format', 'csv');
+    expect([wrong.exitCode, wrong.stderr]).toEqual([
+      1,
+      expect.stringContaining('is no column of the header'),
+    ]);
+    const done = await run('prices', 'import', table, '--from', '2030-01-01', '--json');
+    expect(done.json()).toMatchObject({ applied: true, addedCount: 1, notTakenCount: 0 });
+    const sheet = write(
+      'sheet.csv',
+      'MeterId,MeterName,UnitOfMeasure,UnitPrice,CurrencyCode,EffectiveStartDate\n' +
+        '5a17b0c5-0000-4000-8000-000000000001,gpt-4o-0806-Inp-glbl Tokens,1K,0.0024,USD,2031-01-01\n' +
+        '00000000-0000-4000-8000-000000000009,gpt 9 Inp,1K,0.0024,USD,2031-01-01\n',
+    );
+    const paid = await run('prices', 'import', sheet);
+    expect(paid.stdout).toMatch(
+      /Price book .*: 1 added.*Not understood: 1\n.*00000000-0000-4000-8000-000000000009/s,
+    );
+  });
+
   it('maps deployments', async () => {
     const none = await run('deployments', 'list');
     expect(none.stdout).toContain('Nothing is said');

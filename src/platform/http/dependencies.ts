@@ -1,5 +1,6 @@
 import type { OpenAPIHono } from '@hono/zod-openapi';
 import type { Context, Hono } from 'hono';
+import type { RetailMeterRow } from '../../../pricing/retail/meter-map.ts';
 import { BUILT_IN_PROVIDERS, type Providers } from '../../../pricing/usage/providers.ts';
 import { type Clock, HOUR_MS } from '../clock.ts';
 import { type Config, describeConfig, readConfiguredProviders } from '../config.ts';
@@ -46,6 +47,8 @@ export interface ApiDependencies {
   /** Files of `swagger-ui-dist` for `/docs`; without it `/docs` answers 404. */
   assets?: AssetReader;
   settings?: ApiSettings;
+  /** The reviewed file of what meters of price lists are; without it the ledger alone says. */
+  readMeterRows?: () => Promise<readonly RetailMeterRow[]>;
   /** Asks the jobs for a run of a step; what is asked for is in the ledger, so that it may fail. */
   enqueueStep?: (step: AskableStep, reason: string) => Promise<void>;
   /** What is begun goes on after its request was answered, as in a process that stays; a Worker ends with the request. */

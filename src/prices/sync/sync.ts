@@ -1,15 +1,11 @@
 import { diffRetailPrices, type RetailDiff, type RetailFinding } from '../../../pricing/retail/diff.ts';
 import type { RetailItem } from '../../../pricing/retail/item.ts';
-import {
-  createMeterMap,
-  type RetailMeterMap,
-  type RetailMeterRow,
-} from '../../../pricing/retail/meter-map.ts';
+import type { RetailMeterMap, RetailMeterRow } from '../../../pricing/retail/meter-map.ts';
 import type { LedgerDatabase } from '../../platform/database/database.ts';
 import { lockPriceBook, readPriceBook } from '../book.ts';
 import { addListedPrices } from './book.ts';
 import { followWaitingItems, insertAppliedItems, readSeenMeters, rememberSeenMeters } from './items.ts';
-import { readLedgerMeters } from './retail-meters.ts';
+import { readMeterMap } from './meter-map.ts';
 import { finishPriceSync, type PriceSyncRun } from './runs.ts';
 
 export interface PriceSyncInput {
@@ -28,16 +24,11 @@ export async function diffWithBook(
   database: LedgerDatabase,
   input: PriceSyncInput,
 ): Promise<{ diff: RetailDiff; map: RetailMeterMap; bookVersion: string }> {
-  const [book, ledgerMeters, knownMeters] = [
+  const [book, map, knownMeters] = [
     await readPriceBook(database),
-    await readLedgerMeters(database),
+    await readMeterMap(database, input.fileRows),
     await readSeenMeters(database),
   ];
-  const withdrawn = new Set(ledgerMeters.filter(({ row }) => row === null).map(({ meterId }) => meterId));
-  const map = createMeterMap(
-    input.fileRows.filter(({ meterId }) => !withdrawn.has(meterId)),
-    ledgerMeters.flatMap(({ row }) => (row === null ? [] : [row])),
-  );
   const diff = diffRetailPrices(input.list.items, map, book, {
     now: input.now,
     smallChangePercent: input.smallChangePercent,
