@@ -60,7 +60,9 @@ export function parsePriceSheet(text: string, map: RetailMeterMap, currency: str
       const name = service.find((word) => word !== '') ?? '';
       otherServices.set(name, (otherServices.get(name) ?? 0) + 1);
     } else if (target === undefined) {
-      unnamed.set(meterId, [...(unnamed.get(meterId) ?? []), record]);
+      const rows = unnamed.get(meterId) ?? [];
+      rows.push(record);
+      unnamed.set(meterId, rows);
     } else {
       const read = reader(record, target);
       if ('field' in read) file.problems.push({ line: record.line, ...read });
