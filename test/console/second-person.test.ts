@@ -64,7 +64,9 @@ describe.skipIf(!hasChromium())('the page of what waits for a second person', ()
     expect(text).toContain('12 tokens, agreed');
     expect(text).toContain('You asked for it: somebody else agrees, or you withdraw it.');
     expect(await page.locator('form[action$="/agree"]').count()).toBe(0);
-    await bench.walk(new URL(page.url()).pathname + new URL(page.url()).search);
+    const { pathname, search } = new URL(page.url());
+    const request = pathname + search;
+    await bench.walk(request);
     await close();
     const invoice = await bench.open('/console/invoices/in_big');
     expect(await invoice.page.locator('#held').innerText()).toContain('It waits for a second person');
@@ -81,11 +83,11 @@ describe.skipIf(!hasChromium())('the page of what waits for a second person', ()
     expect(todo).toContain('waits for a second person');
     expect(todo).not.toContain('is held');
     await overview.close();
-    const ben = await asBen(() => bench.open(PATH, { javaScriptEnabled: false }));
+    const ben = await asBen(() => bench.open(request, { javaScriptEnabled: false }));
     const panel = await ben.page.locator('#request').innerText();
     expect(panel).toContain('Release of in_big: $2,100.40');
     expect(panel).toContain('Stripe finalizes it in 9 h');
-    await asBen(() => bench.walk(PATH));
+    await asBen(() => bench.walk(request));
     await ben.page.locator('button:has-text("Agree")').click();
     expect(await ben.page.locator('main').innerText()).toContain('Done: release of in_big, $2,100.40.');
     expect(await ben.page.locator('#ended tbody').innerText()).toContain('agreed');
