@@ -81,7 +81,7 @@ fieldset { border: 1px solid var(--line); border-radius: 6px; padding: 8px 12px;
 .scroll { overflow-x: auto; }
 table.data { width: 100%; border-collapse: collapse; background: var(--paper); border: 1px solid var(--line); border-radius: 8px; font-size: 14px; }
 table.data caption { padding: 6px 0; text-align: left; font-size: 16px; font-weight: 620; }
-table.data caption .tools { float: right; font-size: 13px; font-weight: 400; } table.data caption .tools a { margin-left: 10px; }
+table.data caption .tools { float: right; position: sticky; right: 0; font-size: 13px; font-weight: 400; } table.data caption .tools a { margin-left: 10px; }
 table.data th, table.data td { padding: 5px 8px; height: 32px; border-bottom: 1px solid var(--line); text-align: left; vertical-align: middle; }
 table.data td, table.data tbody th { overflow-wrap: break-word; } .long { display: inline-block; min-width: 14ch; overflow-wrap: anywhere; } time, .short { white-space: nowrap; } .figures time { white-space: normal; }
 table.data thead th { color: var(--soft); font-size: 13px; font-weight: 600; white-space: nowrap; } table.data thead a { color: inherit; text-decoration: none; } table.data thead a:hover { text-decoration: underline; }
