@@ -2,8 +2,8 @@ import { type HourUsage, PART_DIMENSIONS, type PartUsage } from './hour.ts';
 import { RULES } from './rules.ts';
 
 /**
- * What the hours of a finding look like. `loop`: one user asks the same again and again; `scraper`: one user asks about
- * everything, or at hours in which nobody else does; `larger_prompts`: no more requests than usual, and each costs more;
+ * What the hours of a finding look like. `loop`: one user asks the same again and again, at any hour; `scraper`: one user asks
+ * about everything, or is new, or asks at hours that are quiet else and did not ask for two weeks; `larger_prompts`: no more requests than usual, and each costs more;
  * `new_feature`: many users of a feature that is new; `growth`: more of everything; `spike`: none of these.
  */
 export const SHAPES = [
@@ -83,7 +83,9 @@ export function shapeOf(
   const feature = moved.find(({ part }) => part.dimension === 'feature');
   if (user !== undefined) {
     if (ratio(user.part.requestCount, user.usualRequestCount) < RULES.movedTimes) return 'larger_prompts';
-    return isQuietTime || feature === undefined || user.part.isNew ? 'scraper' : 'loop';
+    // Programs run at night, too: the hour alone says nothing of whoever asks at others as well.
+    const isStranger = user.part.isNew || (isQuietTime && user.part.usualDayRequestCount === 0n);
+    return feature === undefined || isStranger ? 'scraper' : 'loop';
   }
   if (feature?.part.isNew === true) return 'new_feature';
   const requests = ratio(hour.requestCount, usual.requestCount);

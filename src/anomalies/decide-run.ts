@@ -12,6 +12,8 @@ import type { Standout } from './standouts.ts';
 export interface RunDecision extends FindingDecision {
   /** The hours that it is about, the one that was judged last. */
   runHours: readonly Date[];
+  /** Whether no other hours of the finding that lie close together have as much that is too much. */
+  isChief: boolean;
 }
 
 interface Judged {
@@ -44,7 +46,7 @@ export async function decideRun(
 async function decide(
   database: LedgerDatabase,
   { customer, judged }: Standout,
-  { hour, book, togetherPercent }: Judged,
+  { hour, run, book, togetherPercent }: Judged,
   earlier: Run['hours'],
 ): Promise<RunDecision> {
   const { customerId } = customer;
@@ -60,11 +62,12 @@ async function decide(
   });
   const sum = (pick: (part: Run['hours'][number]) => bigint) =>
     earlier.reduce((total, part) => total + pick(part), 0n);
+  const excessPicoUsd = sum((part) => part.excessPicoUsd) + judged.excessPicoUsd;
   const decision = decideFinding({
     hours: sumHours([...earlier.map(({ usage }) => usage), customer.hour]),
     usual: sumHours([...earlier.map(({ usual }) => usual), judged.usualMean]),
     hourCount: hours.length,
-    excessPicoUsd: sum(({ excessPicoUsd }) => excessPicoUsd) + judged.excessPicoUsd,
+    excessPicoUsd,
     lastHourExcessPicoUsd: judged.excessPicoUsd,
     parts,
     usualDayPicoUsd: customer.usualDayPicoUsd,
@@ -74,7 +77,21 @@ async function decide(
       sum(({ backfilledCostPicoUsd }) => backfilledCostPicoUsd) + customer.backfilledCostPicoUsd,
     ...changes,
   });
-  return { ...decision, runHours: hours };
+  return { ...decision, runHours: hours, isChief: excessPicoUsd > mostExcessBeside(hours, run) };
+}
+
+/** What is too much in those other hours of a finding that lie close together and have most of it. */
+function mostExcessBeside(hours: readonly Date[], run: Run | null): bigint {
+  const times = new Set(hours.map((hour) => hour.getTime()));
+  let [most, sum, last] = [0n, 0n, Number.NEGATIVE_INFINITY];
+  for (const { start, excessPicoUsd } of run?.hours ?? []) {
+    const time = start.getTime();
+    if (times.has(time)) continue;
+    sum = time - last <= RULES.runHours * HOUR_MS ? sum + excessPicoUsd : excessPicoUsd;
+    most = sum > most ? sum : most;
+    last = time;
+  }
+  return most;
 }
 
 /** Whether an hour is of the run that ends with another: none of its hours lies further from the next than the rules let. */

@@ -41,8 +41,11 @@ export async function keepHour(
     value: part.value,
     sharePercent,
   }));
-  // What a person was told of keeps its name, whatever else the customer does beside it that needs nobody.
-  const says = sql`(${decision?.isRaised ?? false} or finding.raised_at is null)`;
+  // The hours with most of what is too much give a finding its name, and not the last ones; what a person was told of keeps it,
+  // whatever else the customer does beside it that needs nobody.
+  const [isRaisedNow, isChief] = [decision?.isRaised ?? false, decision?.isChief ?? false];
+  const says = sql`(case when finding.raised_at is null then ${isRaisedNow || isChief} or finding.shape is null
+    else ${isRaisedNow && isChief} end)`;
   const changed = await sql<{ is_raised: boolean }>`
     with before as (
       select raised_at from anomaly_findings where anomaly_finding_id = ${String(findingId)}::bigint for update)
@@ -52,7 +55,7 @@ export async function keepHour(
         else explanations end,
       moved = case when ${says} then coalesce(${moved === undefined ? null : JSON.stringify(moved)}::jsonb, moved) else moved end,
       day_ahead_pico_usd = coalesce(${decision === null ? null : String(decision.dayAheadPicoUsd)}::numeric, day_ahead_pico_usd),
-      raised_at = coalesce(finding.raised_at, case when ${decision?.isRaised ?? false} then ${now}::timestamptz end),
+      raised_at = coalesce(finding.raised_at, case when ${isRaisedNow} then ${now}::timestamptz end),
       is_above_sigma = is_above_sigma or ${day.isAbove},
       score = greatest(score::numeric, ${textOf(judged.score)}::numeric)::text,
       sigma_score = greatest(sigma_score::numeric, ${textOf(day.score)}::numeric)::text

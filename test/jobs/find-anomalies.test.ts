@@ -140,6 +140,47 @@ describe('find-anomalies', () => {
     expect(kept).toMatchObject({ shape: 'loop', explanations: [], moved: told?.moved });
   });
 
+  it('says who moved in the hours with most of what is too much, and not in the last ones', async () => {
+    await calm();
+    const machine = (hour: string, subject: string, promptTokens: number) =>
+      insertEvents(ledger.database, [
+        {
+          hour,
+          subject,
+          feature: subject === 'user-2' ? 'mail' : 'chat',
+          promptTokens,
+          requests: 200,
+          collectedAt: new Date(Date.parse(hour) + 900_000).toISOString(),
+        },
+      ]);
+    const judgeAt = async (hour: string) => {
+      now = new Date(Date.parse(hour) + 1_200_000);
+      return await findAnomalies(deps);
+    };
+    const says = async () => {
+      const [finding, ...others] = await findings();
+      expect(others).toEqual([]);
+      return (finding?.moved as { value: string }[]).map(({ value }) => value);
+    };
+    await machine(LOOP, 'user-1', 400_000);
+    expect(await judgeAt(LOOP)).toMatchObject({ raisedCount: 1 });
+    await machine('2026-11-20T15:00:00.000Z', 'user-1', 400_000);
+    await judgeAt('2026-11-20T15:00:00.000Z');
+    // Hours after it somebody else asks like a machine, for less: the same finding, and not what it is called after.
+    await machine('2026-11-20T22:00:00.000Z', 'user-2', 240_000);
+    expect(await judgeAt('2026-11-20T22:00:00.000Z')).toMatchObject({ raisedCount: 0 });
+    expect(await findings()).toMatchObject([{ last_hour: new Date('2026-11-20T22:00:00Z') }]);
+    expect(await says()).toEqual(['user-1', 'chat', 'gpt-4o']);
+    // Its own first hour once more, alone less than what came later.
+    await machine(LOOP, 'user-1', 1);
+    await judgeAt('2026-11-20T22:05:00.000Z');
+    expect(await says()).toEqual(['user-1', 'chat', 'gpt-4o']);
+    // And for more than it: then it is about them.
+    await machine('2026-11-20T23:00:00.000Z', 'user-2', 900_000);
+    await judgeAt('2026-11-20T23:00:00.000Z');
+    expect(await says()).toEqual(['user-2', 'mail', 'gpt-4o']);
+  });
+
   it('tells of a loop from its own first hour on, whatever was highlighted for days before it', async () => {
     await calm();
     // For two days everybody asks for more: highlighted, and nobody needs to look.

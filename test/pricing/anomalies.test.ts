@@ -217,10 +217,17 @@ describe('a finding', () => {
     expect(explained({ togetherPercent: 50 })).toEqual(['all_moved']);
   });
 
-  it('is a scraper where one user asks for everything, or when nobody else does', () => {
-    expect(decideFinding({ ...LOOP, usualDayPicoUsd: 10n * USD, usual: hourOf(USD / 10n) }).shape).toBe(
-      'scraper',
-    );
+  it('is a loop at any hour: that nobody else asks then does not make a scraper of whom is known', () => {
+    const quiet = { ...LOOP, usualDayPicoUsd: 10n * USD, usual: hourOf(USD / 10n) };
+    expect(decideFinding(quiet)).toMatchObject({ shape: 'loop', isRaised: true });
+    const asleep = quiet.parts.map((one) => (one.value === 'u1' ? { ...one, usualDayRequestCount: 0n } : one));
+    expect(decideFinding({ ...quiet, parts: asleep }).shape).toBe('scraper');
+    expect(decideFinding({ ...LOOP, parts: asleep }).shape).toBe('loop');
+  });
+
+  it('is a scraper where one user asks for everything, or is new', () => {
+    const fresh = LOOP.parts.map((one) => (one.value === 'u1' ? { ...one, isNew: true } : one));
+    expect(decideFinding({ ...LOOP, parts: fresh }).shape).toBe('scraper');
     const spread = LOOP.parts.map((one) =>
       one.dimension === 'feature' ? { ...one, costPicoUsd: 12n * USD } : one,
     );
