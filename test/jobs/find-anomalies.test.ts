@@ -160,7 +160,8 @@ describe('find-anomalies', () => {
     const says = async () => {
       const [finding, ...others] = await findings();
       expect(others).toEqual([]);
-      return (finding?.moved as { value: string }[]).map(({ value }) => value);
+      const moved = finding?.moved as { value: string }[] | undefined;
+      return moved?.map(({ value }) => value);
     };
     await machine(LOOP, 'user-1', 400_000);
     expect(await judgeAt(LOOP)).toMatchObject({ raisedCount: 1 });

@@ -220,7 +220,9 @@ describe('a finding', () => {
   it('is a loop at any hour: that nobody else asks then does not make a scraper of whom is known', () => {
     const quiet = { ...LOOP, usualDayPicoUsd: 10n * USD, usual: hourOf(USD / 10n) };
     expect(decideFinding(quiet)).toMatchObject({ shape: 'loop', isRaised: true });
-    const asleep = quiet.parts.map((one) => (one.value === 'u1' ? { ...one, usualDayRequestCount: 0n } : one));
+    const asleep = quiet.parts.map((one) =>
+      one.value === 'u1' ? { ...one, usualDayRequestCount: 0n } : one,
+    );
     expect(decideFinding({ ...quiet, parts: asleep }).shape).toBe('scraper');
     expect(decideFinding({ ...LOOP, parts: asleep }).shape).toBe('loop');
   });
