@@ -9,9 +9,10 @@ import {
 } from '../src/billing/early/early-bills.ts';
 import { readInvoiceTargets } from '../src/billing/uninvoiced/undecided.ts';
 import { readSnapshot } from '../src/platform/database/snapshot.ts';
-import { type TallystickError, toTallystickError, UpstreamError } from '../src/platform/errors.ts';
+import { UpstreamError } from '../src/platform/errors.ts';
 import { decidePreview } from '../src/previews/decide.ts';
 import { readPreview, refreshPreviewSums } from '../src/previews/gather.ts';
+import { startAttempts } from './attempts.ts';
 import { keepReading } from './close/read-invoice.ts';
 import type { JobDependencies } from './dependencies.ts';
 
@@ -35,16 +36,7 @@ export async function billEarly(deps: JobDependencies, signal?: AbortSignal): Pr
   const { database } = deps;
   const outcome: BilledEarly = { readInstalmentCount: 0, askedCount: 0, billedCount: 0, refusedCount: 0 };
   if (!(await isEarlyBillDue(database))) return outcome;
-  let failure: TallystickError | null = null;
-  const attempt = async (work: () => Promise<void>) => {
-    try {
-      signal?.throwIfAborted();
-      await work();
-    } catch (error) {
-      if (signal?.aborted === true) throw error;
-      failure ??= toTallystickError(error);
-    }
-  };
+  const { attempt, end } = startAttempts(signal);
   for (const target of await readInvoiceTargets(database, await listUnreadInstalments(database))) {
     await attempt(async () => {
       const invoice = await deps.invoicing.readInvoice(target.invoiceId, signal);
@@ -61,7 +53,7 @@ export async function billEarly(deps: JobDependencies, signal?: AbortSignal): Pr
     seen.add(bill.earlyBillId);
     await attempt(async () => await takeOn(deps, bill, outcome, signal));
   }
-  if (failure !== null) throw failure;
+  end();
   return outcome;
 }
 

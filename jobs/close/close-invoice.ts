@@ -11,7 +11,7 @@ import {
   takeUpHeld,
 } from '../../src/closing/progress.ts';
 import { HOUR_MS } from '../../src/platform/clock.ts';
-import { type TallystickError, toTallystickError } from '../../src/platform/errors.ts';
+import { startAttempts } from '../attempts.ts';
 import type { JobDependencies } from '../dependencies.ts';
 import { claimDraft } from './claim-drafts.ts';
 import { InvoiceComparer } from './compare-invoices.ts';
@@ -63,16 +63,7 @@ export async function closeInvoices(deps: JobDependencies, signal?: AbortSignal)
     outcome.uninvoicedTokenCount = await placeUsage(deps, signal);
     return outcome;
   }
-  let failure: TallystickError | null = null;
-  const attempt = async (work: () => Promise<void>) => {
-    try {
-      signal?.throwIfAborted();
-      await work();
-    } catch (error) {
-      if (signal?.aborted === true) throw error;
-      failure ??= toTallystickError(error);
-    }
-  };
+  const { attempt, end } = startAttempts(signal);
   outcome.foundCount = await findNewCloses(database, deps.clock.now());
   if ((await countOpenCloses(database)) > 0n) {
     const comparer = new InvoiceComparer(deps, signal);
@@ -146,7 +137,7 @@ export async function closeInvoices(deps: JobDependencies, signal?: AbortSignal)
   await attempt(async () => {
     outcome.uninvoicedTokenCount = await placeUsage(deps, signal);
   });
-  if (failure !== null) throw failure;
+  end();
   return outcome;
 }
 
