@@ -83,10 +83,12 @@ function checkModels({ models }: PriceBookData): PriceProblem[] {
   );
 }
 
+type AddProblem = (field: keyof PriceRow, message: string, fix?: string) => void;
+
 /** What is wrong with a row by itself. */
 export function checkPriceRow(row: PriceRow, context: PriceContext): PriceProblem[] {
   const problems: PriceProblem[] = [];
-  const add = (field: keyof PriceRow, message: string, fix?: string) =>
+  const add: AddProblem = (field, message, fix) =>
     problems.push({
       entry: row,
       subject: nameOfRow(row),
@@ -103,7 +105,7 @@ export function checkPriceRow(row: PriceRow, context: PriceContext): PriceProble
     add('region', 'is no region', 'Use the name of an Azure region, e.g. swedencentral, or *.');
   }
   if (!PRICE_KINDS.includes(row.tokenType)) add('tokenType', 'is unknown', `Use ${PRICE_KINDS.join(', ')}.`);
-  problems.push(...checkTiers(row));
+  checkTiers(row, add);
   if (!PRICE_UNITS.includes(row.unit)) add('unit', 'is unknown', `Use ${PRICE_UNITS.join(', ')}.`);
   else if (PRICE_KINDS.includes(row.tokenType) && !unitFits(row.tokenType, row.unit)) {
     add('unit', `does not go with ${row.tokenType}`);
@@ -128,16 +130,7 @@ export function checkPriceRow(row: PriceRow, context: PriceContext): PriceProble
 }
 
 /** What is wrong with what the price depends on beside place and kind. */
-function checkTiers(row: PriceRow): PriceProblem[] {
-  const problems: PriceProblem[] = [];
-  const add = (field: keyof PriceRow, message: string, fix?: string) =>
-    problems.push({
-      entry: row,
-      subject: nameOfRow(row),
-      field,
-      message,
-      ...(fix === undefined ? {} : { fix }),
-    });
+function checkTiers(row: PriceRow, add: AddProblem): void {
   const { serviceTier, aboveInputTokenCount: above, variant, tokenType, deploymentType } = row;
   if (!SERVICE_TIERS.includes(serviceTier)) {
     add('serviceTier', 'is unknown', `Use ${SERVICE_TIERS.join(', ')}; batch is a deploymentType.`);
@@ -151,12 +144,11 @@ function checkTiers(row: PriceRow): PriceProblem[] {
   } else if (above > 0 && PRICE_KINDS.includes(tokenType) && !isByToken(tokenType)) {
     add('aboveInputTokenCount', `does not go with ${tokenType}, which is not counted in tokens`);
   }
-  if (variant === '') return problems;
+  if (variant === '') return;
   if (!VARIANT.test(variant)) add('variant', 'is no short plain text', 'Write it like 1024x1024 high.');
   else if (PRICE_KINDS.includes(tokenType) && isByToken(tokenType)) {
     add('variant', `does not go with ${tokenType}, which is counted in tokens`);
   }
-  return problems;
 }
 
 /** Postgres stores neither a zero character nor half of a surrogate pair. */
