@@ -1,4 +1,5 @@
 import { createRoute, listRoutes } from '../../src/alerts/route-store.ts';
+import { RouteBody, readTerms } from '../../src/alerts/schemas.ts';
 import type { LedgerDatabase } from '../../src/platform/database/database.ts';
 
 const NAME = 'The demo\u2019s mailbox';
@@ -11,27 +12,13 @@ export async function createDemoRoute(database: LedgerDatabase, now: Date): Prom
   await createRoute(database, {
     actor: 'demo',
     now,
-    terms: {
-      name: NAME,
-      channel: 'email',
-      audience: 'operator',
-      customerId: null,
-      kinds: [],
-      leastSeverity: 'info',
-      emailAddresses: ['ai-platform@example.com'],
-      targetUrl: null,
-      secretName: null,
-      timeZone: 'UTC',
-      quietFromMinute: null,
-      quietUntilMinute: null,
-      urgentPasses: true,
-      hourlyLimit: 30,
-      locale: 'en',
-      subjectTemplate: null,
-      bodyTemplate: null,
-      digest: 'week',
-      digestMinute: 8 * 60,
-      skipsEmptyDigest: false,
-    },
+    terms: readTerms(
+      RouteBody.parse({
+        name: NAME,
+        channel: 'email',
+        emailAddresses: ['ai-platform@example.com'],
+        digest: 'week',
+      }),
+    ),
   });
 }

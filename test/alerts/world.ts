@@ -1,32 +1,16 @@
 import { sql } from 'kysely';
 import type { RouteTerms } from '../../src/alerts/route-store.ts';
+import { RouteBody, readTerms } from '../../src/alerts/schemas.ts';
 import type { LedgerDatabase } from '../../src/platform/database/database.ts';
 
 /** An operator's mail route, as the form offers it, with what a test changes. */
 export function routeTerms(changes: Partial<RouteTerms> = {}): RouteTerms {
-  return {
+  const body = RouteBody.parse({
     name: 'operations',
     channel: 'email',
-    audience: 'operator',
-    customerId: null,
-    kinds: [],
-    leastSeverity: 'info',
     emailAddresses: ['operations@example.com'],
-    targetUrl: null,
-    secretName: null,
-    timeZone: 'UTC',
-    quietFromMinute: null,
-    quietUntilMinute: null,
-    urgentPasses: true,
-    hourlyLimit: 30,
-    locale: 'en',
-    subjectTemplate: null,
-    bodyTemplate: null,
-    digest: 'none',
-    digestMinute: 480,
-    skipsEmptyDigest: false,
-    ...changes,
-  };
+  });
+  return { ...readTerms(body), ...changes };
 }
 
 export interface StepEventSeed {

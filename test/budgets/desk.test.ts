@@ -6,18 +6,12 @@ import { changeBudget, createBudget, endBudget, graceBudget } from '../../src/bu
 import { listStepEvents, readOpenStepEvents } from '../../src/budgets/step-events.ts';
 import { insertCatalog } from '../api/world.ts';
 import { createTestLedger, type TestLedger } from '../setup/ledger.ts';
+import { budgetTerms } from './terms.ts';
 
 const now = new Date('2026-11-20T14:20:00Z');
 const by = { actor: 'key:finance (key_1)', now };
 const USD = 10n ** 12n;
-const TERMS: BudgetTerms = {
-  scope: 'customer',
-  customerId: 'northwind',
-  feature: null,
-  subject: null,
-  perUser: false,
-  period: 'month',
-  rollingDayCount: null,
+const TERMS = budgetTerms({
   measure: 'cost',
   currency: 'usd',
   limit: 50n * USD,
@@ -25,7 +19,7 @@ const TERMS: BudgetTerms = {
     { sharePermille: 800, on: 'actual', action: 'tell' },
     { sharePermille: 1_000, on: 'actual', action: 'stop', contact: 'ops@example.com' },
   ],
-};
+});
 
 let ledger: TestLedger;
 beforeAll(async () => {

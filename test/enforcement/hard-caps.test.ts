@@ -7,25 +7,16 @@ import { type ApiBench, createApiBench } from '../api/setup.ts';
 import { insertCatalog } from '../api/world.ts';
 import { findPolicyFaults } from '../azure/policy-elements.ts';
 import { flatten, parseXml } from '../azure/xml.ts';
+import { budgetTerms } from '../budgets/terms.ts';
 import { insertOpenSteps } from './world.ts';
 
 const NOW = new Date('2026-11-20T10:00:00.000Z');
 const USD = 1_000_000_000_000n;
 const stop = { sharePermille: 1_000, on: 'actual', action: 'stop' } as const;
 const budget = (changes: Partial<CappedBudget>): CappedBudget => ({
+  ...budgetTerms(),
   budgetId: 'bud_1',
   name: 'Budget',
-  scope: 'customer',
-  customerId: 'northwind',
-  feature: null,
-  subject: null,
-  perUser: false,
-  period: 'month',
-  rollingDayCount: null,
-  measure: 'tokens',
-  currency: null,
-  limit: 1_000n,
-  steps: [stop],
   grace: null,
   ...changes,
 });

@@ -5,22 +5,15 @@ import { judgeBudgets } from '../../jobs/judge-budgets.ts';
 import type { BudgetTerms } from '../../pricing/budgets/budget.ts';
 import { changeBudget, createBudget } from '../../src/budgets/desk.ts';
 import type { InvoiceSystem } from '../../src/stripe/closing/port.ts';
+import { budgetTerms } from '../budgets/terms.ts';
 import { type Caller, call, callersOf, runUntil } from '../setup/closing.ts';
 import { closedOf, expectDivided, northwindOf, openWithPlan, statementOf } from '../setup/invoiced.ts';
 import { balance, type Pipeline } from '../setup/pipeline.ts';
 
-const TERMS: Omit<BudgetTerms, 'customerId'> = {
-  scope: 'customer',
-  feature: null,
-  subject: null,
-  perUser: false,
-  period: 'month',
-  rollingDayCount: null,
-  measure: 'tokens',
-  currency: null,
+const TERMS = budgetTerms({
   limit: 15_000_000n,
   steps: [{ sharePermille: 1_000, on: 'actual', action: 'bill' }],
-};
+});
 
 let pipeline: Pipeline;
 afterEach(() => pipeline.close());

@@ -12,20 +12,14 @@ import { createLogger } from '../../src/platform/log.ts';
 import { seedPriceBook } from '../../src/prices/book.ts';
 import { hoursBetween, insertDailyUsers, insertEvents } from '../anomalies/world.ts';
 import { insertCatalog } from '../api/world.ts';
+import { budgetTerms } from '../budgets/terms.ts';
 import { createTestLedger, type TestLedger } from '../setup/ledger.ts';
 
 const USD = 10n ** 12n;
 const HOUR = '2026-11-20T13:00:00.000Z';
 /** A dollar of gpt-4o, at 2.50 USD for a million prompt tokens. */
 const DOLLAR = 400_000;
-const TERMS: BudgetTerms = {
-  scope: 'customer',
-  customerId: 'northwind',
-  feature: null,
-  subject: null,
-  perUser: false,
-  period: 'month',
-  rollingDayCount: null,
+const TERMS = budgetTerms({
   measure: 'cost',
   currency: 'usd',
   limit: 10n * USD,
@@ -33,7 +27,7 @@ const TERMS: BudgetTerms = {
     { sharePermille: 800, on: 'actual', action: 'tell' },
     { sharePermille: 1_000, on: 'actual', action: 'stop' },
   ],
-};
+});
 
 let ledger: TestLedger;
 let now = new Date();
@@ -159,14 +153,12 @@ describe('judge-budgets', () => {
     const newest = async () =>
       (await listStepEvents(ledger.database, { budgetId, limit: 1 }))[0]?.stepEventId;
     const until = new Date('2026-11-20T18:00:00Z');
+    const lift = async () => {
+      const stepId = (await newest()) ?? 0n;
+      await liftStep(ledger.database, { stepId, until, reason: null, actor: 'ada', now });
+    };
     await reach();
-    await liftStep(ledger.database, {
-      stepId: (await newest()) ?? 0n,
-      until,
-      reason: null,
-      actor: 'ada',
-      now,
-    });
+    await lift();
     await undo();
     await reach();
     expect(await liftedUntil()).toBe(until.toISOString());
@@ -181,13 +173,7 @@ describe('judge-budgets', () => {
     await reach();
     expect(await liftedUntil()).toBeNull();
     now = new Date('2026-11-20T14:30:00Z');
-    await liftStep(ledger.database, {
-      stepId: (await newest()) ?? 0n,
-      until,
-      reason: null,
-      actor: 'ada',
-      now,
-    });
+    await lift();
     await restoreStep(ledger.database, { stepId: (await newest()) ?? 0n, reason: null, actor: 'ada', now });
     await undo();
     await reach();

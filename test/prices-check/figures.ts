@@ -76,3 +76,18 @@ export function figuresOfLitellm(text: string): ListedFigure[] {
   }
   return figures;
 }
+
+/** How genai-prices calls the price of each kind, for a million. */
+export const GENAI_FIELDS: Record<string, string> = {
+  prompt: 'input_mtok',
+  embedding: 'input_mtok',
+  prompt_cached: 'cache_read_mtok',
+  prompt_cache_write_5m: 'cache_write_mtok',
+  prompt_cache_write_1h: 'cache_write_1h_mtok',
+  completion: 'output_mtok',
+  prompt_audio: 'input_audio_mtok',
+  prompt_cached_audio: 'cache_audio_read_mtok',
+  completion_audio: 'output_audio_mtok',
+  prompt_image: 'input_image_mtok',
+  completion_image: 'output_image_mtok',
+};

@@ -5,7 +5,7 @@ import { parseArgs } from 'node:util';
 import { calcPrice } from '@pydantic/genai-prices';
 import { azureOpenAiPriceBook } from '../../pricing/prices/azure-openai.ts';
 import { findPrice, STANDARD_REQUEST } from '../../pricing/prices/lookup.ts';
-import { attoOf, figuresOfLitellm, type ListedFigure } from './figures.ts';
+import { attoOf, figuresOfLitellm, GENAI_FIELDS, type ListedFigure } from './figures.ts';
 
 interface Row {
   model: string;
@@ -73,19 +73,6 @@ for (const figure of figures) {
   else differences.push(`${where}: ${atto} against ${row === undefined ? 'nothing' : row.amount}`);
 }
 
-const FIELDS: Record<string, string> = {
-  prompt: 'input_mtok',
-  embedding: 'input_mtok',
-  prompt_cached: 'cache_read_mtok',
-  prompt_cache_write_5m: 'cache_write_mtok',
-  prompt_cache_write_1h: 'cache_write_1h_mtok',
-  completion: 'output_mtok',
-  prompt_audio: 'input_audio_mtok',
-  prompt_cached_audio: 'cache_audio_read_mtok',
-  completion_audio: 'output_audio_mtok',
-  prompt_image: 'input_image_mtok',
-  completion_image: 'output_image_mtok',
-};
 /** Makers that charge by the hour of the day are off their peak then; Azure has no such prices. */
 const timestamp = new Date('2026-12-01T20:00:00Z');
 let genaiCount = 0;
@@ -93,7 +80,7 @@ for (const { model, aliases } of book.models) {
   const found = [model, ...aliases]
     .map((name) => calcPrice({ input_tokens: 1 }, name, { providerId: 'azure', timestamp }))
     .find((price) => price !== null);
-  for (const [tokenType, field] of Object.entries(FIELDS)) {
+  for (const [tokenType, field] of Object.entries(GENAI_FIELDS)) {
     const row = newest.get(keyOf(model, 'global', '*', tokenType));
     const price = (found?.model_price as Record<string, number | { base: number } | undefined> | undefined)?.[
       field

@@ -12,10 +12,10 @@ import {
   completePriceRow,
   type DeploymentRule,
   normalizeInstant,
-  type PriceKind,
   type PriceRowInput,
 } from '../../pricing/prices/rows.ts';
 import { costPicoUsd } from '../../pricing/rating/rating.ts';
+import { GENAI_FIELDS } from '../prices-check/figures.ts';
 
 function bookOf(rows: PriceRowInput[], deployments: DeploymentRule[] = []) {
   return createPriceBook({
@@ -245,19 +245,6 @@ function tierOf({ base, tiers }: Tiered, aboveInputTokenCount: number): number |
 
 describe('the shipped list', () => {
   it('is confirmed only where a second source says the same', () => {
-    const field: Partial<Record<PriceKind, string>> = {
-      prompt: 'input_mtok',
-      embedding: 'input_mtok',
-      prompt_cached: 'cache_read_mtok',
-      prompt_cache_write_5m: 'cache_write_mtok',
-      prompt_cache_write_1h: 'cache_write_1h_mtok',
-      completion: 'output_mtok',
-      prompt_audio: 'input_audio_mtok',
-      prompt_cached_audio: 'cache_audio_read_mtok',
-      completion_audio: 'output_audio_mtok',
-      prompt_image: 'input_image_mtok',
-      completion_image: 'output_image_mtok',
-    };
     const namesOf = (model: string) => [
       model,
       ...(shipped.data.models.find((entry) => entry.model === model)?.aliases ?? []),
@@ -270,7 +257,7 @@ describe('the shipped list', () => {
         .map((name) => calcPrice({ input_tokens: 1 }, name, { providerId: 'azure' }))
         .find((price) => price !== null);
       const prices: Record<string, unknown> = found?.model_price ?? {};
-      const price = prices[field[row.tokenType] ?? ''];
+      const price = prices[GENAI_FIELDS[row.tokenType] ?? ''];
       expect([row.model, row.deploymentType, Number(row.amount)]).toEqual([
         row.model,
         'global',

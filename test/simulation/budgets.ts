@@ -1,26 +1,19 @@
 import { sql } from 'kysely';
-import type { BudgetTerms } from '../../pricing/budgets/budget.ts';
 import { createBudget } from '../../src/budgets/desk.ts';
 import type { LedgerDatabase } from '../../src/platform/database/database.ts';
 import { countedTokens } from '../../src/usage/columns.ts';
+import { budgetTerms } from '../budgets/terms.ts';
 import type { World } from './world.ts';
 
-const TERMS: BudgetTerms = {
+const TERMS = budgetTerms({
   scope: 'all',
   customerId: null,
-  feature: null,
-  subject: null,
-  perUser: false,
-  period: 'month',
-  rollingDayCount: null,
-  measure: 'tokens',
-  currency: null,
   limit: 50_000n,
   steps: [
     { sharePermille: 500, on: 'actual', action: 'tell' },
     { sharePermille: 1_000, on: 'actual', action: 'stop' },
   ],
-};
+});
 
 /** A budget of everything, and one of each user for a day. */
 export async function createBudgets(ledger: LedgerDatabase, now: Date): Promise<void> {
