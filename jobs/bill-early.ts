@@ -3,9 +3,9 @@ import {
   type EarlyBill,
   forgetThreshold,
   isEarlyBillDue,
-  listOpenEarlyBills,
   listUnreadInstalments,
   moveEarlyBill,
+  readNextEarlyBill,
 } from '../src/billing/early/early-bills.ts';
 import { readInvoiceTargets } from '../src/billing/uninvoiced/undecided.ts';
 import { readSnapshot } from '../src/platform/database/snapshot.ts';
@@ -45,12 +45,11 @@ export async function billEarly(deps: JobDependencies, signal?: AbortSignal): Pr
       outcome.readInstalmentCount += 1;
     });
   }
-  const seen = new Set<bigint>();
   // One after the other, and each as it is by then: two of one subscription do not ask at once.
-  for (;;) {
-    const bill = (await listOpenEarlyBills(database)).find(({ earlyBillId }) => !seen.has(earlyBillId));
-    if (bill === undefined) break;
-    seen.add(bill.earlyBillId);
+  for (let after = 0n; ; ) {
+    const bill = await readNextEarlyBill(database, after);
+    if (bill === null) break;
+    after = bill.earlyBillId;
     await attempt(async () => await takeOn(deps, bill, outcome, signal));
   }
   end();

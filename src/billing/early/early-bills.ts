@@ -88,8 +88,8 @@ export async function wantEarlyBills(
   );
 }
 
-/** All that wait for something, the oldest first. */
-export async function listOpenEarlyBills(database: LedgerDatabase): Promise<EarlyBill[]> {
+/** The oldest that waits for something, of those after one; null: there is none. */
+export async function readNextEarlyBill(database: LedgerDatabase, after: bigint): Promise<EarlyBill | null> {
   const { rows } = await sql<
     Omit<EarlyBill, 'subscription'> & {
       currency: string | null;
@@ -116,12 +116,14 @@ export async function listOpenEarlyBills(database: LedgerDatabase): Promise<Earl
       from subscription_items as item
       where item.subscription_id = bill.subscription_id and item.active and ${ownMeter('item')} is not null
       having count(*) > 0) as item on true
-    where ${IS_OPEN} order by 1`.execute(database);
-  return rows.map(({ currency, trialEndsAt, isPaused, periodEnd, ...bill }) => ({
+    where ${IS_OPEN} and bill.early_bill_id > ${String(after)}::bigint order by 1 limit 1`.execute(database);
+  if (rows[0] === undefined) return null;
+  const { currency, trialEndsAt, isPaused, periodEnd, ...bill } = rows[0];
+  return {
     ...bill,
     subscription:
       currency === null || periodEnd === null ? null : { currency, trialEndsAt, isPaused, periodEnd },
-  }));
+  };
 }
 
 /** What becomes of one; what is not given stays. */
